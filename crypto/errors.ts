@@ -1,0 +1,55 @@
+/** Every reason for which bytes, keys or statements are refused. Closed: a caller may switch over it. */
+export type CryptoErrorCode =
+  /** Not the magic, version, suite or shape that docs/format.md gives. */
+  | 'HEADER_MALFORMED'
+  /** The session header's signature does not fit the device key it names. */
+  | 'SESSION_FORGED'
+  /** No wrap of the session header is addressed to a day key at hand. */
+  | 'SESSION_KEY_MISSING'
+  /** A wrap is addressed to a day key at hand but does not open with it. */
+  | 'SESSION_WRAP_FORGED'
+  /** The segment header names another session than the one it lies with. */
+  | 'SEGMENT_FOREIGN'
+  /** A frame's length field is outside the limits of docs/format.md, or its type is unknown. */
+  | 'RECORD_MALFORMED'
+  /** A frame's checksum does not fit its bytes. */
+  | 'RECORD_CORRUPT'
+  /** A frame belongs to another segment. */
+  | 'RECORD_SPLICED'
+  /** A record is missing before this one. */
+  | 'RECORD_REMOVED'
+  /** This record was there already. */
+  | 'RECORD_REPEATED'
+  /** Records changed places. */
+  | 'RECORD_SWAPPED'
+  /** The authentication tag does not fit: made or altered by somebody without the key. */
+  | 'RECORD_FORGED'
+  /** Bytes follow the end of the segment. */
+  | 'RECORD_TRAILING'
+  /** The closing record's signature, count or digest does not fit the records before it. */
+  | 'CLOSING_FORGED'
+  /** The mark's signature or digest does not fit. */
+  | 'MARK_FORGED'
+  /** The segment does not follow the one before it. */
+  | 'CHAIN_BROKEN'
+  /** The camera is not one that this viewer trusts, or the bytes lie under another camera's name. */
+  | 'CAMERA_FOREIGN'
+  /** A signed document is not of the shape or type expected. */
+  | 'DOCUMENT_MALFORMED'
+  /** A signed document's signature is missing, from another key, or does not fit. */
+  | 'DOCUMENT_FORGED'
+  /** A key or identifier is not of the right length or form. */
+  | 'KEY_MALFORMED'
+  /** The sealer has sealed its last record, or failed: it never seals again. */
+  | 'SEALER_ENDED';
+
+/** A refusal by this room. The message never holds a secret; `cause` is what the primitive said. */
+export class CryptoError extends Error {
+  override readonly name = 'CryptoError';
+  readonly code: CryptoErrorCode;
+
+  constructor(code: CryptoErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}

@@ -1,0 +1,244 @@
+import { concat, equal, toBase32, utf8 } from './bytes.ts';
+import { CryptoError } from './errors.ts';
+import type { DeviceSigner, OpeningPrimitives } from './primitives.ts';
+
+/**
+ * Session and segment headers: their bytes, and what holds them together (docs/format.md). All of it is
+ * public; the server checks it, without a key that opens anything.
+ */
+
+export const FORMAT_VERSION = 1;
+/** Suite 1: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM (RFC 9180 section 7); ECDSA P-256 signatures. */
+export const SUITE_X25519_AES128GCM = 1;
+
+export const ID_LENGTH = 20;
+export const SESSION_ID_LENGTH = 16;
+export const DIGEST_LENGTH = 32;
+export const SIGNATURE_LENGTH = 64;
+export const POINT_LENGTH = 65;
+export const SEGMENT_HEADER_LENGTH = 72;
+export const MAX_WRAPS = 32;
+export const WRAP_LENGTH = ID_LENGTH + 4 + 32 + 48;
+/** `previousSegments` of a session whose predecessor's end the camera did not see. */
+export const PREVIOUS_UNKNOWN = 0xffffffff;
+
+const SESSION_FIXED_LENGTH =
+  4 + 2 + 2 + POINT_LENGTH + SESSION_ID_LENGTH + 8 + 8 + DIGEST_LENGTH + 4 + DIGEST_LENGTH + 4 + 8 + 1;
+export const MAX_SESSION_HEADER_LENGTH = SESSION_FIXED_LENGTH + MAX_WRAPS * WRAP_LENGTH + SIGNATURE_LENGTH;
+
+const SESSION_MAGIC = utf8('ORLS');
+const SEGMENT_MAGIC = utf8('ORLG');
+const SESSION_SIGNATURE_CONTEXT = utf8('oriel/1 session\0');
+const P256_SPKI_PREFIX = Uint8Array.from([
+  0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+  0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+]);
+
+/** A session secret sealed to one viewer's day key with HPKE. */
+export interface Wrap {
+  /** Viewer id, 20 bytes. */
+  readonly viewer: Uint8Array;
+  /** Number of the viewer's day key. */
+  readonly dayKey: number;
+  /** HPKE's encapsulated key, 32 bytes. */
+  readonly enc: Uint8Array;
+  /** The sealed secret, 32 + 16 bytes. */
+  readonly sealed: Uint8Array;
+}
+
+export interface SessionHeader {
+  /** The device key as an uncompressed P-256 point. */
+  readonly point: Uint8Array;
+  /** Random, 16 bytes. */
+  readonly id: Uint8Array;
+  /** Counts the camera's sessions; never goes back, may skip. */
+  readonly number: number;
+  /** When the session began, milliseconds since 1970, for display. */
+  readonly timeMs: number;
+  /** SHA-256 of the session header before this one; zeros for a camera's first. */
+  readonly previousSession: Uint8Array;
+  /** How many segments that session had, or PREVIOUS_UNKNOWN. */
+  readonly previousSegments: number;
+  /** Digest of its last segment; zeros when unknown or none. */
+  readonly previousDigest: Uint8Array;
+  /** Pairing epoch and counter of the policy in force. */
+  readonly policyEpoch: number;
+  readonly policyCounter: number;
+  readonly wraps: readonly Wrap[];
+}
+
+export interface ParsedSessionHeader extends SessionHeader {
+  /** Everything before the wraps: what HPKE binds each wrap to. */
+  readonly fixed: Uint8Array;
+  /** SHA-256 of the whole header, signature included: what names it in segment headers. */
+  readonly hash: Uint8Array;
+  /** The camera's id as text. */
+  readonly camera: string;
+}
+
+export interface SegmentHeader {
+  /** Camera id, 20 bytes. */
+  readonly camera: Uint8Array;
+  readonly sessionHash: Uint8Array;
+  /** Counts the segments of a session from 0 without a gap. */
+  readonly sequence: number;
+  /** When its first sample was captured, milliseconds since 1970, for display. */
+  readonly timeMs: number;
+}
+
+/** A camera's id: the first 20 bytes of SHA-256 over its device key's SubjectPublicKeyInfo. */
+export async function cameraIdOf(point: Uint8Array, primitives: Pick<OpeningPrimitives, 'sha256'>) {
+  return (await primitives.sha256(P256_SPKI_PREFIX, point)).slice(0, ID_LENGTH);
+}
+
+/** An id as people and paths see it: 32 characters of base32. */
+export const idText = toBase32;
+
+/** The bytes of a session header before its wraps. */
+export function encodeSessionFixed(header: SessionHeader): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(SESSION_FIXED_LENGTH);
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  const put = (part: Uint8Array) => {
+    bytes.set(part, at);
+    at += part.length;
+  };
+  const put32 = (value: number) => {
+    view.setUint32(at, value);
+    at += 4;
+  };
+  const put64 = (value: number) => {
+    view.setBigUint64(at, BigInt(value));
+    at += 8;
+  };
+  put(SESSION_MAGIC);
+  put(Uint8Array.of(FORMAT_VERSION, SUITE_X25519_AES128GCM));
+  view.setUint16(at, SESSION_FIXED_LENGTH + header.wraps.length * WRAP_LENGTH + SIGNATURE_LENGTH);
+  at += 2;
+  put(header.point);
+  put(header.id);
+  put64(header.number);
+  put64(header.timeMs);
+  put(header.previousSession);
+  put32(header.previousSegments);
+  put(header.previousDigest);
+  put32(header.policyEpoch);
+  put64(header.policyCounter);
+  put(Uint8Array.of(header.wraps.length));
+  return bytes;
+}
+
+/** Puts a session header together and signs it with the device key. */
+export function signSessionHeader(
+  fixed: Uint8Array,
+  wraps: readonly Wrap[],
+  signer: DeviceSigner,
+): Uint8Array<ArrayBuffer> {
+  const unsigned = concat(
+    fixed,
+    ...wraps.flatMap((wrap) => {
+      const number = new Uint8Array(4);
+      new DataView(number.buffer).setUint32(0, wrap.dayKey);
+      return [wrap.viewer, number, wrap.enc, wrap.sealed];
+    }),
+  );
+  return concat(unsigned, signer.sign(concat(SESSION_SIGNATURE_CONTEXT, unsigned)));
+}
+
+/**
+ * Reads a session header and checks its signature by the device key it names.
+ * @throws CryptoError HEADER_MALFORMED, SESSION_FORGED.
+ */
+export async function readSessionHeader(
+  bytes: Uint8Array,
+  primitives: Pick<OpeningPrimitives, 'sha256' | 'ecdsaVerify'>,
+): Promise<ParsedSessionHeader> {
+  const header = parseSessionHeader(bytes);
+  const signed = bytes.subarray(0, bytes.length - SIGNATURE_LENGTH);
+  const signature = bytes.subarray(bytes.length - SIGNATURE_LENGTH);
+  const message = concat(SESSION_SIGNATURE_CONTEXT, signed);
+  if (!(await primitives.ecdsaVerify(header.point, message, signature))) {
+    throw new CryptoError('SESSION_FORGED', 'session header: signature does not fit its device key');
+  }
+  return {
+    ...header,
+    fixed: bytes.slice(0, SESSION_FIXED_LENGTH),
+    hash: await primitives.sha256(bytes),
+    camera: idText(await cameraIdOf(header.point, primitives)),
+  };
+}
+
+function parseSessionHeader(bytes: Uint8Array): SessionHeader {
+  const malformed = (what: string) => new CryptoError('HEADER_MALFORMED', `session header: ${what}`);
+  if (bytes.length < SESSION_FIXED_LENGTH || bytes.length > MAX_SESSION_HEADER_LENGTH) {
+    throw malformed(`${bytes.length} bytes are outside the limits`);
+  }
+  if (!equal(bytes.subarray(0, 4), SESSION_MAGIC)) throw malformed('wrong magic');
+  if (bytes[4] !== FORMAT_VERSION) throw malformed(`version ${bytes[4]} is unknown`);
+  if (bytes[5] !== SUITE_X25519_AES128GCM) throw malformed(`suite ${bytes[5]} is unknown`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (view.getUint16(6) !== bytes.length) throw malformed('its length field does not fit');
+  const count = view.getUint8(SESSION_FIXED_LENGTH - 1);
+  if (count > MAX_WRAPS || bytes.length !== SESSION_FIXED_LENGTH + count * WRAP_LENGTH + SIGNATURE_LENGTH) {
+    throw malformed(`${count} wraps do not fit its length`);
+  }
+  let at = 8;
+  const take = (length: number) => bytes.slice(at, (at += length));
+  const take32 = () => view.getUint32((at += 4) - 4);
+  const take64 = () => {
+    const value = view.getBigUint64((at += 8) - 8);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed('a counter or time is out of range');
+    return Number(value);
+  };
+  const header = {
+    point: take(POINT_LENGTH),
+    id: take(SESSION_ID_LENGTH),
+    number: take64(),
+    timeMs: take64(),
+    previousSession: take(DIGEST_LENGTH),
+    previousSegments: take32(),
+    previousDigest: take(DIGEST_LENGTH),
+    policyEpoch: take32(),
+    policyCounter: take64(),
+  };
+  at += 1;
+  const wraps = Array.from({ length: count }, () => ({
+    viewer: take(ID_LENGTH),
+    dayKey: take32(),
+    enc: take(32),
+    sealed: take(48),
+  }));
+  return { ...header, wraps };
+}
+
+/** The 72 bytes every segment begins with. */
+export function encodeSegmentHeader(header: SegmentHeader): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(SEGMENT_HEADER_LENGTH);
+  const view = new DataView(bytes.buffer);
+  bytes.set(SEGMENT_MAGIC, 0);
+  bytes.set([FORMAT_VERSION, SUITE_X25519_AES128GCM, 0, 0], 4);
+  bytes.set(header.camera, 8);
+  bytes.set(header.sessionHash, 28);
+  view.setUint32(60, header.sequence);
+  view.setBigUint64(64, BigInt(header.timeMs));
+  return bytes;
+}
+
+/** @throws CryptoError HEADER_MALFORMED. */
+export function parseSegmentHeader(bytes: Uint8Array): SegmentHeader {
+  const malformed = (what: string) => new CryptoError('HEADER_MALFORMED', `segment header: ${what}`);
+  if (bytes.length < SEGMENT_HEADER_LENGTH) throw malformed('truncated');
+  if (!equal(bytes.subarray(0, 4), SEGMENT_MAGIC)) throw malformed('wrong magic');
+  if (bytes[4] !== FORMAT_VERSION) throw malformed(`version ${bytes[4]} is unknown`);
+  if (bytes[5] !== SUITE_X25519_AES128GCM) throw malformed(`suite ${bytes[5]} is unknown`);
+  if (bytes[6] !== 0 || bytes[7] !== 0) throw malformed('reserved bytes are not zero');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const time = view.getBigUint64(64);
+  if (time > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed('time is out of range');
+  return {
+    camera: bytes.slice(8, 28),
+    sessionHash: bytes.slice(28, 60),
+    sequence: view.getUint32(60),
+    timeMs: Number(time),
+  };
+}

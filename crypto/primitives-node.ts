@@ -1,0 +1,77 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createPublicKey,
+  hkdfSync,
+  randomBytes,
+  verify,
+} from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import type { OpeningPrimitives, SealingPrimitives } from './primitives.ts';
+
+const TAG_LENGTH = 16;
+const EMPTY = new Uint8Array(0);
+
+/** DER of a P-256 SubjectPublicKeyInfo up to the point (RFC 5480 section 2). */
+export const P256_SPKI_PREFIX = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
+/** DER of an Ed25519 SubjectPublicKeyInfo up to the key (RFC 8410 section 4). */
+const ED25519_SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
+
+function sha256(...parts: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
+
+/** False, never an exception, for a key that is no key: the caller's refusal is the same. */
+function verifySpki(
+  digest: string | null,
+  prefix: Uint8Array,
+  key: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  try {
+    const spki = createPublicKey({ key: Buffer.concat([prefix, key]), format: 'der', type: 'spki' });
+    return verify(digest, message, { key: spki, dsaEncoding: 'ieee-p1363' }, signature);
+  } catch {
+    return false;
+  }
+}
+
+/** Node's primitives (OpenSSL). */
+export const nodePrimitives: OpeningPrimitives & SealingPrimitives = {
+  random: (length) => randomBytes(length),
+  sha256,
+  hkdf: (secret, info, length) => new Uint8Array(hkdfSync('sha256', secret, EMPTY, info, length)),
+
+  aesGcmSealInto(key, nonce, associated, plaintext, out, at) {
+    const cipher = createCipheriv('aes-128-gcm', key, nonce, { authTagLength: TAG_LENGTH });
+    cipher.setAAD(associated);
+    out.set(cipher.update(plaintext), at);
+    cipher.final();
+    out.set(cipher.getAuthTag(), at + plaintext.length);
+  },
+
+  aesGcmOpen(key, nonce, associated, sealed) {
+    if (sealed.length < TAG_LENGTH) return undefined;
+    const split = sealed.length - TAG_LENGTH;
+    const decipher = createDecipheriv('aes-128-gcm', key, nonce, { authTagLength: TAG_LENGTH });
+    decipher.setAAD(associated);
+    decipher.setAuthTag(sealed.subarray(split));
+    const plaintext = decipher.update(sealed.subarray(0, split));
+    try {
+      decipher.final();
+    } catch {
+      return undefined;
+    }
+    return plaintext;
+  },
+
+  ecdsaVerify: (point, message, signature) =>
+    verifySpki('sha256', P256_SPKI_PREFIX, point, message, signature),
+  ed25519Verify: (publicKey, message, signature) =>
+    verifySpki(null, ED25519_SPKI_PREFIX, publicKey, message, signature),
+  crc32: (data, seed = 0) => crc32(data, seed),
+};

@@ -1,0 +1,20 @@
+/** Every way the machine can fail us; closed, so that a policy can switch over it. */
+export type HostErrorCode =
+  | 'DISK_FULL'
+  | 'DISK_IO'
+  | 'DIAL_RESOLVE'
+  | 'DIAL_CONNECT'
+  | 'DIAL_TIMEOUT'
+  | 'DIAL_TLS'
+  | 'DIAL_REFUSED';
+
+/** A failure of the machine. The message never holds a secret; `cause` is the platform's own error. */
+export class HostError extends Error {
+  override readonly name = 'HostError';
+  readonly code: HostErrorCode;
+
+  constructor(code: HostErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
