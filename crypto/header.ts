@@ -1,5 +1,6 @@
-import { concat, equal, toBase32, utf8 } from './bytes.ts';
+import { concat, equal, toBase32, u32, utf8 } from './bytes.ts';
 import { CryptoError } from './errors.ts';
+import { FieldReader, FieldWriter } from './fields.ts';
 import type { DeviceSigner, OpeningPrimitives } from './primitives.ts';
 
 /**
@@ -18,7 +19,11 @@ export const SIGNATURE_LENGTH = 64;
 export const POINT_LENGTH = 65;
 export const SEGMENT_HEADER_LENGTH = 72;
 export const MAX_WRAPS = 32;
-export const WRAP_LENGTH = ID_LENGTH + 4 + 32 + 48;
+/** HPKE's encapsulated X25519 key. */
+export const ENC_LENGTH = 32;
+export const SESSION_SECRET_LENGTH = 32;
+const SEALED_SECRET_LENGTH = SESSION_SECRET_LENGTH + 16;
+export const WRAP_LENGTH = ID_LENGTH + 4 + ENC_LENGTH + SEALED_SECRET_LENGTH;
 /** `previousSegments` of a session whose predecessor's end the camera did not see. */
 export const PREVIOUS_UNKNOWN = 0xffffffff;
 
@@ -95,37 +100,25 @@ export async function cameraIdOf(point: Uint8Array, primitives: Pick<OpeningPrim
 export const idText = toBase32;
 
 /** The bytes of a session header before its wraps. */
-export function encodeSessionFixed(header: SessionHeader): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(SESSION_FIXED_LENGTH);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  const put = (part: Uint8Array) => {
-    bytes.set(part, at);
-    at += part.length;
-  };
-  const put32 = (value: number) => {
-    view.setUint32(at, value);
-    at += 4;
-  };
-  const put64 = (value: number) => {
-    view.setBigUint64(at, BigInt(value));
-    at += 8;
-  };
-  put(SESSION_MAGIC);
-  put(Uint8Array.of(FORMAT_VERSION, SUITE_X25519_AES128GCM));
-  view.setUint16(at, SESSION_FIXED_LENGTH + header.wraps.length * WRAP_LENGTH + SIGNATURE_LENGTH);
-  at += 2;
-  put(header.point);
-  put(header.id);
-  put64(header.number);
-  put64(header.timeMs);
-  put(header.previousSession);
-  put32(header.previousSegments);
-  put(header.previousDigest);
-  put32(header.policyEpoch);
-  put64(header.policyCounter);
-  put(Uint8Array.of(header.wraps.length));
-  return bytes;
+export function encodeSessionFixed(
+  header: Omit<SessionHeader, 'wraps'>,
+  wraps: number,
+): Uint8Array<ArrayBuffer> {
+  return new FieldWriter(SESSION_FIXED_LENGTH)
+    .raw(SESSION_MAGIC)
+    .u8(FORMAT_VERSION)
+    .u8(SUITE_X25519_AES128GCM)
+    .u16(SESSION_FIXED_LENGTH + wraps * WRAP_LENGTH + SIGNATURE_LENGTH)
+    .raw(header.point)
+    .raw(header.id)
+    .u64(header.number)
+    .u64(header.timeMs)
+    .raw(header.previousSession)
+    .u32(header.previousSegments)
+    .raw(header.previousDigest)
+    .u32(header.policyEpoch)
+    .u64(header.policyCounter)
+    .u8(wraps).bytes;
 }
 
 /** Puts a session header together and signs it with the device key. */
@@ -136,11 +129,7 @@ export function signSessionHeader(
 ): Uint8Array<ArrayBuffer> {
   const unsigned = concat(
     fixed,
-    ...wraps.flatMap((wrap) => {
-      const number = new Uint8Array(4);
-      new DataView(number.buffer).setUint32(0, wrap.dayKey);
-      return [wrap.viewer, number, wrap.enc, wrap.sealed];
-    }),
+    ...wraps.flatMap((wrap) => [wrap.viewer, u32(wrap.dayKey), wrap.enc, wrap.sealed]),
   );
   return concat(unsigned, signer.sign(concat(SESSION_SIGNATURE_CONTEXT, unsigned)));
 }
@@ -182,49 +171,50 @@ function parseSessionHeader(bytes: Uint8Array): SessionHeader {
   if (count > MAX_WRAPS || bytes.length !== SESSION_FIXED_LENGTH + count * WRAP_LENGTH + SIGNATURE_LENGTH) {
     throw malformed(`${count} wraps do not fit its length`);
   }
-  let at = 8;
-  const take = (length: number) => bytes.slice(at, (at += length));
-  const take32 = () => view.getUint32((at += 4) - 4);
-  const take64 = () => {
-    const value = view.getBigUint64((at += 8) - 8);
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed('a counter or time is out of range');
-    return Number(value);
-  };
+  try {
+    return readSessionFields(new FieldReader(bytes), count);
+  } catch (cause) {
+    throw new CryptoError('HEADER_MALFORMED', 'session header: a counter or time is out of range', cause);
+  }
+}
+
+function readSessionFields(fields: FieldReader, count: number): SessionHeader {
+  fields.raw(8);
   const header = {
-    point: take(POINT_LENGTH),
-    id: take(SESSION_ID_LENGTH),
-    number: take64(),
-    timeMs: take64(),
-    previousSession: take(DIGEST_LENGTH),
-    previousSegments: take32(),
-    previousDigest: take(DIGEST_LENGTH),
-    policyEpoch: take32(),
-    policyCounter: take64(),
+    point: fields.raw(POINT_LENGTH),
+    id: fields.raw(SESSION_ID_LENGTH),
+    number: fields.u64(),
+    timeMs: fields.u64(),
+    previousSession: fields.raw(DIGEST_LENGTH),
+    previousSegments: fields.u32(),
+    previousDigest: fields.raw(DIGEST_LENGTH),
+    policyEpoch: fields.u32(),
+    policyCounter: fields.u64(),
   };
-  at += 1;
+  fields.u8();
   const wraps = Array.from({ length: count }, () => ({
-    viewer: take(ID_LENGTH),
-    dayKey: take32(),
-    enc: take(32),
-    sealed: take(48),
+    viewer: fields.raw(ID_LENGTH),
+    dayKey: fields.u32(),
+    enc: fields.raw(ENC_LENGTH),
+    sealed: fields.raw(SEALED_SECRET_LENGTH),
   }));
   return { ...header, wraps };
 }
 
 /** The 72 bytes every segment begins with. */
 export function encodeSegmentHeader(header: SegmentHeader): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(SEGMENT_HEADER_LENGTH);
-  const view = new DataView(bytes.buffer);
-  bytes.set(SEGMENT_MAGIC, 0);
-  bytes.set([FORMAT_VERSION, SUITE_X25519_AES128GCM, 0, 0], 4);
-  bytes.set(header.camera, 8);
-  bytes.set(header.sessionHash, 28);
-  view.setUint32(60, header.sequence);
-  view.setBigUint64(64, BigInt(header.timeMs));
-  return bytes;
+  return new FieldWriter(SEGMENT_HEADER_LENGTH)
+    .raw(SEGMENT_MAGIC)
+    .u8(FORMAT_VERSION)
+    .u8(SUITE_X25519_AES128GCM)
+    .u16(0)
+    .raw(header.camera)
+    .raw(header.sessionHash)
+    .u32(header.sequence)
+    .u64(header.timeMs).bytes;
 }
 
-/** @throws CryptoError HEADER_MALFORMED. */
+/** Reads the first 72 bytes of a segment. @throws CryptoError HEADER_MALFORMED. */
 export function parseSegmentHeader(bytes: Uint8Array): SegmentHeader {
   const malformed = (what: string) => new CryptoError('HEADER_MALFORMED', `segment header: ${what}`);
   if (bytes.length < SEGMENT_HEADER_LENGTH) throw malformed('truncated');
@@ -232,13 +222,12 @@ export function parseSegmentHeader(bytes: Uint8Array): SegmentHeader {
   if (bytes[4] !== FORMAT_VERSION) throw malformed(`version ${bytes[4]} is unknown`);
   if (bytes[5] !== SUITE_X25519_AES128GCM) throw malformed(`suite ${bytes[5]} is unknown`);
   if (bytes[6] !== 0 || bytes[7] !== 0) throw malformed('reserved bytes are not zero');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const time = view.getBigUint64(64);
-  if (time > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed('time is out of range');
-  return {
-    camera: bytes.slice(8, 28),
-    sessionHash: bytes.slice(28, 60),
-    sequence: view.getUint32(60),
-    timeMs: Number(time),
-  };
+  const fields = new FieldReader(bytes);
+  fields.raw(8);
+  const [camera, sessionHash, sequence] = [fields.raw(ID_LENGTH), fields.raw(DIGEST_LENGTH), fields.u32()];
+  try {
+    return { camera, sessionHash, sequence, timeMs: fields.u64() };
+  } catch (cause) {
+    throw new CryptoError('HEADER_MALFORMED', 'segment header: time is out of range', cause);
+  }
 }
