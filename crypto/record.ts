@@ -4,16 +4,18 @@ import { CryptoError } from './errors.ts';
  * The frame around every record of a segment (docs/format.md, "Records"). It can be read and checked
  * without any key, so that a restarted camera and the server know which records are whole.
  *
- *     length u32 | segment tag 4 | counter u32 | duration u32 (µs) | type u8 | payload | crc32 u32
+ *     length u32 | segment tag 4 | counter u32 | duration u32 (µs) | type u8 | head crc32 u32 | payload | crc32 u32
  *
- * `length` counts the whole frame; the checksum covers everything before it. It finds accidents;
- * the authentication tag inside the payload finds attackers.
+ * `length` counts the whole frame. The head's checksum covers the 17 bytes before it, so that a damaged
+ * length is told from a record still being written; the last one covers everything before it. They find
+ * accidents; the authentication tag inside the payload finds attackers.
  */
 
 export const RECORD_TYPES = { opening: 0, fragment: 1, closing: 2, mark: 3 } as const;
 export type RecordType = (typeof RECORD_TYPES)[keyof typeof RECORD_TYPES];
 
-export const RECORD_HEADER_LENGTH = 17;
+const CHECKED_HEAD_LENGTH = 17;
+export const RECORD_HEADER_LENGTH = CHECKED_HEAD_LENGTH + 4;
 export const RECORD_OVERHEAD = RECORD_HEADER_LENGTH + 4;
 /** A frame's greatest length, bytes: one fragment of a fifth of a second at 300 Mbit/s. */
 export const MAX_RECORD_LENGTH = 8 * 1024 * 1024;
@@ -43,6 +45,7 @@ export function writeRecordHeader(
   counter: number,
   durationUs: number,
   type: RecordType,
+  crc32: Checksum,
 ): void {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
   view.setUint32(0, frame.length);
@@ -50,6 +53,7 @@ export function writeRecordHeader(
   view.setUint32(8, counter);
   view.setUint32(12, durationUs);
   frame[16] = type;
+  view.setUint32(CHECKED_HEAD_LENGTH, crc32(frame.subarray(0, CHECKED_HEAD_LENGTH)) >>> 0);
 }
 
 /** Ends a frame whose head and payload are written: fills in its checksum. */
@@ -62,18 +66,21 @@ export function finishRecord(frame: Uint8Array, crc32: Checksum): Uint8Array {
 
 /**
  * Reads the frame at `offset`. Undefined when more bytes are needed to hold it whole.
- * @throws CryptoError RECORD_MALFORMED for a length or type outside the limits (told from the first
- *   bytes alone, before anything is buffered), RECORD_CORRUPT when the checksum does not fit.
+ * @throws CryptoError RECORD_MALFORMED for a length or type outside the limits (told from the head
+ *   alone, before anything is buffered), RECORD_CORRUPT when a checksum does not fit.
  */
 export function readRecord(bytes: Uint8Array, offset: number, crc32: Checksum): RecordFrame | undefined {
   const left = bytes.length - offset;
-  if (left < 4) return undefined;
+  if (left < RECORD_HEADER_LENGTH) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, left);
+  const headSum = crc32(bytes.subarray(offset, offset + CHECKED_HEAD_LENGTH)) >>> 0;
+  if (headSum !== view.getUint32(CHECKED_HEAD_LENGTH)) {
+    throw new CryptoError('RECORD_CORRUPT', `record at byte ${offset}: checksum of its head does not fit`);
+  }
   const length = view.getUint32(0);
   if (length < RECORD_OVERHEAD || length > MAX_RECORD_LENGTH) {
     throw new CryptoError('RECORD_MALFORMED', `record length ${length} is outside the limits`);
   }
-  if (left < RECORD_HEADER_LENGTH) return undefined;
   const type = view.getUint8(16);
   if (!isRecordType(type)) throw new CryptoError('RECORD_MALFORMED', `record type ${type} is unknown`);
   if (left < length) return undefined;

@@ -1,0 +1,223 @@
+import { equal } from './bytes.ts';
+import { type Closing, readClosing } from './closing.ts';
+import { CryptoError, type CryptoErrorCode } from './errors.ts';
+import {
+  type ParsedSessionHeader,
+  parseSegmentHeader,
+  SEGMENT_HEADER_LENGTH,
+  type SegmentHeader,
+} from './header.ts';
+import { type Mark, readMark } from './mark.ts';
+import { type OpeningRecord, readOpeningRecord } from './opening-record.ts';
+import type { OpeningPrimitives } from './primitives.ts';
+import { MARK_COUNTER, RECORD_TYPES, type RecordFrame, readRecord, SEGMENT_TAG_LENGTH } from './record.ts';
+import { deriveSegmentKeyAsync, recordAssociatedData, recordNonce, type SegmentKey } from './segment-key.ts';
+
+/** A session whose header has been checked and whose secret has been opened. */
+export interface OpenedSession {
+  readonly header: ParsedSessionHeader;
+  readonly secret: Uint8Array;
+}
+
+/**
+ * - `complete`: closed and signed by the camera, with every record it had.
+ * - `cut`: the camera was stopped while the segment grew, or gave it up, and signed that.
+ * - `open`: neither; it is still growing, or its end was withheld.
+ */
+export type SegmentVerdict = 'complete' | 'cut' | 'open';
+
+export interface OpenedFragment {
+  /** `moof` and `mdat`. */
+  readonly bytes: Uint8Array;
+  readonly durationUs: number;
+}
+
+export interface OpenedSegment {
+  readonly verdict: SegmentVerdict;
+  readonly header: SegmentHeader;
+  /** Undefined when not even record 0 is there. */
+  readonly opening: OpeningRecord | undefined;
+  readonly fragments: readonly OpenedFragment[];
+  /** Records there are, closing record and mark apart. */
+  readonly records: number;
+  readonly durationUs: number;
+  /** The segment's running digest. */
+  readonly digest: Uint8Array;
+  /** With `complete`: what the camera signed. */
+  readonly closing: Closing | undefined;
+  /** With `cut`: what the camera signed. */
+  readonly mark: Mark | undefined;
+}
+
+/**
+ * Opens a segment: checks that it belongs to the session, then every record in turn, then how it ends.
+ * Nothing is given out unless all of it holds.
+ * @param bytes the segment from its first byte on, as stored.
+ * @throws CryptoError: HEADER_MALFORMED, SEGMENT_FOREIGN, RECORD_*, CLOSING_FORGED, MARK_FORGED.
+ */
+export async function openSegment(
+  bytes: Uint8Array,
+  session: OpenedSession,
+  primitives: OpeningPrimitives,
+): Promise<OpenedSegment> {
+  const header = parseSegmentHeader(bytes);
+  if (!equal(header.sessionHash, session.header.hash)) {
+    throw new CryptoError('SEGMENT_FOREIGN', 'segment names another session');
+  }
+  const headerBytes = bytes.subarray(0, SEGMENT_HEADER_LENGTH);
+  const headerHash = await primitives.sha256(headerBytes);
+  const key = await deriveSegmentKeyAsync(session.secret, headerBytes, primitives);
+  const frames = splitFrames(bytes, headerHash, primitives);
+
+  let opening: OpeningRecord | undefined;
+  let closing: Closing | undefined;
+  let mark: Mark | undefined;
+  const fragments: OpenedFragment[] = [];
+  const digests = [headerHash];
+  for (const { frame, at } of frames) {
+    const whole = bytes.subarray(at, at + frame.length);
+    if (frame.type === RECORD_TYPES.mark) {
+      mark = await readMark(frame.payload, headerHash, session.header.point, primitives);
+      continue;
+    }
+    const plaintext = await openRecord(frame, whole, key, headerHash, primitives);
+    if (frame.type === RECORD_TYPES.closing) {
+      closing = await readClosing(plaintext, headerHash, session.header.point, primitives);
+      continue;
+    }
+    if (frame.type === RECORD_TYPES.opening) opening = readOpeningRecord(plaintext);
+    else fragments.push({ bytes: plaintext, durationUs: frame.durationUs });
+    digests.push(await primitives.sha256(digests.at(-1) as Uint8Array, whole));
+  }
+
+  const records = digests.length - 1;
+  const digest = digests[records] as Uint8Array;
+  const durationUs = fragments.reduce((sum, fragment) => sum + fragment.durationUs, 0);
+  if (closing !== undefined) checkClosing(closing, records, durationUs, digest);
+  if (mark !== undefined) checkMark(mark, digests);
+  return {
+    verdict: verdictOf(closing, mark),
+    header,
+    opening,
+    fragments,
+    records,
+    durationUs,
+    digest,
+    closing,
+    mark,
+  };
+}
+
+function verdictOf(closing: Closing | undefined, mark: Mark | undefined): SegmentVerdict {
+  if (closing !== undefined) return 'complete';
+  return mark !== undefined ? 'cut' : 'open';
+}
+
+interface PlacedFrame {
+  readonly frame: RecordFrame;
+  /** Byte of the segment at which it begins. */
+  readonly at: number;
+}
+
+/**
+ * Splits a segment into frames that are of this segment and in turn, which needs no key. What is left of a
+ * record still being written at the end is passed over: the segment is then `open` at best.
+ */
+function splitFrames(
+  bytes: Uint8Array,
+  headerHash: Uint8Array,
+  primitives: OpeningPrimitives,
+): PlacedFrame[] {
+  const frames: PlacedFrame[] = [];
+  let at = SEGMENT_HEADER_LENGTH;
+  for (;;) {
+    const frame = readRecord(bytes, at, primitives.crc32);
+    if (frame === undefined) break;
+    frames.push({ frame, at });
+    at += frame.length;
+  }
+  frames.forEach(({ frame }, position) => {
+    const code = placeFault(frames, position, headerHash);
+    if (code === undefined) return;
+    throw new CryptoError(code, `record ${position} (counter ${frame.counter}): ${FAULTS[code]}`);
+  });
+  const ended =
+    frames.at(-1)?.frame.type === RECORD_TYPES.closing || frames.at(-1)?.frame.type === RECORD_TYPES.mark;
+  if (ended && at !== bytes.length) throw new CryptoError('RECORD_TRAILING', FAULTS.RECORD_TRAILING);
+  return frames;
+}
+
+const FAULTS = {
+  RECORD_SPLICED: 'it belongs to another segment',
+  RECORD_TRAILING: 'bytes follow the end of the segment',
+  RECORD_REPEATED: 'it was there before',
+  RECORD_SWAPPED: 'it stands before one that it has to follow',
+  RECORD_REMOVED: 'one before it is missing',
+  RECORD_MALFORMED: 'its type does not fit its place',
+} as const satisfies Partial<Record<CryptoErrorCode, string>>;
+
+/** What is wrong with a frame's place among the others; undefined when nothing is. */
+function placeFault(
+  frames: readonly PlacedFrame[],
+  position: number,
+  headerHash: Uint8Array,
+): keyof typeof FAULTS | undefined {
+  const { frame } = frames[position] as PlacedFrame;
+  if (!equal(frame.segmentTag, headerHash.subarray(0, SEGMENT_TAG_LENGTH))) return 'RECORD_SPLICED';
+  const before = frames[position - 1]?.frame;
+  if (before?.type === RECORD_TYPES.closing || before?.type === RECORD_TYPES.mark) return 'RECORD_TRAILING';
+  if (frame.type === RECORD_TYPES.mark)
+    return frame.counter === MARK_COUNTER ? undefined : 'RECORD_MALFORMED';
+  if (frame.counter < position) return 'RECORD_REPEATED';
+  if (frame.counter > position) {
+    const later = frames.slice(position + 1).some((other) => other.frame.counter === position);
+    return later ? 'RECORD_SWAPPED' : 'RECORD_REMOVED';
+  }
+  return (frame.type === RECORD_TYPES.opening) === (position === 0) ? undefined : 'RECORD_MALFORMED';
+}
+
+async function openRecord(
+  frame: RecordFrame,
+  whole: Uint8Array,
+  key: SegmentKey,
+  headerHash: Uint8Array,
+  primitives: OpeningPrimitives,
+): Promise<Uint8Array> {
+  const nonce = recordNonce(key.noncePrefix, frame.counter, frame.type === RECORD_TYPES.closing);
+  const associated = recordAssociatedData(headerHash, whole);
+  const plaintext = await primitives.aesGcmOpen(key.key, nonce, associated, frame.payload);
+  if (plaintext !== undefined) return plaintext;
+  throw new CryptoError('RECORD_FORGED', `record ${frame.counter}: its tag does not fit`);
+}
+
+function checkClosing(closing: Closing, records: number, durationUs: number, digest: Uint8Array): void {
+  if (closing.records === records && closing.durationUs === durationUs && equal(closing.digest, digest))
+    return;
+  throw new CryptoError('CLOSING_FORGED', 'closing record: count or digest does not fit the records');
+}
+
+/** A mark may vouch for fewer records than there are, never for more or for others. */
+function checkMark(mark: Mark, digests: readonly Uint8Array[]): void {
+  const expected = digests[mark.vouchedRecords];
+  if (mark.vouchedRecords === 0) return;
+  if (expected !== undefined && equal(mark.vouchedDigest, expected)) return;
+  throw new CryptoError('MARK_FORGED', 'mark: the records it vouches for are not those that are there');
+}
+
+/**
+ * Checks that a segment follows the one before it in the same session. Both have to be complete for the chain
+ * to say anything. @throws CryptoError CHAIN_BROKEN.
+ */
+export function checkChain(before: OpenedSegment, segment: OpenedSegment): void {
+  if (before.closing === undefined || segment.closing === undefined) return;
+  const follows =
+    equal(segment.closing.previousDigest, before.digest) &&
+    segment.header.sequence === before.header.sequence + 1 &&
+    !before.closing.final;
+  if (!follows) {
+    throw new CryptoError(
+      'CHAIN_BROKEN',
+      `segment ${segment.header.sequence} does not follow the one before it`,
+    );
+  }
+}
