@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+
+/** What `jest --json` reports, as far as the verdict needs it. */
+export interface JestResult {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  /** Skipped with `.skip` or left out by `.only`. */
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  /** Files that could not be loaded: their tests were never counted. */
+  readonly numRuntimeErrorTestSuites: number;
+  /** False also for what no counter shows, such as an error between tests. */
+  readonly success: boolean;
+}
+
+export interface Verdict {
+  readonly passed: number;
+  readonly failed: number;
+  /** Why tests that did not fail by themselves count as failed, one sentence each. */
+  readonly notes: readonly string[];
+  readonly ok: boolean;
+}
+
+/** Weighs a run. `result` is undefined when Jest left no report. */
+export function verdict(result: JestResult | undefined, check: 'passed' | 'failed'): Verdict {
+  const notes: string[] = [];
+  let failed = result?.numFailedTests ?? 0;
+  const count = (number: number, note: string) => {
+    if (number === 0) return;
+    failed += number;
+    notes.push(note);
+  };
+  const skipped = (result?.numPendingTests ?? 0) + (result?.numTodoTests ?? 0);
+  const unloadable = result?.numRuntimeErrorTestSuites ?? 0;
+  count(skipped, `${skipped} skipped: a skipped test counts as failed`);
+  count(unloadable, `${unloadable} test files could not run: each counts as failed`);
+  count(check === 'failed' ? 1 : 0, 'scripts/check failed: it counts as failed');
+  const passed = result?.numPassedTests ?? 0;
+  if (passed === 0 && failed === 0) count(1, 'no test ran');
+  if (failed === 0 && result?.success === false) count(1, 'Jest reports a failure outside of its tests');
+  return { passed, failed, notes, ok: failed === 0 };
+}
+
+function readResult(path: string): JestResult | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as JestResult;
+  } catch {
+    return undefined;
+  }
+}
+
+if (import.meta.main) {
+  const [path = '', check] = process.argv.slice(2);
+  const { passed, failed, notes, ok } = verdict(readResult(path), check === 'passed' ? 'passed' : 'failed');
+  for (const note of notes) console.error(`test: ${note}`);
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = ok ? 0 : 1;
+}
