@@ -41,7 +41,7 @@ function verifySpki(
 }
 
 /** Node's primitives (OpenSSL). */
-export const nodePrimitives: OpeningPrimitives & SealingPrimitives = {
+export const nodePrimitives: SealingPrimitives & OpeningPrimitives = {
   random: (length) => randomBytes(length),
   sha256,
   hkdf: (secret, info, length) => new Uint8Array(hkdfSync('sha256', secret, EMPTY, info, length)),

@@ -1,0 +1,156 @@
+import { isIP } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
+import { HostError } from './errors.ts';
+
+/**
+ * The only way to a server: TLS 1.3 to a peer whose certificate chain the caller's judge accepts.
+ *
+ * Node's own verdict is not asked: with a wrong clock it reports the date only and hides a forged
+ * signature. `getPeerX509Certificate()` gives the chain exactly as it was sent, certificates that belong
+ * to no other included (`getPeerCertificate(true)` leaves those out).
+ *
+ * The peer learns the client certificate in the handshake, before the verdict; not one byte of
+ * application data leaves before it.
+ */
+
+/** The caller's verdict over the DER certificates, the peer's own first. */
+export type ChainJudge = (
+  chain: readonly Uint8Array[],
+) =>
+  | { readonly verdict: 'accepted' }
+  | { readonly verdict: 'refused'; readonly code: string; readonly message: string };
+
+export interface DialOptions {
+  /** DNS name or IP address to connect to. */
+  readonly host: string;
+  readonly port: number;
+  /** Server name indication; not sent for an IP address (RFC 6066 section 3). */
+  readonly servername: string;
+  /** The client's private key, PEM. */
+  readonly key: string;
+  /** The client's certificate chain, PEM. */
+  readonly cert: string;
+  /** The one protocol to agree on (RFC 7301). */
+  readonly alpn: string;
+  readonly judge: ChainJudge;
+  /** For everything from resolving the name to the verdict. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A peer that answered but is not to be talked to: DIAL_REFUSED, with the judge's code or one of ours. */
+export class DialRefusal extends HostError {
+  readonly reason: string;
+
+  constructor(reason: string, message: string, cause?: unknown) {
+    super('DIAL_REFUSED', `${reason}: ${message}`, cause);
+    this.reason = reason;
+  }
+}
+
+const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
+const GROUPS = 'X25519MLKEM768:X25519:P-256';
+const KEEPALIVE_MS = 15_000;
+/** A longer chain is passed on cut to this length, which every judge refuses. */
+const MAX_CHAIN_LENGTH = 16;
+
+/**
+ * Connects. The socket is handed over only once the judge has accepted the chain.
+ * @throws HostError DIAL_RESOLVE, DIAL_CONNECT, DIAL_TLS, DIAL_TIMEOUT; DialRefusal; the signal's reason.
+ */
+export function dial(options: DialOptions): Promise<TLSSocket> {
+  const { host, port, servername, key, cert, alpn, judge, timeoutMs, signal } = options;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const socket = connect({
+      host,
+      port,
+      servername: isIP(servername) ? '' : servername,
+      key,
+      cert,
+      // No store of public CAs: the judge alone decides, and loading one costs memory and time.
+      ca: [],
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+      ALPNProtocols: [alpn],
+      minVersion: 'TLSv1.3',
+      maxVersion: 'TLSv1.3',
+      ciphers: CIPHERS,
+      ecdhCurve: GROUPS,
+    });
+    let connected = false;
+    const fail = (error: unknown) => {
+      release();
+      socket.destroy();
+      reject(error);
+    };
+    const onError = (cause: Error) => fail(dialError(cause, connected));
+    const onClose = () => fail(new HostError('DIAL_TLS', 'the peer closed the connection in the handshake'));
+    const onAbort = () => fail(signal?.reason);
+    const timer = setTimeout(
+      () => fail(new HostError('DIAL_TIMEOUT', `no verdict within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    const release = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      socket.off('error', onError).off('close', onClose);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    // The peer may refuse our certificate in the very turn in which the handshake ends: without a listener
+    // that error would end the process before the new owner has put up its own. It sees a destroyed socket.
+    socket.on('error', () => undefined);
+    socket
+      .on('error', onError)
+      .on('close', onClose)
+      .once('connect', () => {
+        connected = true;
+      });
+    socket.once('secureConnect', () => {
+      const refusal = refusalOf(socket, alpn, judge);
+      if (refusal) {
+        fail(refusal);
+        return;
+      }
+      release();
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, KEEPALIVE_MS);
+      resolve(socket);
+    });
+  });
+}
+
+function refusalOf(socket: TLSSocket, alpn: string, judge: ChainJudge): DialRefusal | undefined {
+  // A resumed session carries no certificates to judge. None is ever offered; this is the second lock.
+  if (socket.isSessionReused()) return new DialRefusal('SESSION_RESUMED', 'the session was resumed');
+  try {
+    const verdict = judge(chainOf(socket));
+    if (verdict.verdict === 'refused') return new DialRefusal(verdict.code, verdict.message);
+  } catch (cause) {
+    return new DialRefusal('JUDGE_FAILED', 'the chain could not be judged', cause);
+  }
+  if (socket.alpnProtocol !== alpn) {
+    return new DialRefusal('ALPN_MISMATCH', `the peer does not speak ${alpn}`);
+  }
+  return undefined;
+}
+
+function chainOf(socket: TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  let certificate = socket.getPeerX509Certificate();
+  while (certificate && chain.length < MAX_CHAIN_LENGTH) {
+    chain.push(certificate.raw);
+    certificate = certificate.issuerCertificate;
+  }
+  return chain;
+}
+
+function dialError(cause: Error & { code?: string; syscall?: string }, connected: boolean): HostError {
+  const what = cause.code ?? cause.message;
+  if (connected) return new HostError('DIAL_TLS', `TLS handshake failed: ${what}`, cause);
+  if (cause.syscall === 'getaddrinfo') return new HostError('DIAL_RESOLVE', `no such host: ${what}`, cause);
+  return new HostError('DIAL_CONNECT', `cannot connect: ${what}`, cause);
+}
