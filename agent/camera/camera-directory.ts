@@ -1,0 +1,123 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { bytesField, parseJson } from '../../crypto/document.ts';
+import { CameraError } from './errors.ts';
+
+/**
+ * A camera's directory: what it is, whom it serves, and what it keeps (docs/architecture.md lists the files).
+ * Everything in it is readable by its owner alone.
+ */
+export class CameraDirectory {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  readonly #file = (name: string) => join(this.path, name);
+
+  get config(): string {
+    return this.#file('camera.json');
+  }
+  get deviceKey(): string {
+    return this.#file('device.key');
+  }
+  get request(): string {
+    return this.#file('request.pem');
+  }
+  get certificate(): string {
+    return this.#file('client.pem');
+  }
+  get policy(): string {
+    return this.#file('policy.json');
+  }
+  /** Highest policy counter obeyed, and the day key in use. */
+  get state(): string {
+    return this.#file('state.json');
+  }
+  get spool(): string {
+    return this.#file('spool');
+  }
+  /** What the processes show of themselves and the FIFOs between them; nothing in it outlives a restart. */
+  get run(): string {
+    return this.#file('run');
+  }
+  get status(): string {
+    return join(this.run, 'status.json');
+  }
+  get mediaFifo(): string {
+    return join(this.run, 'media.fifo');
+  }
+  get captureFifo(): string {
+    return join(this.run, 'capture.fifo');
+  }
+
+  make(): void {
+    mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    chmodSync(this.path, 0o700);
+  }
+
+  exists(): boolean {
+    return existsSync(this.config);
+  }
+
+  /** @throws CameraError CAMERA_MISSING, CONFIG_MALFORMED, FILE_UNREADABLE. */
+  readConfig(): CameraConfig {
+    if (!this.exists()) {
+      throw new CameraError(
+        'CAMERA_MISSING',
+        `${this.path} holds no camera; make one with: oriel camera init`,
+      );
+    }
+    try {
+      return parseJson(readLimited(this.config, MAX_CONFIG_BYTES), CameraConfig, 'camera.json');
+    } catch (cause) {
+      if (cause instanceof CameraError) throw cause;
+      throw new CameraError('CONFIG_MALFORMED', `${this.config}: ${(cause as Error).message}`, cause);
+    }
+  }
+}
+
+const MAX_CONFIG_BYTES = 64 * 1024;
+
+/** An origin: https, a host, a port if it is not 443; nothing else. */
+const origin = v.pipe(
+  v.string(),
+  v.maxLength(300),
+  v.check((text) => URL.canParse(text) && new URL(text).origin === text && text.startsWith('https://')),
+);
+
+/** SHA-256 of a CA's SubjectPublicKeyInfo, as in RFC 7469 section 2.4. */
+export const Pin = v.pipe(v.string(), v.regex(/^sha256\/[A-Za-z0-9+/]{43}=$/));
+
+export const CameraConfig = v.strictObject({
+  version: v.literal(1),
+  server: v.strictObject({ origin, pins: v.pipe(v.array(Pin), v.minLength(1), v.maxLength(2)) }),
+  /** The owner's identity key: whose policy the camera obeys. */
+  owner: bytesField(32),
+  /** Where the video comes from: file:, test:, v4l2:, rtsp://. */
+  source: v.pipe(v.string(), v.maxLength(2000)),
+  /** Whether sound is wanted; the owner's policy has to allow it too. */
+  audio: v.boolean(),
+  /** Hosts an RTSP source may be on. */
+  lan: v.pipe(v.array(v.pipe(v.string(), v.maxLength(255))), v.maxLength(32)),
+  spool: v.strictObject({
+    /** The spool's greatest size on disk, bytes. */
+    maxBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(1024 * 1024)),
+    /** What it leaves free on its file system, bytes. */
+    minFreeBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  }),
+});
+export type CameraConfig = v.InferOutput<typeof CameraConfig>;
+
+/** Reads a text file whole, its size checked first. @throws CameraError FILE_UNREADABLE. */
+export function readLimited(path: string, maxBytes: number): string {
+  try {
+    const { size } = statSync(path);
+    if (size > maxBytes) throw new Error(`${size} bytes are more than ${maxBytes}`);
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new CameraError('FILE_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, cause);
+  }
+}

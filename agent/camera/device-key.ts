@@ -1,0 +1,72 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { cameraIdOf, idText, POINT_LENGTH } from '../../crypto/header.ts';
+import type { DeviceSigner } from '../../crypto/primitives.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { type CameraDirectory, readLimited } from './camera-directory.ts';
+import { CameraError } from './errors.ts';
+
+const MAX_PEM_BYTES = 64 * 1024;
+
+/** The camera's life-long key, P-256: it signs the camera's statements and its TLS handshakes. */
+export interface DeviceKey {
+  readonly signer: DeviceSigner;
+  /** Camera id, 20 bytes, and as text. */
+  readonly cameraId: Uint8Array;
+  readonly camera: string;
+  readonly pem: string;
+  readonly key: KeyObject;
+}
+
+/** A fresh device key as PKCS#8 PEM. */
+export function generateDeviceKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+}
+
+/** @throws CameraError FILE_UNREADABLE. */
+export async function loadDeviceKey(directory: CameraDirectory): Promise<DeviceKey> {
+  const pem = readLimited(directory.deviceKey, MAX_PEM_BYTES);
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch (cause) {
+    throw new CameraError('FILE_UNREADABLE', `${directory.deviceKey} is not a private key`, cause);
+  }
+  if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
+    throw new CameraError('FILE_UNREADABLE', `${directory.deviceKey} is not a P-256 key`);
+  }
+  const signer = deviceSigner(key);
+  const cameraId = await cameraIdOf(signer.point, nodePrimitives);
+  return { signer, cameraId, camera: idText(cameraId), pem, key };
+}
+
+function deviceSigner(key: KeyObject): DeviceSigner {
+  const jwk = key.export({ format: 'jwk' });
+  const coordinate = (text: string | undefined) => Buffer.from(text ?? '', 'base64url');
+  const point = Buffer.concat([Uint8Array.of(4), coordinate(jwk.x), coordinate(jwk.y)]);
+  if (point.length !== POINT_LENGTH) throw new CameraError('FILE_UNREADABLE', 'device key has no point');
+  return {
+    point,
+    sign: (message) => sign('sha256', message, { key, dsaEncoding: 'ieee-p1363' }),
+  };
+}
+
+/** The client certificate's chain, PEM. @throws CameraError CERTIFICATE_MISSING. */
+export function loadCertificate(directory: CameraDirectory, deviceKey: DeviceKey): string {
+  const help = 'have the server certify request.pem: oriel server certify';
+  if (!existsSync(directory.certificate)) {
+    throw new CameraError('CERTIFICATE_MISSING', `${directory.certificate} is missing; ${help}`);
+  }
+  const pem = readLimited(directory.certificate, MAX_PEM_BYTES);
+  try {
+    if (new X509Certificate(pem).checkPrivateKey(deviceKey.key)) return pem;
+  } catch (cause) {
+    throw new CameraError(
+      'CERTIFICATE_MISSING',
+      `${directory.certificate} is no certificate; ${help}`,
+      cause,
+    );
+  }
+  throw new CameraError('CERTIFICATE_MISSING', `${directory.certificate} is for another key; ${help}`);
+}

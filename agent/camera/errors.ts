@@ -1,0 +1,26 @@
+/** Why a camera cannot run, or will not obey. */
+export type CameraErrorCode =
+  /** The directory holds no camera, or holds one already. */
+  | 'CAMERA_MISSING'
+  | 'CAMERA_EXISTS'
+  /** camera.json is not as specified. */
+  | 'CONFIG_MALFORMED'
+  /** A file of the camera's cannot be read. */
+  | 'FILE_UNREADABLE'
+  /** No policy signed by the owner is there yet. */
+  | 'POLICY_MISSING'
+  /** A policy is older than the one obeyed, or another of the same counter. */
+  | 'POLICY_REFUSED'
+  /** No client certificate is there yet, or it is for another key. */
+  | 'CERTIFICATE_MISSING';
+
+/** A failure of the camera's own set-up. The message says the way out, and never holds a secret. */
+export class CameraError extends Error {
+  override readonly name = 'CameraError';
+  readonly code: CameraErrorCode;
+
+  constructor(code: CameraErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}

@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs';
+import { toHex, utf8 } from '../../crypto/bytes.ts';
+import { type PolicyInForce, readPolicyFile } from '../../crypto/policy.ts';
+import type { OpeningPrimitives } from '../../crypto/primitives.ts';
+import { type CameraDirectory, readLimited } from './camera-directory.ts';
+import { CameraError } from './errors.ts';
+
+const MAX_POLICY_BYTES = 512 * 1024;
+
+export interface PolicyOnFile extends PolicyInForce {
+  /** SHA-256 of the file, hexadecimal. */
+  readonly digest: string;
+}
+
+/**
+ * Reads the camera's policy file and checks every signature in it.
+ * @throws CameraError POLICY_MISSING, FILE_UNREADABLE; CryptoError when it is forged, malformed or another camera's.
+ */
+export async function loadPolicy(
+  directory: CameraDirectory,
+  identity: { readonly camera: string; readonly owner: Uint8Array },
+  primitives: OpeningPrimitives,
+): Promise<PolicyOnFile> {
+  const { policy: path } = directory;
+  if (!existsSync(path)) {
+    throw new CameraError('POLICY_MISSING', `${path} is missing; have the owner sign one: oriel keys policy`);
+  }
+  const text = readLimited(path, MAX_POLICY_BYTES);
+  const inForce = await readPolicyFile(text, identity.camera, identity.owner, primitives);
+  return { ...inForce, digest: toHex(await primitives.sha256(utf8(text))) };
+}

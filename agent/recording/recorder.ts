@@ -1,0 +1,266 @@
+import type { DeviceSigner, SealingPrimitives } from '../../crypto/primitives.ts';
+import { type SealedFrame, SegmentSealer } from '../../crypto/sealer.ts';
+import type { Clock } from '../../host/clock.ts';
+import type { FragmentEvent, InitEvent } from '../../media/fragmenter.ts';
+import type { SealedRecord, StoredSegment, StoredSession } from '../spool/stored-segment.ts';
+import { nextStep } from './segment-policy.ts';
+import type { FreshSession } from './session-source.ts';
+import type { Tally } from './tally.ts';
+
+/** The part of the spool that the recorder writes to; nothing of it waits but sessions. */
+export interface RecordStore {
+  /** Durable when it resolves: no segment leaves the camera before its session header is safe. */
+  beginSession(session: FreshSession): Promise<StoredSession>;
+  endSession(end: { segments: number; digest: Uint8Array }): void;
+  beginSegment(
+    session: StoredSession,
+    sequence: number,
+    header: Uint8Array,
+    digest: Uint8Array,
+  ): StoredSegment;
+  append(segment: StoredSegment, record: SealedRecord): void;
+  endSegment(segment: StoredSegment): void;
+}
+
+export interface RecorderOptions {
+  readonly cameraId: Uint8Array;
+  readonly signer: DeviceSigner;
+  readonly primitives: SealingPrimitives;
+  readonly clock: Clock;
+  readonly store: RecordStore;
+  readonly tally: Tally;
+  /** Makes the next session; called once at a time. */
+  readonly nextSession: () => Promise<FreshSession>;
+  readonly onFailure: (what: string, cause: unknown) => void;
+}
+
+interface OpenSession {
+  readonly fresh: FreshSession;
+  readonly stored: StoredSession;
+  readonly startedAt: number;
+  segments: number;
+  lastDigest: Uint8Array | undefined;
+}
+
+interface OpenSegment {
+  readonly sealer: SegmentSealer;
+  readonly stored: StoredSegment;
+  bytes: number;
+}
+
+interface Run {
+  readonly id: Uint8Array;
+  readonly init: InitEvent;
+}
+
+/** While a session is being begun, fragments wait; more than this is given up, and counted. Bytes. */
+const WAITING_LIMIT_BYTES = 32 * 1024 * 1024;
+const RUN_ID_LENGTH = 8;
+
+type Waiting = { kind: 'fragment'; fragment: FragmentEvent; run: Run } | { kind: 'run-end' };
+
+/**
+ * Turns fragments into sealed segments, each the moment it comes. Everything is decided by segment-policy.ts;
+ * here it is carried out, in the order: end the segment, end the session, begin the session (durably), begin
+ * the segment, seal.
+ */
+export class Recorder {
+  readonly #options: RecorderOptions;
+  #run: Run | undefined;
+  #session: OpenSession | undefined;
+  #segment: OpenSegment | undefined;
+  #outdated = false;
+  #beginning: Promise<void> | undefined;
+  readonly #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  /** Number of the session in force. */
+  get sessionNumber(): number | undefined {
+    return this.#session?.fresh.number;
+  }
+
+  /** The encoder began a run: `init` is its init segment. */
+  beginRun(init: InitEvent): void {
+    this.#run = { id: this.#options.primitives.random(RUN_ID_LENGTH), init };
+  }
+
+  /** One fragment of the run. */
+  record(fragment: FragmentEvent): void {
+    const { tally } = this.#options;
+    tally.fragments += 1;
+    tally.capturedUs += fragment.durationUs;
+    if (this.#run === undefined) {
+      this.#skip(fragment);
+      return;
+    }
+    if (this.#waitingBytes + fragment.bytes.length > WAITING_LIMIT_BYTES) {
+      this.#skip(fragment);
+      return;
+    }
+    this.#enqueue({ kind: 'fragment', fragment, run: this.#run });
+  }
+
+  /** The encoder's run is over: what was sealed of it is closed, and the next run gets a new session. */
+  endRun(): void {
+    this.#run = undefined;
+    this.#enqueue({ kind: 'run-end' });
+  }
+
+  /** The policy changed: the next segment gets a new session. */
+  outdateSession(): void {
+    this.#outdated = true;
+  }
+
+  /** Ends whatever is open; resolves when nothing is waiting any more. */
+  async stop(): Promise<void> {
+    this.endRun();
+    while (this.#beginning !== undefined) await this.#beginning;
+  }
+
+  #enqueue(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+    if (waiting.kind === 'fragment') this.#waitingBytes += waiting.fragment.bytes.length;
+    this.#work();
+  }
+
+  /** Works off what waits, until nothing does or a session has to be begun first. */
+  #work(): void {
+    while (this.#beginning === undefined) {
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) return;
+      if (waiting.kind === 'run-end') {
+        this.#endSession();
+        continue;
+      }
+      this.#waitingBytes -= waiting.fragment.bytes.length;
+      this.#take(waiting.fragment, waiting.run);
+    }
+  }
+
+  #take(fragment: FragmentEvent, run: Run): void {
+    switch (nextStep(this.#state(), { keyframe: fragment.keyframe, bytes: fragment.bytes.length })) {
+      case 'append':
+        this.#seal(fragment);
+        return;
+      case 'new-segment':
+        this.#endSegment(false);
+        this.#beginSegment(fragment, run);
+        return;
+      case 'new-session':
+        this.#endSession();
+        this.#beginning = this.#beginSession(fragment, run).finally(() => {
+          this.#beginning = undefined;
+          this.#work();
+        });
+        return;
+      case 'skip':
+        this.#skip(fragment);
+        return;
+      case 'end-and-skip':
+        this.#endSegment(false);
+        this.#skip(fragment);
+    }
+  }
+
+  #state() {
+    const { clock } = this.#options;
+    const session = this.#session;
+    const segment = this.#segment;
+    return {
+      segment: segment && { durationUs: segment.sealer.durationUs, bytes: segment.bytes },
+      session: session && { ageMs: clock.monotonic() - session.startedAt, segments: session.segments },
+      sessionOutdated: this.#outdated,
+    };
+  }
+
+  async #beginSession(first: FragmentEvent, run: Run): Promise<void> {
+    const { nextSession, store, clock, tally, onFailure } = this.#options;
+    try {
+      this.#outdated = false;
+      const startedAt = clock.monotonic();
+      const fresh = await nextSession();
+      const stored = await store.beginSession(fresh);
+      this.#session = { fresh, stored, startedAt, segments: 0, lastDigest: undefined };
+      tally.sessions += 1;
+      this.#beginSegment(first, run);
+    } catch (cause) {
+      this.#skip(first);
+      onFailure('no session could be begun', cause);
+    }
+  }
+
+  #endSession(): void {
+    this.#endSegment(true);
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#session = undefined;
+    session.fresh.secret.fill(0);
+    const { store, primitives } = this.#options;
+    const digest = session.lastDigest ?? new Uint8Array(primitives.sha256().length);
+    store.endSession({ segments: session.segments, digest });
+  }
+
+  #beginSegment(first: FragmentEvent, run: Run): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    const { cameraId, primitives, signer, clock, store, tally } = this.#options;
+    const capturedAt = clock.now() - first.durationUs / 1000;
+    const header = {
+      camera: cameraId,
+      sessionHash: session.fresh.hash,
+      sequence: session.segments,
+      timeMs: Math.max(0, Math.floor(capturedAt)),
+    };
+    const sealer = new SegmentSealer(session.fresh.secret, header, primitives, signer);
+    session.segments += 1;
+    tally.segments += 1;
+    const stored = store.beginSegment(session.stored, header.sequence, sealer.header, sealer.digest);
+    this.#segment = { sealer, stored, bytes: 0 };
+    const { info, bytes } = run.init;
+    this.#keep(
+      sealer.sealOpening({
+        run: run.id,
+        timescale: info.video.timescale,
+        decodeTime: first.decodeTime,
+        codecs: info.tracks.map((track) => track.codec).join(','),
+        init: bytes,
+      }),
+    );
+    this.#seal(first);
+  }
+
+  #seal(fragment: FragmentEvent): void {
+    const segment = this.#segment;
+    if (segment === undefined) return;
+    this.#keep(segment.sealer.sealFragment(fragment.bytes, fragment.durationUs));
+  }
+
+  #endSegment(final: boolean): void {
+    const [segment, session] = [this.#segment, this.#session];
+    if (segment === undefined || session === undefined) return;
+    this.#keep(segment.sealer.close(session.lastDigest, final));
+    session.lastDigest = segment.sealer.digest;
+    this.#segment = undefined;
+    this.#options.store.endSegment(segment.stored);
+  }
+
+  #keep(frame: SealedFrame): void {
+    const segment = this.#segment;
+    if (segment === undefined) return;
+    const { store, tally } = this.#options;
+    segment.bytes += frame.bytes.length;
+    tally.records += 1;
+    tally.sealedUs += frame.durationUs;
+    tally.sealedBytes += frame.bytes.length;
+    store.append(segment.stored, frame);
+  }
+
+  #skip(fragment: FragmentEvent): void {
+    this.#options.tally.skippedUs += fragment.durationUs;
+    this.#options.tally.skippedFragments += 1;
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * What became of the captured media, in microseconds of video samples and in counts, since the agent started.
+ * Captured = sealed + skipped; what was sealed is acknowledged, held or dropped by the spool.
+ */
+export interface Tally {
+  fragments: number;
+  capturedUs: number;
+  /** Given up before sealing, because no segment can begin without a keyframe or no session could begin. */
+  skippedUs: number;
+  skippedFragments: number;
+  sessions: number;
+  segments: number;
+  records: number;
+  sealedUs: number;
+  sealedBytes: number;
+  /** Streams refused because they were not the MP4 they have to be. */
+  refusedStreams: number;
+}
+
+export const emptyTally = (): Tally => ({
+  fragments: 0,
+  capturedUs: 0,
+  skippedUs: 0,
+  skippedFragments: 0,
+  sessions: 0,
+  segments: 0,
+  records: 0,
+  sealedUs: 0,
+  sealedBytes: 0,
+  refusedStreams: 0,
+});

@@ -1,0 +1,95 @@
+import { equal } from '../crypto/bytes.ts';
+import { judgeRawChain } from '../crypto/chain-node.ts';
+import { CryptoError } from '../crypto/errors.ts';
+import { DIGEST_LENGTH, parseSegmentHeader } from '../crypto/header.ts';
+import { type Mark, makeMarkRecord } from '../crypto/mark.ts';
+import { nodePrimitives } from '../crypto/primitives-node.ts';
+import type { Clock } from '../host/clock.ts';
+import { dial } from '../host/dialer.ts';
+import { ALPN_HTTP } from '../wire/upload.ts';
+import type { CameraConfig } from './camera/camera-directory.ts';
+import type { DeviceKey } from './camera/device-key.ts';
+import type { AgentLog } from './log.ts';
+import type { StoredSegment, UploadQueue } from './spool/stored-segment.ts';
+import { Uplink } from './uplink/uplink.ts';
+
+export interface ServerLinkOptions {
+  readonly server: CameraConfig['server'];
+  readonly device: DeviceKey;
+  /** The client certificate's chain, PEM. */
+  readonly certificate: string;
+  readonly queue: UploadQueue;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** The newest time known to be past, milliseconds since 1970; the machine's clock has no say in it. */
+  readonly trustedTimeMs: () => number;
+  readonly logger: AgentLog;
+}
+
+const DIAL_TIMEOUT_MS = 10_000;
+const HTTPS_PORT = 443;
+
+/** The uplink of this camera to its one pinned server, with its marks signed by the device key. */
+export function openServerLink(options: ServerLinkOptions): Uplink {
+  const { server, device, certificate, queue, clock, random, trustedTimeMs, logger } = options;
+  const url = new URL(server.origin);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  return new Uplink({
+    queue,
+    clock,
+    random,
+    log: logger,
+    authority: url.host,
+    dial: (signal) =>
+      dial({
+        host,
+        port: url.port === '' ? HTTPS_PORT : Number(url.port),
+        servername: host,
+        key: device.pem,
+        cert: certificate,
+        alpn: ALPN_HTTP,
+        timeoutMs: DIAL_TIMEOUT_MS,
+        signal,
+        judge: (chain) =>
+          judgeRawChain(chain, {
+            host,
+            pins: server.pins,
+            trustedTimeMs: trustedTimeMs(),
+            usage: 'serverAuth',
+          }),
+      }),
+    makeMark: (segment) => markRecord(segment.header, markOf(segment, clock), device),
+    makeForeignMark: (header) => foreignMark(header, device, clock),
+  });
+}
+
+/** What the camera states of a segment that it could not close. */
+function markOf(segment: StoredSegment, clock: Clock): Mark {
+  return {
+    kind: segment.state === 'dropped' ? 'dropped' : 'cut',
+    vouchedRecords: segment.vouched.records,
+    vouchedDigest: segment.vouched.digest,
+    lostUs: segment.droppedUs,
+    timeMs: Math.max(0, Math.floor(clock.now())),
+  };
+}
+
+/**
+ * The mark of a segment that a former run of this camera left at the server and nothing is known of any more: cut,
+ * with no record vouched for. @throws CryptoError CAMERA_FOREIGN for another camera's.
+ */
+function foreignMark(header: Uint8Array, device: DeviceKey, clock: Clock): Uint8Array {
+  if (!equal(parseSegmentHeader(header).camera, device.cameraId)) {
+    throw new CryptoError('CAMERA_FOREIGN', "the server lists another camera's segment as ours");
+  }
+  const nothing = { vouchedRecords: 0, vouchedDigest: new Uint8Array(DIGEST_LENGTH), lostUs: 0 };
+  return markRecord(
+    header,
+    { kind: 'cut', ...nothing, timeMs: Math.max(0, Math.floor(clock.now())) },
+    device,
+  );
+}
+
+function markRecord(header: Uint8Array, mark: Mark, device: DeviceKey): Uint8Array {
+  return makeMarkRecord(mark, nodePrimitives.sha256(header), device.signer, nodePrimitives.crc32);
+}

@@ -1,0 +1,26 @@
+import { runAgent } from '../../agent/agent.ts';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { systemClock } from '../../host/clock.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { releaseTimeMs } from '../version.ts';
+import { ignoreInterrupt, openLog, stopSignal } from './log.ts';
+
+/** The agent's process: keys and network, no child processes. */
+export async function agent(dir: string, logLevel: string): Promise<number> {
+  ignoreInterrupt();
+  const logger = openLog(logLevel, 'agent');
+  try {
+    await runAgent(new CameraDirectory(dir), {
+      clock: systemClock,
+      disk: systemDisk,
+      random: Math.random,
+      releaseTimeMs: releaseTimeMs(),
+      logger,
+      signal: stopSignal('SIGTERM'),
+    });
+    return 0;
+  } catch (error) {
+    logger.fatal({ err: error }, 'agent failed');
+    return 1;
+  }
+}

@@ -1,0 +1,20 @@
+import pino, { type Logger } from 'pino';
+
+/** JSON lines on stderr: stdout is for what a command answers. */
+export function openLog(level: string, process: string): Logger {
+  return pino(
+    { level, base: { process }, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}
+
+/** Aborts on the first of the signals. Ctrl-C reaches every process of the terminal; only the launcher acts on it. */
+export function stopSignal(...names: readonly NodeJS.Signals[]): AbortSignal {
+  const controller = new AbortController();
+  for (const name of names) process.once(name, () => controller.abort(new Error(name)));
+  return controller.signal;
+}
+
+export function ignoreInterrupt(): void {
+  process.on('SIGINT', () => undefined);
+}

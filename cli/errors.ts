@@ -1,0 +1,19 @@
+/** Why a command could not do its work, with the way out in the message. */
+export type CommandErrorCode =
+  | 'USAGE'
+  | 'FOOTAGE_MISSING'
+  | 'SESSION_MISSING'
+  | 'CAMERA_AMBIGUOUS'
+  | 'FILE_UNREADABLE'
+  | 'FILE_UNWRITABLE'
+  | 'FILE_EXISTS';
+
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly code: CommandErrorCode;
+
+  constructor(code: CommandErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}

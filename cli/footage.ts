@@ -1,0 +1,127 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { EXIT } from './exit-codes.ts';
+import type { FootageReport, SegmentLine } from './footage/report.ts';
+
+interface FootageOptions {
+  readonly key: string;
+  readonly camera?: string;
+  readonly from?: number;
+  readonly to?: number;
+  readonly out?: string;
+  readonly json?: true;
+}
+
+type Verb = 'list' | 'verify' | 'open';
+
+const EXIT_CODES = `
+Exit codes:
+  0  all of it complete: closed and signed by the camera
+  3  some of it cut, still open, or missing
+  4  some of it refused: altered, forged, or not this key's to open
+  1, 2  another failure; a command line not understood
+`;
+
+/** `oriel footage`: opens footage with a viewing key. */
+export function footageCommand(): Command {
+  const footage = new Command('footage')
+    .description('list, verify and open footage with a viewing key')
+    .addHelpText(
+      'after',
+      `
+DIR is a server's directory, its footage directory, or a copy of it; nothing in it is changed.
+Times are RFC 3339: 2026-11-21T18:44:00Z, or with an offset.
+${EXIT_CODES}
+Examples:
+  oriel footage list ./server --key me.key
+  oriel footage open ./server --key me.key --from 2026-11-21T18:00:00Z --to 2026-11-21T19:00:00Z --out evening.mp4`,
+    );
+  footage.addCommand(verb('list', 'show what footage there is and whether it is whole'));
+  footage.addCommand(verb('verify', 'check every record, signature and link, and say what does not hold'));
+  footage.addCommand(
+    verb('open', 'verify, and write what opens to an MP4 file').option(
+      '--out <file>',
+      'MP4 file to write; a changed picture format goes on in FILE-2.mp4 and so on',
+    ),
+  );
+  return footage;
+}
+
+function verb(name: Verb, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .argument('<dir>', "the server's footage directory, or a copy of it")
+    .requiredOption('--key <file>', 'viewing key that opens the footage')
+    .option('--camera <id>', 'only this camera (its id, or the beginning of it)')
+    .option('--from <time>', 'only what was captured from this time on', parseTime)
+    .option('--to <time>', 'only what was captured before this time', parseTime)
+    .option('--json', 'one JSON object instead of text')
+    .addHelpText('after', EXIT_CODES)
+    .action((dir: string, options: FootageOptions) => run(name, dir, options));
+}
+
+/** RFC 3339 section 5.6, as milliseconds since 1970. */
+export function parseTime(text: string): number {
+  const form = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+  const time = form.test(text) ? Date.parse(text.replace(' ', 'T').toUpperCase()) : Number.NaN;
+  if (Number.isNaN(time))
+    throw new InvalidArgumentError('give a time as in 2026-11-21T18:44:00Z (RFC 3339).');
+  return time;
+}
+
+async function run(name: Verb, dir: string, options: FootageOptions): Promise<void> {
+  const { openFootage } = await import('./footage/open-footage.ts');
+  const report = await openFootage({
+    directory: dir,
+    keyPath: options.key,
+    camera: options.camera,
+    range: { fromMs: options.from ?? 0, toMs: options.to ?? Number.POSITIVE_INFINITY },
+    out: name === 'open' ? (options.out ?? defaultOut()) : undefined,
+  });
+  if (options.json) console.log(JSON.stringify(report));
+  else print(name, report);
+  process.exitCode = exitCode(report);
+}
+
+const defaultOut = () => `footage-${new Date().toISOString().replace(/[:.]/g, '').slice(0, 15)}.mp4`;
+
+function exitCode(report: FootageReport): number {
+  switch (report.verdict) {
+    case 'refused':
+      return EXIT.refused;
+    case 'incomplete':
+      return EXIT.incomplete;
+    case 'complete':
+      return EXIT.ok;
+    case 'empty':
+      return EXIT.failure;
+  }
+}
+
+function print(name: Verb, report: FootageReport): void {
+  const shown =
+    name === 'list' ? report.segments : report.segments.filter(({ verdict }) => verdict !== 'complete');
+  for (const segment of shown) console.log(describe(segment));
+  const { counts, openedSeconds, droppedSeconds, files } = report;
+  for (const { path, fromMs, seconds, frames } of files) {
+    console.log(
+      `wrote ${path}: ${seconds.toFixed(1)} s, ${frames} frames, from ${new Date(fromMs).toISOString()}`,
+    );
+  }
+  const parts = Object.entries(counts).filter(([, count]) => count > 0);
+  const summary = parts.map(([verdict, count]) => `${count} ${verdict}`).join(', ');
+  console.log(
+    report.verdict === 'empty'
+      ? 'no footage in the times and cameras asked for'
+      : `segments: ${summary}; ${openedSeconds.toFixed(1)} s open${droppedSeconds > 0 ? `, ${droppedSeconds.toFixed(1)} s dropped by the camera` : ''}`,
+  );
+}
+
+function describe(segment: SegmentLine): string {
+  const { camera, session, sequence, verdict, time, seconds, records, vouchedRecords, code, message } =
+    segment;
+  const name = `${camera.slice(0, 8)} ${session.slice(0, 8)}/${String(sequence).padStart(4, '0')}`;
+  if (verdict === 'refused') return `${name}  refused  ${code}: ${message}`;
+  if (verdict === 'missing') return `${name}  missing`;
+  const vouched = vouchedRecords === undefined ? '' : `, ${vouchedRecords} of ${records} records vouched for`;
+  return `${name}  ${verdict.padEnd(8)} ${time}  ${seconds?.toFixed(2)} s, ${records} records${vouched}`;
+}

@@ -1,0 +1,93 @@
+import { statSync } from 'node:fs';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import {
+  dayKeyHolder,
+  MAX_VIEWING_KEY_BYTES,
+  parseViewingKey,
+  type ViewingKey,
+} from '../../crypto/viewing-key.ts';
+import { MediaError } from '../../media/errors.ts';
+import { CommandError } from '../errors.ts';
+import { readTextFile } from '../files.ts';
+import { Progress } from '../progress.ts';
+import { camerasIn, footageRoot, sessionsOf } from './footage-directory.ts';
+import { type Inspected, inspectCamera, type TimeRange } from './inspection.ts';
+import { MovieWriter } from './movie-writer.ts';
+import { type FootageReport, report, type SegmentLine, segmentLine } from './report.ts';
+
+export interface FootageRequest {
+  readonly directory: string;
+  readonly keyPath: string;
+  /** A camera's id or the beginning of one; all cameras when undefined. */
+  readonly camera: string | undefined;
+  readonly range: TimeRange;
+  /** Where to write what opens; undefined to write nothing. */
+  readonly out: string | undefined;
+}
+
+/** Opens footage as asked: key, directory, cameras, segments, and the movie if one is wanted. */
+export async function openFootage(request: FootageRequest): Promise<FootageReport> {
+  const key = readViewingKey(request.keyPath);
+  const root = footageRoot(request.directory);
+  const cameras = chooseCameras(camerasIn(root), request.camera);
+  if (request.out !== undefined && cameras.length > 1) {
+    throw new CommandError(
+      'CAMERA_AMBIGUOUS',
+      `there is footage of ${cameras.length} cameras: choose one with --camera ${cameras.join(' | ')}`,
+    );
+  }
+  const holder = await dayKeyHolder(key, nodePrimitives);
+  const sessions = cameras.map((camera) => ({ camera, files: sessionsOf(root, camera) }));
+  const total = sessions
+    .flatMap(({ files }) => files)
+    .reduce((sum, { segments }) => sum + segments.length, 0);
+  const progress = new Progress('segments', total);
+  const movie = request.out === undefined ? undefined : new MovieWriter(request.out);
+  const lines: SegmentLine[] = [];
+  try {
+    for (const { camera, files } of sessions) {
+      const trusted = key.cameras.some(({ id }) => id === camera);
+      for await (const inspected of inspectCamera(files, trusted, holder, request.range)) {
+        lines.push(segmentLine(movie === undefined ? inspected : write(movie, inspected)));
+        progress.step();
+      }
+    }
+    return report(lines, movie?.finish() ?? []);
+  } finally {
+    progress.end();
+    movie?.abandon();
+  }
+}
+
+/** @throws CommandError FILE_UNREADABLE, CryptoError DOCUMENT_MALFORMED. */
+export function readViewingKey(path: string): ViewingKey {
+  const key = parseViewingKey(readTextFile(path, MAX_VIEWING_KEY_BYTES));
+  if ((statSync(path).mode & 0o077) !== 0) {
+    console.error(`oriel: warning: ${path} can be read by others; mend it with: chmod 600 ${path}`);
+  }
+  return key;
+}
+
+function chooseCameras(cameras: readonly string[], wanted: string | undefined): readonly string[] {
+  if (wanted === undefined) return cameras;
+  const chosen = cameras.filter((camera) => camera.startsWith(wanted));
+  if (chosen.length === 1) return chosen;
+  const what = chosen.length === 0 ? 'no camera' : 'more than one camera';
+  throw new CommandError(
+    'CAMERA_AMBIGUOUS',
+    `${what} here begins with ${wanted}; there is: ${cameras.join(', ')}`,
+  );
+}
+
+/** A segment whose records are genuine may still hold what is no MP4: then it is refused, and the movie goes on. */
+function write(movie: MovieWriter, inspected: Inspected): Inspected {
+  if (inspected.opened === undefined) return inspected;
+  try {
+    movie.add(inspected.opened);
+    return inspected;
+  } catch (error) {
+    if (!(error instanceof MediaError)) throw error;
+    const refusal = { code: error.code, message: error.message };
+    return { ...inspected, verdict: 'refused', refusal, opened: undefined };
+  }
+}

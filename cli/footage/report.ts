@@ -1,0 +1,79 @@
+import type { Inspected } from './inspection.ts';
+import type { WrittenMovie } from './movie-writer.ts';
+
+/** What `oriel footage` says at its end, as one JSON object with --json. */
+export interface FootageReport {
+  /** The worst of all segments: refused, then cut, open or missing, then complete. `empty`: nothing was selected. */
+  readonly verdict: 'complete' | 'incomplete' | 'refused' | 'empty';
+  readonly counts: Record<Inspected['verdict'], number>;
+  /** Duration of the video samples in the segments that opened, seconds. */
+  readonly openedSeconds: number;
+  readonly openedBytes: number;
+  readonly records: number;
+  /** Duration that cameras say they gave up, seconds. */
+  readonly droppedSeconds: number;
+  readonly segments: readonly SegmentLine[];
+  readonly files: readonly WrittenMovie[];
+}
+
+export interface SegmentLine {
+  readonly camera: string;
+  readonly session: string;
+  readonly sequence: number;
+  readonly verdict: Inspected['verdict'];
+  /** RFC 3339, by the camera's clock; absent when it did not open. */
+  readonly time?: string;
+  readonly seconds?: number;
+  readonly records?: number;
+  readonly bytes?: number;
+  /** With `cut`: how many records the camera's signature vouches for. */
+  readonly vouchedRecords?: number;
+  readonly droppedSeconds?: number;
+  readonly code?: string;
+  readonly message?: string;
+}
+
+export function segmentLine(inspected: Inspected): SegmentLine {
+  const { camera, session, sequence, verdict, opened, refusal } = inspected;
+  const line = { camera, session, sequence, verdict };
+  if (refusal !== undefined) return { ...line, ...refusal };
+  if (opened === undefined) return line;
+  const { header, durationUs, records, fragments, mark } = opened;
+  return {
+    ...line,
+    time: rfc3339(header.timeMs),
+    seconds: durationUs / 1e6,
+    records,
+    bytes: fragments.reduce((sum, fragment) => sum + fragment.bytes.length, 0),
+    ...(mark && { vouchedRecords: mark.vouchedRecords, droppedSeconds: mark.lostUs / 1e6 }),
+  };
+}
+
+export function report(segments: readonly SegmentLine[], files: readonly WrittenMovie[]): FootageReport {
+  const counts = { complete: 0, cut: 0, open: 0, missing: 0, refused: 0 };
+  for (const { verdict } of segments) counts[verdict] += 1;
+  const sum = (field: 'seconds' | 'bytes' | 'records' | 'droppedSeconds') =>
+    segments.reduce((total, segment) => total + (segment[field] ?? 0), 0);
+  return {
+    verdict: verdictOf(counts),
+    counts,
+    openedSeconds: Math.round(sum('seconds') * 1e6) / 1e6,
+    openedBytes: sum('bytes'),
+    records: sum('records'),
+    droppedSeconds: Math.round(sum('droppedSeconds') * 1e6) / 1e6,
+    segments,
+    files,
+  };
+}
+
+export function verdictOf(counts: FootageReport['counts']): FootageReport['verdict'] {
+  if (counts.refused > 0) return 'refused';
+  if (counts.cut + counts.open + counts.missing > 0) return 'incomplete';
+  return counts.complete > 0 ? 'complete' : 'empty';
+}
+
+/** A time as people and machines read it; one that no date can hold is said to be so. */
+export function rfc3339(timeMs: number): string {
+  const date = new Date(timeMs);
+  return Number.isNaN(date.getTime()) ? `(${timeMs} ms)` : date.toISOString();
+}

@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+import { Command, InvalidArgumentError } from 'commander';
+
+/** `oriel keys`: a person's viewing key, and the policies signed with it. */
+export function keysCommand(): Command {
+  const keys = new Command('keys').description('make viewing keys, and sign what cameras obey').addHelpText(
+    'after',
+    `
+A viewing key opens footage; no server has one. Keep the file to yourself, and keep a copy: without it
+nothing that was sealed to it opens again.
+
+Examples:
+  oriel keys new me.key --name "Ada"
+  oriel keys show me.key
+  oriel keys policy me.key --camera CAMERA_ID --out policy.json`,
+  );
+  keys
+    .addCommand(newCommand())
+    .addCommand(showCommand())
+    .addCommand(daysCommand())
+    .addCommand(policyCommand());
+  return keys;
+}
+
+function newCommand(): Command {
+  return new Command('new')
+    .description('make a viewing key: an identity and its first day keys')
+    .argument('<file>', 'file to make (mode 0600)')
+    .option('--name <name>', 'whose it is, for display', 'viewer')
+    .option('--days <n>', 'day keys to make ahead', parseDays, 60)
+    .action(async (file: string, options: { name: string; days: number }) => {
+      const { makeViewingKey, writeViewingKey } = await import('../crypto/viewing-key.ts');
+      const { writeTextFile } = await import('./files.ts');
+      const seed = new Uint8Array(randomBytes(32));
+      const key = await makeViewingKey(options.name, seed, options.days);
+      writeTextFile(file, writeViewingKey(key), 0o600, true);
+      await show(file);
+    });
+}
+
+function showCommand(): Command {
+  return new Command('show')
+    .description("show a viewing key's public half: identity, day keys, cameras")
+    .argument('<file>', 'viewing key')
+    .option('--json', 'one JSON object instead of text')
+    .action((file: string, options: { json?: true }) => show(file, options.json));
+}
+
+async function show(file: string, json = false): Promise<void> {
+  const { identityOf } = await import('./keys/identity.ts');
+  const { readViewingKey } = await import('./footage/open-footage.ts');
+  const key = readViewingKey(file);
+  const { viewer, publicKey } = await identityOf(key);
+  const numbers = key.dayKeys.map(({ number }) => number);
+  const dayKeys = { first: Math.min(...numbers), last: Math.max(...numbers), count: numbers.length };
+  if (json) {
+    console.log(JSON.stringify({ name: key.name, viewer, publicKey, dayKeys, cameras: key.cameras }));
+    return;
+  }
+  console.log(`viewing key  ${file} (${key.name})`);
+  console.log(`viewer id    ${viewer}`);
+  console.log(`identity     ${publicKey}`);
+  console.log(`day keys     ${dayKeys.count}: number ${dayKeys.first} to ${dayKeys.last}`);
+  for (const { id, name, epoch, counter } of key.cameras) {
+    console.log(`camera       ${id}  policy ${epoch}.${counter}${name === '' ? '' : `  ${name}`}`);
+  }
+}
+
+function daysCommand(): Command {
+  return new Command('days')
+    .description('add day keys to a viewing key; sign the policy anew afterwards')
+    .argument('<file>', 'viewing key')
+    .option('--add <n>', 'day keys to add', parseDays, 60)
+    .action(async (file: string, options: { add: number }) => {
+      const { addDayKeys, writeViewingKey } = await import('../crypto/viewing-key.ts');
+      const { readViewingKey } = await import('./footage/open-footage.ts');
+      const { writeTextFile } = await import('./files.ts');
+      writeTextFile(file, writeViewingKey(await addDayKeys(readViewingKey(file), options.add)), 0o600);
+      await show(file);
+    });
+}
+
+interface PolicyOptions {
+  readonly camera: string;
+  readonly out: string;
+  readonly name: string;
+  readonly audio?: true;
+  readonly dayKey?: number;
+}
+
+function policyCommand(): Command {
+  return new Command('policy')
+    .description('sign the policy a camera obeys, and trust that camera from then on')
+    .argument('<file>', "the owner's viewing key")
+    .requiredOption('--camera <id>', 'id of the camera, as oriel camera init printed it', parseCameraId)
+    .requiredOption('--out <file>', 'policy file to write, for the camera')
+    .option('--name <name>', 'name of the camera, for display', '')
+    .option('--audio', 'allow sound to be recorded')
+    .option('--day-key <n>', 'the camera uses no day key below this number', parseNumber)
+    .action(async (file: string, options: PolicyOptions) => {
+      const { signPolicy } = await import('./keys/identity.ts');
+      const { readViewingKey } = await import('./footage/open-footage.ts');
+      const { writeTextFile } = await import('./files.ts');
+      const { writeViewingKey } = await import('../crypto/viewing-key.ts');
+      const { key, policyFile, counter } = signPolicy(readViewingKey(file), {
+        camera: options.camera,
+        name: options.name,
+        audio: options.audio ?? false,
+        dayKey: options.dayKey,
+      });
+      // The key first: a counter once signed is never signed again, even if what follows fails.
+      writeTextFile(file, writeViewingKey(key), 0o600);
+      writeTextFile(options.out, policyFile, 0o600);
+      console.log(`signed policy 1.${counter} for camera ${options.camera}: ${options.out}`);
+    });
+}
+
+function parseNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('give a whole number.');
+  return Number(text);
+}
+
+function parseDays(text: string): number {
+  const days = parseNumber(text);
+  if (days < 1 || days > 400) throw new InvalidArgumentError('give a number from 1 to 400.');
+  return days;
+}
+
+export function parseCameraId(text: string): string {
+  if (!/^[a-z2-7]{32}$/.test(text)) throw new InvalidArgumentError('a camera id has 32 letters and digits.');
+  return text;
+}

@@ -1,0 +1,48 @@
+import { toBase64Url } from '../../crypto/bytes.ts';
+import { ed25519FromSeed, viewerIdOf } from '../../crypto/ed25519.ts';
+import { idText } from '../../crypto/header.ts';
+import { MAX_DAY_KEYS_PER_BATCH, type Policy, signDayKeys, writePolicyFile } from '../../crypto/policy.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import type { ViewingKey } from '../../crypto/viewing-key.ts';
+
+/** The public half of a viewing key, as text. */
+export async function identityOf(key: ViewingKey): Promise<{ viewer: string; publicKey: string }> {
+  const { publicKey } = ed25519FromSeed(key.seed);
+  return { viewer: idText(await viewerIdOf(publicKey, nodePrimitives)), publicKey: toBase64Url(publicKey) };
+}
+
+export interface PolicyWish {
+  readonly camera: string;
+  readonly name: string;
+  readonly audio: boolean;
+  /** The lowest day key the camera may use; undefined leaves it to the camera. */
+  readonly dayKey: number | undefined;
+}
+
+/** Signs the next policy for a camera; gives the key with the counter moved on. */
+export function signPolicy(
+  key: ViewingKey,
+  wish: PolicyWish,
+): { key: ViewingKey; policyFile: string; counter: number } {
+  const owner = ed25519FromSeed(key.seed);
+  const known = key.cameras.find(({ id }) => id === wish.camera);
+  const epoch = known?.epoch ?? 1;
+  const counter = (known?.counter ?? 0) + 1;
+  const policy: Policy = {
+    camera: wish.camera,
+    epoch,
+    counter,
+    viewers: [new Uint8Array(owner.publicKey)],
+    mode: 'continuous',
+    audio: wish.audio,
+    dayKey: wish.dayKey ?? Math.min(...key.dayKeys.map(({ number }) => number)),
+  };
+  const days = [...key.dayKeys].sort((a, b) => a.number - b.number).slice(-MAX_DAY_KEYS_PER_BATCH);
+  const batch = { first: days[0]?.number ?? 0, keys: days.map(({ publicKey }) => publicKey) };
+  const camera = { id: wish.camera, name: wish.name || (known?.name ?? ''), epoch, counter };
+  return {
+    key: { ...key, cameras: [...key.cameras.filter(({ id }) => id !== wish.camera), camera] },
+    policyFile: writePolicyFile(policy, owner, [signDayKeys(batch, owner)]),
+    counter,
+  };
+}

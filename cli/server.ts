@@ -1,0 +1,182 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { CommandError } from './errors.ts';
+
+/** `oriel server`: the household's server. Heavy modules are loaded by the action that needs them. */
+export function serverCommand(): Command {
+  return new Command('server')
+    .description('set up and run the server that stores what cameras upload, and can open none of it')
+    .helpCommand(false)
+    .addCommand(initCommand())
+    .addCommand(certifyCommand())
+    .addCommand(runCommand())
+    .addHelpText(
+      'after',
+      `
+From nothing to a running server that a camera can reach:
+  oriel server init ./house --host 192.168.1.10
+  oriel server certify ./house --request camera.csr --out camera.pem
+  oriel server run ./house
+
+\`oriel server COMMAND --help\` explains each.`,
+    );
+}
+
+function initCommand(): Command {
+  return new Command('init')
+    .description('make the keys and certificates of a new server')
+    .argument('<dir>', 'directory to create; must be absent or empty')
+    .requiredOption('--host <name-or-ip>', 'name or address that cameras dial; may be repeated', collect)
+    .option('--port <number>', 'port that cameras dial', parsePort, 8443)
+    .option('--json', 'print one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `
+Cameras trust a server by its pin, the hash of its CA's key, not by any public authority. The backup
+pin belongs to a second CA: keep a copy of identity/backup-ca.key elsewhere, and a lost or stolen
+server can be replaced without touching a camera.
+
+Examples:
+  oriel server init ./house --host 192.168.1.10
+  oriel server init /srv/oriel --host cameras.example.org --host 203.0.113.7 --port 443`,
+    )
+    .action(async (directory: string, options: { host: string[]; port: number; json?: boolean }) => {
+      const [{ initServer }, { systemDisk }] = await Promise.all([
+        import('../server/identity.ts'),
+        import('../host/disk.ts'),
+      ]);
+      const made = await initServer(systemDisk, directory, {
+        hosts: options.host,
+        port: options.port,
+        now: new Date(),
+      });
+      if (options.json) {
+        console.log(JSON.stringify(made));
+        return;
+      }
+      console.log(`A new server in ${directory}
+
+  address     ${addresses(made.hosts, made.port)}
+  pin         ${made.pin}
+  backup pin  ${made.backupPin}
+
+Keep a copy of ${directory}/identity/backup-ca.key elsewhere.
+Start it:  oriel server run ${directory}`);
+    });
+}
+
+function certifyCommand(): Command {
+  return new Command('certify')
+    .description("issue a camera's certificate from its request")
+    .argument('<dir>', 'directory made by `oriel server init`')
+    .requiredOption('--request <file>', "the camera's PKCS#10 request, PEM or DER")
+    .requiredOption('--out <file>', 'where to write the certificate, PEM')
+    .option('--days <number>', 'days that it is valid', parseDays, 90)
+    .addHelpText(
+      'after',
+      `
+The certificate names the camera by the id that follows from its key; whatever name the request
+carries is not looked at. The request shows by its signature that the camera holds the key.
+
+Example:
+  oriel server certify ./house --request camera.csr --out camera.pem --days 365`,
+    )
+    .action(async (directory: string, options: { request: string; out: string; days: number }) => {
+      const [{ certifyCamera, MAX_REQUEST_FILE_BYTES }, { systemDisk }, atomic] = await Promise.all([
+        import('../server/identity.ts'),
+        import('../host/disk.ts'),
+        import('../host/atomic-file.ts'),
+      ]);
+      const request = await atomic.readFileBounded(systemDisk, options.request, MAX_REQUEST_FILE_BYTES);
+      if (request === undefined) {
+        throw new CommandError('FILE_UNREADABLE', `${options.request} is missing or too large for a request`);
+      }
+      const issued = await certifyCamera(systemDisk, directory, {
+        request,
+        days: options.days,
+        now: new Date(),
+      });
+      await atomic.writeFileAtomic(systemDisk, options.out, Buffer.from(issued.certificate), 0o644);
+      console.log(
+        `camera ${issued.camera}: certificate written to ${options.out}, valid ${options.days} days`,
+      );
+    });
+}
+
+interface RunOptions {
+  readonly port?: number;
+  readonly address?: string;
+  readonly logLevel: string;
+  readonly jsonLog?: boolean;
+}
+
+function runCommand(): Command {
+  return new Command('run')
+    .description('run the server until SIGTERM or Ctrl-C')
+    .argument('<dir>', 'directory made by `oriel server init`')
+    .option(
+      '--port <number>',
+      'port to listen on instead of the one of init; 0 takes any free one',
+      parsePort,
+    )
+    .option('--address <ip>', 'address to listen on (default: all)')
+    .option('--log-level <level>', 'debug, info, warn or error', parseLevel, 'info')
+    .option('--json-log', 'log JSON lines to standard output even on a terminal')
+    .addHelpText(
+      'after',
+      `
+Footage goes to DIR/footage. While it runs, DIR/run/server.json tells its process id, port and pins.
+On SIGTERM or Ctrl-C it makes durable what it has received, says so to the cameras, and exits 0.
+
+Examples:
+  oriel server run ./house
+  oriel server run ./house --address 127.0.0.1 --port 0 --log-level debug`,
+    )
+    .action(async (directory: string, options: RunOptions) => {
+      const [{ startServer }, { systemDisk }, { destination, pino }] = await Promise.all([
+        import('../server/run.ts'),
+        import('../host/disk.ts'),
+        import('pino'),
+      ]);
+      const person = process.stdout.isTTY && !options.jsonLog;
+      const level = person && options.logLevel === 'info' ? 'warn' : options.logLevel;
+      const log = pino({ level, base: null }, destination({ dest: person ? 2 : 1, sync: true }));
+      const { port, address } = options;
+      const { server, stop } = await startServer({ directory, port, address, disk: systemDisk, log });
+      log.info({ ...server }, 'listening');
+      if (person) console.log(`Listening at ${addresses(server.hosts, server.port)}, pin ${server.pin}`);
+      const signal = await new Promise<string>((resolve) => {
+        process.once('SIGTERM', resolve);
+        process.once('SIGINT', resolve);
+      });
+      log.info({ signal }, 'stopping');
+      await stop();
+      log.info({}, 'stopped');
+    });
+}
+
+function addresses(hosts: readonly string[], port: number): string {
+  return hosts.map((host) => `https://${host.includes(':') ? `[${host}]` : host}:${port}`).join(', ');
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is 0 to 65535.');
+  return port;
+}
+
+function parseDays(text: string): number {
+  const days = Number(text);
+  if (!/^\d{1,5}$/.test(text) || days < 1 || days > 3650) throw new InvalidArgumentError('1 to 3650 days.');
+  return days;
+}
+
+function parseLevel(text: string): string {
+  if (!['debug', 'info', 'warn', 'error'].includes(text)) {
+    throw new InvalidArgumentError('One of debug, info, warn, error.');
+  }
+  return text;
+}
