@@ -1,0 +1,126 @@
+import { type Box, childrenOf, FieldReader, onlyBox, onlyBoxAt, readBoxes } from './boxes.ts';
+import { sampleEntryCodec } from './codec.ts';
+import { MediaError } from './errors.ts';
+
+export type TrackKind = 'video' | 'audio' | 'other';
+
+/** What a trak, with its trex, says about one track. Durations are ticks of `timescale`, per second. */
+export interface TrackInfo {
+  readonly id: number;
+  readonly kind: TrackKind;
+  readonly timescale: number;
+  /** RFC 6381 section 3.3: `avc1.64001f`, `mp4a.40.2`; the bare sample entry type for what is not known here. */
+  readonly codec: string;
+  /** Pixels as coded; 0 for what is not video. */
+  readonly width: number;
+  readonly height: number;
+  readonly defaultSampleDuration: number;
+  readonly defaultSampleSize: number;
+  readonly defaultSampleFlags: number;
+}
+
+/** What an init segment says. */
+export interface InitInfo {
+  readonly tracks: readonly TrackInfo[];
+  /** The one video track, which is also in `tracks`. */
+  readonly video: TrackInfo;
+}
+
+/**
+ * Reads an init segment: ftyp and moov (ISO/IEC 14496-12, sections 4.3 and 8.2.1), boxes between them passed over.
+ * Throws MediaError.
+ */
+export function parseInit(bytes: Uint8Array): InitInfo {
+  const boxes = [...readBoxes(bytes)];
+  onlyBox(boxes, 'ftyp');
+  const moov = childrenOf(bytes, onlyBox(boxes, 'moov'));
+  const trexes = readTrexes(bytes, onlyBox(moov, 'mvex'));
+  const tracks = moov.filter(({ type }) => type === 'trak').map((trak) => readTrak(bytes, trak, trexes));
+  if (new Set(tracks.map(({ id }) => id)).size !== tracks.length) {
+    throw new MediaError('TRACK_ID', 'two tracks with one id');
+  }
+  const [video, second] = tracks.filter(({ kind }) => kind === 'video');
+  if (!video || second) throw new MediaError('TRACK_VIDEO', 'not exactly one video track');
+  return { tracks, video };
+}
+
+type Defaults = Pick<TrackInfo, 'defaultSampleDuration' | 'defaultSampleSize' | 'defaultSampleFlags'>;
+
+/** trex, section 8.8.3, by track id. */
+function readTrexes(bytes: Uint8Array, mvex: Box): Map<number, Defaults> {
+  const trexes = new Map<number, Defaults>();
+  for (const box of childrenOf(bytes, mvex)) {
+    if (box.type !== 'trex') continue;
+    const fields = new FieldReader(bytes, box);
+    fields.versionAndFlags();
+    const id = fields.u32();
+    if (trexes.has(id)) throw new MediaError('BOX_REPEATED', 'two trex for one track');
+    fields.skip(4);
+    trexes.set(id, {
+      defaultSampleDuration: fields.u32(),
+      defaultSampleSize: fields.u32(),
+      defaultSampleFlags: fields.u32(),
+    });
+  }
+  return trexes;
+}
+
+/** trak, section 8.3.1. */
+function readTrak(bytes: Uint8Array, trak: Box, trexes: ReadonlyMap<number, Defaults>): TrackInfo {
+  const id = readTrackId(bytes, onlyBoxAt(bytes, trak, 'tkhd'));
+  const defaults = trexes.get(id);
+  if (id === 0) throw new MediaError('TRACK_ID', 'track id 0');
+  if (!defaults) throw new MediaError('BOX_MISSING', 'track without trex');
+  const mdia = onlyBoxAt(bytes, trak, 'mdia');
+  const kind = readKind(bytes, onlyBoxAt(bytes, mdia, 'hdlr'));
+  const entry = readSampleEntry(bytes, onlyBoxAt(bytes, mdia, 'minf', 'stbl', 'stsd'));
+  return {
+    id,
+    kind,
+    timescale: readTimescale(bytes, onlyBoxAt(bytes, mdia, 'mdhd')),
+    codec: sampleEntryCodec(bytes, entry),
+    ...(kind === 'video' ? readDimensions(bytes, entry) : { width: 0, height: 0 }),
+    ...defaults,
+  };
+}
+
+/** tkhd, section 8.3.2. */
+function readTrackId(bytes: Uint8Array, tkhd: Box): number {
+  const fields = new FieldReader(bytes, tkhd);
+  fields.skip(fields.versionAndFlags().version === 1 ? 16 : 8);
+  return fields.u32();
+}
+
+/** mdhd, section 8.4.2. */
+function readTimescale(bytes: Uint8Array, mdhd: Box): number {
+  const fields = new FieldReader(bytes, mdhd);
+  fields.skip(fields.versionAndFlags().version === 1 ? 16 : 8);
+  const timescale = fields.u32();
+  if (timescale === 0) throw new MediaError('TIMESCALE_ZERO', 'timescale 0');
+  return timescale;
+}
+
+const KINDS: Readonly<Record<string, TrackKind>> = { vide: 'video', soun: 'audio' };
+
+/** hdlr, section 8.4.3. */
+function readKind(bytes: Uint8Array, hdlr: Box): TrackKind {
+  const fields = new FieldReader(bytes, hdlr);
+  fields.skip(8);
+  return KINDS[fields.fourcc()] ?? 'other';
+}
+
+/** The one sample entry of stsd, section 8.5.2; fragments then need no sample description index. */
+function readSampleEntry(bytes: Uint8Array, stsd: Box): Box {
+  const fields = new FieldReader(bytes, stsd);
+  fields.skip(8);
+  const [entry, second] = readBoxes(bytes, fields.position, stsd.end);
+  if (!entry || second) throw new MediaError('SAMPLE_ENTRY', 'not exactly one sample entry');
+  return entry;
+}
+
+/** VisualSampleEntry, section 12.1.3: 24 bytes stand before the dimensions. */
+function readDimensions(bytes: Uint8Array, entry: Box): { width: number; height: number } {
+  const fields = new FieldReader(bytes, entry);
+  fields.skip(24);
+  return { width: fields.u16(), height: fields.u16() };
+}

@@ -1,0 +1,111 @@
+import { onlyBox, readBoxes, viewOf } from './boxes.ts';
+import { MediaError } from './errors.ts';
+import { readFragment, type TrackFragment } from './fragment.ts';
+import { type InitInfo, parseInit } from './init.ts';
+import { movieBox } from './movie.ts';
+import { SampleTable } from './samples.ts';
+import { concat, largeBoxHeader, reservedHeader } from './writer.ts';
+
+/** Bytes to be written over those at `offset`. */
+export interface Patch {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Puts fragments of one init segment together to an MP4 file, on a timeline that begins at 0.
+ *
+ * While it grows the file is fragmented MP4: `ftyp free moov (moof mdat)*`, playable if it ends there. Its end adds a
+ * moov with all sample tables, and the patch makes of the `free` one mdat around everything between: an ordinary
+ * MP4, which every player seeks in and counts. Where a gap is too long for a sample table (2^31 ticks) it stays
+ * fragmented, with no tail and no patch.
+ *
+ * A place for every fragment comes from the caller, who keeps one shift for all fragments of one ffmpeg run, so that
+ * a gap keeps its time. A track never goes back: a fragment placed before the last sample of its track, or
+ * before 0, starts one tick after that sample, or at 0.
+ */
+export class Joiner {
+  readonly #init: Uint8Array;
+  readonly #info: InitInfo;
+  readonly #tables: ReadonlyMap<number, SampleTable>;
+  readonly #head: Uint8Array;
+  readonly #reservedAt: number;
+  #size: number;
+  #sequenceNumber = 0;
+
+  /** `init` is ftyp and moov. Throws MediaError also for one that `finish` could not carry over. */
+  constructor(init: Uint8Array) {
+    this.#init = init.slice();
+    this.#info = parseInit(init);
+    this.#tables = new Map(this.#info.tracks.map(({ id }) => [id, new SampleTable()]));
+    const boxes = [...readBoxes(init)];
+    const [ftyp, moov] = [onlyBox(boxes, 'ftyp'), onlyBox(boxes, 'moov')];
+    this.#head = concat([
+      init.subarray(ftyp.start, ftyp.end),
+      reservedHeader(),
+      init.subarray(moov.start, moov.end),
+    ]);
+    this.#reservedAt = ftyp.end - ftyp.start;
+    this.#size = this.#head.length;
+    this.#movie();
+  }
+
+  /** What the file begins with. */
+  head(): Uint8Array {
+    return this.#head;
+  }
+
+  /**
+   * The bytes that carry a fragment (moof and mdat) on, its tracks moved by `shiftUs` microseconds: for one that shall
+   * stand at T, T less its `decodeTimeUs`. Throws MediaError, and is then as before.
+   */
+  add(fragment: Uint8Array, shiftUs: number): Uint8Array {
+    const { tracks, sequenceNumberAt } = readFragment(fragment, this.#info);
+    const bytes = fragment.slice();
+    const placed = tracks.map((traf) => {
+      const time = this.#place(traf, shiftUs);
+      writeTfdt(bytes, traf.tfdtBody, time);
+      return { traf, time };
+    });
+    this.#sequenceNumber += 1;
+    viewOf(bytes).setUint32(sequenceNumberAt, this.#sequenceNumber);
+    for (const { traf, time } of placed) this.#tableOf(traf).add(this.#size, time, traf.samples);
+    this.#size += bytes.length;
+    return bytes;
+  }
+
+  /** What the file ends with, and what of it has then to be written over. */
+  finish(): { tail: Uint8Array; patches: Patch[] } {
+    if (![...this.#tables.values()].every(({ representable }) => representable)) {
+      return { tail: new Uint8Array(0), patches: [] };
+    }
+    const header = largeBoxHeader('mdat', this.#size - this.#reservedAt);
+    return { tail: this.#movie(), patches: [{ offset: this.#reservedAt, bytes: header }] };
+  }
+
+  #movie(): Uint8Array {
+    return movieBox(this.#init, this.#info, this.#tables);
+  }
+
+  #tableOf({ track }: TrackFragment): SampleTable {
+    return this.#tables.get(track.id) as SampleTable;
+  }
+
+  #place(traf: TrackFragment, shiftUs: number): number {
+    const shift = Math.round((shiftUs / 1e6) * traf.track.timescale);
+    const time = Math.max(traf.decodeTime + shift, this.#tableOf(traf).next);
+    if (!Number.isSafeInteger(time)) throw new MediaError('TIME_RANGE', 'fragment placed beyond 2^53 ticks');
+    return time;
+  }
+}
+
+/** tfdt, ISO/IEC 14496-12 section 8.8.12, in the width that it has. */
+function writeTfdt(bytes: Uint8Array, tfdtBody: number, time: number): void {
+  const view = viewOf(bytes);
+  if (view.getUint8(tfdtBody) === 1) {
+    view.setBigUint64(tfdtBody + 4, BigInt(time));
+    return;
+  }
+  if (time > 0xffff_ffff) throw new MediaError('TIME_RANGE', 'time beyond a 32-bit tfdt');
+  view.setUint32(tfdtBody + 4, time);
+}

@@ -1,0 +1,225 @@
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import type { AgentStatus } from '../agent/status.ts';
+import type { FootageReport } from '../cli/footage/report.ts';
+import {
+  cameraStatus,
+  endServer,
+  type Household,
+  makeHousehold,
+  startCamera,
+} from './demonstration/household.ts';
+import { endProcess, ORIEL, oriel } from './demonstration/oriel-command.ts';
+
+interface DemoOptions {
+  readonly headless?: true;
+  readonly seconds?: number;
+  readonly input?: string;
+  readonly audio?: true;
+  readonly keep?: string;
+}
+
+const DEFAULT_SECONDS = 20;
+/** Away from a terminal the counters are said this often. */
+const SAY_EVERY_SECONDS = 5;
+
+const program = new Command('scripts/demo')
+  .description(
+    'The main job, end to end: a camera films, seals and uploads; the viewing key opens what the server cannot.',
+  )
+  .option(
+    '--headless',
+    'run unattended and end with one JSON line; exit 0 only if every captured second opens',
+  )
+  .option(
+    '--seconds <n>',
+    `seconds of media to capture (default: ${DEFAULT_SECONDS} with --headless, else until Ctrl-C)`,
+    parseSeconds,
+  )
+  .option('--input <file>', 'film this video file instead of a test pattern')
+  .option('--audio', 'keep the sound of --input')
+  .option('--keep <dir>', 'leave footage and viewing key in this directory, which must be absent or empty')
+  .addHelpText(
+    'after',
+    `
+Server and camera are processes of their own: oriel server run, oriel camera run. All is made afresh on this
+machine, dials 127.0.0.1 only, and nothing is left running.
+
+Examples:
+  scripts/demo
+  scripts/demo --headless --seconds 10
+  scripts/demo --headless --input clip.mp4 --keep ./kept`,
+  );
+
+program.action(async (options: DemoOptions) => {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  const directory = demoDirectory(options);
+  const say = options.headless ? (line: string) => console.error(line) : (line: string) => console.log(line);
+  say(`demo: making a viewing key, a server and a camera in ${directory}`);
+  const source =
+    options.input === undefined ? 'test:?size=1280x720&rate=25' : `file:${resolve(options.input)}`;
+  const household = await makeHousehold({ directory, source, audio: options.audio === true });
+  try {
+    const outcome = await film(household, options, stop.signal, say);
+    process.exitCode = tell(household, outcome, options, say);
+  } finally {
+    await endServer(household);
+  }
+  if (options.headless && options.keep === undefined) rmSync(directory, { recursive: true });
+});
+await program.parseAsync();
+
+interface Outcome {
+  readonly status: AgentStatus;
+  readonly cameraCode: number;
+  readonly report: FootageReport | undefined;
+}
+
+/** Runs the camera until enough is captured, the source ends, or Ctrl-C; then opens what the server has. */
+async function film(
+  household: Household,
+  options: DemoOptions,
+  stop: AbortSignal,
+  say: (line: string) => void,
+): Promise<Outcome> {
+  say(`demo: server   ${household.origin}  (it can open nothing)`);
+  say(`demo: pin      ${household.pin}`);
+  say(`demo: camera   ${household.cameraId}`);
+  const wanted =
+    options.seconds ?? (options.headless && options.input === undefined ? DEFAULT_SECONDS : Infinity);
+  if (!options.headless && wanted === Infinity) say('demo: filming; Ctrl-C ends it');
+  const camera = startCamera(household);
+  let sayFrom = 0;
+  const live = process.stdout.isTTY === true && !options.headless;
+  for await (const status of statuses(household, camera, stop, live ? 200 : 1000)) {
+    if (live) process.stdout.write(`\r\x1b[K${counters(status)}`);
+    else if (status.capturedSeconds >= sayFrom) {
+      say(counters(status));
+      sayFrom += SAY_EVERY_SECONDS;
+    }
+    if (status.capturedSeconds >= wanted) break;
+  }
+  if (live) process.stdout.write('\n');
+  say('demo: ending the camera');
+  const cameraCode = await endProcess(camera);
+  const status = cameraStatus(household);
+  if (status === undefined)
+    throw new Error(`the camera never started; see ${join(household.directory, 'camera.log')}`);
+  say(counters(status));
+  const verified = await oriel(
+    'footage',
+    'verify',
+    household.serverDirectory,
+    '--key',
+    household.key,
+    '--json',
+  );
+  const report = verified.stdout.startsWith('{') ? (JSON.parse(verified.stdout) as FootageReport) : undefined;
+  if (report === undefined) say(verified.stderr.trim());
+  return { status, cameraCode, report };
+}
+
+/** What the camera says of itself, again and again, until it ends or is asked to stop. */
+async function* statuses(household: Household, camera: ChildProcess, stop: AbortSignal, intervalMs: number) {
+  while (camera.exitCode === null && !stop.aborted) {
+    const status = cameraStatus(household);
+    if (status !== undefined) yield status;
+    await sleep(intervalMs, undefined, { signal: stop }).catch(() => undefined);
+  }
+}
+
+function counters(status: AgentStatus): string {
+  const mebibytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(2)} MiB`;
+  return [
+    `captured ${status.capturedSeconds.toFixed(1)} s`,
+    `${status.fragments} fragments`,
+    `${status.segments} segments`,
+    `sealed ${mebibytes(status.sealedBytes)}`,
+    `acknowledged ${status.acknowledgedSeconds.toFixed(1)} s, ${mebibytes(status.acknowledgedBytes)}`,
+    `held ${status.heldSeconds.toFixed(1)} s, ${mebibytes(status.spooledBytes)} of it on disk`,
+  ].join(' · ');
+}
+
+/** Says how it went, and how to open the footage. @returns the exit code. */
+function tell(
+  household: Household,
+  { status, cameraCode, report }: Outcome,
+  options: DemoOptions,
+  say: (line: string) => void,
+): number {
+  const openedSeconds = report?.openedSeconds ?? 0;
+  const lostSeconds = Math.round((status.capturedSeconds - openedSeconds) * 1000) / 1000;
+  const everything =
+    cameraCode === 0 &&
+    status.capturedSeconds > 0 &&
+    Math.abs(lostSeconds) < 0.0015 &&
+    Math.abs(status.acknowledgedSeconds - status.capturedSeconds) < 0.0015 &&
+    report?.verdict === 'complete';
+  const open = ['footage', 'open', household.serverDirectory, '--key', household.key, '--out', 'footage.mp4'];
+  const command = `${ORIEL} ${open.join(' ')}`;
+  if (options.keep !== undefined) writeReadme(household, command);
+  say(
+    everything
+      ? `demo: all ${status.capturedSeconds.toFixed(1)} s captured were acknowledged, and open with the viewing key`
+      : `demo: NOT all is well: footage ${report?.verdict ?? 'unreadable'}, camera ended with ${cameraCode}, ${lostSeconds} s lost; logs are in ${household.directory}`,
+  );
+  if (!options.headless || options.keep !== undefined) {
+    say('demo: open the footage with');
+    say(`  ${command}`);
+  }
+  if (options.headless) {
+    console.log(
+      JSON.stringify({
+        cameraId: household.cameraId,
+        segments: status.segments,
+        records: status.records,
+        bytes: status.sealedBytes,
+        capturedSeconds: status.capturedSeconds,
+        acknowledgedSeconds: status.acknowledgedSeconds,
+        openedSeconds: Math.round(openedSeconds * 1000) / 1000,
+        lostSeconds,
+        verdict: report?.verdict ?? 'unreadable',
+      }),
+    );
+  }
+  return everything ? 0 : 1;
+}
+
+function writeReadme({ directory, cameraId, serverDirectory, key }: Household, command: string): void {
+  writeFileSync(
+    join(directory, 'README'),
+    `Footage of camera ${cameraId}, as its server stored it.
+
+  server/footage   the sealed footage; the server's keys open none of it
+  viewing.key      the viewing key, which opens it
+  camera/          the camera's own directory
+  *.log            what server and camera logged
+
+Look at it, check it, open it:
+
+  ${ORIEL} footage list ${serverDirectory} --key ${key}
+  ${ORIEL} footage verify ${serverDirectory} --key ${key}
+  ${command}
+`,
+  );
+}
+
+function demoDirectory({ keep }: DemoOptions): string {
+  if (keep === undefined) return mkdtempSync(join(tmpdir(), 'oriel-demo-'));
+  if (existsSync(keep) && readdirSync(keep).length > 0) {
+    console.error(`demo: ${keep} is not empty; give a new directory to --keep`);
+    process.exit(2);
+  }
+  return resolve(keep);
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isFinite(seconds) || seconds <= 0) throw new InvalidArgumentError('give a number of seconds.');
+  return seconds;
+}

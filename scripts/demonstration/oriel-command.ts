@@ -1,0 +1,52 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** The very command a user types. */
+export const ORIEL = fileURLToPath(new URL('../../oriel', import.meta.url));
+
+/** Runs `oriel` to its end; gives its exit code and what it printed. */
+export function oriel(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(ORIEL, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk) => stdout.push(chunk));
+    child.stderr.on('data', (chunk) => stderr.push(chunk));
+    child.once('error', reject);
+    child.once('close', (code) => {
+      resolve({
+        code: code ?? 1,
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString(),
+      });
+    });
+  });
+}
+
+/** As `oriel`, for a command that has to succeed. @throws Error with what it printed. */
+export async function orielDoes(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await oriel(...args);
+  if (code !== 0) throw new Error(`oriel ${args.join(' ')} ended with ${code}:\n${stderr || stdout}`);
+  return stdout;
+}
+
+/** Starts `oriel` as a process of its own, logging to a file; Ctrl-C on the terminal does not reach it. */
+export function startOriel(logPath: string, ...args: readonly string[]): ChildProcess {
+  const log = openSync(logPath, 'a', 0o600);
+  const child = spawn(ORIEL, args, { stdio: ['ignore', log, log], detached: true });
+  closeSync(log);
+  return child;
+}
+
+/** Asks a process to end and waits until it has. @returns its exit code. */
+export function endProcess(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      resolve(child.exitCode ?? 1);
+      return;
+    }
+    child.once('exit', (code) => resolve(code ?? 1));
+    child.kill('SIGTERM');
+  });
+}

@@ -1,0 +1,53 @@
+import { parseInit } from '../../media/init.ts';
+import { copiedOpenGop, encoded, probe } from './recordings.ts';
+import { allBoxes, changed, split } from './stream.ts';
+
+const stream = copiedOpenGop();
+const { bytes, info } = split(stream).init;
+const placeOf = (type: string, nth = 0) =>
+  allBoxes(bytes).filter((box) => box.type === type)[nth]?.body as number;
+
+test('tracks, codecs and dimensions are those that ffprobe sees', () => {
+  const [video, audio] = probe(stream).streams;
+  expect(info.video).toMatchObject({ id: 1, kind: 'video', width: video?.width, height: video?.height });
+  expect(info.video.codec).toMatch(/^avc1\.64[0-9a-f]{4}$/);
+  expect(info.tracks).toHaveLength(2);
+  expect(info.tracks[1]).toMatchObject({ kind: 'audio', codec: 'mp4a.40.2', timescale: 48_000, width: 0 });
+  expect(audio?.codec_name).toBe('aac');
+});
+
+test('video alone is one track', () => {
+  const alone = split(encoded(1)).init.info;
+  expect(alone.tracks).toEqual([alone.video]);
+});
+
+const handler = (name: string, nth: number) => (_view: DataView, all: Uint8Array) =>
+  all.set(new TextEncoder().encode(name), placeOf('hdlr', nth) + 8);
+
+test.each<[string, string, (view: DataView, all: Uint8Array) => void]>([
+  ['no video track', 'TRACK_VIDEO', handler('soun', 0)],
+  ['two video tracks', 'TRACK_VIDEO', handler('vide', 1)],
+  ['timescale 0', 'TIMESCALE_ZERO', (view) => view.setUint32(placeOf('mdhd') + 12, 0)],
+  ['track id 0', 'TRACK_ID', (view) => view.setUint32(placeOf('tkhd') + 12, 0)],
+  ['one track id twice', 'TRACK_ID', (view) => view.setUint32(placeOf('tkhd', 1) + 12, 1)],
+  ['a track without trex', 'BOX_MISSING', (view) => view.setUint32(placeOf('trex', 1) + 4, 9)],
+  ['two trex for one track', 'BOX_REPEATED', (view) => view.setUint32(placeOf('trex', 1) + 4, 1)],
+  ['no mvex', 'BOX_MISSING', (view) => view.setUint32(placeOf('mvex') - 4, 0x66726565)],
+  [
+    'a second mvhd in place of mvex',
+    'BOX_MISSING',
+    (view) => view.setUint32(placeOf('mvex') - 4, 0x6d766864),
+  ],
+  ['a sample entry past its container', 'BOX_SIZE', (view) => view.setUint32(placeOf('stsd') + 8, 900)],
+])('%s is refused', (_name, code, change) => {
+  expect(() => parseInit(changed(bytes, change))).toThrow(
+    expect.objectContaining({ name: 'MediaError', code }),
+  );
+});
+
+test('other sample entries are named by their type', () => {
+  const other = changed(bytes, (_view, all) =>
+    all.set(new TextEncoder().encode('hvc1'), placeOf('stsd') + 12),
+  );
+  expect(parseInit(other).video.codec).toBe('hvc1');
+});
