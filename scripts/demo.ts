@@ -92,24 +92,17 @@ async function film(
   say(`demo: camera   ${household.cameraId}`);
   const wanted =
     options.seconds ?? (options.headless && options.input === undefined ? DEFAULT_SECONDS : Infinity);
-  if (!options.headless && wanted === Infinity) say('demo: filming; Ctrl-C ends it');
-  const camera = startCamera(household);
-  let sayFrom = 0;
+  if (wanted === Infinity) say('demo: filming; Ctrl-C ends it');
   const live = process.stdout.isTTY === true && !options.headless;
-  for await (const status of statuses(household, camera, stop, live ? 200 : 1000)) {
-    if (live) process.stdout.write(`\r\x1b[K${counters(status)}`);
-    else if (status.capturedSeconds >= sayFrom) {
-      say(counters(status));
-      sayFrom += SAY_EVERY_SECONDS;
-    }
-    if (status.capturedSeconds >= wanted) break;
-  }
+  const camera = startCamera(household);
+  await watch(household, camera, wanted, stop, live ? liveCounters() : lineCounters(say));
   if (live) process.stdout.write('\n');
   say('demo: ending the camera');
   const cameraCode = await endProcess(camera);
   const status = cameraStatus(household);
-  if (status === undefined)
+  if (status === undefined) {
     throw new Error(`the camera never started; see ${join(household.directory, 'camera.log')}`);
+  }
   say(counters(status));
   const verified = await oriel(
     'footage',
@@ -124,13 +117,37 @@ async function film(
   return { status, cameraCode, report };
 }
 
-/** What the camera says of itself, again and again, until it ends or is asked to stop. */
-async function* statuses(household: Household, camera: ChildProcess, stop: AbortSignal, intervalMs: number) {
+/** Shows the counters until enough is captured, the camera ends, or it is time to stop. */
+async function watch(
+  household: Household,
+  camera: ChildProcess,
+  wanted: number,
+  stop: AbortSignal,
+  show: (status: AgentStatus) => void,
+): Promise<void> {
   while (camera.exitCode === null && !stop.aborted) {
     const status = cameraStatus(household);
-    if (status !== undefined) yield status;
-    await sleep(intervalMs, undefined, { signal: stop }).catch(() => undefined);
+    if (status !== undefined) show(status);
+    if (status !== undefined && status.capturedSeconds >= wanted) break;
+    await sleep(200, undefined, { signal: stop }).catch(() => undefined);
   }
+}
+
+/** One line on the terminal, written over and over. */
+function liveCounters() {
+  return (status: AgentStatus) => {
+    process.stdout.write(`\r\x1b[K${counters(status)}`);
+  };
+}
+
+/** A line now and then. */
+function lineCounters(say: (line: string) => void) {
+  let from = 0;
+  return (status: AgentStatus) => {
+    if (status.capturedSeconds < from) return;
+    from += SAY_EVERY_SECONDS;
+    say(counters(status));
+  };
 }
 
 function counters(status: AgentStatus): string {
@@ -141,7 +158,7 @@ function counters(status: AgentStatus): string {
     `${status.segments} segments`,
     `sealed ${mebibytes(status.sealedBytes)}`,
     `acknowledged ${status.acknowledgedSeconds.toFixed(1)} s, ${mebibytes(status.acknowledgedBytes)}`,
-    `held ${status.heldSeconds.toFixed(1)} s, ${mebibytes(status.spooledBytes)} of it on disk`,
+    `spooled ${mebibytes(status.spooledBytes)}`,
   ].join(' · ');
 }
 
