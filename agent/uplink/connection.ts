@@ -1,0 +1,70 @@
+import { Agent, type ClientRequest, type OutgoingHttpHeaders, request } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { UplinkError } from './errors.ts';
+
+/** Dials the pinned server for HTTP/1.1 (host/dialer.ts with everything but the signal filled in). */
+export type Dial = (signal: AbortSignal) => Promise<Duplex>;
+
+const TCP_KEEPALIVE_MS = 15_000;
+
+/** One lane's HTTP/1.1 connection: dialled when a request needs it, kept, and dialled again after it broke. */
+export class Connection {
+  readonly #agent: Agent;
+  readonly #dial: Dial;
+  readonly #authority: string;
+  readonly #onDialled: () => void;
+  #closing = new AbortController();
+  #socket: Duplex | undefined;
+  #ended = false;
+
+  /**
+   * @param authority what the Host field says.
+   * @param onDialled called for every connection made.
+   */
+  constructor(dial: Dial, authority: string, onDialled: () => void) {
+    this.#dial = dial;
+    this.#authority = authority;
+    this.#onDialled = onDialled;
+    this.#agent = new Agent({ keepAlive: true, keepAliveMsecs: TCP_KEEPALIVE_MS, maxSockets: 1 });
+    this.#agent.createConnection = (_options, callback) => {
+      this.#connect().then(
+        (socket) => callback?.(null, socket),
+        // The agent takes an error alone, though its type asks for a stream with it.
+        (error) => (callback as ((error: Error) => void) | undefined)?.(error),
+      );
+      return undefined;
+    };
+  }
+
+  get connected(): boolean {
+    return this.#socket !== undefined && !this.#socket.destroyed;
+  }
+
+  request(method: string, path: string, headers: OutgoingHttpHeaders): ClientRequest {
+    return request({ agent: this.#agent, method, path, headers: { host: this.#authority, ...headers } });
+  }
+
+  /** Breaks off whatever goes on. The next request dials anew. */
+  close(): void {
+    this.#closing.abort(new UplinkError('CONNECTION_LOST', 'the connection was closed here'));
+    this.#closing = new AbortController();
+    this.#agent.destroy();
+    this.#socket?.destroy();
+    this.#socket = undefined;
+  }
+
+  /** Closes it for good. */
+  end(): void {
+    this.#ended = true;
+    this.close();
+  }
+
+  async #connect(): Promise<Duplex> {
+    if (this.#ended) throw new UplinkError('CONNECTION_LOST', 'the uplink was stopped');
+    const socket = await this.#dial(this.#closing.signal);
+    if (socket.destroyed) throw new UplinkError('CONNECTION_LOST', 'the server closed the new connection');
+    this.#socket = socket;
+    this.#onDialled();
+    return socket;
+  }
+}

@@ -1,0 +1,99 @@
+import type { IncomingMessage } from 'node:http';
+import * as v from 'valibot';
+import { Refusal } from '../../wire/upload.ts';
+import type { Connection } from './connection.ts';
+import { UplinkError } from './errors.ts';
+import { parseJson } from './progress.ts';
+
+export interface Exchange {
+  readonly method: 'GET' | 'PUT';
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string | number>>;
+  readonly body?: Uint8Array;
+  /** Bytes of the answer's body. */
+  readonly maxBytes: number;
+  readonly timeoutMs: number;
+}
+
+/** A refusal's body, bytes; docs/protocol.md. */
+export const MAX_REFUSAL_BYTES = 2048;
+
+/**
+ * One small request and its answer's body.
+ * @throws UplinkError REFUSED, PROTOCOL_VIOLATED, STALLED, CONNECTION_LOST; HostError from dialling.
+ */
+export function exchange(connection: Connection, wanted: Exchange): Promise<string> {
+  const { method, path, headers, body, maxBytes, timeoutMs } = wanted;
+  return new Promise((resolve, reject) => {
+    const request = connection.request(method, path, {
+      ...headers,
+      ...(body && { 'content-length': body.length }),
+    });
+    const timer = setTimeout(
+      () =>
+        request.destroy(new UplinkError('STALLED', `no answer to ${method} ${path} within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    const settle = (act: () => void) => {
+      clearTimeout(timer);
+      act();
+    };
+    request.on('error', (error) => settle(() => reject(connectionError(error))));
+    request.on('response', (response) => {
+      const refused = response.statusCode !== 200 && response.statusCode !== 201;
+      readBody(response, refused ? MAX_REFUSAL_BYTES : maxBytes).then(
+        (text) => settle(() => (refused ? reject(refusalError(response.statusCode, text)) : resolve(text))),
+        (error) =>
+          settle(() => {
+            request.destroy();
+            reject(error);
+          }),
+      );
+    });
+    request.end(body);
+  });
+}
+
+/** @throws UplinkError PROTOCOL_VIOLATED when it is longer than `maxBytes`, CONNECTION_LOST. */
+export async function readBody(response: IncomingMessage, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of response) {
+      length += chunk.length;
+      if (length > maxBytes) break;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw connectionError(error);
+  }
+  if (length > maxBytes) throw new UplinkError('PROTOCOL_VIOLATED', `the answer exceeds ${maxBytes} bytes`);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The error that a refusing answer stands for. */
+export function refusalError(status: number | undefined, body: string): UplinkError {
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Refusal), body);
+  if (!parsed.success) {
+    return new UplinkError('PROTOCOL_VIOLATED', `the server answered ${status} without a refusal`);
+  }
+  return refused(parsed.output);
+}
+
+export function refused(refusal: Refusal): UplinkError {
+  return new UplinkError('REFUSED', `the server refused: ${refusal.message}`, { refusal });
+}
+
+/** Reads an answer by its schema. @throws UplinkError PROTOCOL_VIOLATED. */
+export function parseAnswer<S extends v.GenericSchema>(schema: S, body: string): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, parseJson(body));
+  if (parsed.success) return parsed.output;
+  throw new UplinkError('PROTOCOL_VIOLATED', 'the answer is not of the shape that the protocol gives');
+}
+
+/** Our own errors and the dialler's as they are; the platform's as a lost connection. */
+export function connectionError(error: unknown): Error {
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  if (name === 'UplinkError' || name === 'HostError') return error as Error;
+  return new UplinkError('CONNECTION_LOST', `the connection broke off: ${code ?? message}`, { cause: error });
+}

@@ -1,0 +1,45 @@
+import type { StoredSegment } from '../spool/stored-segment.ts';
+
+/**
+ * Which segment each lane takes. Pure. *Live* follows the segment that is being recorded; *backlog* takes
+ * everything else, oldest first. One segment is never in both.
+ */
+
+type Listed = Pick<StoredSegment, 'state' | 'base' | 'end'>;
+
+/** The newest segment while it grows and has bytes to send. */
+export function pickLive<S extends Listed>(
+  segments: readonly S[],
+  taken: (segment: S) => boolean,
+): S | undefined {
+  const newest = segments.at(-1);
+  if (newest?.state !== 'open' || newest.end === newest.base || taken(newest)) return undefined;
+  return newest;
+}
+
+/** The oldest segment that no longer grows. */
+export function pickBacklog<S extends Listed>(
+  segments: readonly S[],
+  taken: (segment: S) => boolean,
+): S | undefined {
+  return segments.find((segment) => segment.state !== 'open' && !taken(segment));
+}
+
+export interface LiveView {
+  /** Whether a newer segment than the one in the live lane has begun. */
+  readonly newerBegun: boolean;
+  /** Age of the oldest record of the live lane's segment that the server has not received, ms. */
+  readonly unreceivedMs: number;
+  /** How long the newer segment's first bytes have been waiting, ms. */
+  readonly newerWaitingMs: number;
+}
+
+/** Whether live leaves its segment to the backlog and goes on with the newest. */
+export function liveJumps(view: LiveView, limitMs: number): boolean {
+  return view.newerBegun && (view.unreceivedMs > limitMs || view.newerWaitingMs > limitMs);
+}
+
+/** Whether backlog holds back because live, on the same line, is late. */
+export function backlogYields(liveUnreceivedMs: number, limitMs: number): boolean {
+  return liveUnreceivedMs > limitMs;
+}

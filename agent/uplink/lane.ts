@@ -1,0 +1,161 @@
+import type { Clock } from '../../host/clock.ts';
+import type { StoredSegment } from '../spool/stored-segment.ts';
+import { Connection, type Dial } from './connection.ts';
+import { type Delivery, nameOf } from './delivery.ts';
+import { describeError } from './errors.ts';
+import { retryDelayMs, stallLimitMs } from './retry-policy.ts';
+import type { SegmentUpload } from './segment-upload.ts';
+import type { LaneStats, UplinkCounters } from './uplink-stats.ts';
+
+export interface LaneOptions {
+  readonly name: 'live' | 'backlog';
+  readonly dial: Dial;
+  /** What the Host field says. */
+  readonly authority: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly delivery: Delivery;
+  readonly counters: UplinkCounters;
+  readonly windowBytes: number;
+  readonly stallMs: number;
+  /** The segment to take next. */
+  readonly pick: () => StoredSegment | undefined;
+  /** Asked before each read of the upload. */
+  readonly mayRead: () => boolean;
+  /** When there is no segment to take: what else there is to do on the connection. */
+  readonly onIdle: (connection: Connection) => Promise<void>;
+  readonly onProgress: () => void;
+  readonly onFailure: (
+    lane: 'live' | 'backlog',
+    failure: { code: string; message: string; delayMs: number },
+  ) => void;
+}
+
+/** One connection and what goes over it: segment after segment, with a growing pause after failures. */
+export class Lane {
+  readonly #options: LaneOptions;
+  readonly #connection: Connection;
+  #state: LaneStats['state'] = 'idle';
+  #segment: StoredSegment | undefined;
+  #upload: SegmentUpload | undefined;
+  #failures = 0;
+  #stalls = 0;
+  #dials = 0;
+  #changed = Promise.withResolvers<void>();
+  #dirty = false;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    this.#connection = new Connection(options.dial, options.authority, () => {
+      if (this.#dials++ > 0) options.counters.reconnects++;
+    });
+  }
+
+  /** Works until the signal aborts; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const onAbort = () => {
+      this.#connection.end();
+      this.changed();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    while (!signal.aborted) {
+      try {
+        await this.#step();
+      } catch (error) {
+        if (signal.aborted) break;
+        await this.#pause(error, signal);
+      }
+    }
+    this.#state = 'idle';
+  }
+
+  /** The queue has changed, or what `mayRead` answers. */
+  changed(): void {
+    this.#dirty = true;
+    this.#changed.resolve();
+    this.#upload?.changed();
+  }
+
+  /** The segment in this lane. */
+  get segment(): StoredSegment | undefined {
+    return this.#segment;
+  }
+
+  holds(segment: StoredSegment): boolean {
+    return this.#segment !== undefined && nameOf(this.#segment) === nameOf(segment);
+  }
+
+  /** Age of the oldest record of this lane's upload that the server has not received, ms; 0 without one. */
+  get unreceivedMs(): number {
+    return this.#upload?.unreceivedMs ?? 0;
+  }
+
+  /** Leaves the segment where it is; false when there is no upload to leave. */
+  leave(): boolean {
+    return this.#upload?.leave() ?? false;
+  }
+
+  stats(): LaneStats {
+    const progress = this.#upload?.progress ?? { sent: 0, received: 0, durable: 0 };
+    const segment = this.#segment && { session: this.#segment.session.id, sequence: this.#segment.sequence };
+    return { state: this.#state, connected: this.#connection.connected, segment, ...progress };
+  }
+
+  async #step(): Promise<void> {
+    this.#dirty = false;
+    const segment = this.#options.pick();
+    if (segment) {
+      await this.#deliver(segment);
+      return;
+    }
+    this.#state = 'idle';
+    await this.#options.onIdle(this.#connection);
+    this.#failures = 0;
+    await this.#untilChanged();
+  }
+
+  async #deliver(segment: StoredSegment): Promise<void> {
+    const { delivery, windowBytes, stallMs, mayRead, onProgress, counters } = this.#options;
+    this.#state = 'sending';
+    this.#segment = segment;
+    try {
+      await delivery.deliver(segment, {
+        connection: this.#connection,
+        windowBytes,
+        stallMs: stallLimitMs(this.#stalls, stallMs),
+        mayRead,
+        onUpload: (upload) => {
+          this.#upload = upload;
+        },
+        onProgress: (acknowledged) => {
+          counters.acknowledgedBytes += acknowledged;
+          if (acknowledged > 0) this.#failures = this.#stalls = 0;
+          onProgress();
+        },
+      });
+    } finally {
+      this.#segment = undefined;
+      onProgress();
+    }
+  }
+
+  /** Every failure costs the connection: what state it is in is not known any more. */
+  async #pause(error: unknown, signal: AbortSignal): Promise<void> {
+    const { clock, random, counters, onFailure, name } = this.#options;
+    this.#connection.close();
+    const failure = describeError(error);
+    this.#failures++;
+    this.#stalls = failure.code === 'STALLED' ? this.#stalls + 1 : 0;
+    counters.retries++;
+    counters.lastError = failure;
+    const delayMs = retryDelayMs(this.#failures, random());
+    onFailure(name, { ...failure, delayMs: Math.round(delayMs) });
+    this.#state = 'waiting';
+    await clock.sleep(delayMs, signal).catch(() => undefined);
+  }
+
+  async #untilChanged(): Promise<void> {
+    if (!this.#dirty) await this.#changed.promise;
+    this.#changed = Promise.withResolvers();
+  }
+}

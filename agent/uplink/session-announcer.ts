@@ -1,0 +1,44 @@
+import { sessionPath } from '../../wire/upload.ts';
+import type { StoredSession } from '../spool/stored-segment.ts';
+import type { Connection } from './connection.ts';
+import { exchange } from './exchange.ts';
+
+const MAX_REMEMBERED = 256;
+
+/** Sends each session's header before the first of its segments. */
+export class SessionAnnouncer {
+  readonly #timeoutMs: number;
+  readonly #known = new Set<string>();
+  readonly #ours = new Set<string>();
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Whether this process has sent the session's header. */
+  isOurs(session: string): boolean {
+    return this.#ours.has(session);
+  }
+
+  /** @throws as `exchange`. */
+  async announce(connection: Connection, session: StoredSession): Promise<void> {
+    if (this.#known.has(session.id)) return;
+    this.#ours.add(session.id);
+    await exchange(connection, {
+      method: 'PUT',
+      path: sessionPath(session.id),
+      body: session.header,
+      maxBytes: MAX_ANSWER_BYTES,
+      timeoutMs: this.#timeoutMs,
+    });
+    if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
+    this.#known.add(session.id);
+  }
+
+  /** The server does not know the session after all. */
+  forget(session: StoredSession): void {
+    this.#known.delete(session.id);
+  }
+}
+
+const MAX_ANSWER_BYTES = 4096;

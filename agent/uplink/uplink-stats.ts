@@ -1,0 +1,51 @@
+import type { RefusalCode } from '../../wire/upload.ts';
+
+export interface LaneStats {
+  /** `idle`: nothing to send. `sending`: at a segment. `waiting`: for the next try after a failure. */
+  readonly state: 'idle' | 'sending' | 'waiting';
+  readonly connected: boolean;
+  readonly segment: { readonly session: string; readonly sequence: number } | undefined;
+  /** Of that segment, bytes from its start. */
+  readonly sent: number;
+  readonly received: number;
+  readonly durable: number;
+}
+
+export interface UplinkStats {
+  readonly connected: boolean;
+  readonly state: 'stopped' | 'running' | 'draining';
+  readonly lanes: { readonly live: LaneStats; readonly backlog: LaneStats };
+  /** Bytes that the server made durable for this process. */
+  readonly acknowledgedBytes: number;
+  /** Failures after which a lane tried again. */
+  readonly retries: number;
+  /** Connections made after each lane's first. */
+  readonly reconnects: number;
+  /** Times that live left a segment to the backlog. */
+  readonly jumps: number;
+  /** Segments of which the server lost what it had said was durable. */
+  readonly serverLost: number;
+  /** Segments given up, those the server lost included. */
+  readonly abandoned: number;
+  /** Marks put on segments of former runs. */
+  readonly foreignMarks: number;
+  readonly refusals: Readonly<Partial<Record<RefusalCode, number>>>;
+  readonly lastError: { readonly code: string; readonly message: string } | undefined;
+}
+
+/** What both lanes count into. */
+export class UplinkCounters {
+  acknowledgedBytes = 0;
+  retries = 0;
+  reconnects = 0;
+  jumps = 0;
+  serverLost = 0;
+  abandoned = 0;
+  foreignMarks = 0;
+  readonly refusals: Partial<Record<RefusalCode, number>> = {};
+  lastError: UplinkStats['lastError'];
+
+  refused(code: RefusalCode): void {
+    this.refusals[code] = (this.refusals[code] ?? 0) + 1;
+  }
+}

@@ -1,0 +1,206 @@
+import fc from 'fast-check';
+import { backlogYields, liveJumps, pickBacklog, pickLive } from '../../agent/uplink/lane-policy.ts';
+import { LineReader } from '../../agent/uplink/line-reader.ts';
+import { parseProgressLine, progressFault } from '../../agent/uplink/progress.ts';
+import { afterRefusal, judgeOffset } from '../../agent/uplink/refusal-policy.ts';
+import { retryDelayMs, stallLimitMs } from '../../agent/uplink/retry-policy.ts';
+import { UnreceivedAges } from '../../agent/uplink/unreceived-ages.ts';
+import { REFUSAL_CODES, type RefusalCode } from '../../wire/upload.ts';
+
+describe('retry', () => {
+  test.each([
+    [1, 0, 0],
+    [1, 1, 250],
+    [2, 1, 500],
+    [3, 0.5, 500],
+    [7, 1, 16_000],
+    [8, 1, 30_000],
+    [100, 1, 30_000],
+    [5000, 0.5, 15_000],
+  ])('after %i failures, at %f of the range: %i ms', (failures, random, delay) => {
+    expect(retryDelayMs(failures, random)).toBe(delay);
+  });
+
+  test.each([
+    [0, 10_000],
+    [1, 20_000],
+    [3, 80_000],
+    [4, 120_000],
+    [100, 120_000],
+  ])('after %i stalls a silent server is waited for %i ms', (stalls, limit) => {
+    expect(stallLimitMs(stalls, 10_000)).toBe(limit);
+  });
+});
+
+describe('refusals', () => {
+  const table: Record<RefusalCode, readonly [first: string, third: string]> = {
+    ROUTE_UNKNOWN: ['retry', 'retry'],
+    METHOD_REFUSED: ['retry', 'retry'],
+    REQUEST_MALFORMED: ['retry', 'retry'],
+    HEADER_REFUSED: ['retry', 'abandon'],
+    CAMERA_FOREIGN: ['retry', 'abandon'],
+    SESSION_UNKNOWN: ['announce', 'retry'],
+    SESSION_CONFLICT: ['retry', 'abandon'],
+    OFFSET_CONFLICT: ['resume', 'retry'],
+    SEGMENT_ENDED: ['settle', 'settle'],
+    RECORD_REFUSED: ['retry', 'abandon'],
+    BODY_OVERSIZED: ['retry', 'abandon'],
+    BODY_LATE: ['retry', 'retry'],
+    BODY_SLOW: ['retry', 'retry'],
+    BODY_ENDLESS: ['retry', 'retry'],
+    UPLOAD_SUPERSEDED: ['retry', 'retry'],
+    STORAGE_FULL: ['retry', 'retry'],
+    STORAGE_FAILED: ['retry', 'retry'],
+  };
+  test.each(REFUSAL_CODES)('%s', (code) => {
+    expect([afterRefusal(code, 1), afterRefusal(code, 3)]).toEqual(table[code]);
+  });
+
+  test.each([
+    ['open', 100, 'resume'],
+    ['open', 150, 'resume'],
+    ['open', 200, 'resume'],
+    ['open', 99, 'lost'],
+    ['open', 201, 'impossible'],
+    ['ended', 201, 'impossible'],
+    ['ended', 0, 'lost'],
+    ['cut', 201, 'resume'],
+    ['cut', 99, 'lost'],
+    ['dropped', 201, 'resume'],
+  ] as const)('%s, held from 100 to 200, at the server %i: %s', (state, offset, action) => {
+    expect(judgeOffset({ base: 100, end: 200, state }, offset)).toBe(action);
+  });
+});
+
+describe('lanes', () => {
+  const open = { state: 'open', base: 0, end: 72 } as const;
+  const bare = { state: 'open', base: 72, end: 72 } as const;
+  const ended = { state: 'ended', base: 0, end: 72 } as const;
+  const cut = { state: 'cut', base: 72, end: 72 } as const;
+  type Case = (typeof open | typeof bare | typeof ended | typeof cut)[];
+  test.each<[string, Case, number | undefined, number | undefined]>([
+    ['nothing', [], undefined, undefined],
+    ['one that grows', [open], 0, undefined],
+    ['one that grows, all durable', [bare], undefined, undefined],
+    ['old ones and one that grows', [{ ...ended }, { ...ended }, open], 2, 0],
+    ['the last has ended', [{ ...ended }, { ...ended }], undefined, 0],
+    ['a cut one with only its mark to come', [cut, open], 1, 0],
+  ])('%s', (_name, segments, live, backlog) => {
+    const index = (picked: (typeof segments)[number] | undefined) => picked && segments.indexOf(picked);
+    const free = () => false;
+    expect(index(pickLive(segments, free))).toBe(live);
+    expect(index(pickBacklog(segments, free))).toBe(backlog);
+  });
+
+  test('what the other lane has is passed over', () => {
+    const segments = [{ ...ended }, { ...ended }, open];
+    expect(pickBacklog(segments, (segment) => segment === segments[0])).toBe(segments[1]);
+    expect(pickLive(segments, (segment) => segment === open)).toBeUndefined();
+  });
+
+  test.each([
+    [false, 0, 0, false],
+    [false, 9000, 9000, false],
+    [true, 0, 0, false],
+    [true, 2000, 2000, false],
+    [true, 2001, 0, true],
+    [true, 0, 2001, true],
+  ])(
+    'newer begun %s, behind %i ms, newer waiting %i ms: jump %s',
+    (newerBegun, unreceivedMs, newerWaitingMs, jump) => {
+      expect(liveJumps({ newerBegun, unreceivedMs, newerWaitingMs }, 2000)).toBe(jump);
+    },
+  );
+
+  test.each([
+    [0, false],
+    [1000, false],
+    [1001, true],
+  ])('live behind by %i ms: backlog yields %s', (behind, yields) => {
+    expect(backlogYields(behind, 1000)).toBe(yields);
+  });
+
+  test('ages follow what was received', () => {
+    const ages = new UnreceivedAges(100, 1000);
+    ages.appended(200, 1500);
+    ages.appended(200, 1900);
+    expect(ages.oldestMs(2000)).toBe(1000);
+    ages.received(99);
+    expect(ages.oldestMs(2000)).toBe(1000);
+    ages.received(100);
+    expect(ages.oldestMs(2000)).toBe(500);
+    ages.received(200);
+    expect(ages.oldestMs(2000)).toBe(0);
+    for (let count = 1; count <= 500; count++) ages.appended(200 + count, 2000 + count);
+    ages.received(699);
+    expect(ages.oldestMs(3000)).toBeGreaterThanOrEqual(500);
+    ages.received(700);
+    expect(ages.oldestMs(3000)).toBe(0);
+  });
+});
+
+describe('progress', () => {
+  const before = { sent: 500, received: 300, durable: 200, whole: false };
+  const line = { received: 300, durable: 200, ended: false };
+  test.each([
+    [before, line, true],
+    [before, { ...line, received: 500, durable: 500 }, true],
+    [before, { ...line, received: 501 }, false],
+    [before, { ...line, durable: 301 }, false],
+    [before, { ...line, received: 299 }, false],
+    [before, { ...line, durable: 199 }, false],
+    [before, { received: 500, durable: 500, ended: true }, false],
+    [{ ...before, whole: true }, { received: 500, durable: 500, ended: true }, true],
+    [{ ...before, whole: true }, { received: 500, durable: 499, ended: true }, false],
+  ])('%j, then %j: possible %s', (position, said, possible) => {
+    expect(progressFault(position, said) === undefined).toBe(possible);
+  });
+
+  test('any text is a line of progress, a refusal, or refused', () => {
+    const json = fc.json();
+    const near = fc.record(
+      { received: fc.anything(), durable: fc.anything(), ended: fc.anything(), code: fc.anything() },
+      { requiredKeys: [] },
+    );
+    const text = fc.oneof(
+      json,
+      fc.string(),
+      near.map((value) => JSON.stringify(value) ?? ''),
+    );
+    fc.assert(
+      fc.property(text, (given) => {
+        try {
+          const parsed = parseProgressLine(given);
+          expect('code' in parsed || parsed.durable >= 0).toBe(true);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'PROTOCOL_VIOLATED' });
+        }
+      }),
+    );
+  });
+
+  test('lines come out the same however the bytes are split', () => {
+    const lines = fc.array(fc.string({ maxLength: 50 }).map((text) => text.replaceAll('\n', '')));
+    fc.assert(
+      fc.property(lines, fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (given, sizes) => {
+        const bytes = Buffer.from(given.map((text) => `${text}\n`).join(''));
+        const reader = new LineReader(400);
+        const read: string[] = [];
+        for (let at = 0, turn = 0; at < bytes.length; turn++) {
+          const size = sizes[turn % sizes.length] ?? 1;
+          read.push(...reader.push(bytes.subarray(at, at + size)));
+          at += size;
+        }
+        expect(read).toEqual(given.map((text) => Buffer.from(text).toString()));
+      }),
+    );
+  });
+
+  test.each([
+    ['without its end', 'x'.repeat(101)],
+    ['with its end', `${'x'.repeat(101)}\n`],
+  ])('a line over the limit is refused %s', (_name, text) => {
+    expect(() => new LineReader(100).push(Buffer.from(text))).toThrow('exceeds 100 bytes');
+    expect(new LineReader(100).push(Buffer.from(`${'x'.repeat(100)}\n`))).toHaveLength(1);
+  });
+});

@@ -1,0 +1,357 @@
+import { Uplink, type UplinkOptions } from '../../agent/uplink/uplink.ts';
+import { systemClock } from '../../host/clock.ts';
+import { dialTo, type Hook, Peer, receive, refuseUpload } from './peer.ts';
+import { MemoryQueue, type MemorySegment, record, session } from './queue.ts';
+
+const peers: Peer[] = [];
+const uplinks: Uplink[] = [];
+afterEach(async () => {
+  await Promise.all(uplinks.splice(0).map((uplink) => uplink.stop({ drainMs: 0 })));
+  await Promise.all(peers.splice(0).map((peer) => peer.close()));
+});
+
+async function makePeer(): Promise<Peer> {
+  const peer = await new Peer().listen();
+  peers.push(peer);
+  return peer;
+}
+
+interface Scene {
+  readonly uplink: Uplink;
+  readonly logged: { level: string; message: string; details: object }[];
+}
+
+function makeUplink(queue: MemoryQueue, peer: Peer, change: Partial<UplinkOptions> = {}): Scene {
+  const logged: Scene['logged'] = [];
+  const log = (level: string) => (details: object, message: string) =>
+    void logged.push({ level, message, details });
+  const uplink = new Uplink({
+    queue,
+    dial: dialTo(() => peer.port),
+    authority: 'camera.test',
+    clock: systemClock,
+    random: () => 0.1,
+    log: { info: log('info'), warn: log('warn'), error: log('error') },
+    makeMark: () => MARK,
+    makeForeignMark: () => FOREIGN_MARK,
+    ...change,
+    times: { stallMs: 300, ...change.times },
+  });
+  uplinks.push(uplink);
+  return { uplink, logged };
+}
+
+const MARK = record(150, 3);
+const FOREIGN_MARK = record(150, 3);
+
+/** Resolves once `condition` holds; looked at after every change of the queue and every few milliseconds. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+const drained = (queue: MemoryQueue) => until(() => queue.segments().length === 0);
+const name = (segment: MemorySegment) => `${segment.session.id}/${segment.sequence}`;
+
+function expectStored(peer: Peer, queue: MemoryQueue): void {
+  for (const segment of queue.all) {
+    const stored = peer.segments.get(name(segment));
+    expect(stored?.ended).toBe(true);
+    expect(stored && Buffer.compare(stored.bytes, segment.bytes)).toBe(0);
+    expect(Buffer.compare(peer.sessions.get(segment.session.id) ?? Buffer.of(), segment.session.header)).toBe(
+      0,
+    );
+  }
+}
+const puts = (peer: Peer) => peer.requests.filter((line) => line.startsWith('PUT /v1/segments'));
+
+describe('upload', () => {
+  test('a growing segment streams, and the next goes over the same connection', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    const of = session();
+    for (let sequence = 0; sequence < 3; sequence++) {
+      const segment = queue.begin(of);
+      for (let count = 0; count < 5; count++) {
+        queue.append(segment, record(3000));
+        await until(() => segment.base === segment.end);
+        expect(peer.segments.get(name(segment))?.bytes.length).toBe(segment.end);
+      }
+      queue.append(segment, record(200, 2));
+      await drained(queue);
+    }
+    expectStored(peer, queue);
+    expect(puts(peer)).toHaveLength(3);
+    expect(uplink.stats()).toMatchObject({
+      connected: true,
+      retries: 0,
+      reconnects: 0,
+      jumps: 0,
+      acknowledgedBytes: queue.all.reduce((sum, { bytes }) => sum + bytes.length, 0),
+    });
+  });
+
+  test('the backlog goes out oldest first, while live goes on, and its connection is closed when idle', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const [former, current] = [session(1), session(2)];
+    const old = Array.from({ length: 5 }, () => queue.whole(former, 20));
+    const live = queue.begin(current);
+    queue.append(live, record(1000));
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await until(() => queue.segments().length === 1 && live.base === live.end);
+    expect(puts(peer).filter((line) => line.includes(former.id))).toEqual(
+      old.map(({ sequence }) => `PUT /v1/segments/${former.id}/${sequence} @0`),
+    );
+    await until(() => peer.sockets.size === 1);
+    expect(uplink.stats().lanes.live.segment).toEqual({ session: current.id, sequence: 0 });
+    expect(uplink.stats().lanes.backlog.connected).toBe(false);
+    queue.append(live, record(200, 2));
+    await drained(queue);
+    expectStored(peer, queue);
+  });
+
+  test('stop drains what is there', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const of = session();
+    for (let count = 0; count < 4; count++) queue.whole(of, 30);
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await uplink.stop({ drainMs: 20_000 });
+    expectStored(peer, queue);
+    expect(queue.segments()).toHaveLength(0);
+    expect(uplink.stats().state).toBe('stopped');
+  });
+
+  test('stop comes to an end without a server', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    await peer.close();
+    queue.whole(session(), 3);
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await until(() => uplink.stats().retries > 0);
+    expect(uplink.stats().lastError?.code).toBe('DIAL_CONNECT');
+    await uplink.stop({ drainMs: 10 });
+    expect(queue.segments()).toHaveLength(1);
+  });
+});
+
+describe('offsets', () => {
+  test('a conflict is answered at the server offset', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const segment = queue.whole(session(), 10);
+    peer.stored(name(segment)).bytes = Buffer.from(segment.bytes.subarray(0, segment.boundaries[4]));
+    makeUplink(queue, peer).uplink.start();
+    await drained(queue);
+    expectStored(peer, queue);
+    expect(puts(peer).map((line) => line.split('@')[1])).toEqual(['0', String(segment.boundaries[4])]);
+  });
+
+  test('what the server lost is given up once, counted and logged', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const of = session();
+    const segment = queue.whole(of, 10);
+    segment.base = segment.boundaries[4] ?? 0;
+    const next = queue.whole(of, 2);
+    const { uplink, logged } = makeUplink(queue, peer);
+    uplink.start();
+    await drained(queue);
+    expect(uplink.stats()).toMatchObject({ serverLost: 1, abandoned: 1, refusals: { OFFSET_CONFLICT: 1 } });
+    expect(logged.filter(({ level }) => level === 'error')).toHaveLength(1);
+    expect(puts(peer)).toHaveLength(2);
+    expect(peer.stored(name(next)).ended).toBe(true);
+  });
+
+  test('a server that holds more than was written is given up', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const segment = queue.whole(session(), 3);
+    peer.stored(name(segment)).bytes = Buffer.alloc(segment.end + 100);
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await drained(queue);
+    expect(uplink.stats()).toMatchObject({ serverLost: 0, abandoned: 1 });
+  });
+
+  test('a segment that has ended there is settled', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const segment = queue.whole(session(), 3);
+    Object.assign(peer.stored(name(segment)), { bytes: Buffer.from(segment.bytes), ended: true });
+    makeUplink(queue, peer).uplink.start();
+    await drained(queue);
+    expect(puts(peer)).toHaveLength(1);
+  });
+});
+
+describe('marks', () => {
+  test('a cut segment: what is left, then its mark', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const segment = queue.begin(session());
+    queue.append(segment, record(4000), record(4000));
+    queue.mark(segment, 'cut');
+    makeUplink(queue, peer).uplink.start();
+    await drained(queue);
+    expect(peer.stored(name(segment)).bytes).toEqual(Buffer.concat([segment.bytes, MARK]));
+  });
+
+  test('a cut segment of which the server has more than the spool: its mark follows there', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const segment = queue.begin(session());
+    queue.append(segment, record(4000));
+    queue.mark(segment, 'cut');
+    const held = Buffer.concat([segment.bytes, record(4000)]);
+    peer.stored(name(segment)).bytes = held;
+    makeUplink(queue, peer).uplink.start();
+    await drained(queue);
+    expect(peer.stored(name(segment)).bytes).toEqual(Buffer.concat([held, MARK]));
+  });
+
+  test('a dropped segment of which nothing was uploaded: header and mark', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const segment = queue.begin(session());
+    queue.append(segment, record(4000));
+    queue.mark(segment, 'dropped');
+    makeUplink(queue, peer).uplink.start();
+    await drained(queue);
+    expect(peer.stored(name(segment)).bytes).toEqual(Buffer.concat([segment.header, MARK]));
+  });
+
+  test('a segment dropped in the middle of its upload ends with a mark', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const segment = queue.begin(session());
+    queue.append(segment, record(4000));
+    makeUplink(queue, peer).uplink.start();
+    await until(() => segment.base === segment.end);
+    queue.mark(segment, 'dropped');
+    await drained(queue);
+    expect(peer.stored(name(segment)).bytes).toEqual(Buffer.concat([segment.bytes, MARK]));
+  });
+
+  test('segments of former runs that nobody knows are ended, those of the queue are not', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const [current, former, bare] = [session(3), session(1), session(2)];
+    const live = queue.begin(current);
+    queue.append(live, record(1000));
+    const header = record(72);
+    for (const one of [former, bare, current]) peer.sessions.set(one.id, Buffer.from(one.header));
+    peer.stored(`${former.id}/4`).bytes = Buffer.concat([header, record(900)]);
+    const listed = (id: string, sequence: number, durable: number) => ({
+      session: id,
+      sequence,
+      header: Buffer.from(header).toString('base64url'),
+      durable,
+    });
+    peer.unfinished = [listed(former.id, 4, 972), listed(bare.id, 0, 0), listed(current.id, 0, 0)];
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await until(() => uplink.stats().foreignMarks === 2);
+    expect(peer.stored(`${former.id}/4`)).toMatchObject({ ended: true });
+    expect(peer.stored(`${former.id}/4`).bytes.subarray(972)).toEqual(Buffer.from(FOREIGN_MARK));
+    expect(peer.stored(`${bare.id}/0`).bytes).toEqual(Buffer.concat([header, FOREIGN_MARK]));
+    expect(peer.stored(name(live)).ended).toBe(false);
+  });
+});
+
+test('a listed segment for which no mark can be made is passed over', async () => {
+  const [peer, queue] = [await makePeer(), new MemoryQueue()];
+  const id = session().id;
+  peer.unfinished = [
+    { session: id, sequence: 0, header: '???', durable: 72 },
+    { session: id, sequence: 1, header: 'AAAA', durable: 72 },
+  ];
+  const makeForeignMark = () => {
+    throw new Error('not ours');
+  };
+  const { uplink, logged } = makeUplink(queue, peer, { makeForeignMark });
+  uplink.start();
+  await until(() => logged.length === 2);
+  queue.whole(session(), 2);
+  await drained(queue);
+  expectStored(peer, queue);
+  expect(uplink.stats()).toMatchObject({ foreignMarks: 0, retries: 0 });
+});
+
+describe('faults: everything arrives, byte for byte', () => {
+  const cases: [string, Hook, string][] = [
+    ['a reset in the body', (up) => receive(up, () => up.request.destroy()), 'CONNECTION_LOST'],
+    ['a black hole', (up) => void up.request.pause(), 'STALLED'],
+    ['an answer that ends early', (up) => void up.response.end(), 'PROTOCOL_VIOLATED'],
+    ['an endless line', (up) => up.say('x'.repeat(5000)), 'PROTOCOL_VIOLATED'],
+    ['a line that is not JSON', (up) => up.say('durable: all\n'), 'PROTOCOL_VIOLATED'],
+    ['a line with another field', (up) => up.say({ ...NOTHING_YET, more: 1 }), 'PROTOCOL_VIOLATED'],
+    ['more durable than sent', (up) => up.say(said(10 ** 9, 10 ** 9)), 'PROTOCOL_VIOLATED'],
+    ['more durable than received', (up) => up.say(said(0, 72)), 'PROTOCOL_VIOLATED'],
+    ['ended without the end', (up) => up.say({ ...NOTHING_YET, ended: true }), 'PROTOCOL_VIOLATED'],
+    ['durable going back', (up) => receive(up, () => up.say(NOTHING_YET)), 'PROTOCOL_VIOLATED'],
+    ['a refusal that is none', (up) => void up.response.writeHead(502).end('oops'), 'PROTOCOL_VIOLATED'],
+    ['an endless refusal', (up) => void up.response.writeHead(400).write(LONG), 'PROTOCOL_VIOLATED'],
+    ['a refusal in the middle', (up) => up.say(refusal('STORAGE_FAILED')), 'STORAGE_FAILED'],
+    ['a full disk', (up) => refuseUpload(up, 'STORAGE_FULL'), 'STORAGE_FULL'],
+    ['another upload taking over', (up) => refuseUpload(up, 'UPLOAD_SUPERSEDED'), 'UPLOAD_SUPERSEDED'],
+    ['an unknown refusal', (up) => refuseUpload(up, 'NEW' as 'STORAGE_FULL'), 'PROTOCOL_VIOLATED'],
+    ['a conflict at the very offset', (up) => refuseUpload(up, 'OFFSET_CONFLICT', 0), 'OFFSET_CONFLICT'],
+  ];
+  test.each(cases)('%s', async (_name, hook, code) => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const of = session();
+    queue.whole(of, 40, 20_000);
+    queue.whole(of, 3);
+    peer.hooks.push(hook);
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await drained(queue);
+    expectStored(peer, queue);
+    const { lastError, retries, abandoned } = uplink.stats();
+    expect({ code: lastError?.code, retries, abandoned }).toEqual({ code, retries: 1, abandoned: 0 });
+  });
+
+  test('a session that the server forgot is announced again', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const of = session();
+    queue.whole(of, 3);
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await drained(queue);
+    peer.sessions.clear();
+    queue.whole(of, 3);
+    await drained(queue);
+    expectStored(peer, queue);
+    expect(uplink.stats()).toMatchObject({ retries: 0, refusals: { SESSION_UNKNOWN: 1 } });
+  });
+
+  test('a segment that is refused for good is given up, the next is not', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const of = session();
+    const bad = queue.whole(of, 3);
+    const good = queue.whole(of, 3);
+    peer.refused.set(name(bad), 'RECORD_REFUSED');
+    const { uplink, logged } = makeUplink(queue, peer);
+    uplink.start();
+    await drained(queue);
+    expect(peer.stored(name(good)).ended).toBe(true);
+    expect(uplink.stats()).toMatchObject({ abandoned: 1, refusals: { RECORD_REFUSED: 3 } });
+    expect(logged.at(-1)).toMatchObject({ level: 'error', details: { code: 'RECORD_REFUSED' } });
+  });
+
+  test('a server that restarts, twice, while a segment grows', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const of = session();
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    for (let round = 0; round < 2; round++) {
+      const segment = queue.begin(of);
+      queue.append(segment, record(3000));
+      await until(() => segment.base > 0);
+      await peer.close();
+      queue.append(segment, record(3000), record(3000));
+      await until(() => uplink.stats().lastError?.code === 'DIAL_CONNECT');
+      await peer.listen();
+      queue.append(segment, record(200, 2));
+      await drained(queue);
+    }
+    expectStored(peer, queue);
+  });
+});
+
+const NOTHING_YET = { received: 0, durable: 0, ended: false };
+const said = (received: number, durable: number) => ({ received, durable, ended: false });
+const refusal = (code: string) => ({ code, message: code });
+const LONG = 'x'.repeat(100_000);
