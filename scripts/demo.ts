@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import type { AgentStatus } from '../agent/status.ts';
+import { counters, showCounters } from '../cli/camera/counters.ts';
 import type { FootageReport } from '../cli/footage/report.ts';
 import {
   cameraStatus,
@@ -95,8 +96,9 @@ async function film(
   if (wanted === Infinity) say('demo: filming; Ctrl-C ends it');
   const live = process.stdout.isTTY === true && !options.headless;
   const camera = startCamera(household);
-  await watch(household, camera, wanted, stop, live ? liveCounters() : lineCounters(say));
-  if (live) process.stdout.write('\n');
+  const stopShowing = live ? showCounters(() => cameraStatus(household)) : undefined;
+  await watch(household, camera, wanted, stop, live ? () => undefined : lineCounters(say));
+  stopShowing?.();
   say('demo: ending the camera');
   const cameraCode = await endProcess(camera);
   const status = cameraStatus(household);
@@ -133,13 +135,6 @@ async function watch(
   }
 }
 
-/** One line on the terminal, written over and over. */
-function liveCounters() {
-  return (status: AgentStatus) => {
-    process.stdout.write(`\r\x1b[K${counters(status)}`);
-  };
-}
-
 /** A line now and then. */
 function lineCounters(say: (line: string) => void) {
   let from = 0;
@@ -148,18 +143,6 @@ function lineCounters(say: (line: string) => void) {
     from += SAY_EVERY_SECONDS;
     say(counters(status));
   };
-}
-
-function counters(status: AgentStatus): string {
-  const mebibytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(2)} MiB`;
-  return [
-    `captured ${status.capturedSeconds.toFixed(1)} s`,
-    `${status.fragments} fragments`,
-    `${status.segments} segments`,
-    `sealed ${mebibytes(status.sealedBytes)}`,
-    `acknowledged ${status.acknowledgedSeconds.toFixed(1)} s, ${mebibytes(status.acknowledgedBytes)}`,
-    `spooled ${mebibytes(status.spooledBytes)}`,
-  ].join(' · ');
 }
 
 /** Says how it went, and how to open the footage. @returns the exit code. */

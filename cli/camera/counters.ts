@@ -1,0 +1,29 @@
+import type { AgentStatus } from '../../agent/status.ts';
+
+/** A camera's live counters, as one line for people. */
+export function counters(status: AgentStatus): string {
+  const mebibytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(2)} MiB`;
+  const lost = status.droppedSeconds + status.skippedSeconds;
+  return [
+    `captured ${status.capturedSeconds.toFixed(1)} s`,
+    `${status.fragments} fragments`,
+    `${status.segments} segments`,
+    `sealed ${mebibytes(status.sealedBytes)}`,
+    `acknowledged ${status.acknowledgedSeconds.toFixed(1)} s, ${mebibytes(status.acknowledgedBytes)}`,
+    `spooled ${mebibytes(status.spooledBytes)}`,
+    ...(lost > 0 ? [`lost ${lost.toFixed(1)} s`] : []),
+  ].join(' · ');
+}
+
+/** Shows the counters on a terminal, one line written over and over, until it is stopped. */
+export function showCounters(read: () => AgentStatus | undefined): () => void {
+  const timer = setInterval(() => {
+    const status = read();
+    const room = process.stdout.columns - 1;
+    if (status !== undefined) process.stdout.write(`\r\x1b[K${counters(status).slice(0, room)}`);
+  }, 500);
+  return () => {
+    clearInterval(timer);
+    process.stdout.write('\n');
+  };
+}
