@@ -1,0 +1,40 @@
+import type { Encoder, RunPlan } from './arguments.ts';
+import type { SourceFacts } from './probe.ts';
+
+/** A segment begins at a keyframe: a longer GOP than this, in seconds, is encoded anew. */
+export const GOP_LIMIT_SECONDS = 20;
+
+/** Why a run copies or encodes. */
+export type CodecReason = 'copyable' | 'not-h264' | 'long-gop' | 'asked';
+
+export interface CodecChoice {
+  mode: 'copy' | 'encode';
+  reason: CodecReason;
+}
+
+/** @param asked the agent saw GOPs too long in what was copied before */
+export function chooseCodec(facts: SourceFacts, asked: boolean): CodecChoice {
+  if (!facts.h264) {
+    return { mode: 'encode', reason: 'not-h264' };
+  }
+  if (facts.gopSeconds !== null && facts.gopSeconds > GOP_LIMIT_SECONDS) {
+    return { mode: 'encode', reason: 'long-gop' };
+  }
+  return asked ? { mode: 'encode', reason: 'asked' } : { mode: 'copy', reason: 'copyable' };
+}
+
+/** Sound is dropped unless asked for. */
+export function chooseAudio(facts: SourceFacts, wanted: boolean): RunPlan['audio'] {
+  if (!wanted || facts.audio === 'none') {
+    return 'none';
+  }
+  return facts.audio === 'aac' ? 'copy' : 'aac';
+}
+
+/**
+ * The encoder after a run: the board's own is given up once a run with it brought next to nothing.
+ * @param goodMs milliseconds from the run's first byte to its last
+ */
+export function encoderAfter(encoder: Encoder, failed: boolean, goodMs: number): Encoder {
+  return failed && goodMs < 1000 ? 'libx264' : encoder;
+}

@@ -1,0 +1,22 @@
+/** Every way capture refuses or gives up; closed, so that a policy can switch over it. */
+export type CaptureErrorCode =
+  | 'SOURCE_SYNTAX'
+  | 'SOURCE_SCHEME'
+  | 'SOURCE_OPTION'
+  | 'SOURCE_UNLISTED'
+  | 'SOURCE_SILENT'
+  | 'PROBE_FAILED'
+  | 'NO_VIDEO'
+  | 'COMMAND_MISSING'
+  | 'STATE_INVALID';
+
+/** A refusal of capture. The message never holds a password; `cause` is the platform's own error. */
+export class CaptureError extends Error {
+  override readonly name = 'CaptureError';
+  readonly code: CaptureErrorCode;
+
+  constructor(code: CaptureErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}

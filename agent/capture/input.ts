@@ -1,0 +1,70 @@
+import { formatSize, type RtspSource, rtspUrl, type Source } from './source.ts';
+
+/** How ffmpeg and ffprobe open a source. */
+export interface Input {
+  /** Options that stand before `-i`, flat. */
+  options: readonly string[];
+  url: string;
+  /** What the command reads from its stdin: here a URL with a password stays out of argv. */
+  stdin: string | null;
+}
+
+/** µs without a byte from the network camera before ffmpeg gives up. */
+const RTSP_TIMEOUT_US = 5_000_000;
+
+/**
+ * The input of a source, without pace or looping.
+ * @param format pixel or codec format to ask a V4L2 device for; null leaves it to the driver
+ */
+export function inputOf(source: Source, format: string | null): Input {
+  switch (source.kind) {
+    case 'file':
+      // A playlist inside the file must not lead anywhere else.
+      return { options: ['-protocol_whitelist', 'file'], url: `file:${source.path}`, stdin: null };
+    case 'test':
+      return {
+        options: ['-f', 'lavfi'],
+        url: `testsrc2=size=${formatSize(source.size)}:rate=${source.rate}`,
+        stdin: null,
+      };
+    case 'v4l2':
+      return {
+        options: [
+          '-f',
+          'v4l2',
+          ...(format === null ? [] : ['-input_format', format]),
+          ...(source.size === null ? [] : ['-video_size', formatSize(source.size)]),
+          ...(source.rate === null ? [] : ['-framerate', String(source.rate)]),
+        ],
+        url: source.device,
+        stdin: null,
+      };
+    case 'rtsp':
+      return {
+        options: [
+          '-f',
+          'concat',
+          '-safe',
+          '0',
+          '-protocol_whitelist',
+          `pipe,rtp,tcp,${rtspProtocols(source)}`,
+        ],
+        url: 'pipe:0',
+        stdin: ffconcat(source),
+      };
+  }
+}
+
+function rtspProtocols(source: RtspSource): string {
+  return source.scheme === 'rtsps' ? 'rtsp,rtsps,tls' : 'rtsp';
+}
+
+function ffconcat(source: RtspSource): string {
+  return [
+    'ffconcat version 1.0',
+    `file '${rtspUrl(source)}'`,
+    'option rtsp_transport tcp',
+    `option timeout ${RTSP_TIMEOUT_US}`,
+    '',
+  ].join('\n');
+}

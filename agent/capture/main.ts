@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import type { Clock } from '../../host/clock.ts';
+import { CaptureError } from './errors.ts';
+import { type Inbox, openInbox } from './inbox.ts';
+import { parseSource, type Source } from './source.ts';
+import { STALL_LIMITS, type StallLimits } from './stall-policy.ts';
+import { openStatus } from './status.ts';
+import { Supervisor } from './supervisor.ts';
+
+export interface CaptureOptions {
+  /** Holds media.fifo, capture.fifo and capture.json. */
+  runDir: string;
+  /** A source URI; may hold a password, so it has no place in argv. */
+  source: string;
+  /** Sound is dropped otherwise. */
+  audio: boolean;
+  /** LAN hosts the owner listed. */
+  lan: readonly string[];
+  limits?: StallLimits;
+}
+
+export interface CaptureLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface CaptureEffects {
+  clock: Clock;
+  /** 0 to 1, for the jitter of restarts. */
+  random(): number;
+  logger: CaptureLogger;
+  /** Ends capture, ffmpeg first. */
+  signal: AbortSignal;
+}
+
+/** How capture ended without failing: the source was played to its end, or it was asked to stop. */
+export type CaptureEnd = 'finished' | 'stopped';
+
+/**
+ * Keeps one ffmpeg at work between a source and media.fifo, one run for each ready token of the agent.
+ * @throws CaptureError when the source is refused or cannot be played, or a command is missing
+ * @throws HostError DISK_IO when a FIFO is missing
+ */
+export async function runCapture(options: CaptureOptions, effects: CaptureEffects): Promise<CaptureEnd> {
+  const { logger } = effects;
+  const status = openStatus(options.runDir, effects.clock);
+  let inbox: Inbox | undefined;
+  try {
+    const source = acceptSource(options);
+    let told = false;
+    inbox = openInbox(join(options.runDir, 'capture.fifo'), {
+      onEndRun: (why) => supervisor.endRun(why),
+      onRefused() {
+        if (!told) {
+          told = true;
+          logger.warn({}, 'capture.fifo brought a line that is no command');
+        }
+      },
+    });
+    const supervisor = new Supervisor({
+      source,
+      audio: options.audio,
+      mediaPath: join(options.runDir, 'media.fifo'),
+      limits: options.limits ?? STALL_LIMITS,
+      inbox,
+      status,
+      effects,
+    });
+    const end = await supervisor.supervise();
+    status.publish({ state: end, pid: null });
+    logger.info({ end }, 'capture ended');
+    return end;
+  } catch (error) {
+    const code = String((error as { code?: unknown }).code ?? 'UNKNOWN');
+    const line = error instanceof Error ? error.message : '';
+    status.publish({ state: 'failed', pid: null, lastError: { code, line } });
+    logger.error({ code, line }, 'capture failed');
+    throw error;
+  } finally {
+    inbox?.close();
+  }
+}
+
+function acceptSource(options: CaptureOptions): Source {
+  const source = parseSource(options.source, options.lan);
+  if (options.audio && source.kind === 'v4l2') {
+    throw new CaptureError('SOURCE_SILENT', 'a V4L2 camera brings no sound');
+  }
+  return source;
+}

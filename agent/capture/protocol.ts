@@ -1,0 +1,67 @@
+import * as v from 'valibot';
+
+/** Longest line on capture.fifo, in bytes. */
+export const COMMAND_LIMIT = 1024;
+
+const run = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const agent = v.pipe(v.string(), v.regex(/^[0-9a-f]{8,32}$/));
+
+const ReadySchema = v.strictObject({ ready: run, agent, encode: v.boolean() });
+const EndSchema = v.strictObject({ end: run, agent, reason: v.picklist(['rubbish', 'gop']) });
+const CommandSchema = v.union([ReadySchema, EndSchema]);
+
+/**
+ * "I have opened media.fifo for run `ready` and am reading": the leave to start ffmpeg. `agent` names one life of
+ * the agent; its runs count up from 1. `encode` asks for encoding where copying would do.
+ */
+export type Ready = v.InferOutput<typeof ReadySchema>;
+/** "End this run": its bytes are rubbish, or its GOPs too long to copy. The agent drains the FIFO to its end. */
+export type End = v.InferOutput<typeof EndSchema>;
+export type Command = Ready | End;
+
+/** One line for capture.fifo. */
+export function encodeCommand(command: Command): string {
+  return `${JSON.stringify(command)}\n`;
+}
+
+/** The command on a line (at most {@link COMMAND_LIMIT} bytes), or null when it is none. */
+export function parseCommand(line: string): Command | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return null;
+  }
+  const parsed = v.safeParse(CommandSchema, value);
+  return parsed.success ? parsed.output : null;
+}
+
+/** The run started last, and whether its ffmpeg still lives. */
+export interface StartedRun {
+  agent: string;
+  run: number;
+  alive: boolean;
+}
+
+/**
+ * What a ready token calls for:
+ * - `start`: nothing runs, the reader is fresh.
+ * - `repeat`: the token was used; the agent repeats it until it sees bytes.
+ * - `await-exit`: the same agent saw the end of the run whose exit we have not seen yet: start after it.
+ * - `supersede`: a new agent's reader sees the middle of an old run. End that; the token is used up with it, since
+ *   the reader sees the end of the file, reopens and sends the next.
+ */
+export type ReadyVerdict = 'start' | 'repeat' | 'await-exit' | 'supersede';
+
+export function judgeReady(started: StartedRun | null, token: Ready): ReadyVerdict {
+  if (started === null) {
+    return 'start';
+  }
+  if (started.agent !== token.agent) {
+    return started.alive ? 'supersede' : 'start';
+  }
+  if (token.ready <= started.run) {
+    return 'repeat';
+  }
+  return started.alive ? 'await-exit' : 'start';
+}

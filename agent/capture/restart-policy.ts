@@ -1,0 +1,72 @@
+/** Why a run of ffmpeg (or the attempt at one) ended. */
+export type RunEnd =
+  /** The source came to its end. */
+  | 'finished'
+  /** We were asked to stop. */
+  | 'stopped'
+  /** ffmpeg went away on its own: an error, a crash, a source that ended though it has no end. */
+  | 'exited'
+  /** No output for too long: killed. */
+  | 'stalled'
+  /** The agent refused the bytes. */
+  | 'rubbish'
+  /** The agent found GOPs too long to copy. */
+  | 'gop'
+  /** The reader closed. */
+  | 'unread'
+  /** A new agent came while an old run went on. */
+  | 'superseded'
+  /** The source could not be probed, so ffmpeg was not started. */
+  | 'unprobed';
+
+/** Ends that another run follows, each counted. */
+export type RestartCause = Exclude<RunEnd, 'finished' | 'stopped'>;
+
+export const RESTART_CAUSES = [
+  'exited',
+  'stalled',
+  'rubbish',
+  'gop',
+  'unread',
+  'superseded',
+  'unprobed',
+] as const satisfies readonly RestartCause[];
+
+export interface Restart {
+  cause: RestartCause;
+  delayMs: number;
+  /** Consecutive failures, this one included. */
+  failures: number;
+}
+
+const FIRST_DELAY_MS = 250;
+const LAST_DELAY_MS = 10_000;
+/** Good output for so long clears what went wrong before. */
+export const GOOD_RUN_MS = 30_000;
+
+/**
+ * Whether and when to start again: at once where nothing failed, else doubling from 0.25 s to 10 s.
+ * @param goodMs milliseconds from the run's first byte to its last
+ * @param failures consecutive failures before this end
+ * @param jitter 0 to 1: takes up to half off the delay, so that cameras do not knock together
+ * @returns null when there is nothing to start again
+ */
+export function restartAfter(end: RunEnd, goodMs: number, failures: number, jitter: number): Restart | null {
+  switch (end) {
+    case 'finished':
+    case 'stopped':
+      return null;
+    case 'gop':
+    case 'superseded':
+      return { cause: end, delayMs: 0, failures: goodMs >= GOOD_RUN_MS ? 0 : failures };
+    case 'exited':
+    case 'stalled':
+    case 'rubbish':
+    case 'unread':
+    case 'unprobed': {
+      const inRow = goodMs >= GOOD_RUN_MS ? 1 : failures + 1;
+      const delay = Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** (inRow - 1));
+      return { cause: end, delayMs: delay * (1 - jitter / 2), failures: inRow };
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import type { ChildProcess } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { bytesWritten, COMMAND_NOT_FOUND, spawnTethered } from '../../host/child.ts';
+import type { Clock } from '../../host/clock.ts';
+import { CaptureError } from './errors.ts';
+import type { RunEnd } from './restart-policy.ts';
+import { scrubLine } from './scrub.ts';
+import { goodOutputMs, isStalled, type StallLimits, sampleOutput, watchOutput } from './stall-policy.ts';
+
+export interface RunOptions {
+  args: readonly string[];
+  /** What ffmpeg reads from its stdin. */
+  stdin: string | null;
+  /** The write end of media.fifo, for ffmpeg's stdout; closed here once ffmpeg has it. */
+  writeEnd: number;
+  /** Kept out of what ffmpeg says. */
+  credentials: string | null;
+  /** The source may come to an end; otherwise an end is a failure. */
+  finite: boolean;
+  limits: StallLimits;
+}
+
+export interface RunOutcome {
+  end: RunEnd;
+  /** Milliseconds from the first byte to the last. */
+  goodMs: number;
+  /** ffmpeg's last words, scrubbed, or how it ended without any. */
+  line: string;
+}
+
+/** One ffmpeg at work. */
+export interface Run {
+  pid: number;
+  /** Ends it for that reason: a stop asks first, anything else kills. The first reason stands. */
+  end(why: RunEnd): void;
+  /** Kills it unless it goes by itself within the grace; its own exit says why it ended. */
+  awaitExit(): void;
+  /** @throws CaptureError COMMAND_MISSING */
+  outcome: Promise<RunOutcome>;
+}
+
+const SAMPLE_MS = 1000;
+const EXIT_GRACE_MS = 2000;
+const LINE_LIMIT = 4096;
+/** More than the spawn itself writes before ffmpeg does, and less than an init segment. */
+const SPAWN_BYTES = 64;
+
+/** @throws CaptureError COMMAND_MISSING */
+export function startRun(options: RunOptions, clock: Clock): Run {
+  const child = spawnFfmpeg(options);
+  const { pid } = child;
+  child.on('error', () => {
+    // A failed spawn shows in the missing pid, a failed kill in a child that goes on.
+  });
+  if (pid === undefined) {
+    throw new CaptureError('COMMAND_MISSING', 'setpriv (util-linux) cannot be run');
+  }
+  const words = listen(child.stderr as Readable);
+  const gone = new AbortController();
+  let watch = watchOutput(clock.monotonic());
+  let why: RunEnd | null = null;
+
+  const kill = () => child.kill('SIGKILL');
+  const killLater = () => {
+    clock.sleep(EXIT_GRACE_MS, gone.signal).then(kill, () => {
+      // It went by itself.
+    });
+  };
+  const end = (reason: RunEnd) => {
+    if (why !== null) {
+      return;
+    }
+    why = reason;
+    if (reason === 'stopped') {
+      child.kill('SIGTERM');
+      killLater();
+    } else {
+      kill();
+    }
+  };
+  const sample = () => {
+    const written = bytesWritten(pid);
+    if (written !== null) {
+      watch = sampleOutput(watch, clock.monotonic(), written - words.bytes() - SPAWN_BYTES);
+    }
+  };
+  const watchForStall = async () => {
+    for (;;) {
+      await clock.sleep(SAMPLE_MS, gone.signal);
+      sample();
+      if (isStalled(watch, clock.monotonic(), options.limits)) {
+        end('stalled');
+        return;
+      }
+    }
+  };
+  watchForStall().catch(() => {
+    // The run is over.
+  });
+
+  const outcome = new Promise<RunOutcome>((resolve, reject) => {
+    child.on('close', (code, signal) => {
+      gone.abort();
+      if (why === null && code === COMMAND_NOT_FOUND) {
+        reject(new CaptureError('COMMAND_MISSING', 'ffmpeg cannot be run'));
+        return;
+      }
+      resolve({
+        end: why ?? endOf(code, words.brokenPipe(), options.finite),
+        goodMs: goodOutputMs(watch),
+        line: scrubLine(words.last(), options.credentials) || `ended by ${signal ?? `exit code ${code}`}`,
+      });
+    });
+  });
+  return { pid, end, awaitExit: killLater, outcome };
+}
+
+function spawnFfmpeg({ args, stdin, writeEnd }: RunOptions): ChildProcess {
+  try {
+    const child = spawnTethered('ffmpeg', args, [stdin === null ? 'ignore' : 'pipe', writeEnd, 'pipe']);
+    child.stdin?.on('error', () => {
+      // EPIPE: ffmpeg is gone; its exit tells more.
+    });
+    child.stdin?.end(stdin);
+    return child;
+  } finally {
+    closeSync(writeEnd);
+  }
+}
+
+function endOf(code: number | null, brokenPipe: boolean, finite: boolean): RunEnd {
+  if (code === 0 && finite) {
+    return 'finished';
+  }
+  return brokenPipe ? 'unread' : 'exited';
+}
+
+/** Keeps count of what ffmpeg says, and its last line. */
+function listen(stderr: Readable) {
+  let bytes = 0;
+  let line = '';
+  let last = '';
+  let brokenPipe = false;
+  const finish = () => {
+    last = line.trim() === '' ? last : line;
+    brokenPipe ||= line.includes('Broken pipe');
+    line = '';
+  };
+  stderr.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    const [first = '', ...rest] = chunk.toString('utf8').split('\n');
+    line = (line + first).slice(0, LINE_LIMIT);
+    for (const part of rest) {
+      finish();
+      line = part.slice(0, LINE_LIMIT);
+    }
+  });
+  stderr.on('end', finish);
+  return { bytes: () => bytes, last: () => last, brokenPipe: () => brokenPipe };
+}

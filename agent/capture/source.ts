@@ -1,0 +1,233 @@
+import { CaptureError } from './errors.ts';
+
+/** Where pictures come from. */
+export type Source = FileSource | TestSource | V4l2Source | RtspSource;
+
+/** A file played in real time, once or over and over. */
+export interface FileSource {
+  kind: 'file';
+  path: string;
+  loop: boolean;
+}
+
+/** A test pattern with a painted running clock and frame number. */
+export interface TestSource {
+  kind: 'test';
+  size: FrameSize;
+  /** Frames a second. */
+  rate: number;
+}
+
+/** A local camera; null is left to the driver. */
+export interface V4l2Source {
+  kind: 'v4l2';
+  device: string;
+  size: FrameSize | null;
+  rate: number | null;
+  format: string | null;
+}
+
+/** A camera on the owner's network, over TCP. */
+export interface RtspSource {
+  kind: 'rtsp';
+  scheme: 'rtsp' | 'rtsps';
+  /** `user:password` as written in the URI, percent-encoded; a secret. */
+  credentials: string | null;
+  /** Host and port as written, in lower case. */
+  authority: string;
+  /** Path and query, with the leading slash. */
+  path: string;
+}
+
+export interface FrameSize {
+  width: number;
+  height: number;
+}
+
+/** Longest source URI, in characters. */
+export const SOURCE_LIMIT = 1024;
+
+const FRAME_SIDE = { min: 64, max: 4096 };
+const RATE = { min: 1, max: 120 };
+const TEST_SIZE: FrameSize = { width: 1280, height: 720 };
+const TEST_RATE = 25;
+
+const DEVICE = /^\/dev\/(video\d{1,3}|v4l\/by-(id|path)\/[\w.:+-]{1,128})$/;
+const PIXEL_FORMAT = /^[a-z0-9_]{1,16}$/;
+const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)(:(\d{1,5}))?$/;
+/** RFC 3986 characters without the quote, which ffconcat would read as the end of a string. */
+const URI_REST = /^[A-Za-z0-9\-._~:/?[\]@!$&()*+,;=%]*$/;
+
+/**
+ * Parses `file:PATH[?loop]`, `test:[?size=WxH&rate=N]`, `v4l2:/dev/videoN[?size=&rate=&format=]` or
+ * `rtsp[s]://[user:password@]host[:port]/path`.
+ * @param lan hosts (`host` or `host:port`) the owner listed; no other is dialled
+ * @throws CaptureError SOURCE_*; never with a password in it
+ */
+export function parseSource(uri: string, lan: readonly string[]): Source {
+  if (uri.length > SOURCE_LIMIT) {
+    throw new CaptureError('SOURCE_SYNTAX', `a source is at most ${SOURCE_LIMIT} characters long`);
+  }
+  if (/\p{Cc}/u.test(uri)) {
+    throw new CaptureError('SOURCE_SYNTAX', 'a source holds no control characters');
+  }
+  const colon = uri.indexOf(':');
+  const scheme = uri.slice(0, Math.max(colon, 0));
+  const rest = uri.slice(colon + 1);
+  switch (scheme) {
+    case 'file':
+      return parseFile(rest);
+    case 'test':
+      return parseTest(rest);
+    case 'v4l2':
+      return parseV4l2(rest);
+    case 'rtsp':
+    case 'rtsps':
+      return parseRtsp(scheme, rest, lan);
+    default:
+      throw new CaptureError('SOURCE_SCHEME', 'a source begins with file:, test:, v4l2:, rtsp: or rtsps:');
+  }
+}
+
+/** The source as it may be shown and logged: without credentials. */
+export function describeSource(source: Source): string {
+  switch (source.kind) {
+    case 'file':
+      return `file:${source.path}${source.loop ? '?loop' : ''}`;
+    case 'test':
+      return `test:?size=${formatSize(source.size)}&rate=${source.rate}`;
+    case 'v4l2':
+      return `v4l2:${source.device}`;
+    case 'rtsp':
+      return `${source.scheme}://${source.authority}${source.path.split('?', 1)[0]}`;
+  }
+}
+
+/** The URL to dial, credentials and all: never for argv or a log. */
+export function rtspUrl(source: RtspSource): string {
+  const userinfo = source.credentials === null ? '' : `${source.credentials}@`;
+  return `${source.scheme}://${userinfo}${source.authority}${source.path}`;
+}
+
+/** `user:password` as in the URL, null when the source has none. */
+export function credentialsOf(source: Source): string | null {
+  return source.kind === 'rtsp' ? source.credentials : null;
+}
+
+/** `1280x720` */
+export function formatSize(size: FrameSize): string {
+  return `${size.width}x${size.height}`;
+}
+
+function parseFile(rest: string): FileSource {
+  const [path = '', option, ...more] = rest.split('?');
+  if (more.length > 0 || (option !== undefined && option !== 'loop')) {
+    throw new CaptureError(
+      'SOURCE_OPTION',
+      'a file takes one option, ?loop (its name holds no question mark)',
+    );
+  }
+  const local = path.startsWith('///') ? path.slice(2) : path;
+  if (local === '' || local.startsWith('//')) {
+    throw new CaptureError('SOURCE_SYNTAX', 'a file source is file:PATH');
+  }
+  return { kind: 'file', path: local, loop: option === 'loop' };
+}
+
+function parseTest(rest: string): TestSource {
+  const { body, options } = splitOptions(rest, ['size', 'rate']);
+  if (body !== '') {
+    throw new CaptureError('SOURCE_SYNTAX', 'the test pattern is test: or test:?size=WIDTHxHEIGHT&rate=N');
+  }
+  return {
+    kind: 'test',
+    size: parseSize(options.get('size')) ?? TEST_SIZE,
+    rate: parseRate(options.get('rate')) ?? TEST_RATE,
+  };
+}
+
+function parseV4l2(rest: string): V4l2Source {
+  const { body, options } = splitOptions(rest, ['size', 'rate', 'format']);
+  if (!DEVICE.test(body) || body.endsWith('/..')) {
+    throw new CaptureError('SOURCE_SYNTAX', 'a local camera is v4l2:/dev/videoN or v4l2:/dev/v4l/by-id/NAME');
+  }
+  const format = options.get('format') ?? null;
+  if (format !== null && !PIXEL_FORMAT.test(format)) {
+    throw new CaptureError('SOURCE_OPTION', 'format is a pixel or codec name such as h264, mjpeg or yuyv422');
+  }
+  return {
+    kind: 'v4l2',
+    device: body,
+    size: parseSize(options.get('size')),
+    rate: parseRate(options.get('rate')),
+    format,
+  };
+}
+
+function parseRtsp(scheme: 'rtsp' | 'rtsps', rest: string, lan: readonly string[]): RtspSource {
+  if (!rest.startsWith('//') || !URI_REST.test(rest)) {
+    throw new CaptureError(
+      'SOURCE_SYNTAX',
+      `a network camera is ${scheme}://[user:password@]host[:port]/path`,
+    );
+  }
+  const slash = rest.indexOf('/', 2);
+  const end = slash === -1 ? rest.length : slash;
+  const at = rest.lastIndexOf('@', end);
+  const credentials = at === -1 ? null : rest.slice(2, at);
+  const authority = rest.slice(at === -1 ? 2 : at + 1, end).toLowerCase();
+  const host = HOST.exec(authority);
+  if (credentials === '' || credentials?.includes('@') || host === null || Number(host[4] ?? 1) > 65535) {
+    throw new CaptureError('SOURCE_SYNTAX', 'the camera’s user, password, host or port is malformed');
+  }
+  if (!lan.some((entry) => entry.toLowerCase() === authority || entry.toLowerCase() === host[1])) {
+    throw new CaptureError('SOURCE_UNLISTED', `${authority} is not among the listed LAN hosts`);
+  }
+  return { kind: 'rtsp', scheme, credentials, authority, path: rest.slice(end) || '/' };
+}
+
+function splitOptions(rest: string, allowed: readonly string[]) {
+  const mark = rest.indexOf('?');
+  const body = mark === -1 ? rest : rest.slice(0, mark);
+  const options = new Map<string, string>();
+  for (const pair of mark === -1 ? [] : rest.slice(mark + 1).split('&')) {
+    const [name = '', value, ...more] = pair.split('=');
+    if (!allowed.includes(name) || value === undefined || more.length > 0 || options.has(name)) {
+      throw new CaptureError(
+        'SOURCE_OPTION',
+        `the options of this source are ${allowed.join(', ')}, each once`,
+      );
+    }
+    options.set(name, value);
+  }
+  return { body, options };
+}
+
+function parseSize(text: string | undefined): FrameSize | null {
+  if (text === undefined) {
+    return null;
+  }
+  const [, width, height] = (/^(\d{2,4})x(\d{2,4})$/.exec(text) ?? []).map(Number);
+  if (width === undefined || height === undefined || !isFrameSide(width) || !isFrameSide(height)) {
+    throw new CaptureError(
+      'SOURCE_OPTION',
+      `size is WIDTHxHEIGHT, even numbers from ${FRAME_SIDE.min} to ${FRAME_SIDE.max}`,
+    );
+  }
+  return { width, height };
+}
+
+function isFrameSide(pixels: number): boolean {
+  return pixels >= FRAME_SIDE.min && pixels <= FRAME_SIDE.max && pixels % 2 === 0;
+}
+
+function parseRate(text: string | undefined): number | null {
+  if (text === undefined) {
+    return null;
+  }
+  const rate = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(rate >= RATE.min && rate <= RATE.max)) {
+    throw new CaptureError('SOURCE_OPTION', `rate is frames a second, from ${RATE.min} to ${RATE.max}`);
+  }
+  return rate;
+}

@@ -1,0 +1,87 @@
+import { closeSync, openSync, readSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { CaptureError } from './errors.ts';
+
+/** Longest capture.json, in bytes. */
+const STATE_LIMIT = 8192;
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const text = v.pipe(v.string(), v.maxLength(2048));
+
+const CaptureStateSchema = v.strictObject({
+  state: v.picklist(['waiting', 'running', 'backoff', 'finished', 'failed', 'stopped']),
+  /** The run of the latest ready token used; 0 before the first. */
+  run: count,
+  /** Without credentials. */
+  source: text,
+  mode: v.nullable(v.picklist(['copy', 'encode'])),
+  encoder: v.nullable(v.picklist(['libx264', 'h264_v4l2m2m'])),
+  restarts: v.strictObject({
+    exited: count,
+    stalled: count,
+    rubbish: count,
+    gop: count,
+    unread: count,
+    superseded: count,
+    unprobed: count,
+  }),
+  /** `code` is a RunEnd or a CaptureErrorCode; `line` ffmpeg's last words, scrubbed. */
+  lastError: v.nullable(v.strictObject({ code: text, line: text })),
+  /** ffmpeg's, while it runs. */
+  pid: v.nullable(count),
+  /** Of this state: milliseconds since 1970, by the wall clock, for display. */
+  since: v.number(),
+});
+
+/** What capture says of itself in `capture.json`. */
+export type CaptureState = v.InferOutput<typeof CaptureStateSchema>;
+
+/** Replaces `capture.json` in one step. Not synced: the run directory does not outlive a power cut. */
+export function writeCaptureState(runDir: string, state: CaptureState): void {
+  const path = statePath(runDir);
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(state)}\n`, { mode: 0o640 });
+  renameSync(`${path}.tmp`, path);
+}
+
+/**
+ * What capture said last, or null before it said anything.
+ * @throws CaptureError STATE_INVALID
+ */
+export function readCaptureState(runDir: string): CaptureState | null {
+  const bytes = Buffer.alloc(STATE_LIMIT + 1);
+  let length: number;
+  try {
+    const fd = openSync(statePath(runDir), 'r');
+    try {
+      length = readSync(fd, bytes);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code === 'ENOENT') {
+      return null;
+    }
+    throw new CaptureError('STATE_INVALID', 'capture.json cannot be read', cause);
+  }
+  if (length > STATE_LIMIT) {
+    throw new CaptureError('STATE_INVALID', `capture.json is longer than ${STATE_LIMIT} bytes`);
+  }
+  return parseCaptureState(bytes.toString('utf8', 0, length));
+}
+
+/**
+ * @param json at most 8 KiB
+ * @throws CaptureError STATE_INVALID
+ */
+export function parseCaptureState(json: string): CaptureState {
+  try {
+    return v.parse(CaptureStateSchema, JSON.parse(json));
+  } catch (cause) {
+    throw new CaptureError('STATE_INVALID', 'capture.json is malformed', cause);
+  }
+}
+
+function statePath(runDir: string): string {
+  return join(runDir, 'capture.json');
+}

@@ -1,0 +1,44 @@
+import { COMMAND_NOT_FOUND, type Collected, collect } from '../../host/child.ts';
+import { CaptureError } from './errors.ts';
+
+/** A short run of ffmpeg or ffprobe, to its end. */
+export interface Tool {
+  command: 'ffmpeg' | 'ffprobe';
+  args: readonly string[];
+  stdin: string | null;
+}
+
+/** What it left behind; `code` null when it was killed: for its time, its output or an abort. */
+export interface ToolResult {
+  code: number | null;
+  /** One character a byte. */
+  stdout: string;
+  stderr: string;
+}
+
+/** @throws CaptureError COMMAND_MISSING */
+export type RunTool = (tool: Tool) => Promise<ToolResult>;
+
+const TIMEOUT_MS = 10_000;
+const OUTPUT_LIMIT = 1 << 20;
+
+/** Runs tools within limits of time and output. */
+export function toolRunner(signal: AbortSignal): RunTool {
+  return async ({ command, args, stdin }) => {
+    let done: Collected;
+    try {
+      done = await collect(command, args, {
+        stdin: stdin ?? undefined,
+        timeoutMs: TIMEOUT_MS,
+        maxBytes: OUTPUT_LIMIT,
+        signal,
+      });
+    } catch (cause) {
+      throw new CaptureError('COMMAND_MISSING', 'setpriv (util-linux) cannot be run', cause);
+    }
+    if (done.code === COMMAND_NOT_FOUND) {
+      throw new CaptureError('COMMAND_MISSING', `${command} cannot be run`);
+    }
+    return { code: done.code, stdout: done.stdout.toString('latin1'), stderr: done.stderr };
+  };
+}

@@ -1,0 +1,108 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/** Exit code of {@link spawnTethered} when the command itself could not be found or run (as a shell reports it). */
+export const COMMAND_NOT_FOUND = 127;
+
+const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin';
+
+/** What a command that ran to its end left behind. */
+export interface Collected {
+  /** Null when a signal ended it (its own, the timeout, too much output, or the caller's abort). */
+  code: number | null;
+  stdout: Buffer;
+  stderr: string;
+}
+
+export interface CollectOptions {
+  stdin?: string | undefined;
+  timeoutMs: number;
+  /** Of stdout and of stderr each; more ends the command. */
+  maxBytes: number;
+  signal: AbortSignal;
+}
+
+/**
+ * Spawns a command that is killed when this process dies, however it dies: setpriv(1) sets PR_SET_PDEATHSIG, which
+ * Node cannot. It inherits no environment; `env` is all it gets beside PATH and LANG.
+ */
+export function spawnTethered(
+  command: string,
+  args: readonly string[],
+  stdio: StdioOptions,
+  env: Readonly<Record<string, string>> = {},
+): ChildProcess {
+  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
+    stdio,
+    env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...env },
+  });
+}
+
+/**
+ * Runs a command to its end within limits.
+ * @throws the platform's error when setpriv is missing
+ */
+export function collect(
+  command: string,
+  args: readonly string[],
+  options: CollectOptions,
+): Promise<Collected> {
+  return new Promise((resolve, reject) => {
+    const child = spawnTethered(command, args, [
+      options.stdin === undefined ? 'ignore' : 'pipe',
+      'pipe',
+      'pipe',
+    ]);
+    const kill = () => child.kill('SIGKILL');
+    const timer = setTimeout(kill, options.timeoutMs);
+    options.signal.addEventListener('abort', kill, { once: true });
+    const stdout = gather(child.stdout, options.maxBytes, kill);
+    const stderr = gather(child.stderr, options.maxBytes, kill);
+    child.stdin?.on('error', () => {
+      // EPIPE: the command never read its stdin; its exit code tells more.
+    });
+    child.stdin?.end(options.stdin);
+    const settle = () => {
+      clearTimeout(timer);
+      options.signal.removeEventListener('abort', kill);
+    };
+    child.on('error', (error) => {
+      settle();
+      reject(error);
+    });
+    child.on('close', (code) => {
+      settle();
+      resolve({ code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') });
+    });
+    if (options.signal.aborted) {
+      kill();
+    }
+  });
+}
+
+/**
+ * Bytes a process has handed to write(2) in its life, by the kernel's count (proc_pid_io(5)): it holds for a stopped
+ * process and costs the process nothing. Null when the process is gone.
+ */
+export function bytesWritten(pid: number): number | null {
+  try {
+    const [, bytes] = /^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1')) ?? [];
+    return bytes === undefined ? null : Number(bytes);
+  } catch {
+    return null;
+  }
+}
+
+function gather(stream: NodeJS.ReadableStream | null, maxBytes: number, onExcess: () => void): Buffer[] {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  stream?.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > maxBytes) {
+      onExcess();
+    } else {
+      chunks.push(chunk);
+    }
+  });
+  return chunks;
+}

@@ -1,0 +1,86 @@
+import { type RunPlan, runArguments, trialArguments } from '../../agent/capture/arguments.ts';
+import { inputOf } from '../../agent/capture/input.ts';
+import { parseSource } from '../../agent/capture/source.ts';
+
+const words = (text: string) => text.split(' ');
+
+const REPORTING = words('-hide_banner -loglevel warning -nostats');
+const FILE = [...REPORTING, ...words('-nostdin -re -protocol_whitelist file -i'), 'file:/srv/a clip.mp4'];
+const LOOPED = [
+  ...REPORTING,
+  ...words('-nostdin -re -stream_loop -1 -protocol_whitelist file -i'),
+  'file:/srv/a clip.mp4',
+];
+const TEST = [...REPORTING, ...words('-nostdin -re -f lavfi -i testsrc2=size=640x360:rate=10')];
+const TONE = words('-re -f lavfi -i sine=frequency=440:sample_rate=48000');
+const V4L2 = [
+  ...REPORTING,
+  ...words('-nostdin -f v4l2 -input_format h264 -video_size 1920x1080 -framerate 30 -i /dev/video0'),
+];
+const V4L2_DEFAULT = [...REPORTING, ...words('-nostdin -f v4l2 -i /dev/video0')];
+const RTSP = [...REPORTING, ...words('-f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp -i pipe:0')];
+const RTSPS = [
+  ...REPORTING,
+  ...words('-f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp,rtsps,tls -i pipe:0'),
+];
+
+const SILENT = words('-map 0:v:0 -an');
+const WITH_SOUND = words('-map 0:v:0 -map 0:a:0');
+const WITH_TONE = words('-map 0:v:0 -map 1:a:0');
+const COPY = words('-c:v copy');
+const X264 = words(
+  '-c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -crf 23 -maxrate 4M -bufsize 4M -force_key_frames expr:gte(t,n_forced*2)',
+);
+const BOARD = words('-c:v h264_v4l2m2m -pix_fmt yuv420p -b:v 4M -force_key_frames expr:gte(t,n_forced*2)');
+const AUDIO_COPY = words('-c:a copy');
+const AAC = words('-c:a aac -b:a 64k');
+const CUT = words('-frag_duration 200000 -flush_packets 1 pipe:1');
+const MP4 = [...words('-f mp4 -movflags +empty_moov+default_base_moof+frag_keyframe+skip_trailer'), ...CUT];
+const MP4_DELAYED = [
+  ...words('-f mp4 -movflags +empty_moov+delay_moov+default_base_moof+frag_keyframe+skip_trailer'),
+  ...CUT,
+];
+
+const file = 'file:/srv/a clip.mp4';
+const pattern = 'test:?size=640x360&rate=10';
+const device = 'v4l2:/dev/video0';
+const tuned = `${device}?size=1920x1080&rate=30`;
+const camera = 'rtsp://eve:hunter2@cam.lan/x';
+
+test.each<[string, string | null, RunPlan['video'], RunPlan['audio'], string[]]>([
+  [file, null, 'copy', 'none', [...FILE, ...SILENT, ...COPY, ...MP4]],
+  [file, null, 'copy', 'copy', [...FILE, ...WITH_SOUND, ...COPY, ...AUDIO_COPY, ...MP4]],
+  [file, null, 'copy', 'aac', [...FILE, ...WITH_SOUND, ...COPY, ...AAC, ...MP4]],
+  [file, null, 'libx264', 'none', [...FILE, ...SILENT, ...X264, ...MP4]],
+  [file, null, 'libx264', 'copy', [...FILE, ...WITH_SOUND, ...X264, ...AUDIO_COPY, ...MP4]],
+  [file, null, 'libx264', 'aac', [...FILE, ...WITH_SOUND, ...X264, ...AAC, ...MP4]],
+  [file, null, 'h264_v4l2m2m', 'none', [...FILE, ...SILENT, ...BOARD, ...MP4_DELAYED]],
+  [`${file}?loop`, null, 'copy', 'none', [...LOOPED, ...SILENT, ...COPY, ...MP4]],
+  [pattern, null, 'libx264', 'none', [...TEST, ...SILENT, ...X264, ...MP4]],
+  [pattern, null, 'libx264', 'aac', [...TEST, ...TONE, ...WITH_TONE, ...X264, ...AAC, ...MP4]],
+  [pattern, null, 'h264_v4l2m2m', 'none', [...TEST, ...SILENT, ...BOARD, ...MP4_DELAYED]],
+  [tuned, 'h264', 'copy', 'none', [...V4L2, ...SILENT, ...COPY, ...MP4]],
+  [device, null, 'libx264', 'none', [...V4L2_DEFAULT, ...SILENT, ...X264, ...MP4]],
+  [device, null, 'h264_v4l2m2m', 'none', [...V4L2_DEFAULT, ...SILENT, ...BOARD, ...MP4_DELAYED]],
+  [camera, null, 'copy', 'none', [...RTSP, ...SILENT, ...COPY, ...MP4]],
+  [camera, null, 'copy', 'copy', [...RTSP, ...WITH_SOUND, ...COPY, ...AUDIO_COPY, ...MP4]],
+  [camera, null, 'libx264', 'aac', [...RTSP, ...WITH_SOUND, ...X264, ...AAC, ...MP4]],
+  [camera.replace('rtsp', 'rtsps'), null, 'copy', 'none', [...RTSPS, ...SILENT, ...COPY, ...MP4]],
+])('%s as %s, video %s, sound %s', async (uri, format, video, audio, args) => {
+  expect(await runArguments({ source: parseSource(uri, ['cam.lan']), format, video, audio })).toEqual(args);
+});
+
+test('a trial of an encoder', async () => {
+  expect(await trialArguments('h264_v4l2m2m')).toEqual([
+    ...REPORTING,
+    ...words('-nostdin -f lavfi -i testsrc2=size=1280x720:rate=25 -frames:v 10'),
+    ...BOARD,
+    ...MP4_DELAYED,
+  ]);
+});
+
+test('the URL of a network camera, password and all, goes to stdin', () => {
+  expect(inputOf(parseSource(camera, ['cam.lan']), null).stdin).toBe(
+    "ffconcat version 1.0\nfile 'rtsp://eve:hunter2@cam.lan/x'\noption rtsp_transport tcp\noption timeout 5000000\n",
+  );
+});

@@ -1,0 +1,158 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type CaptureFeed, openCaptureFeed } from '../../agent/capture/feed.ts';
+import { type CaptureEnd, type CaptureOptions, runCapture } from '../../agent/capture/main.ts';
+import { type CaptureState, readCaptureState } from '../../agent/capture/state.ts';
+import { systemClock } from '../../host/clock.ts';
+import { makeFifo } from '../../host/fifo.ts';
+
+/** What an agent saw of one run. */
+export interface SeenRun {
+  run: number;
+  bytes: Buffer;
+  ended: boolean;
+}
+
+/** Capture and an agent that keeps what it reads, joined by real FIFOs. */
+export interface Line {
+  dir: string;
+  logged: string[];
+  state(): CaptureState;
+  /** Starts capture as it is started on the camera; its end comes as a promise. */
+  startCapture(options: Partial<CaptureOptions> & { source: string }): {
+    ended: Promise<CaptureEnd>;
+    stop(): void;
+  };
+  /** A new life of the agent; the runs it sees are collected. */
+  startAgent(): { feed: CaptureFeed; runs: SeenRun[] };
+  close(): Promise<void>;
+}
+
+/** Long enough for a start on a busy machine; nothing is asserted of it. */
+const PATIENCE_MS = 30_000;
+
+export function openLine(): Line {
+  const dir = mkdtempSync(join(tmpdir(), 'oriel-capture-'));
+  makeFifo(join(dir, 'media.fifo'));
+  makeFifo(join(dir, 'capture.fifo'));
+  const logged: string[] = [];
+  const captures: { ended: Promise<unknown>; stop(): void }[] = [];
+  const feeds = new Set<CaptureFeed>();
+  const log = (fields: object, message: string) => {
+    logged.push(`${message} ${JSON.stringify(fields)}`);
+  };
+
+  return {
+    dir,
+    logged,
+    state() {
+      const state = readCaptureState(dir);
+      if (state === null) {
+        throw new Error('no capture.json');
+      }
+      return state;
+    },
+    startCapture(options) {
+      const abort = new AbortController();
+      const ended = runCapture(
+        { runDir: dir, audio: false, lan: [], ...options },
+        {
+          clock: systemClock,
+          random: () => 1,
+          logger: { info: log, warn: log, error: log },
+          signal: abort.signal,
+        },
+      );
+      const settled = ended.catch(() => undefined);
+      captures.push({ ended: settled, stop: () => abort.abort() });
+      return { ended, stop: () => abort.abort() };
+    },
+    startAgent() {
+      const runs: SeenRun[] = [];
+      const feed = openCaptureFeed(
+        {
+          mediaPath: join(dir, 'media.fifo'),
+          commandPath: join(dir, 'capture.fifo'),
+          agent: randomBytes(8).toString('hex'),
+          repeatMs: 200,
+        },
+        {
+          onRunStart: (run) => runs.push({ run, bytes: Buffer.alloc(0), ended: false }),
+          onBytes(chunk) {
+            const current = runs.at(-1);
+            if (current !== undefined) {
+              current.bytes = Buffer.concat([current.bytes, chunk]);
+            }
+          },
+          onRunEnd() {
+            const current = runs.at(-1);
+            if (current !== undefined) {
+              current.ended = true;
+            }
+          },
+        },
+      );
+      const close = feed.close;
+      feed.close = () => {
+        feeds.delete(feed);
+        close();
+      };
+      feeds.add(feed);
+      return { feed, runs };
+    },
+    async close() {
+      for (const capture of captures) {
+        capture.stop();
+      }
+      await Promise.all(captures.map((capture) => capture.ended));
+      for (const feed of feeds) {
+        feed.close();
+      }
+      rmSync(dir, { recursive: true });
+    },
+  };
+}
+
+/** Resolves once the condition holds, and throws when it never does. */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!holds()) {
+    if (performance.now() > deadline) {
+      throw new Error(`it never came to this: ${what}`);
+    }
+    await sleep(20);
+  }
+}
+
+/** Bytes of two fragments or so. */
+export const SOME_BYTES = 20_000;
+
+/** Whether a run is under way: it begins as an MP4 does, and has brought fragments. */
+export function flows(run: SeenRun | undefined): run is SeenRun {
+  return run !== undefined && run.bytes.length > SOME_BYTES && run.bytes.toString('latin1', 4, 8) === 'ftyp';
+}
+
+/** What ffprobe counts in a recording. */
+export function probe(dir: string, bytes: Uint8Array): { codec: string; packets: number; seconds: number }[] {
+  const path = join(dir, 'probe.mp4');
+  writeFileSync(path, bytes);
+  const entries = 'stream=codec_name,nb_read_packets,duration';
+  const args = ['-v', 'error', '-count_packets', '-show_entries', entries, '-of', 'json', path];
+  const { streams } = JSON.parse(execFileSync('ffprobe', args, { encoding: 'utf8' }));
+  return streams.map((stream: Record<string, string>) => ({
+    codec: stream.codec_name,
+    packets: Number(stream.nb_read_packets),
+    seconds: Number(stream.duration),
+  }));
+}
+
+/** Writes a clip with ffmpeg; the arguments stand between the hidden banner and the path. */
+export function makeClip(dir: string, name: string, args: readonly string[]): string {
+  const path = join(dir, name);
+  execFileSync('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-nostdin', ...args, path]);
+  return path;
+}

@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { CaptureError } from '../../agent/capture/errors.ts';
+import { longestGop, parseFormats, parseStreams } from '../../agent/capture/probe.ts';
+import { encodeCommand, parseCommand } from '../../agent/capture/protocol.ts';
+import { scrubLine } from '../../agent/capture/scrub.ts';
+import { parseCaptureState } from '../../agent/capture/state.ts';
+
+describe('commands', () => {
+  test.each([
+    { ready: 1, agent: '0123456789abcdef', encode: false },
+    { ready: 7, agent: '01234567', encode: true },
+    { end: 7, agent: '01234567', reason: 'rubbish' as const },
+    { end: 7, agent: '01234567', reason: 'gop' as const },
+  ])('%j', (command) => {
+    const line = encodeCommand(command);
+    expect(line.endsWith('\n')).toBe(true);
+    expect(parseCommand(line.trimEnd())).toEqual(command);
+  });
+
+  test.each([
+    '',
+    '{',
+    'null',
+    '[]',
+    '{"ready":1}',
+    '{"ready":0,"agent":"01234567","encode":false}',
+    '{"ready":1.5,"agent":"01234567","encode":false}',
+    '{"ready":"1","agent":"01234567","encode":false}',
+    '{"ready":1,"agent":"0123456G","encode":false}',
+    '{"ready":1,"agent":"01234567","encode":0}',
+    '{"ready":1,"agent":"01234567","encode":false,"more":1}',
+    '{"ready":1,"end":1,"agent":"01234567","encode":false,"reason":"gop"}',
+    '{"end":1,"agent":"01234567","reason":"boredom"}',
+  ])('refuses %s', (line) => {
+    expect(parseCommand(line)).toBeNull();
+  });
+
+  test('any line is a command or null', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (line) => {
+        expect(parseCommand(line)).toBeNull();
+      }),
+    );
+  });
+});
+
+describe('what ffprobe says', () => {
+  const h264 = { codec_type: 'video', codec_name: 'h264', profile: 'High', pix_fmt: 'yuv420p' };
+  const json = (...streams: object[]) => JSON.stringify({ programs: [], streams });
+
+  test.each([
+    ['H.264', json(h264), true, 'none'],
+    ['H.264 with AAC before it', json({ codec_type: 'audio', codec_name: 'aac' }, h264), true, 'aac'],
+    ['H.264 with Opus', json(h264, { codec_type: 'audio', codec_name: 'opus' }), true, 'other'],
+    ['full-range H.264', json({ ...h264, pix_fmt: 'yuvj420p' }), true, 'none'],
+    ['H.264 of 10 bits', json({ ...h264, profile: 'High 10', pix_fmt: 'yuv420p10le' }), false, 'none'],
+    ['H.264 4:2:2', json({ ...h264, profile: 'High 4:2:2', pix_fmt: 'yuv422p' }), false, 'none'],
+    ['HEVC', json({ ...h264, codec_name: 'hevc', profile: 'Main' }), false, 'none'],
+    ['a codec without a name', json({ codec_type: 'video' }), false, 'none'],
+  ])('%s', (_, answer, copyable, audio) => {
+    expect(parseStreams(answer)).toEqual({ h264: copyable, audio, gopSeconds: null, format: null });
+  });
+
+  test.each([
+    ['NO_VIDEO', json()],
+    ['NO_VIDEO', json({ codec_type: 'audio', codec_name: 'aac' })],
+    ['PROBE_FAILED', ''],
+    ['PROBE_FAILED', '{}'],
+    ['PROBE_FAILED', json({ codec_type: 7 })],
+    ['PROBE_FAILED', json(...Array.from({ length: 65 }, () => h264))],
+  ])('%s for %.60s', (code, answer) => {
+    expect(() => parseStreams(answer)).toThrow(expect.objectContaining({ code }));
+  });
+
+  test('any answer is facts or a CaptureError', () => {
+    const answers = fc.oneof(
+      fc.json(),
+      fc.string(),
+      fc.record({ streams: fc.array(fc.object()) }).map((o) => JSON.stringify(o)),
+    );
+    fc.assert(
+      fc.property(answers, (answer) => {
+        try {
+          parseStreams(answer);
+        } catch (error) {
+          expect(error).toBeInstanceOf(CaptureError);
+        }
+      }),
+    );
+  });
+
+  test.each([
+    ['even GOPs', '0.0,K_\n1.0,__\n2.0,K_\n3.0,__\n4.0,K_\n', 2],
+    ['packets out of order', '0.0,K_\n0.8,__\n0.4,__\n', 0.8],
+    ['one keyframe at the start', '0.0,K_\n29.9,__\n', 29.9],
+    ['the longest in the middle', '0,K_\n1,K_\n23,K_\n24,K_\n', 22],
+    ['lines without a time', 'N/A,K_\n0,K_\n\n3,K_\n', 3],
+    ['no keyframe', '0,__\n3,__\n', Number.POSITIVE_INFINITY],
+  ])('GOPs: %s', (_, csv, seconds) => {
+    expect(longestGop(csv)).toBeCloseTo(seconds);
+  });
+
+  test('formats of a V4L2 device', () => {
+    const stderr = [
+      '[video4linux2,v4l2 @ 0x55d0c1] Raw       :     yuyv422 :           YUYV 4:2:2 : 640x480 1280x720',
+      '[video4linux2,v4l2 @ 0x55d0c1] Compressed:       mjpeg :          Motion-JPEG : 640x480 1280x720',
+      '[video4linux2,v4l2 @ 0x55d0c1] Compressed:        h264 :                H.264 : 640x480 1280x720',
+      '/dev/video0: Immediate exit requested',
+    ].join('\n');
+    expect(parseFormats(stderr)).toEqual(['yuyv422', 'mjpeg', 'h264']);
+    expect(parseFormats('/dev/video0: No such file or directory')).toEqual([]);
+  });
+});
+
+describe('scrubbing', () => {
+  test.each([
+    [
+      'a URL of ffmpeg’s',
+      "Impossible to open 'rtsp://eve:p%40ss@cam/x'",
+      'eve:p%40ss',
+      "Impossible to open 'rtsp://***@cam/x'",
+    ],
+    ['the password decoded', 'user eve, password p@ss', 'eve:p%40ss', 'user eve, password ***'],
+    [
+      'a URL of somebody else’s',
+      'redirected to rtsp://bob:word@other/x',
+      null,
+      'redirected to rtsp://other/x',
+    ],
+    ['a malformed escape', 'eve:100% of it', 'eve:100%', '*** of it'],
+    ['nothing to hide', '[rtsp @ 0x1] method DESCRIBE failed', null, '[rtsp @ 0x1] method DESCRIBE failed'],
+    ['control characters', 'a\u001b[31mb\r', null, 'a [31mb'],
+  ])('%s', (_, line, credentials, clean) => {
+    const scrubbed = scrubLine(line, credentials);
+    expect(scrubbed.replace('***@cam', '***@cam')).toBe(clean.replace('rtsp://***@cam', 'rtsp://cam'));
+  });
+
+  test('bounds the length', () => {
+    expect(scrubLine('x'.repeat(5000), null).length).toBeLessThanOrEqual(300);
+  });
+
+  test('no password survives, wherever it stands', () => {
+    const password = fc.string({
+      unit: fc.constantFrom(...'abcXYZ019!$&()+,;=-._~@:/?%'),
+      minLength: 4,
+      maxLength: 20,
+    });
+    fc.assert(
+      fc.property(password, fc.boolean(), (secret, encoded) => {
+        const written = encodeURIComponent(secret);
+        const line = scrubLine(
+          `[tcp] rtsp://eve:${encoded ? written : secret}@cam/x: refused ${secret}`,
+          `eve:${written}`,
+        );
+        expect(line).not.toContain(secret);
+        expect(line).not.toContain(written);
+      }),
+    );
+  });
+});
+
+test('a state that is none is refused', () => {
+  for (const json of ['', '{}', '{"state":"running"}', '[]']) {
+    expect(() => parseCaptureState(json)).toThrow(expect.objectContaining({ code: 'STATE_INVALID' }));
+  }
+});

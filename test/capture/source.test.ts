@@ -1,0 +1,159 @@
+import fc from 'fast-check';
+import { CaptureError } from '../../agent/capture/errors.ts';
+import {
+  credentialsOf,
+  describeSource,
+  parseSource,
+  rtspUrl,
+  SOURCE_LIMIT,
+  type Source,
+} from '../../agent/capture/source.ts';
+
+const LAN = ['192.168.1.20', 'Garden.lan:8554', '[fd00::20]'];
+const PASSWORD = 'hunter2';
+
+const camera = (change: object) => ({
+  kind: 'rtsp',
+  scheme: 'rtsp',
+  credentials: null,
+  authority: '192.168.1.20',
+  path: '/',
+  ...change,
+});
+
+test.each<[string, object]>([
+  ['file:/srv/clip.mp4', { kind: 'file', path: '/srv/clip.mp4', loop: false }],
+  ['file:clip, 100%.mp4?loop', { kind: 'file', path: 'clip, 100%.mp4', loop: true }],
+  ['file:///srv/clip.mp4', { kind: 'file', path: '/srv/clip.mp4', loop: false }],
+  ['test:', { kind: 'test', size: { width: 1280, height: 720 }, rate: 25 }],
+  ['test:?size=640x360&rate=10', { kind: 'test', size: { width: 640, height: 360 }, rate: 10 }],
+  ['v4l2:/dev/video0', { kind: 'v4l2', device: '/dev/video0', size: null, rate: null, format: null }],
+  [
+    'v4l2:/dev/v4l/by-id/usb-A_B-video-index0?size=1920x1080&rate=30&format=h264',
+    {
+      kind: 'v4l2',
+      device: '/dev/v4l/by-id/usb-A_B-video-index0',
+      size: { width: 1920, height: 1080 },
+      rate: 30,
+      format: 'h264',
+    },
+  ],
+  ['rtsp://192.168.1.20', camera({})],
+  ['rtsp://192.168.1.20:554/a/b?c=d', camera({ authority: '192.168.1.20:554', path: '/a/b?c=d' })],
+  ['rtsps://GARDEN.lan:8554/x', camera({ scheme: 'rtsps', authority: 'garden.lan:8554', path: '/x' })],
+  ['rtsp://[fd00::20]:8554/x', camera({ authority: '[fd00::20]:8554', path: '/x' })],
+  ['rtsp://eve:hunter2@192.168.1.20/x', camera({ credentials: 'eve:hunter2', path: '/x' })],
+  ['rtsp://eve:a%40%27b@192.168.1.20/x@y', camera({ credentials: 'eve:a%40%27b', path: '/x@y' })],
+])('%s', (uri, source) => {
+  expect(parseSource(uri, LAN)).toEqual(source);
+});
+
+test.each([
+  ['SOURCE_SCHEME', ''],
+  ['SOURCE_SCHEME', '/srv/clip.mp4'],
+  ['SOURCE_SCHEME', 'http://192.168.1.20/x'],
+  ['SOURCE_SCHEME', 'FILE:/srv/clip.mp4'],
+  ['SOURCE_SYNTAX', 'file:'],
+  ['SOURCE_SYNTAX', 'file:?loop'],
+  ['SOURCE_SYNTAX', 'file://host/clip.mp4'],
+  ['SOURCE_SYNTAX', 'file:/srv/a\nb'],
+  ['SOURCE_SYNTAX', `file:/${'a'.repeat(SOURCE_LIMIT)}`],
+  ['SOURCE_OPTION', 'file:/srv/clip.mp4?loop=1'],
+  ['SOURCE_OPTION', 'file:/srv/clip.mp4?loop?loop'],
+  ['SOURCE_SYNTAX', 'test:pattern'],
+  ['SOURCE_OPTION', 'test:?size=1280'],
+  ['SOURCE_OPTION', 'test:?size=1281x720'],
+  ['SOURCE_OPTION', 'test:?size=62x62'],
+  ['SOURCE_OPTION', 'test:?size=9998x9998'],
+  ['SOURCE_OPTION', 'test:?rate=0'],
+  ['SOURCE_OPTION', 'test:?rate=25:duration=1'],
+  ['SOURCE_OPTION', 'test:?rate=25&rate=25'],
+  ['SOURCE_OPTION', 'test:?colour=red'],
+  ['SOURCE_OPTION', 'test:?'],
+  ['SOURCE_SYNTAX', 'v4l2:'],
+  ['SOURCE_SYNTAX', 'v4l2:/dev/sda'],
+  ['SOURCE_SYNTAX', 'v4l2:/dev/v4l/by-id/../../sda'],
+  ['SOURCE_SYNTAX', 'v4l2:/dev/v4l/by-id/..'],
+  ['SOURCE_OPTION', 'v4l2:/dev/video0?format=-i'],
+  ['SOURCE_SYNTAX', 'rtsp:192.168.1.20'],
+  ['SOURCE_SYNTAX', 'rtsp://'],
+  ['SOURCE_SYNTAX', 'rtsp:///x'],
+  ['SOURCE_SYNTAX', 'rtsp://@192.168.1.20/x'],
+  ['SOURCE_SYNTAX', 'rtsp://192.168.1.20:99999/x'],
+  ['SOURCE_SYNTAX', "rtsp://192.168.1.20/x'"],
+  ['SOURCE_SYNTAX', 'rtsp://192.168.1.20/x#y'],
+  ['SOURCE_SYNTAX', 'rtsp://192.168.1.20/x y'],
+  ['SOURCE_SYNTAX', `rtsp://eve:${PASSWORD}@@192.168.1.20/x`],
+  ['SOURCE_SYNTAX', `rtsp://eve:${PASSWORD}@192.168.1.20:x/y`],
+  ['SOURCE_UNLISTED', `rtsp://eve:${PASSWORD}@192.168.1.21/x`],
+  ['SOURCE_UNLISTED', 'rtsp://garden.lan/x'],
+  ['SOURCE_UNLISTED', 'rtsp://garden.lan:554/x'],
+  ['SOURCE_UNLISTED', 'rtsp://192.168.1.20.example/x'],
+  ['SOURCE_UNLISTED', 'rtsp://192.168.1.20@example.org/x'],
+])('%s for %j', (code, uri) => {
+  const refusal = refusalOf(uri);
+  expect(refusal?.code).toBe(code);
+  expect(refusal?.message).not.toContain(PASSWORD);
+});
+
+test('any string is a source or a CaptureError, and no source leaves the grammar of its scheme', () => {
+  const pieces = fc.array(
+    fc.oneof(
+      fc.constantFrom(
+        'file:',
+        'test:',
+        'v4l2:',
+        'rtsp://',
+        'rtsps://',
+        '192.168.1.20',
+        '/dev/video0',
+        '?',
+        '&',
+        '@',
+        ':',
+        "'",
+      ),
+      fc.constantFrom('size=640x480', 'rate=10', 'loop', 'format=h264', '/', '..', '\n', '%27', '[', ']'),
+      fc.string({ maxLength: 6 }),
+    ),
+    { maxLength: 10 },
+  );
+  fc.assert(
+    fc.property(pieces, (parts) => {
+      const source = sourceOf(parts.join(''));
+      if (source?.kind === 'rtsp') {
+        expect(rtspUrl(source)).toMatch(/^rtsps?:\/\/[^'\s\\]*192\.168\.1\.20[^'\s\\]*$/);
+      }
+      if (source?.kind === 'v4l2') {
+        expect(source.device).toMatch(/^\/dev\/(video\d|v4l\/)/);
+      }
+    }),
+  );
+});
+
+test('shows a source without its credentials and its query', () => {
+  const source = parseSource(`rtsp://eve:${PASSWORD}@192.168.1.20/x?token=${PASSWORD}`, LAN);
+  expect(describeSource(source)).toBe('rtsp://192.168.1.20/x');
+  expect(credentialsOf(source)).toBe(`eve:${PASSWORD}`);
+  expect(credentialsOf(parseSource('test:', LAN))).toBeNull();
+  expect(describeSource(parseSource('file:/srv/a.mp4?loop', []))).toBe('file:/srv/a.mp4?loop');
+  expect(describeSource(parseSource('test:', []))).toBe('test:?size=1280x720&rate=25');
+});
+
+function sourceOf(uri: string): Source | null {
+  try {
+    return parseSource(uri, LAN);
+  } catch (error) {
+    expect(error).toBeInstanceOf(CaptureError);
+    return null;
+  }
+}
+
+function refusalOf(uri: string): CaptureError | null {
+  try {
+    parseSource(uri, LAN);
+    return null;
+  } catch (error) {
+    return error as CaptureError;
+  }
+}
