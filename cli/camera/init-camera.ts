@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { CameraConfig, CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { generateDeviceKey, loadDeviceKey } from '../../agent/camera/device-key.ts';
@@ -30,7 +31,7 @@ export async function initCamera(
     throw new CameraError('CAMERA_EXISTS', `${dir} holds a camera already; choose another directory`);
   }
   // A password in a source has no place in a command line, which every user of a machine can read.
-  const source = wish.source === '-' ? readFileSync(0, 'utf8').trim() : wish.source;
+  const source = absolute(wish.source === '-' ? readFileSync(0, 'utf8').trim() : wish.source);
   const config = checkedConfig({ ...wish, source });
   directory.make();
   writeTextFile(directory.deviceKey, generateDeviceKey(), 0o600, true);
@@ -39,6 +40,12 @@ export async function initCamera(
   // Last: a directory with a configuration is a whole camera.
   writeTextFile(directory.config, `${JSON.stringify(config, undefined, 2)}\n`, 0o600);
   return { camera, request: directory.request };
+}
+
+/** A file is meant as seen from here, wherever the camera is run from later. */
+function absolute(source: string): string {
+  const path = /^file:([^/].*)$/s.exec(source)?.[1];
+  return path === undefined ? source : `file:${resolve(path)}`;
 }
 
 function checkedConfig(wish: CameraWish): v.InferInput<typeof CameraConfig> {
