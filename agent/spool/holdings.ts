@@ -1,0 +1,132 @@
+import { chooseSacrifice } from './drop-policy.ts';
+import { Ledger } from './ledger.ts';
+import type { SpoolLimits } from './limits.ts';
+import type { SpooledSegment } from './spooled-segment.ts';
+import type { SealedRecord } from './stored-segment.ts';
+
+/**
+ * What the spool holds, in memory: the segments in their order, and the account of them. Does no I/O; what
+ * has to happen on the disk the flusher reads from the segments' state.
+ */
+export class Holdings {
+  readonly ledger = new Ledger();
+  readonly #limits: SpoolLimits;
+  #segments: SpooledSegment[] = [];
+  #listed: readonly SpooledSegment[] | undefined;
+  /** Segments whose files are of no more use. */
+  readonly released = new Set<SpooledSegment>();
+  readonly #listeners = new Set<() => void>();
+
+  constructor(limits: SpoolLimits) {
+    this.#limits = limits;
+  }
+
+  /** Oldest first. */
+  get segments(): readonly SpooledSegment[] {
+    this.#listed ??= [...this.#segments];
+    return this.#listed;
+  }
+
+  get memoryBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.memoryBytes, 0);
+  }
+
+  get pinnedBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.pinnedBytes, 0);
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Adds a segment, with what was found of it on the disk. */
+  add(segment: SpooledSegment): void {
+    this.#segments.push(segment);
+    this.#listed = undefined;
+    const found = segment.tombstone?.lost ?? segment.held;
+    this.ledger.capture(found);
+    if (segment.tombstone !== undefined) this.#countDropped(segment);
+    this.#notify();
+  }
+
+  append(segment: SpooledSegment, record: SealedRecord, at: number): void {
+    const tally = { records: 1, bytes: record.bytes.length, durationUs: record.durationUs };
+    const kept = segment.append(record, at);
+    this.ledger.capture(tally);
+    if (!kept) this.ledger.drop(tally);
+    this.bound();
+    this.#notify();
+  }
+
+  finish(segment: SpooledSegment): void {
+    segment.finish();
+    this.#releaseIfSpent(segment);
+    this.#notify();
+  }
+
+  acknowledge(segment: SpooledSegment, durable: number): void {
+    this.ledger.acknowledge(segment.acknowledge(durable));
+    this.#releaseIfSpent(segment);
+  }
+
+  /** Forgets a segment. What of it was not acknowledged counts as dropped: nobody said that it is safe. */
+  settle(segment: SpooledSegment): void {
+    if (!this.#segments.includes(segment)) return;
+    this.ledger.drop(segment.drop());
+    this.#remove(segment);
+    this.#notify();
+  }
+
+  drop(segment: SpooledSegment): void {
+    if (segment.tombstone !== undefined) return;
+    this.ledger.drop(segment.drop());
+    this.#countDropped(segment);
+    this.#notify();
+  }
+
+  /** Keeps memory within its bound: lets go of what is on the disk too, then drops the oldest. */
+  bound(): void {
+    let excess = this.memoryBytes - this.#limits.maxMemoryBytes;
+    for (const segment of this.#segments) {
+      if (excess <= 0) return;
+      excess -= segment.evict(excess);
+    }
+    if (excess <= 0) return;
+    const occupancies = this.segments.map(({ pinnedBytes }) => ({
+      disk: 0,
+      pending: 0,
+      pinned: pinnedBytes,
+    }));
+    const room = { disk: Number.POSITIVE_INFINITY, memory: this.#limits.maxMemoryBytes, tombstone: 0 };
+    const { segments } = this;
+    for (const index of chooseSacrifice(occupancies, room).drop) {
+      const segment = segments[index];
+      if (segment !== undefined) this.drop(segment);
+    }
+  }
+
+  #countDropped(segment: SpooledSegment): void {
+    this.ledger.dropSegment();
+    if (segment.buried) this.ledger.drop(segment.tombstone?.lost ?? segment.held);
+    const dropped = this.#segments.filter(({ state }) => state === 'dropped');
+    for (const oldest of dropped.slice(0, Math.max(0, dropped.length - this.#limits.maxTombstones))) {
+      this.ledger.forgetTombstone();
+      this.#remove(oldest);
+    }
+  }
+
+  #releaseIfSpent(segment: SpooledSegment): void {
+    if (segment.isSpent) this.released.add(segment);
+  }
+
+  #remove(segment: SpooledSegment): void {
+    this.#segments = this.#segments.filter((other) => other !== segment);
+    this.#listed = undefined;
+    this.released.add(segment);
+  }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}

@@ -1,0 +1,50 @@
+import { add, NOTHING, type Tally } from './tally.ts';
+
+/** What became of every record that the spool took, and of every call to the disk that failed. */
+export class Ledger {
+  #captured = NOTHING;
+  #acknowledged = NOTHING;
+  #dropped = NOTHING;
+  #droppedSegments = 0;
+  #diskErrors = 0;
+  #forgottenTombstones = 0;
+
+  capture(tally: Tally): void {
+    this.#captured = add(this.#captured, tally);
+  }
+
+  acknowledge(tally: Tally): void {
+    this.#acknowledged = add(this.#acknowledged, tally);
+  }
+
+  drop(tally: Tally): void {
+    this.#dropped = add(this.#dropped, tally);
+  }
+
+  dropSegment(): void {
+    this.#droppedSegments += 1;
+  }
+
+  countDiskError(): void {
+    this.#diskErrors += 1;
+  }
+
+  forgetTombstone(): void {
+    this.#forgottenTombstones += 1;
+  }
+
+  get counts() {
+    return {
+      capturedUs: this.#captured.durationUs,
+      capturedRecords: this.#captured.records,
+      acknowledgedUs: this.#acknowledged.durationUs,
+      acknowledgedRecords: this.#acknowledged.records,
+      droppedUs: this.#dropped.durationUs,
+      droppedBytes: this.#dropped.bytes,
+      droppedRecords: this.#dropped.records,
+      droppedSegments: this.#droppedSegments,
+      forgottenTombstones: this.#forgottenTombstones,
+      diskErrors: this.#diskErrors,
+    };
+  }
+}

@@ -1,0 +1,72 @@
+import type { Disk } from '../../host/disk.ts';
+import type { Holdings } from './holdings.ts';
+import { MAX_LAST_SESSION_LENGTH } from './last-session.ts';
+import type { SpoolPrimitives } from './records-file.ts';
+import { SessionDirectory } from './session-directory.ts';
+import type { SpooledSegment } from './spooled-segment.ts';
+import type { StoredSession } from './stored-segment.ts';
+
+/** The entry for the last session, and its successor while it is being replaced. */
+const RESERVED_BYTES = 2 * MAX_LAST_SESSION_LENGTH;
+
+/** What the spool has on the disk: the directories of its sessions, and how much they take up. */
+export class Premises {
+  readonly dir: string;
+  readonly disk: Disk;
+  readonly sessions: Map<StoredSession, SessionDirectory>;
+  readonly #primitives: SpoolPrimitives;
+  readonly #holdings: Holdings;
+  /** The session whose directory stays although nothing is in it. */
+  #current: StoredSession | undefined;
+
+  constructor(
+    dir: string,
+    disk: Disk,
+    primitives: SpoolPrimitives,
+    holdings: Holdings,
+    found: readonly SessionDirectory[],
+  ) {
+    this.dir = dir;
+    this.disk = disk;
+    this.#primitives = primitives;
+    this.#holdings = holdings;
+    this.sessions = new Map(found.map((directory) => [directory.session, directory]));
+  }
+
+  get current(): StoredSession | undefined {
+    return this.#current;
+  }
+
+  begin(session: StoredSession): void {
+    this.#current = session;
+    this.sessions.set(session, new SessionDirectory(this.disk, this.#primitives, this.dir, session));
+  }
+
+  directoryOf({ session }: SpooledSegment): SessionDirectory {
+    const directory = this.sessions.get(session);
+    if (directory === undefined) throw new Error(`session ${session.number} is not in the spool`);
+    return directory;
+  }
+
+  /** Sum of the lengths of all files, bytes. */
+  get bytes(): number {
+    let bytes = RESERVED_BYTES + this.footageBytes;
+    for (const directory of this.sessions.values()) bytes += directory.diskBytes;
+    return bytes;
+  }
+
+  /** Sum of the lengths of segments' files, bytes. */
+  get footageBytes(): number {
+    let bytes = 0;
+    for (const segment of new Set([...this.#holdings.segments, ...this.#holdings.released])) {
+      bytes += segment.diskBytes;
+    }
+    return bytes;
+  }
+
+  /** Bytes that writing what is unwritten of a segment adds. */
+  pendingBytes(segment: SpooledSegment): number {
+    const bytes = segment.pendingBytes;
+    return bytes === 0 ? 0 : bytes + this.directoryOf(segment).pendingBytes;
+  }
+}

@@ -1,0 +1,185 @@
+import { constants } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { constants as osConstants } from 'node:os';
+import { HostError } from './errors.ts';
+
+/**
+ * The disk as the rooms see it, passed in so that tests can cut it off at any call. That something is
+ * absent or there already is an answer; everything else is a HostError: DISK_FULL when room is wanting
+ * (ENOSPC, EDQUOT), DISK_IO for the rest, with the platform's own error as cause.
+ */
+export interface Disk {
+  /** Opens an existing file; undefined when there is none. */
+  open(path: string, access: 'read' | 'write'): Promise<DiskFile | undefined>;
+  /** Creates a file and opens it for writing; undefined when the name is taken. */
+  create(path: string, mode: number): Promise<DiskFile | undefined>;
+  /** Puts `from` in the place of `to`, at once: there is never a moment without a `to`. */
+  rename(from: string, to: string): Promise<void>;
+  /** False when there was none. */
+  unlink(path: string): Promise<boolean>;
+  /** Creates one directory in an existing one; false when it is there already. */
+  makeDirectory(path: string, mode: number): Promise<boolean>;
+  /** False when it is absent or not empty. */
+  removeDirectory(path: string): Promise<boolean>;
+  /** Names in a directory, sorted; undefined when there is no such directory. */
+  list(path: string): Promise<string[] | undefined>;
+  /** Undefined when there is nothing of that name. */
+  stat(path: string): Promise<{ readonly bytes: number; readonly directory: boolean } | undefined>;
+  /** Bytes that an unprivileged process can still write to the file system holding `path`. */
+  freeBytes(path: string): Promise<number>;
+  /** Makes the names in a directory durable: creations, renames and removals before this call (fsync). */
+  syncDirectory(path: string): Promise<void>;
+}
+
+export interface DiskFile {
+  /** Writes all of `bytes` from byte `position` on. After an error any part of it may have been written. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Up to `length` bytes from byte `position` on; fewer only at the end of the file. */
+  read(length: number, position: number): Promise<Uint8Array>;
+  truncate(length: number): Promise<void>;
+  size(): Promise<number>;
+  /** Makes content and length durable (fdatasync); not the name, for which see Disk.syncDirectory. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The machine's disk. */
+export const systemDisk: Disk = {
+  open(path, access) {
+    const flags = access === 'read' ? constants.O_RDONLY : constants.O_RDWR;
+    return answered(`open ${path}`, ['ENOENT', 'ENOTDIR'], undefined, async () => {
+      return new SystemFile(await fs.open(path, flags), path);
+    });
+  },
+  create(path, mode) {
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
+    return answered(`create ${path}`, ['EEXIST'], undefined, async () => {
+      return new SystemFile(await fs.open(path, flags, mode), path);
+    });
+  },
+  rename: (from, to) => attempt(`rename ${from}`, () => fs.rename(from, to)),
+  unlink: (path) =>
+    answered(`unlink ${path}`, ['ENOENT', 'ENOTDIR'], false, async () => {
+      await fs.unlink(path);
+      return true;
+    }),
+  makeDirectory: (path, mode) =>
+    answered(`create directory ${path}`, ['EEXIST'], false, async () => {
+      await fs.mkdir(path, { mode });
+      return true;
+    }),
+  removeDirectory: (path) =>
+    answered(`remove directory ${path}`, ['ENOENT', 'ENOTEMPTY', 'EEXIST'], false, async () => {
+      await fs.rmdir(path);
+      return true;
+    }),
+  list: (path) =>
+    answered(`list ${path}`, ['ENOENT', 'ENOTDIR'], undefined, async () => (await fs.readdir(path)).sort()),
+  stat: (path) =>
+    answered(`stat ${path}`, ['ENOENT', 'ENOTDIR'], undefined, async () => {
+      const stats = await fs.stat(path);
+      return { bytes: stats.size, directory: stats.isDirectory() };
+    }),
+  freeBytes: (path) =>
+    attempt(`measure the free space of ${path}`, async () => {
+      const { bavail, bsize } = await fs.statfs(path);
+      return bavail * bsize;
+    }),
+  syncDirectory: (path) =>
+    attempt(`sync directory ${path}`, async () => {
+      const handle = await fs.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    }),
+};
+
+class SystemFile implements DiskFile {
+  readonly #handle: fs.FileHandle;
+  readonly #path: string;
+
+  constructor(handle: fs.FileHandle, path: string) {
+    this.#handle = handle;
+    this.#path = path;
+  }
+
+  write(bytes: Uint8Array, position: number): Promise<void> {
+    return attempt(`write ${this.#path}`, async () => {
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, position + done);
+        if (bytesWritten === 0) throw new Error('nothing was written');
+        done += bytesWritten;
+      }
+    });
+  }
+
+  read(length: number, position: number): Promise<Uint8Array> {
+    return attempt(`read ${this.#path}`, async () => {
+      const bytes = new Uint8Array(length);
+      let done = 0;
+      while (done < length) {
+        const { bytesRead } = await this.#handle.read(bytes, done, length - done, position + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return bytes.subarray(0, done);
+    });
+  }
+
+  truncate(length: number): Promise<void> {
+    return attempt(`truncate ${this.#path}`, () => this.#handle.truncate(length));
+  }
+
+  size(): Promise<number> {
+    return attempt(`stat ${this.#path}`, async () => (await this.#handle.stat()).size);
+  }
+
+  sync(): Promise<void> {
+    return attempt(`sync ${this.#path}`, () => this.#handle.datasync());
+  }
+
+  close(): Promise<void> {
+    return attempt(`close ${this.#path}`, () => this.#handle.close());
+  }
+}
+
+async function attempt<T>(what: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    throw diskError(what, error);
+  }
+}
+
+/** Like `attempt`, but the platform's codes named are no failures: they mean `answer`. */
+async function answered<T, A>(
+  what: string,
+  codes: readonly string[],
+  answer: A,
+  operation: () => Promise<T>,
+): Promise<T | A> {
+  try {
+    return await operation();
+  } catch (error) {
+    if (codes.includes(platformCode(error))) return answer;
+    throw diskError(what, error);
+  }
+}
+
+function diskError(what: string, cause: unknown): HostError {
+  const code = platformCode(cause);
+  return new HostError(isFull(cause) ? 'DISK_FULL' : 'DISK_IO', `cannot ${what}: ${code || 'failed'}`, cause);
+}
+
+/** By number, for Node has no name for EDQUOT. */
+function isFull(error: unknown): boolean {
+  const { errno } = error as { errno?: unknown };
+  return errno === -osConstants.errno.ENOSPC || errno === -osConstants.errno.EDQUOT;
+}
+
+function platformCode(error: unknown): string {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+}
