@@ -1,0 +1,81 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RefusalCode } from '../wire/upload.ts';
+import type { Refused } from './errors.ts';
+
+/** How long a refused request's body is still read and thrown away, so that the refusal is not lost to a reset. */
+const LINGER_MS = 2_000;
+
+/** HTTP status (RFC 9110, RFC 4918) of each refusal. */
+export const STATUS: Readonly<Record<RefusalCode, number>> = {
+  ROUTE_UNKNOWN: 404,
+  METHOD_REFUSED: 405,
+  REQUEST_MALFORMED: 400,
+  HEADER_REFUSED: 422,
+  CAMERA_FOREIGN: 403,
+  SESSION_UNKNOWN: 404,
+  SESSION_CONFLICT: 409,
+  OFFSET_CONFLICT: 409,
+  SEGMENT_ENDED: 409,
+  RECORD_REFUSED: 422,
+  BODY_OVERSIZED: 413,
+  BODY_LATE: 408,
+  BODY_SLOW: 408,
+  BODY_ENDLESS: 408,
+  UPLOAD_SUPERSEDED: 409,
+  STORAGE_FULL: 507,
+  STORAGE_FAILED: 500,
+};
+
+export function answerJson(response: ServerResponse, value: unknown): void {
+  const body = JSON.stringify(value);
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+/** Begins a streamed answer: its head goes out before the body has ended. */
+export function beginLines(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+  response.flushHeaders();
+}
+
+/** Writes a line, unless nobody is there any more to read it. */
+export function writeLine(response: ServerResponse, line: string): void {
+  if (!response.destroyed) response.write(`${line}\n`);
+}
+
+/** Refuses a request: as its answer, or as the last line of the one already begun; then closes the connection. */
+export async function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  refused: Refused,
+): Promise<void> {
+  if (response.headersSent) writeLine(response, JSON.stringify(refused));
+  else {
+    const body = JSON.stringify(refused);
+    response.writeHead(STATUS[refused.code], {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      connection: 'close',
+    });
+    response.write(body);
+  }
+  await linger(request);
+  response.end(() => request.socket.destroySoon());
+}
+
+/** Closing a socket that holds unread bytes resets it, and the peer may lose what it was sent last. */
+function linger(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (request.readableEnded || request.destroyed) {
+      resolve();
+      return;
+    }
+    const timer = setTimeout(resolve, LINGER_MS);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    request.on('end', done).on('close', done).on('error', done);
+    request.resume();
+  });
+}

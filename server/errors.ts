@@ -1,0 +1,41 @@
+import type { Refusal, RefusalCode } from '../wire/upload.ts';
+
+/** Why a camera's request is refused. The message goes to the camera: never a secret, never a path. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly code: RefusalCode;
+  /** With OFFSET_CONFLICT: bytes that are held durably. */
+  readonly offset: number | undefined;
+
+  constructor(code: RefusalCode, message: string, detail: { offset?: number; cause?: unknown } = {}) {
+    super(message, { cause: detail.cause });
+    this.code = code;
+    this.offset = detail.offset;
+  }
+
+  toJSON(): Refusal {
+    const refusal = { code: this.code, message: this.message.slice(0, 300) };
+    return this.offset === undefined ? refusal : { ...refusal, offset: this.offset };
+  }
+}
+
+export type ServerErrorCode =
+  /** The directory holds something already. */
+  | 'DIRECTORY_TAKEN'
+  /** The directory is not one that `oriel server init` made, or its files are damaged. */
+  | 'DIRECTORY_MALFORMED'
+  /** Another server runs on this directory. */
+  | 'DIRECTORY_IN_USE'
+  /** The address or port cannot be listened on. */
+  | 'ADDRESS_REFUSED';
+
+/** A failure to set up or start, told to the person at the command line. */
+export class ServerError extends Error {
+  override readonly name = 'ServerError';
+  readonly code: ServerErrorCode;
+
+  constructor(code: ServerErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}

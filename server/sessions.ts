@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { equal, toHex } from '../crypto/bytes.ts';
+import type { ParsedSessionHeader } from '../crypto/header.ts';
+import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
+import type { Disk } from '../host/disk.ts';
+import { MAX_SESSION_HEADER_BYTES } from '../wire/limits.ts';
+import { Refused } from './errors.ts';
+import { LruMap } from './lru.ts';
+
+/** A session whose header is durable here. */
+export interface Session {
+  readonly camera: string;
+  /** 32 hex digits. */
+  readonly id: string;
+  readonly number: number;
+  readonly directory: string;
+  /** SHA-256 of the session header. */
+  readonly headerHash: Uint8Array;
+}
+
+const CACHED_SESSIONS = 4096;
+const HEADER_FILE = 'session';
+const NUMBER_DIGITS = 12;
+const NAME = /^([0-9]{12,16})-([0-9a-f]{32})$/;
+
+/** The session directories of all cameras (docs/protocol.md, "Storage"). */
+export class Sessions {
+  readonly #disk: Disk;
+  readonly #root: string;
+  readonly #known = new LruMap<string, Session>(CACHED_SESSIONS);
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor(disk: Disk, root: string) {
+    this.#disk = disk;
+    this.#root = root;
+  }
+
+  /** The camera's session of this id; undefined when its header was never durable. @throws HostError. */
+  async find(camera: string, id: string): Promise<Session | undefined> {
+    const known = this.#known.get(`${camera}/${id}`);
+    if (known !== undefined) return known;
+    for (const name of await this.#names(camera)) {
+      const session = name.endsWith(id) ? await this.#read(camera, name) : undefined;
+      if (session === undefined) continue;
+      // What an earlier process created last may not be durable yet.
+      await this.#syncDirectories(camera, session.directory);
+      return this.#remember(session);
+    }
+    return undefined;
+  }
+
+  /**
+   * Makes a session header durable; false when it was already.
+   * @throws Refused SESSION_CONFLICT; HostError.
+   */
+  put(header: ParsedSessionHeader, bytes: Uint8Array): Promise<boolean> {
+    const key = `${header.camera}/${toHex(header.id)}`;
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(
+      () => this.#put(header, bytes),
+      () => this.#put(header, bytes),
+    );
+    this.#turns.set(key, turn);
+    const done = () => {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key);
+    };
+    turn.then(done, done);
+    return turn;
+  }
+
+  /** The camera's newest session directories, at most `count`, oldest first. @throws HostError. */
+  async newest(camera: string, count: number): Promise<Session[]> {
+    const sessions: Session[] = [];
+    for (const name of (await this.#names(camera)).slice(-count)) {
+      const session = await this.#read(camera, name);
+      if (session !== undefined) sessions.push(session);
+    }
+    return sessions;
+  }
+
+  async #put(header: ParsedSessionHeader, bytes: Uint8Array): Promise<boolean> {
+    const { camera } = header;
+    const id = toHex(header.id);
+    const present = await this.find(camera, id);
+    if (present !== undefined) {
+      if (equal(present.headerHash, header.hash)) return false;
+      throw new Refused('SESSION_CONFLICT', 'another session header lies there under this id');
+    }
+    const name = `${String(header.number).padStart(NUMBER_DIGITS, '0')}-${id}`;
+    const directory = join(this.#root, camera, name);
+    await this.#disk.makeDirectory(join(this.#root, camera), 0o700);
+    await this.#disk.syncDirectory(this.#root);
+    await this.#disk.makeDirectory(directory, 0o700);
+    await this.#disk.syncDirectory(join(this.#root, camera));
+    await writeFileAtomic(this.#disk, join(directory, HEADER_FILE), bytes, 0o600);
+    this.#remember({ camera, id, number: header.number, directory, headerHash: header.hash });
+    return true;
+  }
+
+  /** Names of session directories, oldest session first. */
+  async #names(camera: string): Promise<string[]> {
+    const names = await this.#disk.list(join(this.#root, camera));
+    return (names ?? []).filter((name) => NAME.test(name)).sort(byNumber);
+  }
+
+  async #read(camera: string, name: string): Promise<Session | undefined> {
+    const [, number = '', id = ''] = NAME.exec(name) ?? [];
+    const directory = join(this.#root, camera, name);
+    const bytes = await readFileBounded(this.#disk, join(directory, HEADER_FILE), MAX_SESSION_HEADER_BYTES);
+    if (bytes === undefined) return undefined;
+    const headerHash = createHash('sha256').update(bytes).digest();
+    return { camera, id, number: Number(number), directory, headerHash };
+  }
+
+  async #syncDirectories(camera: string, directory: string): Promise<void> {
+    for (const path of [directory, join(this.#root, camera), this.#root])
+      await this.#disk.syncDirectory(path);
+  }
+
+  #remember(session: Session): Session {
+    this.#known.set(`${session.camera}/${session.id}`, session);
+    return session;
+  }
+}
+
+function byNumber(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : 1);
+}

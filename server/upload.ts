@@ -1,0 +1,204 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { crc32 } from 'node:zlib';
+import { SEGMENT_HEADER_LENGTH } from '../crypto/header.ts';
+import { DURABLE_INTERVAL_MS, MAX_SEGMENT_BYTES } from '../wire/limits.ts';
+import { type Progress, UPLOAD_OFFSET } from '../wire/upload.ts';
+import { beginLines, writeLine } from './answer.ts';
+import { BODY_TIMES, Body, type BodyTimes } from './body.ts';
+import { Refused } from './errors.ts';
+import { checkSegmentHeader } from './headers.ts';
+import type { Leases } from './leases.ts';
+import { RecordIntake } from './record-intake.ts';
+import { tagOf } from './segment-file.ts';
+import { type SegmentName, type SegmentWriter, segmentKey } from './segments.ts';
+import type { Store } from './store.ts';
+
+export interface UploadLimits extends BodyTimes {
+  /** What was received is made durable at least this often while a body comes, ms. */
+  readonly durableMs: number;
+  /** A segment with all its records, bytes. */
+  readonly segmentBytes: number;
+}
+
+export const UPLOAD_LIMITS: UploadLimits = {
+  ...BODY_TIMES,
+  durableMs: DURABLE_INTERVAL_MS,
+  segmentBytes: MAX_SEGMENT_BYTES,
+};
+
+/** What uploads share. */
+export interface UploadContext {
+  readonly store: Store;
+  readonly leases: Leases;
+  readonly limits: UploadLimits;
+}
+
+/**
+ * PUT of a segment: appends the body's records and streams how far they were received and made durable.
+ * @throws Refused, HostError, BodyBroken. By then what was received is durable and reported, if the disk let it.
+ */
+export async function uploadSegment(
+  { store, leases, limits }: UploadContext,
+  name: SegmentName,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const offset = uploadOffset(request);
+  const lease = await leases.take(segmentKey(name));
+  try {
+    const writer = await store.segments.write(name);
+    try {
+      admit(writer, offset, request, limits.segmentBytes);
+      const body = new Body(request, limits.segmentBytes - offset, limits, lease.signal);
+      beginLines(response);
+      await new Upload(store, name, writer, body, limits.durableMs, response).run();
+    } finally {
+      await writer.close();
+    }
+  } finally {
+    lease.release();
+  }
+  response.end();
+}
+
+function uploadOffset({ headers }: IncomingMessage): number {
+  const text = headers[UPLOAD_OFFSET];
+  if (typeof text !== 'string' || !/^(?:0|[1-9][0-9]{0,9})$/.test(text)) {
+    throw new Refused('REQUEST_MALFORMED', 'Upload-Offset is missing or no byte count');
+  }
+  return Number(text);
+}
+
+/** Whether a body may be appended from `offset` on. @throws Refused. */
+function admit(
+  { copy }: SegmentWriter,
+  offset: number,
+  { headers }: IncomingMessage,
+  segmentBytes: number,
+): void {
+  if (copy.position.ended) throw new Refused('SEGMENT_ENDED', 'the segment has its closing record or mark');
+  const { length } = copy.durable;
+  if (offset !== length) {
+    throw new Refused('OFFSET_CONFLICT', `the segment ends at byte ${length}, not ${offset}`, {
+      offset: length,
+    });
+  }
+  if (offset + Number(headers['content-length'] ?? 0) > segmentBytes) {
+    throw new Refused('BODY_OVERSIZED', `the segment exceeds the limit of ${segmentBytes} bytes`);
+  }
+}
+
+/** One upload under way: receives in order, and beside it makes durable what was received. */
+class Upload {
+  readonly #store: Store;
+  readonly #name: SegmentName;
+  readonly #writer: SegmentWriter;
+  readonly #body: Body;
+  readonly #durableMs: number;
+  readonly #response: ServerResponse;
+  #timer: NodeJS.Timeout | undefined;
+  #syncing: Promise<void> | undefined;
+  #receiving = true;
+  #reported = '';
+
+  constructor(
+    store: Store,
+    name: SegmentName,
+    writer: SegmentWriter,
+    body: Body,
+    durableMs: number,
+    response: ServerResponse,
+  ) {
+    this.#store = store;
+    this.#name = name;
+    this.#writer = writer;
+    this.#body = body;
+    this.#durableMs = durableMs;
+    this.#response = response;
+  }
+
+  async run(): Promise<void> {
+    try {
+      const rest = this.#writer.copy.header === undefined ? await this.#begin() : undefined;
+      await this.#receive(rest);
+    } finally {
+      this.#receiving = false;
+      this.#body.close();
+      clearTimeout(this.#timer);
+      await this.#syncing;
+      await this.#sync();
+    }
+  }
+
+  /** Takes the segment header from the body and creates the file. Returns what came with it. */
+  async #begin(): Promise<Uint8Array> {
+    const { head, rest } = await this.#body.first(SEGMENT_HEADER_LENGTH);
+    checkSegmentHeader(head, this.#name);
+    await this.#writer.begin(head);
+    this.#store.unfinished.began(this.#name);
+    this.#progressed();
+    return rest;
+  }
+
+  async #receive(rest: Uint8Array | undefined): Promise<void> {
+    const { header, position } = this.#writer.copy;
+    if (header === undefined) throw new Error('records before their segment header');
+    const intake = new RecordIntake(position, tagOf(header), crc32);
+    for (
+      let chunk = rest ?? (await this.#body.next());
+      chunk !== undefined;
+      chunk = await this.#body.next()
+    ) {
+      const taken = intake.take(chunk);
+      if (taken.batch.length > 0) {
+        await this.#writer.append(taken.batch, taken.position);
+        this.#progressed();
+      }
+      if (taken.refusal !== undefined) throw taken.refusal;
+    }
+    if (intake.pending > 0) throw new Refused('RECORD_REFUSED', 'the body ends inside a record');
+  }
+
+  #progressed(): void {
+    // A camera that does not read its answer is told less often, so that the answer does not pile up here.
+    if (!this.#response.writableNeedDrain) this.#report();
+    this.#scheduleSync();
+  }
+
+  #scheduleSync(): void {
+    if (!this.#receiving || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#syncing = this.#syncBeside();
+    }, this.#durableMs);
+  }
+
+  async #syncBeside(): Promise<void> {
+    try {
+      await this.#sync();
+    } catch (error) {
+      this.#body.fail(error as Error);
+    }
+    this.#timer = undefined;
+    const { position, durable } = this.#writer.copy;
+    if (position.length > durable.length) this.#scheduleSync();
+  }
+
+  async #sync(): Promise<void> {
+    await this.#writer.sync();
+    if (this.#writer.copy.durable.ended) this.#store.unfinished.ended(this.#name);
+    this.#report();
+  }
+
+  #report(): void {
+    const { position, durable } = this.#writer.copy;
+    const progress: Progress = {
+      received: position.length,
+      durable: durable.length,
+      ended: durable.ended,
+    };
+    const line = JSON.stringify(progress);
+    if (line === this.#reported) return;
+    this.#reported = line;
+    writeLine(this.#response, line);
+  }
+}

@@ -1,0 +1,155 @@
+import { once } from 'node:events';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { makeAuthority } from '../../crypto/certificate-node.ts';
+import { UNFINISHED_PATH } from '../../wire/upload.ts';
+import { makeCamera } from './camera-double.ts';
+import { closeHouses, newCamera, openHouse, tlsOptions } from './house.ts';
+
+afterEach(closeHouses);
+
+const GET = `GET ${UNFINISHED_PATH} HTTP/1.1\r\nHost: gate\r\n\r\n`;
+
+interface Heard {
+  readonly text: string;
+  readonly socket: TLSSocket;
+}
+
+/** Connects, sends, and returns what came until the server closed, or until an answer is whole. */
+function talk(options: ConnectionOptions, sent = GET): Promise<Heard> {
+  return new Promise((resolve) => {
+    const socket = connect(options);
+    let text = '';
+    const done = () => resolve({ text, socket });
+    socket.on('secureConnect', () => socket.write(sent));
+    socket.on('data', (chunk) => {
+      text += chunk;
+      if (text.endsWith('}')) done();
+    });
+    socket.on('error', done).on('close', done);
+  });
+}
+
+describe('a connection', () => {
+  test('of the profile is served: TLS 1.3, AES-128-GCM, the hybrid group', async () => {
+    const { port } = await openHouse();
+    const { text, socket } = await talk(tlsOptions(port, newCamera()));
+    expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(socket.getProtocol()).toBe('TLSv1.3');
+    expect(socket.getCipher().standardName).toBe('TLS_AES_128_GCM_SHA256');
+    expect(socket.alpnProtocol).toBe('http/1.1');
+    expect(socket.getPeerX509Certificate()?.issuerCertificate?.subject).toBe('CN=Test server CA');
+    socket.destroy();
+  });
+
+  const day = 86_400_000;
+  test.each<[string, (port: number) => ConnectionOptions]>([
+    ['without a client certificate', (port) => tlsOptions(port)],
+    [
+      'with a certificate of another CA of the same name',
+      (port) => tlsOptions(port, makeCamera(makeAuthority('Test camera CA', new Date(), 1))),
+    ],
+    [
+      'with an expired certificate',
+      (port) => tlsOptions(port, newCamera({ from: new Date(Date.now() - 2 * day), days: 1 })),
+    ],
+    ['over TLS 1.2', (port) => ({ ...tlsOptions(port, newCamera()), maxVersion: 'TLSv1.2' })],
+    ['without ALPN', (port) => ({ ...tlsOptions(port, newCamera()), ALPNProtocols: [] })],
+    ['with another ALPN', (port) => ({ ...tlsOptions(port, newCamera()), ALPNProtocols: ['h2', 'mqtt'] })],
+  ])('%s is refused without a word of HTTP', async (_name, options) => {
+    const { port, logged } = await openHouse();
+    const { text, socket } = await talk(options(port));
+    expect(text).toBe('');
+    if (!socket.closed) await once(socket, 'close');
+    expect(logged.map(({ message }) => message)).toContain('turned away');
+  });
+
+  test('is never resumed', async () => {
+    const { port } = await openHouse();
+    const options = tlsOptions(port, newCamera());
+    const sessions: Buffer[] = [];
+    const first = connect(options);
+    first.on('session', (session) => sessions.push(session));
+    first.write(GET);
+    await once(first, 'data');
+    first.destroy();
+    for (const session of sessions) {
+      const { socket } = await talk({ ...options, session });
+      expect(socket.isSessionReused()).toBe(false);
+      socket.destroy();
+    }
+  });
+
+  test('beyond a camera’s share closes its oldest, and nobody else’s', async () => {
+    const { port } = await openHouse({ gate: { connectionsPerCamera: 2 } });
+    const [camera, other] = [newCamera(), newCamera()];
+    const sockets: TLSSocket[] = [];
+    for (const who of [other, camera, camera, camera])
+      sockets.push((await talk(tlsOptions(port, who))).socket);
+    const [theirs, oldest, ...rest] = sockets;
+    if (!oldest!.closed) await once(oldest!, 'close');
+    for (const socket of [theirs!, ...rest]) {
+      socket.write(GET);
+      expect(String((await once(socket, 'data'))[0])).toMatch(/200 OK/);
+      socket.destroy();
+    }
+  });
+
+  test('beyond the bound on all is closed', async () => {
+    const { port } = await openHouse({ gate: { connections: 1 } });
+    const { socket } = await talk(tlsOptions(port, newCamera()));
+    expect((await talk(tlsOptions(port, newCamera()))).text).toBe('');
+    socket.destroy();
+  });
+
+  test.each([
+    [
+      'no handshake',
+      { handshakeMs: 40 },
+      async (port: number) => (await import('node:net')).connect(port, '127.0.0.1'),
+    ],
+    ['no first request', { firstHeadMs: 40 }, async (port: number) => connect(tlsOptions(port, newCamera()))],
+    [
+      'no further request',
+      { nextHeadMs: 40 },
+      async (port: number) => (await talk(tlsOptions(port, newCamera()))).socket,
+    ],
+    [
+      'a head that never ends',
+      { firstHeadMs: 40 },
+      async (port: number) => {
+        const socket = connect(tlsOptions(port, newCamera()));
+        socket.write('GET / HTTP/1.1\r\nHost: ');
+        return socket;
+      },
+    ],
+  ])('with %s is closed in time', async (_name, gate, open) => {
+    const { port } = await openHouse({ gate });
+    const socket = await open(port);
+    socket.on('error', () => undefined).resume();
+    if (!socket.closed) await once(socket, 'close');
+    expect(socket.closed).toBe(true);
+  });
+});
+
+test.each([
+  ['no HTTP', 'what is this?\r\n\r\n'],
+  ['a head beyond the limit', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(9000)}\r\n\r\n`],
+  ['no Host', 'GET / HTTP/1.1\r\n\r\n'],
+  [
+    'two body lengths',
+    'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n',
+  ],
+])('%s is answered with 400', async (_name, sent) => {
+  const { port } = await openHouse();
+  const { text, socket } = await talk(tlsOptions(port, newCamera()), sent);
+  expect(text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+  socket.destroy();
+});
+
+test('pipelined requests are not served', async () => {
+  const { port } = await openHouse();
+  const put = `PUT /v1/sessions/${'0'.repeat(32)} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`;
+  const { socket } = await talk(tlsOptions(port, newCamera()), put + GET + GET);
+  if (!socket.closed) await once(socket, 'close');
+  expect(socket.closed).toBe(true);
+});

@@ -1,0 +1,225 @@
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ConnectionOptions } from 'node:tls';
+import { issueServer, makeAuthority, pem } from '../../crypto/certificate-node.ts';
+import { type Disk, systemDisk } from '../../host/disk.ts';
+import { cameraRoutes, Stopping } from '../../server/camera-routes.ts';
+import { GATE_LIMITS, Gate, type GateLimits } from '../../server/gate.ts';
+import { Leases } from '../../server/leases.ts';
+import type { Log } from '../../server/log.ts';
+import { openStore } from '../../server/store.ts';
+import { UPLOAD_LIMITS, type UploadLimits } from '../../server/upload.ts';
+import { UPLOAD_OFFSET } from '../../wire/upload.ts';
+import { type CameraDouble, makeCamera } from './camera-double.ts';
+
+const now = new Date();
+export const serverAuthority = makeAuthority('Test server CA', now, 1);
+export const cameraAuthority = makeAuthority('Test camera CA', now, 1);
+const server = issueServer(serverAuthority, ['localhost', '127.0.0.1'], { from: now, days: 1 });
+
+/** A real gate over real TLS on loopback, with its footage directory. */
+export interface House {
+  readonly port: number;
+  readonly footage: string;
+  /** What it logged: message and fields. */
+  readonly logged: { message: string; fields: Record<string, unknown> }[];
+  /** Stops it as SIGTERM does. The footage stays. */
+  stop(): Promise<void>;
+  /** Begins anew over the same footage, with nothing in memory. */
+  restart(): Promise<House>;
+}
+
+const opened: { stop(): Promise<void>; directory: string }[] = [];
+
+export interface HouseOptions {
+  readonly disk?: Disk;
+  /** The footage directory on that disk; otherwise a fresh one in a temporary directory. */
+  readonly footage?: string;
+  readonly limits?: Partial<UploadLimits>;
+  readonly gate?: Partial<GateLimits>;
+}
+
+export async function openHouse(options: HouseOptions = {}, kept?: string): Promise<House> {
+  const directory = kept ?? mkdtempSync(join(tmpdir(), 'oriel-house-'));
+  const footage = options.footage ?? join(directory, 'footage');
+  const logged: House['logged'] = [];
+  const record = (fields: object, message: string) => logged.push({ fields: { ...fields }, message });
+  const log: Log = { debug: () => undefined, info: record, warn: record, error: record };
+  const store = await openStore(options.disk ?? systemDisk, footage, log);
+  const leases = new Leases();
+  const limits = { ...UPLOAD_LIMITS, ...options.limits };
+  const gate = new Gate(
+    {
+      chain: pem('CERTIFICATE', server.certificate) + pem('CERTIFICATE', serverAuthority.certificate),
+      key: server.key.export({ type: 'pkcs8', format: 'pem' }) as string,
+      cameraAuthority: pem('CERTIFICATE', cameraAuthority.certificate),
+    },
+    cameraRoutes({ store, leases, limits }, log),
+    log,
+    { ...GATE_LIMITS, ...options.gate },
+  );
+  const port = await gate.listen(0, '127.0.0.1');
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= (async () => {
+      gate.close();
+      await leases.endAll(new Stopping('test'));
+      gate.disconnect();
+    })();
+    return stopped;
+  };
+  opened.push({ stop, directory });
+  return {
+    port,
+    footage,
+    logged,
+    stop,
+    async restart() {
+      await stop();
+      return openHouse(options, directory);
+    },
+  };
+}
+
+/** Stops every house and removes what it kept; for afterEach. */
+export async function closeHouses(): Promise<void> {
+  for (const house of opened.splice(0).reverse()) {
+    await house.stop();
+    rmSync(house.directory, { recursive: true, force: true });
+  }
+}
+
+let trusted = pem('CERTIFICATE', serverAuthority.certificate);
+
+/** Makes the clients below trust another server's CA, PEM. */
+export function trustServer(authority: string): void {
+  trusted = authority;
+}
+
+export const newCamera = (validity?: { from: Date; days: number }) => makeCamera(cameraAuthority, validity);
+
+export function tlsOptions(port: number, camera?: CameraDouble): ConnectionOptions {
+  return {
+    host: '127.0.0.1',
+    port,
+    ca: trusted,
+    ALPNProtocols: ['http/1.1'],
+    ...(camera && {
+      cert: camera.certificate,
+      key: camera.key.export({ type: 'pkcs8', format: 'pem' }) as string,
+    }),
+  };
+}
+
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
+  readonly json: any;
+}
+
+/** One request with a whole body, on a connection of its own. */
+export async function ask(
+  port: number,
+  camera: CameraDouble,
+  method: string,
+  path: string,
+  options: { body?: Uint8Array; headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  const call = httpsRequest({
+    ...tlsOptions(port, camera),
+    agent: false,
+    method,
+    path,
+    headers: options.headers ?? {},
+  });
+  call.end(options.body);
+  const [response] = (await once(call, 'response')) as [IncomingMessage];
+  const text = await textOf(response);
+  return { status: response.statusCode ?? 0, json: text === '' ? undefined : JSON.parse(text) };
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** A segment's upload whose body is still being written while the answer comes. */
+export interface OpenUpload {
+  write(bytes: Uint8Array): void;
+  end(): void;
+  /** Breaks the connection off. */
+  abort(): void;
+  /** Resolves with the first line, of those come and those to come, that fits. */
+  line(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
+  readonly lines: Record<string, unknown>[];
+  /** Resolves when the answer has ended or broken off; with the status. */
+  readonly done: Promise<{ status: number; whole: boolean }>;
+}
+
+export function openUpload(port: number, camera: CameraDouble, path: string, offset: number): OpenUpload {
+  const lines: Record<string, unknown>[] = [];
+  const { promise: done, resolve: finish } = Promise.withResolvers<{ status: number; whole: boolean }>();
+  let changed = Promise.withResolvers<void>();
+  let over = false;
+  const settle = (status: number, whole: boolean) => {
+    over = true;
+    changed.resolve();
+    finish({ status, whole });
+  };
+  const call = httpsRequest({
+    ...tlsOptions(port, camera),
+    agent: false,
+    method: 'PUT',
+    path,
+    headers: { [UPLOAD_OFFSET]: String(offset), 'transfer-encoding': 'chunked' },
+  });
+  call.on('error', () => settle(0, false));
+  call.on('response', (response) => {
+    let text = '';
+    response.on('data', (chunk: Buffer) => {
+      text += chunk.toString('utf8');
+      const parts = text.split('\n');
+      text = response.headers['content-type'] === 'application/json' ? text : (parts.pop() ?? '');
+      if (response.headers['content-type'] === 'application/json') return;
+      for (const part of parts) lines.push(JSON.parse(part));
+      changed.resolve();
+      changed = Promise.withResolvers();
+    });
+    response.on('end', () => {
+      if (text !== '') lines.push(JSON.parse(text));
+      settle(response.statusCode ?? 0, true);
+    });
+    response.on('error', () => settle(response.statusCode ?? 0, false));
+  });
+  call.flushHeaders();
+  return {
+    write: (bytes) => call.write(bytes),
+    end: () => call.end(),
+    abort: () => call.destroy(),
+    lines,
+    done,
+    async line(fits) {
+      for (;;) {
+        const found = lines.find(fits);
+        if (found !== undefined) return found;
+        if (over) throw new Error(`no such line among ${JSON.stringify(lines)}`);
+        await changed.promise;
+      }
+    },
+  };
+}
+
+/** Every file below a directory with its bytes. */
+export function tree(directory: string): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    files[path.slice(directory.length)] = entry.isFile() ? readFileSync(path).toString('base64') : '';
+  }
+  return files;
+}
