@@ -57,14 +57,20 @@ export async function openDocument<const S extends v.GenericSchema>(
 ): Promise<v.InferOutput<S>> {
   const malformed = (what: string, cause?: unknown) =>
     new CryptoError('DOCUMENT_MALFORMED', `${payloadType}: ${what}`, cause);
-  if (envelope.payloadType !== payloadType) throw malformed(`its type is ${envelope.payloadType}`);
+  if (envelope.payloadType !== payloadType) throw malformed('it is a document of another type');
   const payload = fromBase64Url(envelope.payload);
   const signature = fromBase64Url(envelope.signatures[0]?.sig ?? '');
   if (payload === undefined || signature === undefined) throw malformed('not base64url');
   if (!(await ed25519Verify(publicKey, preAuthEncoding(payloadType, payload), signature, primitives))) {
     throw new CryptoError('DOCUMENT_FORGED', `${payloadType}: signature does not fit the key expected`);
   }
-  return parseJson(fromUtf8(payload), schema, payloadType);
+  let text: string;
+  try {
+    text = fromUtf8(payload);
+  } catch (cause) {
+    throw malformed('not UTF-8', cause);
+  }
+  return parseJson(text, schema, payloadType);
 }
 
 /** Reads JSON by a strict schema. @throws CryptoError DOCUMENT_MALFORMED, naming the field at fault. */
@@ -83,10 +89,15 @@ export function parseJson<const S extends v.GenericSchema>(
   const result = v.safeParse(schema, json);
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw new CryptoError(
-    'DOCUMENT_MALFORMED',
-    `${what}: field ${v.getDotPath(issue) ?? '(whole)'} is not as specified`,
-  );
+  throw new CryptoError('DOCUMENT_MALFORMED', `${what}: ${faultOf(issue)}`);
+}
+
+/** Names a field that the schema knows; never one that it does not, which may be anything. */
+function faultOf(issue: v.BaseIssue<unknown>): string {
+  const unknown = issue.expected === 'never';
+  const known = (issue.path ?? []).slice(0, unknown ? -1 : undefined).map(({ key }) => key);
+  const place = known.length === 0 ? 'it' : `field ${known.join('.')}`;
+  return unknown ? `${place} holds a field that is not specified` : `${place} is not as specified`;
 }
 
 /** DSSE's PAE: "DSSEv1" SP LEN(type) SP type SP LEN(body) SP body. */

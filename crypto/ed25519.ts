@@ -32,9 +32,10 @@ export async function ed25519Verify(
   primitives: Pick<OpeningPrimitives, 'ed25519Verify'>,
 ): Promise<boolean> {
   if (publicKey.length !== PUBLIC_KEY_LENGTH || signature.length !== SIGNATURE_LENGTH) return false;
+  // The platform first: it refuses a hundred times faster.
   return (
-    nacl.sign.detached.verify(message, signature, publicKey) &&
-    (await primitives.ed25519Verify(publicKey, message, signature))
+    (await primitives.ed25519Verify(publicKey, message, signature)) &&
+    nacl.sign.detached.verify(message, signature, publicKey)
   );
 }
 

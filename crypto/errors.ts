@@ -8,7 +8,7 @@ export type CryptoErrorCode =
   | 'SESSION_KEY_MISSING'
   /** A wrap is addressed to a day key at hand but does not open with it. */
   | 'SESSION_WRAP_FORGED'
-  /** The segment header names another session than the one it lies with. */
+  /** The segment header names another session than the one it lies with, or another place in it. */
   | 'SEGMENT_FOREIGN'
   /** A frame's length field is outside the limits of docs/format.md, or its type is unknown. */
   | 'RECORD_MALFORMED'
@@ -32,7 +32,7 @@ export type CryptoErrorCode =
   | 'MARK_FORGED'
   /** The segment does not follow the one before it. */
   | 'CHAIN_BROKEN'
-  /** The camera is not one that this viewer trusts, or the bytes lie under another camera's name. */
+  /** The camera is not one that this viewer trusts, the bytes lie under another camera's name, or a segment's is not its session's. */
   | 'CAMERA_FOREIGN'
   /** A signed document is not of the shape or type expected. */
   | 'DOCUMENT_MALFORMED'

@@ -2,6 +2,7 @@ import { equal } from './bytes.ts';
 import { type Closing, readClosing } from './closing.ts';
 import { CryptoError, type CryptoErrorCode } from './errors.ts';
 import {
+  idText,
   type ParsedSessionHeader,
   parseSegmentHeader,
   SEGMENT_HEADER_LENGTH,
@@ -53,7 +54,7 @@ export interface OpenedSegment {
  * Opens a segment: checks that it belongs to the session, then every record in turn, then how it ends.
  * Nothing is given out unless all of it holds.
  * @param bytes the segment from its first byte on, as stored.
- * @throws CryptoError: HEADER_MALFORMED, SEGMENT_FOREIGN, RECORD_*, CLOSING_FORGED, MARK_FORGED.
+ * @throws CryptoError: HEADER_MALFORMED, SEGMENT_FOREIGN, CAMERA_FOREIGN, RECORD_*, CLOSING_FORGED, MARK_FORGED.
  */
 export async function openSegment(
   bytes: Uint8Array,
@@ -63,6 +64,9 @@ export async function openSegment(
   const header = parseSegmentHeader(bytes);
   if (!equal(header.sessionHash, session.header.hash)) {
     throw new CryptoError('SEGMENT_FOREIGN', 'segment names another session');
+  }
+  if (idText(header.camera) !== session.header.camera) {
+    throw new CryptoError('CAMERA_FOREIGN', "segment names another camera than its session's");
   }
   const headerBytes = bytes.subarray(0, SEGMENT_HEADER_LENGTH);
   const headerHash = await primitives.sha256(headerBytes);
@@ -153,7 +157,7 @@ const FAULTS = {
   RECORD_REPEATED: 'it was there before',
   RECORD_SWAPPED: 'it stands before one that it has to follow',
   RECORD_REMOVED: 'one before it is missing',
-  RECORD_MALFORMED: 'its type does not fit its place',
+  RECORD_MALFORMED: 'its type or duration does not fit its place',
 } as const satisfies Partial<Record<CryptoErrorCode, string>>;
 
 /** What is wrong with a frame's place among the others; undefined when nothing is. */
@@ -166,14 +170,16 @@ function placeFault(
   if (!equal(frame.segmentTag, headerHash.subarray(0, SEGMENT_TAG_LENGTH))) return 'RECORD_SPLICED';
   const before = frames[position - 1]?.frame;
   if (before?.type === RECORD_TYPES.closing || before?.type === RECORD_TYPES.mark) return 'RECORD_TRAILING';
-  if (frame.type === RECORD_TYPES.mark)
-    return frame.counter === MARK_COUNTER ? undefined : 'RECORD_MALFORMED';
+  if (frame.type === RECORD_TYPES.mark) {
+    return frame.counter === MARK_COUNTER && frame.durationUs === 0 ? undefined : 'RECORD_MALFORMED';
+  }
   if (frame.counter < position) return 'RECORD_REPEATED';
   if (frame.counter > position) {
     const later = frames.slice(position + 1).some((other) => other.frame.counter === position);
     return later ? 'RECORD_SWAPPED' : 'RECORD_REMOVED';
   }
-  return (frame.type === RECORD_TYPES.opening) === (position === 0) ? undefined : 'RECORD_MALFORMED';
+  if ((frame.type === RECORD_TYPES.opening) !== (position === 0)) return 'RECORD_MALFORMED';
+  return frame.type === RECORD_TYPES.fragment || frame.durationUs === 0 ? undefined : 'RECORD_MALFORMED';
 }
 
 async function openRecord(

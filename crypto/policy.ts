@@ -5,6 +5,7 @@ import { type Ed25519Pair, PUBLIC_KEY_LENGTH, viewerIdOf } from './ed25519.ts';
 import { CryptoError } from './errors.ts';
 import type { OpeningPrimitives } from './primitives.ts';
 import type { Recipient } from './session.ts';
+import { isLowOrder } from './x25519.ts';
 
 /**
  * What a camera obeys: one declarative policy, signed by its owner, and with it the day keys of the viewers it
@@ -36,11 +37,16 @@ const PolicyDocument = v.strictObject({
 });
 export type Policy = v.InferOutput<typeof PolicyDocument>;
 
+const dayKey = v.pipe(
+  publicKey,
+  v.check((key) => !isLowOrder(key)),
+);
+
 const DayKeysDocument = v.strictObject({
   /** Number of the first key; the others follow it. */
-  first: u32Number,
-  /** X25519 public keys. */
-  keys: v.pipe(v.array(publicKey), v.minLength(1), v.maxLength(MAX_DAY_KEYS_PER_BATCH)),
+  first: v.pipe(counter, v.maxValue(0xffffffff - MAX_DAY_KEYS_PER_BATCH)),
+  /** X25519 public keys; one of low order would seal to everybody. */
+  keys: v.pipe(v.array(dayKey), v.minLength(1), v.maxLength(MAX_DAY_KEYS_PER_BATCH)),
 });
 
 const PolicyFile = v.strictObject({

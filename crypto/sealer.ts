@@ -1,4 +1,4 @@
-import { CLOSING_LENGTH, signClosing } from './closing.ts';
+import { CLOSING_LENGTH, type Closing, signClosing } from './closing.ts';
 import { CryptoError } from './errors.ts';
 import { DIGEST_LENGTH, encodeSegmentHeader, type SegmentHeader } from './header.ts';
 import { encodeOpeningRecord, type OpeningRecord } from './opening-record.ts';
@@ -64,7 +64,7 @@ export class SegmentSealer {
     return this.#durationUs;
   }
 
-  /** Seals record 0. */
+  /** Seals record 0. @throws RangeError when its codec strings are too long: nothing is sealed then. */
   sealOpening(opening: OpeningRecord): SealedFrame {
     if (this.#counter !== 0) throw this.#end('the opening record comes first');
     return this.#seal(RECORD_TYPES.opening, encodeOpeningRecord(opening), 0);
@@ -85,13 +85,28 @@ export class SegmentSealer {
       previousDigest: previousDigest ?? new Uint8Array(DIGEST_LENGTH),
       final,
     };
-    const plaintext = signClosing(closing, this.headerHash, this.#signer);
-    if (plaintext.length !== CLOSING_LENGTH) throw this.#end('the signer gave a signature of another length');
+    const plaintext = this.#sign(closing);
     const end = this.#digest;
     const frame = this.#seal(RECORD_TYPES.closing, plaintext, 0);
     this.#digest = end;
     this.#forgetKey();
     return { ...frame, digest: end };
+  }
+
+  /** Ends the segment without a closing record. */
+  abandon(): void {
+    this.#forgetKey();
+  }
+
+  #sign(closing: Closing): Uint8Array {
+    let plaintext: Uint8Array;
+    try {
+      plaintext = signClosing(closing, this.headerHash, this.#signer);
+    } catch (cause) {
+      throw this.#end('the signer failed', cause);
+    }
+    if (plaintext.length === CLOSING_LENGTH) return plaintext;
+    throw this.#end('the signer gave a signature of another length');
   }
 
   #seal(type: RecordType, plaintext: Uint8Array, durationUs: number): SealedFrame {

@@ -45,7 +45,10 @@ export interface BegunSession {
   readonly secret: Uint8Array;
 }
 
-/** Makes a session: a fresh secret, sealed to every recipient, under a header signed by the device key. */
+/**
+ * Makes a session: a fresh secret, sealed to every recipient, under a header signed by the device key.
+ * @throws CryptoError KEY_MALFORMED when a recipient's key is none that a secret can be sealed to.
+ */
 export async function beginSession(
   fields: Omit<SessionHeader, 'wraps' | 'point'>,
   recipients: readonly Recipient[],
@@ -81,31 +84,53 @@ export async function openSession(header: ParsedSessionHeader, holder: DayKeyHol
 }
 
 async function wrapSecret(secret: Uint8Array, recipient: Recipient, fixed: Uint8Array): Promise<Wrap> {
-  const hpkeSuite = suite();
-  const publicKey = await hpkeSuite.DeserializePublicKey(recipient.publicKey);
-  const { encapsulatedSecret, ciphertext } = await hpkeSuite.Seal(publicKey, secret, {
-    info: concat(INFO, fixed),
-    aad: wrapAssociatedData(recipient),
-  });
-  return {
-    viewer: recipient.viewer,
-    dayKey: recipient.dayKey,
-    enc: new Uint8Array(encapsulatedSecret),
-    sealed: new Uint8Array(ciphertext),
-  };
+  const { viewer, dayKey, publicKey } = recipient;
+  try {
+    const context = { info: concat(INFO, fixed), aad: wrapAssociatedData(recipient) };
+    return { viewer, dayKey, ...(await hpkeSeal(publicKey, secret, context)) };
+  } catch (cause) {
+    throw new CryptoError('KEY_MALFORMED', `day key ${dayKey} is no key to seal to`, cause);
+  }
 }
 
 async function unwrapSecret(wrap: Wrap, privateKey: Uint8Array, fixed: Uint8Array): Promise<Uint8Array> {
-  const hpkeSuite = suite();
   try {
-    const key = await hpkeSuite.DeserializePrivateKey(privateKey);
-    return await hpkeSuite.Open(key, wrap.enc, wrap.sealed, {
-      info: concat(INFO, fixed),
-      aad: wrapAssociatedData(wrap),
-    });
+    const context = { info: concat(INFO, fixed), aad: wrapAssociatedData(wrap) };
+    return await hpkeOpen(privateKey, wrap, context);
   } catch (cause) {
     throw new CryptoError('SESSION_WRAP_FORGED', 'session secret does not open with its day key', cause);
   }
+}
+
+/** What HPKE binds a sealed text to (RFC 9180 section 6.1). */
+interface HpkeContext {
+  readonly info: Uint8Array;
+  readonly aad: Uint8Array;
+}
+
+/** HPKE's encapsulated key and the ciphertext with its tag. */
+type HpkeSealed = Pick<Wrap, 'enc' | 'sealed'>;
+
+/** RFC 9180 section 6.1, base mode. Rejects with what the library says. */
+async function hpkeSeal(
+  publicKey: Uint8Array,
+  plaintext: Uint8Array,
+  context: HpkeContext,
+): Promise<HpkeSealed> {
+  const hpkeSuite = suite();
+  const key = await hpkeSuite.DeserializePublicKey(publicKey);
+  const { encapsulatedSecret, ciphertext } = await hpkeSuite.Seal(key, plaintext, context);
+  return { enc: new Uint8Array(encapsulatedSecret), sealed: new Uint8Array(ciphertext) };
+}
+
+/** RFC 9180 section 6.1, base mode. Rejects with what the library says. */
+export async function hpkeOpen(
+  privateKey: Uint8Array,
+  { enc, sealed }: HpkeSealed,
+  context: HpkeContext,
+): Promise<Uint8Array> {
+  const hpkeSuite = suite();
+  return hpkeSuite.Open(await hpkeSuite.DeserializePrivateKey(privateKey), enc, sealed, context);
 }
 
 /** Associated data of a wrap: viewer id ‖ day key number. */

@@ -12,6 +12,7 @@ import { type DayKeyHolder, makeDayKey } from './session.ts';
 
 export const MAX_VIEWING_KEY_BYTES = 4 * 1024 * 1024;
 const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const dayKeyNumber = v.pipe(number, v.maxValue(0xffffffff));
 
 const ViewingKeyFile = v.strictObject({
   type: v.literal('oriel-viewing-key'),
@@ -19,7 +20,9 @@ const ViewingKeyFile = v.strictObject({
   name: v.pipe(v.string(), v.maxLength(100)),
   /** Ed25519 seed. */
   seed: bytesField(SEED_LENGTH),
-  dayKeys: v.array(v.strictObject({ number, privateKey: bytesField(32), publicKey: bytesField(32) })),
+  dayKeys: v.array(
+    v.strictObject({ number: dayKeyNumber, privateKey: bytesField(32), publicKey: bytesField(32) }),
+  ),
   /** Cameras whose footage this person believes, with the last policy signed for each. */
   cameras: v.array(
     v.strictObject({

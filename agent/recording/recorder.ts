@@ -1,3 +1,4 @@
+import { DIGEST_LENGTH } from '../../crypto/header.ts';
 import type { DeviceSigner, SealingPrimitives } from '../../crypto/primitives.ts';
 import { type SealedFrame, SegmentSealer } from '../../crypto/sealer.ts';
 import type { Clock } from '../../host/clock.ts';
@@ -53,16 +54,20 @@ interface Run {
   readonly init: InitEvent;
 }
 
-/** While a session is being begun, fragments wait; more than this is given up, and counted. Bytes. */
+/** While a session is being begun, fragments wait; what comes beyond this is given up, and counted. Bytes. */
 const WAITING_LIMIT_BYTES = 32 * 1024 * 1024;
 const RUN_ID_LENGTH = 8;
 
-type Waiting = { kind: 'fragment'; fragment: FragmentEvent; run: Run } | { kind: 'run-end' };
+type Waiting =
+  | { readonly kind: 'fragment'; readonly fragment: FragmentEvent; readonly run: Run }
+  /** Fragments were given up here: no segment goes on over them. */
+  | { readonly kind: 'gap' }
+  | { readonly kind: 'run-end' };
 
 /**
  * Turns fragments into sealed segments, each the moment it comes. Everything is decided by segment-policy.ts;
  * here it is carried out, in the order: end the segment, end the session, begin the session (durably), begin
- * the segment, seal.
+ * the segment, seal. Whatever fails of it ends the session as it stands: the next keyframe begins another.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -99,6 +104,7 @@ export class Recorder {
     }
     if (this.#waitingBytes + fragment.bytes.length > WAITING_LIMIT_BYTES) {
       this.#skip(fragment);
+      if (this.#waiting.at(-1)?.kind !== 'gap') this.#enqueue({ kind: 'gap' });
       return;
     }
     this.#enqueue({ kind: 'fragment', fragment, run: this.#run });
@@ -132,12 +138,25 @@ export class Recorder {
     while (this.#beginning === undefined) {
       const waiting = this.#waiting.shift();
       if (waiting === undefined) return;
-      if (waiting.kind === 'run-end') {
-        this.#endSession();
-        continue;
+      try {
+        this.#workOff(waiting);
+      } catch (cause) {
+        this.#fail(waiting.kind === 'fragment' ? waiting.fragment : undefined, cause);
       }
-      this.#waitingBytes -= waiting.fragment.bytes.length;
-      this.#take(waiting.fragment, waiting.run);
+    }
+  }
+
+  #workOff(waiting: Waiting): void {
+    switch (waiting.kind) {
+      case 'fragment':
+        this.#waitingBytes -= waiting.fragment.bytes.length;
+        this.#take(waiting.fragment, waiting.run);
+        return;
+      case 'gap':
+        this.#endSegment(false);
+        return;
+      case 'run-end':
+        this.#endSession();
     }
   }
 
@@ -178,7 +197,7 @@ export class Recorder {
   }
 
   async #beginSession(first: FragmentEvent, run: Run): Promise<void> {
-    const { nextSession, store, clock, tally, onFailure } = this.#options;
+    const { nextSession, store, clock, tally } = this.#options;
     try {
       this.#outdated = false;
       const startedAt = clock.monotonic();
@@ -188,9 +207,25 @@ export class Recorder {
       tally.sessions += 1;
       this.#beginSegment(first, run);
     } catch (cause) {
-      this.#skip(first);
-      onFailure('no session could be begun', cause);
+      this.#fail(first, cause);
     }
+  }
+
+  /** Gives up what is open, and the fragment that was not sealed and kept because of `cause`. */
+  #fail(fragment: FragmentEvent | undefined, cause: unknown): void {
+    const { store, onFailure } = this.#options;
+    const [segment, session] = [this.#segment, this.#session];
+    this.#segment = undefined;
+    this.#session = undefined;
+    if (fragment !== undefined) this.#skip(fragment);
+    onFailure(session ? 'a record could not be sealed or kept' : 'no session could be begun', cause);
+    if (segment !== undefined) {
+      segment.sealer.abandon();
+      store.endSegment(segment.stored);
+    }
+    if (session === undefined) return;
+    session.fresh.secret.fill(0);
+    store.endSession({ segments: session.segments, digest: new Uint8Array(DIGEST_LENGTH) });
   }
 
   #endSession(): void {
@@ -199,9 +234,8 @@ export class Recorder {
     if (session === undefined) return;
     this.#session = undefined;
     session.fresh.secret.fill(0);
-    const { store, primitives } = this.#options;
-    const digest = session.lastDigest ?? new Uint8Array(primitives.sha256().length);
-    store.endSession({ segments: session.segments, digest });
+    const digest = session.lastDigest ?? new Uint8Array(DIGEST_LENGTH);
+    this.#options.store.endSession({ segments: session.segments, digest });
   }
 
   #beginSegment(first: FragmentEvent, run: Run): void {
@@ -252,11 +286,11 @@ export class Recorder {
     const segment = this.#segment;
     if (segment === undefined) return;
     const { store, tally } = this.#options;
+    store.append(segment.stored, frame);
     segment.bytes += frame.bytes.length;
     tally.records += 1;
     tally.sealedUs += frame.durationUs;
     tally.sealedBytes += frame.bytes.length;
-    store.append(segment.stored, frame);
   }
 
   #skip(fragment: FragmentEvent): void {

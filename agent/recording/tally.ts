@@ -5,7 +5,7 @@
 export interface Tally {
   fragments: number;
   capturedUs: number;
-  /** Given up before sealing, because no segment can begin without a keyframe or no session could begin. */
+  /** Given up unsealed: before a keyframe, while no session could begin, or when sealing or keeping it failed. */
   skippedUs: number;
   skippedFragments: number;
   sessions: number;
