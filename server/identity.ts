@@ -1,7 +1,6 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { join } from 'node:path';
-import * as v from 'valibot';
-import { fromUtf8, utf8 } from '../crypto/bytes.ts';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { utf8 } from '../crypto/bytes.ts';
 import {
   type Credential,
   fromPem,
@@ -12,36 +11,26 @@ import {
 } from '../crypto/certificate-node.ts';
 import { MAX_REQUEST_LENGTH } from '../crypto/request-node.ts';
 import { spkiPin } from '../crypto/spki-node.ts';
-import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
+import { writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
+import { type Configuration, identityFile, loadConfiguration, readText } from './configuration.ts';
 import { ServerError } from './errors.ts';
-import type { GateIdentity } from './gate.ts';
 
 /**
- * What `oriel server init` makes in a directory, keys with mode 0600:
+ * Making a server's directory and issuing certificates from it. Files have mode 0600:
  *
- *     server.json                 addresses and pins; written last: with it the directory is complete
+ *     server.json                     addresses and pins; written last: with it the directory is complete
  *     identity/server-ca.{pem,key}    signs the server's certificate; its pin is the one cameras get
  *     identity/backup-ca.{pem,key}    takes its place should it be lost; cameras get its pin too
  *     identity/camera-ca.{pem,key}    signs the cameras' certificates
  *     identity/server.{pem,key}       the server's certificate and, below it in the file, its CA
  */
 
-export const Configuration = v.strictObject({
-  version: v.literal(1),
-  hosts: v.pipe(v.array(v.pipe(v.string(), v.maxLength(253))), v.minLength(1), v.maxLength(32)),
-  port: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)),
-  pin: v.pipe(v.string(), v.regex(/^sha256\/[A-Za-z0-9+/]{43}=$/)),
-  backupPin: v.pipe(v.string(), v.regex(/^sha256\/[A-Za-z0-9+/]{43}=$/)),
-});
-export type Configuration = v.InferOutput<typeof Configuration>;
-
 const AUTHORITY_YEARS = 30;
 const SERVER_DAYS = 5 * 365;
-const DAY_MS = 86_400_000;
-/** A server certificate with less than this left is issued anew at the next start. */
-const RENEWAL_DAYS = 365;
-const MAX_FILE_BYTES = 64 * 1024;
+const DER_SEQUENCE = 0x30;
+/** Of a request's file: PEM is a third longer than DER, and may be wrapped. */
+export const MAX_REQUEST_FILE_BYTES = MAX_REQUEST_LENGTH * 2;
 
 type Authority = 'server-ca' | 'backup-ca' | 'camera-ca';
 
@@ -60,10 +49,11 @@ export async function initServer(
   if (!(await disk.makeDirectory(directory, 0o700)) && (await disk.list(directory))?.length !== 0) {
     throw new ServerError('DIRECTORY_TAKEN', `${directory} is not empty: nothing was written`);
   }
+  await disk.syncDirectory(dirname(directory));
   await disk.makeDirectory(join(directory, 'identity'), 0o700);
-  await writeCredential(disk, directory, 'server-ca', authority);
-  await writeCredential(disk, directory, 'backup-ca', backup);
-  await writeCredential(disk, directory, 'camera-ca', makeAuthority('Oriel camera CA', now, AUTHORITY_YEARS));
+  await writeAuthority(disk, directory, 'server-ca', authority);
+  await writeAuthority(disk, directory, 'backup-ca', backup);
+  await writeAuthority(disk, directory, 'camera-ca', makeAuthority('Oriel camera CA', now, AUTHORITY_YEARS));
   await writeServer(disk, directory, server, authority);
   const configuration: Configuration = {
     version: 1,
@@ -77,39 +67,20 @@ export async function initServer(
   return configuration;
 }
 
-/** @throws ServerError DIRECTORY_MALFORMED; HostError. */
-export async function loadConfiguration(disk: Disk, directory: string): Promise<Configuration> {
-  const text = await readText(disk, join(directory, 'server.json'));
-  try {
-    return v.parse(Configuration, JSON.parse(text));
-  } catch (cause) {
-    throw new ServerError('DIRECTORY_MALFORMED', `${directory}/server.json is damaged`, cause);
-  }
-}
-
-/** What the gate shows and whom it trusts; a server certificate near its end is replaced first. */
-export async function loadGateIdentity(
+/** Gives the server a fresh key and certificate below the same CA. @throws ServerError; HostError. */
+export async function renewServer(
   disk: Disk,
   directory: string,
-  { hosts }: Configuration,
+  hosts: readonly string[],
   now: Date,
-): Promise<GateIdentity> {
-  const read = (name: string) => readText(disk, join(directory, 'identity', name));
-  const left = new X509Certificate(await read('server.pem')).validToDate.getTime() - now.getTime();
-  if (left < RENEWAL_DAYS * DAY_MS) {
-    const authority = await readCredential(disk, directory, 'server-ca');
-    const server = issueServer(authority, hosts, { from: now, days: SERVER_DAYS });
-    await writeServer(disk, directory, server, authority);
-  }
-  return {
-    chain: await read('server.pem'),
-    key: await read('server.key'),
-    cameraAuthority: await read('camera-ca.pem'),
-  };
+): Promise<void> {
+  const authority = await readAuthority(disk, directory, 'server-ca');
+  const server = issueServer(authority, hosts, { from: now, days: SERVER_DAYS });
+  await writeServer(disk, directory, server, authority);
 }
 
 /**
- * Issues a camera's certificate for a PKCS#10 request, PEM or DER; PEM.
+ * Issues a camera's certificate, PEM, for a PKCS#10 request, PEM or DER.
  * @throws CryptoError DOCUMENT_MALFORMED, KEY_MALFORMED, DOCUMENT_FORGED; ServerError; HostError.
  */
 export async function certifyCamera(
@@ -118,34 +89,27 @@ export async function certifyCamera(
   { request, days, now }: { readonly request: Uint8Array; readonly days: number; readonly now: Date },
 ): Promise<{ readonly certificate: string; readonly camera: string }> {
   await loadConfiguration(disk, directory);
-  const authority = await readCredential(disk, directory, 'camera-ca');
-  const der = request[0] === DER_SEQUENCE ? request : fromPem('CERTIFICATE REQUEST', asText(request));
+  const authority = await readAuthority(disk, directory, 'camera-ca');
+  const isDer = request[0] === DER_SEQUENCE;
+  const der = isDer ? request : fromPem('CERTIFICATE REQUEST', Buffer.from(request).toString('latin1'));
   const { certificate, camera } = issueClient(authority, der, { from: now, days });
   return { certificate: pem('CERTIFICATE', certificate), camera };
 }
 
-const DER_SEQUENCE = 0x30;
-/** Of a request's file: PEM is a third longer than DER, and may be wrapped. */
-export const MAX_REQUEST_FILE_BYTES = MAX_REQUEST_LENGTH * 2;
-
-function asText(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1');
-}
-
-async function writeCredential(
+async function writeAuthority(
   disk: Disk,
   directory: string,
   name: Authority,
   { certificate, key }: Credential,
 ): Promise<void> {
-  await writeFileAtomic(disk, join(directory, 'identity', `${name}.key`), keyText(key), 0o600);
+  await writeFileAtomic(disk, identityFile(directory, `${name}.key`), keyBytes(key), 0o600);
   const text = pem('CERTIFICATE', certificate);
-  await writeFileAtomic(disk, join(directory, 'identity', `${name}.pem`), utf8(text), 0o600);
+  await writeFileAtomic(disk, identityFile(directory, `${name}.pem`), utf8(text), 0o600);
 }
 
-async function readCredential(disk: Disk, directory: string, name: Authority): Promise<Credential> {
-  const certificate = await readText(disk, join(directory, 'identity', `${name}.pem`));
-  const key = await readText(disk, join(directory, 'identity', `${name}.key`));
+async function readAuthority(disk: Disk, directory: string, name: Authority): Promise<Credential> {
+  const certificate = await readText(disk, identityFile(directory, `${name}.pem`));
+  const key = await readText(disk, identityFile(directory, `${name}.key`));
   return { certificate: fromPem('CERTIFICATE', certificate), key: createPrivateKey(key) };
 }
 
@@ -156,21 +120,10 @@ async function writeServer(
   authority: Credential,
 ): Promise<void> {
   const chain = pem('CERTIFICATE', server.certificate) + pem('CERTIFICATE', authority.certificate);
-  await writeFileAtomic(disk, join(directory, 'identity', 'server.key'), keyText(server.key), 0o600);
-  await writeFileAtomic(disk, join(directory, 'identity', 'server.pem'), utf8(chain), 0o600);
+  await writeFileAtomic(disk, identityFile(directory, 'server.key'), keyBytes(server.key), 0o600);
+  await writeFileAtomic(disk, identityFile(directory, 'server.pem'), utf8(chain), 0o600);
 }
 
-function keyText(key: KeyObject): Uint8Array {
+function keyBytes(key: KeyObject): Uint8Array {
   return utf8(key.export({ type: 'pkcs8', format: 'pem' }) as string);
-}
-
-async function readText(disk: Disk, path: string): Promise<string> {
-  const bytes = await readFileBounded(disk, path, MAX_FILE_BYTES);
-  if (bytes === undefined) {
-    throw new ServerError(
-      'DIRECTORY_MALFORMED',
-      `${path} is missing: is this a directory of \`oriel server init\`?`,
-    );
-  }
-  return fromUtf8(bytes);
 }

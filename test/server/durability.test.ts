@@ -162,6 +162,34 @@ describe('what the camera was told to be durable', () => {
   });
 });
 
+test('while the disk stands still the camera is held back, and nothing is lost', async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const stuck = wrapFiles(new CrashDisk(), (file, path) => ({
+    ...bound(file),
+    async write(bytes, position) {
+      if (path.endsWith('.oriel') && position > 0) await released;
+      await file.write(bytes, position);
+    },
+  }));
+  const camera = newCamera();
+  const session = makeSession(camera);
+  const house = await openHouse({ disk: stuck, footage: '/footage' });
+  await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+  const { whole } = makeSegment(makeSegmentHeader(camera, session), 30, 1 << 20);
+  const upload = openUpload(house.port, camera, segmentPath(session.id, 0), 0);
+  upload.write(whole);
+  upload.end();
+  let before = -1;
+  while (before !== upload.bytesWritten()) {
+    before = upload.bytesWritten();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  // What the kernel's buffers hold on both sides, and one record.
+  expect(before).toBeLessThan(whole.length / 2);
+  release();
+  await upload.line((line) => line.durable === whole.length && line.ended === true);
+});
+
 describe('a full disk', () => {
   test('keeps and acknowledges the whole records before it, and takes the rest once there is room', async () => {
     const limits = { bytes: 2300 };
@@ -207,30 +235,36 @@ describe('a full disk', () => {
 });
 
 describe('a failing disk', () => {
-  test('whose sync failed is not believed: what it may have dropped is asked for again', async () => {
-    let failures = 1;
-    const disk = new CrashDisk();
-    const failing = failingDisk(disk, (operation, path) => {
-      if (operation !== 'file.sync' || !path.endsWith('.oriel') || failures-- <= 0) return undefined;
-      return new HostError('DISK_IO', 'cannot sync: EIO');
-    });
-    const camera = newCamera();
-    const session = makeSession(camera);
-    const house = await openHouse({ disk: failing, footage: '/footage' });
-    await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
-    const { whole } = makeSegment(makeSegmentHeader(camera, session));
-    const path = segmentPath(session.id, 0);
-    const upload = openUpload(house.port, camera, path, 0);
-    upload.write(whole);
-    upload.end();
-    expect(await upload.line((line) => 'code' in line)).toMatchObject({ code: 'STORAGE_FAILED' });
-    expect(upload.lines.every((line) => !line.durable && !line.ended)).toBe(true);
-    expect((await ask(house.port, camera, 'GET', path)).json).toEqual({ durable: 0, ended: false });
-    const again = openUpload(house.port, camera, path, 0);
-    again.write(whole);
-    again.end();
-    await again.line((line) => line.ended === true);
-  });
+  test.each([
+    ['at the end', 10_000],
+    ['while the body comes', 1],
+  ])(
+    'whose sync failed %s is not believed: what it may have dropped is asked for again',
+    async (_when, durableMs) => {
+      let failures = 1;
+      const disk = new CrashDisk();
+      const failing = failingDisk(disk, (operation, path) => {
+        if (operation !== 'file.sync' || !path.endsWith('.oriel') || failures-- <= 0) return undefined;
+        return new HostError('DISK_IO', 'cannot sync: EIO');
+      });
+      const camera = newCamera();
+      const session = makeSession(camera);
+      const house = await openHouse({ disk: failing, footage: '/footage', limits: { durableMs } });
+      await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+      const { whole } = makeSegment(makeSegmentHeader(camera, session));
+      const path = segmentPath(session.id, 0);
+      const upload = openUpload(house.port, camera, path, 0);
+      upload.write(whole);
+      if (durableMs > 1) upload.end();
+      expect(await upload.line((line) => 'code' in line)).toMatchObject({ code: 'STORAGE_FAILED' });
+      expect(upload.lines.every((line) => !line.durable && !line.ended)).toBe(true);
+      expect((await ask(house.port, camera, 'GET', path)).json).toEqual({ durable: 0, ended: false });
+      const again = openUpload(house.port, camera, path, 0);
+      again.write(whole);
+      again.end();
+      await again.line((line) => line.ended === true);
+    },
+  );
 
   test.each([['list'], ['open'], ['create'], ['file.write']] as const)(
     'in %s: STORAGE_FAILED',

@@ -157,6 +157,8 @@ export interface OpenUpload {
   /** Resolves with the first line, of those come and those to come, that fits. */
   line(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
   readonly lines: Record<string, unknown>[];
+  /** Bytes that the machine has taken from this client. */
+  bytesWritten(): number;
   /** Resolves when the answer has ended or broken off; with the status. */
   readonly done: Promise<{ status: number; whole: boolean }>;
 }
@@ -201,6 +203,7 @@ export function openUpload(port: number, camera: CameraDouble, path: string, off
     write: (bytes) => call.write(bytes),
     end: () => call.end(),
     abort: () => call.destroy(),
+    bytesWritten: () => (call.socket?.bytesWritten ?? 0) - (call.socket?.writableLength ?? 0),
     lines,
     done,
     async line(fits) {

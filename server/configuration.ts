@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { fromUtf8 } from '../crypto/bytes.ts';
+import { readFileBounded } from '../host/atomic-file.ts';
+import type { Disk } from '../host/disk.ts';
+import { ServerError } from './errors.ts';
+
+/** What stands in a server's directory beside its keys. */
+
+const Pin = v.pipe(v.string(), v.regex(/^sha256\/[A-Za-z0-9+/]{43}=$/));
+
+/** server.json. */
+export const Configuration = v.strictObject({
+  version: v.literal(1),
+  /** Names and addresses that cameras dial, and the port. */
+  hosts: v.pipe(v.array(v.pipe(v.string(), v.maxLength(253))), v.minLength(1), v.maxLength(32)),
+  port: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)),
+  pin: Pin,
+  backupPin: Pin,
+});
+export type Configuration = v.InferOutput<typeof Configuration>;
+
+const MAX_FILE_BYTES = 64 * 1024;
+
+export const identityFile = (directory: string, name: string) => join(directory, 'identity', name);
+
+/** @throws ServerError DIRECTORY_MALFORMED; HostError. */
+export async function loadConfiguration(disk: Disk, directory: string): Promise<Configuration> {
+  const text = await readText(disk, join(directory, 'server.json'));
+  try {
+    return v.parse(Configuration, JSON.parse(text));
+  } catch (cause) {
+    throw new ServerError('DIRECTORY_MALFORMED', `${directory}/server.json is damaged`, cause);
+  }
+}
+
+/** A whole small text file. @throws ServerError DIRECTORY_MALFORMED when it is missing. */
+export async function readText(disk: Disk, path: string): Promise<string> {
+  const bytes = await readFileBounded(disk, path, MAX_FILE_BYTES);
+  if (bytes === undefined) {
+    throw new ServerError(
+      'DIRECTORY_MALFORMED',
+      `${path} is missing: is this a directory of \`oriel server init\`?`,
+    );
+  }
+  return fromUtf8(bytes);
+}
