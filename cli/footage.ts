@@ -119,6 +119,7 @@ function print(name: Verb, report: FootageReport): void {
 function describe(segment: SegmentLine): string {
   const { camera, session, sequence, verdict, time, seconds, records, vouchedRecords, code, message } =
     segment;
+  if (session.startsWith('session')) return `${camera.slice(0, 8)} ${session}  missing`;
   const name = `${camera.slice(0, 8)} ${session.slice(0, 8)}/${String(sequence).padStart(4, '0')}`;
   if (verdict === 'refused') return `${name}  refused  ${code}: ${message}`;
   if (verdict === 'missing') return `${name}  missing`;

@@ -23,7 +23,7 @@ import type { SessionFiles } from './footage-directory.ts';
 /** What became of one segment when it was opened. */
 export interface Inspected {
   readonly camera: string;
-  /** Session id, 32 hex digits; its directory's name where the header is refused. */
+  /** Session id, 32 hex digits, as its directory has it where the header is refused; words for sessions not there. */
   readonly session: string;
   readonly sequence: number;
   readonly path: string | undefined;
@@ -71,7 +71,7 @@ export async function* inspectCamera(
       previous = undefined;
       continue;
     }
-    if (previous !== undefined) yield* missingTail(files.camera, session.header, previous);
+    if (previous !== undefined) yield* missingBetween(files.camera, session.header, previous);
     hashes.add(toHex(session.header.hash));
     previous = yield* inspectSession(files, session, range);
   }
@@ -119,6 +119,19 @@ function checkSessionChain(
     'CHAIN_BROKEN',
     `session ${header.number} does not follow session ${previous.header.number}`,
   );
+}
+
+/** What is not there between a session and the one before it here: whole sessions, or the end of that one. */
+function* missingBetween(
+  camera: string,
+  header: ParsedSessionHeader,
+  previous: PreviousSession,
+): Generator<Inspected> {
+  const [first, last] = [previous.header.number + 1, header.number - 1];
+  if (first <= last) {
+    yield missing(camera, first === last ? `session ${first}` : `sessions ${first} to ${last}`, 0);
+  }
+  yield* missingTail(camera, header, previous);
 }
 
 /** Segments that the next session says the one before it had, and that are not there. */
