@@ -151,7 +151,7 @@ export async function readSessionHeader(
   }
   return {
     ...header,
-    fixed: bytes.slice(0, SESSION_FIXED_LENGTH),
+    fixed: new FieldReader(bytes).raw(SESSION_FIXED_LENGTH),
     hash: await primitives.sha256(bytes),
     camera: idText(await cameraIdOf(header.point, primitives)),
   };

@@ -219,13 +219,15 @@ export class Recorder {
     this.#session = undefined;
     if (fragment !== undefined) this.#skip(fragment);
     onFailure(session ? 'a record could not be sealed or kept' : 'no session could be begun', cause);
-    if (segment !== undefined) {
-      segment.sealer.abandon();
-      store.endSegment(segment.stored);
+    segment?.sealer.abandon();
+    session?.fresh.secret.fill(0);
+    try {
+      if (segment !== undefined) store.endSegment(segment.stored);
+      const digest = new Uint8Array(DIGEST_LENGTH);
+      if (session !== undefined) store.endSession({ segments: session.segments, digest });
+    } catch (another) {
+      onFailure('what was given up could not be ended', another);
     }
-    if (session === undefined) return;
-    session.fresh.secret.fill(0);
-    store.endSession({ segments: session.segments, digest: new Uint8Array(DIGEST_LENGTH) });
   }
 
   #endSession(): void {

@@ -117,6 +117,14 @@ test('a damaged segment is opened for less, or refused by a code; never opened f
   );
 });
 
+test('what is read is a copy, of a Buffer too', async () => {
+  const whole = Buffer.from(pair.begun.header);
+  const { id, fixed, wraps } = await readSessionHeader(whole, nodePrimitives);
+  const before = [id, fixed, wraps[0]?.enc].map(String);
+  whole.fill(0);
+  expect([id, fixed, wraps[0]?.enc].map(String)).toEqual(before);
+});
+
 test('a field reader gives fields of the bytes, or a RangeError past their end, and nothing else', () => {
   const step = fc.oneof(
     fc.constantFrom('u8' as const, 'u16' as const, 'u32' as const, 'u64' as const),

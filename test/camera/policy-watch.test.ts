@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { CameraState, judgePolicy } from '../../agent/camera/camera-state.ts';
+import { PolicyWatch } from '../../agent/camera/policy-watch.ts';
+import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { CAMERA, Home } from './home.ts';
+
+describe('a policy', () => {
+  const seen = { epoch: 4, counter: 7, digest: 'one' };
+  test.each([
+    // epoch, counter, digest
+    ['with a higher counter', 4, 8, 'two', 'new'],
+    ['with a lower counter', 4, 6, 'two', 'older'],
+    ['with a lower counter, the same bytes', 4, 6, 'one', 'older'],
+    ['with the same counter and bytes', 4, 7, 'one', 'same'],
+    ['with the same counter and other bytes', 4, 7, 'two', 'conflicting'],
+    ['of a higher epoch, with a lower counter', 5, 0, 'two', 'new'],
+    ['of a lower epoch, with a higher counter', 3, 99, 'two', 'older'],
+  ] as const)('%s', (_, epoch, counter, digest, verdict) => {
+    expect(judgePolicy(seen, { policy: { epoch, counter }, digest })).toBe(verdict);
+  });
+
+  test('that is the first is obeyed, whatever its counter', () => {
+    expect(judgePolicy(undefined, { policy: { epoch: 0, counter: 0 }, digest: 'one' })).toBe('new');
+  });
+});
+
+describe('the watch', () => {
+  let home: Home;
+  beforeEach(() => {
+    home = new Home();
+  });
+  afterEach(() => {
+    home.remove();
+  });
+
+  /** What a camera watches with after each of its starts. */
+  const start = () =>
+    new PolicyWatch(
+      home.directory,
+      new CameraState(home.directory, systemDisk),
+      { camera: CAMERA, owner: home.owner.publicKey },
+      nodePrimitives,
+    );
+  const put = (text: string) => home.write(home.directory.policy, text);
+
+  test('takes the first policy, and says nothing changed by it', async () => {
+    put(home.policy());
+    const watch = start();
+    expect(() => watch.inForce).toThrow(expect.objectContaining({ code: 'POLICY_MISSING' }));
+    expect(await watch.check()).toBe(false);
+    expect(watch.inForce.policy.counter).toBe(1);
+    expect(await watch.check()).toBe(false);
+  });
+
+  test('says so when there is none', async () => {
+    await expect(start().check()).rejects.toMatchObject({ code: 'POLICY_MISSING' });
+  });
+
+  test('takes a newer one, and says that it changed', async () => {
+    put(home.policy());
+    const watch = start();
+    await watch.check();
+    put(home.policy({ counter: 2, audio: true }));
+    expect(await watch.check()).toBe(true);
+    expect(watch.inForce.policy).toMatchObject({ counter: 2, audio: true });
+  });
+
+  test.each<[string, (home: Home) => string, string]>([
+    ['an older one', (h) => h.policy({ counter: 4 }), 'POLICY_REFUSED'],
+    ['another of the same counter', (h) => h.policy({ counter: 5, audio: true }), 'POLICY_REFUSED'],
+    ['one of a lower epoch', (h) => h.policy({ epoch: 0, counter: 9 }), 'POLICY_REFUSED'],
+    ["another owner's", (h) => h.policy({ counter: 9 }, ed25519FromSeed(randomBytes(32))), 'DOCUMENT_FORGED'],
+    ["another camera's", (h) => h.policy({ counter: 9, camera: 'b'.repeat(32) }), 'CAMERA_FOREIGN'],
+    ['what is none', () => '{"policy": ', 'DOCUMENT_MALFORMED'],
+    ['one of more than 512 KiB', () => `${' '.repeat(512 * 1024)}{}`, 'FILE_UNREADABLE'],
+  ])('refuses %s, goes on with the one in force, and still does after a restart', async (_, make, code) => {
+    const good = home.policy({ counter: 5 });
+    put(good);
+    const watch = start();
+    await watch.check();
+    put(make(home));
+    await expect(watch.check()).rejects.toMatchObject({ code });
+    expect(await watch.check()).toBe(false);
+    expect(watch.inForce.policy.counter).toBe(5);
+    await expect(start().check()).rejects.toMatchObject({ code });
+    put(good);
+    expect(await start().check()).toBe(false);
+  });
+
+  test('keeps what it obeyed, and nothing else, across restarts', async () => {
+    put(home.policy({ counter: 3 }));
+    await start().check();
+    const state = JSON.parse(readFileSync(home.directory.state, 'utf8'));
+    expect(state).toEqual({
+      policy: { epoch: 1, counter: 3, digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    });
+  });
+
+  test('a state that is damaged is refused, not taken for none', async () => {
+    put(home.policy());
+    await start().check();
+    for (const text of ['', '{', '{"policy": {"epoch": 1}}', '{"other": 1}']) {
+      home.write(home.directory.state, text);
+      expect(start).toThrow(expect.objectContaining({ code: 'DOCUMENT_MALFORMED' }));
+    }
+  });
+});

@@ -1,0 +1,142 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import type { CaptureFeed, FeedEvents } from '../../agent/capture/feed.ts';
+import type { AgentLog } from '../../agent/log.ts';
+import { Intake } from '../../agent/recording/intake.ts';
+import { stream } from './media.ts';
+import { type Household, makeHousehold, Rig } from './rig.ts';
+
+let household: Household;
+let silent: Uint8Array;
+let sounding: Uint8Array;
+beforeAll(async () => {
+  household = await makeHousehold();
+  silent = stream(4, 1);
+  sounding = stream(2, 1, true);
+});
+
+/** What the intake asked of the feed, which does as little as it may: the run goes on until it is ended here. */
+class AskedFeed implements CaptureFeed {
+  readonly asked: string[] = [];
+  refuse = () => void this.asked.push('refuse');
+  reencode = () => void this.asked.push('reencode');
+  pause = () => void this.asked.push('pause');
+  resume = () => void this.asked.push('resume');
+  close = () => void this.asked.push('close');
+}
+
+function takeIn({ audio = false }: { audio?: boolean } = {}) {
+  const rig = new Rig(household);
+  const logged: object[] = [];
+  const log = (fields: object, message: string) => void logged.push({ ...fields, message });
+  const logger: AgentLog = { info: log, warn: log, error: log };
+  const intake = new Intake({ recorder: rig.recorder, tally: rig.tally, audioAllowed: () => audio, logger });
+  const feed = new AskedFeed();
+  intake.attach(feed);
+  return { rig, intake, feed, logged };
+}
+
+/** Hands a run over in chunks, in one buffer that is overwritten after each, as the feed's is. */
+function run(intake: FeedEvents, bytes: Uint8Array, chunkLength = 4096, number = 1): void {
+  intake.onRunStart(number);
+  const buffer = new Uint8Array(chunkLength);
+  for (let at = 0; at < bytes.length; at += chunkLength) {
+    const chunk = bytes.subarray(at, at + chunkLength);
+    buffer.set(chunk);
+    intake.onBytes(buffer.subarray(0, chunk.length));
+    buffer.fill(0xee);
+  }
+  intake.onRunEnd(number);
+}
+
+test.each([1, 100, 4096, 1 << 20])('a run in chunks of %i bytes is recorded, to the byte', async (length) => {
+  const { rig, intake, feed } = takeIn();
+  run(intake, silent, length);
+  await rig.recorder.stop();
+  expect(rig.tally).toMatchObject({ capturedUs: 4_000_000, sealedUs: 4_000_000, refusedStreams: 0 });
+  expect(feed.asked).toEqual([]);
+  const [segment] = await rig.openAll();
+  const media = segment?.fragments.map(({ bytes }) => bytes) ?? [];
+  const whole = Buffer.concat([segment?.opening?.init as Uint8Array, ...media]);
+  expect(whole).toEqual(Buffer.from(silent.subarray(0, whole.length)));
+  expect(String.fromCharCode(...silent.subarray(whole.length + 4, whole.length + 8))).toBe('mfra');
+});
+
+describe('a stream is refused as a whole', () => {
+  test.each<[string, string, () => Uint8Array]>([
+    [
+      'when it is no MP4',
+      'BOX_TYPE',
+      () => new TextEncoder().encode('RIFF, and then something else altogether'),
+    ],
+    [
+      'when it turns into something else',
+      'BOX_TYPE',
+      () => Buffer.concat([silent.subarray(0, 5000), new Uint8Array(99999)]),
+    ],
+    ['when a box claims too much', 'BOX_LIMIT', () => patched(silent, 0, [0x7f, 0xff, 0xff, 0xff])],
+  ])('%s', async (_, code, bytes) => {
+    const { rig, intake, feed, logged } = takeIn();
+    run(intake, bytes());
+    await rig.recorder.stop();
+    expect(rig.tally.refusedStreams).toBeGreaterThan(0);
+    expect(feed.asked[0]).toBe('refuse');
+    expect(logged).toContainEqual(expect.objectContaining({ code, message: 'stream refused' }));
+    expect(rig.tally.sealedUs + rig.tally.skippedUs).toBe(rig.tally.capturedUs);
+  });
+
+  test('with sound that the policy does not allow: not even its pictures are sealed', async () => {
+    const { rig, intake, feed, logged } = takeIn();
+    run(intake, sounding);
+    await rig.recorder.stop();
+    expect(feed.asked).toEqual(['refuse']);
+    expect(logged).toContainEqual(expect.objectContaining({ code: 'AUDIO_REFUSED' }));
+    expect(rig.primitives.seals).toBe(0);
+    expect(rig.store.sessions).toEqual([]);
+    expect(rig.tally.skippedUs).toBe(rig.tally.capturedUs);
+  });
+
+  test('and the next run is recorded', async () => {
+    const { rig, intake } = takeIn();
+    run(intake, new Uint8Array(500).fill(1));
+    run(intake, silent, 4096, 2);
+    await rig.recorder.stop();
+    expect(rig.tally).toMatchObject({ sealedUs: 4_000_000, skippedUs: 0 });
+    expect((await rig.openAll()).map(({ verdict }) => verdict)).toEqual(['complete']);
+  });
+});
+
+test('sound that the policy allows is sealed, and its codec named', async () => {
+  const { rig, intake, feed } = takeIn({ audio: true });
+  run(intake, sounding);
+  await rig.recorder.stop();
+  expect(feed.asked).toEqual([]);
+  expect((await rig.openAll())[0]?.opening?.codecs).toMatch(/^avc1\.\w{6},mp4a\.40\.2$/);
+});
+
+test('a run cut off within a fragment is recorded up to there, and that is said', async () => {
+  const { rig, intake, feed, logged } = takeIn();
+  run(intake, silent.subarray(0, Math.floor(silent.length / 2)));
+  await rig.recorder.stop();
+  expect(feed.asked).toEqual([]);
+  expect(logged).toContainEqual(expect.objectContaining({ message: 'the run ended within a fragment' }));
+  expect((await rig.openAll()).at(-1)?.verdict).toBe('complete');
+  expect(rig.tally.sealedUs).toBe(rig.tally.capturedUs);
+});
+
+describe('keyframes apart by', () => {
+  test.each([
+    [19, []],
+    [20, []],
+    [21, ['reencode']],
+  ])('%i s: asks of the feed %j', (gop, asked) => {
+    const { intake, feed } = takeIn();
+    run(intake, stream(2 * gop, gop));
+    expect(feed.asked).toEqual(asked);
+  });
+});
+
+function patched(bytes: Uint8Array, at: number, values: readonly number[]): Uint8Array {
+  const copy = bytes.slice();
+  copy.set(values, at);
+  return copy;
+}

@@ -1,0 +1,140 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { CameraState } from '../../agent/camera/camera-state.ts';
+import { DAY_MS } from '../../agent/recording/day-key-policy.ts';
+import { SessionMaker } from '../../agent/recording/session-maker.ts';
+import type { FreshSession } from '../../agent/recording/session-source.ts';
+import { readSessionHeader } from '../../crypto/header.ts';
+import type { PolicyInForce } from '../../crypto/policy.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { makeDayKey } from '../../crypto/session.ts';
+import { type Disk, systemDisk } from '../../host/disk.ts';
+import { type Household, makeHousehold, TurnedClock } from './rig.ts';
+
+let household: Household;
+let directory: CameraDirectory;
+let keys: Map<number, Uint8Array>;
+beforeEach(async () => {
+  household = await makeHousehold();
+  directory = new CameraDirectory(mkdtempSync(join(tmpdir(), 'oriel-sessions-')));
+  const pairs = await Promise.all([0, 1, 2].map(() => makeDayKey()));
+  keys = new Map(pairs.map(({ publicKey }, number) => [number, publicKey]));
+});
+afterEach(() => {
+  rmSync(directory.path, { recursive: true });
+});
+
+/** A camera's maker of sessions since its last restart; `recordedMs` is what it has recorded since. */
+class Maker {
+  recordedMs = 0;
+  dayKey = 0;
+  last: FreshSession | undefined;
+  readonly warnings: object[] = [];
+  readonly maker: SessionMaker;
+
+  constructor(disk: Disk = systemDisk) {
+    const log = (fields: object, message: string) => void this.warnings.push({ ...fields, message });
+    this.maker = new SessionMaker({
+      signer: household.signer,
+      primitives: nodePrimitives,
+      clock: new TurnedClock(),
+      state: new CameraState(directory, disk),
+      logger: { info: log, warn: log, error: log },
+      policy: () => this.#policy(),
+      previous: async () =>
+        this.last && { number: this.last.number, header: this.last.header, end: undefined },
+      recordedUs: () => this.recordedMs * 1000,
+    });
+  }
+
+  #policy(): PolicyInForce {
+    const { policy } = household.policy;
+    return {
+      policy: { ...policy, dayKey: this.dayKey },
+      viewers: [{ viewer: household.holder.viewer, keys }],
+    };
+  }
+
+  /** The number of the day key that the next session is sealed to. */
+  async next(): Promise<number | undefined> {
+    this.last = await this.maker.next();
+    return (await readSessionHeader(this.last.header, nodePrimitives)).wraps[0]?.dayKey;
+  }
+}
+
+describe('the day key', () => {
+  test('moves on with the time recorded, not with the sessions', async () => {
+    const maker = new Maker();
+    expect([await maker.next(), await maker.next()]).toEqual([0, 0]);
+    maker.recordedMs = DAY_MS - 1;
+    expect(await maker.next()).toBe(0);
+    maker.recordedMs = DAY_MS;
+    expect(await maker.next()).toBe(1);
+    expect(await maker.next()).toBe(1);
+  });
+
+  test('goes on where it was after a restart', async () => {
+    const before = new Maker();
+    await before.next();
+    before.recordedMs = DAY_MS - 10;
+    await before.next();
+    const after = new Maker();
+    expect(await after.next()).toBe(0);
+    after.recordedMs = 10;
+    expect(await after.next()).toBe(1);
+  });
+
+  test('follows the policy forward, never back', async () => {
+    const maker = new Maker();
+    maker.dayKey = 2;
+    expect(await maker.next()).toBe(2);
+    maker.dayKey = 1;
+    expect(await maker.next()).toBe(2);
+  });
+
+  test('stays with the newest when they run out, and says so once', async () => {
+    const maker = new Maker();
+    for (const [day, number] of [0, 1, 2, 2, 2].entries()) {
+      maker.recordedMs = day * DAY_MS;
+      expect(await maker.next()).toBe(number);
+    }
+    expect(maker.maker.exhausted).toBe(true);
+    expect(maker.warnings).toEqual([{ dayKey: 2, message: 'day keys have run out: the newest serves on' }]);
+  });
+
+  test('that cannot be kept on the disk does not stop the recording', async () => {
+    const broken = { ...systemDisk, create: () => Promise.reject(new Error('no space left')) };
+    const maker = new Maker(broken);
+    expect(await maker.next()).toBe(0);
+    expect(await maker.next()).toBe(0);
+    expect(maker.warnings).toContainEqual(expect.objectContaining({ message: 'day key in use not kept' }));
+  });
+});
+
+test('sessions are numbered on, each naming the one before it, and are sealed to keys of their own', async () => {
+  const maker = new Maker();
+  const sessions: FreshSession[] = [];
+  for (let i = 0; i < 3; i++) {
+    await maker.next();
+    sessions.push(maker.last as FreshSession);
+  }
+  expect(sessions.map(({ number }) => number)).toEqual([1, 2, 3]);
+  expect(new Set(sessions.map(({ id }) => id)).size).toBe(3);
+  expect(new Set(sessions.map(({ secret }) => String(secret))).size).toBe(3);
+  const third = await readSessionHeader((sessions[2] as FreshSession).header, nodePrimitives);
+  expect(String(third.previousSession)).toBe(String(Uint8Array.from((sessions[1] as FreshSession).hash)));
+});
+
+test('no secret is in what the camera keeps of its sessions', async () => {
+  const maker = new Maker();
+  await maker.next();
+  const state = readFileSync(directory.state, 'utf8');
+  const secret = Buffer.from((maker.last as FreshSession).secret);
+  for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+    expect(state).not.toContain(secret.toString(encoding));
+  }
+  expect(JSON.parse(state)).toEqual({ dayKey: { number: 0, recordedMs: 0 } });
+});
