@@ -40,7 +40,8 @@ export async function runAgent(directory: CameraDirectory, effects: AgentEffects
   const device = await loadDeviceKey(directory);
   const certificate = loadCertificate(directory, device);
   const line = await openLine(directory, config, device, certificate, effects);
-  const { recorder, intake, uplink, spool, policy, show } = line;
+  const { recorder, intake, uplink, spool, show } = line;
+  const policyChanged = policyLook(line.policy, logger);
 
   uplink.start();
   const feed = openCaptureFeed(
@@ -57,7 +58,7 @@ export async function runAgent(directory: CameraDirectory, effects: AgentEffects
   while (!signal.aborted) {
     show('running');
     await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
-    if (await policyChanged(policy, logger)) recorder.outdateSession();
+    if (await policyChanged()) recorder.outdateSession();
   }
 
   feed.close();
@@ -177,13 +178,21 @@ async function openLine(
   return { recorder, intake, uplink, spool, policy, show, sessionsSettled: () => store.settled };
 }
 
-async function policyChanged(policy: PolicyWatch, logger: AgentLog): Promise<boolean> {
-  try {
-    return await policy.check();
-  } catch (cause) {
-    logger.error(errorFields(cause), 'the policy on file is not obeyed');
-    return false;
-  }
+/** Looks for a new policy; says once, not every second, why the one on file is not obeyed. */
+function policyLook(policy: PolicyWatch, logger: AgentLog): () => Promise<boolean> {
+  let complaint = '';
+  return async () => {
+    try {
+      const changed = await policy.check();
+      complaint = '';
+      return changed;
+    } catch (cause) {
+      const fields = errorFields(cause);
+      if (fields.reason !== complaint) logger.error(fields, 'the policy on file is not obeyed');
+      complaint = fields.reason;
+      return false;
+    }
+  };
 }
 
 async function showWhile(work: Promise<void>, show: () => void, clock: Clock): Promise<void> {
