@@ -13,6 +13,9 @@ export class Holdings {
   readonly #limits: SpoolLimits;
   #segments: SpooledSegment[] = [];
   #listed: readonly SpooledSegment[] | undefined;
+  /** Segments with records in memory, and how many bytes of them. */
+  readonly #inMemory = new Set<SpooledSegment>();
+  #memoryBytes = 0;
   /** Segments whose files are of no more use. */
   readonly released = new Set<SpooledSegment>();
   readonly #listeners = new Set<() => void>();
@@ -28,11 +31,14 @@ export class Holdings {
   }
 
   get memoryBytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.memoryBytes, 0);
+    return this.#memoryBytes;
   }
 
+  /** Bytes that are nowhere but in memory. */
   get pinnedBytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.pinnedBytes, 0);
+    let bytes = 0;
+    for (const segment of this.#inMemory) bytes += segment.pinnedBytes;
+    return bytes;
   }
 
   subscribe(listener: () => void): () => void {
@@ -52,7 +58,7 @@ export class Holdings {
 
   append(segment: SpooledSegment, record: SealedRecord, at: number): void {
     const tally = { records: 1, bytes: record.bytes.length, durationUs: record.durationUs };
-    const kept = segment.append(record, at);
+    const kept = this.#changing(segment, () => segment.append(record, at));
     this.ledger.capture(tally);
     if (!kept) this.ledger.drop(tally);
     this.bound();
@@ -66,39 +72,40 @@ export class Holdings {
   }
 
   acknowledge(segment: SpooledSegment, durable: number): void {
-    this.ledger.acknowledge(segment.acknowledge(durable));
+    this.ledger.acknowledge(this.#changing(segment, () => segment.acknowledge(durable)));
     this.#releaseIfSpent(segment);
   }
 
   /** Forgets a segment. What of it was not acknowledged counts as dropped: nobody said that it is safe. */
   settle(segment: SpooledSegment): void {
     if (!this.#segments.includes(segment)) return;
-    this.ledger.drop(segment.drop());
+    this.ledger.drop(this.#changing(segment, () => segment.drop()));
     this.#remove(segment);
     this.#notify();
   }
 
   drop(segment: SpooledSegment): void {
     if (segment.tombstone !== undefined) return;
-    this.ledger.drop(segment.drop());
+    this.ledger.drop(this.#changing(segment, () => segment.drop()));
     this.#countDropped(segment);
     this.#notify();
   }
 
   /** Keeps memory within its bound: lets go of what is on the disk too, then drops the oldest. */
   bound(): void {
-    let excess = this.memoryBytes - this.#limits.maxMemoryBytes;
-    for (const segment of this.#segments) {
+    const { maxMemoryBytes } = this.#limits;
+    for (const segment of [...this.#inMemory]) {
+      const excess = this.#memoryBytes - maxMemoryBytes;
       if (excess <= 0) return;
-      excess -= segment.evict(excess);
+      this.#changing(segment, () => segment.evict(excess));
     }
-    if (excess <= 0) return;
+    if (this.#memoryBytes <= maxMemoryBytes) return;
     const occupancies = this.segments.map(({ pinnedBytes }) => ({
       disk: 0,
       pending: 0,
       pinned: pinnedBytes,
     }));
-    const room = { disk: Number.POSITIVE_INFINITY, memory: this.#limits.maxMemoryBytes, tombstone: 0 };
+    const room = { disk: Number.POSITIVE_INFINITY, memory: maxMemoryBytes, tombstone: 0 };
     const { segments } = this;
     for (const index of chooseSacrifice(occupancies, room).drop) {
       const segment = segments[index];
@@ -116,6 +123,16 @@ export class Holdings {
     }
   }
 
+  /** Keeps the account of memory over a change of one segment. */
+  #changing<T>(segment: SpooledSegment, change: () => T): T {
+    const before = segment.memoryBytes;
+    const result = change();
+    this.#memoryBytes += segment.memoryBytes - before;
+    if (segment.memoryBytes > 0) this.#inMemory.add(segment);
+    else this.#inMemory.delete(segment);
+    return result;
+  }
+
   #releaseIfSpent(segment: SpooledSegment): void {
     if (segment.isSpent) this.released.add(segment);
   }
@@ -123,6 +140,7 @@ export class Holdings {
   #remove(segment: SpooledSegment): void {
     this.#segments = this.#segments.filter((other) => other !== segment);
     this.#listed = undefined;
+    segment.forgotten = true;
     this.released.add(segment);
   }
 

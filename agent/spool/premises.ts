@@ -58,9 +58,8 @@ export class Premises {
   /** Sum of the lengths of segments' files, bytes. */
   get footageBytes(): number {
     let bytes = 0;
-    for (const segment of new Set([...this.#holdings.segments, ...this.#holdings.released])) {
-      bytes += segment.diskBytes;
-    }
+    for (const segment of this.#holdings.segments) bytes += segment.diskBytes;
+    for (const segment of this.#holdings.released) if (segment.forgotten) bytes += segment.diskBytes;
     return bytes;
   }
 

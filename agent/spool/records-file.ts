@@ -109,12 +109,13 @@ export async function scanRecords(
   if (parseSegmentHeader(preface.header).sequence !== name.sequence) return undefined;
 
   const run = new FrameRun(preface, primitives);
-  for (let step = SCAN_STEP; ; ) {
-    const chunk = await file.read(step, PREFACE_LENGTH + run.bytes);
-    const advanced = run.take(chunk);
-    const noMore = chunk.length < step || step === MAX_RECORD_LENGTH;
-    if (run.closed || (!advanced && noMore)) break;
-    step = advanced ? SCAN_STEP : MAX_RECORD_LENGTH;
+  const size = await file.size();
+  for (let step = SCAN_STEP; !run.closed; ) {
+    const at = PREFACE_LENGTH + run.bytes;
+    const length = Math.min(step, size - at);
+    if (run.take(await file.read(length, at))) step = SCAN_STEP;
+    else if (length < step || step === MAX_RECORD_LENGTH) break;
+    else step = MAX_RECORD_LENGTH;
   }
   return { preface, frames: run.frames, goodBytes: PREFACE_LENGTH + run.bytes };
 }

@@ -1,12 +1,12 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { CryptoError } from '../../crypto/errors.ts';
 import { MAX_SESSION_HEADER_LENGTH, parseSegmentHeader } from '../../crypto/header.ts';
 import { readFileBounded, TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
-import type { Disk, DiskFile } from '../../host/disk.ts';
+import type { Disk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import { decodeLastSession, type LastSession, MAX_LAST_SESSION_LENGTH } from './last-session.ts';
-import { parseRecordsFileName, type Scan, type SpoolPrimitives, scanRecords } from './records-file.ts';
+import { parseRecordsFileName, type SpoolPrimitives, scanRecords } from './records-file.ts';
 import { SESSION_FILE, SessionDirectory, TOMBSTONES_FILE } from './session-directory.ts';
 import { SpooledSegment } from './spooled-segment.ts';
 import type { StoredSession } from './stored-segment.ts';
@@ -33,17 +33,18 @@ export interface RecoveryContext {
   readonly now: number;
 }
 
+/** What SIGKILL left unsynced lies in the newest sessions: one that was ending, one that had begun. */
+const RECENT_SESSIONS = 2;
+
 /** Reads back what a spool directory holds (docs/spool.md, "Start"), and repairs what was interrupted. */
 export async function recover(context: RecoveryContext): Promise<Recovered> {
   const { dir, disk, primitives } = context;
   const directories: SessionDirectory[] = [];
   const segments: SpooledSegment[] = [];
-  for (const name of await listAndTidy(disk, dir)) {
-    const match = DIRECTORY_NAME.exec(name);
-    if (match === null) continue;
-    const found = await guarded(context, name, () =>
-      recoverSession(context, join(dir, name), { number: Number(match[1]), id: match[2] ?? '' }),
-    );
+  const names = (await listAndTidy(disk, dir)).filter((name) => DIRECTORY_NAME.test(name));
+  for (const [index, name] of names.entries()) {
+    const recent = index >= names.length - RECENT_SESSIONS;
+    const found = await guarded(context, name, () => recoverSession(context, name, recent));
     if (found === undefined) continue;
     directories.push(found.directory);
     segments.push(...found.segments);
@@ -61,31 +62,32 @@ function newerOf(last: LastSession | undefined, newest: StoredSession | undefine
 
 async function recoverSession(
   context: RecoveryContext,
-  path: string,
-  { number, id }: Pick<StoredSession, 'number' | 'id'>,
+  name: string,
+  recent: boolean,
 ): Promise<{ directory: SessionDirectory; segments: SpooledSegment[] } | undefined> {
   const { dir, disk, primitives } = context;
-  const names = await listAndTidy(disk, path);
+  const path = join(dir, name);
+  const files = await listAndTidy(disk, path);
   const header = await readFileBounded(disk, join(path, SESSION_FILE), MAX_SESSION_HEADER_LENGTH);
   if (header === undefined) {
-    for (const name of names) await disk.unlink(join(path, name));
+    for (const file of files) await disk.unlink(join(path, file));
     await disk.removeDirectory(path);
     return undefined;
   }
-  const session: StoredSession = { id, number, header };
-  const bySequence = new Map<number, SpooledSegment>();
+  const [, number, id = ''] = DIRECTORY_NAME.exec(name) ?? [];
+  const session: StoredSession = { id, number: Number(number), header };
   const tombstones = await recoverTombstones(context, session, join(path, TOMBSTONES_FILE));
-  for (const segment of tombstones.segments) bySequence.set(segment.sequence, segment);
-  for (const name of names) {
-    const place = parseRecordsFileName(name);
-    if (place === undefined) continue;
-    await guarded(context, name, () => recoverRecords(context, session, join(path, name), place, bySequence));
+  const found = new Map(tombstones.segments.map((segment) => [segment.sequence, segment]));
+  for (const file of files) {
+    await guarded(context, `${name}/${file}`, () =>
+      recoverRecords(context, session, join(path, file), found, recent),
+    );
   }
-  await disk.syncDirectory(path);
+  if (recent) await disk.syncDirectory(path);
   const directory = new SessionDirectory(disk, primitives, dir, session, {
     tombstoneBytes: tombstones.bytes,
   });
-  return { directory, segments: [...bySequence.values()].sort((a, b) => a.sequence - b.sequence) };
+  return { directory, segments: [...found.values()].sort((a, b) => a.sequence - b.sequence) };
 }
 
 async function recoverTombstones(
@@ -99,7 +101,8 @@ async function recoverTombstones(
     const content = await file.read(Math.min(await file.size(), MAX_TOMBSTONES_LENGTH), 0);
     const tombstones = decodeTombstones(content, primitives);
     const bytes = tombstones.length * TOMBSTONE_LENGTH;
-    await truncateTo(file, bytes, content.length);
+    if (content.length > bytes) await file.truncate(bytes);
+    await file.sync();
     const segments = tombstones.map((tombstone) =>
       SpooledSegment.ofTombstone(session, parseSegmentHeader(tombstone.header).sequence, tombstone),
     );
@@ -109,54 +112,52 @@ async function recoverTombstones(
   }
 }
 
-/** Adds the segment of one records file, unless another file or a tombstone of it says more. */
+/** Adds the segment of one records file to those found, unless another file or a tombstone of it says more. */
 async function recoverRecords(
   context: RecoveryContext,
   session: StoredSession,
   path: string,
-  name: { sequence: number; start: number },
-  bySequence: Map<number, SpooledSegment>,
+  found: Map<number, SpooledSegment>,
+  recent: boolean,
 ): Promise<void> {
-  const { disk, primitives } = context;
-  const rival = bySequence.get(name.sequence);
-  const file = rival?.buried ? undefined : await disk.open(path, 'write');
-  let segment: SpooledSegment | undefined;
-  if (file !== undefined) {
-    try {
-      const scan = await scanRecords(file, name, primitives);
-      if (scan !== undefined) {
-        await truncateTo(file, scan.goodBytes, await file.size());
-        segment = segmentOf(context, session, name.sequence, path, scan);
-      }
-    } finally {
-      await file.close();
-    }
+  const name = parseRecordsFileName(basename(path));
+  if (name === undefined) return;
+  const { disk } = context;
+  const rival = found.get(name.sequence);
+  const segment = rival?.buried ? undefined : await readSegment(context, session, path, name, recent);
+  if (segment === undefined || (rival !== undefined && rival.end >= segment.end)) {
+    await disk.unlink(path);
+    return;
   }
-  const loser =
-    segment === undefined || (rival !== undefined && rival.end >= segment.end) ? path : rival?.file?.path;
-  if (segment !== undefined && loser !== path) bySequence.set(name.sequence, segment);
-  if (loser !== undefined) await disk.unlink(loser);
+  found.set(name.sequence, segment);
+  if (rival?.file !== undefined) await disk.unlink(rival.file.path);
 }
 
-function segmentOf(
-  { now }: RecoveryContext,
+/** The segment of a records file, which is cut off after its last good frame and, if it may not be, made durable. */
+async function readSegment(
+  { disk, now, primitives }: RecoveryContext,
   session: StoredSession,
-  sequence: number,
   path: string,
-  { preface, frames, goodBytes }: Scan,
-): SpooledSegment {
-  const segment = new SpooledSegment(session, sequence, preface.header, preface.start, now);
-  for (const frame of frames) segment.recover(frame, now);
-  segment.finish();
-  const count = frames.length;
-  segment.file = { path, first: 0, written: count, synced: count, named: true, bytes: goodBytes };
-  return segment;
-}
-
-/** Cuts off what is torn, and makes durable what is left: SIGKILL may have come before it was. */
-async function truncateTo(file: DiskFile, bytes: number, present: number): Promise<void> {
-  if (present > bytes) await file.truncate(bytes);
-  await file.sync();
+  name: { sequence: number; start: number },
+  recent: boolean,
+): Promise<SpooledSegment | undefined> {
+  const file = await disk.open(path, 'write');
+  if (file === undefined) return undefined;
+  try {
+    const scan = await scanRecords(file, name, primitives);
+    if (scan === undefined) return undefined;
+    const { frames, goodBytes, preface } = scan;
+    if ((await file.size()) > goodBytes) await file.truncate(goodBytes);
+    const segment = new SpooledSegment(session, name.sequence, preface.header, preface.start, now);
+    for (const frame of frames) segment.recover(frame, now);
+    segment.finish();
+    if (recent || segment.state === 'cut') await file.sync();
+    const count = frames.length;
+    segment.file = { path, first: 0, written: count, synced: count, named: true, bytes: goodBytes };
+    return segment;
+  } finally {
+    await file.close();
+  }
 }
 
 async function listAndTidy(disk: Disk, path: string): Promise<string[]> {

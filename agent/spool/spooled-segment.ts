@@ -43,6 +43,8 @@ export class SpooledSegment implements StoredSegment {
   file: SegmentFile | undefined;
   /** Files whose every record is acknowledged or stands in `file`. */
   obsolete: SegmentFile[] = [];
+  /** It is no longer listed; only its files may be left. */
+  forgotten = false;
   /** Its tombstone is on the disk. */
   buried = false;
   /** Writing it failed so often in a row, and is not tried again before. */

@@ -70,6 +70,10 @@ export class CrashState {
   /** The disk as the machine finds it when it starts again. */
   reboot(crash: Crash): CrashDisk {
     const disk = new CrashDisk();
+    if (crash === 'killed') {
+      disk.become(this.#nodes);
+      return disk;
+    }
     const { files, directories } = this.after(crash);
     for (const path of directories) disk.place(path);
     for (const [path, content] of files) disk.place(path, content);
@@ -104,6 +108,12 @@ export class CrashDisk implements Disk {
     let bytes = 0;
     for (const content of this.state.after('killed').files.values()) bytes += content.length;
     return bytes;
+  }
+
+  /** Takes over the content of another, with what is not yet durable of it. */
+  become(nodes: ReadonlyMap<number, Node>): void {
+    this.#nodes = new Map(nodes);
+    this.#nextId = Math.max(...nodes.keys()) + 1;
   }
 
   /** Puts a directory, or a file with `content`, durably. */
@@ -143,7 +153,7 @@ export class CrashDisk implements Disk {
 
   async unlink(path: string): Promise<boolean> {
     if (this.#find(path) === undefined) return false;
-    this.#called('unlink', path);
+    if (!this.#called('unlink', path)) return true;
     this.#setName(this.#parentOf(path), basename(path), undefined);
     return true;
   }

@@ -116,6 +116,20 @@ test('on a disk that takes nothing more (EROFS) the recording goes on in memory,
   expect(await faultsOf(next, journal, 'SIGKILL', dropped, dropped)).toEqual([]);
 });
 
+test('when room cannot be made, nothing is written into it', async () => {
+  const disk = new CrashDisk();
+  const { spool, faults, run } = await cameraOn(disk, { maxBytes: 14_000, maxMemoryBytes: 6000 });
+  for (let i = 0; i < 3; i++) await run(...SEGMENT);
+  for (const operation of ['file.truncate', 'unlink'] as const)
+    faults.push({ operation, of: '', code: 'DISK_IO' });
+  for (let i = 0; i < 30; i++) {
+    await run(...SEGMENT);
+    expect(disk.bytes).toBeLessThanOrEqual(14_000);
+  }
+  expect(spool.stats().memoryBytes).toBeLessThanOrEqual(6000);
+  expect(faultsOfAccount(spool)).toEqual([]);
+});
+
 test('a read that fails is reported; the segment is given up only after 10 s of it', async () => {
   const disk = new CrashDisk();
   const { camera, spool, faults, run, entry } = await cameraOn(disk, { maxMemoryBytes: 2500 });
@@ -131,6 +145,19 @@ test('a read that fails is reported; the segment is given up only after 10 s of 
   await expect(spool.read(first!, 72, 1000)).rejects.toMatchObject({ code: 'DISK_IO' });
   expect(first!.state).toBe('dropped');
   expect(await faultsOf(spool, camera.journal, 'SIGKILL', new Set([entry(0)]))).toEqual([]);
+});
+
+test('a segment given up while it is read gives nothing more', async () => {
+  let duringRead: () => void = () => undefined;
+  const disk = failingDisk(new CrashDisk(), (operation) => {
+    if (operation === 'file.read') duringRead();
+    return undefined;
+  });
+  const { spool, run } = await cameraOn(disk, { maxMemoryBytes: 2500 });
+  await run(...SEGMENT, ...SEGMENT, ...SEGMENT);
+  const [first] = spool.segments();
+  duringRead = () => spool.settle(first!);
+  expect((await spool.read(first!, 72, 1000)).length).toBe(0);
 });
 
 test('a file that cannot be read at the start is left alone, and the rest recovered', async () => {

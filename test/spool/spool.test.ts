@@ -251,6 +251,56 @@ test('closing writes everything, and the next life has it all', async () => {
   expect(next.stats()).toMatchObject({ capturedUs: 200_000, heldUs: 200_000 });
 });
 
+test('an ended segment with a file is synced at once, without waiting for the next look', async () => {
+  const { run, spool, handle, entry, calls } = await cameraWith();
+  await run(begin, append(500), wait(1500));
+  calls.length = 0;
+  spool.append(handle(0), entry(0).made.next(RECORD_TYPES.closing, 10, 0));
+  spool.endSegment(handle(0));
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(calls).toContain('sync 000000.72.records');
+});
+
+describe('at the start', () => {
+  const fileOf = (entry: Entry, name: string) => `${DIR}/000000000001-${entry.session.id}/${name}`;
+
+  test('a torn end is cut off', async () => {
+    const disk = new CrashDisk();
+    const { run, entry, camera } = await cameraWith({}, disk);
+    await run(begin, append(500), append(500), wait(1500));
+    const path = fileOf(entry(0), '000000.72.records');
+    const whole = (await disk.stat(path))?.bytes ?? 0;
+    await (await disk.open(path, 'write'))?.truncate(whole - 1);
+    const { spool } = await openSpool(disk, DIR);
+    expect((await disk.stat(path))?.bytes).toBe(128 + 525);
+    camera.journal.entries[0]!.records.pop();
+    expect(await faultsOf(spool, camera.journal, 'SIGKILL')).toEqual([]);
+  });
+
+  test('of two files of a segment the one that reaches farther stays', async () => {
+    const disk = new CrashDisk({ ignore: (name) => name === 'unlink' });
+    const { run, entry, camera } = await cameraWith({}, disk);
+    await run(begin, append(500), append(500), wait(1500), append(500));
+    await run({ do: 'acknowledge', segment: 0, records: 3 }, append(500), wait(1500));
+    const newer = `000000.${entry(0).records[2]!.end}.records`;
+    const both = disk.state.reboot('killed');
+    expect(await both.list(fileOf(entry(0), ''))).toEqual([newer, '000000.72.records', 'session']);
+    const { spool } = await openSpool(both, DIR);
+    expect(await both.list(fileOf(entry(0), ''))).toEqual([newer, 'session']);
+    expect(await faultsOf(spool, camera.journal, 'SIGKILL')).toEqual([]);
+  });
+
+  test('what SIGKILL left unsynced is made durable', async () => {
+    const disk = new CrashDisk();
+    const { run, camera } = await cameraWith({}, disk);
+    await run(begin, append(500), append(500), wait(2000));
+    const next = disk.state.reboot('killed');
+    await openSpool(next, DIR);
+    const { spool } = await openSpool(next.state.reboot('power cut'), DIR);
+    expect(await faultsOf(spool, camera.journal, 'SIGKILL')).toEqual([]);
+  });
+});
+
 test('the chain of sessions survives, whether they ended cleanly or not', async () => {
   const disk = new CrashDisk();
   const first = await openSpool(disk, DIR);
@@ -302,6 +352,28 @@ describe('bounds', () => {
     expect(next.stats()).toMatchObject({ droppedSegments: count, droppedUs: count * 400_000 });
     await drain(next, camera.journal);
     await next.close();
+  });
+
+  test('settling one dropped segment leaves the tombstones of the others', async () => {
+    const disk = new CrashDisk();
+    const { run, spool, camera, handle } = await cameraWith({ maxBytes: 13_000 }, disk);
+    for (let i = 0; i < 8; i++) await run(begin, append(400), append(400), wait(2000), append(400), close);
+    const count = spool.stats().droppedSegments;
+    expect(count).toBeGreaterThan(2);
+    spool.settle(handle(0));
+    camera.journal.entries[0]!.settled = true;
+    await run(wait(500));
+    const others = new Set(camera.journal.entries.slice(1, count));
+    const { spool: next } = await openSpool(disk.state.reboot('killed'), DIR);
+    expect(
+      await faultsOf(
+        next,
+        camera.journal,
+        'SIGKILL',
+        new Set(camera.journal.entries.slice(0, count)),
+        others,
+      ),
+    ).toEqual([]);
   });
 
   test('what was acknowledged before a drop stays acknowledged, and is vouched for', async () => {
@@ -356,6 +428,16 @@ describe('bounds', () => {
     expect(faultsOfAccount(spool)).toEqual([]);
     await drain(spool, camera.journal);
     expect((await disk.list(DIR))?.length).toBeLessThanOrEqual(3);
+  });
+
+  test('tombstones, too, stay within the bound', async () => {
+    const { run, spool, disk } = await cameraWith({ maxBytes: 10_500, maxMemoryBytes: 3000 });
+    for (let i = 0; i < 120; i++) {
+      await run(begin, append(400), append(400), wait(1500), close);
+      expect(disk.bytes).toBeLessThanOrEqual(10_500);
+    }
+    expect(spool.stats().droppedSegments).toBeGreaterThan(100);
+    expect(faultsOfAccount(spool)).toEqual([]);
   });
 
   test('a spool opened with lower limits shrinks', async () => {
