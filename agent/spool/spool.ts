@@ -89,14 +89,24 @@ export class Spool implements UploadQueue {
     return this.#last;
   }
 
-  /** Begins a session, durably. @throws HostError: the session then has not begun. */
+  /**
+   * Begins a session, durably. On a disk that fails it begins all the same, in memory: the recording goes on, and what
+   * is lost is that a restarted camera knows of it.
+   */
   async beginSession(
     header: Uint8Array,
     { id, number }: { id: string; number: number },
   ): Promise<StoredSession> {
     this.#assertOpen();
     const session: StoredSession = { id, number, header };
-    await this.#rememberLast({ session, end: undefined });
+    try {
+      await this.#rememberLast({ session, end: undefined });
+    } catch (cause) {
+      if (!(cause instanceof HostError)) throw cause;
+      this.#holdings.ledger.countDiskError();
+      this.#options.log.error({ code: cause.code, number }, 'spool: session begun without being durable');
+      this.#last = { session, end: undefined };
+    }
     this.#premises.begin(session);
     return session;
   }

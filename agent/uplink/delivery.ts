@@ -129,7 +129,7 @@ export class Delivery {
     const name = { session: segment.session.id, sequence: segment.sequence };
     const { durable, ended } = await segmentStatus(lane.connection, name, times.exchangeMs);
     if (ended) {
-      queue.settle(segment);
+      this.#settle(segment);
       return;
     }
     if (!this.#accept(segment, durable)) return;
@@ -144,9 +144,16 @@ export class Delivery {
     queue.settle(segment);
   }
 
+  /** The server has the segment's end. One closed here is there whole: what it holds is acknowledged, not lost. */
+  #settle(segment: StoredSegment): void {
+    const { queue } = this.#options;
+    if (segment.state === 'ended') queue.acknowledge(segment, segment.end);
+    queue.settle(segment);
+  }
+
   /** Acts on a refusal; says whether the lane has to wait before it goes on. */
   #answer(segment: StoredSegment, refusal: Refusal): 'go on' | 'retry' {
-    const { queue, sessions, counters } = this.#options;
+    const { sessions, counters } = this.#options;
     const name = nameOf(segment);
     const count = (this.#refusals.get(name) ?? 0) + 1;
     this.#refusals.set(name, count);
@@ -154,7 +161,7 @@ export class Delivery {
     switch (afterRefusal(refusal.code, count)) {
       case 'settle':
         this.#refusals.delete(name);
-        queue.settle(segment);
+        this.#settle(segment);
         return 'go on';
       case 'announce':
         sessions.forget(segment.session);
