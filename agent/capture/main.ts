@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Clock } from '../../host/clock.ts';
+import type { CaptureEffects, CaptureEnd } from './effects.ts';
 import { CaptureError } from './errors.ts';
 import { type Inbox, openInbox } from './inbox.ts';
 import { parseSource, type Source } from './source.ts';
@@ -18,24 +18,6 @@ export interface CaptureOptions {
   lan: readonly string[];
   limits?: StallLimits;
 }
-
-export interface CaptureLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
-export interface CaptureEffects {
-  clock: Clock;
-  /** 0 to 1, for the jitter of restarts. */
-  random(): number;
-  logger: CaptureLogger;
-  /** Ends capture, ffmpeg first. */
-  signal: AbortSignal;
-}
-
-/** How capture ended without failing: the source was played to its end, or it was asked to stop. */
-export type CaptureEnd = 'finished' | 'stopped';
 
 /**
  * Keeps one ffmpeg at work between a source and media.fifo, one run for each ready token of the agent.

@@ -1,11 +1,11 @@
 import { openFifoWriteEnd } from '../../host/fifo.ts';
 import { type Encoder, type RunPlan, runArguments } from './arguments.ts';
 import { chooseAudio, chooseCodec, encoderAfter } from './codec-policy.ts';
+import type { CaptureEffects, CaptureEnd } from './effects.ts';
 import { pickEncoder } from './encoder.ts';
 import { CaptureError } from './errors.ts';
 import type { Inbox, InboxEvents } from './inbox.ts';
 import { inputOf } from './input.ts';
-import type { CaptureEffects, CaptureEnd } from './main.ts';
 import { probeSource } from './probe.ts';
 import type { Ready } from './protocol.ts';
 import { restartAfter } from './restart-policy.ts';
