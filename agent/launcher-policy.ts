@@ -1,13 +1,13 @@
-/** First and longest wait before an agent that died is started again, milliseconds. */
+/** First and longest wait before a process that died is started again, milliseconds. */
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
 
 /**
- * How long to wait before the agent is started again.
+ * How long to wait before a process is started again.
  * @param failures how often in a row it ended soon after its start, 1 or more.
  * @param random 0 to 1: cameras that died together do not come back together.
  */
-export function agentRestartDelay(failures: number, random: number): number {
+export function restartDelay(failures: number, random: number): number {
   const delay = Math.min(FIRST_DELAY_MS * 2 ** (failures - 1), LONGEST_DELAY_MS);
   return delay * (0.5 + random / 2);
 }

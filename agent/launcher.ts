@@ -5,7 +5,7 @@ import { spawnTethered } from '../host/child.ts';
 import { systemClock } from '../host/clock.ts';
 import { makeFifo } from '../host/fifo.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
-import { agentRestartDelay } from './launcher-policy.ts';
+import { restartDelay } from './launcher-policy.ts';
 
 /**
  * Starts the camera's two processes, agent and capture, joined by FIFOs, and keeps them running. By hand they run
@@ -28,8 +28,14 @@ export interface LauncherOptions {
  * The allocator's limits for the agent: by default glibc gives freed record buffers back to the system and fetches
  * fresh pages for the next, which costs more than sealing them.
  */
-const AGENT_MALLOC =
+export const AGENT_MALLOC =
   'glibc.malloc.trim_threshold=33554432:glibc.malloc.mmap_threshold=33554432:glibc.malloc.arena_max=2';
+
+/**
+ * V8's flags for both: a few records a second never repay optimising the JavaScript around them, since all bulk work is
+ * native, and the optimising compiler takes 10 MB of memory.
+ */
+const V8_FLAGS = ['--no-opt'];
 
 /**
  * Runs the camera until the signal, or until its source has been played to its end.
@@ -38,12 +44,9 @@ const AGENT_MALLOC =
 export async function runCamera(options: LauncherOptions): Promise<number> {
   const { directory, logger, signal } = options;
   makeRunDirectory(directory);
-  const capture = startRole(options, 'capture', {});
   const stopping = new AbortController();
-  signal.addEventListener('abort', () => capture.kill('SIGTERM'), { once: true });
-
   const agent = keepAgent(options, stopping.signal);
-  const captureCode = await exitOf(capture);
+  const captureCode = await keepCapture(options);
   if (!signal.aborted) {
     logger.info({ code: captureCode }, captureCode === 0 ? 'source played to its end' : 'capture failed');
   }
@@ -61,6 +64,25 @@ function makeRunDirectory(directory: CameraDirectory): void {
   makeFifo(directory.captureFifo);
 }
 
+/** Starts capture again whenever something killed it; what it refuses by itself it would refuse again. */
+async function keepCapture(options: LauncherOptions): Promise<number> {
+  const { logger, signal } = options;
+  for (let failures = 0; ; ) {
+    const startedAt = systemClock.monotonic();
+    const child = startRole(options, 'capture', {});
+    const stop = () => child.kill('SIGTERM');
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const code = await exitOf(child);
+    signal.removeEventListener('abort', stop);
+    if (signal.aborted || code !== KILLED) return code;
+    failures = systemClock.monotonic() - startedAt > 60_000 ? 1 : failures + 1;
+    const delay = restartDelay(failures, Math.random());
+    logger.error({ delayMs: Math.round(delay) }, 'capture was killed; starting it again');
+    await systemClock.sleep(delay, signal).catch(() => undefined);
+  }
+}
+
 /** Starts the agent again whenever it dies, until asked to stop; then gives it the time it needs to drain. */
 async function keepAgent(options: LauncherOptions, stopping: AbortSignal): Promise<number> {
   const { logger } = options;
@@ -74,7 +96,7 @@ async function keepAgent(options: LauncherOptions, stopping: AbortSignal): Promi
     stopping.removeEventListener('abort', stop);
     if (stopping.aborted) return code;
     failures = systemClock.monotonic() - startedAt > 60_000 ? 1 : failures + 1;
-    const delay = agentRestartDelay(failures, Math.random());
+    const delay = restartDelay(failures, Math.random());
     logger.error({ code, delayMs: Math.round(delay) }, 'agent ended; starting it again');
     await systemClock.sleep(delay, stopping).catch(() => code);
     if (stopping.aborted) return code;
@@ -87,13 +109,16 @@ function startRole(
   env: Record<string, string>,
 ): ChildProcess {
   const options = ['--log-level', logLevel, ...(role === 'capture' && audio ? ['--audio'] : [])];
-  const args = [...execArgv, script, 'camera', role, directory.path, ...options];
+  const args = [...execArgv, ...V8_FLAGS, script, 'camera', role, directory.path, ...options];
   return spawnTethered(process.execPath, args, ['ignore', 'inherit', 'inherit'], env);
 }
+
+/** Stands for the exit code of a process that a signal ended. */
+const KILLED = 128;
 
 function exitOf(child: ChildProcess): Promise<number> {
   return new Promise((resolvePromise, reject) => {
     child.once('error', reject);
-    child.once('exit', (code, signal) => resolvePromise(code ?? (signal === null ? 1 : 128)));
+    child.once('exit', (code, signal) => resolvePromise(code ?? (signal === null ? 1 : KILLED)));
   });
 }

@@ -4,6 +4,7 @@ export type CommandErrorCode =
   | 'FOOTAGE_MISSING'
   | 'SESSION_MISSING'
   | 'CAMERA_AMBIGUOUS'
+  | 'KEY_MALFORMED'
   | 'FILE_UNREADABLE'
   | 'FILE_UNWRITABLE'
   | 'FILE_EXISTS';

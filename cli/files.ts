@@ -1,6 +1,8 @@
 import {
   closeSync,
+  constants,
   existsSync,
+  fstatSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -18,6 +20,25 @@ export function readTextFile(path: string, maxBytes: number): string {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     throw new CommandError('FILE_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, cause);
+  }
+}
+
+/**
+ * Reads a regular file whole, its size checked first; a pipe or device never makes it wait.
+ * @throws CommandError FILE_UNREADABLE.
+ */
+export function readRegularFile(path: string, maxBytes: number): Uint8Array {
+  let file: number | undefined;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = fstatSync(file);
+    if (!stat.isFile()) throw new Error('not a regular file');
+    if (stat.size > maxBytes) throw new Error(`${stat.size} bytes are more than ${maxBytes}`);
+    return readFileSync(file);
+  } catch (cause) {
+    throw new CommandError('FILE_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, cause);
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { CommandError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import type { FootageReport, SegmentLine } from './footage/report.ts';
 
@@ -70,6 +71,9 @@ export function parseTime(text: string): number {
 
 async function run(name: Verb, dir: string, options: FootageOptions): Promise<void> {
   const { openFootage } = await import('./footage/open-footage.ts');
+  if (options.from !== undefined && options.to !== undefined && options.from >= options.to) {
+    throw new CommandError('USAGE', '--from has to be before --to');
+  }
   const report = await openFootage({
     directory: dir,
     keyPath: options.key,

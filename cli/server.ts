@@ -132,14 +132,14 @@ Examples:
   oriel server run ./house --address 127.0.0.1 --port 0 --log-level debug`,
     )
     .action(async (directory: string, options: RunOptions) => {
-      const [{ startServer }, { systemDisk }, { destination, pino }] = await Promise.all([
+      const [{ startServer }, { systemDisk }, { default: pino }] = await Promise.all([
         import('../server/run.ts'),
         import('../host/disk.ts'),
         import('pino'),
       ]);
       const person = process.stdout.isTTY && !options.jsonLog;
       const level = person && options.logLevel === 'info' ? 'warn' : options.logLevel;
-      const log = pino({ level, base: null }, destination({ dest: person ? 2 : 1, sync: true }));
+      const log = pino({ level, base: null }, pino.destination({ dest: person ? 2 : 1, sync: true }));
       const { port, address } = options;
       const { server, stop } = await startServer({ directory, port, address, disk: systemDisk, log });
       log.info({ ...server }, 'listening');

@@ -65,15 +65,21 @@ program.action(async (options: DemoOptions) => {
   const source =
     options.input === undefined ? 'test:?size=1280x720&rate=25' : `file:${resolve(options.input)}`;
   const household = await makeHousehold({ directory, source, audio: options.audio === true });
+  let outcome: Outcome | undefined;
   try {
-    const outcome = await film(household, options, stop.signal, say);
-    process.exitCode = tell(household, outcome, options, say);
+    outcome = await film(household, options, stop.signal, say);
+    if (outcome === undefined) say('demo: ended before anything was filmed');
+    process.exitCode = outcome === undefined ? 1 : tell(household, outcome, options, say);
   } finally {
     await endServer(household);
   }
-  if (options.headless && options.keep === undefined) rmSync(directory, { recursive: true });
+  const wanted = outcome !== undefined && !options.headless;
+  if (!wanted && options.keep === undefined) rmSync(directory, { recursive: true });
 });
-await program.parseAsync();
+await program.parseAsync().catch((error: Error) => {
+  console.error(`demo: ${error.message}`);
+  process.exitCode = 1;
+});
 
 interface Outcome {
   readonly status: AgentStatus;
@@ -81,13 +87,16 @@ interface Outcome {
   readonly report: FootageReport | undefined;
 }
 
-/** Runs the camera until enough is captured, the source ends, or Ctrl-C; then opens what the server has. */
+/**
+ * Runs the camera until enough is captured, the source ends, or Ctrl-C; then opens what the server has. Undefined
+ * when Ctrl-C came before the first fragment.
+ */
 async function film(
   household: Household,
   options: DemoOptions,
   stop: AbortSignal,
   say: (line: string) => void,
-): Promise<Outcome> {
+): Promise<Outcome | undefined> {
   say(`demo: server   ${household.origin}  (it can open nothing)`);
   say(`demo: pin      ${household.pin}`);
   say(`demo: camera   ${household.cameraId}`);
@@ -102,6 +111,7 @@ async function film(
   say('demo: ending the camera');
   const cameraCode = await endProcess(camera);
   const status = cameraStatus(household);
+  if (stop.aborted && !status?.capturedSeconds) return undefined;
   if (status === undefined) {
     throw new Error(`the camera never started; see ${join(household.directory, 'camera.log')}`);
   }
@@ -161,7 +171,7 @@ function tell(
     Math.abs(status.acknowledgedSeconds - status.capturedSeconds) < 0.0015 &&
     report?.verdict === 'complete';
   const open = ['footage', 'open', household.serverDirectory, '--key', household.key, '--out', 'footage.mp4'];
-  const command = `${ORIEL} ${open.join(' ')}`;
+  const command = shellCommand(ORIEL, ...open);
   if (options.keep !== undefined) writeReadme(household, command);
   say(
     everything
@@ -202,11 +212,18 @@ function writeReadme({ directory, cameraId, serverDirectory, key }: Household, c
 
 Look at it, check it, open it:
 
-  ${ORIEL} footage list ${serverDirectory} --key ${key}
-  ${ORIEL} footage verify ${serverDirectory} --key ${key}
+  ${shellCommand(ORIEL, 'footage', 'list', serverDirectory, '--key', key)}
+  ${shellCommand(ORIEL, 'footage', 'verify', serverDirectory, '--key', key)}
   ${command}
 `,
   );
+}
+
+/** A command as it can be pasted into a shell, whatever its words hold. */
+function shellCommand(...words: readonly string[]): string {
+  return words
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
+    .join(' ');
 }
 
 function demoDirectory({ keep }: DemoOptions): string {

@@ -3,6 +3,8 @@ export type CameraErrorCode =
   /** The directory holds no camera, or holds one already. */
   | 'CAMERA_MISSING'
   | 'CAMERA_EXISTS'
+  /** Another process runs this camera. */
+  | 'CAMERA_RUNNING'
   /** camera.json is not as specified. */
   | 'CONFIG_MALFORMED'
   /** A file of the camera's cannot be read. */

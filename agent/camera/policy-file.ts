@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { toHex, utf8 } from '../../crypto/bytes.ts';
+import { CryptoError } from '../../crypto/errors.ts';
 import { type PolicyInForce, readPolicyFile } from '../../crypto/policy.ts';
 import type { OpeningPrimitives } from '../../crypto/primitives.ts';
 import { type CameraDirectory, readLimited } from './camera-directory.ts';
@@ -26,6 +27,13 @@ export async function loadPolicy(
     throw new CameraError('POLICY_MISSING', `${path} is missing; have the owner sign one: oriel keys policy`);
   }
   const text = readLimited(path, MAX_POLICY_BYTES);
-  const inForce = await readPolicyFile(text, identity.camera, identity.owner, primitives);
+  const inForce = await readPolicyFile(text, identity.camera, identity.owner, primitives).catch((cause) => {
+    if (!(cause instanceof CryptoError)) throw cause;
+    throw new CryptoError(
+      cause.code,
+      `${path} is not a policy of this camera's owner: ${cause.message}`,
+      cause,
+    );
+  });
   return { ...inForce, digest: toHex(await primitives.sha256(utf8(text))) };
 }

@@ -47,8 +47,15 @@ export class PolicyWatch {
     const { policy, digest } = candidate;
     const verdict = judgePolicy(this.#state.policy, candidate);
     if (verdict === 'older' || verdict === 'conflicting') {
-      const name = `policy ${policy.epoch}.${policy.counter}`;
-      throw new CameraError('POLICY_REFUSED', `${name} is ${verdict} and is not obeyed`);
+      const name = `policy ${policy.epoch}.${policy.counter} in ${this.#directory.policy}`;
+      const why = {
+        older: 'is older than the one',
+        conflicting: 'is another of the same number than the one',
+      };
+      throw new CameraError(
+        'POLICY_REFUSED',
+        `${name} ${why[verdict]} obeyed last; have the owner sign a new one: oriel keys policy`,
+      );
     }
     if (verdict === 'new') {
       await this.#state.keep({ policy: { epoch: policy.epoch, counter: policy.counter, digest } });

@@ -17,7 +17,8 @@ export function showStatus(dir: string, json: boolean): boolean {
     return false;
   }
   const seconds = (value: number) => `${value.toFixed(1)} s`;
-  console.log(`camera       ${agent.camera}  ${agent.state}, ${new Date(agent.at).toISOString()}`);
+  const state = agent.state === 'stopped' || isRunning(agent.pid) ? agent.state : 'killed';
+  console.log(`camera       ${agent.camera}  ${state}, ${new Date(agent.at).toISOString()}`);
   console.log(`server       ${agent.server}  pins ${agent.pins.join(' ')}`);
   if (capture !== undefined) {
     const restarts = Object.values(capture.restarts).reduce((sum, count) => sum + count, 0);
@@ -35,4 +36,13 @@ export function showStatus(dir: string, json: boolean): boolean {
     `lost         ${seconds(agent.droppedSeconds)} dropped, ${seconds(agent.skippedSeconds)} skipped`,
   );
   return true;
+}
+
+/** Whether there is a process of that id, ours or another user's. */
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as { code?: unknown }).code === 'EPERM';
+  }
 }

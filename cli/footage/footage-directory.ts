@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandError } from '../errors.ts';
 
@@ -15,12 +15,17 @@ export interface SessionFiles {
 
 const CAMERA = /^[a-z2-7]{32}$/;
 const SESSION = /^(\d{12,16})-[0-9a-f]{32}$/;
+
+/** The name of a session's directory. @param id 32 hex digits. */
+export const sessionDirectoryName = (number: number, id: string) =>
+  `${String(number).padStart(12, '0')}-${id}`;
+
 const SEGMENT = /^(\d{6})\.oriel$/;
 
 /** The directory that holds the cameras: `path` itself or `path/footage`. @throws CommandError FOOTAGE_MISSING. */
 export function footageRoot(path: string): string {
   for (const root of [path, join(path, 'footage')]) {
-    if (existsSync(root) && camerasIn(root).length > 0) return root;
+    if (isDirectory(root) && camerasIn(root).length > 0) return root;
   }
   throw new CommandError(
     'FOOTAGE_MISSING',
@@ -30,8 +35,8 @@ export function footageRoot(path: string): string {
 
 /** Ids of the cameras that have footage here. */
 export function camerasIn(root: string): string[] {
-  return readdirSync(root)
-    .filter((name) => CAMERA.test(name))
+  return entries(root)
+    .filter((name) => CAMERA.test(name) && isDirectory(join(root, name)))
     .sort();
 }
 
@@ -39,20 +44,30 @@ export function camerasIn(root: string): string[] {
 export function sessionsOf(root: string, camera: string): SessionFiles[] {
   const directory = join(root, camera);
   const sessions: SessionFiles[] = [];
-  for (const name of readdirSync(directory)) {
+  for (const name of entries(directory)) {
     const number = SESSION.exec(name)?.[1];
-    if (number === undefined) continue;
     const path = join(directory, name);
+    if (number === undefined || !isDirectory(path)) continue;
     sessions.push({ camera, path, number: Number(number), segments: segmentsIn(path) });
   }
   return sessions.sort((a, b) => a.number - b.number || (a.path < b.path ? -1 : 1));
 }
 
 function segmentsIn(path: string) {
-  return readdirSync(path)
+  return entries(path)
     .flatMap((name) => {
       const sequence = SEGMENT.exec(name)?.[1];
       return sequence === undefined ? [] : [{ sequence: Number(sequence), path: join(path, name) }];
     })
     .sort((a, b) => a.sequence - b.sequence);
+}
+
+const isDirectory = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+function entries(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (cause) {
+    throw new CommandError('FILE_UNREADABLE', `cannot read ${directory}: ${(cause as Error).message}`, cause);
+  }
 }

@@ -1,24 +1,16 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { equal, toHex } from '../../crypto/bytes.ts';
 import { CryptoError } from '../../crypto/errors.ts';
-import {
-  MAX_SESSION_HEADER_LENGTH,
-  type ParsedSessionHeader,
-  PREVIOUS_UNKNOWN,
-  readSessionHeader,
-} from '../../crypto/header.ts';
+import { type ParsedSessionHeader, PREVIOUS_UNKNOWN } from '../../crypto/header.ts';
 import {
   checkChain,
   type OpenedSegment,
   type OpenedSession,
-  openSegment,
   type SegmentVerdict,
 } from '../../crypto/opener.ts';
-import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import { type DayKeyHolder, openSession } from '../../crypto/session.ts';
+import type { DayKeyHolder } from '../../crypto/session.ts';
 import { CommandError } from '../errors.ts';
 import type { SessionFiles } from './footage-directory.ts';
+import { openSegmentFile, openSessionFile } from './session-files.ts';
 
 /** What became of one segment when it was opened. */
 export interface Inspected {
@@ -40,18 +32,21 @@ export interface TimeRange {
   readonly toMs: number;
 }
 
-/** More than any segment a server takes (docs/protocol.md). */
-const MAX_SEGMENT_FILE_BYTES = 300 * 1024 * 1024;
-
-interface PreviousSession {
+interface InspectedSession {
   readonly header: ParsedSessionHeader;
-  readonly lastSequence: number;
+  /** Sequence numbers of which there is a file. */
+  readonly present: ReadonlySet<number>;
+  /** The sequence number after that of the last segment that opened. */
+  readonly expected: number;
+  /** The session's last segment, unless it was refused. */
   readonly last: OpenedSegment | undefined;
+  /** By when the last segment that opened had ended, milliseconds since 1970. */
+  readonly endMs: number;
 }
 
 /**
- * Opens a camera's sessions one after the other and yields every segment, the missing ones too. Only one segment
- * is held at a time.
+ * Opens a camera's sessions one after the other and yields every segment, and those that have to be there and are
+ * not. Only one segment is held at a time. What is refused is yielded whatever the range: its time is not known.
  */
 export async function* inspectCamera(
   sessions: readonly SessionFiles[],
@@ -59,49 +54,23 @@ export async function* inspectCamera(
   holder: DayKeyHolder,
   range: TimeRange,
 ): AsyncGenerator<Inspected> {
-  let previous: PreviousSession | undefined;
+  let previous: InspectedSession | undefined;
   const hashes = new Set<string>();
   for (const files of sessions) {
     let session: OpenedSession;
     try {
-      session = await openSessionFiles(files, trusted, holder);
+      session = await openSessionFile(files, trusted, holder);
       checkSessionChain(session.header, previous, hashes);
     } catch (error) {
       yield* refusedSession(files, error);
       previous = undefined;
       continue;
     }
-    if (previous !== undefined) yield* missingBetween(files.camera, session.header, previous);
+    if (previous !== undefined) yield* inspectTransition(previous, session.header, range);
     hashes.add(toHex(session.header.hash));
     previous = yield* inspectSession(files, session, range);
   }
-}
-
-async function openSessionFiles(
-  files: SessionFiles,
-  trusted: boolean,
-  holder: DayKeyHolder,
-): Promise<OpenedSession> {
-  if (!trusted) {
-    throw new CryptoError(
-      'CAMERA_FOREIGN',
-      `camera ${files.camera} is not among those this viewing key trusts; sign a policy for it to trust it`,
-    );
-  }
-  const path = join(files.path, 'session');
-  if (!existsSync(path))
-    throw new CommandError('SESSION_MISSING', `${path} is missing: its segments cannot be opened`);
-  if (statSync(path).size > MAX_SESSION_HEADER_LENGTH) {
-    throw new CryptoError('HEADER_MALFORMED', `${path} is too large for a session header`);
-  }
-  const header = await readSessionHeader(readFileSync(path), nodePrimitives);
-  if (header.camera !== files.camera) {
-    throw new CryptoError(
-      'CAMERA_FOREIGN',
-      `session is of camera ${header.camera}, yet lies under ${files.camera}`,
-    );
-  }
-  return { header, secret: await openSession(header, holder) };
+  if (previous !== undefined) yield* inspectEnd(previous, range);
 }
 
 /**
@@ -110,7 +79,7 @@ async function openSessionFiles(
  */
 function checkSessionChain(
   header: ParsedSessionHeader,
-  previous: PreviousSession | undefined,
+  previous: InspectedSession | undefined,
   hashes: ReadonlySet<string>,
 ): void {
   if (previous === undefined || previous.header.number !== header.number - 1) return;
@@ -121,66 +90,62 @@ function checkSessionChain(
   );
 }
 
-/** What is not there between a session and the one before it here: whole sessions, or the end of that one. */
-function* missingBetween(
-  camera: string,
-  header: ParsedSessionHeader,
-  previous: PreviousSession,
+/** What has to be there between two sessions: the rest of the first, and any sessions numbered between them. */
+function* inspectTransition(
+  previous: InspectedSession,
+  next: ParsedSessionHeader,
+  range: TimeRange,
 ): Generator<Inspected> {
-  const [first, last] = [previous.header.number + 1, header.number - 1];
-  if (first <= last) {
-    yield missing(camera, first === last ? `session ${first}` : `sessions ${first} to ${last}`, 0);
-  }
-  yield* missingTail(camera, header, previous);
-}
-
-/** Segments that the next session says the one before it had, and that are not there. */
-function* missingTail(
-  camera: string,
-  header: ParsedSessionHeader,
-  previous: PreviousSession,
-): Generator<Inspected> {
-  if (!equal(header.previousSession, previous.header.hash)) return;
-  if (header.previousSegments === PREVIOUS_UNKNOWN) return;
-  for (let sequence = previous.lastSequence + 1; sequence < header.previousSegments; sequence++) {
-    yield missing(camera, toHex(previous.header.id), sequence);
-  }
-  const { last, lastSequence } = previous;
-  const whole = last?.closing !== undefined && lastSequence === header.previousSegments - 1;
-  if (whole && !equal(last.digest, header.previousDigest)) {
+  const { header, last, endMs } = previous;
+  const known = equal(next.previousSession, header.hash) && next.previousSegments !== PREVIOUS_UNKNOWN;
+  if (!known) yield* inspectEnd(previous, range, next.timeMs);
+  else if (touches(range, endMs, next.timeMs)) yield* missingSegments(previous, next.previousSegments);
+  const whole = known && last?.closing !== undefined && last.header.sequence === next.previousSegments - 1;
+  if (whole && !equal(last.digest, next.previousDigest)) {
     const error = new CryptoError(
       'CHAIN_BROKEN',
-      `session ${header.number} does not follow the segment before it`,
+      `session ${next.number} does not follow the segment before it`,
     );
-    yield refused(camera, toHex(previous.header.id), lastSequence, undefined, error);
+    yield refused(header.camera, toHex(header.id), last.header.sequence, undefined, error);
   }
+  if (next.number > header.number + 1 && touches(range, endMs, next.timeMs)) {
+    const [first, final] = [header.number + 1, next.number - 1];
+    yield missing(header.camera, first === final ? `session ${first}` : `sessions ${first} to ${final}`, 0);
+  }
+}
+
+/** The camera closes a segment when it begins the next, unless the closing record says that the session ends. */
+function* inspectEnd(
+  session: InspectedSession,
+  range: TimeRange,
+  untilMs = Number.POSITIVE_INFINITY,
+): Generator<Inspected> {
+  const { last, endMs } = session;
+  if (last?.closing === undefined || last.closing.final || !touches(range, endMs, untilMs)) return;
+  yield* missingSegments(session, last.header.sequence + 2);
 }
 
 async function* inspectSession(
   files: SessionFiles,
   session: OpenedSession,
   range: TimeRange,
-): AsyncGenerator<Inspected, PreviousSession> {
-  const id = toHex(session.header.id);
+): AsyncGenerator<Inspected, InspectedSession> {
+  const { header } = session;
+  const id = toHex(header.id);
+  const present = new Set(files.segments.map(({ sequence }) => sequence));
   let expected = 0;
+  let endMs = header.timeMs;
   let last: OpenedSegment | undefined;
   for (const { sequence, path } of files.segments) {
-    for (; expected < sequence; expected++) {
-      yield missing(files.camera, id, expected);
-      last = undefined;
-    }
-    expected = sequence + 1;
     try {
-      const opened = await openSegment(readSegmentFile(path), session, nodePrimitives);
-      if (opened.header.sequence !== sequence) {
-        throw new CryptoError(
-          'SEGMENT_FOREIGN',
-          `segment is number ${opened.header.sequence} of its session`,
-        );
-      }
-      if (last !== undefined) checkChain(last, opened);
+      const opened = await openSegmentFile(path, sequence, session);
+      if (last?.header.sequence === sequence - 1) checkChain(last, opened);
+      const { timeMs } = opened.header;
+      if (touches(range, endMs, timeMs)) yield* missingSegments({ header, present, expected }, sequence);
       last = opened;
-      if (!overlaps(opened, range)) continue;
+      expected = sequence + 1;
+      endMs = timeMs + opened.durationUs / 1000;
+      if (!touches(range, timeMs, endMs)) continue;
       const { verdict } = opened;
       yield { camera: files.camera, session: id, sequence, path, verdict, refusal: undefined, opened };
     } catch (error) {
@@ -188,19 +153,12 @@ async function* inspectSession(
       yield refused(files.camera, id, sequence, path, error);
     }
   }
-  return { header: session.header, lastSequence: expected - 1, last };
+  return { header, present, expected, last, endMs };
 }
 
-function readSegmentFile(path: string): Uint8Array {
-  const { size } = statSync(path);
-  if (size > MAX_SEGMENT_FILE_BYTES)
-    throw new CryptoError('HEADER_MALFORMED', 'file is too large for a segment');
-  return readFileSync(path);
-}
-
-function overlaps(segment: OpenedSegment, range: TimeRange): boolean {
-  const start = segment.header.timeMs;
-  return start < range.toMs && start + segment.durationUs / 1000 >= range.fromMs;
+/** Whether any of a time lies within the range; of two times by a clock that was set back meanwhile, too. */
+function touches(range: TimeRange, oneMs: number, otherMs: number): boolean {
+  return Math.min(oneMs, otherMs) < range.toMs && Math.max(oneMs, otherMs) >= range.fromMs;
 }
 
 function* refusedSession(files: SessionFiles, error: unknown): Generator<Inspected> {
@@ -221,14 +179,17 @@ function refused(
   return { camera, session, sequence, path, verdict: 'refused', refusal, opened: undefined };
 }
 
+/** Those after the last that opened and before `end` that are not there; a refused one says so itself. */
+function* missingSegments(
+  { header, present, expected }: Pick<InspectedSession, 'header' | 'present' | 'expected'>,
+  end: number,
+): Generator<Inspected> {
+  for (let sequence = expected; sequence < end; sequence++) {
+    if (!present.has(sequence)) yield missing(header.camera, toHex(header.id), sequence);
+  }
+}
+
 function missing(camera: string, session: string, sequence: number): Inspected {
-  return {
-    camera,
-    session,
-    sequence,
-    path: undefined,
-    verdict: 'missing',
-    refusal: undefined,
-    opened: undefined,
-  };
+  const nothing = { path: undefined, refusal: undefined, opened: undefined };
+  return { camera, session, sequence, verdict: 'missing', ...nothing };
 }

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join, parse } from 'node:path';
 import { equal, toHex } from '../../crypto/bytes.ts';
 import type { OpenedSegment } from '../../crypto/opener.ts';
@@ -90,12 +90,11 @@ export class MovieWriter {
   #begin(init: Uint8Array, fromMs: number): OpenMovie {
     const path = numbered(this.#out, this.#written.length + 1);
     const joiner = new Joiner(init);
-    let file: number;
-    try {
-      file = openSync(partial(path), 'w', 0o600);
-    } catch (cause) {
-      throw new CommandError('FILE_UNWRITABLE', `cannot write ${path}: ${(cause as Error).message}`, cause);
-    }
+    const file = attempt(path, () => {
+      const there = statSync(path, { throwIfNoEntry: false });
+      if (there !== undefined && !there.isFile()) throw new Error('it is no regular file');
+      return openSync(partial(path), 'w', 0o600);
+    });
     const shifts = new Map<string, number>();
     const info = parseInit(init);
     const movie = {
@@ -120,10 +119,12 @@ export class MovieWriter {
     if (movie === undefined) return;
     const { tail, patches } = movie.joiner.finish();
     write(movie, tail);
-    for (const { offset, bytes } of patches) writeSync(movie.file, bytes, 0, bytes.length, offset);
-    fsyncSync(movie.file);
+    for (const { offset, bytes } of patches) write(movie, bytes, offset);
+    attempt(movie.path, () => {
+      fsyncSync(movie.file);
+      renameSync(partial(movie.path), movie.path);
+    });
     closeSync(movie.file);
-    renameSync(partial(movie.path), movie.path);
     this.#movie = undefined;
     const { path, fromMs, durationUs, frames, fragments } = movie;
     this.#written.push({ path, fromMs, seconds: durationUs / 1e6, frames, fragments });
@@ -138,14 +139,21 @@ function numbered(path: string, number: number): string {
   return join(dirname(path), `${name}-${number}${ext}`);
 }
 
-function write(movie: Pick<OpenMovie, 'file' | 'path'>, bytes: Uint8Array): void {
+/** Writes at the end, or at `offset`. */
+function write({ file, path }: Pick<OpenMovie, 'file' | 'path'>, bytes: Uint8Array, offset?: number): void {
+  attempt(path, () => {
+    for (let at = 0; at < bytes.length; ) {
+      const position = offset === undefined ? null : offset + at;
+      at += writeSync(file, bytes, at, bytes.length - at, position);
+    }
+  });
+}
+
+/** @throws CommandError FILE_UNWRITABLE when the system refuses. */
+function attempt<T>(path: string, act: () => T): T {
   try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(movie.file, bytes, at);
+    return act();
   } catch (cause) {
-    throw new CommandError(
-      'FILE_UNWRITABLE',
-      `cannot write ${movie.path}: ${(cause as Error).message}`,
-      cause,
-    );
+    throw new CommandError('FILE_UNWRITABLE', `cannot write ${path}: ${(cause as Error).message}`, cause);
   }
 }

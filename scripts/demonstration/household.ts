@@ -45,13 +45,42 @@ export async function makeHousehold({ directory, source, audio }: HouseholdWish)
     '--port',
     '0',
   );
-  const { port, pin, backupPin } = await runningServer(serverDirectory, server);
-  const origin = `https://${HOST}:${port}`;
+  try {
+    const { port, pin, backupPin } = await runningServer(serverDirectory, server);
+    const origin = `https://${HOST}:${port}`;
+    const cameraId = await makeCamera({
+      key,
+      publicKey,
+      serverDirectory,
+      cameraDirectory,
+      origin,
+      pins: [pin, backupPin],
+      source,
+      audio,
+    });
+    return { directory, key, serverDirectory, cameraDirectory, origin, pin, cameraId, server };
+  } catch (error) {
+    await endProcess(server);
+    throw error;
+  }
+}
 
+interface CameraWish extends Omit<HouseholdWish, 'directory'> {
+  readonly key: string;
+  readonly publicKey: string;
+  readonly serverDirectory: string;
+  readonly cameraDirectory: string;
+  readonly origin: string;
+  readonly pins: readonly string[];
+}
+
+/** Makes a camera with the server's certificate and the owner's policy. @returns its id. */
+async function makeCamera(wish: CameraWish): Promise<string> {
+  const { key, publicKey, serverDirectory, cameraDirectory, origin, source, audio } = wish;
   const sound = audio ? ['--audio'] : [];
-  const pins = ['--pin', pin, '--pin', backupPin];
-  const wish = ['--server', origin, ...pins, '--owner', publicKey, '--source', source, ...sound];
-  await orielDoes('camera', 'init', cameraDirectory, ...wish);
+  const pins = wish.pins.flatMap((pin) => ['--pin', pin]);
+  const options = ['--server', origin, ...pins, '--owner', publicKey, '--source', source, ...sound];
+  await orielDoes('camera', 'init', cameraDirectory, ...options);
   const request = join(cameraDirectory, 'request.pem');
   const issued = await orielDoes(
     'server',
@@ -76,7 +105,7 @@ export async function makeHousehold({ directory, source, audio }: HouseholdWish)
     join(cameraDirectory, 'policy.json'),
     ...sound,
   );
-  return { directory, key, serverDirectory, cameraDirectory, origin, pin, cameraId, server };
+  return cameraId;
 }
 
 /** Starts the household's camera. */

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 /** The very command a user types. */
 export const ORIEL = fileURLToPath(new URL('../../oriel', import.meta.url));
 
-/** Runs `oriel` to its end; gives its exit code and what it printed. */
+/** Runs `oriel` to its end, which Ctrl-C on the terminal does not hasten; gives its exit code and what it printed. */
 export function oriel(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(ORIEL, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(ORIEL, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on('data', (chunk) => stdout.push(chunk));

@@ -1,0 +1,30 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expectBridged } from '../e2e/account.ts';
+import { makeClip } from '../e2e/clips.ts';
+import { Home } from '../e2e/home.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'oriel-clips-'));
+const clip = makeClip({ path: join(directory, 'clip.mp4'), seconds: 4 });
+afterAll(() => rmSync(directory, { recursive: true }));
+
+test.concurrent.each([
+  ['network cut', (home: Home) => home.relay.cut(), async (home: Home) => home.relay.mend()],
+  ['network dead', (home: Home) => home.relay.deaden(), async (home: Home) => home.relay.mend()],
+  ['server killed', (home: Home) => home.killServer(), (home: Home) => home.startServer()],
+] as const)(
+  '%s for a minute: recording goes on, and everything arrives',
+  (_, leave, comeBack) =>
+    Home.with({ source: `file:${clip}?loop` }, async (home) => {
+      await home.startCamera();
+      const back = await expectBridged(home, async () => {
+        await leave(home);
+        await home.captures(60, 90_000);
+        await comeBack(home);
+      });
+      expect(back.heldSeconds).toBeGreaterThan(55);
+      expect(back.spooledBytes).toBeGreaterThan(0);
+    }),
+  240_000,
+);

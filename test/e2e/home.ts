@@ -1,0 +1,294 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type CaptureState, readCaptureState } from '../../agent/capture/state.ts';
+import { type AgentStatus, readStatus } from '../../agent/status.ts';
+import type { FootageReport } from '../../cli/footage/report.ts';
+import { endServer, type Household, makeHousehold } from '../../scripts/demonstration/household.ts';
+import { endProcess, ORIEL, oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { family, type Process, stillRunning } from './processes.ts';
+import { Relay } from './relay.ts';
+import { until } from './until.ts';
+
+export interface HomeWish {
+  readonly source: string;
+  readonly audio?: boolean;
+  /** The camera's `oriel`, if not the real one. */
+  readonly camera?: string;
+  /** The server's. */
+  readonly server?: string;
+}
+
+/** Video that a camera in good order holds: the server makes it durable about once a second. */
+const UNDER_WAY_SECONDS = 2;
+
+type Provisioned = Omit<Household, 'server'>;
+
+const templates: string[] = [];
+afterAll(() => {
+  for (const directory of templates) rmSync(directory, { recursive: true });
+});
+
+/** A household as the demo makes it, of which each home is a copy: keys and certificates are made once a test file. */
+async function makeTemplate(audio: boolean): Promise<Provisioned> {
+  const directory = mkdtempSync(join(tmpdir(), 'oriel-template-'));
+  templates.push(directory);
+  const household = await makeHousehold({ directory, source: 'test:', audio });
+  await endServer(household);
+  return household;
+}
+
+const lazily = (make: () => Promise<Provisioned>) => {
+  let made: Promise<Provisioned> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+};
+const silentTemplate = lazily(() => makeTemplate(false));
+const listeningTemplate = lazily(() => makeTemplate(true));
+
+/**
+ * A household of real processes, `oriel server run` and `oriel camera run`, with a line between them that can be
+ * cut, and all that a test does to it.
+ */
+export class Home {
+  readonly household: Provisioned;
+  readonly #wish: HomeWish;
+  #relay: Relay | undefined;
+  #server: ChildProcess | undefined;
+  #camera: ChildProcess | undefined;
+  #port = 0;
+  /** Every process there ever was. */
+  readonly #seen: Process[] = [];
+
+  private constructor(household: Provisioned, wish: HomeWish) {
+    this.household = household;
+    this.#wish = wish;
+  }
+
+  /** Makes a household, does something with it, and clears it away. */
+  static async with<T>(wish: HomeWish, act: (home: Home) => Promise<T>): Promise<T> {
+    const home = await Home.#make(wish);
+    try {
+      return await act(home);
+    } finally {
+      await home.#dispose();
+    }
+  }
+
+  static async #make(wish: HomeWish): Promise<Home> {
+    const template = await (wish.audio ? listeningTemplate() : silentTemplate());
+    const directory = mkdtempSync(join(tmpdir(), 'oriel-home-'));
+    cpSync(template.directory, directory, { recursive: true });
+    const household = {
+      ...template,
+      directory,
+      key: join(directory, 'viewing.key'),
+      serverDirectory: join(directory, 'server'),
+      cameraDirectory: join(directory, 'camera'),
+    };
+    const home = new Home(household, wish);
+    try {
+      await home.startServer();
+      home.#relay = await Relay.to(home.serverPort);
+      home.changeConfig((config) => {
+        config.server.origin = `https://127.0.0.1:${home.relay.port}`;
+        config.source = wish.source;
+      });
+      return home;
+    } catch (error) {
+      await home.#dispose();
+      throw error;
+    }
+  }
+
+  get directory(): string {
+    return this.household.directory;
+  }
+  get cameraDirectory(): string {
+    return this.household.cameraDirectory;
+  }
+  get footageDirectory(): string {
+    return join(this.household.serverDirectory, 'footage', this.household.cameraId);
+  }
+  get relay(): Relay {
+    if (this.#relay === undefined) throw new Error('there is no line yet');
+    return this.#relay;
+  }
+  get serverPort(): number {
+    return this.#port;
+  }
+
+  changeConfig(
+    change: (config: { server: { origin: string }; source: string; spool: object }) => void,
+  ): void {
+    const path = join(this.cameraDirectory, 'camera.json');
+    const config = JSON.parse(readFileSync(path, 'utf8'));
+    change(config);
+    writeFileSync(path, JSON.stringify(config));
+  }
+
+  /** Starts the server: at any port the first time, then at the same. */
+  async startServer(): Promise<void> {
+    const { serverDirectory } = this.household;
+    const at = ['--address', '127.0.0.1', '--port', String(this.#port)];
+    const server = this.#start(this.#wish.server, 'server.log', 'server', 'run', serverDirectory, ...at);
+    this.#server = server;
+    this.#port = await until('the server runs', () => {
+      if (server.exitCode !== null) throw new Error(`the server ended:\n${this.log('server')}`);
+      const path = join(serverDirectory, 'run', 'server.json');
+      const state = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
+      return state.pid === server.pid && Number(state.port);
+    });
+  }
+
+  async endServer(): Promise<void> {
+    this.#remember();
+    if (this.#server !== undefined) expect(await endProcess(this.#server)).toBe(0);
+  }
+
+  async killServer(): Promise<void> {
+    this.#remember();
+    if (this.#server !== undefined) await kill(this.#server);
+  }
+
+  /** Starts the camera; resolves once it has sealed its first second. */
+  async startCamera(): Promise<void> {
+    this.launchCamera();
+    const pids = new Set([this.#camera?.pid]);
+    await until('the camera records', () => {
+      if (this.#camera?.exitCode !== null) throw new Error(`the camera ended:\n${this.log('camera')}`);
+      for (const { pid } of family(this.#camera.pid ?? 0)) pids.add(pid);
+      const status = this.lookAtStatus();
+      return status !== undefined && pids.has(status.pid) && status.capturedSeconds >= 1;
+    });
+    this.#remember();
+  }
+
+  /** Starts the camera without waiting for anything. */
+  launchCamera(): ChildProcess {
+    this.#camera = this.#start(this.#wish.camera, 'camera.log', 'camera', 'run', this.cameraDirectory);
+    return this.#camera;
+  }
+
+  /** Ends the camera in good order. @returns its exit code. */
+  async endCamera(): Promise<number> {
+    this.#remember();
+    return this.#camera === undefined ? 0 : endProcess(this.#camera);
+  }
+
+  /** Kills the launcher, as the kernel does out of memory. */
+  async killCamera(): Promise<void> {
+    this.#remember();
+    if (this.#camera !== undefined) await kill(this.#camera);
+  }
+
+  /** Processes of the camera whose command line matches. */
+  cameraProcesses(pattern: RegExp): Process[] {
+    return family(this.#camera?.pid ?? 0).filter(({ command }) => pattern.test(command));
+  }
+
+  get status(): AgentStatus {
+    const status = this.lookAtStatus();
+    if (status === undefined) throw new Error(`the camera says nothing of itself:\n${this.log('camera')}`);
+    return status;
+  }
+
+  lookAtStatus(): AgentStatus | undefined {
+    return readStatus(join(this.cameraDirectory, 'run', 'status.json'));
+  }
+
+  get capture(): CaptureState {
+    const state = readCaptureState(join(this.cameraDirectory, 'run'));
+    if (state === null) throw new Error('capture says nothing of itself');
+    return state;
+  }
+
+  /** Waits until so many more seconds have been captured. */
+  async captures(seconds: number, patienceMs = 30_000): Promise<AgentStatus> {
+    const wanted = this.status.capturedSeconds + seconds;
+    return until(
+      `${seconds} s more are captured`,
+      () => {
+        const { status } = this;
+        return status.capturedSeconds >= wanted && status;
+      },
+      patienceMs,
+    );
+  }
+
+  /** Waits until nothing is held but what is on its way, while recording goes on. */
+  drains(): Promise<AgentStatus> {
+    return until(
+      'the backlog has drained',
+      () => {
+        const { status } = this;
+        return status.heldSeconds <= UNDER_WAY_SECONDS && status;
+      },
+      60_000,
+    );
+  }
+
+  log(name: 'camera' | 'server'): string {
+    return readFileSync(join(this.directory, `${name}.log`), 'utf8');
+  }
+
+  /** `oriel footage VERB` on the server's directory. */
+  footage(verb: 'list' | 'verify' | 'open', ...options: readonly string[]) {
+    const { serverDirectory, key } = this.household;
+    return oriel('footage', verb, serverDirectory, '--key', key, ...options);
+  }
+
+  /** What `oriel footage verify` finds, and its exit code. */
+  async verify(): Promise<{ readonly code: number; readonly report: FootageReport }> {
+    const { code, stdout, stderr } = await this.footage('verify', '--json');
+    if (!stdout.startsWith('{')) throw new Error(stderr);
+    return { code, report: JSON.parse(stdout) };
+  }
+
+  async #dispose(): Promise<void> {
+    this.#remember();
+    for (const child of [this.#camera, this.#server]) if (child !== undefined) await kill(child);
+    await this.#relay?.close();
+    const left = await until(
+      'no process is left over',
+      () => stillRunning(this.#seen).length === 0 && [],
+      10_000,
+    ).catch(() => stillRunning(this.#seen));
+    for (const { pid } of left) process.kill(pid, 'SIGKILL');
+    rmSync(this.directory, { recursive: true });
+    expect(left).toEqual([]);
+  }
+
+  #start(command: string | undefined, log: string, ...args: readonly string[]): ChildProcess {
+    const file = openSync(join(this.directory, log), 'a', 0o600);
+    const child = spawn(command ?? ORIEL, args, { stdio: ['ignore', file, file], detached: true });
+    closeSync(file);
+    return child;
+  }
+
+  #remember(): void {
+    for (const child of [this.#camera, this.#server]) {
+      if (child?.pid !== undefined) this.#seen.push(...family(child.pid));
+    }
+  }
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}

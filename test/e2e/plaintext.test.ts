@@ -1,0 +1,108 @@
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { breakBuild } from '../broken-build.ts';
+import { makeClip } from './clips.ts';
+import { Home, type HomeWish } from './home.ts';
+import { plaintextIn, plaintextUnder, recordingPackets } from './plaintext.ts';
+
+/** The server is blind, and nothing leaves the camera's memory that is not sealed. */
+
+const MARKER = 'a-marker-painted-into-the-bitstream-4711';
+const EVERYTHING = ['ftypiso', 'moof', 'mdat', 'avcC', MARKER];
+const LIMIT_MS = 60_000;
+
+const directory = mkdtempSync(join(tmpdir(), 'oriel-plaintext-'));
+const clip = makeClip({ path: join(directory, 'clip.mp4'), seconds: 4, marker: MARKER });
+afterAll(() => rmSync(directory, { recursive: true }));
+
+interface Findings {
+  readonly spool: { readonly found: string[]; readonly bytes: number };
+  readonly server: { readonly found: string[]; readonly bytes: number };
+  readonly packets: Buffer;
+  /** The movie that the viewing key opens; undefined when it opens none. */
+  readonly movie: Buffer | undefined;
+}
+
+/** A camera films, loses its line so that it has to spool, gets it back and uploads. What lies where? */
+function filmAndSearch(wish: Partial<HomeWish>): Promise<Findings> {
+  return Home.with({ source: `file:${clip}?loop`, ...wish }, async (home) => {
+    const spooled = join(home.directory, 'spooled');
+    const packets = await recordingPackets(home.relay.port, join(home.directory, 'packets'), async () => {
+      await home.startCamera();
+      home.relay.cut();
+      await home.captures(4);
+      cpSync(join(home.cameraDirectory, 'spool'), spooled, { recursive: true });
+      home.relay.mend();
+      await home.drains();
+      await home.endCamera();
+    });
+    expect(home.status.acknowledgedSeconds).toBeGreaterThan(4);
+    const out = join(home.directory, 'movie.mp4');
+    const { code } = await home.footage('open', '--out', out);
+    return {
+      spool: plaintextUnder(spooled, [MARKER]),
+      server: plaintextUnder(home.household.serverDirectory, [MARKER]),
+      packets,
+      movie: code === 0 ? readFileSync(out) : undefined,
+    };
+  });
+}
+
+test.concurrent(
+  "neither the server's disk, nor the camera's spool, nor the wire hold anything of the video that is not sealed",
+  async () => {
+    const { spool, server, packets, movie } = await filmAndSearch({});
+    expect(spool).toEqual({ found: [], bytes: expect.any(Number) });
+    expect(server).toEqual({ found: [], bytes: expect.any(Number) });
+    expect(plaintextIn(packets, [MARKER])).toEqual([]);
+    // There was something to find: it is in the source, and in what the viewing key opens.
+    expect(readFileSync(clip).includes(MARKER)).toBe(true);
+    expect(plaintextIn(movie ?? Buffer.of(), [MARKER])).toEqual(EVERYTHING);
+    expect(spool.bytes).toBeGreaterThan(50_000);
+    expect(server.bytes).toBeGreaterThan(spool.bytes);
+    expect(packets.length).toBeGreaterThan(server.bytes);
+  },
+  LIMIT_MS,
+);
+
+test.concurrent(
+  'with sealing switched off, the same search finds boxes and marker on both disks',
+  async () => {
+    const broken = breakBuild({
+      file: 'crypto/primitives-node.ts',
+      from: 'out.set(cipher.update(plaintext), at);',
+      to: 'cipher.update(plaintext); out.set(plaintext, at);',
+    });
+    const { spool, server, movie } = await filmAndSearch({ camera: broken.oriel }).finally(() =>
+      broken.remove(),
+    );
+    expect(spool.found.sort()).toEqual([...EVERYTHING].sort());
+    expect(server.found.sort()).toEqual([...EVERYTHING].sort());
+    expect(movie).toBeUndefined();
+  },
+  LIMIT_MS,
+);
+
+test.concurrent(
+  'sent in the clear, the same search finds boxes and marker in the packets',
+  async () => {
+    const film = Buffer.concat([
+      readFileSync(clip),
+      Buffer.from('\0\0\0\x18moof\0\0\0\x10mfhd\0\0\0\0\0\0\0\x01\0\0\0\x08mdat'),
+    ]);
+    const receiver = createServer((socket) => socket.resume().on('end', () => socket.end()));
+    await once(receiver.listen(0, '127.0.0.1'), 'listening');
+    const { port } = receiver.address() as AddressInfo;
+    const packets = await recordingPackets(port, join(directory, 'packets'), async () => {
+      const socket = connect(port, '127.0.0.1');
+      socket.end(film);
+      await once(socket.resume(), 'close');
+    });
+    receiver.close();
+    expect(plaintextIn(packets, [MARKER]).sort()).toEqual([...EVERYTHING].sort());
+  },
+  LIMIT_MS,
+);

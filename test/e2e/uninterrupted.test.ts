@@ -1,0 +1,217 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { breakBuild } from '../broken-build.ts';
+import { expectBridged, expectNothingAcknowledgedLost } from './account.ts';
+import { makeClip } from './clips.ts';
+import { Home, type HomeWish } from './home.ts';
+import { stillRunning } from './processes.ts';
+import { until } from './until.ts';
+
+/** What is recorded goes on whatever fails around it, and nothing that was acknowledged is lost. */
+
+const directory = mkdtempSync(join(tmpdir(), 'oriel-clips-'));
+const clip = makeClip({ path: join(directory, 'clip.mp4'), seconds: 4 });
+
+/** A household whose camera films. */
+function filming(act: (home: Home) => Promise<void>, wish: Partial<HomeWish> = {}): Promise<void> {
+  return Home.with({ source: `file:${clip}?loop`, ...wish }, async (home) => {
+    await home.startCamera();
+    await act(home);
+  });
+}
+
+afterAll(() => rmSync(directory, { recursive: true }));
+
+describe('network', () => {
+  test.concurrent.each(['cut', 'deaden'] as const)(
+    '%s: what is captured meanwhile arrives afterwards',
+    (how) =>
+      filming(async (home) => {
+        const back = await expectBridged(home, async () => {
+          home.relay[how]();
+          await home.captures(8);
+          home.relay.mend();
+        });
+        expect(back.heldSeconds).toBeGreaterThan(6);
+        expect(back.spooledBytes).toBeGreaterThan(0);
+      }),
+    60_000,
+  );
+});
+
+describe('server', () => {
+  test.concurrent(
+    'restarted in good order: recording goes on',
+    () =>
+      filming(async (home) => {
+        await expectBridged(home, async () => {
+          await home.endServer();
+          await home.captures(2);
+          await home.startServer();
+        });
+      }),
+    60_000,
+  );
+
+  test.concurrent(
+    'killed while it writes, twice: nothing it had acknowledged is lost',
+    () =>
+      filming(async (home) => {
+        await expectBridged(home, async () => {
+          for (let times = 0; times < 2; times++) {
+            await home.captures(2);
+            await home.killServer();
+            await home.captures(1);
+            await home.startServer();
+          }
+        });
+      }),
+    60_000,
+  );
+});
+
+describe('camera', () => {
+  test.concurrent(
+    'launcher killed: agent, capture and ffmpeg go with it; what was spooled comes back',
+    () =>
+      filming(async (home) => {
+        await home.captures(2);
+        home.relay.cut();
+        // Into the middle of a segment, which lasts 4 s.
+        const first = await until('a segment is half recorded', () => {
+          const { status } = home;
+          return status.capturedSeconds > 8 && status.capturedSeconds % 4 > 2.4 && status;
+        });
+        const processes = home.cameraProcesses(/./);
+        expect(
+          processes.map(({ command }) => /camera (run|agent|capture)|^ffmpeg/.exec(command)?.[0]),
+        ).toEqual(expect.arrayContaining(['camera run', 'camera agent', 'camera capture', 'ffmpeg']));
+        await home.killCamera();
+        await until('they all end', () => stillRunning(processes).length === 0, 5000);
+
+        home.relay.mend();
+        await home.startCamera();
+        expect(home.status.recoveredSeconds).toBeGreaterThan(0);
+        await home.drains();
+        expect(await home.endCamera()).toBe(0);
+        const { status } = home;
+        const { code, report } = await expectNothingAcknowledgedLost(home, [first, status]);
+        expect(code).toBe(3);
+        expect(report.counts).toMatchObject({ cut: 1, open: 0 });
+        // A killed camera loses at most what it had not spooled for two seconds.
+        expect(report.openedSeconds).toBeGreaterThan(first.capturedSeconds + status.capturedSeconds - 2);
+      }),
+    60_000,
+  );
+
+  test.concurrent(
+    'agent killed: capture lives on, and so does the recording, in a new session',
+    () =>
+      filming(async (home) => {
+        const first = await home.captures(3);
+        const capture = home.cameraProcesses(/camera capture/);
+        expect(capture).toHaveLength(1);
+        process.kill(first.pid, 'SIGKILL');
+        const second = await until('another agent records', () => {
+          const status = home.lookAtStatus();
+          return status !== undefined && status.pid !== first.pid && status.capturedSeconds > 1 && status;
+        });
+        expect(second.session).toBeGreaterThan(first.session ?? 0);
+        expect(stillRunning(capture)).toEqual(capture);
+        await home.drains();
+        expect(await home.endCamera()).toBe(0);
+        const { status } = home;
+        const { code, report } = await expectNothingAcknowledgedLost(home, [first, status]);
+        expect(code).toBe(3);
+        expect(report.counts).toMatchObject({ cut: 1, open: 0 });
+        expect(report.openedSeconds).toBeGreaterThan(first.capturedSeconds + status.capturedSeconds - 2);
+      }),
+    60_000,
+  );
+
+  test.concurrent(
+    'capture killed: ffmpeg goes with it; the agent lives on, and so does the recording, in a new session',
+    () =>
+      filming(async (home) => {
+        const before = await home.captures(2);
+        const [capture] = home.cameraProcesses(/camera capture/);
+        const ffmpeg = home.cameraProcesses(/^ffmpeg/);
+        expect(ffmpeg).toHaveLength(1);
+        process.kill(capture?.pid ?? 0, 'SIGKILL');
+        await until('ffmpeg is gone', () => stillRunning(ffmpeg).length === 0, 5000);
+        await until('another records', () => (home.status.session ?? 0) > (before.session ?? 0));
+        expect((await home.captures(2)).pid).toBe(before.pid);
+        expect(await home.endCamera()).toBe(0);
+        const { status } = home;
+        expect(status).toMatchObject({ sessions: 2, heldSeconds: 0, droppedSeconds: 0 });
+        const { code } = await expectNothingAcknowledgedLost(home, [status]);
+        expect(code).toBe(0);
+      }),
+    60_000,
+  );
+
+  test.concurrent.each([
+    ['SIGKILL', 'exited'],
+    ['SIGSTOP', 'stalled'],
+  ] as const)(
+    'ffmpeg gets %s: noticed, counted, and recorded on in a new session',
+    (signal, cause) =>
+      filming(async (home) => {
+        const before = home.status;
+        const { pid } = home.capture;
+        process.kill(pid ?? 0, signal);
+        await until('it is noticed', () => home.capture.restarts[cause] === 1, 10_000);
+        await until('another records', () => home.status.session !== before.session);
+        await home.captures(2);
+        expect(home.capture).toMatchObject({ state: 'running', restarts: { [cause]: 1 } });
+        expect(home.capture.pid).not.toBe(pid);
+        expect(await home.endCamera()).toBe(0);
+        const { status } = home;
+        expect(status).toMatchObject({ sessions: 2, heldSeconds: 0, droppedSeconds: 0 });
+        const { code } = await expectNothingAcknowledgedLost(home, [status]);
+        expect(code).toBe(0);
+      }),
+    60_000,
+  );
+});
+
+describe('a broken build is found out', () => {
+  test.concurrent('a server that acknowledges what it never wrote', async () => {
+    const broken = breakBuild({
+      file: 'server/segments.ts',
+      from: 'await this.#file.write(bytes, at);',
+      to: '',
+    });
+    await filming(
+      async (home) => {
+        await home.captures(3);
+        await home.endCamera();
+        expect(home.status.acknowledgedSeconds).toBeGreaterThan(2);
+        await expect(expectNothingAcknowledgedLost(home, [home.status])).rejects.toThrow('toBeGreaterThan');
+      },
+      { server: broken.oriel },
+    ).finally(() => broken.remove());
+  }, 60_000);
+
+  test.concurrent('a camera that takes sent for durable', async () => {
+    const broken = breakBuild({
+      file: 'agent/uplink/segment-upload.ts',
+      from: 'this.#sent += bytes.length;',
+      to: 'this.#sent += bytes.length; this.#options.queue.acknowledge(this.segment, this.#sent);',
+    });
+    await filming(
+      async (home) => {
+        home.relay.deaden();
+        await home.captures(2);
+        await home.killServer();
+        home.relay.mend();
+        await home.startServer();
+        await home.captures(2);
+        await home.endCamera();
+        await expect(expectNothingAcknowledgedLost(home, [home.status])).rejects.toThrow('toBeGreaterThan');
+      },
+      { camera: broken.oriel },
+    ).finally(() => broken.remove());
+  }, 60_000);
+});
