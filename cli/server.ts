@@ -141,14 +141,15 @@ Examples:
       const level = person && options.logLevel === 'info' ? 'warn' : options.logLevel;
       const log = pino({ level, base: null }, pino.destination({ dest: person ? 2 : 1, sync: true }));
       const { port, address } = options;
-      const { server, stop } = await startServer({ directory, port, address, disk: systemDisk, log });
-      log.info({ ...server }, 'listening');
-      if (person) console.log(`Listening at ${addresses(server.hosts, server.port)}, pin ${server.pin}`);
-      const signal = await new Promise<string>((resolve) => {
+      // From the start on, so that whoever reads that it is listening can stop it at once.
+      const asked = new Promise<string>((resolve) => {
         process.once('SIGTERM', resolve);
         process.once('SIGINT', resolve);
       });
-      log.info({ signal }, 'stopping');
+      const { server, stop } = await startServer({ directory, port, address, disk: systemDisk, log });
+      log.info({ ...server }, 'listening');
+      if (person) console.log(`Listening at ${addresses(server.hosts, server.port)}, pin ${server.pin}`);
+      log.info({ signal: await asked }, 'stopping');
       await stop();
       log.info({}, 'stopped');
     });
