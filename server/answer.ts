@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { RefusalCode } from '../wire/upload.ts';
+import type { RefusalCode } from '../wire/refusal.ts';
 import type { Refused } from './errors.ts';
 
 /** How long a refused request's body is still read and thrown away, so that the refusal is not lost to a reset. */
@@ -10,6 +10,16 @@ export const STATUS: Readonly<Record<RefusalCode, number>> = {
   ROUTE_UNKNOWN: 404,
   METHOD_REFUSED: 405,
   REQUEST_MALFORMED: 400,
+  CERTIFICATE_REQUIRED: 403,
+  CERTIFICATE_EXPIRED: 403,
+  CAMERA_UNKNOWN: 403,
+  CAMERA_REVOKED: 403,
+  CLAIM_UNKNOWN: 403,
+  CLAIM_EXPIRED: 403,
+  CLAIM_USED: 403,
+  CLAIM_THROTTLED: 429,
+  REQUEST_REFUSED: 422,
+  POLICY_NONE: 404,
   HEADER_REFUSED: 422,
   CAMERA_FOREIGN: 403,
   SESSION_UNKNOWN: 404,

@@ -1,4 +1,4 @@
-import type { Refusal, RefusalCode } from '../wire/upload.ts';
+import type { Refusal, RefusalCode } from '../wire/refusal.ts';
 
 /** Why a camera's request is refused. The message goes to the camera: never a secret, never a path. */
 export class Refused extends Error {

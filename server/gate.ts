@@ -8,7 +8,8 @@ import {
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { cameraOfSpki, p256Spki } from '../crypto/spki-node.ts';
-import { ALPN_HTTP, type Refusal } from '../wire/upload.ts';
+import type { Refusal } from '../wire/refusal.ts';
+import { ALPN_HTTP } from '../wire/upload.ts';
 import type { CameraHandler } from './camera-routes.ts';
 import { ServerError } from './errors.ts';
 import type { Log } from './log.ts';

@@ -1,4 +1,4 @@
-import type { Refusal } from '../../wire/upload.ts';
+import type { Refusal } from '../../wire/refusal.ts';
 
 export type UplinkErrorCode =
   /** The connection broke off. */

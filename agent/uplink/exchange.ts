@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
-import { Refusal } from '../../wire/upload.ts';
+import { Refusal } from '../../wire/refusal.ts';
 import type { Connection } from './connection.ts';
 import { UplinkError } from './errors.ts';
 import { parseJson } from './progress.ts';
