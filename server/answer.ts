@@ -62,6 +62,7 @@ export async function refuse(
   if (response.headersSent) writeLine(response, JSON.stringify(refused));
   else {
     const body = JSON.stringify(refused);
+    if (refused.retryAfter !== undefined) response.setHeader('retry-after', refused.retryAfter);
     response.writeHead(STATUS[refused.code], {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
