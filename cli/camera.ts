@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { LaunchOptions } from './camera/launch.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** `oriel camera`: the agent on a camera board, or on any Linux machine. */
@@ -15,7 +16,8 @@ Examples:
   oriel camera status ./cam`,
   );
   camera.addCommand(initCommand()).addCommand(runCommand()).addCommand(statusCommand());
-  camera.addCommand(agentCommand(), { hidden: true }).addCommand(captureCommand(), { hidden: true });
+  for (const role of [agentCommand(), captureCommand(), planCommand()])
+    camera.addCommand(role, { hidden: true });
   return camera;
 }
 
@@ -85,39 +87,58 @@ function runCommand(): Command {
     .description('run a camera: capture, seal, upload, until Ctrl-C or the end of a file source')
     .argument('<dir>', 'camera directory')
     .addOption(logLevelOption())
+    .option('--agent-user <user>', 'run the agent as this user: a name, or UID:GID')
+    .option('--capture-user <user>', 'run capture as this user, a member of the group video for V4L2')
     .addHelpText(
       'after',
       `
 Starts two processes: the agent (keys and network, no child processes) and capture (ffmpeg; no keys, no network
-but a listed LAN source). Without root they run as the same user. What has not reached the server yet stays in
-the camera's spool and is uploaded by the next run.`,
+but a listed LAN source). Started by root with --agent-user and --capture-user, each has a user of its own; the
+camera's directory then has to be the agent's, with the group of capture and mode 710. Otherwise both run as the
+user who starts them. What has not reached the server yet stays in the camera's spool and is uploaded by the next run.`,
     )
-    .action(async (dir: string, options: { logLevel: string }) => {
+    .action(async (dir: string, options: LaunchOptions) => {
       const { launch } = await import('./camera/launch.ts');
-      process.exitCode = await launch(dir, options.logLevel);
+      process.exitCode = await launch(dir, options);
     });
 }
 
 /** The launcher starts these; they are no commands for people. */
 function agentCommand(): Command {
-  return roleCommand('agent', async (dir, { logLevel }) => {
+  return roleCommand('agent', async (dir, { logLevel, tethered }) => {
+    if (tethered) (await import('./camera/tether.ts')).holdTether();
     const { agent } = await import('./camera/agent-process.ts');
     process.exitCode = await agent(dir, logLevel);
   });
 }
 
 function captureCommand(): Command {
-  return roleCommand('capture', async (dir, { logLevel, audio }) => {
+  return roleCommand('capture', async (dir, { logLevel, tethered }) => {
     const { capture } = await import('./camera/capture-process.ts');
-    process.exitCode = await capture(dir, logLevel, audio ?? false);
+    process.exitCode = await capture(dir, logLevel, tethered ?? false);
+  });
+}
+
+function planCommand(): Command {
+  return roleCommand('plan', async (dir) => {
+    const { planCamera } = await import('./camera/plan.ts');
+    console.log(JSON.stringify((await planCamera(dir)).capture));
   });
 }
 
 function roleCommand(
   role: string,
-  action: (dir: string, options: { readonly logLevel: string; readonly audio?: true }) => Promise<void>,
+  action: (dir: string, options: { readonly logLevel: string; readonly tethered?: true }) => Promise<void>,
 ): Command {
-  return new Command(role).argument('<dir>').addOption(logLevelOption()).option('--audio').action(action);
+  return new Command(role)
+    .argument('<dir>')
+    .addOption(logLevelOption())
+    .option('--tethered')
+    .action(async (dir: string, options: { readonly logLevel: string; readonly tethered?: true }) => {
+      const { closeDoors } = await import('./camera/close-doors.ts');
+      closeDoors(role);
+      await action(dir, options);
+    });
 }
 
 function logLevelOption(): Option {

@@ -46,11 +46,15 @@ export class CameraDirectory {
   get status(): string {
     return join(this.run, 'status.json');
   }
+  /** The one place where capture, with a user of its own, may write; the agent believes nothing in it. */
+  get captureRun(): string {
+    return join(this.run, 'capture');
+  }
   get mediaFifo(): string {
-    return join(this.run, 'media.fifo');
+    return join(this.captureRun, 'media.fifo');
   }
   get captureFifo(): string {
-    return join(this.run, 'capture.fifo');
+    return join(this.captureRun, 'capture.fifo');
   }
 
   make(): void {

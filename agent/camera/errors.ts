@@ -9,6 +9,12 @@ export type CameraErrorCode =
   | 'FILE_UNREADABLE'
   /** No policy signed by the owner is there yet. */
   | 'POLICY_MISSING'
+  /** The camera's directory does not belong to the agent's user as it has to. */
+  | 'CAMERA_OWNER'
+  /** The launcher may not give its processes users of their own. */
+  | 'LAUNCHER_UNPRIVILEGED'
+  /** The run directory cannot be made. */
+  | 'RUN_DIRECTORY'
   /** A policy is older than the one obeyed, or another of the same counter. */
   | 'POLICY_REFUSED'
   /** No client certificate is there yet, or it is for another key. */
