@@ -3,7 +3,11 @@ export type CameraErrorCode =
   /** The directory holds no camera, or holds one already. */
   | 'CAMERA_MISSING'
   | 'CAMERA_EXISTS'
-  /** camera.json is not as specified. */
+  /** The camera is paired: it ignores setup codes. */
+  | 'CAMERA_PAIRED'
+  /** The camera's agent runs: its files are not to be touched. */
+  | 'CAMERA_RUNNING'
+  /** camera.json, or another file that the camera made, is not as specified. */
   | 'CONFIG_MALFORMED'
   /** A file of the camera's cannot be read. */
   | 'FILE_UNREADABLE'
