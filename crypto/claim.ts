@@ -1,4 +1,4 @@
-import { fromBase64Url } from './bytes.ts';
+import { concat, fromBase64Url, toBase64Url, u32 } from './bytes.ts';
 import { PUBLIC_KEY_LENGTH } from './ed25519.ts';
 import { CryptoError } from './errors.ts';
 import { FieldReader } from './fields.ts';
@@ -19,6 +19,10 @@ export interface Claim {
 
 const PREFIX = 'claim:';
 const LENGTH = DIGEST_LENGTH + 4 + PUBLIC_KEY_LENGTH;
+
+export function writeClaim({ tokenHash, expires, owner }: Claim): string {
+  return PREFIX + toBase64Url(concat(tokenHash, u32(expires), owner));
+}
 
 /** Reads a claim; blanks around it do not count. @throws CryptoError DOCUMENT_MALFORMED. */
 export function parseClaim(text: string): Claim {

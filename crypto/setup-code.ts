@@ -1,4 +1,5 @@
-import { concat, fromBase64Url, fromUtf8, toBase64Url, u32, utf8 } from './bytes.ts';
+import { concat, fromBase64Url, fromUtf8, toBase64Url, utf8 } from './bytes.ts';
+import { writeClaim } from './claim.ts';
 import { PUBLIC_KEY_LENGTH } from './ed25519.ts';
 import { CryptoError, type CryptoErrorCode } from './errors.ts';
 import { FieldReader, FieldWriter } from './fields.ts';
@@ -24,7 +25,6 @@ const FIXED_LENGTH = 1 + 4 + PUBLIC_KEY_LENGTH + PAIRING_SECRET_LENGTH + DIGEST_
 /** Of a whole code, characters. */
 export const MAX_SETUP_CODE_LENGTH =
   PREFIX.length + Math.ceil(((FIXED_LENGTH + MAX_ORIGIN_LENGTH + CHECK_LENGTH) * 4) / 3);
-const CLAIM_PREFIX = 'claim:';
 const TOKEN_CONTEXT = utf8('oriel/1 claim token\0');
 const PROOF_CONTEXT = utf8('oriel/1 pairing proof\0');
 
@@ -89,8 +89,8 @@ export async function claimLineOf(
   code: Pick<SetupCode, 'secret' | 'expires' | 'owner'>,
   primitives: Pick<OpeningPrimitives, 'hkdf' | 'sha256'>,
 ): Promise<string> {
-  const hash = await primitives.sha256(await claimTokenOf(code.secret, primitives));
-  return CLAIM_PREFIX + toBase64Url(concat(hash, u32(code.expires), code.owner));
+  const tokenHash = await primitives.sha256(await claimTokenOf(code.secret, primitives));
+  return writeClaim({ tokenHash, expires: code.expires, owner: code.owner });
 }
 
 async function checkedPayload(

@@ -4,13 +4,13 @@ import type { OpeningPrimitives } from '../../crypto/primitives.ts';
 import type { CameraDirectory } from './camera-directory.ts';
 import { type CameraState, judgePolicy } from './camera-state.ts';
 import { CameraError } from './errors.ts';
-import { loadPolicy } from './policy-file.ts';
+import { loadPolicy, type PolicyIdentity, type PolicyOnFile, policyOf } from './policy-file.ts';
 
 /** The policy in force, and the watch over the file from which newer ones come. */
 export class PolicyWatch {
   readonly #directory: CameraDirectory;
   readonly #state: CameraState;
-  readonly #identity: { readonly camera: string; readonly owner: Uint8Array };
+  readonly #identity: PolicyIdentity;
   readonly #primitives: OpeningPrimitives;
   #inForce: PolicyInForce | undefined;
   #fileStamp = '';
@@ -18,13 +18,18 @@ export class PolicyWatch {
   constructor(
     directory: CameraDirectory,
     state: CameraState,
-    identity: { readonly camera: string; readonly owner: Uint8Array },
+    identity: PolicyIdentity,
     primitives: OpeningPrimitives,
   ) {
     this.#directory = directory;
     this.#state = state;
     this.#identity = identity;
     this.#primitives = primitives;
+  }
+
+  /** Whether a policy is in force. */
+  get present(): boolean {
+    return this.#inForce !== undefined;
   }
 
   /** @throws CameraError POLICY_MISSING before `check` has taken one. */
@@ -44,17 +49,30 @@ export class PolicyWatch {
     const candidate = await loadPolicy(this.#directory, this.#identity, this.#primitives);
     this.#fileStamp = stamp ?? '';
     const { policy, digest } = candidate;
-    const verdict = judgePolicy(this.#state.policy, candidate);
-    if (verdict === 'older' || verdict === 'conflicting') {
-      const name = `policy ${policy.epoch}.${policy.counter}`;
-      throw new CameraError('POLICY_REFUSED', `${name} is ${verdict} and is not obeyed`);
-    }
+    const verdict = this.#verdict(candidate);
     if (verdict === 'new') {
       await this.#state.keep({ policy: { epoch: policy.epoch, counter: policy.counter, digest } });
     }
     const changed = verdict === 'new' && this.#inForce !== undefined;
     this.#inForce = candidate;
     return changed;
+  }
+
+  /**
+   * Judges a policy file's text as `check` would, and takes nothing.
+   * @throws CameraError POLICY_REFUSED; CryptoError when a signature does not fit.
+   */
+  async judge(text: string): Promise<'new' | 'same'> {
+    const verdict = this.#verdict(await policyOf(text, this.#identity, this.#primitives));
+    // The one obeyed last, whose file is gone or damaged, is as good as new.
+    return this.present ? verdict : 'new';
+  }
+
+  #verdict(candidate: PolicyOnFile): 'new' | 'same' {
+    const verdict = judgePolicy(this.#state.policy, candidate);
+    if (verdict === 'new' || verdict === 'same') return verdict;
+    const { epoch, counter } = candidate.policy;
+    throw new CameraError('POLICY_REFUSED', `policy ${epoch}.${counter} is ${verdict} and is not obeyed`);
   }
 }
 

@@ -50,7 +50,6 @@ async function launchByHand({ directory, command }: Start, logLevel: string): Pr
   const person = process.stdout.isTTY && process.stderr.isTTY && logLevel === 'info';
   const level = person ? 'warn' : logLevel;
   const logger = openLog(level, 'launcher');
-  if (plan.silenced) logger.warn('sound is asked for, but the policy does not allow it');
   const stopShowing = person ? greet(plan, directory) : () => undefined;
   const code = await runCamera({
     directory,

@@ -85,7 +85,7 @@ Refusals: PAIRING_UNKNOWN (none of your codes), PAIRING_FORGED, PAIRING_EXPIRED,
     )
     .action(async (file: string, options: AcceptOptions) => {
       const { accept } = await import('./accept.ts');
-      await accept(file, options);
+      process.exitCode = await accept(file, options);
     });
 }
 
