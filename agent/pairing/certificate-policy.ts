@@ -48,7 +48,7 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 60_000;
 /** After a refusal that only a person can mend. */
 const LONG_DELAY_MS = 10 * 60_000;
-/** While somebody may be about to tell the server of this camera; wrong tokens are counted there. */
+/** While somebody may be about to tell the server of this camera, or to let the camera at its server. */
 const UNKNOWN_DELAY_MS = 10_000;
 
 /**
@@ -70,12 +70,12 @@ export function enrolmentDelayMs(
       return Math.min(retryAfterMs ?? LONGEST_DELAY_MS, LONG_DELAY_MS) + spread(1000);
     case 'CLAIM_UNKNOWN':
     case 'CAMERA_UNKNOWN':
+    case 'PIN_MISMATCH':
       return spread(Math.min(UNKNOWN_DELAY_MS * failures, LONGEST_DELAY_MS));
     case 'CLAIM_EXPIRED':
     case 'CLAIM_USED':
     case 'CAMERA_REVOKED':
     case 'REQUEST_REFUSED':
-    case 'PIN_MISMATCH':
       return spread(LONG_DELAY_MS);
     default:
       return spread(Math.min(FIRST_DELAY_MS * 2 ** (failures - 1), LONGEST_DELAY_MS));

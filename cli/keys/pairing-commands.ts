@@ -91,12 +91,12 @@ Refusals: PAIRING_UNKNOWN (none of your codes), PAIRING_FORGED, PAIRING_EXPIRED,
 
 const gather = (value: string, before: string[]) => [...before, value];
 
-const UNITS = { m: 60, h: 3600, d: 86_400 } as const;
+const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 const LONGEST_LIFE_SECONDS = 366 * UNITS.d;
 
 /** Seconds. */
 function parseLife(text: string): number {
-  const match = /^(\d{1,6})([mhd])$/.exec(text);
+  const match = /^(\d{1,6})([smhd])$/.exec(text);
   const seconds = match === null ? 0 : Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
   if (seconds < 1 || seconds > LONGEST_LIFE_SECONDS) {
     throw new InvalidArgumentError('give a time as in 30m, 1h or 7d, at most 366d.');
