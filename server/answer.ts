@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CERTS_ONLY_TYPE } from '../wire/enrolment.ts';
 import type { RefusalCode } from '../wire/refusal.ts';
 import type { Refused } from './errors.ts';
 
@@ -39,6 +40,21 @@ export const STATUS: Readonly<Record<RefusalCode, number>> = {
 export function answerJson(response: ServerResponse, value: unknown): void {
   const body = JSON.stringify(value);
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+/** Certificates, DER, as EST hands them over (RFC 7030 section 4.2.3). */
+export async function answerCertificates(
+  response: ServerResponse,
+  certificates: readonly Uint8Array[],
+): Promise<void> {
+  const { encodeCertsOnly } = await import('../crypto/pkcs7-node.ts');
+  const body = encodeCertsOnly(certificates).toString('base64');
+  response.writeHead(200, {
+    'content-type': CERTS_ONLY_TYPE,
+    'content-transfer-encoding': 'base64',
+    'content-length': body.length,
+  });
   response.end(body);
 }
 
