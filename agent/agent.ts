@@ -2,20 +2,19 @@ import { toHex } from '../crypto/bytes.ts';
 import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Clock } from '../host/clock.ts';
 import type { Disk } from '../host/disk.ts';
-import type { CameraConfig, CameraDirectory } from './camera/camera-directory.ts';
+import type { CameraDirectory } from './camera/camera-directory.ts';
 import { CameraState } from './camera/camera-state.ts';
-import { type DeviceKey, loadCertificate, loadDeviceKey } from './camera/device-key.ts';
+import { loadDeviceKey } from './camera/device-key.ts';
 import { PolicyWatch } from './camera/policy-watch.ts';
 import { openCaptureFeed } from './capture/feed.ts';
+import { CameraClock } from './clock/camera-clock.ts';
+import { TimeWatch } from './clock/time-watch.ts';
+import { type Line, openLine } from './line.ts';
 import { type AgentLog, errorFields } from './log.ts';
-import { Intake } from './recording/intake.ts';
-import { Recorder } from './recording/recorder.ts';
-import { SessionMaker } from './recording/session-maker.ts';
-import { SpoolStore } from './recording/spool-store.ts';
-import { emptyTally } from './recording/tally.ts';
-import { openServerLink } from './server-link.ts';
-import { Spool } from './spool/spool.ts';
-import { type AgentStatus, toSeconds, writeStatus } from './status.ts';
+import { Enrolment } from './pairing/enrolment.ts';
+import { PolicyPoll } from './pairing/policy-poll.ts';
+import { serverDial } from './server-dial.ts';
+import { type AgentStatus, idleLine, unpairedStatus, writeStatus } from './status.ts';
 
 export interface AgentEffects {
   readonly clock: Clock;
@@ -25,6 +24,8 @@ export interface AgentEffects {
   /** Release time of this build, milliseconds since 1970. */
   readonly releaseTimeMs: number;
   readonly logger: AgentLog;
+  /** Claims the camera's directory, as far as the launcher has not. @returns how to give it up. */
+  readonly claim: () => Promise<() => Promise<void>>;
   /** Aborted to end the agent: it closes what is open and uploads what it can. */
   readonly signal: AbortSignal;
 }
@@ -33,152 +34,193 @@ const LOOK_INTERVAL_MS = 1000;
 /** How long an ending agent goes on uploading; the rest stays in the spool. */
 const DRAIN_MS = 10_000;
 
-/** The agent: takes what capture brings, seals it, and keeps it until the server has it durably. */
+/**
+ * The agent: waits to be set up, enrols, waits for its owner's policy; then takes what capture brings, seals it, and
+ * keeps it until the server has it durably.
+ */
 export async function runAgent(directory: CameraDirectory, effects: AgentEffects): Promise<void> {
-  const { clock, logger, signal } = effects;
-  const config = directory.readConfig();
-  const device = await loadDeviceKey(directory);
-  const certificate = loadCertificate(directory, device);
-  const line = await openLine(directory, config, device, certificate, effects);
-  const { recorder, intake, uplink, spool, show } = line;
-  const policyChanged = policyLook(line.policy, logger);
-
-  uplink.start();
-  const feed = openCaptureFeed(
-    {
-      mediaPath: directory.mediaFifo,
-      commandPath: directory.captureFifo,
-      agent: toHex(nodePrimitives.random(8)),
-    },
-    intake,
-  );
-  intake.attach(feed);
-  logger.info({ camera: device.camera, server: config.server.origin }, 'agent started');
-
-  while (!signal.aborted) {
-    show('running');
+  const { clock, signal, logger, claim } = effects;
+  if (!directory.exists()) logger.warn({}, 'not set up yet: oriel camera setup');
+  while (!directory.exists()) {
+    if (signal.aborted) return;
+    writeStatus(directory.status, unpairedStatus(clock.now()));
     await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
-    if (await policyChanged()) recorder.outdateSession();
   }
-
-  feed.close();
-  await recorder.stop();
-  await line.sessionsSettled();
-  const drained = uplink.stop({ drainMs: DRAIN_MS });
-  const shown = showWhile(drained, () => show('draining'), clock);
-  await drained;
-  await shown;
-  await spool.close();
-  show('stopped');
-  logger.info({ heldBytes: spool.stats().heldBytes }, 'agent ended');
+  const release = await claim();
+  try {
+    await runPaired(directory, effects);
+  } finally {
+    await release();
+  }
 }
 
-/** Builds the line from fragment to server, and what shows it. */
-async function openLine(
-  directory: CameraDirectory,
-  config: CameraConfig,
-  device: DeviceKey,
-  certificate: string,
-  { clock, disk, random, releaseTimeMs, logger }: AgentEffects,
-) {
-  const { signer } = device;
-  const primitives = nodePrimitives;
+/** Whatever it fails with, nothing of it goes on afterwards. */
+async function runPaired(directory: CameraDirectory, effects: AgentEffects): Promise<void> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([effects.signal, failed.signal]);
+  try {
+    await runCamera(directory, { ...effects, signal });
+  } finally {
+    failed.abort();
+  }
+}
+
+async function runCamera(directory: CameraDirectory, effects: AgentEffects): Promise<void> {
+  const { logger, signal, clock } = effects;
+  const camera = await openCamera(directory, effects);
+  const { policy, policyChanged, device, config, time } = camera;
+  logger.info({ camera: device.camera, server: config.server.origin }, 'agent started');
+  const looking = Promise.all([camera.enrolment.run(signal), camera.poll.run(signal)]);
+
+  const untilNextLook = () => clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
+  await policyChanged();
+  while (!signal.aborted && !policy.present) {
+    camera.show('waiting', undefined);
+    await untilNextLook();
+    await policyChanged();
+  }
+  const ready = !signal.aborted;
+  if (ready) {
+    const line = await openLine({
+      ...camera,
+      ...effects,
+      directory,
+      certificate: camera.certificate,
+      clock: time,
+    });
+    await record(directory, camera, line, untilNextLook, effects);
+  }
+  await looking;
+  await camera.time.keep(true).catch((cause) => logger.error(errorFields(cause), 'trusted time not kept'));
+  if (!ready) camera.show('stopped', undefined);
+}
+
+type Camera = Awaited<ReturnType<typeof openCamera>>;
+
+/** What a camera has before it records: identity, certificate, policy, time, and what shows them. */
+async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
+  const { clock, disk, random, releaseTimeMs, logger } = effects;
+  const config = directory.readConfig();
+  const device = await loadDeviceKey(directory);
+  const time = await CameraClock.open({ clock, disk, path: directory.trustedTime, releaseTimeMs });
   const state = new CameraState(directory, disk);
-  const policy = new PolicyWatch(
+  const identity = { camera: device.camera, owner: config.owner };
+  const policy = new PolicyWatch(directory, state, identity, nodePrimitives);
+  const policyChanged = policyLook(policy, logger);
+  const server = serverDial({ server: config.server, device, trustedTimeMs: () => time.trustedMs });
+  const uplinks = new Set<{ reconnect(): void }>();
+  const enrolment = await Enrolment.open({
     directory,
-    state,
-    { camera: device.camera, owner: config.owner },
-    primitives,
-  );
-  await policy.check();
-
-  const spool = await Spool.open({
-    dir: directory.spool,
     disk,
-    clock,
-    primitives,
-    limits: config.spool,
-    log: logger,
-  });
-  const recoveredUs = spool.stats().heldUs;
-  const onFailure = (what: string, cause: unknown) => logger.error(errorFields(cause), what);
-  const store = new SpoolStore(spool, onFailure);
-  const tally = emptyTally();
-  const sessions = new SessionMaker({
-    signer,
-    primitives,
-    clock,
-    state,
-    logger,
-    policy: () => policy.inForce,
-    previous: async () => {
-      await store.settled;
-      const last = spool.lastSession();
-      return last && { number: last.session.number, header: last.session.header, end: last.end };
-    },
-    recordedUs: () => tally.sealedUs,
-  });
-  const recorder = new Recorder({
-    cameraId: device.cameraId,
-    signer,
-    primitives,
-    clock,
-    store,
-    tally,
-    nextSession: () => sessions.next(),
-    onFailure,
-  });
-  const intake = new Intake({ recorder, tally, audioAllowed: () => policy.inForce.policy.audio, logger });
-  const startedAt = clock.monotonic();
-  const uplink = openServerLink({
-    server: config.server,
     device,
-    certificate,
-    queue: spool,
-    clock,
+    server,
+    clock: time,
     random,
-    trustedTimeMs: () => releaseTimeMs + clock.monotonic() - startedAt,
+    logger,
+    onCertificate: () => {
+      for (const each of uplinks) each.reconnect();
+    },
+  });
+  const poll = new PolicyPoll({
+    directory,
+    disk,
+    server,
+    enrolment,
+    watch: policy,
+    clock: time,
+    random,
     logger,
   });
+  uplinks.add(poll);
 
-  const show = (phase: AgentStatus['state']) => {
-    const held = spool.stats();
-    const sent = uplink.stats();
-    const { epoch, counter } = policy.inForce.policy;
+  const show = (phase: AgentStatus['state'], line: Line | undefined) => {
+    const { epoch, counter } = policy.present ? policy.inForce.policy : { epoch: 0, counter: 0 };
     writeStatus(directory.status, {
       camera: device.camera,
       server: config.server.origin,
       pins: config.server.pins,
       pid: process.pid,
       state: phase,
-      at: clock.now(),
-      session: recorder.sessionNumber,
-      policy: { epoch, counter },
-      dayKey: { number: state.dayKey?.number, exhausted: sessions.exhausted },
-      fragments: tally.fragments,
-      sessions: tally.sessions,
-      segments: tally.segments,
-      records: tally.records,
-      sealedBytes: tally.sealedBytes,
-      refusedStreams: tally.refusedStreams,
-      capturedSeconds: toSeconds(tally.capturedUs),
-      recoveredSeconds: toSeconds(recoveredUs),
-      acknowledgedSeconds: toSeconds(held.acknowledgedUs),
-      heldSeconds: toSeconds(held.heldUs),
-      droppedSeconds: toSeconds(held.droppedUs),
-      skippedSeconds: toSeconds(tally.skippedUs),
-      acknowledgedBytes: sent.acknowledgedBytes,
-      heldBytes: held.heldBytes,
-      spooledBytes: held.diskBytes,
-      spool: held,
-      uplink: sent,
+      at: time.now(),
+      clock: { source: time.source, trusted: time.trustedMs, server: time.serverMs },
+      enrolment: enrolment.status,
+      policy: { epoch, counter, trouble: poll.trouble },
+      ...(line?.status() ?? idleLine()),
       memoryBytes: process.memoryUsage.rss(),
     });
   };
-  return { recorder, intake, uplink, spool, policy, show, sessionsSettled: () => store.settled };
+  const certificate = () => enrolment.certificate;
+  return {
+    config,
+    device,
+    time,
+    state,
+    policy,
+    policyChanged,
+    server,
+    enrolment,
+    certificate,
+    poll,
+    uplinks,
+    show,
+  };
 }
 
-/** Looks for a new policy; says once, not every second, why the one on file is not obeyed. */
+/** Records until the agent is to end; then closes what is open and uploads what it can. */
+async function record(
+  directory: CameraDirectory,
+  camera: Camera,
+  line: Line,
+  untilNextLook: () => Promise<void>,
+  { clock, logger, signal }: AgentEffects,
+): Promise<void> {
+  const { recorder, intake, uplink, spool } = line;
+  const { time, policy, policyChanged } = camera;
+  const audioAllowed = () => policy.inForce.policy.audio;
+  const watch = new TimeWatch(time);
+  camera.uplinks.add(uplink);
+  uplink.start();
+  const feed = openCaptureFeed(
+    {
+      mediaPath: directory.mediaFifo,
+      commandPath: directory.captureFifo,
+      agent: toHex(nodePrimitives.random(8)),
+      audio: audioAllowed,
+    },
+    intake,
+  );
+  intake.attach(feed);
+  logger.info({ source: time.source }, 'recording may begin');
+
+  while (!signal.aborted) {
+    camera.show('running', line);
+    await untilNextLook();
+    const withAudio = audioAllowed();
+    if (await policyChanged()) recorder.outdateSession();
+    if (audioAllowed() !== withAudio) feed.refuse();
+    if (watch.changed()) {
+      logger.warn({ source: time.source, now: new Date(time.now()).toISOString() }, 'the time was put right');
+      recorder.outdateSession();
+    }
+    await time.keep().catch((cause) => logger.error(errorFields(cause), 'trusted time not kept'));
+  }
+
+  feed.close();
+  await recorder.stop();
+  await line.sessionsSettled();
+  const drained = uplink.stop({ drainMs: DRAIN_MS });
+  const shown = showWhile(drained, () => camera.show('draining', line), clock);
+  await drained;
+  await shown;
+  await spool.close();
+  camera.show('stopped', line);
+  logger.info({ heldBytes: spool.stats().heldBytes }, 'agent ended');
+}
+
+/**
+ * Looks for a new policy; says once, not every second, why the one on file is not obeyed. That the first is yet to
+ * come, the status says.
+ */
 function policyLook(policy: PolicyWatch, logger: AgentLog): () => Promise<boolean> {
   let complaint = '';
   return async () => {
@@ -188,7 +230,8 @@ function policyLook(policy: PolicyWatch, logger: AgentLog): () => Promise<boolea
       return changed;
     } catch (cause) {
       const fields = errorFields(cause);
-      if (fields.reason !== complaint) logger.error(fields, 'the policy on file is not obeyed');
+      const awaited = fields.code === 'POLICY_MISSING' && !policy.present;
+      if (!awaited && fields.reason !== complaint) logger.error(fields, 'the policy on file is not obeyed');
       complaint = fields.reason;
       return false;
     }

@@ -1,27 +1,41 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { spawnTethered } from '../host/child.ts';
 import { systemClock } from '../host/clock.ts';
-import { makeFifo } from '../host/fifo.ts';
+import { confined } from '../host/confinement.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
+import type { CapturePlan } from './capture/plan.ts';
 import { restartDelay } from './launcher-policy.ts';
+import {
+  canCutNetwork,
+  confinementOf,
+  makeRunDirectory,
+  makeSharedRunDirectory,
+  type Separation,
+} from './launcher-separation.ts';
 
 /**
- * Starts the camera's two processes, agent and capture, joined by FIFOs, and keeps them running. By hand they run
- * as the user who starts them; on a board each gets a user of its own.
+ * Starts the camera's two processes, agent and capture, joined by FIFOs, and keeps them running: each with a user of
+ * its own, or by hand as the user who starts them.
  */
 export interface LauncherOptions {
   readonly directory: CameraDirectory;
-  /** Whether capture records sound: wanted, and allowed by the owner's policy. */
-  readonly audio: boolean;
-  /** The script to run and the Node flags before it, as this process itself was started. */
-  readonly script: string;
-  readonly execArgv: readonly string[];
-  readonly logLevel: string;
+  readonly plan: CapturePlan;
+  /** Undefined: by hand, without separation. */
+  readonly separation: Separation | undefined;
+  /** Whether the source is a camera on the network; any other capture is cut off from it. */
+  readonly captureDials: boolean;
+  readonly command: OrielCommand;
   readonly logger: Logger;
   /** Aborted by SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
+}
+
+/** How this very program is started: its script, the Node flags before it, and what it logs. */
+export interface OrielCommand {
+  readonly script: string;
+  readonly execArgv: readonly string[];
+  readonly logLevel: string;
 }
 
 /**
@@ -30,6 +44,16 @@ export interface LauncherOptions {
  */
 export const AGENT_MALLOC =
   'glibc.malloc.trim_threshold=33554432:glibc.malloc.mmap_threshold=33554432:glibc.malloc.arena_max=2';
+
+/** Without it Node answers SIGUSR1, which any process of the same user may send, by opening its inspector's port. */
+const NO_INSPECTOR = '--disable-sigusr1';
+
+interface Role {
+  readonly name: 'agent' | 'capture';
+  readonly env: Readonly<Record<string, string>>;
+  /** The command it is run under. */
+  readonly under: readonly string[];
+}
 
 /**
  * V8's flags for both: a few records a second never repay optimising the JavaScript around them, since all bulk work is
@@ -42,11 +66,11 @@ const V8_FLAGS = ['--no-opt'];
  * @returns 0 when both processes ended in good order, else 1.
  */
 export async function runCamera(options: LauncherOptions): Promise<number> {
-  const { directory, logger, signal } = options;
-  makeRunDirectory(directory);
+  const { logger, signal } = options;
+  const roles = await prepare(options);
   const stopping = new AbortController();
-  const agent = keepAgent(options, stopping.signal);
-  const captureCode = await keepCapture(options);
+  const agent = keepAgent(options, roles.agent, stopping.signal);
+  const captureCode = await keepCapture(options, roles.capture);
   if (!signal.aborted) {
     logger.info({ code: captureCode }, captureCode === 0 ? 'source played to its end' : 'capture failed');
   }
@@ -56,21 +80,40 @@ export async function runCamera(options: LauncherOptions): Promise<number> {
   return captureCode === 0 && agentCode === 0 ? 0 : 1;
 }
 
-/** FIFOs and status files of an earlier life say nothing about this one. */
-function makeRunDirectory(directory: CameraDirectory): void {
-  rmSync(directory.run, { recursive: true, force: true });
-  mkdirSync(directory.run, { recursive: true, mode: 0o700 });
-  makeFifo(directory.mediaFifo);
-  makeFifo(directory.captureFifo);
+/** Makes the run directory, and says who runs as whom. */
+async function prepare(options: LauncherOptions): Promise<{ agent: Role; capture: Role }> {
+  const { directory, separation, captureDials, logger } = options;
+  const env = { GLIBC_TUNABLES: AGENT_MALLOC };
+  if (separation === undefined) {
+    makeRunDirectory(directory);
+    logger.info({ uid: process.getuid?.() }, 'started by hand: agent and capture run as the same user');
+    return { agent: { name: 'agent', env, under: [] }, capture: { name: 'capture', env: {}, under: [] } };
+  }
+  await makeSharedRunDirectory(directory, separation);
+  const cut = !captureDials && (await canCutNetwork(separation.capture));
+  if (!cut && !captureDials) {
+    logger.warn({}, 'no user namespaces here: only the packet filter keeps capture from the network');
+  }
+  logger.info(
+    { agent: separation.agent.uid, capture: separation.capture.uid, captureNetwork: cut ? 'none' : 'shared' },
+    'agent and capture run as users of their own',
+  );
+  const agent = confined(confinementOf(separation.agent, 'shared'));
+  const capture = confined(confinementOf(separation.capture, cut ? 'none' : 'shared'));
+  return {
+    agent: { name: 'agent', env, under: agent },
+    capture: { name: 'capture', env: {}, under: capture },
+  };
 }
 
 /** Starts capture again whenever something killed it; what it refuses by itself it would refuse again. */
-async function keepCapture(options: LauncherOptions): Promise<number> {
-  const { logger, signal } = options;
+async function keepCapture(options: LauncherOptions, role: Role): Promise<number> {
+  const { plan, logger, signal } = options;
   for (let failures = 0; ; ) {
     const startedAt = systemClock.monotonic();
-    const child = startRole(options, 'capture', {});
-    const stop = () => child.kill('SIGTERM');
+    const child = startRole(options, role);
+    child.stdin?.write(`${JSON.stringify(plan)}\n`);
+    const stop = () => child.stdin?.end();
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     const code = await exitOf(child);
@@ -84,12 +127,12 @@ async function keepCapture(options: LauncherOptions): Promise<number> {
 }
 
 /** Starts the agent again whenever it dies, until asked to stop; then gives it the time it needs to drain. */
-async function keepAgent(options: LauncherOptions, stopping: AbortSignal): Promise<number> {
+async function keepAgent(options: LauncherOptions, role: Role, stopping: AbortSignal): Promise<number> {
   const { logger } = options;
   for (let failures = 0; ; ) {
     const startedAt = systemClock.monotonic();
-    const child = startRole(options, 'agent', { GLIBC_TUNABLES: AGENT_MALLOC });
-    const stop = () => child.kill('SIGTERM');
+    const child = startRole(options, role);
+    const stop = () => child.stdin?.end();
     stopping.addEventListener('abort', stop, { once: true });
     if (stopping.aborted) stop();
     const code = await exitOf(child);
@@ -103,14 +146,27 @@ async function keepAgent(options: LauncherOptions, stopping: AbortSignal): Promi
   }
 }
 
-function startRole(
-  { directory, audio, script, execArgv, logLevel }: LauncherOptions,
-  role: 'agent' | 'capture',
-  env: Record<string, string>,
-): ChildProcess {
-  const options = ['--log-level', logLevel, ...(role === 'capture' && audio ? ['--audio'] : [])];
-  const args = [...execArgv, ...V8_FLAGS, script, 'camera', role, directory.path, ...options];
-  return spawnTethered(process.execPath, args, ['ignore', 'inherit', 'inherit'], env);
+/**
+ * Starts a role. Its stdin is the tether: the end of it asks the role to end, and comes of itself when the launcher
+ * dies. (Without CAP_KILL the launcher may signal no process of another user.)
+ */
+function startRole({ directory, command }: LauncherOptions, { name, env, under }: Role): ChildProcess {
+  const args = ['camera', name, directory.path, '--log-level', command.logLevel, '--tethered'];
+  const child = spawnTethered(
+    process.execPath,
+    [...V8_FLAGS, ...orielArguments(command, args)],
+    ['pipe', 'inherit', 'inherit'],
+    env,
+    under,
+  );
+  // EPIPE: it is gone, which its exit tells.
+  child.stdin?.on('error', () => undefined);
+  return child;
+}
+
+/** What to give Node so that it runs `oriel ARGS`. */
+export function orielArguments({ script, execArgv }: OrielCommand, args: readonly string[]): string[] {
+  return [NO_INSPECTOR, ...execArgv.filter((flag) => flag !== NO_INSPECTOR), script, ...args];
 }
 
 /** Stands for the exit code of a process that a signal ended. */

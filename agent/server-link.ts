@@ -1,63 +1,41 @@
 import { equal } from '../crypto/bytes.ts';
-import { judgeRawChain } from '../crypto/chain-node.ts';
 import { CryptoError } from '../crypto/errors.ts';
 import { DIGEST_LENGTH, parseSegmentHeader } from '../crypto/header.ts';
 import { type Mark, makeMarkRecord } from '../crypto/mark.ts';
 import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Clock } from '../host/clock.ts';
-import { dial } from '../host/dialer.ts';
-import { ALPN_HTTP } from '../wire/upload.ts';
-import type { CameraConfig } from './camera/camera-directory.ts';
 import type { DeviceKey } from './camera/device-key.ts';
 import type { AgentLog } from './log.ts';
+import type { ServerDial } from './server-dial.ts';
 import type { StoredSegment, UploadQueue } from './spool/stored-segment.ts';
+import { UplinkError } from './uplink/errors.ts';
 import { Uplink } from './uplink/uplink.ts';
 
 export interface ServerLinkOptions {
-  readonly server: CameraConfig['server'];
+  readonly server: ServerDial;
   readonly device: DeviceKey;
-  /** The client certificate's chain, PEM. */
-  readonly certificate: string;
+  /** The client certificate, PEM; undefined while there is none. */
+  readonly certificate: () => string | undefined;
   readonly queue: UploadQueue;
   readonly clock: Clock;
   readonly random: () => number;
-  /** The newest time known to be past, milliseconds since 1970; the machine's clock has no say in it. */
-  readonly trustedTimeMs: () => number;
   readonly logger: AgentLog;
 }
 
-const DIAL_TIMEOUT_MS = 10_000;
-const HTTPS_PORT = 443;
-
 /** The uplink of this camera to its one pinned server, with its marks signed by the device key. */
 export function openServerLink(options: ServerLinkOptions): Uplink {
-  const { server, device, certificate, queue, clock, random, trustedTimeMs, logger } = options;
-  const url = new URL(server.origin);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const { server, device, certificate, queue, clock, random, logger } = options;
+  const dial = server.dialWith(certificate);
   return new Uplink({
     queue,
     clock,
     random,
     log: logger,
-    authority: url.host,
-    dial: (signal) =>
-      dial({
-        host,
-        port: url.port === '' ? HTTPS_PORT : Number(url.port),
-        servername: host,
-        key: device.pem,
-        cert: certificate,
-        alpn: ALPN_HTTP,
-        timeoutMs: DIAL_TIMEOUT_MS,
-        signal,
-        judge: (chain) =>
-          judgeRawChain(chain, {
-            host,
-            pins: server.pins,
-            trustedTimeMs: trustedTimeMs(),
-            usage: 'serverAuth',
-          }),
-      }),
+    authority: server.authority,
+    dial: async (signal) => {
+      if (certificate() !== undefined) return dial(signal);
+      throw new UplinkError('CERTIFICATE_MISSING', 'the camera has no client certificate yet');
+    },
     makeMark: (segment) => markRecord(segment.header, markOf(segment, clock), device),
     makeForeignMark: (header) => foreignMark(header, device, clock),
   });

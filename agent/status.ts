@@ -1,20 +1,46 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { TimeSource } from './clock/display-policy.ts';
+import type { EnrolmentStatus } from './pairing/enrolment.ts';
+import type { TroubleView } from './pairing/trouble.ts';
 
-/**
- * What the agent shows of itself, once a second, in `run/status.json`. Seconds are sums of video sample durations.
- * captured + recovered = acknowledged + held + dropped + skipped.
- */
-export interface AgentStatus {
+/** What the agent shows of itself, once a second, in `run/status.json`. */
+export interface AgentStatus extends LineStatus {
+  /** Camera id, server's origin; empty while it is not set up. */
   readonly camera: string;
   readonly server: string;
   readonly pins: readonly string[];
   readonly pid: number;
-  readonly state: 'running' | 'draining' | 'stopped';
-  /** Milliseconds since 1970, by the camera's clock. */
+  /** `unpaired`: not set up. `waiting`: for its certificate, or for its owner's policy. */
+  readonly state: 'unpaired' | 'waiting' | 'running' | 'draining' | 'stopped';
+  /** Milliseconds since 1970, for display. */
   readonly at: number;
+  readonly clock: {
+    /** Where `at` comes from. */
+    readonly source: TimeSource;
+    /** The newest time known to be past, milliseconds since 1970. */
+    readonly trusted: number;
+    /** By the server, milliseconds since 1970. */
+    readonly server: number | undefined;
+  };
+  readonly enrolment: EnrolmentStatus;
+  /** The policy in force; 0.0 while there is none. */
+  readonly policy: {
+    readonly epoch: number;
+    readonly counter: number;
+    /** What is wrong with getting the next one. */
+    readonly trouble: TroubleView | undefined;
+  };
+  /** Resident memory of the agent's process. */
+  readonly memoryBytes: number;
+}
+
+/**
+ * What became of the footage. Seconds are sums of video sample durations.
+ * captured + recovered = acknowledged + held + dropped + skipped.
+ */
+export interface LineStatus {
   /** Number of the session in force. */
   readonly session: number | undefined;
-  readonly policy: { readonly epoch: number; readonly counter: number };
   readonly dayKey: { readonly number: number | undefined; readonly exhausted: boolean };
   readonly fragments: number;
   readonly sessions: number;
@@ -39,9 +65,45 @@ export interface AgentStatus {
   readonly spooledBytes: number;
   readonly spool: object;
   readonly uplink: object;
-  /** Resident memory of the agent's process. */
-  readonly memoryBytes: number;
 }
+
+/** Of a camera that does not record yet. */
+export const idleLine = (): LineStatus => ({
+  session: undefined,
+  dayKey: { number: undefined, exhausted: false },
+  fragments: 0,
+  sessions: 0,
+  segments: 0,
+  records: 0,
+  sealedBytes: 0,
+  refusedStreams: 0,
+  capturedSeconds: 0,
+  recoveredSeconds: 0,
+  acknowledgedSeconds: 0,
+  heldSeconds: 0,
+  droppedSeconds: 0,
+  skippedSeconds: 0,
+  acknowledgedBytes: 0,
+  heldBytes: 0,
+  spooledBytes: 0,
+  spool: {},
+  uplink: {},
+});
+
+/** Of an agent that waits for its camera to be set up. @param at milliseconds since 1970. */
+export const unpairedStatus = (at: number): AgentStatus => ({
+  camera: '',
+  server: '',
+  pins: [],
+  pid: process.pid,
+  state: 'unpaired',
+  at,
+  clock: { source: 'machine', trusted: 0, server: undefined },
+  enrolment: { state: 'unknown', certificateEnds: undefined, certificates: 0, trouble: undefined },
+  policy: { epoch: 0, counter: 0, trouble: undefined },
+  ...idleLine(),
+  memoryBytes: process.memoryUsage.rss(),
+});
 
 /** Microseconds as seconds, to the millisecond. */
 export const toSeconds = (microseconds: number) => Math.round(microseconds / 1000) / 1000;

@@ -2,6 +2,9 @@
 export type CommandErrorCode =
   | 'USAGE'
   | 'FOOTAGE_MISSING'
+  /** No camera waits to be accepted. */
+  | 'PAIRING_MISSING'
+  | 'CLAIM_EXPIRED'
   | 'SESSION_MISSING'
   | 'CAMERA_AMBIGUOUS'
   | 'KEY_MALFORMED'

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Command, InvalidArgumentError } from 'commander';
+import { acceptCommand, pairCommand } from './keys/pairing-commands.ts';
 
 /** `oriel keys`: a person's viewing key, and the policies signed with it. */
 export function keysCommand(): Command {
@@ -12,12 +13,16 @@ nothing that was sealed to it opens again.
 Examples:
   oriel keys new me.key --name "Ada"
   oriel keys show me.key
+  oriel keys pair me.key --server https://home.example:8443 --pin sha256/… --out setup-code
+  oriel keys accept me.key --server-dir ./house
   oriel keys policy me.key --camera CAMERA_ID --out policy.json`,
   );
   keys
     .addCommand(newCommand())
     .addCommand(showCommand())
     .addCommand(daysCommand())
+    .addCommand(pairCommand())
+    .addCommand(acceptCommand())
     .addCommand(policyCommand());
   return keys;
 }

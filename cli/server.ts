@@ -1,5 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { CommandError } from './errors.ts';
+import { camerasCommand } from './server/cameras.ts';
+import { policyCommand } from './server/policy.ts';
+
+/** How long a camera's certificate is valid: renewed at two thirds of it, a stolen one is soon worth nothing. */
+const DEFAULT_DAYS = 14;
 
 /** `oriel server`: the household's server. Heavy modules are loaded by the action that needs them. */
 export function serverCommand(): Command {
@@ -9,13 +14,16 @@ export function serverCommand(): Command {
     .addCommand(initCommand())
     .addCommand(certifyCommand())
     .addCommand(runCommand())
+    .addCommand(camerasCommand())
+    .addCommand(policyCommand())
     .addHelpText(
       'after',
       `
-From nothing to a running server that a camera can reach:
+From nothing to a running server that lets one camera in:
   oriel server init ./house --host 192.168.1.10
-  oriel server certify ./house --request camera.csr --out camera.pem
   oriel server run ./house
+  oriel keys pair me.key --server https://192.168.1.10:8443 --pin sha256/... --out setup-code
+  oriel server cameras ./house claim claim:...
 
 \`oriel server COMMAND --help\` explains each.`,
     );
@@ -70,15 +78,16 @@ function certifyCommand(): Command {
     .argument('<dir>', 'directory made by `oriel server init`')
     .requiredOption('--request <file>', "the camera's PKCS#10 request, PEM or DER")
     .requiredOption('--out <file>', 'where to write the certificate, PEM')
-    .option('--days <number>', 'days that it is valid', parseDays, 90)
+    .option('--days <number>', 'days that it is valid', parseDays, DEFAULT_DAYS)
     .addHelpText(
       'after',
       `
+The camera is enrolled by this: it needs no setup code, and renews its certificate by itself.
 The certificate names the camera by the id that follows from its key; whatever name the request
 carries is not looked at. The request shows by its signature that the camera holds the key.
 
 Example:
-  oriel server certify ./house --request camera.csr --out camera.pem --days 365`,
+  oriel server certify ./house --request camera.csr --out camera.pem`,
     )
     .action(async (directory: string, options: { request: string; out: string; days: number }) => {
       const [{ certifyCamera, MAX_REQUEST_FILE_BYTES }, { systemDisk }, atomic] = await Promise.all([
@@ -105,6 +114,7 @@ Example:
 interface RunOptions {
   readonly port?: number;
   readonly address?: string;
+  readonly certificateDays: number;
   readonly logLevel: string;
   readonly jsonLog?: boolean;
 }
@@ -119,6 +129,12 @@ function runCommand(): Command {
       parsePort,
     )
     .option('--address <ip>', 'address to listen on (default: all)')
+    .option(
+      '--certificate-days <number>',
+      "days that a camera's certificate is valid",
+      parseDays,
+      DEFAULT_DAYS,
+    )
     .option('--log-level <level>', 'debug, info, warn or error', parseLevel, 'info')
     .option('--json-log', 'log JSON lines to standard output even on a terminal')
     .addHelpText(
@@ -140,13 +156,20 @@ Examples:
       const person = process.stdout.isTTY && !options.jsonLog;
       const level = person && options.logLevel === 'info' ? 'warn' : options.logLevel;
       const log = pino({ level, base: null }, pino.destination({ dest: person ? 2 : 1, sync: true }));
-      const { port, address } = options;
+      const { port, address, certificateDays } = options;
       // From the start on, so that whoever reads that it is listening can stop it at once.
       const asked = new Promise<string>((resolve) => {
         process.once('SIGTERM', resolve);
         process.once('SIGINT', resolve);
       });
-      const { server, stop } = await startServer({ directory, port, address, disk: systemDisk, log });
+      const { server, stop } = await startServer({
+        directory,
+        port,
+        address,
+        certificateDays,
+        disk: systemDisk,
+        log,
+      });
       log.info({ ...server }, 'listening');
       if (person) console.log(`Listening at ${addresses(server.hosts, server.port)}, pin ${server.pin}`);
       log.info({ signal: await asked }, 'stopping');

@@ -1,7 +1,7 @@
 import type { CertificateExtension } from './certificate-extensions.ts';
 
 /**
- * The one judge of a server's certificate chain: RFC 5280 section 6.1, cut down to what a pinned private
+ * The one judge of a certificate chain, a server's or a camera's: RFC 5280 section 6.1, cut down to what a pinned private
  * CA needs, and stricter. Nothing here trusts a TLS library's own verdict, a certificate store or the
  * machine's clock.
  */
@@ -23,7 +23,7 @@ export type ChainRefusalCode =
   | 'NOT_A_CA'
   /** More CAs follow below a CA than it allows (pathLenConstraint). */
   | 'PATH_TOO_LONG'
-  /** The server's own certificate is a CA. */
+  /** The peer's own certificate is a CA. */
   | 'LEAF_IS_CA'
   /** A certificate does not name the next one as its issuer. */
   | 'ISSUER_WRONG'
@@ -79,8 +79,8 @@ export const KEY_PURPOSES = {
 export interface ChainCase {
   /** As the peer sent it, its own certificate first, nothing left out and nothing added. */
   readonly chain: readonly ChainCertificate[];
-  /** The name or address that was dialled. */
-  readonly host: string;
+  /** The name or address that was dialled; undefined for a client, whose name nobody relies on. */
+  readonly host: string | undefined;
   /** `sha256/BASE64` of each CA key that may anchor the chain: the active and the backup. */
   readonly pins: readonly string[];
   /** Trusted time, ms since 1970; undefined while none is known: then nothing is expired. */
@@ -105,7 +105,7 @@ export function judgeChain(given: ChainCase): ChainVerdict {
   const { chain } = given;
   const leaf = chain[0];
   const anchor = chain.at(-1);
-  if (!leaf || !anchor) return refused('CHAIN_EMPTY', 'the server sent no certificate');
+  if (!leaf || !anchor) return refused('CHAIN_EMPTY', 'the peer sent no certificate');
   if (chain.length > MAX_CHAIN_LENGTH) {
     return refused('CHAIN_TOO_LONG', `${chain.length} certificates, at most ${MAX_CHAIN_LENGTH}`);
   }
@@ -159,8 +159,8 @@ function judgeAuthority(
       return refused('PATH_TOO_LONG', `certificate ${index} allows ${allowed} CAs below it, not ${casBelow}`);
     }
   }
-  if (leaf.ca) return refused('LEAF_IS_CA', "the server's own certificate is a CA");
-  if (chain.length === 1) return refused('NOT_A_CA', 'the server sent no CA with its certificate');
+  if (leaf.ca) return refused('LEAF_IS_CA', "the peer's own certificate is a CA");
+  if (chain.length === 1) return refused('NOT_A_CA', 'no CA came with the certificate');
   return undefined;
 }
 
@@ -196,6 +196,7 @@ function judgeAnchor(anchor: ChainCertificate, pins: readonly string[]): ChainVe
 }
 
 function judgeLeaf(leaf: ChainCertificate, { host }: ChainCase): ChainVerdict | undefined {
+  if (host === undefined) return undefined;
   if (host === '' || host.startsWith('.') || !leaf.isFor(host)) {
     return refused('HOST_MISMATCH', `the certificate is not for ${host}`);
   }
@@ -216,7 +217,7 @@ function judgeUsage(
   }
   const signs = leaf.extensions.find(({ digitalSignature }) => digitalSignature !== undefined);
   if (signs?.digitalSignature === false) {
-    return refused('USAGE_WRONG', "the server's key is not for signatures (RFC 8446 section 4.4.2.2)");
+    return refused('USAGE_WRONG', "the peer's key is not for signatures (RFC 8446 section 4.4.2.2)");
   }
   return undefined;
 }

@@ -38,6 +38,20 @@ export type CryptoErrorCode =
   | 'DOCUMENT_MALFORMED'
   /** A signed document's signature is missing, from another key, or does not fit. */
   | 'DOCUMENT_FORGED'
+  /** A text is no setup code: not its form. */
+  | 'SETUP_CODE_MALFORMED'
+  /** A setup code's check does not fit: a bit was flipped, a character lost. */
+  | 'SETUP_CODE_CORRUPT'
+  /** A setup code of another version. */
+  | 'SETUP_CODE_VERSION'
+  /** No setup code of this viewing key fits the pairing statement. */
+  | 'PAIRING_UNKNOWN'
+  /** The setup code of a pairing statement expired before its owner accepted it. */
+  | 'PAIRING_EXPIRED'
+  /** Another camera was accepted with the same setup code. */
+  | 'PAIRING_USED'
+  /** A pairing statement's tag or signature does not fit, or its terms are not those of the setup code. */
+  | 'PAIRING_FORGED'
   /** A key or identifier is not of the right length or form. */
   | 'KEY_MALFORMED'
   /** The sealer has sealed its last record, or failed: it never seals again. */

@@ -2,8 +2,11 @@ import * as v from 'valibot';
 import { toBase64Url } from './bytes.ts';
 import { bytesField, parseJson } from './document.ts';
 import { ed25519FromSeed, SEED_LENGTH, viewerIdOf } from './ed25519.ts';
+import { DIGEST_LENGTH } from './header.ts';
+import { MAX_ORIGIN_LENGTH } from './pairing-statement.ts';
 import type { OpeningPrimitives } from './primitives.ts';
 import { type DayKeyHolder, makeDayKey } from './session.ts';
+import { PAIRING_SECRET_LENGTH } from './setup-code.ts';
 
 /**
  * A viewing key: a person's identity, the private halves of their day keys, and the cameras they trust. Whoever
@@ -11,8 +14,29 @@ import { type DayKeyHolder, makeDayKey } from './session.ts';
  */
 
 export const MAX_VIEWING_KEY_BYTES = 4 * 1024 * 1024;
+export const MAX_PAIRINGS = 1000;
 const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const dayKeyNumber = v.pipe(number, v.maxValue(0xffffffff));
+
+const cameraId = v.pipe(v.string(), v.regex(/^[a-z2-7]{32}$/));
+
+const PairingEntry = v.strictObject({
+  /** The pairing secret of the setup code. */
+  secret: bytesField(PAIRING_SECRET_LENGTH),
+  /** When the code expires, seconds since 1970. */
+  expires: dayKeyNumber,
+  server: v.strictObject({
+    origin: v.pipe(v.string(), v.maxLength(MAX_ORIGIN_LENGTH)),
+    /** SHA-256 of the SubjectPublicKeyInfo of the server's CA: the active, and the backup if there is one. */
+    pins: v.pipe(v.array(bytesField(DIGEST_LENGTH)), v.minLength(1), v.maxLength(2)),
+  }),
+  /** What the camera is to be called. */
+  name: v.pipe(v.string(), v.maxLength(100)),
+  /** The camera accepted with it: no other will be. */
+  camera: v.optional(cameraId),
+});
+/** A setup code handed out, as its owner remembers it. */
+export type Pairing = v.InferOutput<typeof PairingEntry>;
 
 const ViewingKeyFile = v.strictObject({
   type: v.literal('oriel-viewing-key'),
@@ -26,12 +50,14 @@ const ViewingKeyFile = v.strictObject({
   /** Cameras whose footage this person believes, with the last policy signed for each. */
   cameras: v.array(
     v.strictObject({
-      id: v.pipe(v.string(), v.regex(/^[a-z2-7]{32}$/)),
+      id: cameraId,
       name: v.pipe(v.string(), v.maxLength(100)),
       epoch: number,
       counter: number,
     }),
   ),
+  /** Setup codes handed out; absent from keys made before there were any. */
+  pairings: v.optional(v.pipe(v.array(PairingEntry), v.maxLength(MAX_PAIRINGS)), []),
 });
 export type ViewingKey = v.InferOutput<typeof ViewingKeyFile>;
 
@@ -41,16 +67,27 @@ export function parseViewingKey(text: string): ViewingKey {
 }
 
 export function writeViewingKey(key: ViewingKey): string {
+  const { pairings, ...rest } = key;
   const file: v.InferInput<typeof ViewingKeyFile> = {
-    ...key,
+    ...rest,
     seed: toBase64Url(key.seed),
     dayKeys: key.dayKeys.map((day) => ({
       number: day.number,
       privateKey: toBase64Url(day.privateKey),
       publicKey: toBase64Url(day.publicKey),
     })),
+    // Left out while there are none: an older Oriel reads the file too.
+    ...(pairings.length > 0 && { pairings: pairings.map(pairingAsText) }),
   };
   return `${JSON.stringify(file, undefined, 2)}\n`;
+}
+
+function pairingAsText({ secret, server, ...rest }: Pairing): v.InferInput<typeof PairingEntry> {
+  return {
+    ...rest,
+    secret: toBase64Url(secret),
+    server: { origin: server.origin, pins: server.pins.map(toBase64Url) },
+  };
 }
 
 /** A new identity with its first day keys. @param seed 32 random bytes. */
@@ -59,7 +96,15 @@ export async function makeViewingKey(
   seed: Uint8Array<ArrayBuffer>,
   days: number,
 ): Promise<ViewingKey> {
-  const key: ViewingKey = { type: 'oriel-viewing-key', version: 1, name, seed, dayKeys: [], cameras: [] };
+  const key: ViewingKey = {
+    type: 'oriel-viewing-key',
+    version: 1,
+    name,
+    seed,
+    dayKeys: [],
+    cameras: [],
+    pairings: [],
+  };
   return addDayKeys(key, days);
 }
 

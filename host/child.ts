@@ -20,22 +20,25 @@ export interface CollectOptions {
   /** Of stdout and of stderr each; more ends the command. */
   maxBytes: number;
   signal: AbortSignal;
+  /** As for {@link spawnTethered}. */
+  under?: readonly string[];
 }
 
 /**
  * Spawns a command that is killed when this process dies, however it dies: setpriv(1) sets PR_SET_PDEATHSIG, which
  * Node cannot. It inherits no environment; `env` is all it gets beside PATH and LANG.
+ * @param under the command to run it under (host/confinement.ts). The kernel lets no process kill one of another
+ *   user by its death, so a child with an account of its own has to watch its stdin for the end as well.
  */
 export function spawnTethered(
   command: string,
   args: readonly string[],
   stdio: StdioOptions,
   env: Readonly<Record<string, string>> = {},
+  under: readonly string[] = [],
 ): ChildProcess {
-  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
-    stdio,
-    env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...env },
-  });
+  const [program = '', ...rest] = [...under, 'setpriv', '--pdeathsig', 'KILL', '--', command, ...args];
+  return spawn(program, rest, { stdio, env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...env } });
 }
 
 /**
@@ -48,11 +51,8 @@ export function collect(
   options: CollectOptions,
 ): Promise<Collected> {
   return new Promise((resolve, reject) => {
-    const child = spawnTethered(command, args, [
-      options.stdin === undefined ? 'ignore' : 'pipe',
-      'pipe',
-      'pipe',
-    ]);
+    const stdio: StdioOptions = [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'];
+    const child = spawnTethered(command, args, stdio, {}, options.under);
     const kill = () => child.kill('SIGKILL');
     const timer = setTimeout(kill, options.timeoutMs);
     options.signal.addEventListener('abort', kill, { once: true });

@@ -26,10 +26,10 @@ export interface DialOptions {
   readonly port: number;
   /** Server name indication; not sent for an IP address (RFC 6066 section 3). */
   readonly servername: string;
-  /** The client's private key, PEM. */
-  readonly key: string;
+  /** The client's private key, PEM; without it the client shows no certificate. */
+  readonly key?: string | undefined;
   /** The client's certificate chain, PEM. */
-  readonly cert: string;
+  readonly cert?: string | undefined;
   /** The one protocol to agree on (RFC 7301). */
   readonly alpn: string;
   readonly judge: ChainJudge;
@@ -69,8 +69,7 @@ export function dial(options: DialOptions): Promise<TLSSocket> {
       host,
       port,
       servername: isIP(servername) ? '' : servername,
-      key,
-      cert,
+      ...(key !== undefined && cert !== undefined && { key, cert }),
       // No store of public CAs: the judge alone decides, and loading one costs memory and time.
       ca: [],
       rejectUnauthorized: false,

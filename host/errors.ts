@@ -6,7 +6,9 @@ export type HostErrorCode =
   | 'DIAL_CONNECT'
   | 'DIAL_TIMEOUT'
   | 'DIAL_TLS'
-  | 'DIAL_REFUSED';
+  | 'DIAL_REFUSED'
+  | 'LISTEN_REFUSED'
+  | 'ACCOUNT_UNKNOWN';
 
 /** A failure of the machine. The message never holds a secret; `cause` is the platform's own error. */
 export class HostError extends Error {

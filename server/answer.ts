@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { RefusalCode } from '../wire/upload.ts';
+import { CERTS_ONLY_TYPE } from '../wire/enrolment.ts';
+import type { RefusalCode } from '../wire/refusal.ts';
 import type { Refused } from './errors.ts';
 
 /** How long a refused request's body is still read and thrown away, so that the refusal is not lost to a reset. */
@@ -10,6 +11,16 @@ export const STATUS: Readonly<Record<RefusalCode, number>> = {
   ROUTE_UNKNOWN: 404,
   METHOD_REFUSED: 405,
   REQUEST_MALFORMED: 400,
+  CERTIFICATE_REQUIRED: 403,
+  CERTIFICATE_EXPIRED: 403,
+  CAMERA_UNKNOWN: 403,
+  CAMERA_REVOKED: 403,
+  CLAIM_UNKNOWN: 403,
+  CLAIM_EXPIRED: 403,
+  CLAIM_USED: 403,
+  CLAIM_THROTTLED: 429,
+  REQUEST_REFUSED: 422,
+  POLICY_NONE: 404,
   HEADER_REFUSED: 422,
   CAMERA_FOREIGN: 403,
   SESSION_UNKNOWN: 404,
@@ -29,6 +40,21 @@ export const STATUS: Readonly<Record<RefusalCode, number>> = {
 export function answerJson(response: ServerResponse, value: unknown): void {
   const body = JSON.stringify(value);
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+/** Certificates, DER, as EST hands them over (RFC 7030 section 4.2.3). */
+export async function answerCertificates(
+  response: ServerResponse,
+  certificates: readonly Uint8Array[],
+): Promise<void> {
+  const { encodeCertsOnly } = await import('../crypto/pkcs7-node.ts');
+  const body = encodeCertsOnly(certificates).toString('base64');
+  response.writeHead(200, {
+    'content-type': CERTS_ONLY_TYPE,
+    'content-transfer-encoding': 'base64',
+    'content-length': body.length,
+  });
   response.end(body);
 }
 
@@ -52,6 +78,7 @@ export async function refuse(
   if (response.headersSent) writeLine(response, JSON.stringify(refused));
   else {
     const body = JSON.stringify(refused);
+    if (refused.retryAfter !== undefined) response.setHeader('retry-after', refused.retryAfter);
     response.writeHead(STATUS[refused.code], {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),

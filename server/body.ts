@@ -140,3 +140,10 @@ export class Body {
     return new Refused('BODY_ENDLESS', `the body did not end within ${this.#times.wholeMs} ms`);
   }
 }
+
+/** @throws Refused REQUEST_MALFORMED for a request that brings a body. */
+export function refuseBody({ headers }: IncomingMessage): void {
+  if (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0') {
+    throw new Refused('REQUEST_MALFORMED', 'a GET request has no body');
+  }
+}

@@ -1,4 +1,4 @@
-import type { Refusal, RefusalCode } from '../wire/upload.ts';
+import type { Refusal, RefusalCode } from '../wire/refusal.ts';
 
 /** Why a camera's request is refused. The message goes to the camera: never a secret, never a path. */
 export class Refused extends Error {
@@ -6,11 +6,18 @@ export class Refused extends Error {
   readonly code: RefusalCode;
   /** With OFFSET_CONFLICT: bytes that are held durably. */
   readonly offset: number | undefined;
+  /** With CLAIM_THROTTLED: seconds after which to try again. */
+  readonly retryAfter: number | undefined;
 
-  constructor(code: RefusalCode, message: string, detail: { offset?: number; cause?: unknown } = {}) {
+  constructor(
+    code: RefusalCode,
+    message: string,
+    detail: { offset?: number; retryAfter?: number; cause?: unknown } = {},
+  ) {
     super(message, { cause: detail.cause });
     this.code = code;
     this.offset = detail.offset;
+    this.retryAfter = detail.retryAfter;
   }
 
   toJSON(): Refusal {
@@ -27,7 +34,18 @@ export type ServerErrorCode =
   /** Another server runs on this directory. */
   | 'DIRECTORY_IN_USE'
   /** The address or port cannot be listened on. */
-  | 'ADDRESS_REFUSED';
+  | 'ADDRESS_REFUSED'
+  /** The registry was written by a newer program that this one cannot follow. */
+  | 'REGISTRY_NEWER'
+  /** The registry is no database, or a damaged one. */
+  | 'REGISTRY_DAMAGED'
+  | 'CAMERA_UNKNOWN'
+  | 'CAMERA_REVOKED'
+  /** The same claim was given before. */
+  | 'CLAIM_KNOWN'
+  | 'NAME_REFUSED'
+  /** A policy file is malformed, forged, or for another camera. */
+  | 'POLICY_REFUSED';
 
 /** A failure to set up or start, told to the person at the command line. */
 export class ServerError extends Error {

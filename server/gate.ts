@@ -7,18 +7,19 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
-import { cameraOfSpki, p256Spki } from '../crypto/spki-node.ts';
-import { ALPN_HTTP, type Refusal } from '../wire/upload.ts';
-import type { CameraHandler } from './camera-routes.ts';
+import type { Refusal } from '../wire/refusal.ts';
+import { ALPN_HTTP } from '../wire/upload.ts';
+import type { Client, ClientJudge } from './client.ts';
+import { type ConnectionLimits, Connections } from './connections.ts';
 import { ServerError } from './errors.ts';
 import type { Log } from './log.ts';
 
 /** Bounds on what somebody without a certificate, or a camera, can take up. */
-export interface GateLimits {
+export interface GateLimits extends ConnectionLimits {
   readonly connections: number;
-  /** Of one camera; beyond it its oldest connection is closed. */
-  readonly connectionsPerCamera: number;
   readonly handshakeMs: number;
+  /** The whole life of a connection without a certificate. */
+  readonly anonymousMs: number;
   /** From the handshake to the end of the first request's head. */
   readonly firstHeadMs: number;
   /** From an answer's end to the end of the next request's head. */
@@ -28,7 +29,9 @@ export interface GateLimits {
 export const GATE_LIMITS: GateLimits = {
   connections: 4096,
   connectionsPerCamera: 8,
+  anonymousConnections: 128,
   handshakeMs: 10_000,
+  anonymousMs: 30_000,
   firstHeadMs: 15_000,
   nextHeadMs: 120_000,
 };
@@ -45,36 +48,57 @@ export interface GateIdentity {
   /** The server's certificate followed by its CA. */
   readonly chain: string;
   readonly key: string;
-  /** The only CA whose client certificates are accepted. */
+  /** The CA that clients are told to show certificates of. */
   readonly cameraAuthority: string;
 }
 
+/** Somebody whom the judge did not refuse. */
+export type GateClient = Exclude<Client, { kind: 'refused' }>;
+
+/** Answers a request. Whether this client may make it is the handler's to decide. */
+export type GateHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  client: GateClient,
+) => Promise<void>;
+
 /**
- * The cameras' door: mutual TLS 1.3 without resumption, HTTP/1.1 by ALPN. Who a camera is follows from the key of
- * its certificate and from nothing else.
+ * The cameras' door: TLS 1.3 without resumption, HTTP/1.1 by ALPN. The handshake proves who holds a certificate's
+ * key; what the certificate is worth says the judge, before a byte of HTTP is read. A certificate that it refuses
+ * ends the connection: it is not as if none had been shown.
  */
 export class Gate {
   readonly #tls: TlsServer;
   readonly #http: Server;
   readonly #limits: GateLimits;
   readonly #log: Log;
-  readonly #handle: CameraHandler;
-  readonly #cameras = new WeakMap<Socket, string>();
-  readonly #connections = new Map<string, Set<TLSSocket>>();
+  readonly #judge: ClientJudge;
+  readonly #handle: GateHandler;
+  readonly #clients = new WeakMap<Socket, GateClient>();
+  readonly #connections: Connections;
   readonly #deadlines = new WeakMap<Socket, NodeJS.Timeout>();
   readonly #busy = new WeakSet<Socket>();
   #closing = false;
 
-  constructor(identity: GateIdentity, handle: CameraHandler, log: Log, limits = GATE_LIMITS) {
+  constructor(
+    identity: GateIdentity,
+    judge: ClientJudge,
+    handle: GateHandler,
+    log: Log,
+    limits = GATE_LIMITS,
+  ) {
     this.#limits = limits;
     this.#log = log;
+    this.#judge = judge;
     this.#handle = handle;
+    this.#connections = new Connections(limits);
     this.#tls = createTlsServer({
       cert: identity.chain,
       key: identity.key,
       ca: identity.cameraAuthority,
       requestCert: true,
-      rejectUnauthorized: true,
+      // The judge decides. OpenSSL's own verdict would shut out who has no certificate yet.
+      rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
       ciphers: CIPHERS,
       honorCipherOrder: true,
@@ -121,25 +145,45 @@ export class Gate {
     this.#tls.close();
   }
 
-  /** Ends the connections there are: idle ones now, the others with their answer, or when they take too long. */
-  disconnect(): void {
+  /**
+   * Ends the connections there are: idle ones now, the others with their answer, or when they take too long.
+   * Resolves when all are closed.
+   */
+  async disconnect(): Promise<void> {
     this.#closing = true;
-    const sockets = [...this.#connections.values()].flatMap((each) => [...each]);
+    const sockets = this.#connections.all();
+    const closed = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     for (const socket of sockets) if (!this.#busy.has(socket)) socket.destroySoon();
-    setTimeout(() => {
+    const timer = setTimeout(() => {
       for (const socket of sockets) socket.destroy();
-    }, CLOSING_MS).unref();
+    }, CLOSING_MS);
+    await Promise.all(closed);
+    clearTimeout(timer);
+  }
+
+  /** Breaks off every connection of the cameras for which `isOut` says so. */
+  expel(isOut: (camera: string) => boolean): void {
+    for (const camera of this.#connections.cameras().filter(isOut)) {
+      this.#log.info({ camera }, 'connections closed');
+      for (const socket of this.#connections.ofCamera(camera)) socket.destroy();
+    }
   }
 
   #admit(socket: TLSSocket): void {
     socket.on('error', (error) => this.#log.debug({ reason: error.message }, 'connection broke'));
-    const camera = cameraOf(socket);
-    if (camera === undefined) {
+    if (socket.alpnProtocol !== ALPN_HTTP || socket.isSessionReused()) {
       this.#turnAway(socket, 'not the profile of docs/protocol.md');
       return;
     }
-    this.#cameras.set(socket, camera);
-    this.#register(camera, socket);
+    const client = this.#judge(socket.getPeerX509Certificate()?.raw);
+    if (client.kind === 'refused') {
+      this.#turnAway(socket, `${client.code}: ${client.message}`);
+      return;
+    }
+    this.#clients.set(socket, client);
+    socket.once('close', () => clearTimeout(this.#deadlines.get(socket)));
+    if (client.kind === 'anonymous') this.#limitLife(socket);
+    this.#connections.add(socket, client);
     this.#awaitHead(socket, this.#limits.firstHeadMs);
     this.#http.emit('connection', socket);
   }
@@ -149,16 +193,9 @@ export class Gate {
     socket.destroy();
   }
 
-  #register(camera: string, socket: TLSSocket): void {
-    const sockets = this.#connections.get(camera) ?? new Set();
-    this.#connections.set(camera, sockets.add(socket));
-    socket.once('close', () => {
-      clearTimeout(this.#deadlines.get(socket));
-      sockets.delete(socket);
-      if (sockets.size === 0 && this.#connections.get(camera) === sockets) this.#connections.delete(camera);
-    });
-    const [oldest] = sockets;
-    if (sockets.size > this.#limits.connectionsPerCamera) oldest?.destroy();
+  #limitLife(socket: TLSSocket): void {
+    const timer = setTimeout(() => socket.destroy(), this.#limits.anonymousMs);
+    socket.once('close', () => clearTimeout(timer));
   }
 
   #awaitHead(socket: Socket, ms: number): void {
@@ -171,8 +208,8 @@ export class Gate {
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
-    const camera = this.#cameras.get(socket);
-    if (camera === undefined) throw new Error('a request without a camera');
+    const client = this.#clients.get(socket);
+    if (client === undefined) throw new Error('a request that nobody let in');
     if (this.#busy.has(socket)) {
       this.#turnAway(socket, 'pipelined requests');
       return;
@@ -184,18 +221,7 @@ export class Gate {
       if (this.#closing) socket.destroySoon();
       else if (!socket.destroyed) this.#awaitHead(socket, this.#limits.nextHeadMs);
     });
-    void this.#handle(request, response, camera);
-  }
-}
-
-/** The camera at the other end; undefined unless the connection is all that the profile asks for. */
-function cameraOf(socket: TLSSocket): string | undefined {
-  if (!socket.authorized || socket.alpnProtocol !== ALPN_HTTP || socket.isSessionReused()) return undefined;
-  try {
-    const key = socket.getPeerX509Certificate()?.publicKey;
-    return key && cameraOfSpki(p256Spki(key));
-  } catch {
-    return undefined;
+    void this.#handle(request, response, client);
   }
 }
 

@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { utf8 } from '../crypto/bytes.ts';
 import {
@@ -8,13 +8,16 @@ import {
   issueServer,
   makeAuthority,
   pem,
+  type Validity,
 } from '../crypto/certificate-node.ts';
+import { POINT_LENGTH } from '../crypto/header.ts';
 import { MAX_REQUEST_LENGTH } from '../crypto/request-node.ts';
-import { spkiPin } from '../crypto/spki-node.ts';
+import { p256Spki, spkiPin } from '../crypto/spki-node.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import { type Configuration, identityFile, loadConfiguration, readText } from './configuration.ts';
 import { ServerError } from './errors.ts';
+import { type Enrolment, openRegistry } from './registry.ts';
 
 /**
  * Making a server's directory and issuing certificates from it. Files have mode 0600:
@@ -24,6 +27,7 @@ import { ServerError } from './errors.ts';
  *     identity/backup-ca.{pem,key}    takes its place should it be lost; cameras get its pin too
  *     identity/camera-ca.{pem,key}    signs the cameras' certificates
  *     identity/server.{pem,key}       the server's certificate and, below it in the file, its CA
+ *     registry.db                     who may come in (registry.ts); made by whoever opens it first
  */
 
 const AUTHORITY_YEARS = 30;
@@ -80,8 +84,9 @@ export async function renewServer(
 }
 
 /**
- * Issues a camera's certificate, PEM, for a PKCS#10 request, PEM or DER.
- * @throws CryptoError DOCUMENT_MALFORMED, KEY_MALFORMED, DOCUMENT_FORGED; ServerError; HostError.
+ * Issues a camera's certificate, PEM, for a PKCS#10 request, PEM or DER, and enrols the camera.
+ * @throws CryptoError DOCUMENT_MALFORMED, KEY_MALFORMED, DOCUMENT_FORGED; ServerError CAMERA_REVOKED and others;
+ * HostError.
  */
 export async function certifyCamera(
   disk: Disk,
@@ -89,11 +94,35 @@ export async function certifyCamera(
   { request, days, now }: { readonly request: Uint8Array; readonly days: number; readonly now: Date },
 ): Promise<{ readonly certificate: string; readonly camera: string }> {
   await loadConfiguration(disk, directory);
-  const authority = await readAuthority(disk, directory, 'camera-ca');
+  const authority = await readCameraAuthority(disk, directory);
   const isDer = request[0] === DER_SEQUENCE;
   const der = isDer ? request : fromPem('CERTIFICATE REQUEST', Buffer.from(request).toString('latin1'));
-  const { certificate, camera } = issueClient(authority, der, { from: now, days });
-  return { certificate: pem('CERTIFICATE', certificate), camera };
+  const { certificate, enrolment } = issueCamera(authority, der, { from: now, days });
+  const registry = openRegistry(directory);
+  try {
+    registry.enrol(enrolment, now.getTime());
+  } finally {
+    registry.close();
+  }
+  return { certificate: pem('CERTIFICATE', certificate), camera: enrolment.camera };
+}
+
+/** A camera's certificate, DER, and what the registry is to know of it. @throws CryptoError as certifyCamera. */
+export function issueCamera(
+  authority: Credential,
+  request: Uint8Array,
+  validity: Validity,
+): { readonly certificate: Uint8Array; readonly enrolment: Enrolment } {
+  const { certificate, camera } = issueClient(authority, request, validity);
+  const { publicKey, serialNumber, validToDate } = new X509Certificate(certificate);
+  const point = p256Spki(publicKey).subarray(-POINT_LENGTH);
+  const enrolment = { camera, point, serial: serialNumber, notAfterMs: validToDate.getTime() };
+  return { certificate, enrolment };
+}
+
+/** The CA that signs cameras' certificates. @throws ServerError DIRECTORY_MALFORMED; HostError. */
+export function readCameraAuthority(disk: Disk, directory: string): Promise<Credential> {
+  return readAuthority(disk, directory, 'camera-ca');
 }
 
 async function writeAuthority(

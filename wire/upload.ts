@@ -10,7 +10,7 @@ import * as v from 'valibot';
  *     PUT /v1/segments/{session}/{sequence}   Upload-Offset: n, body: whole records from byte n on
  *                                             → 200, streamed lines of Progress
  *
- * `session` is the session id, 32 hex digits; `sequence` is decimal. A refusal is a JSON Refusal.
+ * `session` is the session id, 32 hex digits; `sequence` is decimal. A refusal is a JSON Refusal (wire/refusal.ts).
  */
 
 export const ALPN_HTTP = 'http/1.1';
@@ -65,50 +65,3 @@ export const UnfinishedSegments = v.strictObject({
   ),
 });
 export type UnfinishedSegments = v.InferOutput<typeof UnfinishedSegments>;
-
-export const REFUSAL_CODES = [
-  /** No such route. */
-  'ROUTE_UNKNOWN',
-  /** The method does not fit the route. */
-  'METHOD_REFUSED',
-  /** A header field is missing or malformed. */
-  'REQUEST_MALFORMED',
-  /** The session header or segment header is malformed or forged. */
-  'HEADER_REFUSED',
-  /** The bytes name another camera than the client certificate does. */
-  'CAMERA_FOREIGN',
-  /** The segment's session header was not uploaded before. */
-  'SESSION_UNKNOWN',
-  /** Another session header lies there under the same id. */
-  'SESSION_CONFLICT',
-  /** Upload-Offset is not where the segment ends; the refusal's `offset` says where. */
-  'OFFSET_CONFLICT',
-  /** The segment has its closing record or mark. */
-  'SEGMENT_ENDED',
-  /** A record is malformed, corrupt, of another segment, or out of turn. */
-  'RECORD_REFUSED',
-  /** The body or a record is larger than the limits allow. */
-  'BODY_OVERSIZED',
-  /** The body's first byte did not come in time. */
-  'BODY_LATE',
-  /** The body stopped for too long. */
-  'BODY_SLOW',
-  /** The body did not end in time. */
-  'BODY_ENDLESS',
-  /** A newer request for the same segment took over. */
-  'UPLOAD_SUPERSEDED',
-  /** The server's disk is full. */
-  'STORAGE_FULL',
-  /** The server's disk failed. */
-  'STORAGE_FAILED',
-] as const;
-export type RefusalCode = (typeof REFUSAL_CODES)[number];
-
-/** Body of every refusal; on a streamed answer already begun, its last line. */
-export const Refusal = v.strictObject({
-  code: v.picklist(REFUSAL_CODES),
-  message: v.pipe(v.string(), v.maxLength(300)),
-  /** With OFFSET_CONFLICT: bytes the server holds durably. */
-  offset: v.optional(offset),
-});
-export type Refusal = v.InferOutput<typeof Refusal>;

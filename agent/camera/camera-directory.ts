@@ -32,6 +32,18 @@ export class CameraDirectory {
   get policy(): string {
     return this.#file('policy.json');
   }
+  /** How the camera was paired; until it is enrolled, the claim token too. */
+  get pairing(): string {
+    return this.#file('pairing.json');
+  }
+  /** A setup code put here is taken by `oriel camera setup`, and removed. */
+  get setupCode(): string {
+    return this.#file('setup-code');
+  }
+  /** The newest time known to be past. */
+  get trustedTime(): string {
+    return this.#file('time.json');
+  }
   /** Highest policy counter obeyed, and the day key in use. */
   get state(): string {
     return this.#file('state.json');
@@ -46,16 +58,21 @@ export class CameraDirectory {
   get status(): string {
     return join(this.run, 'status.json');
   }
+  /** The one place where capture, with a user of its own, may write; the agent believes nothing in it. */
+  get captureRun(): string {
+    return join(this.run, 'capture');
+  }
   get mediaFifo(): string {
-    return join(this.run, 'media.fifo');
+    return join(this.captureRun, 'media.fifo');
   }
   get captureFifo(): string {
-    return join(this.run, 'capture.fifo');
+    return join(this.captureRun, 'capture.fifo');
   }
 
+  /** A directory that is there already keeps its mode but for what it would give to everybody. */
   make(): void {
     mkdirSync(this.path, { recursive: true, mode: 0o700 });
-    chmodSync(this.path, 0o700);
+    chmodSync(this.path, statSync(this.path).mode & 0o770);
   }
 
   exists(): boolean {
@@ -67,7 +84,7 @@ export class CameraDirectory {
     if (!this.exists()) {
       throw new CameraError(
         'CAMERA_MISSING',
-        `${this.path} holds no camera; make one with: oriel camera init`,
+        `${this.path} holds no camera; set one up with: oriel camera setup`,
       );
     }
     try {
@@ -110,6 +127,8 @@ export const CameraConfig = v.strictObject({
   }),
 });
 export type CameraConfig = v.InferOutput<typeof CameraConfig>;
+/** As it stands in camera.json. */
+export type CameraConfigText = v.InferInput<typeof CameraConfig>;
 
 /** Reads a text file whole, its size checked first. @throws CameraError FILE_UNREADABLE. */
 export function readLimited(path: string, maxBytes: number): string {

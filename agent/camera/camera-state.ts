@@ -25,6 +25,7 @@ export class CameraState {
   readonly #path: string;
   readonly #disk: Disk;
   #state: StateFile;
+  #written: Promise<void> = Promise.resolve();
 
   constructor(directory: CameraDirectory, disk: Disk) {
     this.#path = directory.state;
@@ -44,7 +45,11 @@ export class CameraState {
 
   async keep(change: { policy?: PolicySeen; dayKey?: DayKeyUse }): Promise<void> {
     this.#state = { ...this.#state, ...change };
-    await writeFileAtomic(this.#disk, this.#path, utf8(`${JSON.stringify(this.#state)}\n`), 0o600);
+    // One after the other: a file may not be written twice at a time.
+    const write = () =>
+      writeFileAtomic(this.#disk, this.#path, utf8(`${JSON.stringify(this.#state)}\n`), 0o600);
+    this.#written = this.#written.then(write, write);
+    await this.#written;
   }
 }
 

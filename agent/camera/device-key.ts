@@ -26,15 +26,19 @@ export function generateDeviceKey(): string {
 
 /** @throws CameraError FILE_UNREADABLE. */
 export async function loadDeviceKey(directory: CameraDirectory): Promise<DeviceKey> {
-  const pem = readLimited(directory.deviceKey, MAX_PEM_BYTES);
+  return deviceKeyFromPem(readLimited(directory.deviceKey, MAX_PEM_BYTES));
+}
+
+/** @throws CameraError FILE_UNREADABLE. */
+export async function deviceKeyFromPem(pem: string): Promise<DeviceKey> {
   let key: KeyObject;
   try {
     key = createPrivateKey(pem);
   } catch (cause) {
-    throw new CameraError('FILE_UNREADABLE', `${directory.deviceKey} is not a private key`, cause);
+    throw new CameraError('FILE_UNREADABLE', 'the device key is no private key', cause);
   }
   if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
-    throw new CameraError('FILE_UNREADABLE', `${directory.deviceKey} is not a P-256 key`);
+    throw new CameraError('FILE_UNREADABLE', 'the device key is no P-256 key');
   }
   const signer = deviceSigner(key);
   const cameraId = await cameraIdOf(signer.point, nodePrimitives);

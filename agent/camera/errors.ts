@@ -3,14 +3,22 @@ export type CameraErrorCode =
   /** The directory holds no camera, or holds one already. */
   | 'CAMERA_MISSING'
   | 'CAMERA_EXISTS'
-  /** Another process runs this camera. */
+  /** The camera is paired: it ignores setup codes. */
+  | 'CAMERA_PAIRED'
+  /** Another process runs the camera, or changes its files. */
   | 'CAMERA_RUNNING'
-  /** camera.json is not as specified. */
+  /** camera.json, or another file that the camera made, is not as specified. */
   | 'CONFIG_MALFORMED'
   /** A file of the camera's cannot be read. */
   | 'FILE_UNREADABLE'
   /** No policy signed by the owner is there yet. */
   | 'POLICY_MISSING'
+  /** The camera's directory does not belong to the agent's user as it has to. */
+  | 'CAMERA_OWNER'
+  /** The launcher may not give its processes users of their own. */
+  | 'LAUNCHER_UNPRIVILEGED'
+  /** The run directory cannot be made. */
+  | 'RUN_DIRECTORY'
   /** A policy is older than the one obeyed, or another of the same counter. */
   | 'POLICY_REFUSED'
   /** No client certificate is there yet, or it is for another key. */

@@ -8,6 +8,12 @@ import { CameraError } from './errors.ts';
 
 const MAX_POLICY_BYTES = 512 * 1024;
 
+/** Whose policy a camera obeys: its own id, and its owner's identity key. */
+export interface PolicyIdentity {
+  readonly camera: string;
+  readonly owner: Uint8Array;
+}
+
 export interface PolicyOnFile extends PolicyInForce {
   /** SHA-256 of the file, hexadecimal. */
   readonly digest: string;
@@ -19,15 +25,18 @@ export interface PolicyOnFile extends PolicyInForce {
  */
 export async function loadPolicy(
   directory: CameraDirectory,
-  identity: { readonly camera: string; readonly owner: Uint8Array },
+  identity: PolicyIdentity,
   primitives: OpeningPrimitives,
 ): Promise<PolicyOnFile> {
   const { policy: path } = directory;
   if (!existsSync(path)) {
-    throw new CameraError('POLICY_MISSING', `${path} is missing; have the owner sign one: oriel keys policy`);
+    throw new CameraError(
+      'POLICY_MISSING',
+      `${path} is missing; its owner has to accept the camera: oriel keys accept`,
+    );
   }
   const text = readLimited(path, MAX_POLICY_BYTES);
-  const inForce = await readPolicyFile(text, identity.camera, identity.owner, primitives).catch((cause) => {
+  return policyOf(text, identity, primitives).catch((cause: unknown) => {
     if (!(cause instanceof CryptoError)) throw cause;
     throw new CryptoError(
       cause.code,
@@ -35,5 +44,14 @@ export async function loadPolicy(
       cause,
     );
   });
+}
+
+/** As `loadPolicy`, of a policy file's text. @throws CryptoError. */
+export async function policyOf(
+  text: string,
+  identity: PolicyIdentity,
+  primitives: OpeningPrimitives,
+): Promise<PolicyOnFile> {
+  const inForce = await readPolicyFile(text, identity.camera, identity.owner, primitives);
   return { ...inForce, digest: toHex(await primitives.sha256(utf8(text))) };
 }

@@ -4,13 +4,13 @@ import type { OpeningPrimitives } from '../../crypto/primitives.ts';
 import type { CameraDirectory } from './camera-directory.ts';
 import { type CameraState, judgePolicy } from './camera-state.ts';
 import { CameraError } from './errors.ts';
-import { loadPolicy } from './policy-file.ts';
+import { loadPolicy, type PolicyIdentity, type PolicyOnFile, policyOf } from './policy-file.ts';
 
 /** The policy in force, and the watch over the file from which newer ones come. */
 export class PolicyWatch {
   readonly #directory: CameraDirectory;
   readonly #state: CameraState;
-  readonly #identity: { readonly camera: string; readonly owner: Uint8Array };
+  readonly #identity: PolicyIdentity;
   readonly #primitives: OpeningPrimitives;
   #inForce: PolicyInForce | undefined;
   #fileStamp = '';
@@ -18,13 +18,18 @@ export class PolicyWatch {
   constructor(
     directory: CameraDirectory,
     state: CameraState,
-    identity: { readonly camera: string; readonly owner: Uint8Array },
+    identity: PolicyIdentity,
     primitives: OpeningPrimitives,
   ) {
     this.#directory = directory;
     this.#state = state;
     this.#identity = identity;
     this.#primitives = primitives;
+  }
+
+  /** Whether a policy is in force. */
+  get present(): boolean {
+    return this.#inForce !== undefined;
   }
 
   /** @throws CameraError POLICY_MISSING before `check` has taken one. */
@@ -45,24 +50,39 @@ export class PolicyWatch {
     this.#fileStamp = stamp ?? '';
     const candidate = await loadPolicy(this.#directory, this.#identity, this.#primitives);
     const { policy, digest } = candidate;
-    const verdict = judgePolicy(this.#state.policy, candidate);
-    if (verdict === 'older' || verdict === 'conflicting') {
-      const name = `policy ${policy.epoch}.${policy.counter} in ${this.#directory.policy}`;
-      const why = {
-        older: 'is older than the one',
-        conflicting: 'is another of the same number than the one',
-      };
-      throw new CameraError(
-        'POLICY_REFUSED',
-        `${name} ${why[verdict]} obeyed last; have the owner sign a new one: oriel keys policy`,
-      );
-    }
+    const verdict = this.#verdict(candidate, `in ${this.#directory.policy} `);
     if (verdict === 'new') {
-      await this.#state.keep({ policy: { epoch: policy.epoch, counter: policy.counter, digest } });
+      const { epoch, counter } = policy;
+      await this.#state.keep({ policy: { epoch, counter, digest } }).catch((cause: unknown) => {
+        // The policy is good, the disk is not: the next look tries again.
+        this.#fileStamp = '';
+        throw cause;
+      });
     }
     const changed = verdict === 'new' && this.#inForce !== undefined;
     this.#inForce = candidate;
     return changed;
+  }
+
+  /**
+   * Judges a policy file's text as `check` would, and takes nothing.
+   * @throws CameraError POLICY_REFUSED; CryptoError when a signature does not fit.
+   */
+  async judge(text: string): Promise<'new' | 'same'> {
+    const verdict = this.#verdict(await policyOf(text, this.#identity, this.#primitives), 'from the server ');
+    // The one obeyed last, whose file is gone or damaged, is as good as new.
+    return this.present ? verdict : 'new';
+  }
+
+  #verdict(candidate: PolicyOnFile, where: string): 'new' | 'same' {
+    const verdict = judgePolicy(this.#state.policy, candidate);
+    if (verdict === 'new' || verdict === 'same') return verdict;
+    const { epoch, counter } = candidate.policy;
+    const why = verdict === 'older' ? 'older than the one' : 'another of the same number than the one';
+    throw new CameraError(
+      'POLICY_REFUSED',
+      `policy ${epoch}.${counter} ${where}is ${why} obeyed last; have the owner sign a new one: oriel keys policy`,
+    );
   }
 }
 

@@ -8,7 +8,8 @@ export type CaptureErrorCode =
   | 'PROBE_FAILED'
   | 'NO_VIDEO'
   | 'COMMAND_MISSING'
-  | 'STATE_INVALID';
+  | 'STATE_INVALID'
+  | 'PLAN_INVALID';
 
 /** A refusal of capture. The message never holds a password; `cause` is the platform's own error. */
 export class CaptureError extends Error {

@@ -15,6 +15,8 @@ export interface FeedOptions {
   commandPath: string;
   /** Names this life of the agent: 8 to 32 lower-case hex digits, never the same twice. */
   agent: string;
+  /** Whether sound may be recorded, asked for each run; allowed without it. */
+  audio?: () => boolean;
   /** Unanswered requests are repeated so often: capture may have died with them. */
   repeatMs?: number;
 }
@@ -70,7 +72,7 @@ export function openCaptureFeed(options: FeedOptions, events: FeedEvents): Captu
     run++;
     refused = false;
     started = false;
-    request({ ready: run, agent, encode });
+    request({ ready: run, agent, encode, ...(options.audio && { audio: options.audio() }) });
   };
   const onEnd = () => {
     if (started) {

@@ -8,7 +8,7 @@ import { openStatus } from './status.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface CaptureOptions {
-  /** Holds media.fifo, capture.fifo and capture.json. */
+  /** Holds media.fifo, capture.fifo and capture.json, and is the only place to write to. */
   runDir: string;
   /** A source URI; may hold a password, so it has no place in argv. */
   source: string;

@@ -78,7 +78,7 @@ export class Supervisor {
     const { inbox, source, mediaPath, limits, status, effects } = this.#options;
     let plan: RunPlan;
     try {
-      plan = await this.#plan(token.encode);
+      plan = await this.#plan(token);
     } catch (error) {
       effects.signal.throwIfAborted();
       if (error instanceof CaptureError && isRetried(error, source)) {
@@ -120,7 +120,7 @@ export class Supervisor {
     }
   }
 
-  async #plan(encodeAsked: boolean): Promise<RunPlan> {
+  async #plan({ encode: encodeAsked, audio: allowed = true }: Ready): Promise<RunPlan> {
     const { source, audio, effects } = this.#options;
     const facts = await probeSource(source, this.#runTool);
     effects.signal.throwIfAborted();
@@ -136,7 +136,7 @@ export class Supervisor {
       source,
       format: facts.format,
       video: codec.mode === 'copy' ? 'copy' : (this.#encoder ?? 'libx264'),
-      audio: chooseAudio(facts, audio),
+      audio: chooseAudio(facts, audio && allowed),
     };
   }
 

@@ -39,6 +39,8 @@ interface OpenSession {
   readonly fresh: FreshSession;
   readonly stored: StoredSession;
   readonly startedAt: number;
+  /** What the clock said then: within a session time only goes on, whatever the clock does. */
+  readonly startedTimeMs: number;
   segments: number;
   lastDigest: Uint8Array | undefined;
 }
@@ -201,9 +203,10 @@ export class Recorder {
     try {
       this.#outdated = false;
       const startedAt = clock.monotonic();
+      const startedTimeMs = clock.now();
       const fresh = await nextSession();
       const stored = await store.beginSession(fresh);
-      this.#session = { fresh, stored, startedAt, segments: 0, lastDigest: undefined };
+      this.#session = { fresh, stored, startedAt, startedTimeMs, segments: 0, lastDigest: undefined };
       tally.sessions += 1;
       this.#beginSegment(first, run);
     } catch (cause) {
@@ -244,7 +247,8 @@ export class Recorder {
     const session = this.#session;
     if (session === undefined) return;
     const { cameraId, primitives, signer, clock, store, tally } = this.#options;
-    const capturedAt = clock.now() - first.durationUs / 1000;
+    const now = session.startedTimeMs + clock.monotonic() - session.startedAt;
+    const capturedAt = now - first.durationUs / 1000;
     const header = {
       camera: cameraId,
       sessionHash: session.fresh.hash,

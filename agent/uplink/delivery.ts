@@ -1,6 +1,6 @@
 import { concat } from '../../crypto/bytes.ts';
 import type { Clock } from '../../host/clock.ts';
-import type { Refusal, RefusalCode } from '../../wire/upload.ts';
+import type { Refusal, RefusalCode } from '../../wire/refusal.ts';
 import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
 import type { Connection } from './connection.ts';
 import type { UplinkError } from './errors.ts';

@@ -1,8 +1,10 @@
-import type { Refusal } from '../../wire/upload.ts';
+import type { Refusal } from '../../wire/refusal.ts';
 
 export type UplinkErrorCode =
   /** The connection broke off. */
   | 'CONNECTION_LOST'
+  /** The camera has no client certificate yet. */
+  | 'CERTIFICATE_MISSING'
   /** The server did not answer in time, or stopped answering while bytes were outstanding. */
   | 'STALLED'
   /** The answer is not what docs/protocol.md allows. */
@@ -15,11 +17,18 @@ export class UplinkError extends Error {
   override readonly name = 'UplinkError';
   readonly code: UplinkErrorCode;
   readonly refusal: Refusal | undefined;
+  /** How long the refusing server wants to be left alone. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: UplinkErrorCode, message: string, detail: { cause?: unknown; refusal?: Refusal } = {}) {
+  constructor(
+    code: UplinkErrorCode,
+    message: string,
+    detail: { cause?: unknown; refusal?: Refusal; retryAfterMs?: number | undefined } = {},
+  ) {
     super(message, { cause: detail.cause });
     this.code = code;
     this.refusal = detail.refusal;
+    this.retryAfterMs = detail.retryAfterMs;
   }
 }
 

@@ -1,19 +1,30 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import * as v from 'valibot';
-import { Refusal } from '../../wire/upload.ts';
+import { Refusal } from '../../wire/refusal.ts';
 import type { Connection } from './connection.ts';
 import { UplinkError } from './errors.ts';
 import { parseJson } from './progress.ts';
 
 export interface Exchange {
-  readonly method: 'GET' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly headers?: Readonly<Record<string, string | number>>;
   readonly body?: Uint8Array;
   /** Bytes of the answer's body. */
   readonly maxBytes: number;
   readonly timeoutMs: number;
+  /** Called with the answer's header fields, whatever it says. */
+  readonly onHead?: (headers: IncomingHttpHeaders) => void;
 }
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Statuses that are no refusal. */
+const ACCEPTED = new Set([200, 201, 304]);
 
 /** A refusal's body, bytes; docs/protocol.md. */
 export const MAX_REFUSAL_BYTES = 2048;
@@ -22,8 +33,13 @@ export const MAX_REFUSAL_BYTES = 2048;
  * One small request and its answer's body.
  * @throws UplinkError REFUSED, PROTOCOL_VIOLATED, STALLED, CONNECTION_LOST; HostError from dialling.
  */
-export function exchange(connection: Connection, wanted: Exchange): Promise<string> {
-  const { method, path, headers, body, maxBytes, timeoutMs } = wanted;
+export async function exchange(connection: Connection, wanted: Exchange): Promise<string> {
+  return (await ask(connection, wanted)).body;
+}
+
+/** As `exchange`, with all of the answer. */
+export function ask(connection: Connection, wanted: Exchange): Promise<Answer> {
+  const { method, path, headers, body, maxBytes, timeoutMs, onHead } = wanted;
   return new Promise((resolve, reject) => {
     const request = connection.request(method, path, {
       ...headers,
@@ -40,9 +56,16 @@ export function exchange(connection: Connection, wanted: Exchange): Promise<stri
     };
     request.on('error', (error) => settle(() => reject(connectionError(error))));
     request.on('response', (response) => {
-      const refused = response.statusCode !== 200 && response.statusCode !== 201;
+      const { statusCode: status = 0, headers: fields } = response;
+      onHead?.(fields);
+      const refused = !ACCEPTED.has(status);
       readBody(response, refused ? MAX_REFUSAL_BYTES : maxBytes).then(
-        (text) => settle(() => (refused ? reject(refusalError(response.statusCode, text)) : resolve(text))),
+        (text) =>
+          settle(() =>
+            refused
+              ? reject(refusalError(status, text, fields['retry-after']))
+              : resolve({ status, headers: fields, body: text }),
+          ),
         (error) =>
           settle(() => {
             request.destroy();
@@ -72,16 +95,22 @@ export async function readBody(response: IncomingMessage, maxBytes: number): Pro
 }
 
 /** The error that a refusing answer stands for. */
-export function refusalError(status: number | undefined, body: string): UplinkError {
+export function refusalError(
+  status: number | undefined,
+  body: string,
+  retryAfter: string | undefined = undefined,
+): UplinkError {
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Refusal), body);
   if (!parsed.success) {
     return new UplinkError('PROTOCOL_VIOLATED', `the server answered ${status} without a refusal`);
   }
-  return refused(parsed.output);
+  // Delay in seconds (RFC 9110 section 10.2.3); the form with a date means nothing without a clock.
+  const retryAfterMs = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) * 1000 : undefined;
+  return refused(parsed.output, retryAfterMs);
 }
 
-export function refused(refusal: Refusal): UplinkError {
-  return new UplinkError('REFUSED', `the server refused: ${refusal.message}`, { refusal });
+export function refused(refusal: Refusal, retryAfterMs?: number): UplinkError {
+  return new UplinkError('REFUSED', `the server refused: ${refusal.message}`, { refusal, retryAfterMs });
 }
 
 /** Reads an answer by its schema. @throws UplinkError PROTOCOL_VIOLATED. */

@@ -43,6 +43,7 @@ export class Lane {
   #dials = 0;
   #changed = Promise.withResolvers<void>();
   #dirty = false;
+  #outdated = false;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -76,6 +77,12 @@ export class Lane {
     this.#upload?.changed();
   }
 
+  /** The connection is to be made anew, between two segments. */
+  reconnect(): void {
+    this.#outdated = true;
+    this.changed();
+  }
+
   /** The segment in this lane. */
   get segment(): StoredSegment | undefined {
     return this.#segment;
@@ -103,6 +110,8 @@ export class Lane {
 
   async #step(): Promise<void> {
     this.#dirty = false;
+    if (this.#outdated) this.#connection.close();
+    this.#outdated = false;
     const segment = this.#options.pick();
     if (segment) {
       await this.#deliver(segment);

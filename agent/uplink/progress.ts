@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { Progress, Refusal } from '../../wire/upload.ts';
+import { Refusal } from '../../wire/refusal.ts';
+import { Progress } from '../../wire/upload.ts';
 import { UplinkError } from './errors.ts';
 
 const ProgressLine = v.union([Progress, Refusal]);

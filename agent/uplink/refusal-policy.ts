@@ -1,4 +1,4 @@
-import type { RefusalCode } from '../../wire/upload.ts';
+import type { RefusalCode } from '../../wire/refusal.ts';
 import type { SegmentState } from '../spool/stored-segment.ts';
 
 /** What a refusal means for the segment that it met. Pure. */
@@ -36,6 +36,16 @@ export function afterRefusal(code: RefusalCode, refusals: number): RefusalAction
     case 'ROUTE_UNKNOWN':
     case 'METHOD_REFUSED':
     case 'REQUEST_MALFORMED':
+    case 'CERTIFICATE_REQUIRED':
+    case 'CERTIFICATE_EXPIRED':
+    case 'CAMERA_UNKNOWN':
+    case 'CAMERA_REVOKED':
+    case 'CLAIM_UNKNOWN':
+    case 'CLAIM_EXPIRED':
+    case 'CLAIM_USED':
+    case 'CLAIM_THROTTLED':
+    case 'REQUEST_REFUSED':
+    case 'POLICY_NONE':
     case 'BODY_LATE':
     case 'BODY_SLOW':
     case 'BODY_ENDLESS':

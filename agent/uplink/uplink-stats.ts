@@ -1,4 +1,4 @@
-import type { RefusalCode } from '../../wire/upload.ts';
+import type { RefusalCode } from '../../wire/refusal.ts';
 
 export interface LaneStats {
   /** `idle`: nothing to send. `sending`: at a segment. `waiting`: for the next try after a failure. */

@@ -128,6 +128,12 @@ export class Uplink {
     this.#state = 'stopped';
   }
 
+  /** Uses new connections from the next segments on: the client certificate is another. */
+  reconnect(): void {
+    this.#live.reconnect();
+    this.#backlog.reconnect();
+  }
+
   stats(): UplinkStats {
     const lanes = { live: this.#live.stats(), backlog: this.#backlog.stats() };
     const { refusals, ...counted } = this.#counters;

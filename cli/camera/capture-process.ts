@@ -1,22 +1,26 @@
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { runCapture } from '../../agent/capture/main.ts';
+import { PLAN_LIMIT, parsePlan } from '../../agent/capture/plan.ts';
 import { systemClock } from '../../host/clock.ts';
 import { ignoreInterrupt, openLog, stopSignal } from './log.ts';
+import { planCamera } from './plan.ts';
+import { firstLineOfTether } from './tether.ts';
 
 /** The capture process: ffmpeg and the source; no keys, no network but a listed LAN source. */
-export async function capture(dir: string, logLevel: string, audio: boolean): Promise<number> {
+export async function capture(dir: string, logLevel: string, tethered: boolean): Promise<number> {
   ignoreInterrupt();
-  const directory = new CameraDirectory(dir);
-  const { source, lan } = directory.readConfig();
+  const signal = stopSignal('SIGTERM');
   const logger = openLog(logLevel, 'capture');
   try {
+    const plan = tethered ? parsePlan(await firstLineOfTether(PLAN_LIMIT)) : (await planCamera(dir)).capture;
     await runCapture(
-      { runDir: directory.run, source, lan, audio },
-      { clock: systemClock, random: Math.random, logger, signal: stopSignal('SIGTERM') },
+      { runDir: new CameraDirectory(dir).captureRun, ...plan },
+      { clock: systemClock, random: Math.random, logger, signal },
     );
     return 0;
-  } catch {
-    // runCapture has logged it, scrubbed of the source's password.
+  } catch (error) {
+    // runCapture has logged its own, scrubbed of the source's password; a plan's refusal has nothing of the plan.
+    if ((error as { code?: unknown }).code === 'PLAN_INVALID') logger.fatal({ err: error }, 'capture failed');
     return 1;
   }
 }

@@ -1,66 +1,134 @@
-import { statSync } from 'node:fs';
 import { claimCamera } from '../../agent/camera/camera-claim.ts';
-import { type CameraConfig, CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { CameraState } from '../../agent/camera/camera-state.ts';
-import { loadCertificate, loadDeviceKey } from '../../agent/camera/device-key.ts';
-import { PolicyWatch } from '../../agent/camera/policy-watch.ts';
-import { runCamera } from '../../agent/launcher.ts';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { type CapturePlan, PLAN_LIMIT, parsePlan } from '../../agent/capture/plan.ts';
+import { parseSource } from '../../agent/capture/source.ts';
+import { type OrielCommand, orielArguments, runCamera } from '../../agent/launcher.ts';
+import { checkSeparation, confinementOf, type Separation } from '../../agent/launcher-separation.ts';
 import { readStatus } from '../../agent/status.ts';
-import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { findAccount } from '../../host/account.ts';
+import { collect } from '../../host/child.ts';
+import { confined } from '../../host/confinement.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { ownProcessName } from '../../host/process-name.ts';
+import { CommandError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
+import { closeDoors } from './close-doors.ts';
 import { showCounters } from './counters.ts';
 import { openLog, stopSignal } from './log.ts';
+import { type CameraPlan, planCamera } from './plan.ts';
 
-/** `oriel camera run`: the launcher, as a person starts it by hand. */
-export async function launch(dir: string, logLevel: string): Promise<number> {
-  const directory = new CameraDirectory(dir);
-  const config = directory.readConfig();
-  const release = await claimCamera(directory, systemDisk);
+export interface LaunchOptions {
+  readonly logLevel: string;
+  readonly agentUser?: string;
+  readonly captureUser?: string;
+}
+
+/** `oriel camera run`: the launcher. */
+export async function launch(dir: string, options: LaunchOptions): Promise<number> {
+  closeDoors('launcher');
+  const [, script = ''] = process.argv;
+  const separation = separationOf(options);
+  const start = { directory: new CameraDirectory(dir), command: { script, execArgv: process.execArgv } };
+  return separation === undefined
+    ? launchByHand(start, options.logLevel)
+    : launchSeparated(start, options.logLevel, separation);
+}
+
+interface Start {
+  readonly directory: CameraDirectory;
+  readonly command: Omit<OrielCommand, 'logLevel'>;
+}
+
+function separationOf({ agentUser, captureUser }: LaunchOptions): Separation | undefined {
+  if (agentUser === undefined && captureUser === undefined) return undefined;
+  if (agentUser === undefined || captureUser === undefined) {
+    throw new CommandError('USAGE', '--agent-user and --capture-user go together');
+  }
+  return { agent: findAccount(agentUser), capture: findAccount(captureUser) };
+}
+
+/** All of it as the user who starts it, with what a person at a terminal wants to see. */
+async function launchByHand(start: Start, logLevel: string): Promise<number> {
+  const { directory } = start;
+  const plan = await planCamera(directory.path);
+  const release = await claimCamera(directory, systemDisk, await ownProcessName(systemDisk));
   try {
-    return await launchClaimed(directory, config, logLevel);
+    return await runByHand(start, plan, logLevel);
   } finally {
     await release();
   }
 }
 
-/** What the agent would refuse is refused here, before anything is started. */
-async function launchClaimed(
-  directory: CameraDirectory,
-  config: CameraConfig,
-  logLevel: string,
-): Promise<number> {
-  const device = await loadDeviceKey(directory);
-  const { camera } = device;
-  warnOfReaders(directory.deviceKey);
-  loadCertificate(directory, device);
-  const state = new CameraState(directory, systemDisk);
-  const watch = new PolicyWatch(directory, state, { camera, owner: config.owner }, nodePrimitives);
-  await watch.check();
-  const { policy } = watch.inForce;
+async function runByHand({ directory, command }: Start, plan: CameraPlan, logLevel: string): Promise<number> {
   const person = process.stdout.isTTY && process.stderr.isTTY && logLevel === 'info';
   const level = person ? 'warn' : logLevel;
   const logger = openLog(level, 'launcher');
-  logger.info({ uid: process.getuid?.() }, 'started by hand: agent and capture run as the same user');
-  const [, script = ''] = process.argv;
-  const { execArgv } = process;
-  const signal = stopSignal('SIGINT', 'SIGTERM');
-  const audio = config.audio && policy.audio;
-  if (config.audio && !audio) logger.warn('sound is asked for, but the policy does not allow it');
-  const stopShowing = person ? greet(camera, config.server.origin, directory) : () => undefined;
-  const code = await runCamera({ directory, audio, script, execArgv, logLevel: level, logger, signal });
+  const stopShowing = person ? greet(plan, directory) : () => undefined;
+  const code = await runCamera({
+    directory,
+    plan: plan.capture,
+    separation: undefined,
+    captureDials: dials(plan.capture),
+    command: { ...command, logLevel: level },
+    logger,
+    signal: stopSignal('SIGINT', 'SIGTERM'),
+  });
   stopShowing();
   const held = readStatus(directory.status)?.heldSeconds ?? 0;
   if (person && held > 0) console.log(`${held.toFixed(1)} s wait in the spool; the next run uploads them.`);
   return code;
 }
 
-function warnOfReaders(path: string): void {
-  if ((statSync(path).mode & 0o077) === 0) return;
-  console.error(`oriel: warning: ${path} can be read by others; mend it with: chmod 600 ${path}`);
+/** Agent and capture each as a user of its own; the launcher itself reads no file of the camera's. */
+async function launchSeparated(
+  { directory, command }: Start,
+  logLevel: string,
+  separation: Separation,
+): Promise<number> {
+  const logger = openLog(logLevel, 'launcher');
+  checkSeparation(directory, separation);
+  const whole = { ...command, logLevel };
+  const plan = await askForPlan(directory, whole, separation);
+  if (plan === undefined) return EXIT.failure;
+  return runCamera({
+    directory,
+    plan,
+    separation,
+    captureDials: dials(plan),
+    command: whole,
+    logger,
+    signal: stopSignal('SIGINT', 'SIGTERM'),
+  });
 }
 
+/**
+ * Has the agent's user, whose alone they are, read the camera's files and claim its directory for this launcher.
+ * @returns undefined when that was refused, for a reason that has been said.
+ */
+async function askForPlan(
+  directory: CameraDirectory,
+  command: OrielCommand,
+  { agent }: Separation,
+): Promise<CapturePlan | undefined> {
+  const claimFor = await ownProcessName(systemDisk);
+  const { code, stdout, stderr } = await collect(
+    process.execPath,
+    orielArguments(command, ['camera', 'plan', directory.path, '--claim-for', claimFor]),
+    {
+      timeoutMs: 30_000,
+      maxBytes: PLAN_LIMIT,
+      signal: new AbortController().signal,
+      under: confined(confinementOf(agent, 'shared')),
+    },
+  );
+  process.stderr.write(stderr);
+  return code === 0 ? parsePlan(stdout.toString('utf8')) : undefined;
+}
+
+const dials = ({ source, lan }: CapturePlan) => parseSource(source, lan).kind === 'rtsp';
+
 /** Tells a person at a terminal what is happening, and shows the counters. */
-function greet(camera: string, origin: string, directory: CameraDirectory): () => void {
+function greet({ camera, origin }: CameraPlan, directory: CameraDirectory): () => void {
   console.log(`Camera ${camera} films for ${origin}; Ctrl-C ends it.`);
   console.log('Started by hand: agent and capture run as the same user.');
   return showCounters(() => readStatus(directory.status));

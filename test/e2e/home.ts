@@ -211,7 +211,7 @@ export class Home {
   }
 
   get capture(): CaptureState {
-    const state = readCaptureState(join(this.cameraDirectory, 'run'));
+    const state = readCaptureState(join(this.cameraDirectory, 'run', 'capture'));
     if (state === null) throw new Error('capture says nothing of itself');
     return state;
   }

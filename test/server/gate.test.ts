@@ -41,16 +41,10 @@ describe('a connection', () => {
     socket.destroy();
   });
 
-  const day = 86_400_000;
   test.each<[string, (port: number) => ConnectionOptions]>([
-    ['without a client certificate', (port) => tlsOptions(port)],
     [
       'with a certificate of another CA of the same name',
       (port) => tlsOptions(port, makeCamera(makeAuthority('Test camera CA', new Date(), 1))),
-    ],
-    [
-      'with an expired certificate',
-      (port) => tlsOptions(port, newCamera({ from: new Date(Date.now() - 2 * day), days: 1 })),
     ],
     ['over TLS 1.2', (port) => ({ ...tlsOptions(port, newCamera()), maxVersion: 'TLSv1.2' })],
     ['without ALPN', (port) => ({ ...tlsOptions(port, newCamera()), ALPNProtocols: [] })],

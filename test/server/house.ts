@@ -6,11 +6,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
 import { issueServer, makeAuthority, pem } from '../../crypto/certificate-node.ts';
+import { systemClock } from '../../host/clock.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
-import { cameraRoutes, Stopping } from '../../server/camera-routes.ts';
-import { GATE_LIMITS, Gate, type GateLimits } from '../../server/gate.ts';
+import { admit } from '../../server/admission.ts';
+import type { BodyTimes } from '../../server/body.ts';
+import { CameraAuthority } from '../../server/camera-authority.ts';
+import { Stopping } from '../../server/camera-routes.ts';
+import { ClaimThrottle } from '../../server/claim-throttle.ts';
+import { type ClientJudge, clientJudge } from '../../server/client.ts';
+import { ENROLMENT_TIMES } from '../../server/enrolment-routes.ts';
+import { GATE_LIMITS, Gate, type GateClient, type GateLimits } from '../../server/gate.ts';
+import { gateRoutes } from '../../server/gate-routes.ts';
 import { Leases } from '../../server/leases.ts';
 import type { Log } from '../../server/log.ts';
+import { Registry } from '../../server/registry.ts';
+import { watchRegistry } from '../../server/registry-watch.ts';
+import { Sightings } from '../../server/sightings.ts';
 import { openStore } from '../../server/store.ts';
 import { UPLOAD_LIMITS, type UploadLimits } from '../../server/upload.ts';
 import { UPLOAD_OFFSET } from '../../wire/upload.ts';
@@ -41,7 +52,15 @@ export interface HouseOptions {
   readonly footage?: string;
   readonly limits?: Partial<UploadLimits>;
   readonly gate?: Partial<GateLimits>;
+  readonly enrolment?: Partial<BodyTimes>;
+  readonly registry?: Registry;
+  /** What stands in for a check, so that a test shows what happens without it. */
+  readonly broken?: { readonly judge?: ClientJudge; readonly admit?: (client: GateClient) => string };
 }
+
+/** The registry of every house that brings none; `newCamera` enrols there. */
+export const registry = new Registry(':memory:');
+const judge = clientJudge(cameraAuthority.certificate);
 
 export async function openHouse(options: HouseOptions = {}, kept?: string): Promise<House> {
   const directory = kept ?? mkdtempSync(join(tmpdir(), 'oriel-house-'));
@@ -52,23 +71,45 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
   const store = await openStore(options.disk ?? systemDisk, footage, log);
   const leases = new Leases();
   const limits = { ...UPLOAD_LIMITS, ...options.limits };
+  const own = options.registry ?? registry;
+  const sightings = new Sightings();
   const gate = new Gate(
     {
       chain: pem('CERTIFICATE', server.certificate) + pem('CERTIFICATE', serverAuthority.certificate),
       key: server.key.export({ type: 'pkcs8', format: 'pem' }) as string,
       cameraAuthority: pem('CERTIFICATE', cameraAuthority.certificate),
     },
-    cameraRoutes({ store, leases, limits }, log),
+    options.broken?.judge ?? judge,
+    gateRoutes(
+      {
+        admit:
+          options.broken?.admit ??
+          ((client) => admit(client, (camera) => own.standing(camera), systemClock.now())),
+        enrolment: {
+          registry: own,
+          authority: new CameraAuthority(async () => cameraAuthority, 14),
+          throttle: new ClaimThrottle(systemClock.monotonic),
+          times: { ...ENROLMENT_TIMES, ...options.enrolment },
+          clock: systemClock,
+          log,
+        },
+        uploads: { store, leases, limits },
+        sightings,
+      },
+      log,
+    ),
     log,
     { ...GATE_LIMITS, ...options.gate },
   );
+  const stopWatching = watchRegistry({ registry: own, gate, sightings, log });
   const port = await gate.listen(0, '127.0.0.1');
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped ??= (async () => {
       gate.close();
       await leases.endAll(new Stopping('test'));
-      gate.disconnect();
+      await gate.disconnect();
+      stopWatching();
     })();
     return stopped;
   };
@@ -100,7 +141,17 @@ export function trustServer(authority: string): void {
   trusted = authority;
 }
 
-export const newCamera = (validity?: { from: Date; days: number }) => makeCamera(cameraAuthority, validity);
+/** A camera with a certificate of the right CA, and enrolled. */
+export function newCamera(validity?: { from: Date; days: number }): CameraDouble {
+  const camera = makeCamera(cameraAuthority, validity);
+  enrol(registry, camera);
+  return camera;
+}
+
+/** Puts a camera into a registry. */
+export function enrol(into: Registry, { id, signer }: CameraDouble): void {
+  into.enrol({ camera: id, point: signer.point, serial: '01', notAfterMs: Date.now() }, Date.now());
+}
 
 export function tlsOptions(port: number, camera?: CameraDouble): ConnectionOptions {
   return {

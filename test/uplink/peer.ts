@@ -5,7 +5,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { judgeRawChain } from '../../crypto/chain-node.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import { dial } from '../../host/dialer.ts';
-import { parseRoute, type Refusal, type RefusalCode, UPLOAD_OFFSET } from '../../wire/upload.ts';
+import type { Refusal, RefusalCode } from '../../wire/refusal.ts';
+import { parseRoute, UPLOAD_OFFSET } from '../../wire/upload.ts';
 import { authority, CLIENT_EXTENSIONS, certificate, chainOf, der, server } from '../dialer/certificates.ts';
 
 const root = authority('Root');

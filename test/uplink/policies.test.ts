@@ -5,7 +5,7 @@ import { parseProgressLine, progressFault } from '../../agent/uplink/progress.ts
 import { afterRefusal, judgeOffset } from '../../agent/uplink/refusal-policy.ts';
 import { retryDelayMs, stallLimitMs } from '../../agent/uplink/retry-policy.ts';
 import { UnreceivedAges } from '../../agent/uplink/unreceived-ages.ts';
-import { REFUSAL_CODES, type RefusalCode } from '../../wire/upload.ts';
+import { REFUSAL_CODES, type RefusalCode } from '../../wire/refusal.ts';
 
 describe('retry', () => {
   test.each([
@@ -49,6 +49,16 @@ describe('refusals', () => {
     BODY_SLOW: ['retry', 'retry'],
     BODY_ENDLESS: ['retry', 'retry'],
     UPLOAD_SUPERSEDED: ['retry', 'retry'],
+    CERTIFICATE_REQUIRED: ['retry', 'retry'],
+    CERTIFICATE_EXPIRED: ['retry', 'retry'],
+    CAMERA_UNKNOWN: ['retry', 'retry'],
+    CAMERA_REVOKED: ['retry', 'retry'],
+    CLAIM_UNKNOWN: ['retry', 'retry'],
+    CLAIM_EXPIRED: ['retry', 'retry'],
+    CLAIM_USED: ['retry', 'retry'],
+    CLAIM_THROTTLED: ['retry', 'retry'],
+    REQUEST_REFUSED: ['retry', 'retry'],
+    POLICY_NONE: ['retry', 'retry'],
     STORAGE_FULL: ['retry', 'retry'],
     STORAGE_FAILED: ['retry', 'retry'],
   };

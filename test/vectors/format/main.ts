@@ -1,3 +1,5 @@
 import { makeVectors } from './make.ts';
+import { makePairingVectors } from './pairing.ts';
 
-process.stdout.write(`${JSON.stringify(await makeVectors(), undefined, 1)}\n`);
+const made = process.argv[2] === 'pairing' ? await makePairingVectors() : await makeVectors();
+process.stdout.write(`${JSON.stringify(made, undefined, 1)}\n`);

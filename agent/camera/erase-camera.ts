@@ -1,0 +1,49 @@
+import { dirname, join } from 'node:path';
+import { TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
+import type { Disk } from '../../host/disk.ts';
+import type { CameraDirectory } from './camera-directory.ts';
+
+/**
+ * Makes a camera forget all it was, in an order that leaves no camera behind wherever it is cut off: without
+ * camera.json there is none, and the next erasure or set-up goes on where this one ended. Keys are overwritten
+ * before they are removed; on flash that reaches the sectors only as far as its controller lets it.
+ * @returns whether there was anything to erase.
+ */
+export async function eraseCamera(directory: CameraDirectory, disk: Disk): Promise<boolean> {
+  let erased = await disk.unlink(directory.config);
+  await disk.syncDirectory(directory.path);
+  for (const secret of [directory.deviceKey, directory.pairing]) {
+    for (const path of [secret, secret + TEMPORARY_SUFFIX]) erased = (await shred(disk, path)) || erased;
+  }
+  const { request, certificate, policy, state, trustedTime } = directory;
+  for (const path of [directory.config, request, certificate, policy, state, trustedTime]) {
+    erased = (await disk.unlink(path)) || erased;
+    await disk.unlink(path + TEMPORARY_SUFFIX);
+  }
+  for (const path of [directory.spool, directory.run]) erased = (await removeTree(disk, path)) || erased;
+  await disk.syncDirectory(directory.path);
+  return erased;
+}
+
+/** Overwrites a file with zeros, durably, and removes it. False when there was none. */
+export async function shred(disk: Disk, path: string): Promise<boolean> {
+  const file = await disk.open(path, 'write');
+  if (file === undefined) return false;
+  try {
+    await file.write(new Uint8Array(await file.size()), 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await disk.unlink(path);
+  await disk.syncDirectory(dirname(path));
+  return true;
+}
+
+async function removeTree(disk: Disk, path: string): Promise<boolean> {
+  const found = await disk.stat(path);
+  if (found === undefined) return false;
+  if (!found.directory) return disk.unlink(path);
+  for (const name of (await disk.list(path)) ?? []) await removeTree(disk, join(path, name));
+  return disk.removeDirectory(path);
+}

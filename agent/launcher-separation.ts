@@ -1,0 +1,92 @@
+import { lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { type Account, CAPABILITY, hasCapability } from '../host/account.ts';
+import { COMMAND_NOT_FOUND, collect } from '../host/child.ts';
+import { type Confinement, confined } from '../host/confinement.ts';
+import { makeFifo } from '../host/fifo.ts';
+import type { CameraDirectory } from './camera/camera-directory.ts';
+import { CameraError } from './camera/errors.ts';
+
+/** The users of a camera's two processes. */
+export interface Separation {
+  readonly agent: Account;
+  readonly capture: Account;
+}
+
+const LIMITS = { timeoutMs: 30_000, maxBytes: 64 * 1024 };
+
+/**
+ * Whether this launcher can separate agent and capture, and whether the camera's directory is as they need it: the
+ * agent's own, and capture may pass through it but see nothing.
+ * @throws CameraError LAUNCHER_UNPRIVILEGED, CAMERA_OWNER
+ */
+export function checkSeparation(directory: CameraDirectory, { agent, capture }: Separation): void {
+  if (!hasCapability(CAPABILITY.setuid) || !hasCapability(CAPABILITY.setgid)) {
+    throw new CameraError(
+      'LAUNCHER_UNPRIVILEGED',
+      'to give agent and capture users of their own, the launcher needs CAP_SETUID and CAP_SETGID: run it as root',
+    );
+  }
+  if (agent.uid === capture.uid || agent.gid === capture.gid) {
+    throw new CameraError('CAMERA_OWNER', 'agent and capture need two users with two groups');
+  }
+  const { uid, gid, mode } = lstatSync(directory.path);
+  if (uid !== agent.uid || gid !== capture.gid || (mode & 0o777) !== 0o710) {
+    const { path } = directory;
+    throw new CameraError(
+      'CAMERA_OWNER',
+      `${path} has to be the agent's, and capture may only pass: ` +
+        `chown -R ${agent.uid}:${capture.gid} ${path} && chmod 710 ${path}`,
+    );
+  }
+}
+
+export function confinementOf(account: Account, network: Confinement['network']): Confinement {
+  return { account, network, emptyBoundingSet: hasCapability(CAPABILITY.setpcap) };
+}
+
+/** Whether processes of this account can be given a network namespace of their own here. */
+export async function canCutNetwork(account: Account): Promise<boolean> {
+  const under = confined(confinementOf(account, 'none'));
+  const { code } = await collect('true', [], { ...LIMITS, signal: new AbortController().signal, under });
+  return code === 0;
+}
+
+/** FIFOs and status files of an earlier life say nothing about this one. */
+export function makeRunDirectory(directory: CameraDirectory): void {
+  rmSync(directory.run, { recursive: true, force: true });
+  mkdirSync(directory.captureRun, { recursive: true, mode: 0o700 });
+  makeFifo(directory.mediaFifo);
+  makeFifo(directory.captureFifo);
+}
+
+/**
+ * The same for separate users. The launcher touches no file of theirs: it has no right to, and root that follows a
+ * path which others can change is how such launchers fall. What is capture's, capture's user removes; the rest is
+ * the agent's. video goes one way (0620), commands are seen by both (0660).
+ */
+export async function makeSharedRunDirectory(
+  directory: CameraDirectory,
+  { agent, capture }: Separation,
+): Promise<void> {
+  const leftByCapture =
+    '! test -d "$1" || { chmod -R u+rwX "$1"; find "$1" -mindepth 1 -delete; } 2>/dev/null';
+  await shell(capture, leftByCapture, directory.captureRun);
+  const steps = [
+    'rm -rf "$1"',
+    'mkdir -m 710 "$1"',
+    'mkdir -m 770 "$1/capture"',
+    'mkfifo -m 620 "$1/capture/media.fifo"',
+    'mkfifo -m 660 "$1/capture/capture.fifo"',
+  ];
+  const made = await shell({ ...agent, gid: capture.gid }, steps.join(' && '), directory.run);
+  if (made.code !== 0)
+    throw new CameraError('RUN_DIRECTORY', `cannot make ${directory.run}: ${made.stderr.trim()}`);
+}
+
+async function shell(account: Account, script: string, path: string) {
+  const under = confined(confinementOf(account, 'shared'));
+  const signal = new AbortController().signal;
+  const done = await collect('sh', ['-c', script, 'sh', path], { ...LIMITS, signal, under });
+  if (done.code === COMMAND_NOT_FOUND) throw new CameraError('RUN_DIRECTORY', 'sh cannot be run');
+  return done;
+}

@@ -1,0 +1,117 @@
+import { nodePrimitives } from '../crypto/primitives-node.ts';
+import type { Disk } from '../host/disk.ts';
+import type { CameraConfig, CameraDirectory } from './camera/camera-directory.ts';
+import type { CameraState } from './camera/camera-state.ts';
+import type { DeviceKey } from './camera/device-key.ts';
+import type { PolicyWatch } from './camera/policy-watch.ts';
+import type { CameraClock } from './clock/camera-clock.ts';
+import { type AgentLog, errorFields } from './log.ts';
+import { Intake } from './recording/intake.ts';
+import { Recorder } from './recording/recorder.ts';
+import { SessionMaker } from './recording/session-maker.ts';
+import { SpoolStore } from './recording/spool-store.ts';
+import { emptyTally } from './recording/tally.ts';
+import type { ServerDial } from './server-dial.ts';
+import { openServerLink } from './server-link.ts';
+import { Spool } from './spool/spool.ts';
+import { type LineStatus, toSeconds } from './status.ts';
+import type { Uplink } from './uplink/uplink.ts';
+
+export interface LineOptions {
+  readonly directory: CameraDirectory;
+  readonly disk: Disk;
+  readonly config: CameraConfig;
+  readonly device: DeviceKey;
+  readonly state: CameraState;
+  /** One is in force. */
+  readonly policy: PolicyWatch;
+  readonly server: ServerDial;
+  readonly certificate: () => string | undefined;
+  readonly clock: CameraClock;
+  readonly random: () => number;
+  readonly logger: AgentLog;
+}
+
+/** The line from fragment to server. */
+export interface Line {
+  readonly recorder: Recorder;
+  readonly intake: Intake;
+  readonly uplink: Uplink;
+  readonly spool: Spool;
+  status(): LineStatus;
+  /** Resolves once the end of the last session is known to the spool. */
+  sessionsSettled(): Promise<void>;
+}
+
+/** Builds the line. @throws SpoolError, HostError from opening the spool. */
+export async function openLine(options: LineOptions): Promise<Line> {
+  const { directory, disk, config, device, state, policy, clock, random, logger } = options;
+  const { signer } = device;
+  const primitives = nodePrimitives;
+  const spool = await Spool.open({
+    dir: directory.spool,
+    disk,
+    clock,
+    primitives,
+    limits: config.spool,
+    log: logger,
+  });
+  const recoveredUs = spool.stats().heldUs;
+  const onFailure = (what: string, cause: unknown) => logger.error(errorFields(cause), what);
+  const store = new SpoolStore(spool, onFailure);
+  const tally = emptyTally();
+  const sessions = new SessionMaker({
+    signer,
+    primitives,
+    clock,
+    state,
+    logger,
+    policy: () => policy.inForce,
+    previous: async () => {
+      await store.settled;
+      const last = spool.lastSession();
+      return last && { number: last.session.number, header: last.session.header, end: last.end };
+    },
+    recordedUs: () => tally.sealedUs,
+  });
+  const recorder = new Recorder({
+    cameraId: device.cameraId,
+    signer,
+    primitives,
+    clock,
+    store,
+    tally,
+    nextSession: () => sessions.next(),
+    onFailure,
+  });
+  const intake = new Intake({ recorder, tally, audioAllowed: () => policy.inForce.policy.audio, logger });
+  const { server, certificate } = options;
+  const uplink = openServerLink({ server, device, certificate, queue: spool, clock, random, logger });
+
+  const status = (): LineStatus => {
+    const held = spool.stats();
+    const sent = uplink.stats();
+    return {
+      session: recorder.sessionNumber,
+      dayKey: { number: state.dayKey?.number, exhausted: sessions.exhausted },
+      fragments: tally.fragments,
+      sessions: tally.sessions,
+      segments: tally.segments,
+      records: tally.records,
+      sealedBytes: tally.sealedBytes,
+      refusedStreams: tally.refusedStreams,
+      capturedSeconds: toSeconds(tally.capturedUs),
+      recoveredSeconds: toSeconds(recoveredUs),
+      acknowledgedSeconds: toSeconds(held.acknowledgedUs),
+      heldSeconds: toSeconds(held.heldUs),
+      droppedSeconds: toSeconds(held.droppedUs),
+      skippedSeconds: toSeconds(tally.skippedUs),
+      acknowledgedBytes: sent.acknowledgedBytes,
+      heldBytes: held.heldBytes,
+      spooledBytes: held.diskBytes,
+      spool: held,
+      uplink: sent,
+    };
+  };
+  return { recorder, intake, uplink, spool, status, sessionsSettled: () => store.settled };
+}

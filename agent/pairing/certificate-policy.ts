@@ -1,0 +1,83 @@
+/** When a camera asks for a certificate, and how. Pure. */
+
+export interface CertificateView {
+  /** Milliseconds since 1970, by the server that issued it. */
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+export interface EnrolmentView {
+  /** The certificate at hand, if any. */
+  readonly certificate: CertificateView | undefined;
+  /** Whether a claim token is at hand that has not been used up. */
+  readonly claim: boolean;
+  /** The best guess at the server's time, ms since 1970: what it said, else trusted time. */
+  readonly timeMs: number;
+  /** Whether the server has said that this certificate is expired. */
+  readonly calledExpired: boolean;
+  /** In [0, 1), the same for the whole life of a certificate: cameras enrolled together do not renew together. */
+  readonly jitter: number;
+}
+
+export type EnrolmentStep =
+  /** The first certificate, with the claim token. */
+  | 'enrol'
+  /** The next one, with the one at hand. */
+  | 'renew'
+  /** The next one, with the signature by the device key alone: nothing at hand that counts. */
+  | 'reenrol'
+  | 'rest';
+
+/** A certificate is renewed at two thirds of its life, or up to this part of it later. */
+const RENEWAL_SPREAD = 1 / 12;
+
+export function nextEnrolmentStep(view: EnrolmentView): EnrolmentStep {
+  const { certificate, claim, timeMs, calledExpired } = view;
+  if (certificate === undefined) return claim ? 'enrol' : 'reenrol';
+  if (calledExpired || timeMs > certificate.notAfterMs) return 'reenrol';
+  return timeMs >= renewalTime(certificate, view.jitter) ? 'renew' : 'rest';
+}
+
+/** Milliseconds since 1970. */
+export function renewalTime({ notBeforeMs, notAfterMs }: CertificateView, jitter: number): number {
+  const life = notAfterMs - notBeforeMs;
+  return notBeforeMs + life * (2 / 3 + jitter * RENEWAL_SPREAD);
+}
+
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 60_000;
+/** After a refusal that only a person can mend. */
+const LONG_DELAY_MS = 10 * 60_000;
+/** While somebody may be about to tell the server of this camera, or to let the camera at its server. */
+const UNKNOWN_DELAY_MS = 10_000;
+
+/**
+ * How long to wait after a failure, ms.
+ * @param code the refusal's, or that of what went wrong on the way.
+ * @param failures in a row, from 1.
+ * @param retryAfterMs what the server asks for.
+ * @param random in [0, 1).
+ */
+export function enrolmentDelayMs(
+  code: string,
+  failures: number,
+  retryAfterMs: number | undefined,
+  random: number,
+): number {
+  const spread = (ms: number) => ms * (0.5 + random / 2);
+  switch (code) {
+    case 'CLAIM_THROTTLED':
+      return Math.min(retryAfterMs ?? LONGEST_DELAY_MS, LONG_DELAY_MS) + spread(1000);
+    case 'CLAIM_UNKNOWN':
+    case 'CAMERA_UNKNOWN':
+    case 'PIN_MISMATCH':
+      return spread(Math.min(UNKNOWN_DELAY_MS * failures, LONGEST_DELAY_MS));
+    case 'CLAIM_EXPIRED':
+    case 'CLAIM_USED':
+    case 'CAMERA_REVOKED':
+    case 'REQUEST_REFUSED':
+      return spread(LONG_DELAY_MS);
+    default:
+      return spread(Math.min(FIRST_DELAY_MS * 2 ** (failures - 1), LONGEST_DELAY_MS));
+  }
+}

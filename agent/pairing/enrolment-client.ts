@@ -1,0 +1,78 @@
+import { X509Certificate } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { toBase64Url } from '../../crypto/bytes.ts';
+import {
+  CERTS_ONLY_TYPE,
+  ENROL_PATH,
+  fromBase64Body,
+  MAX_CERTS_ONLY_BODY_BYTES,
+  PAIRING_HEADER,
+  REENROL_PATH,
+  REQUEST_TYPE,
+} from '../../wire/enrolment.ts';
+import type { DeviceKey } from '../camera/device-key.ts';
+import type { Connection } from '../uplink/connection.ts';
+import { UplinkError } from '../uplink/errors.ts';
+import { ask } from '../uplink/exchange.ts';
+
+/** What a camera says to be let in (docs/protocol.md, "Enrolment"; RFC 7030 section 4.2). */
+
+/** What the first enrolment shows beside the request. */
+export interface ClaimProof {
+  readonly token: Uint8Array;
+  /** The pairing statement, base64url. */
+  readonly statement: string;
+}
+
+const TIMEOUT_MS = 20_000;
+
+/**
+ * Asks for a certificate for the device key.
+ * @param claim for the first; without it the camera is known by its key.
+ * @returns it, PEM.
+ * @throws UplinkError REFUSED, PROTOCOL_VIOLATED, STALLED, CONNECTION_LOST; HostError from dialling.
+ */
+export async function askForCertificate(
+  connection: Connection,
+  device: DeviceKey,
+  claim: ClaimProof | undefined,
+  onHead: (headers: IncomingHttpHeaders) => void,
+): Promise<string> {
+  // node-forge, which costs several megabytes, is wanted here only, once in days.
+  const { makeRequest } = await import('../../crypto/request-node.ts');
+  const { body } = await ask(connection, {
+    method: 'POST',
+    path: claim ? ENROL_PATH : REENROL_PATH,
+    headers: {
+      'content-type': REQUEST_TYPE,
+      accept: CERTS_ONLY_TYPE,
+      ...(claim && {
+        authorization: `Bearer ${toBase64Url(claim.token)}`,
+        [PAIRING_HEADER]: claim.statement,
+      }),
+    },
+    body: Buffer.from(makeRequest(device.key, device.camera).toString('base64')),
+    maxBytes: MAX_CERTS_ONLY_BODY_BYTES,
+    timeoutMs: TIMEOUT_MS,
+    onHead,
+  });
+  return ownCertificate(body, device);
+}
+
+/** The one certificate of the answer that is for the device key. @throws UplinkError PROTOCOL_VIOLATED. */
+async function ownCertificate(body: string, device: DeviceKey): Promise<string> {
+  const { decodeCertsOnly } = await import('../../crypto/pkcs7-node.ts');
+  try {
+    const der = fromBase64Body(body);
+    if (der === undefined) throw new TypeError('it is not base64');
+    const own = decodeCertsOnly(der)
+      .map((each) => new X509Certificate(each))
+      .filter((certificate) => certificate.checkPrivateKey(device.key));
+    const [certificate] = own;
+    if (certificate !== undefined && own.length === 1) return certificate.toString();
+    throw new TypeError(`${own.length} of its certificates are for this camera`);
+  } catch (cause) {
+    const message = `the answer holds no certificate: ${(cause as Error).message}`;
+    throw new UplinkError('PROTOCOL_VIOLATED', message, { cause });
+  }
+}

@@ -1,0 +1,206 @@
+import { X509Certificate } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { utf8 } from '../../crypto/bytes.ts';
+import { writeFileAtomic } from '../../host/atomic-file.ts';
+import type { Disk } from '../../host/disk.ts';
+import type { CameraDirectory } from '../camera/camera-directory.ts';
+import { type DeviceKey, loadCertificate } from '../camera/device-key.ts';
+import { shred } from '../camera/erase-camera.ts';
+import type { CameraClock } from '../clock/camera-clock.ts';
+import { type AgentLog, errorFields } from '../log.ts';
+import type { ServerDial } from '../server-dial.ts';
+import { Connection } from '../uplink/connection.ts';
+import type { UplinkError } from '../uplink/errors.ts';
+import {
+  type CertificateView,
+  type EnrolmentStep,
+  enrolmentDelayMs,
+  nextEnrolmentStep,
+} from './certificate-policy.ts';
+import { askForCertificate, type ClaimProof } from './enrolment-client.ts';
+import { type PairingFile, readPairing, writePairing } from './pairing-file.ts';
+import { Trouble, type TroubleView } from './trouble.ts';
+
+export interface EnrolmentOptions {
+  readonly directory: CameraDirectory;
+  readonly disk: Disk;
+  readonly device: DeviceKey;
+  readonly server: ServerDial;
+  readonly clock: CameraClock;
+  readonly random: () => number;
+  readonly logger: AgentLog;
+  /** The certificate is another. */
+  readonly onCertificate: () => void;
+}
+
+/** What the agent shows of it. */
+export interface EnrolmentStatus {
+  /** `claiming`: with its setup code. `unknown`: by hand, or lost. `enrolled`: it has a certificate. */
+  readonly state: 'claiming' | 'unknown' | 'enrolled';
+  /** When its certificate ends, milliseconds since 1970. */
+  readonly certificateEnds: number | undefined;
+  /** How many certificates this run of the agent was given. */
+  readonly certificates: number;
+  readonly trouble: TroubleView | undefined;
+}
+
+interface Held extends CertificateView {
+  readonly pem: string;
+  readonly jitter: number;
+}
+
+const LOOK_INTERVAL_MS = 1000;
+/** However short a certificate's life is: a server whose answers help nothing is not asked without end. */
+const LEAST_INTERVAL_MS = 5_000;
+
+/** Gets the camera its certificate and renews it, for as long as it runs (certificate-policy.ts decides). */
+export class Enrolment {
+  readonly #options: EnrolmentOptions;
+  readonly #trouble: Trouble;
+  #held: Held | undefined;
+  #fileStamp = '';
+  #pairing: PairingFile | undefined;
+  #calledExpired = false;
+  #certificates = 0;
+
+  private constructor(options: EnrolmentOptions, pairing: PairingFile | undefined) {
+    this.#options = options;
+    this.#trouble = new Trouble('no certificate for this camera', options.clock, options.logger);
+    this.#pairing = pairing;
+  }
+
+  /** @throws CameraError CONFIG_MALFORMED; HostError. */
+  static async open(options: EnrolmentOptions): Promise<Enrolment> {
+    const enrolment = new Enrolment(options, await readPairing(options.directory, options.disk));
+    enrolment.#look();
+    if (enrolment.#held !== undefined) await enrolment.#forgetClaim();
+    return enrolment;
+  }
+
+  /** The client certificate, PEM. */
+  get certificate(): string | undefined {
+    return this.#held?.pem;
+  }
+
+  get status(): EnrolmentStatus {
+    const waiting = this.#pairing?.token === undefined ? 'unknown' : 'claiming';
+    return {
+      state: this.#held === undefined ? waiting : 'enrolled',
+      certificateEnds: this.#held?.notAfterMs,
+      certificates: this.#certificates,
+      trouble: this.#trouble.view,
+    };
+  }
+
+  /** The server says that this certificate has expired. */
+  callExpired(): void {
+    this.#calledExpired = true;
+  }
+
+  /** Works until the signal aborts; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options;
+    while (!signal.aborted) {
+      this.#look();
+      const step = this.#nextStep();
+      let delayMs = LOOK_INTERVAL_MS;
+      if (step !== 'rest') {
+        try {
+          await this.#take(step, signal);
+          this.#trouble.over();
+          delayMs = LEAST_INTERVAL_MS;
+        } catch (error) {
+          if (signal.aborted) return;
+          const code = this.#trouble.note(error);
+          const { retryAfterMs } = error as Partial<UplinkError>;
+          delayMs = enrolmentDelayMs(code, this.#trouble.times, retryAfterMs, random());
+        }
+      }
+      await clock.sleep(delayMs, signal).catch(() => undefined);
+    }
+  }
+
+  #nextStep(): EnrolmentStep {
+    const { clock } = this.#options;
+    return nextEnrolmentStep({
+      certificate: this.#held,
+      claim: this.#pairing?.token !== undefined,
+      timeMs: clock.serverMs ?? clock.trustedMs,
+      calledExpired: this.#calledExpired,
+      jitter: this.#held?.jitter ?? 0,
+    });
+  }
+
+  async #take(step: Exclude<EnrolmentStep, 'rest'>, signal: AbortSignal): Promise<void> {
+    const pem = step === 'enrol' ? await this.#enrol(signal) : await this.#ask(undefined, step, signal);
+    const { disk, directory, logger, onCertificate } = this.#options;
+    await writeFileAtomic(disk, directory.certificate, utf8(pem), 0o600);
+    this.#certificates += 1;
+    this.#look();
+    logger.info({ step, ends: new Date(this.#held?.notAfterMs ?? 0).toISOString() }, 'certificate received');
+    await this.#forgetClaim();
+    onCertificate();
+  }
+
+  async #enrol(signal: AbortSignal): Promise<string> {
+    const { token, statement = '' } = this.#pairing ?? {};
+    const claim = token && { token, statement };
+    try {
+      return await this.#ask(claim, 'enrol', signal);
+    } catch (error) {
+      // The server may have let it in when the code was still good, and only its answer was lost.
+      if ((error as Partial<UplinkError>).refusal?.code !== 'CLAIM_EXPIRED') throw error;
+      return this.#ask(undefined, 'reenrol', signal).catch(() => {
+        throw error;
+      });
+    }
+  }
+
+  async #ask(claim: ClaimProof | undefined, step: EnrolmentStep, signal: AbortSignal): Promise<string> {
+    const { server, device, clock } = this.#options;
+    const shown = step === 'renew' ? this.certificate : undefined;
+    const connection = new Connection(
+      server.dialWith(() => shown),
+      server.authority,
+      () => undefined,
+    );
+    const end = () => connection.end();
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      return await askForCertificate(connection, device, claim, ({ date }) => clock.hearServer(date));
+    } finally {
+      signal.removeEventListener('abort', end);
+      connection.end();
+    }
+  }
+
+  /** Takes the certificate on file, whoever put it there. */
+  #look(): void {
+    const { directory, device, random } = this.#options;
+    const stat = statSync(directory.certificate, { throwIfNoEntry: false });
+    const stamp = stat === undefined ? '' : `${stat.mtimeMs} ${stat.size} ${stat.ino}`;
+    if (stamp === this.#fileStamp) return;
+    this.#fileStamp = stamp;
+    this.#calledExpired = false;
+    this.#held = undefined;
+    if (stat === undefined) return;
+    try {
+      const pem = loadCertificate(directory, device);
+      const { validFromDate, validToDate } = new X509Certificate(pem);
+      const view = { notBeforeMs: validFromDate.getTime(), notAfterMs: validToDate.getTime() };
+      this.#held = { pem, ...view, jitter: random() };
+    } catch (error) {
+      this.#options.logger.warn(errorFields(error), 'the certificate on file is of no use');
+    }
+  }
+
+  /** Once let in, the token has no use, and the setup code should lie nowhere. */
+  async #forgetClaim(): Promise<void> {
+    const { directory, disk } = this.#options;
+    if (this.#pairing?.token === undefined) return;
+    const { token: _used, ...enrolled } = this.#pairing;
+    await writePairing(directory, disk, enrolled);
+    this.#pairing = enrolled;
+    await shred(disk, directory.setupCode);
+  }
+}

@@ -1,0 +1,59 @@
+import type { Clock } from '../../host/clock.ts';
+import type { AgentLog } from '../log.ts';
+import { describeError } from '../uplink/errors.ts';
+import { wayOut } from './way-out.ts';
+
+/** What stands in the way at the moment, for the status. */
+export interface TroubleView {
+  readonly code: string;
+  readonly message: string;
+  /** What a person can do about it. */
+  readonly wayOut: string | undefined;
+  /** Milliseconds since 1970, for display. */
+  readonly since: number;
+  /** How often in a row. */
+  readonly times: number;
+}
+
+/** The failures of one task: counted, shown, and logged when they change. */
+export class Trouble {
+  readonly #what: string;
+  readonly #clock: Clock;
+  readonly #logger: AgentLog;
+  #view: TroubleView | undefined;
+  #times = 0;
+
+  constructor(what: string, clock: Clock, logger: AgentLog) {
+    this.#what = what;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  get view(): TroubleView | undefined {
+    return this.#view;
+  }
+
+  /** Failures in a row. */
+  get times(): number {
+    return this.#times;
+  }
+
+  /** @returns the failure's code: a refusal's own, else that of what went wrong on the way. */
+  note(error: unknown): string {
+    const { code, message } = describeError(error);
+    const before = this.#view;
+    this.#times += 1;
+    const since = before?.code === code ? before.since : this.#clock.now();
+    this.#view = { code, message, wayOut: wayOut(code), since, times: this.#times };
+    if (before?.code !== code) {
+      const help = wayOut(code);
+      this.#logger.warn({ code, reason: message, ...(help !== undefined && { wayOut: help }) }, this.#what);
+    }
+    return code;
+  }
+
+  over(): void {
+    this.#view = undefined;
+    this.#times = 0;
+  }
+}

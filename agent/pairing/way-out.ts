@@ -1,0 +1,28 @@
+/** What a person can do about a refusal; undefined where waiting is all. */
+export function wayOut(code: string): string | undefined {
+  switch (code) {
+    case 'CLAIM_UNKNOWN':
+      return 'the server has not been given the claim yet: oriel server cameras DIR claim CLAIM';
+    case 'CLAIM_EXPIRED':
+      return 'make another setup code (oriel keys pair), and set the camera up with it (oriel camera setup)';
+    case 'CLAIM_USED':
+      return 'another camera has used this setup code; make another (oriel keys pair), and find out which it was';
+    case 'CAMERA_UNKNOWN':
+      return 'the server does not know this camera: oriel server certify, or pair it anew after oriel camera reset';
+    case 'CAMERA_REVOKED':
+      return 'the server shut this camera out; to use it again: oriel camera reset, then pair it anew';
+    case 'REQUEST_REFUSED':
+      return 'the server cannot read what this camera asks: is one of the two out of date?';
+    case 'PIN_MISMATCH':
+      return 'whoever answers there is not the server of the setup code: is the address right?';
+    case 'POLICY_NONE':
+      return 'the owner has not accepted this camera yet: oriel keys accept';
+    case 'POLICY_REFUSED':
+    case 'DOCUMENT_FORGED':
+    case 'DOCUMENT_MALFORMED':
+    case 'CAMERA_FOREIGN':
+      return 'the server holds a policy that this camera does not obey; its owner can sign the next: oriel keys policy';
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import * as v from 'valibot';
+import { CameraConfig, type CameraConfigText } from '../../agent/camera/camera-directory.ts';
+import { parseSource } from '../../agent/capture/source.ts';
+import { CommandError } from '../errors.ts';
+
+/** What a person chooses for a camera on the command line, whoever says which server and owner it gets. */
+export interface CameraOptions {
+  readonly source: string;
+  readonly audio?: true;
+  readonly lan: readonly string[];
+  readonly spoolBytes: number;
+  readonly keepFree: number;
+}
+
+/** @throws CommandError USAGE; CaptureError for a source that is none. */
+export function choiceOf(options: CameraOptions): Omit<CameraConfigText, 'version' | 'server' | 'owner'> {
+  // A password in a source has no place in a command line, which every user of a machine can read.
+  const source = absolute(options.source === '-' ? readFileSync(0, 'utf8').trim() : options.source);
+  const choice = {
+    source,
+    audio: options.audio ?? false,
+    lan: [...options.lan],
+    spool: { maxBytes: options.spoolBytes, minFreeBytes: options.keepFree },
+  };
+  checkConfig(v.omit(CameraConfig, ['version', 'server', 'owner']), choice);
+  parseSource(source, options.lan);
+  return choice;
+}
+
+/** @throws CommandError USAGE with what to give instead. */
+export function checkConfig(schema: v.GenericSchema, config: unknown): void {
+  const result = v.safeParse(schema, config);
+  if (result.success) return;
+  const field = v.getDotPath(result.issues[0]) ?? '';
+  const hint = HINTS[field.split('.').slice(0, 2).join('.')];
+  throw new CommandError('USAGE', hint ?? `${field} is not as it has to be`);
+}
+
+/** A file is meant as seen from here, wherever the camera is run from later. */
+function absolute(source: string): string {
+  const path = /^file:([^/].*)$/s.exec(source)?.[1];
+  return path === undefined ? source : `file:${resolve(path)}`;
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  'server.origin': '--server takes an origin and nothing more: https://HOST[:PORT]',
+  'server.pins':
+    '--pin takes what oriel server init printed: sha256/ and 44 characters of base64; at most two',
+  owner: '--owner takes the identity that oriel keys show prints: 43 characters',
+};

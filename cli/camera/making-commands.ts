@@ -1,0 +1,108 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { CameraWish } from './init-camera.ts';
+import type { SetupOptions } from './setup.ts';
+
+/** The verbs that make a camera, or unmake it: `oriel camera setup`, `init` and `reset`. */
+
+export function setupCommand(): Command {
+  return withChoices(
+    new Command('setup')
+      .description('set up a camera with the setup code that its owner made')
+      .argument('<dir>', 'directory of the camera')
+      .option('--code <file>', 'file that holds the setup code ("-": read it from standard input)'),
+  )
+    .addHelpText(
+      'after',
+      `
+Without --code, the setup code comes from the environment (ORIEL_SETUP_CODE) or from DIR/setup-code. It names server
+and owner. The camera makes its device key now and enrols when it runs. Until it has, the same code may be given again,
+or another one; then it is paired, and ignores codes.
+
+Refusals: SETUP_CODE_MALFORMED, SETUP_CODE_CORRUPT (a character lost or altered: copy all of it again),
+SETUP_CODE_VERSION, CAMERA_PAIRED (oriel camera reset). Whether the code is still good, the server says: see
+oriel camera status.
+
+Example:
+  oriel camera setup ./cam --code setup-code --source v4l2:/dev/video0`,
+    )
+    .action(async (dir: string, options: SetupOptions) => {
+      const { setup } = await import('./setup.ts');
+      const { camera, server } = await setup(dir, options);
+      console.log(`camera id  ${camera}`);
+      console.log(`server     ${server}`);
+      console.log(`Next:      oriel camera run ${dir}`);
+    });
+}
+
+export function initCommand(): Command {
+  const command = new Command('init')
+    .description('make a camera by hand: device key, configuration, certificate request')
+    .argument('<dir>', 'directory to make')
+    .requiredOption('--server <origin>', 'the one server it dials: https://HOST[:PORT]')
+    .requiredOption(
+      '--pin <pin>',
+      "the server's pin, as oriel server init printed it; again for the backup pin",
+      gather,
+      [],
+    )
+    .requiredOption('--owner <identity>', "the owner's identity, as oriel keys show prints it");
+  return withChoices(command)
+    .addHelpText(
+      'after',
+      `
+Writes DIR/request.pem for the server to certify (oriel server certify); put the answer at DIR/client.pem and the
+owner's signed policy (oriel keys policy) at DIR/policy.json. With a setup code none of this is needed.`,
+    )
+    .action(async (dir: string, options: CameraWish) => {
+      const { initCamera } = await import('./init-camera.ts');
+      const { camera, request } = await initCamera(dir, options);
+      console.log(`camera id  ${camera}`);
+      console.log(`request    ${request}`);
+    });
+}
+
+export function resetCommand(): Command {
+  return new Command('reset')
+    .description('make a camera forget all it was: keys, footage not yet uploaded, pairing')
+    .argument('<dir>', 'camera directory')
+    .requiredOption('--yes', 'this cannot be undone')
+    .addHelpText(
+      'after',
+      `
+Set up again, it is another camera, with a new id: no policy of its former owner counts any more. At the server the
+old one stays until it is revoked (oriel server cameras).`,
+    )
+    .action(async (dir: string) => {
+      const { reset } = await import('./setup.ts');
+      await reset(dir);
+      console.log(`${dir} holds no camera any more`);
+    });
+}
+
+function withChoices(command: Command): Command {
+  return command
+    .requiredOption(
+      '--source <uri>',
+      'file:PATH[?loop], test:, v4l2:/dev/video0, rtsp://USER:PASSWORD@HOST/PATH ("-": read it from standard input)',
+    )
+    .option('--audio', "record sound too, if the owner's policy allows it")
+    .option('--lan <host>', 'host an rtsp: source may be on; again for more', gather, [])
+    .addOption(sizeOption('--spool-bytes <n>', "the spool's greatest size, as in 2G", 2 * 1024 ** 3))
+    .addOption(sizeOption('--keep-free <n>', 'what the spool leaves free on its disk', 256 * 1024 ** 2));
+}
+
+const gather = (value: string, before: string[]) => [...before, value];
+
+function sizeOption(flags: string, description: string, fallback: number): Option {
+  return new Option(flags, description).argParser(parseSize).default(fallback, sizeText(fallback));
+}
+
+const UNITS = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 } as const;
+
+function parseSize(text: string): number {
+  const match = /^(\d{1,6})([KMGT]?)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('give a size in bytes, or as in 512M or 2G.');
+  return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
+}
+
+const sizeText = (bytes: number) => (bytes >= 1024 ** 3 ? `${bytes / 1024 ** 3}G` : `${bytes / 1024 ** 2}M`);

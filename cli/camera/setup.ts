@@ -1,0 +1,62 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { claimCamera } from '../../agent/camera/camera-claim.ts';
+import { CameraDirectory, readLimited } from '../../agent/camera/camera-directory.ts';
+import { eraseCamera, shred } from '../../agent/camera/erase-camera.ts';
+import { CameraError } from '../../agent/camera/errors.ts';
+import { setupCamera } from '../../agent/pairing/setup-camera.ts';
+import { MAX_SETUP_CODE_LENGTH } from '../../crypto/setup-code.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { ownProcessName } from '../../host/process-name.ts';
+import { CommandError } from '../errors.ts';
+import { type CameraOptions, choiceOf } from './choice.ts';
+
+export interface SetupOptions extends CameraOptions {
+  readonly code?: string;
+}
+
+const MAX_CODE_FILE_BYTES = 2 * MAX_SETUP_CODE_LENGTH;
+
+/** `oriel camera setup`. @returns the camera's id and its server. */
+export async function setup(dir: string, options: SetupOptions): Promise<{ camera: string; server: string }> {
+  const directory = new CameraDirectory(dir);
+  if (options.code === '-' && options.source === '-') {
+    throw new CommandError('USAGE', 'code and source cannot both come from standard input');
+  }
+  const choice = choiceOf(options);
+  const code = codeFrom(directory, options.code);
+  directory.make();
+  const release = await claimCamera(directory, systemDisk, await ownProcessName(systemDisk));
+  try {
+    const camera = await setupCamera(directory, systemDisk, code, choice);
+    return { camera, server: directory.readConfig().server.origin };
+  } finally {
+    await release();
+  }
+}
+
+/** Where a setup code comes from, in this order: the option, the environment, the camera's directory. */
+function codeFrom(directory: CameraDirectory, option: string | undefined): string {
+  if (option === '-') return readFileSync(0, 'utf8').slice(0, MAX_CODE_FILE_BYTES);
+  if (option !== undefined) return readLimited(option, MAX_CODE_FILE_BYTES);
+  const fromEnvironment = process.env.ORIEL_SETUP_CODE;
+  if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment;
+  if (existsSync(directory.setupCode)) return readLimited(directory.setupCode, MAX_CODE_FILE_BYTES);
+  throw new CommandError(
+    'USAGE',
+    `no setup code: give --code FILE, ORIEL_SETUP_CODE or ${directory.setupCode}; its owner makes it with oriel keys pair`,
+  );
+}
+
+/** `oriel camera reset`. @throws CameraError CAMERA_MISSING, CAMERA_RUNNING. */
+export async function reset(dir: string): Promise<void> {
+  const directory = new CameraDirectory(dir);
+  if (!existsSync(dir)) throw new CameraError('CAMERA_MISSING', `${dir} holds no camera`);
+  const release = await claimCamera(directory, systemDisk, await ownProcessName(systemDisk));
+  try {
+    const erased = await eraseCamera(directory, systemDisk);
+    const code = await shred(systemDisk, directory.setupCode);
+    if (!erased && !code) throw new CameraError('CAMERA_MISSING', `${dir} holds no camera`);
+  } finally {
+    await release();
+  }
+}

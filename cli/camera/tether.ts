@@ -1,0 +1,33 @@
+/**
+ * The role's line to the launcher, its stdin. Its end, or the launcher's death, is SIGTERM to this process: a role
+ * with a user of its own cannot be sent one.
+ */
+export function holdTether(): void {
+  onEndOfStdin(() => process.kill(process.pid, 'SIGTERM'));
+  process.stdin.resume();
+}
+
+/** The first line of stdin, then as {@link holdTether}. @returns at most `maxBytes` and one byte more. */
+export function firstLineOfTether(maxBytes: number): Promise<string> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const onData = (chunk: Buffer) => {
+      const end = chunk.indexOf(0x0a);
+      chunks.push(end < 0 ? chunk : chunk.subarray(0, end));
+      length += chunk.length;
+      if (end >= 0 || length > maxBytes) {
+        process.stdin.off('data', onData);
+        holdTether();
+        resolve(Buffer.concat(chunks).toString('utf8', 0, maxBytes + 1));
+      }
+    };
+    process.stdin.on('data', onData);
+  });
+}
+
+function onEndOfStdin(act: () => void): void {
+  process.stdin.once('end', act).once('error', act);
+  // A role that is done does not wait for its launcher.
+  (process.stdin as { unref?: () => void }).unref?.();
+}

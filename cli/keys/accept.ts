@@ -1,0 +1,98 @@
+import { equal, utf8 } from '../../crypto/bytes.ts';
+import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { parsePairingStatement } from '../../crypto/pairing-statement.ts';
+import { type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { loadConfiguration } from '../../server/configuration.ts';
+import { openRegistry, type PairingRecord, type Registry } from '../../server/registry.ts';
+import { CommandError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
+import { readTextFile, writeTextFile } from '../files.ts';
+import { readViewingKey } from '../footage/open-footage.ts';
+import { acceptCamera, statementFrom } from './pairing.ts';
+
+export interface AcceptWish {
+  readonly statement?: string;
+  readonly serverDir?: string;
+  readonly camera?: string;
+  readonly out?: string;
+  readonly audio?: true;
+}
+
+const MAX_STATEMENT_FILE_BYTES = 4096;
+
+/** `oriel keys accept`. @returns the exit code. */
+export async function accept(file: string, wish: AcceptWish): Promise<number> {
+  const { statement, serverDir, out } = wish;
+  if (serverDir !== undefined && statement === undefined && out === undefined) {
+    return acceptWaiting(file, serverDir, wish);
+  }
+  if (serverDir !== undefined || statement === undefined || out === undefined) {
+    throw new CommandError('USAGE', 'give --server-dir DIR, or --statement FILE and --out FILE');
+  }
+  const bytes = statementFrom(readTextFile(statement, MAX_STATEMENT_FILE_BYTES));
+  await acceptOne(file, bytes, wish, (_camera, policy) => writeTextFile(out, policy, 0o600));
+  console.log(`policy written to ${out}`);
+  return EXIT.ok;
+}
+
+/** Accepts every camera of this owner's that waits at a server whose directory is at hand. */
+async function acceptWaiting(file: string, serverDir: string, wish: AcceptWish): Promise<number> {
+  await loadConfiguration(systemDisk, serverDir);
+  const registry = openRegistry(serverDir);
+  let refused = 0;
+  let accepted = 0;
+  try {
+    for (const { camera, statement } of waiting(registry, readViewingKey(file), wish.camera)) {
+      try {
+        await acceptOne(file, statement, wish, (stated, policy) =>
+          registry.putPolicy(stated, utf8(policy), Date.now()),
+        );
+        accepted += 1;
+      } catch (error) {
+        refused += 1;
+        const { code, message } = error as { code?: unknown; message?: unknown };
+        console.error(`oriel: camera ${camera} is not accepted: ${String(message)} [${String(code)}]`);
+      }
+    }
+  } finally {
+    registry.close();
+  }
+  if (accepted + refused > 0) return refused === 0 ? EXIT.ok : EXIT.failure;
+  throw new CommandError('PAIRING_MISSING', 'no camera that was set up with your code waits at this server');
+}
+
+/** Statements for this owner of cameras that have no policy yet, or of the one asked for. */
+function waiting(registry: Registry, key: ViewingKey, wanted: string | undefined): PairingRecord[] {
+  const { publicKey } = ed25519FromSeed(key.seed);
+  return registry.pairings().filter(({ camera, statement }) => {
+    if (wanted !== undefined) return camera === wanted;
+    return registry.policy(camera) === undefined && isFor(statement, publicKey);
+  });
+}
+
+function isFor(statement: Uint8Array, owner: Uint8Array): boolean {
+  try {
+    return equal(parsePairingStatement(statement).owner, owner);
+  } catch {
+    // Whatever the server made of it: it is reported, not passed over.
+    return true;
+  }
+}
+
+async function acceptOne(
+  file: string,
+  statement: Uint8Array,
+  wish: AcceptWish,
+  deliver: (camera: string, policy: string) => void,
+): Promise<void> {
+  const options = { audio: wish.audio ?? false, nowMs: Date.now() };
+  const { key, camera, policyFile, counter } = await acceptCamera(readViewingKey(file), statement, options);
+  if (wish.camera !== undefined && wish.camera !== camera) {
+    throw new CommandError('PAIRING_MISSING', `the statement is of camera ${camera}`);
+  }
+  // The key first: a counter once signed is never signed again, even if what follows fails.
+  writeTextFile(file, writeViewingKey(key), 0o600);
+  deliver(camera, policyFile);
+  console.log(`accepted camera ${camera}: policy 1.${counter}`);
+}

@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { fromBase64Url } from '../../crypto/bytes.ts';
+import { judgeStatement, rememberPairing, setupCodeOf, usePairing } from '../../crypto/pairing.ts';
+import { pinBytes } from '../../crypto/pin.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { claimLineOf, PAIRING_SECRET_LENGTH, writeSetupCode } from '../../crypto/setup-code.ts';
+import { MAX_PAIRINGS, type Pairing, type ViewingKey } from '../../crypto/viewing-key.ts';
+import { CommandError } from '../errors.ts';
+import { signPolicy } from './identity.ts';
+
+export interface PairingWish {
+  readonly server: string;
+  readonly pins: readonly string[];
+  /** How long the code is good, seconds. */
+  readonly lifeSeconds: number;
+  readonly name: string;
+}
+
+export interface PreparedPairing {
+  /** The key, with the pairing in it. */
+  readonly key: ViewingKey;
+  /** The setup code, for the camera: a secret. */
+  readonly code: string;
+  /** For the server: no secret. */
+  readonly claim: string;
+  /** Seconds since 1970. */
+  readonly expires: number;
+}
+
+/**
+ * Prepares the pairing of one camera with one server.
+ * @throws CommandError USAGE; CryptoError SETUP_CODE_MALFORMED for a server that is none.
+ */
+export async function preparePairing(
+  key: ViewingKey,
+  wish: PairingWish,
+  nowMs: number,
+): Promise<PreparedPairing> {
+  const now = Math.floor(nowMs / 1000);
+  const pins = wish.pins.map((text) => {
+    const pin = pinBytes(text);
+    if (pin === undefined) throw new CommandError('USAGE', '--pin takes what oriel server init printed');
+    return pin;
+  });
+  if (pins.length < 1 || pins.length > 2) throw new CommandError('USAGE', 'give one or two --pin');
+  const pairing: Pairing = {
+    secret: new Uint8Array(randomBytes(PAIRING_SECRET_LENGTH)),
+    expires: now + wish.lifeSeconds,
+    server: { origin: wish.server, pins },
+    name: wish.name,
+  };
+  const setupCode = setupCodeOf(pairing, key);
+  const next = rememberPairing(key, pairing, now);
+  if (next.pairings.length > MAX_PAIRINGS) {
+    throw new CommandError('USAGE', `no more than ${MAX_PAIRINGS} setup codes at a time`);
+  }
+  return {
+    key: next,
+    code: await writeSetupCode(setupCode, nodePrimitives),
+    claim: await claimLineOf(setupCode, nodePrimitives),
+    expires: pairing.expires,
+  };
+}
+
+export interface AcceptedCamera {
+  /** The key, which trusts the camera from now on. */
+  readonly key: ViewingKey;
+  readonly camera: string;
+  readonly policyFile: string;
+  readonly counter: number;
+}
+
+/**
+ * Accepts the camera that a pairing statement is of, and signs its policy.
+ * @throws CryptoError DOCUMENT_MALFORMED, PAIRING_UNKNOWN, PAIRING_FORGED, PAIRING_USED, PAIRING_EXPIRED.
+ */
+export async function acceptCamera(
+  key: ViewingKey,
+  statement: Uint8Array,
+  { audio, nowMs }: { readonly audio: boolean; readonly nowMs: number },
+): Promise<AcceptedCamera> {
+  const { camera, pairing } = await judgeStatement(key, statement, Math.floor(nowMs / 1000), nodePrimitives);
+  const { name } = pairing;
+  const signed = signPolicy(usePairing(key, pairing, camera), { camera, name, audio, dayKey: undefined });
+  return { ...signed, camera };
+}
+
+/** A statement as `oriel server cameras` writes it: base64url. @throws CommandError FILE_UNREADABLE. */
+export function statementFrom(text: string): Uint8Array {
+  const bytes = fromBase64Url(text.trim());
+  if (bytes === undefined) {
+    throw new CommandError('FILE_UNREADABLE', 'this is no pairing statement as the server writes it');
+  }
+  return bytes;
+}

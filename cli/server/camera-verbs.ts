@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs';
+import { toBase64Url, toHex } from '../../crypto/bytes.ts';
+import { parseClaim } from '../../crypto/claim.ts';
+import type { Registry } from '../../server/registry.ts';
+import type { CameraRecord, ClaimRecord } from '../../server/registry-tables.ts';
+import { CommandError } from '../errors.ts';
+import { cameraMeant } from './registry.ts';
+
+/** What `oriel server cameras` can do. */
+export type CameraVerb = 'list' | 'claim' | 'rename' | 'revoke' | 'statement';
+
+/** What a verb has to say: an object for programs, lines for people. */
+export interface Said {
+  readonly json: object;
+  readonly text: string;
+}
+
+/** @throws CommandError, CryptoError, ServerError, HostError. */
+export function doVerb(registry: Registry, verb: CameraVerb, words: readonly string[]): Said {
+  switch (verb) {
+    case 'list':
+      expectWords(words, 0, 'list');
+      return list(registry);
+    case 'claim':
+      expectWords(words, 1, 'claim CLAIM');
+      return claim(registry, words[0] as string);
+    case 'rename':
+      expectWords(words, 2, 'rename CAMERA NAME');
+      return rename(registry, words[0] as string, words[1] as string);
+    case 'revoke':
+      expectWords(words, 1, 'revoke CAMERA');
+      return revoke(registry, words[0] as string);
+    case 'statement':
+      expectWords(words, 1, 'statement CAMERA');
+      return statement(registry, words[0] as string);
+  }
+}
+
+function list(registry: Registry): Said {
+  const cameras = registry.cameras();
+  const nowMs = Date.now();
+  const waiting = registry
+    .claims()
+    .filter(({ camera, expires }) => camera === undefined && expires * 1000 > nowMs);
+  const lines = cameras.map(cameraLine);
+  const open = waiting.map(({ expires }) => `a claim waits for a camera until ${minute(expires * 1000)}`);
+  return {
+    json: {
+      cameras: cameras.map((camera) => ({
+        ...jsonOfCamera(camera),
+        policy: registry.policy(camera.id) !== undefined,
+      })),
+      claims: waiting.map(jsonOfClaim),
+    },
+    text: [...(lines.length === 0 ? ['no cameras yet'] : lines), ...open].join('\n'),
+  };
+}
+
+function claim(registry: Registry, word: string): Said {
+  const taken = parseClaim(word === '-' ? readFileSync(0, 'utf8') : word);
+  const nowMs = Date.now();
+  if (taken.expires * 1000 <= nowMs) {
+    throw new CommandError('CLAIM_EXPIRED', 'the claim has expired: make a new setup code');
+  }
+  registry.addClaim(taken, nowMs);
+  const until = minute(taken.expires * 1000);
+  return {
+    json: jsonOfClaim({ ...taken, createdAtMs: nowMs, camera: undefined }),
+    text: `the camera with this setup code may come in until ${until}`,
+  };
+}
+
+function rename(registry: Registry, word: string, name: string): Said {
+  const { id } = cameraMeant(registry.cameras(), word);
+  registry.rename(id, name);
+  return { json: { id, name }, text: `camera ${id} is now called ${name}` };
+}
+
+function revoke(registry: Registry, word: string): Said {
+  const { id, name } = cameraMeant(registry.cameras(), word);
+  const changed = registry.revoke(id, Date.now());
+  const called = name === '' ? id : `${id} (${name})`;
+  return {
+    json: { id, revoked: true, changed },
+    text: changed
+      ? `camera ${called} is shut out for good; what it recorded stays`
+      : `camera ${called} was shut out already`,
+  };
+}
+
+function statement(registry: Registry, word: string): Said {
+  const { id } = cameraMeant(registry.cameras(), word);
+  const pairing = registry.pairings().find(({ camera }) => camera === id);
+  if (pairing === undefined) {
+    throw new CommandError('PAIRING_MISSING', `camera ${id} did not come with a setup code`);
+  }
+  const text = toBase64Url(pairing.statement);
+  return { json: { id, statement: text }, text };
+}
+
+function cameraLine(camera: CameraRecord): string {
+  const { id, name, standing, lastSeenAtMs, lastAddress, notAfterMs } = camera;
+  const seen = lastSeenAtMs === undefined ? 'never seen' : `seen ${minute(lastSeenAtMs)} at ${lastAddress}`;
+  const until = standing === 'revoked' ? '' : `  certificate until ${minute(notAfterMs)}`;
+  return `${id}  ${standing.padEnd(8)}  ${(name || '-').padEnd(20)}  ${seen}${until}`;
+}
+
+function jsonOfCamera(camera: CameraRecord) {
+  return {
+    id: camera.id,
+    name: camera.name,
+    state: camera.standing,
+    owner: camera.owner === undefined ? null : toBase64Url(camera.owner),
+    enrolledAt: iso(camera.enrolledAtMs),
+    revokedAt: iso(camera.revokedAtMs),
+    certificate: { serial: camera.serial, notAfter: iso(camera.notAfterMs) },
+    lastSeenAt: iso(camera.lastSeenAtMs),
+    lastAddress: camera.lastAddress ?? null,
+  };
+}
+
+function jsonOfClaim({ tokenHash, owner, expires, createdAtMs }: ClaimRecord) {
+  return {
+    tokenHash: toHex(tokenHash),
+    owner: toBase64Url(owner),
+    expires: iso(expires * 1000),
+    createdAt: iso(createdAtMs),
+  };
+}
+
+function expectWords(words: readonly string[], count: number, usage: string): void {
+  if (words.length !== count) throw new CommandError('USAGE', `usage: oriel server cameras DIR ${usage}`);
+}
+
+const iso = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
+const minute = (ms: number) => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;

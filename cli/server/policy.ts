@@ -1,0 +1,56 @@
+import { Argument, Command } from 'commander';
+import { CommandError } from '../errors.ts';
+
+/** `oriel server policy`: what the server hands to cameras for their owners. */
+export function policyCommand(): Command {
+  return new Command('policy')
+    .description("leave an owner's policy for a camera to fetch")
+    .argument('<dir>', 'directory made by `oriel server init`')
+    .addArgument(new Argument('<verb>', 'what to do').choices(['put']))
+    .argument('<file>', 'policy file, as `oriel keys policy` or `oriel keys accept` writes it')
+    .requiredOption('--camera <camera>', 'whose it is: an id, its first characters, or a name')
+    .option('--json', 'print one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `
+The server only carries it: a camera takes it by its owner's signature. A camera that has a policy looks for a
+newer one every minute.
+
+Example:
+  oriel server policy ./house put policy.json --camera "Front door"`,
+    )
+    .action(
+      async (
+        directory: string,
+        _verb: 'put',
+        path: string,
+        options: { readonly camera: string; readonly json?: true },
+      ) => {
+        const id = await put(directory, path, options.camera);
+        console.log(
+          options.json ? JSON.stringify({ id }) : `camera ${id} gets this policy when it next asks`,
+        );
+      },
+    );
+}
+
+async function put(directory: string, path: string, word: string): Promise<string> {
+  const [{ cameraMeant, withRegistry }, { checkPolicy }, { readFileBounded }, { systemDisk }, wire] =
+    await Promise.all([
+      import('./registry.ts'),
+      import('../../server/policy-check.ts'),
+      import('../../host/atomic-file.ts'),
+      import('../../host/disk.ts'),
+      import('../../wire/enrolment.ts'),
+    ]);
+  const file = await readFileBounded(systemDisk, path, wire.MAX_POLICY_BYTES);
+  if (file === undefined) {
+    throw new CommandError('FILE_UNREADABLE', `${path} is missing or too large for a policy file`);
+  }
+  return withRegistry(directory, async (registry) => {
+    const camera = cameraMeant(registry.cameras(), word);
+    await checkPolicy(camera, file);
+    registry.putPolicy(camera.id, file, Date.now());
+    return camera.id;
+  });
+}

@@ -1,0 +1,32 @@
+import { systemDisk } from '../../host/disk.ts';
+import { loadConfiguration } from '../../server/configuration.ts';
+import { openRegistry, type Registry } from '../../server/registry.ts';
+import type { CameraRecord } from '../../server/registry-tables.ts';
+import { CommandError } from '../errors.ts';
+
+/** Does something with the registry of a server's directory; a running server notices within a second. */
+export async function withRegistry<T>(
+  directory: string,
+  work: (registry: Registry) => T | Promise<T>,
+): Promise<T> {
+  await loadConfiguration(systemDisk, directory);
+  const registry = openRegistry(directory);
+  try {
+    return await work(registry);
+  } finally {
+    registry.close();
+  }
+}
+
+const MIN_PREFIX = 4;
+
+/** The camera that somebody means: by id, the beginning of it, or name. @throws CommandError CAMERA_AMBIGUOUS. */
+export function cameraMeant(cameras: readonly CameraRecord[], text: string): CameraRecord {
+  const fits = cameras.filter(
+    ({ id, name }) => id === text || name === text || (text.length >= MIN_PREFIX && id.startsWith(text)),
+  );
+  const [camera, ...others] = fits;
+  if (camera !== undefined && others.length === 0) return camera;
+  const many = fits.length > 1 ? `${fits.length} cameras are` : 'no camera is';
+  throw new CommandError('CAMERA_AMBIGUOUS', `${many} called ${JSON.stringify(text.slice(0, 100))}`);
+}

@@ -1,0 +1,19 @@
+import { toBase64Url } from './bytes.ts';
+import { DIGEST_LENGTH } from './header.ts';
+
+/** A pin as text: `sha256/` and the base64 of SHA-256 over a SubjectPublicKeyInfo (RFC 7469 section 2.4). */
+
+const PREFIX = 'sha256/';
+
+/** @param pin 32 bytes. */
+export function pinText(pin: Uint8Array): string {
+  return `${PREFIX}${toBase64Url(pin).replaceAll('-', '+').replaceAll('_', '/')}=`;
+}
+
+/** The 32 bytes; undefined for anything but a pin in its canonical spelling. */
+export function pinBytes(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!/^sha256\/[A-Za-z0-9+/]{43}=$/.test(text)) return undefined;
+  const binary = atob(text.slice(PREFIX.length));
+  const pin = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  return pin.length === DIGEST_LENGTH && pinText(pin) === text ? pin : undefined;
+}

@@ -1,0 +1,145 @@
+import { concat, fromBase64Url, fromUtf8, toBase64Url, utf8 } from './bytes.ts';
+import { writeClaim } from './claim.ts';
+import { PUBLIC_KEY_LENGTH } from './ed25519.ts';
+import { CryptoError, type CryptoErrorCode } from './errors.ts';
+import { FieldReader, FieldWriter } from './fields.ts';
+import { DIGEST_LENGTH } from './header.ts';
+import { MAX_ORIGIN_LENGTH, type PairingTerms, PROOF_KEY_LENGTH } from './pairing-statement.ts';
+import type { OpeningPrimitives } from './primitives.ts';
+
+/**
+ * What a camera is set up with, as one line of text (docs/format.md, "Setup code"): its server, its owner, and a
+ * secret that only camera and owner know.
+ */
+export interface SetupCode extends PairingTerms {
+  /** 16 random bytes. */
+  readonly secret: Uint8Array;
+}
+
+export const PAIRING_SECRET_LENGTH = 16;
+export const CLAIM_TOKEN_LENGTH = 16;
+const VERSION = 1;
+const PREFIX = `oriel${VERSION}:`;
+const CHECK_LENGTH = 4;
+const FIXED_LENGTH = 1 + 4 + PUBLIC_KEY_LENGTH + PAIRING_SECRET_LENGTH + DIGEST_LENGTH + DIGEST_LENGTH + 1;
+/** Of a whole code, characters. */
+export const MAX_SETUP_CODE_LENGTH =
+  PREFIX.length + Math.ceil(((FIXED_LENGTH + MAX_ORIGIN_LENGTH + CHECK_LENGTH) * 4) / 3);
+const TOKEN_CONTEXT = utf8('oriel/1 claim token\0');
+const PROOF_CONTEXT = utf8('oriel/1 pairing proof\0');
+
+/** The code as text. @throws CryptoError SETUP_CODE_MALFORMED for what no camera would take. */
+export async function writeSetupCode(
+  code: SetupCode,
+  primitives: Pick<OpeningPrimitives, 'sha256'>,
+): Promise<string> {
+  const origin = utf8(code.origin);
+  if (!isOrigin(code.origin) || origin.length > MAX_ORIGIN_LENGTH) {
+    throw refused('MALFORMED', 'the server is not given as https://HOST[:PORT]');
+  }
+  const payload = new FieldWriter(FIXED_LENGTH + origin.length)
+    .u8(VERSION)
+    .u32(code.expires)
+    .raw(code.owner)
+    .raw(code.secret)
+    .raw(code.activePin)
+    .raw(code.backupPin)
+    .u8(origin.length)
+    .raw(origin).bytes;
+  return PREFIX + toBase64Url(concat(payload, await checkOf(payload, primitives)));
+}
+
+/**
+ * Reads a code; blanks around it do not count.
+ * @throws CryptoError SETUP_CODE_MALFORMED, SETUP_CODE_CORRUPT, SETUP_CODE_VERSION; no message quotes the code.
+ */
+export async function readSetupCode(
+  text: string,
+  primitives: Pick<OpeningPrimitives, 'sha256'>,
+): Promise<SetupCode> {
+  if (text.length > 2 * MAX_SETUP_CODE_LENGTH) throw refused('MALFORMED', 'it is too long');
+  const line = text.trim();
+  if (!line.startsWith(PREFIX)) {
+    if (/^oriel\d{1,3}:/.test(line)) throw refused('VERSION', 'it is of a version unknown here');
+    throw refused('MALFORMED', `a setup code begins with ${PREFIX}`);
+  }
+  const payload = await checkedPayload(line.slice(PREFIX.length), primitives);
+  if (payload[0] !== VERSION) throw refused('VERSION', 'it is of a version unknown here');
+  return readPayload(payload);
+}
+
+/** What the server takes as proof that this camera may enrol; it knows its hash beforehand. */
+export async function claimTokenOf(
+  secret: Uint8Array,
+  primitives: Pick<OpeningPrimitives, 'hkdf'>,
+): Promise<Uint8Array> {
+  return primitives.hkdf(secret, TOKEN_CONTEXT, CLAIM_TOKEN_LENGTH);
+}
+
+/** The key of the pairing statement's tag. */
+export async function proofKeyOf(
+  secret: Uint8Array,
+  primitives: Pick<OpeningPrimitives, 'hkdf'>,
+): Promise<Uint8Array> {
+  return primitives.hkdf(secret, PROOF_CONTEXT, PROOF_KEY_LENGTH);
+}
+
+/** What the owner gives the server, so that it lets the camera in: the token's hash, and no secret. */
+export async function claimLineOf(
+  code: Pick<SetupCode, 'secret' | 'expires' | 'owner'>,
+  primitives: Pick<OpeningPrimitives, 'hkdf' | 'sha256'>,
+): Promise<string> {
+  const tokenHash = await primitives.sha256(await claimTokenOf(code.secret, primitives));
+  return writeClaim({ tokenHash, expires: code.expires, owner: code.owner });
+}
+
+async function checkedPayload(
+  text: string,
+  primitives: Pick<OpeningPrimitives, 'sha256'>,
+): Promise<Uint8Array> {
+  const bytes = fromBase64Url(text);
+  if (bytes === undefined || bytes.length <= CHECK_LENGTH) throw corrupt();
+  const payload = bytes.subarray(0, bytes.length - CHECK_LENGTH);
+  const check = await checkOf(payload, primitives);
+  if (toBase64Url(check) !== toBase64Url(bytes.subarray(payload.length))) throw corrupt();
+  return payload;
+}
+
+function readPayload(payload: Uint8Array): SetupCode {
+  if (payload.length < FIXED_LENGTH) throw refused('MALFORMED', 'it is too short');
+  const fields = new FieldReader(payload);
+  fields.u8();
+  const expires = fields.u32();
+  const owner = fields.raw(PUBLIC_KEY_LENGTH);
+  const secret = fields.raw(PAIRING_SECRET_LENGTH);
+  const activePin = fields.raw(DIGEST_LENGTH);
+  const backupPin = fields.raw(DIGEST_LENGTH);
+  const originLength = fields.u8();
+  if (payload.length !== FIXED_LENGTH + originLength) throw refused('MALFORMED', 'its length does not fit');
+  const origin = asciiOf(fields.raw(originLength));
+  if (originLength > MAX_ORIGIN_LENGTH || origin === undefined || !isOrigin(origin)) {
+    throw refused('MALFORMED', 'its server is not given as https://HOST[:PORT]');
+  }
+  return { owner, secret, activePin, backupPin, expires, origin };
+}
+
+async function checkOf(
+  payload: Uint8Array,
+  primitives: Pick<OpeningPrimitives, 'sha256'>,
+): Promise<Uint8Array> {
+  return (await primitives.sha256(payload)).slice(0, CHECK_LENGTH);
+}
+
+function isOrigin(text: string): boolean {
+  return text.startsWith('https://') && URL.canParse(text) && new URL(text).origin === text;
+}
+
+function asciiOf(bytes: Uint8Array): string | undefined {
+  return bytes.every((byte) => byte > 0x20 && byte < 0x7f) ? fromUtf8(bytes) : undefined;
+}
+
+const corrupt = () => refused('CORRUPT', 'it was damaged on its way: copy all of it again');
+
+function refused(what: 'MALFORMED' | 'CORRUPT' | 'VERSION', message: string): CryptoError {
+  return new CryptoError(`SETUP_CODE_${what}` satisfies CryptoErrorCode, `setup code: ${message}`);
+}

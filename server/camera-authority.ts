@@ -1,0 +1,60 @@
+import type { Credential } from '../crypto/certificate-node.ts';
+import { CryptoError } from '../crypto/errors.ts';
+import { POINT_LENGTH } from '../crypto/header.ts';
+import { cameraOfSpki, p256Spki } from '../crypto/spki-node.ts';
+import { Refused } from './errors.ts';
+import type { Enrolment } from './registry.ts';
+
+export interface IssuedCertificate {
+  /** DER. */
+  readonly certificate: Uint8Array;
+  readonly enrolment: Enrolment;
+}
+
+/** The camera CA at work. What it needs is loaded when the first camera asks: most days none does. */
+export class CameraAuthority {
+  readonly #load: () => Promise<Credential>;
+  readonly #days: number;
+  #credential: Promise<Credential> | undefined;
+
+  /** @param days that a certificate is valid. */
+  constructor(load: () => Promise<Credential>, days: number) {
+    this.#load = load;
+    this.#days = days;
+  }
+
+  /** Its certificate, DER. @throws ServerError, HostError. */
+  async certificate(): Promise<Uint8Array> {
+    return (await this.#authority()).certificate;
+  }
+
+  /** Who asks with this certification request. @throws Refused REQUEST_REFUSED. */
+  async requester(request: Uint8Array): Promise<{ readonly camera: string; readonly point: Uint8Array }> {
+    const { readRequest } = await import('../crypto/request-node.ts');
+    try {
+      const spki = p256Spki(readRequest(request));
+      return { camera: cameraOfSpki(spki), point: spki.subarray(-POINT_LENGTH) };
+    } catch (error) {
+      if (error instanceof CryptoError) {
+        throw new Refused('REQUEST_REFUSED', `certification request: ${error.message}`, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  /** A certificate for a request that `requester` has read. @throws ServerError, HostError. */
+  async issue(request: Uint8Array, nowMs: number): Promise<IssuedCertificate> {
+    const { issueCamera } = await import('./identity.ts');
+    return issueCamera(await this.#authority(), request, { from: new Date(nowMs), days: this.#days });
+  }
+
+  #authority(): Promise<Credential> {
+    if (this.#credential === undefined) {
+      this.#credential = this.#load();
+      this.#credential.catch(() => {
+        this.#credential = undefined;
+      });
+    }
+    return this.#credential;
+  }
+}

@@ -1,0 +1,167 @@
+import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { HostError } from '../host/errors.ts';
+import { ServerError } from './errors.ts';
+
+/** Several processes may write: one waits this long for another, ms. */
+const BUSY_MS = 5_000;
+const FILE_MODE = 0o600;
+/** SQLite's primary result codes (sqlite.org/rescode.html). */
+const SQLITE_FULL = 13;
+const DISK_CODES = new Set([5, 6, 8, 10, 14]); // BUSY, LOCKED, READONLY, IOERR, CANTOPEN
+const DAMAGE_CODES = new Set([11, 26]); // CORRUPT, NOTADB
+
+export interface Migrations {
+  /**
+   * Raised when an older program could not read the tables any more. Within a generation a step only adds tables,
+   * and columns with a default, so that a program opens what a newer one wrote.
+   */
+  readonly generation: number;
+  /** SQL of each step, oldest first; never changed once released. */
+  readonly steps: readonly string[];
+}
+
+/** `user_version` is the generation times this, plus the steps taken. */
+const GENERATION = 1000;
+
+/**
+ * An SQLite database (WAL, synchronous=FULL): what a call has committed survives a power cut. Every call throws
+ * HostError DISK_FULL or DISK_IO, or ServerError REGISTRY_DAMAGED.
+ */
+export class Database {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #version: unknown;
+
+  /** Opens or creates it, mode 0600, and migrates it. @throws ServerError REGISTRY_NEWER as well. */
+  constructor(path: string, migrations: Migrations) {
+    this.#db = attempt(() => {
+      if (path !== ':memory:') createFile(path);
+      return new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true, defensive: true });
+    });
+    try {
+      this.#exec('PRAGMA journal_mode = WAL');
+      this.#exec('PRAGMA synchronous = FULL');
+      this.#exec('PRAGMA trusted_schema = OFF');
+      this.#migrate(migrations);
+      this.changedElsewhere();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return attempt(() => this.#prepare(sql).get(...values) as Row | undefined);
+  }
+
+  all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
+    return attempt(() => this.#prepare(sql).all(...values) as Row[]);
+  }
+
+  /** The number of rows changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return attempt(() => Number(this.#prepare(sql).run(...values).changes));
+  }
+
+  /** All that `work` writes is committed, or, when it throws, none. */
+  transaction<T>(work: () => T): T {
+    this.#exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** As `transaction`, but a power cut may undo it: nothing waits for the disk. */
+  lightTransaction<T>(work: () => T): T {
+    this.#exec('PRAGMA synchronous = NORMAL');
+    try {
+      return this.transaction(work);
+    } finally {
+      this.#exec('PRAGMA synchronous = FULL');
+    }
+  }
+
+  /** Whether another connection has committed anything since the last call. */
+  changedElsewhere(): boolean {
+    const before = this.#version;
+    this.#version = this.get<{ data_version: number }>('PRAGMA data_version')?.data_version;
+    return this.#version !== before;
+  }
+
+  close(): void {
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #migrate({ generation, steps }: Migrations): void {
+    const target = generation * GENERATION + steps.length;
+    if (this.#userVersion() === target) return;
+    this.transaction(() => {
+      const found = this.#userVersion();
+      if (Math.floor(found / GENERATION) > generation) {
+        throw new ServerError('REGISTRY_NEWER', 'the registry was written by a newer Oriel');
+      }
+      if (found >= target) return;
+      for (const step of steps.slice(found % GENERATION)) this.#exec(step);
+      this.#exec(`PRAGMA user_version = ${target}`);
+    });
+  }
+
+  #userVersion(): number {
+    return this.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
+  }
+
+  #exec(sql: string): void {
+    attempt(() => this.#db.exec(sql));
+  }
+
+  #prepare(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+/** SQLite gives its journals the mode of the database, so that this file's mode is all of theirs. */
+function createFile(path: string): void {
+  closeSync(openSync(path, 'a', FILE_MODE));
+  const directory = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function attempt<T>(operation: () => T): T {
+  try {
+    return operation();
+  } catch (cause) {
+    throw databaseError(cause);
+  }
+}
+
+/** The messages of SQLite may quote values: none of them is passed on. */
+function databaseError(cause: unknown): unknown {
+  const { code, errcode } = cause as { code?: string; errcode?: number };
+  if (code === 'ERR_SQLITE_ERROR') {
+    const primary = (errcode ?? 0) & 0xff;
+    if (primary === SQLITE_FULL)
+      return new HostError('DISK_FULL', 'cannot write the registry: no room', cause);
+    if (DISK_CODES.has(primary))
+      return new HostError('DISK_IO', `cannot use the registry: SQLite ${primary}`, cause);
+    if (DAMAGE_CODES.has(primary))
+      return new ServerError('REGISTRY_DAMAGED', 'the registry is damaged', cause);
+    return cause;
+  }
+  const isPlatform = typeof (cause as { syscall?: unknown }).syscall === 'string';
+  return isPlatform ? new HostError('DISK_IO', `cannot open the registry: ${code}`, cause) : cause;
+}

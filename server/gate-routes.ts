@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { toBase64Url } from '../crypto/bytes.ts';
+import { HostError } from '../host/errors.ts';
+import { POLICY_PATH, POLICY_TYPE } from '../wire/enrolment.ts';
+import { refuse } from './answer.ts';
+import { BodyBroken, refuseBody } from './body.ts';
+import { answerCamera, Stopping } from './camera-routes.ts';
+import { answerEnrolment, type EnrolmentContext, isEnrolment } from './enrolment-routes.ts';
+import { Refused } from './errors.ts';
+import type { GateClient, GateHandler } from './gate.ts';
+import type { Log } from './log.ts';
+import type { Sightings } from './sightings.ts';
+import type { UploadContext } from './upload.ts';
+
+export interface GateContext {
+  /** The camera that may use the routes for cameras. @throws Refused for everybody else. */
+  readonly admit: (client: GateClient) => string;
+  readonly enrolment: EnrolmentContext;
+  readonly uploads: UploadContext;
+  readonly sightings: Sightings;
+}
+
+/** Every route of the gate. The three of enrolment are for anybody, all else is for admitted cameras. */
+export function gateRoutes(context: GateContext, log: Log): GateHandler {
+  return async (request, response, client) => {
+    const { method, url } = request;
+    const who = client.kind === 'camera' ? { camera: client.camera } : { from: request.socket.remoteAddress };
+    try {
+      await answer(context, request, response, client);
+      log.debug({ ...who, method, url }, 'answered');
+    } catch (error) {
+      if (error instanceof BodyBroken || error instanceof Stopping) {
+        log.debug({ ...who, method, url, reason: error.name }, 'broken off');
+        breakOff(request, response);
+        return;
+      }
+      const refused = asRefusal(error);
+      if (refused === undefined) {
+        log.error({ ...who, method, url, err: error }, 'failed');
+        request.socket.destroy();
+        return;
+      }
+      log.info({ ...who, method, url, code: refused.code, reason: refused.message }, 'refused');
+      if (error !== refused) log.error({ ...who, err: error }, 'storage failed');
+      await refuse(request, response, refused);
+    }
+  };
+}
+
+async function answer(
+  context: GateContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  client: GateClient,
+): Promise<void> {
+  if (isEnrolment(request)) return answerEnrolment(context.enrolment, request, response, client);
+  const camera = context.admit(client);
+  const { registry, clock } = context.enrolment;
+  context.sightings.note(camera, request.socket.remoteAddress, clock.now());
+  if (request.url === POLICY_PATH) return answerPolicy(registry.policy(camera), request, response);
+  return answerCamera(context.uploads, request, response, camera);
+}
+
+/** GET of the camera's policy file, conditional by entity tag (RFC 9110 section 13.1.2). */
+function answerPolicy(
+  file: Uint8Array | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  if (request.method !== 'GET')
+    throw new Refused('METHOD_REFUSED', `${request.method} does not fit this route`);
+  refuseBody(request);
+  if (file === undefined) throw new Refused('POLICY_NONE', 'the server holds no policy for this camera');
+  const etag = `"${toBase64Url(createHash('sha256').update(file).digest())}"`;
+  if (request.headers['if-none-match'] === etag) {
+    response.writeHead(304, { etag }).end();
+    return;
+  }
+  response.writeHead(200, { 'content-type': POLICY_TYPE, 'content-length': file.length, etag });
+  response.end(file);
+}
+
+/** Ends an answer where it stands; what was written of it still goes out. */
+function breakOff({ socket }: IncomingMessage, response: ServerResponse): void {
+  if (response.headersSent && !response.destroyed) response.end(() => socket.destroySoon());
+  else socket.destroy();
+}
+
+/** What the camera is told about an error; undefined for one that nobody foresaw. */
+function asRefusal(error: unknown): Refused | undefined {
+  if (error instanceof Refused) return error;
+  if (!(error instanceof HostError)) return undefined;
+  if (error.code === 'DISK_FULL') return new Refused('STORAGE_FULL', "the server's disk is full");
+  if (error.code === 'DISK_IO') return new Refused('STORAGE_FAILED', "the server's disk failed");
+  return undefined;
+}

@@ -1,0 +1,25 @@
+import { fromUtf8 } from '../crypto/bytes.ts';
+import { CryptoError } from '../crypto/errors.ts';
+import { readPolicyFile } from '../crypto/policy.ts';
+import { nodePrimitives } from '../crypto/primitives-node.ts';
+import { MAX_POLICY_BYTES } from '../wire/enrolment.ts';
+import { ServerError } from './errors.ts';
+import type { CameraRecord } from './registry-tables.ts';
+
+/**
+ * Whether a camera would take this policy file: signed by its owner, and for it. Spares a person a policy that the
+ * camera refuses; the camera itself never relies on it.
+ * @throws ServerError POLICY_REFUSED.
+ */
+export async function checkPolicy({ id, owner }: CameraRecord, file: Uint8Array): Promise<void> {
+  if (file.length > MAX_POLICY_BYTES) {
+    throw new ServerError('POLICY_REFUSED', `a policy file has at most ${MAX_POLICY_BYTES} bytes`);
+  }
+  if (owner === undefined) return;
+  try {
+    await readPolicyFile(fromUtf8(file), id, owner, nodePrimitives);
+  } catch (cause) {
+    const why = cause instanceof CryptoError ? cause.message : 'it is no text';
+    throw new ServerError('POLICY_REFUSED', `camera ${id} would not take this policy: ${why}`, cause);
+  }
+}

@@ -1,0 +1,222 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { findAccount } from '../../host/account.ts';
+import { confined } from '../../host/confinement.ts';
+import type { Household } from '../../scripts/demonstration/household.ts';
+import { oriel } from '../../scripts/demonstration/oriel-command.ts';
+import {
+  AGENT,
+  CAPTURE,
+  handOver,
+  isRunning,
+  MINIMAL_ROOT,
+  type OpenHousehold,
+  openHousehold,
+  RunningCamera,
+  SEPARATED,
+  until,
+} from './household.ts';
+import { Shipment } from './shipment.ts';
+
+const MINUTE = 60_000;
+
+describe('accounts', () => {
+  test.each([
+    ['61201:61202', { uid: 61201, gid: 61202, groups: [] }],
+    ['nobody', { uid: 65534, gid: 65534, groups: [65534] }],
+  ])('%s', (name, account) => {
+    expect(findAccount(name)).toEqual(account);
+  });
+
+  test.each(['root', '0:0', '0:61202', '61201:0', 'no-such-user', '', '-u', 'a b', '61201', '1e3:1', 'x;id'])(
+    'refuses %j',
+    (name) => {
+      expect(() => findAccount(name)).toThrow(expect.objectContaining({ code: 'ACCOUNT_UNKNOWN' }));
+    },
+  );
+});
+
+test.each([
+  [
+    { account: { uid: 1, gid: 2, groups: [] }, network: 'shared', emptyBoundingSet: false },
+    'setpriv --reuid=1 --regid=2 --clear-groups --no-new-privs --inh-caps=-all --ambient-caps=-all -- ' +
+      'prlimit --core=0:0 --',
+  ],
+  [
+    { account: { uid: 1, gid: 2, groups: [2, 44] }, network: 'none', emptyBoundingSet: true },
+    'setpriv --reuid=1 --regid=2 --groups=2,44 --no-new-privs --inh-caps=-all --ambient-caps=-all ' +
+      '--bounding-set=-all -- unshare --user --map-current-user --net -- prlimit --core=0:0 --',
+  ],
+] as const)('the command of a confinement', (confinement, command) => {
+  expect(confined(confinement).join(' ')).toBe(command);
+});
+
+describe('users of their own', () => {
+  let shipment: Shipment;
+  let home: OpenHousehold;
+  let household: Household;
+  beforeAll(async () => {
+    shipment = new Shipment();
+    home = await openHousehold();
+    ({ household } = home);
+  }, MINUTE);
+  afterAll(async () => {
+    await home.close();
+    shipment.remove();
+  });
+  beforeEach(() => handOver(household));
+
+  const start = (options: readonly string[], before: readonly string[] = []) =>
+    new RunningCamera(household, shipment.oriel, options, before);
+
+  test(
+    'a launcher with two capabilities starts agent and capture, which have none, and no core dumps',
+    async () => {
+      const camera = start(SEPARATED, MINIMAL_ROOT);
+      await camera.captures(2);
+      const agent = camera.pid(/ camera agent /);
+      const capture = camera.pid(/ camera capture /);
+      const ffmpeg = camera.pid(/^ffmpeg /);
+      expect(identity(camera.launcher.pid ?? 0)).toMatchObject({ uid: '0 0 0 0', effective: 0xc0n });
+      expect(identity(agent)).toEqual(powerless(AGENT));
+      for (const pid of [capture, ffmpeg]) expect(identity(pid)).toEqual(powerless(CAPTURE));
+
+      const network = (pid: number) => readlinkSync(`/proc/${pid}/ns/net`);
+      expect(network(agent)).toBe(readlinkSync('/proc/self/ns/net'));
+      expect(network(capture)).not.toBe(network(agent));
+      expect(network(ffmpeg)).toBe(network(capture));
+      // Nothing but a loopback that is down: no route leads anywhere.
+      expect(readFileSync(`/proc/${ffmpeg}/net/route`, 'latin1').trim().split('\n')).toHaveLength(1);
+      expect(readFileSync(`/proc/${ffmpeg}/net/dev`, 'latin1').match(/^\s*\w+:/gm)).toEqual(['    lo:']);
+
+      expect(await camera.end()).toBe(0);
+      const { serverDirectory, key } = household;
+      const { stdout } = await oriel('footage', 'verify', serverDirectory, '--key', key, '--json');
+      expect(JSON.parse(stdout)).toMatchObject({ verdict: 'complete' });
+    },
+    MINUTE,
+  );
+
+  test(
+    'the user of capture can read nothing of the camera and write nowhere but beside the FIFOs',
+    async () => {
+      const camera = start(SEPARATED, MINIMAL_ROOT);
+      await camera.captures(1);
+      const dir = household.cameraDirectory;
+      const files = ['device.key', 'camera.json', 'policy.json', 'state.json', 'run/status.json'];
+      for (const file of files) expect(as(CAPTURE, 'cat', join(dir, file))).toBe('Permission denied');
+      for (const folder of ['.', 'spool', 'run']) {
+        expect(as(CAPTURE, 'ls', join(dir, folder))).toBe('Permission denied');
+        expect(as(CAPTURE, 'touch', join(dir, folder, 'planted'))).toBe('Permission denied');
+      }
+      const media = join(dir, 'run/capture/media.fifo');
+      expect(as(CAPTURE, 'dd', 'count=0', `if=${media}`)).toBe('Permission denied');
+      // Control: the same commands succeed for the agent's user.
+      expect(as(AGENT, 'cat', join(dir, 'device.key'))).toContain('PRIVATE KEY');
+      expect(as(AGENT, 'ls', join(dir, 'spool'))).toContain('lock-');
+      expect(await camera.end()).toBe(0);
+    },
+    MINUTE,
+  );
+
+  test(
+    'what a broken capture left behind does not stop the next start, nor lead it out of the run directory',
+    async () => {
+      const dir = household.cameraDirectory;
+      const keyBefore = readFileSync(join(dir, 'device.key'), 'utf8');
+      const plant =
+        'cd "$1" && mkdir -p trap/deeper && chmod 000 trap && ln -s ../../device.key key && rm media.fifo';
+      expect(as(CAPTURE, 'sh', '-c', plant, 'sh', join(dir, 'run/capture'))).toBe('');
+      const camera = start(SEPARATED, MINIMAL_ROOT);
+      await camera.captures(1);
+      // The launcher is killed: the roles end, although it could not have signalled them.
+      const roles = [camera.pid(/ camera agent /), camera.pid(/ camera capture /)];
+      await camera.end('SIGKILL');
+      expect(roles.filter(isRunning)).toEqual([]);
+      expect(readFileSync(join(dir, 'device.key'), 'utf8')).toBe(keyBefore);
+      expect(statSync(join(dir, 'device.key')).mode & 0o777).toBe(0o600);
+    },
+    MINUTE,
+  );
+
+  const nothing = () => undefined;
+  test.each<[string, string, (dir: string) => void, string[]]>([
+    [
+      'LAUNCHER_UNPRIVILEGED',
+      'without its capabilities',
+      nothing,
+      ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--'],
+    ],
+    ['CAMERA_OWNER', 'when the directory is root’s', (dir) => chownSync(dir, 0, 0), []],
+    ['CAMERA_OWNER', 'when others may look into it', (dir) => chmodSync(dir, 0o755), []],
+    ['CAMERA_OWNER', 'when it is of another group', (dir) => chownSync(dir, AGENT.uid, AGENT.gid), []],
+  ])('refuses with %s to start %s', async (code, _when, arrange, before) => {
+    arrange(household.cameraDirectory);
+    const camera = start(SEPARATED, before);
+    await until('it has ended', () => camera.launcher.exitCode !== null);
+    expect(camera.launcher.exitCode).toBe(1);
+    expect(camera.log).toContain(`[${code}]`);
+  });
+
+  test(
+    'control: by hand capture runs as the user who started it and can read the key',
+    async () => {
+      const camera = start([]);
+      await camera.captures(1);
+      const own = identity(process.pid).uid;
+      const ids = ['agent', 'capture'].map(
+        (role) => identity(camera.pid(new RegExp(` camera ${role} `))).uid,
+      );
+      expect(ids).toEqual([own, own]);
+      expect(camera.log).toContain('agent and capture run as the same user');
+      expect(await camera.end()).toBe(0);
+    },
+    MINUTE,
+  );
+});
+
+function powerless({ uid, gid }: { readonly uid: number; readonly gid: number }) {
+  return {
+    uid: Array(4).fill(uid).join(' '),
+    gid: Array(4).fill(gid).join(' '),
+    groups: '',
+    permitted: 0n,
+    effective: 0n,
+    inheritable: 0n,
+    ambient: 0n,
+    noNewPrivileges: '1',
+    coreBytes: '0 0',
+  };
+}
+
+/** Who a process is and what it may, by proc_pid_status(5). */
+function identity(pid: number) {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  const field = (name: string) =>
+    new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1]?.trim().replaceAll('\t', ' ') ?? '';
+  const mask = (name: string) => BigInt(`0x${field(name)}`);
+  const [, soft, hard] =
+    /^Max core file size\s+(\S+)\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1')) ?? [];
+  return {
+    uid: field('Uid'),
+    gid: field('Gid'),
+    groups: field('Groups'),
+    permitted: mask('CapPrm'),
+    effective: mask('CapEff'),
+    inheritable: mask('CapInh'),
+    ambient: mask('CapAmb'),
+    noNewPrivileges: field('NoNewPrivs'),
+    coreBytes: `${soft} ${hard}`,
+  };
+}
+
+/** Runs a command as an account: what it printed, or why the system refused it. */
+function as({ uid, gid }: { readonly uid: number; readonly gid: number }, ...command: string[]): string {
+  const under = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups', '--'];
+  const { status, stdout, stderr } = spawnSync('setpriv', [...under, ...command], {
+    encoding: 'utf8',
+    cwd: '/',
+  });
+  return status === 0 ? stdout : (/: ([A-Z][a-z ]+)$/m.exec(stderr.trim())?.[1] ?? stderr);
+}

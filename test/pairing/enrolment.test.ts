@@ -1,0 +1,354 @@
+import { X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { type PairingFile, readPairing, writePairing } from '../../agent/pairing/pairing-file.ts';
+import { setupCamera } from '../../agent/pairing/setup-camera.ts';
+import { signPolicy } from '../../cli/keys/identity.ts';
+import { utf8 } from '../../crypto/bytes.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { claimTokenOf } from '../../crypto/setup-code.ts';
+import { makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
+import { systemClock } from '../../host/clock.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { choice } from './code.ts';
+import { type CameraRun, closeHouses, House, until } from './house.ts';
+
+const DAY = 86_400_000;
+
+let house: House;
+beforeEach(async () => {
+  house = await House.open();
+});
+afterEach(closeHouses);
+
+const codeOf = (work: Promise<unknown>) =>
+  work.then(
+    () => 'nothing refused',
+    ({ code }: { code?: string }) => code,
+  );
+const serial = (pem: string) => new X509Certificate(pem).serialNumber;
+
+/** A camera that is enrolled. */
+async function enrolled(): Promise<CameraRun> {
+  const prepared = await house.pair();
+  house.claim(prepared);
+  const camera = await house.camera(prepared.code);
+  await camera.enrolled();
+  return camera;
+}
+
+/** Changes the server's database behind its back, as its operator can. */
+function tamper(sql: string, ...values: (string | Uint8Array | number)[]): void {
+  const database = new DatabaseSync(join(house.serverDirectory, 'registry.db'));
+  expect(database.prepare(sql).run(...values).changes).toBe(1);
+  database.close();
+}
+
+describe('a camera with a setup code', () => {
+  test('is let in, accepted by its owner, and obeys the first policy', async () => {
+    const camera = await enrolled();
+    expect(house.registry.camera(camera.camera)).toMatchObject({ standing: 'enrolled' });
+    await until('no policy yet', () => camera.poll.trouble?.code === 'POLICY_NONE');
+    await house.accept(camera.camera);
+    await camera.obeys(1);
+    expect(camera.watch.inForce.policy).toMatchObject({ epoch: 1, counter: 1 });
+    expect(house.key.cameras).toMatchObject([{ id: camera.camera, name: 'door' }]);
+    await until('no trouble', () => camera.poll.trouble === undefined);
+  });
+
+  test('keeps no token once it is in, nor a code that lies there', async () => {
+    const prepared = await house.pair();
+    const camera = await house.camera(prepared.code);
+    await camera.troubled('CLAIM_UNKNOWN');
+    writeFileSync(camera.directory.setupCode, prepared.code);
+    house.claim(prepared);
+    await camera.enrolled();
+    await until('the code is gone', () => !existsSync(camera.directory.setupCode));
+    const pairing = await readPairing(camera.directory, systemDisk);
+    expect(pairing).toBeDefined();
+    expect(pairing?.token).toBeUndefined();
+  });
+
+  test('waits for a claim that comes later', async () => {
+    const prepared = await house.pair();
+    const camera = await house.camera(prepared.code);
+    await camera.troubled('CLAIM_UNKNOWN');
+    expect(house.refusals).toContain('CLAIM_UNKNOWN');
+    house.claim(prepared);
+    await camera.enrolled();
+    await until('no trouble', () => camera.enrolment.status.trouble === undefined);
+  });
+
+  test('may ask again when the answer was lost: within the life of its claim, and after', async () => {
+    const camera = await enrolled();
+    await camera.stop();
+    const [handedOut] = house.key.pairings;
+    const token = new Uint8Array(await claimTokenOf(handedOut?.secret ?? new Uint8Array(), nodePrimitives));
+    const pairing = await readPairing(camera.directory, systemDisk);
+    for (const change of [undefined, 'UPDATE claims SET expires = 1']) {
+      // As it was before the answer came.
+      rmSync(camera.directory.certificate);
+      await writePairing(camera.directory, systemDisk, { ...(pairing as PairingFile), token });
+      if (change) tamper(change);
+      const again = await house.run(camera.directory);
+      await again.enrolled();
+      await again.stop();
+    }
+    expect(house.refusals).not.toContain('CLAIM_USED');
+  });
+});
+
+describe('refused on both ends: the code', () => {
+  test('a second time, by another camera', async () => {
+    const prepared = await house.pair();
+    house.claim(prepared);
+    const first = await house.camera(prepared.code);
+    await first.enrolled();
+    const second = await house.camera(prepared.code);
+    await second.troubled('CLAIM_USED');
+    expect(house.refusals).toContain('CLAIM_USED');
+    expect(second.enrolment.certificate).toBeUndefined();
+    expect(second.enrolment.status.trouble?.wayOut).toContain('oriel keys pair');
+    expect(house.registry.cameras().map(({ id }) => id)).toEqual([first.camera]);
+  });
+
+  test('that has expired', async () => {
+    const prepared = await house.pair({ nowMs: Date.now() - 2 * 3_600_000 });
+    house.claim(prepared);
+    const camera = await house.camera(prepared.code);
+    await camera.troubled('CLAIM_EXPIRED');
+    expect(house.refusals).toContain('CLAIM_EXPIRED');
+    expect(camera.enrolment.certificate).toBeUndefined();
+  });
+
+  test('for another server, met at the address of this one', async () => {
+    const other = await House.open();
+    const { pin, backupPin } = other.configuration;
+    const prepared = await house.pair({ pins: [pin, backupPin] });
+    house.claim(prepared);
+    const before = house.logged.length;
+    const camera = await house.camera(prepared.code);
+    await camera.troubled('PIN_MISMATCH');
+    expect(camera.enrolment.certificate).toBeUndefined();
+    // Not a byte of the token left the camera: there was no request to refuse.
+    expect(house.logged.slice(before).filter(({ message }) => message === 'refused')).toEqual([]);
+  });
+
+  test('for another server, which does not know of it', async () => {
+    const camera = await house.camera((await house.pair()).code);
+    await camera.troubled('CLAIM_UNKNOWN');
+    expect(house.refusals).toContain('CLAIM_UNKNOWN');
+  });
+
+  test('with a bit flipped: by the camera; and by a server that is given it all the same', async () => {
+    const prepared = await house.pair();
+    const flipped = Buffer.from(prepared.code.slice(7), 'base64url');
+    flipped[40] = (flipped[40] ?? 0) ^ 1;
+    expect(await codeOf(house.camera(`oriel1:${flipped.toString('base64url')}`))).toBe('SETUP_CODE_CORRUPT');
+    house.claim(prepared);
+    const directory = new CameraDirectory(join(house.directory, 'camera'));
+    directory.make();
+    await setupCamera(directory, systemDisk, prepared.code, choice);
+    const pairing = (await readPairing(directory, systemDisk)) as PairingFile;
+    const token = Uint8Array.from(pairing.token ?? []);
+    token[3] = (token[3] ?? 0) ^ 4;
+    await writePairing(directory, systemDisk, { ...pairing, token });
+    const camera = await house.run(directory);
+    await camera.troubled('CLAIM_UNKNOWN');
+    expect(house.refusals).toContain('CLAIM_UNKNOWN');
+  });
+});
+
+describe('its certificate', () => {
+  /** An enrolled camera that hears nothing of its server's time but with certificates. */
+  async function unattended(): Promise<CameraRun> {
+    const camera = await enrolled();
+    await camera.stop();
+    rmSync(camera.directory.certificate);
+    return house.run(camera.directory, false);
+  }
+
+  test('is renewed at two thirds of its life, and not before', async () => {
+    const camera = await unattended();
+    const first = await camera.enrolled();
+    camera.clock.skip(9 * DAY);
+    await sleep(200);
+    expect(camera.enrolment.certificate).toBe(first);
+    camera.clock.skip(DAY / 2);
+    const second = await until('renewed', () => {
+      const { certificate } = camera.enrolment;
+      return certificate !== first && certificate;
+    });
+    expect(serial(second)).not.toBe(serial(first));
+    expect(readFileSync(camera.directory.certificate, 'utf8')).toBe(second);
+    expect(house.logged.filter(({ message }) => message === 'certificate renewed')).toHaveLength(2);
+    expect(house.registry.camera(camera.camera)?.serial.toUpperCase()).toBe(serial(second));
+  });
+
+  test('is given anew after a long absence, by the key alone', async () => {
+    const camera = await unattended();
+    const first = await camera.enrolled();
+    camera.clock.skip(400 * DAY);
+    const second = await until('given anew', () => {
+      const { certificate } = camera.enrolment;
+      return certificate !== first && certificate;
+    });
+    expect(serial(second)).not.toBe(serial(first));
+    expect(house.refusals).toEqual([]);
+  });
+
+  test('that the server calls expired is given anew', async () => {
+    const camera = await enrolled();
+    const first = await camera.enrolled();
+    await house.stop();
+    await house.start({ ...systemClock, now: () => Date.now() + 30 * DAY });
+    const second = await until('given anew', () => {
+      const { certificate } = camera.enrolment;
+      return certificate !== first && certificate;
+    });
+    expect(new X509Certificate(second).validFromDate.getTime()).toBeGreaterThan(Date.now() + 29 * DAY);
+    expect(house.refusals).toContain('CERTIFICATE_EXPIRED');
+  });
+
+  test('of a revoked camera is never given again', async () => {
+    const camera = await enrolled();
+    house.registry.revoke(camera.camera, Date.now());
+    await until('shut out', () => camera.poll.trouble?.code === 'CAMERA_REVOKED');
+    rmSync(camera.directory.certificate);
+    await camera.troubled('CAMERA_REVOKED');
+    expect(camera.enrolment.status.trouble?.wayOut).toContain('oriel camera reset');
+    expect(camera.enrolment.certificate).toBeUndefined();
+  });
+
+  test('that is damaged on the disk is asked for again', async () => {
+    const camera = await enrolled();
+    const first = await camera.enrolled();
+    writeFileSync(camera.directory.certificate, 'rubbish');
+    await until('given anew', () => {
+      const { certificate } = camera.enrolment;
+      return certificate !== undefined && certificate !== first;
+    });
+  });
+});
+
+describe('a server that does not play fair', () => {
+  let camera: CameraRun;
+  let counter = 1;
+  beforeEach(async () => {
+    camera = await enrolled();
+    await house.accept(camera.camera);
+    await camera.obeys(1);
+    counter = 1;
+  });
+
+  const sign = (key: ViewingKey, forCamera = camera.camera) =>
+    signPolicy(key, { camera: forCamera, name: '', audio: false, dayKey: undefined });
+  const put = (text: string) => house.registry.putPolicy(camera.camera, utf8(text), Date.now());
+  const onFile = () => readFileSync(camera.directory.policy, 'utf8');
+
+  /** What it brings is refused by this code, and nothing of the policy in force is touched. */
+  async function refuses(text: string, code: string): Promise<void> {
+    const before = onFile();
+    put(text);
+    await until(code, () => camera.poll.trouble?.code === code);
+    expect(onFile()).toBe(before);
+    await camera.watch.check();
+    expect(camera.watch.inForce.policy.counter).toBe(counter);
+  }
+
+  test('brings a policy of somebody else', async () => {
+    await refuses(
+      sign(await makeViewingKey('thief', new Uint8Array(32).fill(9), 1)).policyFile,
+      'DOCUMENT_FORGED',
+    );
+  });
+
+  test("brings another camera's", async () => {
+    await refuses(sign(house.key, 'a'.repeat(32)).policyFile, 'CAMERA_FOREIGN');
+  });
+
+  test('brings an old one again', async () => {
+    const old = onFile();
+    const next = sign(house.key);
+    put(next.policyFile);
+    await camera.obeys(2);
+    counter = 2;
+    await refuses(old, 'POLICY_REFUSED');
+  });
+
+  test('brings another of the same number', async () => {
+    const key = { ...house.key, cameras: [] };
+    await refuses(
+      signPolicy(key, { camera: camera.camera, name: '', audio: true, dayKey: 1 }).policyFile,
+      'POLICY_REFUSED',
+    );
+  });
+
+  test('brings rubbish, or far too much', async () => {
+    await refuses('{"policy":', 'DOCUMENT_MALFORMED');
+    await refuses('x'.repeat(300_000), 'PROTOCOL_VIOLATED');
+  });
+
+  test('withholds the policy: the one in force stays, after a restart too', async () => {
+    tamper('DELETE FROM policies WHERE camera = ?', camera.camera);
+    const refused = house.refusals.length;
+    await until('asked for', () => house.refusals.length > refused + 2);
+    expect(camera.poll.trouble).toBeUndefined();
+    await camera.stop();
+    const again = await house.run(camera.directory);
+    expect(again.watch.inForce.policy.counter).toBe(1);
+  });
+
+  test('control: the next one that its owner signed is obeyed', async () => {
+    put(sign(house.key).policyFile);
+    await camera.obeys(2);
+  });
+});
+
+describe('a pairing statement', () => {
+  test('that the server altered is not accepted', async () => {
+    const camera = await enrolled();
+    const [record] = house.registry.pairings();
+    const statement = record?.statement as Uint8Array;
+    for (const at of [1, 70, 100, 150, statement.length - 1]) {
+      const altered = Uint8Array.from(statement);
+      altered[at] = (altered[at] ?? 0) ^ 1;
+      tamper('UPDATE pairings SET statement = ? WHERE camera = ?', altered, camera.camera);
+      expect(await codeOf(house.accept(camera.camera))).toBe('PAIRING_FORGED');
+    }
+    expect(house.key.cameras).toEqual([]);
+    tamper('UPDATE pairings SET statement = ? WHERE camera = ?', statement, camera.camera);
+    await house.accept(camera.camera);
+  });
+
+  test('of a code that expired before it was accepted is not accepted', async () => {
+    const camera = await enrolled();
+    expect(await codeOf(house.accept(camera.camera, Date.now() + 2 * 3_600_000))).toBe('PAIRING_EXPIRED');
+  });
+
+  test('of no code that this owner handed out is not accepted', async () => {
+    const camera = await enrolled();
+    house.key = { ...house.key, pairings: [] };
+    expect(await codeOf(house.accept(camera.camera))).toBe('PAIRING_UNKNOWN');
+    house.key = await makeViewingKey('another', new Uint8Array(32).fill(3), 1);
+    expect(await codeOf(house.accept(camera.camera))).toBe('PAIRING_UNKNOWN');
+  });
+
+  test('of a second camera, let in by the server with a code already used, is not accepted', async () => {
+    const prepared = await house.pair();
+    house.claim(prepared);
+    const first = await house.camera(prepared.code);
+    await first.enrolled();
+    await house.accept(first.camera);
+    tamper('UPDATE claims SET camera = NULL WHERE camera = ?', first.camera);
+    const second = await house.camera(prepared.code);
+    await second.enrolled();
+    expect(await codeOf(house.accept(second.camera))).toBe('PAIRING_USED');
+    await house.accept(first.camera);
+    expect(house.key.cameras).toMatchObject([{ id: first.camera, counter: 2 }]);
+  });
+});

@@ -1,0 +1,225 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { CameraState } from '../../agent/camera/camera-state.ts';
+import { type DeviceKey, loadDeviceKey } from '../../agent/camera/device-key.ts';
+import { PolicyWatch } from '../../agent/camera/policy-watch.ts';
+import { CameraClock } from '../../agent/clock/camera-clock.ts';
+import { Enrolment } from '../../agent/pairing/enrolment.ts';
+import { PolicyPoll } from '../../agent/pairing/policy-poll.ts';
+import { setupCamera } from '../../agent/pairing/setup-camera.ts';
+import { serverDial } from '../../agent/server-dial.ts';
+import { acceptCamera, type PreparedPairing, preparePairing } from '../../cli/keys/pairing.ts';
+import { utf8 } from '../../crypto/bytes.ts';
+import { parseClaim } from '../../crypto/claim.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
+import { type Clock, systemClock } from '../../host/clock.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
+import { initServer } from '../../server/identity.ts';
+import type { Log } from '../../server/log.ts';
+import { openRegistry, type Registry } from '../../server/registry.ts';
+import { type Running, startServer } from '../../server/run.ts';
+import { choice } from './code.ts';
+
+const RELEASE = Date.parse('2026-11-21T00:00:00Z');
+const LONGEST_SLEEP_MS = 20;
+
+/** The machine's clock, in which no wait is long, and running time can be skipped. */
+export class HastyClock implements Clock {
+  #skippedMs = 0;
+  now = () => systemClock.now();
+  monotonic = () => systemClock.monotonic() + this.#skippedMs;
+  sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(Math.min(ms, LONGEST_SLEEP_MS), signal);
+  skip(ms: number): void {
+    this.#skippedMs += ms;
+  }
+}
+
+/** Waits until it is so. @throws after 10 s. */
+export async function until<T>(what: string, look: () => T | undefined | false): Promise<T> {
+  for (const from = Date.now(); Date.now() - from < 10_000; await sleep(10)) {
+    const found = look();
+    if (found !== undefined && found !== false) return found as T;
+  }
+  throw new Error(`it did not come to this: ${what}`);
+}
+
+const houses = new Set<House>();
+
+/** Stops all that runs and removes it; for afterEach. */
+export async function closeHouses(): Promise<void> {
+  for (const house of houses) await house.close();
+  houses.clear();
+}
+
+/** An owner with a viewing key, a server of `oriel server init`, and cameras that are set up for it. */
+export class House {
+  readonly directory = mkdtempSync(join(tmpdir(), 'oriel-pairing-'));
+  readonly serverDirectory = join(this.directory, 'server');
+  readonly logged: { message: string; fields: Record<string, unknown> }[] = [];
+  key!: ViewingKey;
+  configuration!: Configuration;
+  /** As a command has it open, beside the server's own. */
+  registry!: Registry;
+  #server: Running | undefined;
+  readonly #cameras: CameraRun[] = [];
+
+  static async open(): Promise<House> {
+    const house = new House();
+    houses.add(house);
+    house.key = await makeViewingKey('owner', new Uint8Array(randomBytes(32)), 3);
+    const wish = { hosts: ['127.0.0.1'], port: 0, now: new Date() };
+    await initServer(systemDisk, house.serverDirectory, wish);
+    house.configuration = await loadConfiguration(systemDisk, house.serverDirectory);
+    house.registry = openRegistry(house.serverDirectory);
+    await house.start();
+    return house;
+  }
+
+  async start(clock: Clock = systemClock): Promise<void> {
+    const record = (fields: object, message: string) => this.logged.push({ fields: { ...fields }, message });
+    const log: Log = { debug: () => undefined, info: record, warn: record, error: record };
+    const port = this.#server?.server.port ?? 0;
+    const directory = this.serverDirectory;
+    this.#server = await startServer({ directory, port, address: '127.0.0.1', disk: systemDisk, clock, log });
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.stop();
+  }
+
+  get origin(): string {
+    return `https://127.0.0.1:${this.#server?.server.port}`;
+  }
+
+  /** Codes of refusals that the server has logged. */
+  get refusals(): unknown[] {
+    return this.logged.filter(({ message }) => message === 'refused').map(({ fields }) => fields.code);
+  }
+
+  /** Makes a setup code, as `oriel keys pair` does. */
+  async pair(change: { nowMs?: number; server?: string; pins?: string[] } = {}): Promise<PreparedPairing> {
+    const { pin, backupPin } = this.configuration;
+    const { nowMs = Date.now(), server = this.origin, pins = [pin, backupPin] } = change;
+    const prepared = await preparePairing(this.key, { server, pins, lifeSeconds: 3600, name: 'door' }, nowMs);
+    this.key = prepared.key;
+    return prepared;
+  }
+
+  claim({ claim }: Pick<PreparedPairing, 'claim'>): void {
+    this.registry.addClaim(parseClaim(claim), Date.now());
+  }
+
+  /** Accepts what waits for a camera, as `oriel keys accept` does. */
+  async accept(camera: string, nowMs = Date.now()): Promise<void> {
+    const pairing = this.registry.pairings().find((each) => each.camera === camera);
+    if (pairing === undefined) throw new Error(`no statement of ${camera}`);
+    const accepted = await acceptCamera(this.key, pairing.statement, { audio: false, nowMs });
+    this.key = accepted.key;
+    this.registry.putPolicy(accepted.camera, utf8(accepted.policyFile), nowMs);
+  }
+
+  /** Sets a camera up and runs the part of its agent that pairs. */
+  async camera(code: string): Promise<CameraRun> {
+    const directory = new CameraDirectory(join(this.directory, `camera-${this.#cameras.length}`));
+    directory.make();
+    await setupCamera(directory, systemDisk, code, choice);
+    return this.run(directory);
+  }
+
+  /** @param polls whether it asks for policies, and hears with each answer what time it is. */
+  async run(directory: CameraDirectory, polls = true): Promise<CameraRun> {
+    const camera = await CameraRun.start(directory, polls);
+    this.#cameras.push(camera);
+    return camera;
+  }
+
+  async close(): Promise<void> {
+    for (const camera of this.#cameras) await camera.stop();
+    await this.stop();
+    this.registry.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** The part of an agent that gets certificate and policy. */
+export class CameraRun {
+  readonly directory: CameraDirectory;
+  readonly device: DeviceKey;
+  readonly clock: HastyClock;
+  readonly enrolment: Enrolment;
+  readonly poll: PolicyPoll;
+  readonly watch: PolicyWatch;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<unknown>;
+
+  private constructor(
+    parts: Pick<CameraRun, 'directory' | 'device' | 'clock' | 'enrolment' | 'poll' | 'watch'>,
+    polls: boolean,
+  ) {
+    this.directory = parts.directory;
+    this.device = parts.device;
+    this.clock = parts.clock;
+    this.enrolment = parts.enrolment;
+    this.poll = parts.poll;
+    this.watch = parts.watch;
+    const { signal } = this.#stopping;
+    this.#running = Promise.all([this.enrolment.run(signal), polls ? this.poll.run(signal) : undefined]);
+  }
+
+  static async start(directory: CameraDirectory, polls: boolean): Promise<CameraRun> {
+    const quiet = () => undefined;
+    const logger = { info: quiet, warn: quiet, error: quiet };
+    const device = await loadDeviceKey(directory);
+    const config = directory.readConfig();
+    const machine = new HastyClock();
+    const clock = await CameraClock.open({
+      clock: machine,
+      disk: systemDisk,
+      path: directory.trustedTime,
+      releaseTimeMs: RELEASE,
+    });
+    const server = serverDial({ server: config.server, device, trustedTimeMs: () => clock.trustedMs });
+    const common = { directory, disk: systemDisk, server, clock, random: () => 0, logger };
+    const state = new CameraState(directory, systemDisk);
+    const identity = { camera: device.camera, owner: config.owner };
+    const watch = new PolicyWatch(directory, state, identity, nodePrimitives);
+    await watch.check().catch(quiet);
+    const enrolment = await Enrolment.open({ ...common, device, onCertificate: () => poll.reconnect() });
+    const poll: PolicyPoll = new PolicyPoll({ ...common, enrolment, watch });
+    return new CameraRun({ directory, device, clock: machine, enrolment, poll, watch }, polls);
+  }
+
+  get camera(): string {
+    return this.device.camera;
+  }
+
+  /** The code of what stands between the camera and a certificate. */
+  troubled(code: string): Promise<unknown> {
+    const look = () => this.enrolment.status.trouble?.code === code;
+    return until(`${code}, not ${this.enrolment.status.trouble?.code}`, look);
+  }
+
+  enrolled(): Promise<string> {
+    return until('the camera is enrolled', () => this.enrolment.certificate);
+  }
+
+  /** Waits for a policy from the server, and obeys it. */
+  async obeys(counter: number): Promise<void> {
+    for (const from = Date.now(); Date.now() - from < 10_000; await sleep(20)) {
+      await this.watch.check().catch(() => undefined);
+      if (this.watch.present && this.watch.inForce.policy.counter === counter) return;
+    }
+    throw new Error(`policy ${counter} did not come: ${this.poll.trouble?.code}`);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+}
