@@ -8,7 +8,6 @@ import { loadDeviceKey } from './camera/device-key.ts';
 import { PolicyWatch } from './camera/policy-watch.ts';
 import { openCaptureFeed } from './capture/feed.ts';
 import { CameraClock } from './clock/camera-clock.ts';
-import { TimeWatch } from './clock/time-watch.ts';
 import { type Line, openLine } from './line.ts';
 import { type AgentLog, errorFields } from './log.ts';
 import { Enrolment } from './pairing/enrolment.ts';
@@ -177,7 +176,6 @@ async function record(
   const { recorder, intake, uplink, spool } = line;
   const { time, policy, policyChanged } = camera;
   const audioAllowed = () => policy.inForce.policy.audio;
-  const watch = new TimeWatch(time);
   camera.uplinks.add(uplink);
   uplink.start();
   const feed = openCaptureFeed(
@@ -198,10 +196,6 @@ async function record(
     const withAudio = audioAllowed();
     if (await policyChanged()) recorder.outdateSession();
     if (audioAllowed() !== withAudio) feed.refuse();
-    if (watch.changed()) {
-      logger.warn({ source: time.source, now: new Date(time.now()).toISOString() }, 'the time was put right');
-      recorder.outdateSession();
-    }
     await time.keep().catch((cause) => logger.error(errorFields(cause), 'trusted time not kept'));
   }
 

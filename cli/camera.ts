@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { FirewallOptions } from './camera/firewall.ts';
 import type { LaunchOptions } from './camera/launch.ts';
 import { initCommand, resetCommand, setupCommand } from './camera/making-commands.ts';
 import { EXIT } from './exit-codes.ts';
@@ -16,7 +17,14 @@ Examples:
   oriel camera run ./cam
   oriel camera status ./cam`,
   );
-  for (const command of [setupCommand(), runCommand(), statusCommand(), resetCommand(), initCommand()])
+  for (const command of [
+    setupCommand(),
+    runCommand(),
+    statusCommand(),
+    resetCommand(),
+    initCommand(),
+    firewallCommand(),
+  ])
     camera.addCommand(command);
   for (const role of [agentCommand(), captureCommand(), planCommand()])
     camera.addCommand(role, { hidden: true });
@@ -41,6 +49,22 @@ user who starts them. What has not reached the server yet stays in the camera's 
     .action(async (dir: string, options: LaunchOptions) => {
       const { launch } = await import('./camera/launch.ts');
       process.exitCode = await launch(dir, options);
+    });
+}
+
+function firewallCommand(): Command {
+  return new Command('firewall')
+    .description(
+      'show, or set, the packet filter that a camera needs: its server and resolver, and nothing else',
+    )
+    .argument('<dir>', 'camera directory')
+    .requiredOption('--agent-user <user>', 'the user that the agent runs as')
+    .requiredOption('--capture-user <user>', 'the user that capture runs as')
+    .option('--apply', 'set it (nft, as root), in place of what it set before')
+    .option('--unit', 'show the same addresses as a drop-in for the systemd unit')
+    .action(async (dir: string, options: FirewallOptions) => {
+      const { firewall } = await import('./camera/firewall.ts');
+      await firewall(dir, options);
     });
 }
 

@@ -25,6 +25,8 @@ const FIXED_LENGTH = 1 + 4 + PUBLIC_KEY_LENGTH + PAIRING_SECRET_LENGTH + DIGEST_
 /** Of a whole code, characters. */
 export const MAX_SETUP_CODE_LENGTH =
   PREFIX.length + Math.ceil(((FIXED_LENGTH + MAX_ORIGIN_LENGTH + CHECK_LENGTH) * 4) / 3);
+/** With the blanks around it. */
+const MAX_TEXT_LENGTH = 1000;
 const TOKEN_CONTEXT = utf8('oriel/1 claim token\0');
 const PROOF_CONTEXT = utf8('oriel/1 pairing proof\0');
 
@@ -57,7 +59,7 @@ export async function readSetupCode(
   text: string,
   primitives: Pick<OpeningPrimitives, 'sha256'>,
 ): Promise<SetupCode> {
-  if (text.length > 2 * MAX_SETUP_CODE_LENGTH) throw refused('MALFORMED', 'it is too long');
+  if (text.length > MAX_TEXT_LENGTH) throw refused('MALFORMED', 'it is too long');
   const line = text.trim();
   if (!line.startsWith(PREFIX)) {
     if (/^oriel\d{1,3}:/.test(line)) throw refused('VERSION', 'it is of a version unknown here');

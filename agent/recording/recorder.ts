@@ -193,9 +193,18 @@ export class Recorder {
     const segment = this.#segment;
     return {
       segment: segment && { durationUs: segment.sealer.durationUs, bytes: segment.bytes },
-      session: session && { ageMs: clock.monotonic() - session.startedAt, segments: session.segments },
+      session: session && {
+        ageMs: clock.monotonic() - session.startedAt,
+        segments: session.segments,
+        timeErrorMs: Math.abs(clock.now() - this.#timeIn(session)),
+      },
       sessionOutdated: this.#outdated,
     };
+  }
+
+  /** What time it is by the session: what the clock said when it began, and the time gone by since. */
+  #timeIn({ startedTimeMs, startedAt }: OpenSession): number {
+    return startedTimeMs + this.#options.clock.monotonic() - startedAt;
   }
 
   async #beginSession(first: FragmentEvent, run: Run): Promise<void> {
@@ -246,9 +255,8 @@ export class Recorder {
   #beginSegment(first: FragmentEvent, run: Run): void {
     const session = this.#session;
     if (session === undefined) return;
-    const { cameraId, primitives, signer, clock, store, tally } = this.#options;
-    const now = session.startedTimeMs + clock.monotonic() - session.startedAt;
-    const capturedAt = now - first.durationUs / 1000;
+    const { cameraId, primitives, signer, store, tally } = this.#options;
+    const capturedAt = this.#timeIn(session) - first.durationUs / 1000;
     const header = {
       camera: cameraId,
       sessionHash: session.fresh.hash,

@@ -4,6 +4,8 @@
 export const SEGMENT_TARGET_US = 3_500_000;
 /** Forward secrecy wants short sessions: from this age on a session ends at the next keyframe. Milliseconds. */
 export const SESSION_SOFT_LIMIT_MS = 570_000;
+/** A session whose times are wrong by more than this ends at the next keyframe: a clock was set, or a better one heard. */
+export const TIME_ERROR_LIMIT_MS = 5_000;
 /** A session never grows older than this. Milliseconds. */
 export const SESSION_HARD_LIMIT_MS = 600_000;
 /** A segment without a keyframe in sight is ended here. Bytes. */
@@ -15,7 +17,14 @@ export interface RecordingState {
   /** The segment being recorded, if any. */
   readonly segment: { readonly durationUs: number; readonly bytes: number } | undefined;
   /** The session in force, if any. */
-  readonly session: { readonly ageMs: number; readonly segments: number } | undefined;
+  readonly session:
+    | {
+        readonly ageMs: number;
+        readonly segments: number;
+        /** How far the time that it goes by is from what the clock says now, either way. */
+        readonly timeErrorMs?: number;
+      }
+    | undefined;
   /** The policy, the init segment or the encoder's run changed: what follows needs a new session. */
   readonly sessionOutdated: boolean;
 }
@@ -40,6 +49,7 @@ export function nextStep(
     return sessionOver || segment.bytes + fragment.bytes > SEGMENT_LIMIT_BYTES ? 'end-and-skip' : 'append';
   }
   if (sessionOver || session.ageMs >= SESSION_SOFT_LIMIT_MS) return 'new-session';
+  if ((session.timeErrorMs ?? 0) > TIME_ERROR_LIMIT_MS) return 'new-session';
   if (session.segments >= SESSION_LIMIT_SEGMENTS) return 'new-session';
   if (segment === undefined) return 'new-segment';
   const full =

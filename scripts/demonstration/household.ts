@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
@@ -25,7 +25,7 @@ export interface HouseholdWish {
 
 const HOST = '127.0.0.1';
 
-/** Makes the household and starts its server. The camera is ready to run. */
+/** Makes the household and starts its server. The camera is paired, and ready to run. */
 export async function makeHousehold({ directory, source, audio }: HouseholdWish): Promise<Household> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const key = join(directory, 'viewing.key');
@@ -33,7 +33,6 @@ export async function makeHousehold({ directory, source, audio }: HouseholdWish)
   const cameraDirectory = join(directory, 'camera');
 
   await orielDoes('keys', 'new', key, '--name', 'demo');
-  const { publicKey } = JSON.parse(await orielDoes('keys', 'show', key, '--json')) as { publicKey: string };
   await orielDoes('server', 'init', serverDirectory, '--host', HOST, '--json');
   const server = startOriel(
     join(directory, 'server.log'),
@@ -48,16 +47,9 @@ export async function makeHousehold({ directory, source, audio }: HouseholdWish)
   try {
     const { port, pin, backupPin } = await runningServer(serverDirectory, server);
     const origin = `https://${HOST}:${port}`;
-    const cameraId = await makeCamera({
-      key,
-      publicKey,
-      serverDirectory,
-      cameraDirectory,
-      origin,
-      pins: [pin, backupPin],
-      source,
-      audio,
-    });
+    const pins = [pin, backupPin];
+    const wish = { directory, key, serverDirectory, cameraDirectory, origin, pins, source, audio };
+    const cameraId = await pairCamera(wish);
     return { directory, key, serverDirectory, cameraDirectory, origin, pin, cameraId, server };
   } catch (error) {
     await endProcess(server);
@@ -65,51 +57,56 @@ export async function makeHousehold({ directory, source, audio }: HouseholdWish)
   }
 }
 
-interface CameraWish extends Omit<HouseholdWish, 'directory'> {
+interface CameraWish extends HouseholdWish {
   readonly key: string;
-  readonly publicKey: string;
   readonly serverDirectory: string;
   readonly cameraDirectory: string;
   readonly origin: string;
   readonly pins: readonly string[];
 }
 
-/** Makes a camera with the server's certificate and the owner's policy. @returns its id. */
-async function makeCamera(wish: CameraWish): Promise<string> {
-  const { key, publicKey, serverDirectory, cameraDirectory, origin, source, audio } = wish;
+/**
+ * Pairs a camera: its owner makes a setup code, the server gets the claim, the camera the code; it enrols, and its
+ * owner accepts it. @returns its id.
+ */
+async function pairCamera(wish: CameraWish): Promise<string> {
+  const { directory, key, serverDirectory, cameraDirectory, origin, source, audio } = wish;
   const sound = audio ? ['--audio'] : [];
   const pins = wish.pins.flatMap((pin) => ['--pin', pin]);
-  const options = ['--server', origin, ...pins, '--owner', publicKey, '--source', source, ...sound];
-  await orielDoes('camera', 'init', cameraDirectory, ...options);
-  const request = join(cameraDirectory, 'request.pem');
-  const issued = await orielDoes(
-    'server',
-    'certify',
-    serverDirectory,
-    '--request',
-    request,
-    '--out',
-    join(cameraDirectory, 'client.pem'),
-  );
-  const cameraId = /[a-z2-7]{32}/.exec(issued)?.[0];
-  if (cameraId === undefined) throw new Error(`no camera id in: ${issued}`);
-  await orielDoes(
-    'keys',
-    'policy',
-    key,
-    '--camera',
-    cameraId,
-    '--name',
-    'demo camera',
-    '--out',
-    join(cameraDirectory, 'policy.json'),
+  const code = join(directory, 'setup-code');
+  const naming = ['--name', 'demo camera', '--out', code, '--json'];
+  const paired = await orielDoes('keys', 'pair', key, '--server', origin, ...pins, ...naming);
+  const { claim } = JSON.parse(paired) as { claim: string };
+  await orielDoes('server', 'cameras', serverDirectory, 'claim', claim);
+  const made = await orielDoes(
+    'camera',
+    'setup',
+    cameraDirectory,
+    '--code',
+    code,
+    '--source',
+    source,
     ...sound,
   );
+  rmSync(code);
+  const cameraId = /[a-z2-7]{32}/.exec(made)?.[0];
+  if (cameraId === undefined) throw new Error(`no camera id in: ${made}`);
+  const camera = startCamera({ directory, cameraDirectory });
+  try {
+    await comesTo(camera, 'a certificate', join(cameraDirectory, 'client.pem'));
+    await orielDoes('keys', 'accept', key, '--server-dir', serverDirectory, ...sound);
+    await comesTo(camera, 'a policy', join(cameraDirectory, 'policy.json'));
+  } finally {
+    await endProcess(camera);
+  }
   return cameraId;
 }
 
 /** Starts the household's camera. */
-export function startCamera({ directory, cameraDirectory }: Household): ChildProcess {
+export function startCamera({
+  directory,
+  cameraDirectory,
+}: Pick<Household, 'directory' | 'cameraDirectory'>): ChildProcess {
   return startOriel(join(directory, 'camera.log'), 'camera', 'run', cameraDirectory);
 }
 
@@ -133,4 +130,13 @@ async function runningServer(serverDirectory: string, server: ChildProcess) {
     await sleep(100);
   }
   throw new Error('the server did not start within 20 s; see server.log');
+}
+
+/** Waits until the camera has that file. */
+async function comesTo(camera: ChildProcess, what: string, path: string): Promise<void> {
+  for (let tries = 0; !existsSync(path); tries++) {
+    if (camera.exitCode !== null) throw new Error(`the camera ended with ${camera.exitCode}; see camera.log`);
+    if (tries > 600) throw new Error(`the camera did not come to ${what} within 30 s; see camera.log`);
+    await sleep(50);
+  }
 }

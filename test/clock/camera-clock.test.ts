@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
 import { CameraClock } from '../../agent/clock/camera-clock.ts';
-import { TimeWatch } from '../../agent/clock/time-watch.ts';
 import { utf8 } from '../../crypto/bytes.ts';
 import { judgeChain } from '../../crypto/chain.ts';
 import { CrashDisk } from '../faults/crash-disk.ts';
@@ -132,19 +131,6 @@ describe('display time', () => {
     for (const text of [undefined, '', 'yesterday']) clock.hearServer(text);
     expect([clock.serverMs, clock.source]).toEqual([undefined, 'machine']);
   });
-});
-
-test('a jump is noticed once, drift when it comes to as much, and neither for nothing', () => {
-  const machine = new Machine(at('2027-01-01T00:00'));
-  const watch = new TimeWatch(machine);
-  machine.pass(600_000);
-  expect(watch.changed()).toBe(false);
-  machine.wall += 4_900;
-  expect(watch.changed()).toBe(false);
-  machine.wall += 200;
-  expect([watch.changed(), watch.changed()]).toEqual([true, false]);
-  machine.wall -= 3_600_000;
-  expect([watch.changed(), watch.changed()]).toEqual([true, false]);
 });
 
 /** What the camera's clock leaves a verdict to depend on. */

@@ -113,14 +113,15 @@ export class RunningCamera {
   }
 
   /** Waits until so many seconds of this run are captured. */
-  captures(seconds: number): Promise<AgentStatus> {
-    return until(`${seconds} s are captured`, () => {
+  captures(seconds: number, patienceMs = 30_000): Promise<AgentStatus> {
+    const look = () => {
       if (this.launcher.exitCode !== null) throw new Error(`the camera ended:\n${this.log}`);
       const status = cameraStatus(this.#household);
       return (
         status !== undefined && this.pids().has(status.pid) && status.capturedSeconds >= seconds && status
       );
-    });
+    };
+    return until(`${seconds} s are captured`, look, patienceMs);
   }
 
   /** Its processes by pid, each with its command line. */
@@ -145,6 +146,13 @@ export class RunningCamera {
     }
     await until('all its processes are gone', () => pids.every((pid) => !isRunning(pid)));
     return this.launcher.exitCode;
+  }
+
+  /** Kills all of it: a broken build does not end when asked to. */
+  async destroy(): Promise<void> {
+    const pids = [...this.pids().keys()].filter((pid) => pid > 1 && isRunning(pid));
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await until('all its processes are gone', () => pids.every((pid) => !isRunning(pid)));
   }
 }
 

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { STRANGER } from './lan.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PARTS = ['agent', 'cli', 'crypto', 'host', 'media', 'server', 'wire', 'oriel', 'package.json'];
@@ -21,6 +22,26 @@ export interface Change {
   readonly from: string;
   readonly to: string;
 }
+
+const inAgent = (code: string): Change => ({
+  file: 'agent/agent.ts',
+  from: '  uplink.start();\n',
+  to: `  uplink.start();\n  ${code}\n`,
+});
+/** The guard against listening is off. */
+export const GUARD_OFF: Change = { file: 'cli/camera.ts', from: '      closeDoors(role);\n', to: '' };
+/** The agent listens, TCP and UDP, IPv4 and IPv6. */
+export const LISTENS = inAgent(
+  `(await import('node:net')).createServer().listen(47470, '::');
+  (await import('node:dgram')).createSocket('udp6').bind(5353, '::');`,
+);
+/** The agent dials somebody who is not its server. */
+export const DIALS_STRANGER = inAgent(
+  `setInterval(async () => {
+    const { connect } = await import('node:net');
+    for (const address of ['${STRANGER.v4}', '${STRANGER.v6}']) connect(80, address).on('error', () => 0);
+  }, 500);`,
+);
 
 /**
  * Oriel as it stands on a camera: its code and the packages it runs with, where every user may read it. With changes
@@ -41,6 +62,10 @@ export class Shipment {
 
   get oriel(): string {
     return join(this.path, 'oriel');
+  }
+
+  get node(): string {
+    return join(this.path, `node_modules/node-linux-${process.arch}/bin/node`);
   }
 
   /** @throws when the change no longer fits the source: the control would then control nothing. */

@@ -1,0 +1,51 @@
+import { execFileSync } from 'node:child_process';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { parseSource, type RtspSource } from '../../agent/capture/source.ts';
+import { firewallRules, type Reachable, unitDropIn } from '../../agent/firewall/rules.ts';
+import { findAccount } from '../../host/account.ts';
+import { configuredResolvers, resolveAddresses } from '../../host/resolver.ts';
+
+export interface FirewallOptions {
+  readonly agentUser: string;
+  readonly captureUser: string;
+  readonly apply?: true;
+  readonly unit?: true;
+}
+
+const HTTPS_PORT = 443;
+const RTSP_PORT = 554;
+const RTSPS_PORT = 322;
+
+/** `oriel camera firewall`: the packet filter for a camera, from what its names mean now. */
+export async function firewall(dir: string, options: FirewallOptions): Promise<void> {
+  const reachable = await reachableOf(dir, options);
+  if (options.unit) console.log(unitDropIn(reachable));
+  else if (options.apply) execFileSync('nft', ['-f', '-'], { input: firewallRules(reachable) });
+  else console.log(firewallRules(reachable));
+}
+
+async function reachableOf(dir: string, { agentUser, captureUser }: FirewallOptions): Promise<Reachable> {
+  const { server, source: uri, lan } = new CameraDirectory(dir).readConfig();
+  const url = new URL(server.origin);
+  const source = parseSource(uri, lan);
+  return {
+    agent: findAccount(agentUser).uid,
+    capture: findAccount(captureUser).uid,
+    server: {
+      addresses: await resolveAddresses(bare(url.hostname)),
+      port: Number(url.port) || HTTPS_PORT,
+    },
+    resolvers: configuredResolvers(),
+    lan: source.kind === 'rtsp' ? await reachableSource(source) : undefined,
+  };
+}
+
+async function reachableSource({ scheme, authority }: RtspSource): Promise<Reachable['server']> {
+  const { hostname, port } = new URL(`rtsp://${authority}`);
+  return {
+    addresses: await resolveAddresses(bare(hostname)),
+    port: Number(port) || (scheme === 'rtsps' ? RTSPS_PORT : RTSP_PORT),
+  };
+}
+
+const bare = (host: string) => host.replace(/^\[|\]$/g, '');

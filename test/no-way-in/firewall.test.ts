@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import { firewallRules, unitDropIn } from '../../agent/firewall/rules.ts';
+import { HomeOnLan, requireRoot } from './home-on-lan.ts';
+import { AGENT, CAPTURE, type RunningCamera } from './household.ts';
+import { CAMERA, SERVER, STRANGER, Wiretap } from './lan.ts';
+import { DIALS_STRANGER, Shipment } from './shipment.ts';
+
+const MINUTE = 60_000;
+requireRoot();
+const users = [
+  '--agent-user',
+  `${AGENT.uid}:${AGENT.gid}`,
+  '--capture-user',
+  `${CAPTURE.uid}:${CAPTURE.gid}`,
+];
+
+const reachable = {
+  agent: 1,
+  capture: 2,
+  server: { addresses: ['192.0.2.1', '2001:db8::1'], port: 8443 },
+  resolvers: ['192.0.2.53'],
+  lan: { addresses: ['192.0.2.7'], port: 554 },
+};
+
+test('the drop-in for the unit holds every address once', () => {
+  expect(unitDropIn({ ...reachable, resolvers: ['192.0.2.1'] })).toBe(
+    '[Service]\nIPAddressAllow=192.0.2.1\nIPAddressAllow=2001:db8::1\nIPAddressAllow=192.0.2.7\n',
+  );
+});
+
+describe('on a camera', () => {
+  let home: HomeOnLan;
+  let sound: Shipment;
+  let broken: Shipment;
+  let camera: RunningCamera | undefined;
+  beforeAll(async () => {
+    home = await HomeOnLan.make();
+    sound = new Shipment();
+    broken = new Shipment(DIALS_STRANGER);
+  }, MINUTE);
+  afterEach(() => camera?.destroy());
+  afterAll(async () => {
+    await home.close();
+    sound.remove();
+    broken.remove();
+  });
+
+  const apply = () =>
+    home.lan.run(
+      'camera',
+      sound.oriel,
+      'camera',
+      'firewall',
+      home.household.cameraDirectory,
+      ...users,
+      '--apply',
+    );
+  /** Whether a user on the camera reaches a TCP port: a refusal by the peer counts, silence does not. */
+  const reaches = (who: { readonly uid: number }, host: string, port: number) => {
+    const code = `const [, host, port] = process.argv;
+      const say = (answer) => { console.log(answer); process.exit(); };
+      setTimeout(say, 1000, 'no');
+      require('node:net').connect(port, host, () => say('yes')).on('error', ({ code }) =>
+        code === 'ECONNREFUSED' && say('yes'));`;
+    const as = ['setpriv', `--reuid=${who.uid}`, `--regid=${who.uid}`, '--clear-groups', '--'];
+    return home.lan.run('camera', ...as, sound.node, '--eval', code, host, String(port)).trim() === 'yes';
+  };
+
+  test(
+    'a build that dials elsewhere gets nowhere, and its recording goes on',
+    async () => {
+      apply();
+      const wiretap = await Wiretap.on(home.lan, join(home.household.directory, 'broken.pcap'));
+      camera = home.startCamera(broken.oriel);
+      await camera.captures(3);
+      await camera.destroy();
+      expect(await wiretap.destinations()).toEqual([`tcp ${SERVER.v4} 8443`, `udp ${SERVER.v4} 53`]);
+    },
+    MINUTE,
+  );
+
+  test('agent and capture reach what each may, and nothing comes in', () => {
+    const user = { uid: 61299 };
+    expect(reaches(AGENT, SERVER.v4, 8443)).toBe(true);
+    expect(reaches(AGENT, SERVER.v4, 22)).toBe(false);
+    expect(reaches(AGENT, STRANGER.v4, 8443)).toBe(false);
+    expect(reaches(CAPTURE, SERVER.v4, 8443)).toBe(false);
+    expect(reaches(user, SERVER.v4, 8443)).toBe(false);
+    expect(home.lan.run('stranger', 'nmap', '-n', '-Pn', '-p', '1-200', '-oG', '-', CAMERA.v4)).toMatch(
+      /filtered \(200\)/,
+    );
+  });
+
+  test(
+    'when the server moves, filling it again finds the new address',
+    async () => {
+      apply();
+      expect(reaches(AGENT, STRANGER.v4, 8443)).toBe(false);
+      await home.resolveTo(STRANGER.v4);
+      apply();
+      expect(reaches(AGENT, STRANGER.v4, 8443)).toBe(true);
+      expect(reaches(AGENT, SERVER.v4, 8443)).toBe(false);
+      await home.resolveTo(SERVER.v4);
+    },
+    MINUTE,
+  );
+
+  test('control: without the filter everybody reaches everything', () => {
+    home.lan.run('camera', 'nft', 'flush', 'ruleset');
+    for (const who of [AGENT, CAPTURE]) expect(reaches(who, STRANGER.v4, 8443)).toBe(true);
+  });
+
+  test('rules for both families, with a camera on the network, are good nftables', () => {
+    const rules = join(home.household.directory, 'rules.nft');
+    home.lan.run(
+      'camera',
+      'sh',
+      '-c',
+      'printf %s "$1" > "$2"; nft -c -f "$2"',
+      'sh',
+      firewallRules(reachable),
+      rules,
+    );
+  });
+});

@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ORIEL_ROOT } from './household.ts';
+
+const UNITS = join(ORIEL_ROOT, 'deploy/systemd');
+/** systemd's exposure level, 0 to 100, that the project holds itself to. */
+const THRESHOLD = 25;
+
+function exposure(unit: string) {
+  const { status, stdout } = spawnSync(
+    'systemd-analyze',
+    ['security', '--offline=true', `--threshold=${THRESHOLD}`, '--no-pager', unit],
+    { encoding: 'utf8', env: { PATH: process.env.PATH, LANG: 'C.UTF-8' } },
+  );
+  const level = /exposure level for \S+: ([0-9.]+)/.exec(stdout)?.[1];
+  return { status, level: Number(level) };
+}
+
+test.each(['oriel-camera.service', 'oriel-server.service'])('%s is exposed at most 2.5 of 10', (unit) => {
+  const { status, level } = exposure(join(UNITS, unit));
+  expect(level).toBeLessThanOrEqual(THRESHOLD / 10);
+  expect(status).toBe(0);
+});
+
+test('control: a unit without its fences is found out', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'oriel-unit-'));
+  try {
+    const fenced = readFileSync(join(UNITS, 'oriel-camera.service'), 'utf8');
+    const open = join(directory, 'oriel-camera.service');
+    writeFileSync(open, fenced.replace(/^(CapabilityBoundingSet|SystemCallFilter|ProtectSystem)=.*$/gm, ''));
+    expect(exposure(open).status).not.toBe(0);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('the units themselves say nothing that systemd does not know', () => {
+  const { stderr } = spawnSync(
+    'systemd-analyze',
+    ['verify', '--man=no', join(UNITS, 'oriel-camera.service'), join(UNITS, 'oriel-server.service')],
+    { encoding: 'utf8' },
+  );
+  const complaints = stderr
+    .split('\n')
+    .filter((line) => line !== '' && !line.includes('/opt/oriel/oriel is not executable'));
+  expect(complaints).toEqual([]);
+});
