@@ -26,26 +26,34 @@ export function gateRoutes(context: GateContext, log: Log): GateHandler {
   return async (request, response, client) => {
     const { method, url } = request;
     const who = client.kind === 'camera' ? { camera: client.camera } : { from: request.socket.remoteAddress };
+    const asked = { ...who, method, url };
     try {
       await answer(context, request, response, client);
-      log.debug({ ...who, method, url }, 'answered');
+      log.debug(asked, 'answered');
     } catch (error) {
       if (error instanceof BodyBroken || error instanceof Stopping) {
-        log.debug({ ...who, method, url, reason: error.name }, 'broken off');
+        log.debug({ ...asked, reason: error.name }, 'broken off');
         breakOff(request, response);
         return;
       }
       const refused = asRefusal(error);
       if (refused === undefined) {
-        log.error({ ...who, method, url, err: error }, 'failed');
+        log.error({ ...asked, err: error }, 'failed');
         request.socket.destroy();
         return;
       }
-      log.info({ ...who, method, url, code: refused.code, reason: refused.message }, 'refused');
-      if (error !== refused) log.error({ ...who, err: error }, 'storage failed');
+      if (error !== refused) log.error({ ...asked, err: error }, 'storage failed');
+      logRefusal(log, asked, refused);
       await refuse(request, response, refused);
     }
   };
+}
+
+function logRefusal(log: Log, asked: object, { code, message }: Refused): void {
+  const fields = { ...asked, code, reason: message };
+  // Whoever guesses tokens must not fill the log either.
+  if (code === 'CLAIM_THROTTLED') log.debug(fields, 'refused');
+  else log.info(fields, 'refused');
 }
 
 async function answer(

@@ -26,19 +26,19 @@ export function generateDeviceKey(): string {
 
 /** @throws CameraError FILE_UNREADABLE. */
 export async function loadDeviceKey(directory: CameraDirectory): Promise<DeviceKey> {
-  return deviceKeyFromPem(readLimited(directory.deviceKey, MAX_PEM_BYTES));
+  return deviceKeyFromPem(readLimited(directory.deviceKey, MAX_PEM_BYTES), directory.deviceKey);
 }
 
-/** @throws CameraError FILE_UNREADABLE. */
-export async function deviceKeyFromPem(pem: string): Promise<DeviceKey> {
+/** @param from where it was found, for the error. @throws CameraError FILE_UNREADABLE. */
+export async function deviceKeyFromPem(pem: string, from = 'the device key'): Promise<DeviceKey> {
   let key: KeyObject;
   try {
     key = createPrivateKey(pem);
   } catch (cause) {
-    throw new CameraError('FILE_UNREADABLE', 'the device key is no private key', cause);
+    throw new CameraError('FILE_UNREADABLE', `${from} is no private key`, cause);
   }
   if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
-    throw new CameraError('FILE_UNREADABLE', 'the device key is no P-256 key');
+    throw new CameraError('FILE_UNREADABLE', `${from} is no P-256 key`);
   }
   const signer = deviceSigner(key);
   const cameraId = await cameraIdOf(signer.point, nodePrimitives);

@@ -6,7 +6,8 @@ import type { CameraDirectory } from './camera-directory.ts';
 /**
  * Makes a camera forget all it was, in an order that leaves no camera behind wherever it is cut off: without
  * camera.json there is none, and the next erasure or set-up goes on where this one ended. Keys are overwritten
- * before they are removed; on flash that reaches the sectors only as far as its controller lets it.
+ * before they are removed; on flash that reaches the sectors only as far as its controller lets it. The run directory
+ * stays: an agent may be waiting in it to be set up.
  * @returns whether there was anything to erase.
  */
 export async function eraseCamera(directory: CameraDirectory, disk: Disk): Promise<boolean> {
@@ -20,7 +21,7 @@ export async function eraseCamera(directory: CameraDirectory, disk: Disk): Promi
     erased = (await disk.unlink(path)) || erased;
     await disk.unlink(path + TEMPORARY_SUFFIX);
   }
-  for (const path of [directory.spool, directory.run]) erased = (await removeTree(disk, path)) || erased;
+  erased = (await removeTree(disk, directory.spool)) || erased;
   await disk.syncDirectory(directory.path);
   return erased;
 }
@@ -40,7 +41,8 @@ export async function shred(disk: Disk, path: string): Promise<boolean> {
   return true;
 }
 
-async function removeTree(disk: Disk, path: string): Promise<boolean> {
+/** Removes a file, or a directory with all that is in it. False when there was none. */
+export async function removeTree(disk: Disk, path: string): Promise<boolean> {
   const found = await disk.stat(path);
   if (found === undefined) return false;
   if (!found.directory) return disk.unlink(path);

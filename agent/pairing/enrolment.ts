@@ -99,9 +99,9 @@ export class Enrolment {
 
   /** Works until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#options;
+    const { clock, random, onCertificate } = this.#options;
     while (!signal.aborted) {
-      this.#look();
+      if (this.#look()) onCertificate();
       const step = this.#nextStep();
       let delayMs = LOOK_INTERVAL_MS;
       if (step !== 'rest') {
@@ -174,16 +174,16 @@ export class Enrolment {
     }
   }
 
-  /** Takes the certificate on file, whoever put it there. */
-  #look(): void {
+  /** Takes the certificate on file, whoever put it there. @returns whether it is another than before. */
+  #look(): boolean {
     const { directory, device, random } = this.#options;
     const stat = statSync(directory.certificate, { throwIfNoEntry: false });
     const stamp = stat === undefined ? '' : `${stat.mtimeMs} ${stat.size} ${stat.ino}`;
-    if (stamp === this.#fileStamp) return;
+    if (stamp === this.#fileStamp) return false;
     this.#fileStamp = stamp;
     this.#calledExpired = false;
     this.#held = undefined;
-    if (stat === undefined) return;
+    if (stat === undefined) return true;
     try {
       const pem = loadCertificate(directory, device);
       const { validFromDate, validToDate } = new X509Certificate(pem);
@@ -192,6 +192,7 @@ export class Enrolment {
     } catch (error) {
       this.#options.logger.warn(errorFields(error), 'the certificate on file is of no use');
     }
+    return true;
   }
 
   /** Once let in, the token has no use, and the setup code should lie nowhere. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory, readLimited } from '../../agent/camera/camera-directory.ts';
-import { eraseCamera, shred } from '../../agent/camera/erase-camera.ts';
+import { eraseCamera, removeTree, shred } from '../../agent/camera/erase-camera.ts';
 import { CameraError } from '../../agent/camera/errors.ts';
 import { setupCamera } from '../../agent/pairing/setup-camera.ts';
 import { MAX_SETUP_CODE_LENGTH } from '../../crypto/setup-code.ts';
@@ -55,6 +55,7 @@ export async function reset(dir: string): Promise<void> {
   try {
     const erased = await eraseCamera(directory, systemDisk);
     const code = await shred(systemDisk, directory.setupCode);
+    await removeTree(systemDisk, directory.run);
     if (!erased && !code) throw new CameraError('CAMERA_MISSING', `${dir} holds no camera`);
   } finally {
     await release();

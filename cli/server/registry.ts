@@ -23,7 +23,8 @@ const MIN_PREFIX = 4;
 /** The camera that somebody means: by id, the beginning of it, or name. @throws CommandError CAMERA_AMBIGUOUS. */
 export function cameraMeant(cameras: readonly CameraRecord[], text: string): CameraRecord {
   const fits = cameras.filter(
-    ({ id, name }) => id === text || name === text || (text.length >= MIN_PREFIX && id.startsWith(text)),
+    ({ id, name }) =>
+      id === text || (name !== '' && name === text) || (text.length >= MIN_PREFIX && id.startsWith(text)),
   );
   const [camera, ...others] = fits;
   if (camera !== undefined && others.length === 0) return camera;

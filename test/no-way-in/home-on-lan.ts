@@ -1,18 +1,16 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Household } from '../../scripts/demonstration/household.ts';
-import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
-import { handOver, MINIMAL_ROOT, ORIEL_ROOT, RunningCamera, SEPARATED, until } from './household.ts';
+import { handOver, MINIMAL_ROOT, ORIEL_ROOT, RunningCamera, SEPARATED } from './household.ts';
 import { Lan, SERVER } from './lan.ts';
+import { type Provisioned, provision, serverRuns } from './provision.ts';
 
 /** The server's name, which only the network's own resolver knows. */
 const NAME = 'oriel.test';
-const PORT = '8443';
-
-type Provisioned = Omit<Household, 'server'>;
+const PORT = 8443;
 
 /** A household whose camera and server are machines of their own. */
 export class HomeOnLan {
@@ -29,7 +27,7 @@ export class HomeOnLan {
   static async make(): Promise<HomeOnLan> {
     const directory = mkdtempSync(join(tmpdir(), 'oriel-lan-'));
     chmodSync(directory, 0o711);
-    const home = new HomeOnLan(await provision(directory));
+    const home = new HomeOnLan(await provision({ directory, host: NAME, port: PORT, source: 'test:' }));
     handOver(home.household as Household);
     await home.resolveTo(SERVER.v4);
     await home.startServer();
@@ -61,14 +59,10 @@ export class HomeOnLan {
       '--address',
       '::',
       '--port',
-      PORT,
+      String(PORT),
     ]);
     this.#server = server;
-    const state = join(serverDirectory, 'run', 'server.json');
-    await until('the server runs', () => {
-      if (server.exitCode !== null) throw new Error('the server ended');
-      return existsSync(state) && JSON.parse(readFileSync(state, 'utf8')).pid === server.pid;
-    });
+    await serverRuns(serverDirectory, server);
   }
 
   async killServer(): Promise<void> {
@@ -88,34 +82,6 @@ export class HomeOnLan {
     await this.lan.close();
     rmSync(this.household.directory, { recursive: true });
   }
-}
-
-/** Makes key, server and camera as docs and README do by hand. */
-async function provision(directory: string): Promise<Provisioned> {
-  const key = join(directory, 'viewing.key');
-  const serverDirectory = join(directory, 'server');
-  const cameraDirectory = join(directory, 'camera');
-  await orielDoes('keys', 'new', key, '--name', 'test');
-  const { publicKey } = JSON.parse(await orielDoes('keys', 'show', key, '--json'));
-  const made = await orielDoes('server', 'init', serverDirectory, '--host', NAME, '--json');
-  const pins = [...new Set(made.match(/sha256\/[A-Za-z0-9+/]{43}=/g))];
-  const origin = `https://${NAME}:${PORT}`;
-  const wish = ['--server', origin, ...pins.flatMap((pin) => ['--pin', pin]), '--owner', publicKey];
-  await orielDoes('camera', 'init', cameraDirectory, ...wish, '--source', 'test:');
-  const [request, certificate] = ['request.pem', 'client.pem'].map((name) => join(cameraDirectory, name));
-  const issued = await orielDoes(
-    'server',
-    'certify',
-    serverDirectory,
-    '--request',
-    request!,
-    '--out',
-    certificate!,
-  );
-  const [cameraId = ''] = /[a-z2-7]{32}/.exec(issued) ?? [];
-  const policy = join(cameraDirectory, 'policy.json');
-  await orielDoes('keys', 'policy', key, '--camera', cameraId, '--name', 'test', '--out', policy);
-  return { directory, key, serverDirectory, cameraDirectory, origin, pin: pins[0]!, cameraId };
 }
 
 /** Whether this machine lets us make networks: said once, in plain words, instead of by every test in its own. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ORIEL_ROOT } from './household.ts';
@@ -46,4 +46,32 @@ test('the units themselves say nothing that systemd does not know', () => {
     .split('\n')
     .filter((line) => line !== '' && !line.includes('/opt/oriel/oriel is not executable'));
   expect(complaints).toEqual([]);
+});
+
+test('the users are made, capture may use the lens, and the camera’s directory is closed to it', () => {
+  const root = mkdtempSync(join(tmpdir(), 'oriel-users-'));
+  mkdirSync(join(root, 'etc'));
+  try {
+    const make = (program: string, ...args: string[]) => {
+      const { status, stderr } = spawnSync(program, [`--root=${root}`, ...args], { encoding: 'utf8' });
+      expect({ status, stderr: stderr.replace(/^Creating .*\n/gm, '') }).toEqual({ status: 0, stderr: '' });
+    };
+    make('systemd-sysusers', join(ORIEL_ROOT, 'deploy/sysusers.d/oriel.conf'));
+    make('systemd-tmpfiles', '--create', join(ORIEL_ROOT, 'deploy/tmpfiles.d/oriel.conf'));
+    const users = readFileSync(join(root, 'etc/passwd'), 'utf8');
+    for (const name of ['oriel-agent', 'oriel-capture', 'oriel-server']) {
+      expect(users).toMatch(new RegExp(`^${name}:.*/nologin$`, 'm'));
+    }
+    expect(readFileSync(join(root, 'etc/group'), 'utf8')).toMatch(/^video:.*:oriel-capture$/m);
+    const { mode, uid, gid } = statSync(join(root, 'var/lib/oriel-camera'));
+    const id = (name: string, file: string) =>
+      Number(new RegExp(`^${name}:[^:]*:(\\d+)`, 'm').exec(readFileSync(join(root, file), 'utf8'))?.[1]);
+    expect({ mode: mode & 0o7777, uid, gid }).toEqual({
+      mode: 0o710,
+      uid: id('oriel-agent', 'etc/passwd'),
+      gid: id('oriel-capture', 'etc/group'),
+    });
+  } finally {
+    rmSync(root, { recursive: true });
+  }
 });

@@ -224,11 +224,9 @@ test('an erasure leaves nothing of keys, footage, policy or state, and the next 
   const camera = await setUp(directory, text);
   const key = readFileSync(directory.deviceKey, 'utf8');
   mkdirSync(join(directory.spool, 'session-1'), { recursive: true });
-  mkdirSync(directory.run);
   for (const path of [directory.policy, directory.state, directory.certificate, directory.request])
     writeFileSync(path, marker);
   writeFileSync(join(directory.spool, 'session-1', 'segment'), marker);
-  writeFileSync(directory.status, marker);
   expect(await eraseCamera(directory, systemDisk)).toBe(true);
   expect(readdirSync(directory.path)).toEqual([]);
   expect(await eraseCamera(directory, systemDisk)).toBe(false);

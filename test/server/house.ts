@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -168,6 +168,8 @@ export function tlsOptions(port: number, camera?: CameraDouble): ConnectionOptio
 
 export interface Answer {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
   readonly json: any;
 }
@@ -175,13 +177,14 @@ export interface Answer {
 /** One request with a whole body, on a connection of its own. */
 export async function ask(
   port: number,
-  camera: CameraDouble,
+  camera: CameraDouble | undefined,
   method: string,
   path: string,
-  options: { body?: Uint8Array; headers?: Record<string, string> } = {},
+  options: { body?: Uint8Array | string; headers?: Record<string, string>; from?: string } = {},
 ): Promise<Answer> {
   const call = httpsRequest({
     ...tlsOptions(port, camera),
+    ...(options.from && { localAddress: options.from }),
     agent: false,
     method,
     path,
@@ -190,7 +193,8 @@ export async function ask(
   call.end(options.body);
   const [response] = (await once(call, 'response')) as [IncomingMessage];
   const text = await textOf(response);
-  return { status: response.statusCode ?? 0, json: text === '' ? undefined : JSON.parse(text) };
+  const { headers, statusCode: status = 0 } = response;
+  return { status, headers, text, json: text.startsWith('{') ? JSON.parse(text) : undefined };
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

@@ -1,0 +1,273 @@
+import { spawn } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { claimCamera } from '../../agent/camera/camera-claim.ts';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { parseViewingKey } from '../../crypto/viewing-key.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { ownProcessName } from '../../host/process-name.ts';
+import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
+
+/** The commands of pairing, as a person types them. */
+
+const root = mkdtempSync(join(tmpdir(), 'oriel-commands-'));
+afterAll(() => rmSync(root, { recursive: true }));
+const at = (name: string) => join(root, name);
+const PIN = `sha256/${Buffer.alloc(32, 7).toString('base64')}`;
+const SOURCE = ['--source', 'test:'];
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function oriel(
+  args: readonly string[],
+  { stdin = '', env = {} }: { stdin?: string; env?: object } = {},
+): Promise<Run> {
+  return new Promise((resolve) => {
+    const { PATH = '' } = process.env;
+    const child = spawn(ORIEL, args, { stdio: 'pipe', env: { PATH, ...env } });
+    const said = { stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk) => {
+      said.stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      said.stderr += chunk;
+    });
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(stdin);
+    child.once('close', (code) => resolve({ code: code ?? 1, ...said }));
+  });
+}
+
+const pair = (...more: string[]) =>
+  oriel(['keys', 'pair', at('me.key'), '--server', 'https://home.example:8443', '--pin', PIN, ...more]);
+const cameraId = ({ stdout }: Run) => /[a-z2-7]{32}/.exec(stdout)?.[0];
+
+let code: string;
+beforeAll(async () => {
+  for (const key of ['me.key', 'another.key'])
+    expect(await oriel(['keys', 'new', at(key), '--days', '1'])).toMatchObject({ code: 0 });
+  expect(await pair('--out', at('code'))).toMatchObject({ code: 0 });
+  code = readFileSync(at('code'), 'utf8').trim();
+}, 30_000);
+
+describe('oriel keys pair', () => {
+  test('writes the code for its reader alone, prints the claim, and no secret', async () => {
+    const { code: exit, stdout, stderr } = await pair('--out', at('another'), '--name', 'Door');
+    expect(exit).toBe(0);
+    expect(statSync(at('another')).mode & 0o777).toBe(0o600);
+    const text = readFileSync(at('another'), 'utf8').trim();
+    expect(text).toMatch(/^oriel1:[A-Za-z0-9_-]{165,}$/);
+    expect(stdout).toMatch(/claim:[A-Za-z0-9_-]{91}\n/);
+    const secret = Buffer.from(text.slice(7), 'base64url').subarray(37, 53);
+    expect(parseViewingKey(readFileSync(at('me.key'), 'utf8')).pairings.at(-1)).toMatchObject({
+      name: 'Door',
+      secret: new Uint8Array(secret),
+    });
+    for (const form of ['base64url', 'hex', 'base64'] as const) {
+      expect(stdout + stderr).not.toContain(secret.toString(form));
+    }
+  });
+
+  test('gives one JSON object when asked to', async () => {
+    const { stdout } = await pair('--out', '-', '--json', '--expires', '7d');
+    expect(JSON.parse(stdout)).toEqual({
+      code: expect.stringMatching(/^oriel1:/),
+      claim: expect.stringMatching(/^claim:/),
+      expires: expect.stringMatching(/^20\d\d-/),
+    });
+  });
+
+  test.each([
+    [['--out', '-', '--expires', '2y']],
+    [['--out', '-', '--pin', PIN, '--pin', PIN]],
+    [['--out', '-', '--pin', 'sha256/none']],
+    [[]],
+  ])('is not understood with %j', async (more) => {
+    expect(await pair(...more)).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  test('refuses a server that is none', async () => {
+    const args = [
+      'keys',
+      'pair',
+      at('me.key'),
+      '--server',
+      'https://home.example/x',
+      '--pin',
+      PIN,
+      '--out',
+      '-',
+    ];
+    const { code: exit, stderr } = await oriel(args);
+    expect([exit, stderr]).toEqual([1, expect.stringContaining('[SETUP_CODE_MALFORMED]')]);
+  });
+});
+
+test('a viewing key from before there were pairings is read, and written as it was', async () => {
+  expect(await oriel(['keys', 'new', at('old.key'), '--days', '1'])).toMatchObject({ code: 0 });
+  const before = JSON.parse(readFileSync(at('old.key'), 'utf8'));
+  expect(before).not.toHaveProperty('pairings');
+  expect(await oriel(['keys', 'days', at('old.key'), '--add', '1'])).toMatchObject({ code: 0 });
+  expect(JSON.parse(readFileSync(at('old.key'), 'utf8'))).not.toHaveProperty('pairings');
+});
+
+describe('oriel camera setup takes the code', () => {
+  const setup = (name: string, more: readonly string[] = [], how = {}) =>
+    oriel(['camera', 'setup', at(name), ...SOURCE, ...more], how);
+
+  test('from a file', async () => {
+    const made = await setup('by-file', ['--code', at('code')]);
+    expect(made.code).toBe(0);
+    expect(readdirSync(at('by-file')).sort()).toEqual(['camera.json', 'device.key', 'pairing.json']);
+    for (const name of readdirSync(at('by-file'))) {
+      expect(statSync(join(at('by-file'), name)).mode & 0o777).toBe(0o600);
+    }
+  });
+
+  test('from standard input', async () => {
+    expect(await setup('by-stdin', ['--code', '-'], { stdin: `${code}\n` })).toMatchObject({ code: 0 });
+  });
+
+  test('from the environment', async () => {
+    expect(await setup('by-environment', [], { env: { ORIEL_SETUP_CODE: code } })).toMatchObject({ code: 0 });
+  });
+
+  test('from its directory, where it is gone afterwards', async () => {
+    mkdirSync(at('by-directory'));
+    copyFileSync(at('code'), join(at('by-directory'), 'setup-code'));
+    expect(await setup('by-directory')).toMatchObject({ code: 0 });
+    expect(existsSync(join(at('by-directory'), 'setup-code'))).toBe(false);
+    expect(statSync(at('by-directory')).mode & 0o007).toBe(0);
+  });
+
+  test('and says where from when there is none', async () => {
+    const { code: exit, stderr } = await setup('by-nothing');
+    expect([exit, stderr]).toEqual([2, expect.stringContaining('ORIEL_SETUP_CODE')]);
+    expect(existsSync(at('by-nothing'))).toBe(false);
+  });
+
+  test.each([
+    [
+      'with a character altered',
+      (text: string) => text.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
+      'CORRUPT',
+    ],
+    ['of a later version', (text: string) => text.replace('oriel1', 'oriel2'), 'VERSION'],
+    ['that is none', () => 'hello', 'MALFORMED'],
+    ['far too long', (text: string) => text + ' '.repeat(5000), 'MALFORMED'],
+  ])('not %s', async (_what, change, refusal) => {
+    const { code: exit, stderr } = await setup('refused', ['--code', '-'], { stdin: change(code) });
+    expect([exit, stderr]).toEqual([1, expect.stringContaining(`[SETUP_CODE_${refusal}]`)]);
+    expect(existsSync(join(at('refused'), 'camera.json'))).toBe(false);
+    expect(stderr).not.toContain(code.slice(20, 40));
+  });
+
+  test('again, and it is the same camera', async () => {
+    const first = await setup('again', ['--code', at('code')]);
+    expect(cameraId(await setup('again', ['--code', at('code')]))).toBe(cameraId(first));
+  });
+});
+
+test('a paired camera ignores codes; reset, it is another camera', async () => {
+  const dir = at('paired');
+  const setup = () => oriel(['camera', 'setup', dir, ...SOURCE, '--code', at('code')]);
+  const first = cameraId(await setup());
+  const pairing = JSON.parse(readFileSync(join(dir, 'pairing.json'), 'utf8'));
+  writeFileSync(join(dir, 'pairing.json'), JSON.stringify({ ...pairing, token: undefined }));
+  expect(await setup()).toMatchObject({ code: 1, stderr: expect.stringContaining('[CAMERA_PAIRED]') });
+
+  const marker = 'MARKER';
+  mkdirSync(join(dir, 'spool'));
+  writeFileSync(join(dir, 'spool', 'records'), marker);
+  expect(await oriel(['camera', 'reset', dir])).toMatchObject({ code: 2 });
+  expect(existsSync(join(dir, 'device.key'))).toBe(true);
+  expect(await oriel(['camera', 'reset', dir, '--yes'])).toMatchObject({ code: 0 });
+  expect(readdirSync(dir)).toEqual([]);
+  const refused = await oriel(['camera', 'reset', dir, '--yes']);
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('[CAMERA_MISSING]') });
+  expect(cameraId(await setup())).not.toBe(first);
+}, 20_000);
+
+test('a camera whose agent runs is neither set up nor reset', async () => {
+  const dir = at('running');
+  const setup = () => oriel(['camera', 'setup', dir, ...SOURCE, '--code', at('code')]);
+  await setup();
+  const release = await claimCamera(new CameraDirectory(dir), systemDisk, await ownProcessName(systemDisk));
+  const running = { code: 1, stderr: expect.stringContaining('[CAMERA_RUNNING]') };
+  expect(await setup()).toMatchObject(running);
+  expect(await oriel(['camera', 'reset', dir, '--yes'])).toMatchObject(running);
+  await release();
+  expect(await oriel(['camera', 'reset', dir, '--yes'])).toMatchObject({ code: 0 });
+}, 20_000);
+
+describe('oriel keys accept', () => {
+  let statement: string;
+  beforeAll(async () => {
+    await oriel(['camera', 'setup', at('door'), ...SOURCE, '--code', at('code')]);
+    ({ statement } = JSON.parse(readFileSync(join(at('door'), 'pairing.json'), 'utf8')));
+  });
+  const accept = (text: string, key = 'me.key') => {
+    writeFileSync(at('statement'), text);
+    return oriel(['keys', 'accept', at(key), '--statement', at('statement'), '--out', at('policy.json')]);
+  };
+
+  test('takes the statement of a camera that read the code, and again', async () => {
+    expect(await accept(statement)).toMatchObject({ code: 0, stdout: expect.stringContaining('policy 1.1') });
+    expect(await accept(`${statement}\n`)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('policy 1.2'),
+    });
+    const key = parseViewingKey(readFileSync(at('me.key'), 'utf8'));
+    expect(key.cameras).toMatchObject([{ epoch: 1, counter: 2 }]);
+  });
+
+  test.each([
+    ['altered', 'me.key', (text: string) => `B${text.slice(1, -4)}AAAA`, 'PAIRING_FORGED'],
+    [
+      'cut off',
+      'me.key',
+      (text: string) => Buffer.from(text, 'base64url').subarray(0, -1).toString('base64url'),
+      'DOCUMENT_MALFORMED',
+    ],
+    ['that is none', 'me.key', () => '!', 'FILE_UNREADABLE'],
+    ["for another owner's camera", 'another.key', (text: string) => text, 'PAIRING_UNKNOWN'],
+  ])('refuses one %s', async (_what, key, change, refusal) => {
+    rmSync(at('policy.json'), { force: true });
+    const before = readFileSync(at(key), 'utf8');
+    const refused = await accept(change(statement), key);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`[${refusal}]`) });
+    expect(readFileSync(at(key), 'utf8')).toBe(before);
+    expect(existsSync(at('policy.json'))).toBe(false);
+  });
+
+  test('refuses a second camera with the same code', async () => {
+    await oriel(['camera', 'setup', at('window'), ...SOURCE, '--code', at('code')]);
+    const second = JSON.parse(readFileSync(join(at('window'), 'pairing.json'), 'utf8'));
+    expect(await accept(second.statement)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('[PAIRING_USED]'),
+    });
+  });
+
+  test('wants to know what to accept', async () => {
+    expect(await oriel(['keys', 'accept', at('me.key')])).toMatchObject({ code: 2 });
+    const none = await oriel(['keys', 'accept', at('me.key'), '--server-dir', at('nowhere')]);
+    expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('[DIRECTORY_MALFORMED]') });
+  });
+});

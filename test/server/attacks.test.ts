@@ -1,0 +1,386 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { issueServer, makeAuthority, pem } from '../../crypto/certificate-node.ts';
+import type { ClientJudge } from '../../server/client.ts';
+import { Registry } from '../../server/registry.ts';
+import { CA_CERTIFICATES_PATH, ENROL_PATH, REENROL_PATH } from '../../wire/enrolment.ts';
+import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
+import {
+  type CameraDouble,
+  cameraOfKey,
+  makeCamera,
+  makeSegment,
+  makeSegmentHeader,
+  makeSession,
+} from './camera-double.ts';
+import {
+  ask,
+  cameraAuthority,
+  closeHouses,
+  enrol,
+  type House,
+  newCamera,
+  openHouse,
+  openUpload,
+  registry,
+  tlsOptions,
+  tree,
+} from './house.ts';
+import { enrolAt, givenClaim, newcomer, requestOf } from './newcomer.ts';
+
+/**
+ * The gate under attack. Every attacker tries the same: to put a session header into a camera's footage. Each is
+ * stopped by its own code or without a word, and nothing is stored; and each gets in where the check that stops it
+ * is taken out.
+ */
+
+afterEach(closeHouses);
+
+const DAY_MS = 86_400_000;
+
+interface Attack {
+  /** What the attacker shows in the handshake; undefined for nothing. */
+  readonly shows: CameraDouble | undefined;
+  /** Who it wants to be. */
+  readonly claims: CameraDouble;
+  /** What else it says in the handshake. */
+  readonly tls?: Partial<ConnectionOptions>;
+}
+
+/** The camera's key with another certificate. */
+const withCertificate = (camera: CameraDouble, certificate: string) => ({ ...camera, certificate });
+
+function impostor(certificate: (camera: CameraDouble) => CameraDouble): Attack {
+  const shows = certificate(newCamera());
+  enrol(registry, shows);
+  return { shows, claims: shows };
+}
+
+const attacks: [string, string, () => Attack][] = [
+  ['no certificate', 'CERTIFICATE_REQUIRED', () => ({ shows: undefined, claims: newCamera() })],
+  [
+    'a certificate of another CA',
+    'turned away: ISSUER_WRONG',
+    () => impostor(() => makeCamera(makeAuthority('Another CA', new Date(), 1))),
+  ],
+  [
+    'a certificate of another CA of the same name',
+    'turned away: ISSUER_WRONG',
+    () => impostor(() => makeCamera(makeAuthority('Test camera CA', new Date(), 1))),
+  ],
+  [
+    'a certificate of another CA, the camera CA’s own sent with it',
+    'turned away: ISSUER_WRONG',
+    () =>
+      impostor(() => {
+        const camera = makeCamera(makeAuthority('Test camera CA', new Date(), 1));
+        return withCertificate(camera, camera.certificate + pem('CERTIFICATE', cameraAuthority.certificate));
+      }),
+  ],
+  [
+    'a certificate with an altered signature',
+    'turned away: SIGNATURE_FORGED',
+    () => impostor((camera) => withCertificate(camera, altered(camera.certificate))),
+  ],
+  [
+    'a browser’s certificate, for servers, of the camera CA',
+    'turned away: USAGE_WRONG',
+    () =>
+      impostor(() => {
+        const { certificate, key } = issueServer(cameraAuthority, ['a'], { from: new Date(), days: 1 });
+        return cameraOfKey(key, pem('CERTIFICATE', certificate));
+      }),
+  ],
+  [
+    'a browser’s certificate, signed by itself',
+    'turned away: LEAF_IS_CA',
+    () =>
+      impostor(() => {
+        const { certificate, key } = makeAuthority('Somebody', new Date(), 1);
+        return cameraOfKey(key, pem('CERTIFICATE', certificate));
+      }),
+  ],
+  [
+    'an expired certificate',
+    'CERTIFICATE_EXPIRED',
+    () => impostor(() => newCamera({ from: new Date(Date.now() - 2 * DAY_MS), days: 1 })),
+  ],
+  [
+    'the certificate of a revoked camera',
+    'CAMERA_REVOKED',
+    () => {
+      const attack = impostor((camera) => camera);
+      registry.revoke(attack.claims.id, Date.now());
+      return attack;
+    },
+  ],
+  [
+    'a certificate of our CA for a camera that the registry does not know',
+    'CAMERA_UNKNOWN',
+    () => {
+      const shows = makeCamera(cameraAuthority);
+      return { shows, claims: shows };
+    },
+  ],
+  ['another camera’s certificate', 'CAMERA_FOREIGN', () => ({ shows: newCamera(), claims: newCamera() })],
+];
+
+function altered(certificate: string): string {
+  const der = Buffer.from(certificate.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64');
+  der[der.length - 1]! ^= 1;
+  return pem('CERTIFICATE', der);
+}
+
+/** Tries to store a session header; gives the code of the refusal, `stored`, or why it was turned away. */
+async function attempt({ port, logged }: House, { shows, claims }: Attack): Promise<string> {
+  const session = makeSession(claims);
+  try {
+    const { status, json } = await ask(port, shows, 'PUT', sessionPath(session.id), { body: session.bytes });
+    return status === 201 ? 'stored' : json.code;
+  } catch {
+    const turnedAway = logged.findLast(({ message }) => message === 'turned away');
+    return `turned away: ${String(turnedAway?.fields.reason).split(':', 1)[0]}`;
+  }
+}
+
+/** Lets everybody in as the camera they want to be. */
+function brokenChecks(claims: CameraDouble) {
+  const judge: ClientJudge = () => ({ kind: 'camera', camera: claims.id, notAfterMs: Infinity });
+  return { judge, admit: () => claims.id };
+}
+
+describe.each(attacks)('with %s', (_name, outcome, make) => {
+  test(`an attacker is stopped (${outcome}), and nothing is stored`, async () => {
+    const house = await openHouse();
+    expect(await attempt(house, make())).toBe(outcome);
+    expect(tree(house.footage)).toEqual({});
+    expect(house.logged.map(({ message }) => message)).not.toContain('failed');
+  });
+
+  test('an attacker gets in at a gate without the check', async () => {
+    const attack = make();
+    const house = await openHouse({ broken: brokenChecks(attack.claims) });
+    expect(await attempt(house, attack)).toBe('stored');
+    expect(Object.keys(tree(house.footage)).join()).toContain(attack.claims.id);
+  });
+});
+
+describe('of a camera’s routes, without an accepted certificate, nothing is seen:', () => {
+  const routes = [
+    ['GET', UNFINISHED_PATH],
+    ['GET', segmentPath('0'.repeat(32), 0)],
+    ['PUT', segmentPath('0'.repeat(32), 0)],
+    ['GET', '/v1/policy'],
+    ['GET', '/'],
+    ['POST', `${ENROL_PATH}/`],
+    ['POST', `${ENROL_PATH}?a=b`],
+    ['POST', `${REENROL_PATH}/../../../v1/policy`],
+    ['POST', `//${ENROL_PATH}`],
+    ['GET', `${CA_CERTIFICATES_PATH}%2f..%2f`],
+    ['OPTIONS', '*'],
+    ['POST', `https://elsewhere${ENROL_PATH}`],
+  ] as const;
+  test.each(routes)('%s %s', async (method, path) => {
+    const { port, footage } = await openHouse();
+    const anonymous = await ask(port, undefined, method, path);
+    expect(anonymous.json).toMatchObject({ code: 'CERTIFICATE_REQUIRED' });
+    const unknown = await ask(port, makeCamera(cameraAuthority), method, path);
+    expect(unknown.json).toMatchObject({ code: 'CAMERA_UNKNOWN' });
+    expect(tree(footage)).toEqual({});
+  });
+});
+
+/** Sends `bytes` over a connection at once, before any verdict can have come, and hears it out. */
+async function blurt(socket: TLSSocket | ReturnType<typeof connectTcp>, bytes: string | Uint8Array) {
+  let heard = '';
+  socket
+    .on('error', () => undefined)
+    .on('data', (chunk) => {
+      heard += chunk.toString('latin1');
+    });
+  socket.write(bytes);
+  if (!socket.closed) await once(socket, 'close');
+  return heard;
+}
+
+describe('a body before the verdict', () => {
+  const put = ({ id, bytes }: ReturnType<typeof makeSession>) =>
+    Buffer.concat([
+      Buffer.from(
+        `PUT ${sessionPath(id)} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${bytes.length}\r\n\r\n`,
+      ),
+      bytes,
+    ]);
+
+  test('in the clear, without any handshake, is not read', async () => {
+    const { port, footage } = await openHouse();
+    const heard = await blurt(connectTcp(port, '127.0.0.1'), put(makeSession(newCamera())));
+    // A TLS alert, if anything: content type 21 (RFC 8446 section 5.1).
+    expect(heard === '' || heard.charCodeAt(0) === 21).toBe(true);
+    expect(heard).not.toContain('HTTP');
+    expect(tree(footage)).toEqual({});
+  });
+
+  test('in the same flight as a refused certificate is not read', async () => {
+    const { port, footage } = await openHouse();
+    const camera = makeCamera(makeAuthority('Another CA', new Date(), 1));
+    enrol(registry, camera);
+    expect(await blurt(connect(tlsOptions(port, camera)), put(makeSession(camera)))).toBe('');
+    expect(tree(footage)).toEqual({});
+  });
+
+  test('in the same flight as the certificate of a revoked camera is thrown away', async () => {
+    const { port, footage } = await openHouse();
+    const camera = newCamera();
+    registry.revoke(camera.id, Date.now());
+    const heard = await blurt(connect(tlsOptions(port, camera)), put(makeSession(camera)));
+    expect(heard).toMatch(/^HTTP\/1\.1 403 [\s\S]*"CAMERA_REVOKED"/);
+    expect(tree(footage)).toEqual({});
+  });
+
+  test('in the same flight as an honest certificate is taken: the attempt itself works', async () => {
+    const { port, footage } = await openHouse();
+    const camera = newCamera();
+    const heard = await blurt(connect(tlsOptions(port, camera)), put(makeSession(camera)));
+    expect(heard).toMatch(/^HTTP\/1\.1 201 /);
+    expect(tree(footage)).not.toEqual({});
+  });
+});
+
+describe('revocation', () => {
+  test('by another process breaks off an open upload; what was durable stays; then the code', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'oriel-revocation-'));
+    const [own, command] = [0, 1].map(() => new Registry(join(directory, 'registry.db')));
+    const { port } = await openHouse({ registry: own! });
+    const [camera, neighbour] = [newCamera(), newCamera()];
+    for (const each of [camera, neighbour]) enrol(own!, each);
+    const uploads = [];
+    for (const each of [camera, neighbour]) {
+      const session = makeSession(each);
+      await ask(port, each, 'PUT', sessionPath(session.id), { body: session.bytes });
+      const { open } = makeSegment(makeSegmentHeader(each, session));
+      const upload = openUpload(port, each, segmentPath(session.id, 0), 0);
+      upload.write(open);
+      await upload.line(({ durable }) => durable === open.length);
+      uploads.push(upload);
+    }
+    const [theirs, others] = uploads;
+    command!.revoke(camera.id, Date.now());
+    expect(await theirs!.done).toMatchObject({ whole: false });
+    const again = await ask(port, camera, 'GET', UNFINISHED_PATH);
+    expect([again.status, again.json.code]).toEqual([403, 'CAMERA_REVOKED']);
+    others!.end();
+    expect((await others!.done).status).toBe(200);
+    expect((await ask(port, neighbour, 'GET', UNFINISHED_PATH)).status).toBe(200);
+    for (const each of [own, command]) each!.close();
+    rmSync(directory, { recursive: true });
+  });
+});
+
+describe('whoever has no certificate', () => {
+  const head = (length: number) =>
+    `POST ${REENROL_PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: application/pkcs10\r\nContent-Length: ${length}\r\n\r\n`;
+  const codeOf = (heard: string) => /"code":"([A-Z_]+)"/.exec(heard)?.[1];
+
+  /** Writes a byte every few ms until the other side has enough. */
+  function drip(socket: TLSSocket): void {
+    const timer = setInterval(() => socket.write('A'), 5);
+    socket.once('close', () => clearInterval(timer));
+  }
+
+  test.each<[string, Parameters<typeof openHouse>[0], (socket: TLSSocket) => void, string | undefined]>([
+    ['no body', { enrolment: { firstByteMs: 40 } }, (socket) => socket.write(head(9)), 'BODY_LATE'],
+    ['half a body', { enrolment: { idleMs: 40 } }, (socket) => socket.write(`${head(9)}AAAA`), 'BODY_SLOW'],
+    [
+      'a body that drips',
+      { enrolment: { wholeMs: 100 } },
+      (socket) => {
+        socket.write(`${head(9000)}A`);
+        drip(socket);
+      },
+      'BODY_ENDLESS',
+    ],
+    [
+      'a head that drips',
+      { gate: { firstHeadMs: 100 } },
+      (socket) => {
+        socket.write('GET /');
+        drip(socket);
+      },
+      undefined,
+    ],
+    [
+      'anything, for too long',
+      { gate: { anonymousMs: 100 } },
+      (socket) => {
+        socket.write(`${head(9000)}A`);
+        drip(socket);
+      },
+      undefined,
+    ],
+    [
+      'a head beyond the limit',
+      {},
+      (socket) =>
+        socket.write(`GET ${CA_CERTIFICATES_PATH} HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(9000)}\r\n\r\n`),
+      'REQUEST_MALFORMED',
+    ],
+    [
+      'a chunked body without end',
+      {},
+      (socket) => {
+        socket.write(head(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked'));
+        for (let i = 0; i < 5; i++) socket.write(`1000\r\n${'A'.repeat(4096)}\r\n`);
+      },
+      'BODY_OVERSIZED',
+    ],
+  ])('and sends %s is cut off', async (_name, options, act, code) => {
+    const { port, logged } = await openHouse(options);
+    const socket = connect(tlsOptions(port));
+    let heard = '';
+    socket
+      .on('error', () => undefined)
+      .on('data', (chunk) => {
+        heard += chunk;
+      });
+    act(socket);
+    if (!socket.closed) await once(socket, 'close');
+    expect(codeOf(heard)).toBe(code);
+    expect(logged.map(({ message }) => message)).not.toContain('failed');
+  });
+
+  test('and holds connections from one address keeps neither cameras nor newcomers elsewhere out', async () => {
+    const { port } = await openHouse({ gate: { anonymousConnections: 4 } });
+    const held: TLSSocket[] = [];
+    const hold = async (from: string) => {
+      const socket = connect({ ...tlsOptions(port), localAddress: from } as ConnectionOptions);
+      socket.on('error', () => undefined).resume();
+      await once(socket, 'secureConnect');
+      held.push(socket);
+    };
+    await hold('127.0.0.7');
+    for (let i = 0; i < 12; i++) await hold('127.0.0.8');
+    expect((await enrolAt(port, newcomer(), givenClaim(registry), { from: '127.0.0.9' })).status).toBe(200);
+    expect((await ask(port, newCamera(), 'GET', UNFINISHED_PATH)).status).toBe(200);
+    // The one who held a single connection still has it: room was made by the one who held the most.
+    expect(held[0]!.closed).toBe(false);
+    expect(held.slice(1).filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(8);
+    for (const socket of held) socket.destroy();
+  });
+
+  test('a request to renew from a stranger changes nothing in the registry', async () => {
+    const { port } = await openHouse();
+    const before = registry.cameras();
+    const stranger = newcomer();
+    const body = requestOf(stranger.key);
+    const headers = { 'content-type': 'application/pkcs10' };
+    expect((await ask(port, undefined, 'POST', REENROL_PATH, { body, headers })).json.code).toBe(
+      'CAMERA_UNKNOWN',
+    );
+    expect(registry.cameras()).toEqual(before);
+  });
+});

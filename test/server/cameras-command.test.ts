@@ -1,0 +1,177 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { writeClaim } from '../../crypto/claim.ts';
+import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { parsePairingStatement } from '../../crypto/pairing-statement.ts';
+import { signDayKeys, writePolicyFile } from '../../crypto/policy.ts';
+import { makeDayKey } from '../../crypto/session.ts';
+import { POLICY_PATH } from '../../wire/enrolment.ts';
+import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
+import { makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
+import { ask, openUpload, trustServer } from './house.ts';
+import { enrolAt, equipped, makeClaim, newcomer } from './newcomer.ts';
+
+/** `oriel server cameras` and `oriel server policy`, beside a server that runs in a process of its own. */
+
+const ORIEL = fileURLToPath(new URL('../../oriel', import.meta.url));
+const run = promisify(execFile);
+let room: string;
+let house: string;
+let server: ChildProcess;
+let port: number;
+
+beforeAll(async () => {
+  room = mkdtempSync(join(tmpdir(), 'oriel-cameras-'));
+  house = join(room, 'house');
+  await oriel('init', house, '--host', 'localhost', '--host', '127.0.0.1');
+  server = spawn(
+    ORIEL,
+    ['server', 'run', house, '--port', '0', '--address', '127.0.0.1', '--certificate-days', '3'],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  for await (const line of createInterface({ input: server.stdout! })) {
+    const said = JSON.parse(line);
+    port = said.port;
+    if (said.msg === 'listening') break;
+  }
+  server.stdout!.resume();
+  trustServer(readFileSync(join(house, 'identity', 'server-ca.pem'), 'utf8'));
+}, 20_000);
+
+afterAll(async () => {
+  server.kill('SIGKILL');
+  await once(server, 'exit');
+  rmSync(room, { recursive: true });
+});
+
+async function oriel(...args: string[]): Promise<string> {
+  return (await run(ORIEL, ['server', ...args])).stdout;
+}
+const cameras = (...words: string[]) => oriel('cameras', house, ...words, '--json').then(JSON.parse);
+
+/** A camera that came with a claim given on the command line. */
+async function enrolled(owner?: Uint8Array) {
+  const made = makeClaim();
+  const claim = owner === undefined ? made : { ...made, terms: { ...made.terms, owner } };
+  await cameras('claim', writeClaim({ ...claim.claim, owner: claim.terms.owner }));
+  const camera = newcomer();
+  const answer = await enrolAt(port, camera, claim);
+  expect(answer.status).toBe(200);
+  return equipped(camera, answer);
+}
+
+test('a claim lets one camera in; the list tells of it; its name can be changed', async () => {
+  const claim = makeClaim();
+  const line = writeClaim(claim.claim);
+  await cameras('claim', line);
+  await expect(cameras('claim', line)).rejects.toMatchObject({
+    stderr: expect.stringContaining('[CLAIM_KNOWN]'),
+  });
+  expect((await cameras()).claims).toMatchObject([
+    { tokenHash: Buffer.from(claim.claim.tokenHash).toString('hex') },
+  ]);
+  expect(await oriel('cameras', house)).toContain('a claim waits for a camera until');
+  const camera = newcomer();
+  expect((await enrolAt(port, camera, claim)).status).toBe(200);
+  await cameras('rename', camera.id.slice(0, 8), 'Front door');
+  const { cameras: list, claims } = await cameras();
+  expect(claims).toEqual([]);
+  expect(list).toMatchObject([
+    {
+      id: camera.id,
+      name: 'Front door',
+      state: 'enrolled',
+      policy: false,
+      lastSeenAt: null,
+      revokedAt: null,
+    },
+  ]);
+  const life = Date.parse(list[0].certificate.notAfter) - Date.parse(list[0].enrolledAt);
+  expect(Math.round(life / 86_400_000)).toBe(3);
+  expect(await oriel('cameras', house)).toMatch(new RegExp(`${camera.id} {2}enrolled {2}Front door`));
+  const statement = (await oriel('cameras', house, 'statement', 'Front door')).trim();
+  expect(parsePairingStatement(Buffer.from(statement, 'base64url')).origin).toBe(claim.terms.origin);
+});
+
+test('a revoked camera is cut off by the running server and refused from then on', async () => {
+  const camera = await enrolled();
+  const session = makeSession(camera);
+  await ask(port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+  const upload = openUpload(port, camera, segmentPath(session.id, 0), 0);
+  const { open } = makeSegment(makeSegmentHeader(camera, session));
+  upload.write(open);
+  await upload.line(({ durable }) => durable === open.length);
+  expect(await cameras('revoke', camera.id)).toEqual({ id: camera.id, revoked: true, changed: true });
+  expect(await upload.done).toMatchObject({ whole: false });
+  expect((await ask(port, camera, 'GET', UNFINISHED_PATH)).json.code).toBe('CAMERA_REVOKED');
+  expect(await cameras('revoke', camera.id)).toMatchObject({ changed: false });
+  const file = join(house, 'footage', camera.id, `000000000001-${session.id}`, '000000.oriel');
+  expect(statSync(file).size).toBe(open.length);
+});
+
+test('a policy put for a camera is what the camera gets; one it would refuse is not taken', async () => {
+  const owner = ed25519FromSeed(new Uint8Array(32).fill(7));
+  const camera = await enrolled(owner.publicKey);
+  const { publicKey } = await makeDayKey();
+  const dayKeys = [signDayKeys({ first: 0, keys: [new Uint8Array(publicKey)] }, owner)];
+  const policyFor = (id: string, signer = owner) =>
+    writePolicyFile(
+      {
+        camera: id,
+        epoch: 1,
+        counter: 1,
+        viewers: [owner.publicKey as Uint8Array<ArrayBuffer>],
+        mode: 'continuous',
+        audio: false,
+        dayKey: 0,
+      },
+      signer,
+      dayKeys,
+    );
+  const file = join(room, 'policy.json');
+  const put = () => oriel('policy', house, 'put', file, '--camera', camera.id);
+  for (const wrong of [
+    policyFor('a'.repeat(32)),
+    policyFor(camera.id, ed25519FromSeed(new Uint8Array(32).fill(8))),
+    '{}',
+  ]) {
+    writeFileSync(file, wrong);
+    await expect(put()).rejects.toMatchObject({ stderr: expect.stringContaining('[POLICY_REFUSED]') });
+  }
+  expect((await ask(port, camera, 'GET', POLICY_PATH)).json.code).toBe('POLICY_NONE');
+  writeFileSync(file, policyFor(camera.id));
+  await put();
+  expect((await ask(port, camera, 'GET', POLICY_PATH)).text).toBe(policyFor(camera.id));
+});
+
+const expired = () => writeClaim(makeClaim(-5).claim);
+test.each<[string, string[], string]>([
+  ['a verb that is none', ['dance'], 'error: '],
+  ['a claim that is none', ['claim', 'claim:AAAA'], '[DOCUMENT_MALFORMED]'],
+  ['an expired claim', ['claim', expired()], '[CLAIM_EXPIRED]'],
+  ['a camera that is unknown', ['revoke', 'nobody'], '[CAMERA_AMBIGUOUS]'],
+  ['a prefix too short', ['revoke', ''], '[CAMERA_AMBIGUOUS]'],
+  ['too few words', ['rename', 'nobody'], '[USAGE]'],
+])('%s is refused with its code', async (_name, words, code) => {
+  await expect(oriel('cameras', house, ...words)).rejects.toMatchObject({
+    stderr: expect.stringContaining(code),
+  });
+});
+
+test('a directory that is no server’s gets no registry', async () => {
+  await expect(oriel('cameras', room)).rejects.toMatchObject({
+    stderr: expect.stringContaining('[DIRECTORY_MALFORMED]'),
+  });
+  expect(existsSync(join(room, 'registry.db'))).toBe(false);
+});
+
+test.each([['server cameras'], ['server policy']])('oriel %s --help teaches by example', async (command) => {
+  const { stdout } = await run(ORIEL, [...command.split(' '), '--help']);
+  expect(stdout).toMatch(/^ {2}oriel server /m);
+});
