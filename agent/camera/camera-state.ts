@@ -31,7 +31,7 @@ export class CameraState {
     this.#path = directory.state;
     this.#disk = disk;
     this.#state = existsSync(this.#path)
-      ? parseJson(readLimited(this.#path, MAX_STATE_BYTES), StateFile, 'state.json')
+      ? parseJson(readLimited(this.#path, MAX_STATE_BYTES), StateFile, this.#path)
       : {};
   }
 

@@ -7,7 +7,10 @@ import { makeClip } from './clips.ts';
 import { Home } from './home.ts';
 import { until } from './until.ts';
 
-/** A camera whose directory is not as it has to be says so in a line and does not start. */
+/**
+ * A camera whose directory is not as it has to be says so in a line and does not start, unless its server can give it
+ * what it lacks.
+ */
 
 const directory = mkdtempSync(join(tmpdir(), 'oriel-clips-'));
 const clip = makeClip({ path: join(directory, 'clip.mp4'), seconds: 2 });
@@ -17,7 +20,10 @@ const run = (home: Home) => oriel('camera', 'run', home.cameraDirectory);
 const signPolicy = (home: Home, key: string, out: string) =>
   orielDoes('keys', 'policy', key, '--camera', home.household.cameraId, '--out', out);
 
-const FAULTS: [string, string, (home: Home, path: (name: string) => string) => unknown][] = [
+type Spoil = (home: Home, path: (name: string) => string) => unknown;
+const inCameraDirectory = (home: Home) => (name: string) => join(home.cameraDirectory, name);
+
+const FAULTS: [string, string, Spoil][] = [
   ['no configuration', 'CAMERA_MISSING', (_, path) => rmSync(path('camera.json'))],
   [
     'a configuration that is none',
@@ -26,19 +32,53 @@ const FAULTS: [string, string, (home: Home, path: (name: string) => string) => u
   ],
   ['no device key', 'FILE_UNREADABLE', (_, path) => rmSync(path('device.key'))],
   ['a device key that is none', 'FILE_UNREADABLE', (_, path) => writeFileSync(path('device.key'), 'key')],
-  ['no certificate', 'CERTIFICATE_MISSING', (_, path) => rmSync(path('client.pem'))],
-  [
-    'a certificate that is none',
-    'CERTIFICATE_MISSING',
-    (_, path) => copyFileSync(path('request.pem'), path('client.pem')),
-  ],
+  ['a pairing that is none', 'CONFIG_MALFORMED', (_, path) => writeFileSync(path('pairing.json'), '{}')],
+  ['a state that is none', 'DOCUMENT_MALFORMED', (_, path) => writeFileSync(path('state.json'), '{')],
+];
+
+test.concurrent.each(FAULTS)(
+  '%s: refused with %s',
+  (_, code, spoil) =>
+    Home.with({ source: `file:${clip}?loop` }, async (home) => {
+      await spoil(home, inCameraDirectory(home));
+      const { code: exit, stdout, stderr } = await run(home);
+      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+      expect(stderr).toMatch(new RegExp(`^oriel: .* \\[${code}\\]\\n$`));
+      expect(stderr).toContain(home.cameraDirectory);
+    }),
+  60_000,
+);
+
+const CERTIFICATES: [string, Spoil][] = [
+  ['no certificate', (_, path) => rmSync(path('client.pem'))],
+  ['a certificate that is none', (_, path) => copyFileSync(path('device.key'), path('client.pem'))],
   [
     'a certificate for another key',
-    'CERTIFICATE_MISSING',
     ({ household }, path) =>
       copyFileSync(join(household.serverDirectory, 'identity', 'server.pem'), path('client.pem')),
   ],
-  ['no policy', 'POLICY_MISSING', (_, path) => rmSync(path('policy.json'))],
+];
+
+test.concurrent.each(CERTIFICATES)(
+  '%s: it records all the same, and brings everything once the server has given it another',
+  (_, spoil) =>
+    Home.with({ source: `file:${clip}?loop` }, async (home) => {
+      await spoil(home, inCameraDirectory(home));
+      await home.endServer();
+      await home.startCamera();
+      expect(home.status).toMatchObject({ enrolment: { state: 'unknown' }, acknowledgedSeconds: 0 });
+      await home.startServer();
+      await home.drains();
+      expect(home.status.enrolment).toMatchObject({ state: 'enrolled', certificates: 1 });
+      expect(await home.endCamera()).toBe(0);
+      const { code, report } = await expectNothingAcknowledgedLost(home, [home.status]);
+      expect({ code, verdict: report.verdict }).toEqual({ code: 0, verdict: 'complete' });
+    }),
+  90_000,
+);
+
+const POLICIES: [string, string, Spoil][] = [
+  ['no policy', '', (_, path) => rmSync(path('policy.json'))],
   ['a policy that is none', 'DOCUMENT_MALFORMED', (_, path) => writeFileSync(path('policy.json'), '{}')],
   [
     'a policy of another owner',
@@ -49,30 +89,52 @@ const FAULTS: [string, string, (home: Home, path: (name: string) => string) => u
       await signPolicy(home, key, path('policy.json'));
     },
   ],
-  [
-    'a policy older than the one obeyed last',
-    'POLICY_REFUSED',
-    async (home, path) => {
-      const old = readFileSync(path('policy.json'));
-      await signPolicy(home, home.household.key, path('policy.json'));
-      await home.startCamera();
-      expect(await home.endCamera()).toBe(0);
-      writeFileSync(path('policy.json'), old);
-    },
-  ],
 ];
 
-test.concurrent.each(FAULTS)(
-  '%s: refused with %s',
+test.concurrent.each(POLICIES)(
+  '%s: it says so, and waits until the server brings the one of its owner',
   (_, code, spoil) =>
     Home.with({ source: `file:${clip}?loop` }, async (home) => {
-      await spoil(home, (name) => join(home.cameraDirectory, name));
-      const { code: exit, stdout, stderr } = await run(home);
-      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-      expect(stderr).toMatch(new RegExp(`^oriel: .* \\[${code}\\]\\n$`));
-      expect(stderr).toContain(home.cameraDirectory);
+      await spoil(home, inCameraDirectory(home));
+      await home.endServer();
+      home.launchCamera();
+      await home.waits();
+      expect(home.status.capturedSeconds).toBe(0);
+      expect(home.complaints().map((complaint) => complaint.code)).toEqual(code === '' ? [] : [code]);
+      await home.startServer();
+      await home.records();
+      expect(home.status.policy).toMatchObject({ epoch: 1, counter: 1 });
+      expect(await home.endCamera()).toBe(0);
     }),
-  60_000,
+  90_000,
+);
+
+test.concurrent(
+  'a policy older than the one obeyed last: it says so once, and waits for the other',
+  () =>
+    Home.with({ source: `file:${clip}?loop` }, async (home) => {
+      const policy = join(home.cameraDirectory, 'policy.json');
+      const old = readFileSync(policy);
+      await signPolicy(home, home.household.key, policy);
+      const newer = readFileSync(policy);
+      await home.startCamera();
+      expect(home.status.policy).toMatchObject({ epoch: 1, counter: 2 });
+      expect(await home.endCamera()).toBe(0);
+
+      writeFileSync(policy, old);
+      home.launchCamera();
+      await home.waits();
+      // The server still has the older one too.
+      await until('the server was asked', () => home.status.policy.trouble?.code === 'POLICY_REFUSED');
+      expect(home.complaints()).toEqual([
+        expect.objectContaining({ code: 'POLICY_REFUSED', reason: expect.stringContaining(policy) }),
+      ]);
+      expect(home.complaints()[0]?.reason).toContain('oriel keys policy');
+      writeFileSync(policy, newer);
+      await home.records();
+      expect(await home.endCamera()).toBe(0);
+    }),
+  90_000,
 );
 
 test.concurrent(
@@ -96,7 +158,9 @@ test.concurrent(
       const before = home.status;
       const { code, stderr } = await run(home);
       expect(code).toBe(1);
-      expect(stderr).toMatch(/^oriel: the camera in \S+ is running already \[CAMERA_RUNNING\]\n$/);
+      expect(stderr).toMatch(
+        /^oriel: the camera in \S+ is running already; end it first \[CAMERA_RUNNING\]\n$/,
+      );
       const after = await home.captures(2);
       expect(after).toMatchObject({ pid: before.pid, session: before.session });
       expect(await home.endCamera()).toBe(0);

@@ -167,12 +167,26 @@ export class Home {
   /** Starts the camera; resolves once it has sealed its first second. */
   async startCamera(): Promise<void> {
     this.launchCamera();
+    await this.records();
+  }
+
+  /** Waits until the camera that was started last has sealed its first second. */
+  records(): Promise<void> {
+    return this.#comesTo('the camera records', ({ capturedSeconds }) => capturedSeconds >= 1);
+  }
+
+  /** Waits until the camera that was started last waits itself: for what it needs to record. */
+  waits(): Promise<void> {
+    return this.#comesTo('the camera waits', ({ state }) => state === 'waiting');
+  }
+
+  async #comesTo(what: string, fits: (status: AgentStatus) => boolean): Promise<void> {
     const pids = new Set([this.#camera?.pid]);
-    await until('the camera records', () => {
+    await until(what, () => {
       if (this.#camera?.exitCode !== null) throw new Error(`the camera ended:\n${this.log('camera')}`);
       for (const { pid } of family(this.#camera.pid ?? 0)) pids.add(pid);
       const status = this.lookAtStatus();
-      return status !== undefined && pids.has(status.pid) && status.capturedSeconds >= 1;
+      return status !== undefined && pids.has(status.pid) && fits(status);
     });
     this.#remember();
   }
@@ -243,6 +257,12 @@ export class Home {
 
   log(name: 'camera' | 'server'): string {
     return readFileSync(join(this.directory, `${name}.log`), 'utf8');
+  }
+
+  /** What the camera logged of policies on file that it does not obey. */
+  complaints(): { readonly code: string; readonly reason: string }[] {
+    const lines = this.log('camera').split('\n');
+    return lines.filter((line) => line.includes('policy on file')).map((line) => JSON.parse(line));
   }
 
   /** `oriel footage VERB` on the server's directory. */
