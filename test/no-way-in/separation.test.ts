@@ -140,6 +140,31 @@ describe('users of their own', () => {
     MINUTE,
   );
 
+  test(
+    'a second launcher is refused, and so is a reset, as long as the first runs',
+    async () => {
+      const camera = start(SEPARATED, MINIMAL_ROOT);
+      await camera.captures(1);
+      const first = camera.pid(/ camera agent /);
+      for (const options of [SEPARATED, []]) {
+        const second = start(options);
+        await until('it has ended', () => second.launcher.exitCode !== null);
+        expect(second.launcher.exitCode).toBe(1);
+        expect(second.log.trimEnd()).toMatch(/ is running already; end it first \[CAMERA_RUNNING\]$/);
+      }
+      const reset = await oriel('camera', 'reset', household.cameraDirectory, '--yes');
+      expect(reset).toMatchObject({ code: 1, stderr: expect.stringContaining('[CAMERA_RUNNING]') });
+      await camera.captures(2);
+      expect(camera.pid(/ camera agent /)).toBe(first);
+      await camera.end('SIGKILL');
+      // What a killed launcher claimed is free again.
+      const next = start(SEPARATED, MINIMAL_ROOT);
+      await next.captures(1);
+      expect(await next.end()).toBe(0);
+    },
+    MINUTE,
+  );
+
   const nothing = () => undefined;
   test.each<[string, string, (dir: string) => void, string[]]>([
     [
