@@ -20,6 +20,7 @@ import {
 import {
   ask,
   cameraAuthority,
+  closed,
   closeHouses,
   enrol,
   type House,
@@ -203,7 +204,7 @@ async function blurt(socket: TLSSocket | ReturnType<typeof connectTcp>, bytes: s
       heard += chunk.toString('latin1');
     });
   socket.write(bytes);
-  if (!socket.closed) await once(socket, 'close');
+  await closed(socket);
   return heard;
 }
 
@@ -348,7 +349,7 @@ describe('whoever has no certificate', () => {
         heard += chunk;
       });
     act(socket);
-    if (!socket.closed) await once(socket, 'close');
+    await closed(socket);
     expect(codeOf(heard)).toBe(code);
     expect(logged.map(({ message }) => message)).not.toContain('failed');
   });

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { jest } from '@jest/globals';
 import { concat } from '../../crypto/bytes.ts';
 import { pem } from '../../crypto/certificate-node.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
@@ -23,6 +24,9 @@ import { spkiPin } from '../../crypto/spki-node.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { cameraOfKey, makeRecord, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
 import { ask, openUpload, trustServer } from './house.ts';
+
+// Each command is a process of its own, and the machine may be busy.
+jest.setTimeout(30_000);
 
 const ORIEL = fileURLToPath(new URL('../../oriel', import.meta.url));
 const run = promisify(execFile);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
@@ -164,6 +165,14 @@ export function tlsOptions(port: number, camera?: CameraDouble): ConnectionOptio
       key: camera.key.export({ type: 'pkcs8', format: 'pem' }) as string,
     }),
   };
+}
+
+/** Resolves when a socket is closed, by whatever end: `once` would throw when it was reset. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
 }
 
 export interface Answer {
