@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
@@ -354,23 +354,61 @@ describe('whoever has no certificate', () => {
     expect(logged.map(({ message }) => message)).not.toContain('failed');
   });
 
-  test('and holds connections from one address keeps neither cameras nor newcomers elsewhere out', async () => {
-    const { port } = await openHouse({ gate: { anonymousConnections: 4 } });
-    const held: TLSSocket[] = [];
-    const hold = async (from: string) => {
-      const socket = connect({ ...tlsOptions(port), localAddress: from } as ConnectionOptions);
-      socket.on('error', () => undefined).resume();
-      await once(socket, 'secureConnect');
-      held.push(socket);
-    };
-    await hold('127.0.0.7');
-    for (let i = 0; i < 12; i++) await hold('127.0.0.8');
-    expect((await enrolAt(port, newcomer(), givenClaim(registry), { from: '127.0.0.9' })).status).toBe(200);
-    expect((await ask(port, newCamera(), 'GET', UNFINISHED_PATH)).status).toBe(200);
-    // The one who held a single connection still has it: room was made by the one who held the most.
-    expect(held[0]!.closed).toBe(false);
-    expect(held.slice(1).filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(8);
-    for (const socket of held) socket.destroy();
+  test.each<[string, (port: number, from: string) => Promise<Socket>]>([
+    [
+      'connections',
+      async (port, from) => {
+        const socket = connect({ ...tlsOptions(port), localAddress: from } as ConnectionOptions);
+        await once(socket, 'secureConnect');
+        return socket;
+      },
+    ],
+    [
+      'handshakes that never begin',
+      async (port, from) => {
+        const socket = connectTcp({ port, host: '127.0.0.1', localAddress: from });
+        await once(socket, 'connect');
+        return socket;
+      },
+    ],
+  ])(
+    'and holds %s from one address keeps neither cameras nor newcomers elsewhere out',
+    async (_name, open) => {
+      const { port } = await openHouse({ gate: { strangerConnections: 4 } });
+      const hold = async (from: string) => {
+        const socket = await open(port, from);
+        return socket.on('error', () => undefined).resume();
+      };
+      const modest = await hold('127.0.0.7');
+      const greedy: Socket[] = [];
+      for (let i = 0; i < 12; i++) greedy.push(await hold('127.0.0.8'));
+      expect((await enrolAt(port, newcomer(), givenClaim(registry), { from: '127.0.0.9' })).status).toBe(200);
+      expect((await ask(port, newCamera(), 'GET', UNFINISHED_PATH)).status).toBe(200);
+      // Room was made by the one who held the most.
+      expect(modest.closed).toBe(false);
+      for (const socket of greedy.slice(0, 8)) await closed(socket);
+      for (const socket of [modest, ...greedy]) socket.destroy();
+    },
+  );
+
+  test('does not take the place of cameras, which are no strangers', async () => {
+    const { port } = await openHouse({ gate: { strangerConnections: 2 } });
+    const uploads = [];
+    for (let i = 0; i < 4; i++) {
+      const camera = newCamera();
+      const session = makeSession(camera);
+      await ask(port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+      const upload = openUpload(port, camera, segmentPath(session.id, 0), 0);
+      const { whole } = makeSegment(makeSegmentHeader(camera, session));
+      upload.write(whole.subarray(0, 100));
+      await upload.line(({ received }) => received === 72);
+      uploads.push({ upload, rest: whole.subarray(100) });
+    }
+    for (const { upload, rest } of uploads) {
+      upload.write(rest);
+      upload.end();
+      expect(await upload.done).toEqual({ status: 200, whole: true });
+    }
   });
 
   test('a request to renew from a stranger changes nothing in the registry', async () => {
