@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -195,6 +195,29 @@ describe('of a camera’s routes, without an accepted certificate, nothing is se
   });
 });
 
+test.each([
+  ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', ''],
+  [
+    'an upgrade',
+    'GET /v1/policy HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n',
+    'CERTIFICATE_REQUIRED',
+  ],
+  [
+    'a body announced and waited for',
+    'PUT /v1/policy HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n',
+    'CERTIFICATE_REQUIRED',
+  ],
+  [
+    'a second request behind a first that is allowed',
+    `GET ${CA_CERTIFICATES_PATH} HTTP/1.1\r\nHost: a\r\n\r\nGET /v1/policy HTTP/1.1\r\nHost: a\r\n\r\n`,
+    '',
+  ],
+])('%s opens nothing to a stranger', async (_name, bytes, code) => {
+  const { port } = await openHouse({ gate: { anonymousMs: 500 } });
+  const heard = await blurt(connect(tlsOptions(port)), bytes);
+  expect(/"code":"([A-Z_]+)"/.exec(heard)?.[1] ?? '').toBe(code);
+});
+
 /** Sends `bytes` over a connection at once, before any verdict can have come, and hears it out. */
 async function blurt(socket: TLSSocket | ReturnType<typeof connectTcp>, bytes: string | Uint8Array) {
   let heard = '';
@@ -253,32 +276,62 @@ describe('a body before the verdict', () => {
 });
 
 describe('revocation', () => {
-  test('by another process breaks off an open upload; what was durable stays; then the code', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'oriel-revocation-'));
-    const [own, command] = [0, 1].map(() => new Registry(join(directory, 'registry.db')));
-    const { port } = await openHouse({ registry: own! });
-    const [camera, neighbour] = [newCamera(), newCamera()];
-    for (const each of [camera, neighbour]) enrol(own!, each);
-    const uploads = [];
-    for (const each of [camera, neighbour]) {
-      const session = makeSession(each);
-      await ask(port, each, 'PUT', sessionPath(session.id), { body: session.bytes });
-      const { open } = makeSegment(makeSegmentHeader(each, session));
-      const upload = openUpload(port, each, segmentPath(session.id, 0), 0);
-      upload.write(open);
-      await upload.line(({ durable }) => durable === open.length);
-      uploads.push(upload);
-    }
-    const [theirs, others] = uploads;
-    command!.revoke(camera.id, Date.now());
-    expect(await theirs!.done).toMatchObject({ whole: false });
-    const again = await ask(port, camera, 'GET', UNFINISHED_PATH);
-    expect([again.status, again.json.code]).toEqual([403, 'CAMERA_REVOKED']);
-    others!.end();
-    expect((await others!.done).status).toBe(200);
-    expect((await ask(port, neighbour, 'GET', UNFINISHED_PATH)).status).toBe(200);
-    for (const each of [own, command]) each!.close();
+  let directory: string;
+  let own: Registry;
+  let command: Registry;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'oriel-revocation-'));
+    own = new Registry(join(directory, 'registry.db'));
+    command = new Registry(join(directory, 'registry.db'));
+  });
+  afterEach(async () => {
+    await closeHouses();
+    own.close();
+    command.close();
     rmSync(directory, { recursive: true });
+  });
+
+  /** An enrolled camera with an upload under way, part of it durable. */
+  async function uploading({ port, footage }: House) {
+    const camera = newCamera();
+    enrol(own, camera);
+    const session = makeSession(camera);
+    await ask(port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+    const { open } = makeSegment(makeSegmentHeader(camera, session));
+    const upload = openUpload(port, camera, segmentPath(session.id, 0), 0);
+    upload.write(open);
+    await upload.line(({ durable }) => durable === open.length);
+    const file = join(footage, camera.id, `000000000001-${session.id}`, '000000.oriel');
+    return { camera, upload, durable: open, file };
+  }
+
+  test('by another process breaks off open uploads, and only those; what was durable stays', async () => {
+    const house = await openHouse({ registry: own });
+    const [theirs, others] = [await uploading(house), await uploading(house)];
+    command.revoke(theirs.camera.id, Date.now());
+    expect(await theirs.upload.done).toMatchObject({ whole: false });
+    const again = await ask(house.port, theirs.camera, 'GET', UNFINISHED_PATH);
+    expect([again.status, again.json.code]).toEqual([403, 'CAMERA_REVOKED']);
+    expect(readFileSync(theirs.file).equals(theirs.durable)).toBe(true);
+    others.upload.end();
+    expect(await others.upload.done).toEqual({ status: 200, whole: true });
+  });
+
+  test('leaves them open at a gate that does not look', async () => {
+    const house = await openHouse({ registry: own, broken: { watch: false } });
+    const { camera, upload } = await uploading(house);
+    command.revoke(camera.id, Date.now());
+    upload.end();
+    expect(await upload.done).toEqual({ status: 200, whole: true });
+  });
+
+  test('aside, it is written down when and where a camera was last', async () => {
+    const house = await openHouse({ registry: own });
+    const { camera } = await uploading(house);
+    await house.stop();
+    expect(command.camera(camera.id)).toMatchObject({ standing: 'enrolled', lastAddress: '127.0.0.1' });
+    expect(command.camera(camera.id)!.lastSeenAtMs).toBeGreaterThan(Date.now() - 60_000);
   });
 });
 

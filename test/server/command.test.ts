@@ -157,6 +157,16 @@ test('run refuses a directory on which another server runs, and takes it over on
   expect((await start()).port).toBeGreaterThan(0);
 });
 
+test('run on a port that is taken ends with a reason, and leaves the directory to the next', async () => {
+  await init();
+  const { port } = await start();
+  const other = join(room, 'other');
+  await oriel('init', other, '--host', 'localhost');
+  const taken = oriel('run', other, '--address', '127.0.0.1', '--port', String(port));
+  await expect(taken).rejects.toMatchObject({ stderr: expect.stringContaining('ADDRESS_REFUSED') });
+  await oriel('cameras', other);
+});
+
 test('killed in the middle of an append, it has what it called durable, and cuts what is torn', async () => {
   await init();
   let { child, port } = await start();

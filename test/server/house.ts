@@ -56,7 +56,12 @@ export interface HouseOptions {
   readonly enrolment?: Partial<BodyTimes>;
   readonly registry?: Registry;
   /** What stands in for a check, so that a test shows what happens without it. */
-  readonly broken?: { readonly judge?: ClientJudge; readonly admit?: (client: GateClient) => string };
+  readonly broken?: {
+    readonly judge?: ClientJudge;
+    readonly admit?: (client: GateClient) => string;
+    /** Nobody looks whether another process has changed the registry. */
+    readonly watch?: false;
+  };
 }
 
 /** The registry of every house that brings none; `newCamera` enrols there. */
@@ -102,7 +107,8 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
     log,
     { ...GATE_LIMITS, ...options.gate },
   );
-  const stopWatching = watchRegistry({ registry: own, gate, sightings, log });
+  const unwatched = options.broken?.watch === false;
+  const stopWatching = unwatched ? () => undefined : watchRegistry({ registry: own, gate, sightings, log });
   const port = await gate.listen(0, '127.0.0.1');
   let stopped: Promise<void> | undefined;
   const stop = () => {
