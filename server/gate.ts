@@ -29,7 +29,7 @@ export interface GateLimits extends ConnectionLimits {
 export const GATE_LIMITS: GateLimits = {
   connections: 4096,
   connectionsPerCamera: 8,
-  anonymousConnections: 128,
+  strangerConnections: 512,
   handshakeMs: 10_000,
   anonymousMs: 30_000,
   firstHeadMs: 15_000,
@@ -111,6 +111,7 @@ export class Gate {
       keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
     });
     this.#tls.maxConnections = limits.connections;
+    this.#tls.on('connection', (socket) => this.#connections.arrived(socket));
     this.#tls.on('secureConnection', (socket) => this.#admit(socket));
     this.#tls.on('tlsClientError', (error, socket) => this.#turnAway(socket, error.message));
     // It never listens: its sockets are those admitted. Its own timeouts work on listening servers only.
@@ -182,8 +183,8 @@ export class Gate {
     }
     this.#clients.set(socket, client);
     socket.once('close', () => clearTimeout(this.#deadlines.get(socket)));
-    if (client.kind === 'anonymous') this.#limitLife(socket);
-    this.#connections.add(socket, client);
+    if (client.kind === 'camera') this.#connections.addCamera(socket, client.camera);
+    else this.#admitAnonymous(socket);
     this.#awaitHead(socket, this.#limits.firstHeadMs);
     this.#http.emit('connection', socket);
   }
@@ -193,7 +194,8 @@ export class Gate {
     socket.destroy();
   }
 
-  #limitLife(socket: TLSSocket): void {
+  #admitAnonymous(socket: TLSSocket): void {
+    this.#connections.addAnonymous(socket);
     const timer = setTimeout(() => socket.destroy(), this.#limits.anonymousMs);
     socket.once('close', () => clearTimeout(timer));
   }

@@ -47,6 +47,7 @@ export class PolicyPoll {
   readonly #connection: Connection;
   readonly #trouble: Trouble;
   #etag: string | undefined;
+  #outdated = false;
 
   constructor(options: PolicyPollOptions) {
     const { server, enrolment, clock, logger } = options;
@@ -74,7 +75,7 @@ export class PolicyPoll {
 
   /** The certificate is another: the next request shows it. */
   reconnect(): void {
-    this.#connection.close();
+    this.#outdated = true;
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
@@ -95,6 +96,8 @@ export class PolicyPoll {
 
   async #fetch(): Promise<void> {
     const { directory, disk, watch, clock, logger } = this.#options;
+    if (this.#outdated) this.#connection.close();
+    this.#outdated = false;
     const { status, headers, body } = await ask(this.#connection, {
       method: 'GET',
       path: POLICY_PATH,

@@ -2,6 +2,7 @@ import type { AgentStatus } from '../../agent/status.ts';
 
 /** A camera's live counters, as one line for people. */
 export function counters(status: AgentStatus): string {
+  if (status.state === 'unpaired' || status.state === 'waiting') return waitsFor(status);
   const mebibytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(2)} MiB`;
   const lost = status.droppedSeconds + status.skippedSeconds;
   return [
@@ -13,6 +14,14 @@ export function counters(status: AgentStatus): string {
     `spooled ${mebibytes(status.spooledBytes)}`,
     ...(lost > 0 ? [`lost ${lost.toFixed(1)} s`] : []),
   ].join(' · ');
+}
+
+/** What a camera waits for that does not record yet. */
+function waitsFor({ state, enrolment, policy }: AgentStatus): string {
+  if (state === 'unpaired') return 'waits to be set up: oriel camera setup';
+  const trouble = enrolment.trouble ?? policy.trouble;
+  const what = enrolment.state === 'enrolled' ? "its owner's policy" : 'its certificate';
+  return `waits for ${what}${trouble === undefined ? '' : `: ${trouble.wayOut ?? trouble.message}`}`;
 }
 
 /** Shows the counters on a terminal, one line written over and over, until it is stopped. */

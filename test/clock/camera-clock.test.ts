@@ -168,6 +168,18 @@ describe('a certificate that ended in 2030', () => {
     },
   );
 
+  test('control: by the clock of a machine at 2099 it would be refused', async () => {
+    const clock = await open(new Machine(at('2099-01-01T00:00')));
+    const byDisplay = judgeChain({
+      chain,
+      host: 'h',
+      pins: ['sha256/A'],
+      trustedTimeMs: clock.now(),
+      usage: 'serverAuth',
+    });
+    expect(byDisplay).toMatchObject({ verdict: 'refused', code: 'EXPIRED' });
+  });
+
   test('is refused once a release of 2031 is known, with the machine at 1970 too', async () => {
     const clock = await open(new Machine(0), new CrashDisk(), at('2031-01-01T00:00'));
     clock.hearServer(httpDate(at('2027-01-01T00:00')));

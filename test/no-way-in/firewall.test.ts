@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { firewallRules, unitDropIn } from '../../agent/firewall/rules.ts';
 import { HomeOnLan, requireRoot } from './home-on-lan.ts';
-import { AGENT, CAPTURE, type RunningCamera } from './household.ts';
+import { AGENT, CAPTURE, type RunningCamera, until } from './household.ts';
 import { CAMERA, SERVER, STRANGER, Wiretap } from './lan.ts';
 import { DIALS_STRANGER, Shipment } from './shipment.ts';
 
@@ -86,8 +87,8 @@ describe('on a camera', () => {
     expect(reaches(AGENT, STRANGER.v4, 8443)).toBe(false);
     expect(reaches(CAPTURE, SERVER.v4, 8443)).toBe(false);
     expect(reaches(user, SERVER.v4, 8443)).toBe(false);
-    expect(home.lan.run('stranger', 'nmap', '-n', '-Pn', '-p', '1-200', '-oG', '-', CAMERA.v4)).toMatch(
-      /filtered \(200\)/,
+    expect(home.lan.run('stranger', 'nmap', '-n', '-Pn', '-p', '1-50', '-oG', '-', CAMERA.v4)).toMatch(
+      /filtered \(50\)/,
     );
   });
 
@@ -108,6 +109,51 @@ describe('on a camera', () => {
   test('control: without the filter everybody reaches everything', () => {
     home.lan.run('camera', 'nft', 'flush', 'ruleset');
     for (const who of [AGENT, CAPTURE]) expect(reaches(who, STRANGER.v4, 8443)).toBe(true);
+  });
+
+  describe('whose source sends it elsewhere', () => {
+    const PORT = '8554';
+    const source = `rtsp://${SERVER.v4}:${PORT}/lens`;
+    beforeAll(async () => {
+      home.changeConfig({ source, lan: [SERVER.v4] });
+      const script = join(import.meta.dirname, 'redirecting-camera.ts');
+      const target = `rtsp://${STRANGER.v4}:${PORT}/lens`;
+      const redirecting = [process.execPath, script, SERVER.v4, PORT, target];
+      await once(home.lan.start('server', redirecting, 'pipe').stdout!, 'data');
+    });
+
+    /** To whom the camera sends at that port until it has given up the source once. */
+    const destinations = async (name: string) => {
+      const wiretap = await Wiretap.on(home.lan, join(home.household.directory, `${name}.pcap`));
+      camera = home.startCamera(sound.oriel);
+      const failures = () => camera?.log.match(/"cause":"unprobed"/g)?.length ?? 0;
+      const before = failures();
+      await until('ffmpeg has been sent elsewhere', () => failures() > before);
+      await camera.destroy();
+      return (await wiretap.destinations()).filter((packet) => packet.endsWith(` ${PORT}`));
+    };
+
+    test(
+      'control: without the filter ffmpeg follows',
+      async () => {
+        home.lan.run('camera', 'nft', 'flush', 'ruleset');
+        expect(await destinations('followed')).toEqual([
+          `tcp ${SERVER.v4} ${PORT}`,
+          `tcp ${STRANGER.v4} ${PORT}`,
+        ]);
+      },
+      MINUTE,
+    );
+
+    test(
+      'with it nothing leaves for there',
+      async () => {
+        apply();
+        expect(reaches(CAPTURE, SERVER.v4, Number(PORT))).toBe(true);
+        expect(await destinations('refused')).toEqual([`tcp ${SERVER.v4} ${PORT}`]);
+      },
+      MINUTE,
+    );
   });
 
   test('rules for both families, with a camera on the network, are good nftables', () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Household } from '../../scripts/demonstration/household.ts';
@@ -32,6 +32,11 @@ export class HomeOnLan {
     await home.resolveTo(SERVER.v4);
     await home.startServer();
     return home;
+  }
+
+  changeConfig(change: { readonly source: string; readonly lan: readonly string[] }): void {
+    const path = join(this.household.cameraDirectory, 'camera.json');
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...change }));
   }
 
   /** What the resolver says from now on. */

@@ -103,7 +103,7 @@ export class Wiretap {
   }
 
   static async on(lan: Lan, file: string): Promise<Wiretap> {
-    const options = ['-i', 'eth0', '-Q', 'out', '-U', '-Z', 'root', '-w', file];
+    const options = ['-i', 'eth0', '-Q', 'out', '--immediate-mode', '-U', '-Z', 'root', '-w', file];
     const tcpdump = lan.start('camera', ['tcpdump', ...options], 'pipe');
     const { promise, resolve } = Promise.withResolvers<void>();
     tcpdump.stderr?.on('data', (chunk) => String(chunk).includes('listening on') && resolve());

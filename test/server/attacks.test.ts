@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { connect as connectTcp } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
@@ -20,6 +20,7 @@ import {
 import {
   ask,
   cameraAuthority,
+  closed,
   closeHouses,
   enrol,
   type House,
@@ -194,6 +195,29 @@ describe('of a camera’s routes, without an accepted certificate, nothing is se
   });
 });
 
+test.each([
+  ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', ''],
+  [
+    'an upgrade',
+    'GET /v1/policy HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n',
+    'CERTIFICATE_REQUIRED',
+  ],
+  [
+    'a body announced and waited for',
+    'PUT /v1/policy HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n',
+    'CERTIFICATE_REQUIRED',
+  ],
+  [
+    'a second request behind a first that is allowed',
+    `GET ${CA_CERTIFICATES_PATH} HTTP/1.1\r\nHost: a\r\n\r\nGET /v1/policy HTTP/1.1\r\nHost: a\r\n\r\n`,
+    '',
+  ],
+])('%s opens nothing to a stranger', async (_name, bytes, code) => {
+  const { port } = await openHouse({ gate: { anonymousMs: 500 } });
+  const heard = await blurt(connect(tlsOptions(port)), bytes);
+  expect(/"code":"([A-Z_]+)"/.exec(heard)?.[1] ?? '').toBe(code);
+});
+
 /** Sends `bytes` over a connection at once, before any verdict can have come, and hears it out. */
 async function blurt(socket: TLSSocket | ReturnType<typeof connectTcp>, bytes: string | Uint8Array) {
   let heard = '';
@@ -203,7 +227,7 @@ async function blurt(socket: TLSSocket | ReturnType<typeof connectTcp>, bytes: s
       heard += chunk.toString('latin1');
     });
   socket.write(bytes);
-  if (!socket.closed) await once(socket, 'close');
+  await closed(socket);
   return heard;
 }
 
@@ -252,32 +276,62 @@ describe('a body before the verdict', () => {
 });
 
 describe('revocation', () => {
-  test('by another process breaks off an open upload; what was durable stays; then the code', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'oriel-revocation-'));
-    const [own, command] = [0, 1].map(() => new Registry(join(directory, 'registry.db')));
-    const { port } = await openHouse({ registry: own! });
-    const [camera, neighbour] = [newCamera(), newCamera()];
-    for (const each of [camera, neighbour]) enrol(own!, each);
-    const uploads = [];
-    for (const each of [camera, neighbour]) {
-      const session = makeSession(each);
-      await ask(port, each, 'PUT', sessionPath(session.id), { body: session.bytes });
-      const { open } = makeSegment(makeSegmentHeader(each, session));
-      const upload = openUpload(port, each, segmentPath(session.id, 0), 0);
-      upload.write(open);
-      await upload.line(({ durable }) => durable === open.length);
-      uploads.push(upload);
-    }
-    const [theirs, others] = uploads;
-    command!.revoke(camera.id, Date.now());
-    expect(await theirs!.done).toMatchObject({ whole: false });
-    const again = await ask(port, camera, 'GET', UNFINISHED_PATH);
-    expect([again.status, again.json.code]).toEqual([403, 'CAMERA_REVOKED']);
-    others!.end();
-    expect((await others!.done).status).toBe(200);
-    expect((await ask(port, neighbour, 'GET', UNFINISHED_PATH)).status).toBe(200);
-    for (const each of [own, command]) each!.close();
+  let directory: string;
+  let own: Registry;
+  let command: Registry;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'oriel-revocation-'));
+    own = new Registry(join(directory, 'registry.db'));
+    command = new Registry(join(directory, 'registry.db'));
+  });
+  afterEach(async () => {
+    await closeHouses();
+    own.close();
+    command.close();
     rmSync(directory, { recursive: true });
+  });
+
+  /** An enrolled camera with an upload under way, part of it durable. */
+  async function uploading({ port, footage }: House) {
+    const camera = newCamera();
+    enrol(own, camera);
+    const session = makeSession(camera);
+    await ask(port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+    const { open } = makeSegment(makeSegmentHeader(camera, session));
+    const upload = openUpload(port, camera, segmentPath(session.id, 0), 0);
+    upload.write(open);
+    await upload.line(({ durable }) => durable === open.length);
+    const file = join(footage, camera.id, `000000000001-${session.id}`, '000000.oriel');
+    return { camera, upload, durable: open, file };
+  }
+
+  test('by another process breaks off open uploads, and only those; what was durable stays', async () => {
+    const house = await openHouse({ registry: own });
+    const [theirs, others] = [await uploading(house), await uploading(house)];
+    command.revoke(theirs.camera.id, Date.now());
+    expect(await theirs.upload.done).toMatchObject({ whole: false });
+    const again = await ask(house.port, theirs.camera, 'GET', UNFINISHED_PATH);
+    expect([again.status, again.json.code]).toEqual([403, 'CAMERA_REVOKED']);
+    expect(readFileSync(theirs.file).equals(theirs.durable)).toBe(true);
+    others.upload.end();
+    expect(await others.upload.done).toEqual({ status: 200, whole: true });
+  });
+
+  test('leaves them open at a gate that does not look', async () => {
+    const house = await openHouse({ registry: own, broken: { watch: false } });
+    const { camera, upload } = await uploading(house);
+    command.revoke(camera.id, Date.now());
+    upload.end();
+    expect(await upload.done).toEqual({ status: 200, whole: true });
+  });
+
+  test('aside, it is written down when and where a camera was last', async () => {
+    const house = await openHouse({ registry: own });
+    const { camera } = await uploading(house);
+    await house.stop();
+    expect(command.camera(camera.id)).toMatchObject({ standing: 'enrolled', lastAddress: '127.0.0.1' });
+    expect(command.camera(camera.id)!.lastSeenAtMs).toBeGreaterThan(Date.now() - 60_000);
   });
 });
 
@@ -348,28 +402,66 @@ describe('whoever has no certificate', () => {
         heard += chunk;
       });
     act(socket);
-    if (!socket.closed) await once(socket, 'close');
+    await closed(socket);
     expect(codeOf(heard)).toBe(code);
     expect(logged.map(({ message }) => message)).not.toContain('failed');
   });
 
-  test('and holds connections from one address keeps neither cameras nor newcomers elsewhere out', async () => {
-    const { port } = await openHouse({ gate: { anonymousConnections: 4 } });
-    const held: TLSSocket[] = [];
-    const hold = async (from: string) => {
-      const socket = connect({ ...tlsOptions(port), localAddress: from } as ConnectionOptions);
-      socket.on('error', () => undefined).resume();
-      await once(socket, 'secureConnect');
-      held.push(socket);
-    };
-    await hold('127.0.0.7');
-    for (let i = 0; i < 12; i++) await hold('127.0.0.8');
-    expect((await enrolAt(port, newcomer(), givenClaim(registry), { from: '127.0.0.9' })).status).toBe(200);
-    expect((await ask(port, newCamera(), 'GET', UNFINISHED_PATH)).status).toBe(200);
-    // The one who held a single connection still has it: room was made by the one who held the most.
-    expect(held[0]!.closed).toBe(false);
-    expect(held.slice(1).filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(8);
-    for (const socket of held) socket.destroy();
+  test.each<[string, (port: number, from: string) => Promise<Socket>]>([
+    [
+      'connections',
+      async (port, from) => {
+        const socket = connect({ ...tlsOptions(port), localAddress: from } as ConnectionOptions);
+        await once(socket, 'secureConnect');
+        return socket;
+      },
+    ],
+    [
+      'handshakes that never begin',
+      async (port, from) => {
+        const socket = connectTcp({ port, host: '127.0.0.1', localAddress: from });
+        await once(socket, 'connect');
+        return socket;
+      },
+    ],
+  ])(
+    'and holds %s from one address keeps neither cameras nor newcomers elsewhere out',
+    async (_name, open) => {
+      const { port } = await openHouse({ gate: { strangerConnections: 4 } });
+      const hold = async (from: string) => {
+        const socket = await open(port, from);
+        return socket.on('error', () => undefined).resume();
+      };
+      const modest = await hold('127.0.0.7');
+      const greedy: Socket[] = [];
+      for (let i = 0; i < 12; i++) greedy.push(await hold('127.0.0.8'));
+      expect((await enrolAt(port, newcomer(), givenClaim(registry), { from: '127.0.0.9' })).status).toBe(200);
+      expect((await ask(port, newCamera(), 'GET', UNFINISHED_PATH)).status).toBe(200);
+      // Room was made by the one who held the most.
+      expect(modest.closed).toBe(false);
+      for (const socket of greedy.slice(0, 8)) await closed(socket);
+      for (const socket of [modest, ...greedy]) socket.destroy();
+    },
+  );
+
+  test('does not take the place of cameras, which are no strangers', async () => {
+    const { port } = await openHouse({ gate: { strangerConnections: 2 } });
+    const uploads = [];
+    for (let i = 0; i < 4; i++) {
+      const camera = newCamera();
+      const session = makeSession(camera);
+      await ask(port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+      const upload = openUpload(port, camera, segmentPath(session.id, 0), 0);
+      const { whole } = makeSegment(makeSegmentHeader(camera, session));
+      upload.write(whole.subarray(0, 100));
+      await upload.line(({ received }) => received === 72);
+      uploads.push({ upload, rest: whole.subarray(100) });
+    }
+    for (const { upload, rest } of uploads) {
+      upload.write(rest);
+      upload.end();
+      expect(await upload.done).toEqual({ status: 200, whole: true });
+    }
   });
 
   test('a request to renew from a stranger changes nothing in the registry', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { jest } from '@jest/globals';
 import { writeClaim } from '../../crypto/claim.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { parsePairingStatement } from '../../crypto/pairing-statement.ts';
@@ -18,6 +19,9 @@ import { ask, openUpload, trustServer } from './house.ts';
 import { enrolAt, equipped, makeClaim, newcomer } from './newcomer.ts';
 
 /** `oriel server cameras` and `oriel server policy`, beside a server that runs in a process of its own. */
+
+// Each command is a process of its own, and the machine may be busy.
+jest.setTimeout(30_000);
 
 const ORIEL = fileURLToPath(new URL('../../oriel', import.meta.url));
 const run = promisify(execFile);
@@ -42,7 +46,7 @@ beforeAll(async () => {
   }
   server.stdout!.resume();
   trustServer(readFileSync(join(house, 'identity', 'server-ca.pem'), 'utf8'));
-}, 20_000);
+});
 
 afterAll(async () => {
   server.kill('SIGKILL');

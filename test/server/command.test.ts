@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { jest } from '@jest/globals';
 import { concat } from '../../crypto/bytes.ts';
 import { pem } from '../../crypto/certificate-node.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
@@ -23,6 +24,9 @@ import { spkiPin } from '../../crypto/spki-node.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { cameraOfKey, makeRecord, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
 import { ask, openUpload, trustServer } from './house.ts';
+
+// Each command is a process of its own, and the machine may be busy.
+jest.setTimeout(30_000);
 
 const ORIEL = fileURLToPath(new URL('../../oriel', import.meta.url));
 const run = promisify(execFile);
@@ -151,6 +155,16 @@ test('run refuses a directory on which another server runs, and takes it over on
   child.kill('SIGKILL');
   await once(child, 'exit');
   expect((await start()).port).toBeGreaterThan(0);
+});
+
+test('run on a port that is taken ends with a reason, and leaves the directory to the next', async () => {
+  await init();
+  const { port } = await start();
+  const other = join(room, 'other');
+  await oriel('init', other, '--host', 'localhost');
+  const taken = oriel('run', other, '--address', '127.0.0.1', '--port', String(port));
+  await expect(taken).rejects.toMatchObject({ stderr: expect.stringContaining('ADDRESS_REFUSED') });
+  await oriel('cameras', other);
 });
 
 test('killed in the middle of an append, it has what it called durable, and cuts what is torn', async () => {

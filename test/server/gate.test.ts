@@ -3,7 +3,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { makeAuthority } from '../../crypto/certificate-node.ts';
 import { UNFINISHED_PATH } from '../../wire/upload.ts';
 import { makeCamera } from './camera-double.ts';
-import { closeHouses, newCamera, openHouse, tlsOptions } from './house.ts';
+import { closed, closeHouses, newCamera, openHouse, tlsOptions } from './house.ts';
 
 afterEach(closeHouses);
 
@@ -53,7 +53,7 @@ describe('a connection', () => {
     const { port, logged } = await openHouse();
     const { text, socket } = await talk(options(port));
     expect(text).toBe('');
-    if (!socket.closed) await once(socket, 'close');
+    await closed(socket);
     expect(logged.map(({ message }) => message)).toContain('turned away');
   });
 
@@ -80,7 +80,7 @@ describe('a connection', () => {
     for (const who of [other, camera, camera, camera])
       sockets.push((await talk(tlsOptions(port, who))).socket);
     const [theirs, oldest, ...rest] = sockets;
-    if (!oldest!.closed) await once(oldest!, 'close');
+    await closed(oldest!);
     for (const socket of [theirs!, ...rest]) {
       socket.write(GET);
       expect(String((await once(socket, 'data'))[0])).toMatch(/200 OK/);
@@ -120,7 +120,7 @@ describe('a connection', () => {
     const { port } = await openHouse({ gate });
     const socket = await open(port);
     socket.on('error', () => undefined).resume();
-    if (!socket.closed) await once(socket, 'close');
+    await closed(socket);
     expect(socket.closed).toBe(true);
   });
 });
@@ -144,6 +144,6 @@ test('pipelined requests are not served', async () => {
   const { port } = await openHouse();
   const put = `PUT /v1/sessions/${'0'.repeat(32)} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`;
   const { socket } = await talk(tlsOptions(port, newCamera()), put + GET + GET);
-  if (!socket.closed) await once(socket, 'close');
+  await closed(socket);
   expect(socket.closed).toBe(true);
 });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
@@ -55,7 +56,12 @@ export interface HouseOptions {
   readonly enrolment?: Partial<BodyTimes>;
   readonly registry?: Registry;
   /** What stands in for a check, so that a test shows what happens without it. */
-  readonly broken?: { readonly judge?: ClientJudge; readonly admit?: (client: GateClient) => string };
+  readonly broken?: {
+    readonly judge?: ClientJudge;
+    readonly admit?: (client: GateClient) => string;
+    /** Nobody looks whether another process has changed the registry. */
+    readonly watch?: false;
+  };
 }
 
 /** The registry of every house that brings none; `newCamera` enrols there. */
@@ -101,7 +107,8 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
     log,
     { ...GATE_LIMITS, ...options.gate },
   );
-  const stopWatching = watchRegistry({ registry: own, gate, sightings, log });
+  const unwatched = options.broken?.watch === false;
+  const stopWatching = unwatched ? () => undefined : watchRegistry({ registry: own, gate, sightings, log });
   const port = await gate.listen(0, '127.0.0.1');
   let stopped: Promise<void> | undefined;
   const stop = () => {
@@ -164,6 +171,14 @@ export function tlsOptions(port: number, camera?: CameraDouble): ConnectionOptio
       key: camera.key.export({ type: 'pkcs8', format: 'pem' }) as string,
     }),
   };
+}
+
+/** Resolves when a socket is closed, by whatever end: `once` would throw when it was reset. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
 }
 
 export interface Answer {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { addressKey } from '../../server/address-key.ts';
 import { ClaimThrottle } from '../../server/claim-throttle.ts';
 import { type Bucket, refilled, waitFor } from '../../server/token-bucket.ts';
@@ -29,6 +30,22 @@ test.each([
   [undefined, 'unknown'],
 ])('%s is counted as %s', (address, key) => {
   expect(addressKey(address)).toBe(key);
+});
+
+test('any address is counted by something, and one /64 by one thing', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), fc.ipV4(), fc.ipV6()), (address) => {
+      expect(addressKey(address).length).toBeGreaterThanOrEqual(Math.min(1, address.length));
+    }),
+  );
+  const group = fc.integer({ min: 0, max: 0xffff }).map((number) => number.toString(16));
+  const groups = (count: number) => fc.array(group, { minLength: count, maxLength: count });
+  fc.assert(
+    fc.property(groups(4), groups(4), groups(4), (net, one, other) => {
+      const keys = [one, other].map((host) => addressKey([...net, ...host].join(':')));
+      expect(keys[0]).toBe(keys[1]);
+    }),
+  );
 });
 
 describe('wrong tokens', () => {

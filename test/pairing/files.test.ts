@@ -1,0 +1,97 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { CameraState } from '../../agent/camera/camera-state.ts';
+import { CameraClock } from '../../agent/clock/camera-clock.ts';
+import { readPairing, writePairing } from '../../agent/pairing/pairing-file.ts';
+import { systemClock } from '../../host/clock.ts';
+import { systemDisk } from '../../host/disk.ts';
+
+/** The files that pairing and clock leave on a camera, whatever becomes of them. */
+
+let directory: CameraDirectory;
+beforeAll(() => {
+  directory = new CameraDirectory(mkdtempSync(join(tmpdir(), 'oriel-files-')));
+});
+afterAll(() => rmSync(directory.path, { recursive: true }));
+
+const pairing = fc.record(
+  {
+    version: fc.constantFrom(1, 2, 'one'),
+    token: fc.oneof(fc.constant('A'.repeat(22)), fc.string(), fc.constant(null)),
+    statement: fc.oneof(
+      fc.stringMatching(/^[A-Za-z0-9_-]{1,300}$/),
+      fc.string(),
+      fc.constant('A'.repeat(900)),
+    ),
+    expires: fc.oneof(fc.nat(), fc.double(), fc.string()),
+    more: fc.anything(),
+  },
+  { requiredKeys: [] },
+);
+const text = fc.oneof(
+  fc.string(),
+  pairing.map((each) => JSON.stringify(each)),
+  fc.json(),
+  fc.constant(`{"version":1,"expires":1,"statement":"${'A'.repeat(5000)}"}`),
+);
+
+test('pairing.json: any text is read or refused by a code, and never quoted', async () => {
+  await fc.assert(
+    fc.asyncProperty(text, async (any) => {
+      writeFileSync(directory.pairing, any);
+      const read = await readPairing(directory, systemDisk).catch((error) => {
+        expect(error).toMatchObject({ name: 'CameraError', code: 'CONFIG_MALFORMED' });
+        expect(error.message).not.toContain('AAAAAAAAAAAA');
+        return undefined;
+      });
+      if (read?.token !== undefined) expect(read.token).toHaveLength(16);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('pairing.json: what is written is read, with its token and without', async () => {
+  const enrolled = { version: 1 as const, statement: 'AAAA', expires: 7 };
+  const waiting = { ...enrolled, token: new Uint8Array(16).fill(3) };
+  for (const each of [waiting, enrolled]) {
+    await writePairing(directory, systemDisk, each);
+    expect(await readPairing(directory, systemDisk)).toEqual(each);
+  }
+  rmSync(directory.pairing);
+  expect(await readPairing(directory, systemDisk)).toBeUndefined();
+});
+
+test('time.json: any bytes give a time that is not before the release', async () => {
+  const releaseTimeMs = Date.parse('2026-11-21T00:00:00Z');
+  const time = fc.oneof(
+    fc.uint8Array({ maxLength: 400 }),
+    fc.anything().map((trustedMs) => Buffer.from(JSON.stringify({ version: 1, trustedMs }))),
+  );
+  await fc.assert(
+    fc.asyncProperty(time, async (bytes) => {
+      writeFileSync(directory.trustedTime, bytes);
+      const options = { clock: systemClock, disk: systemDisk, path: directory.trustedTime, releaseTimeMs };
+      const { trustedMs } = await CameraClock.open(options);
+      expect(trustedMs).toBeGreaterThanOrEqual(releaseTimeMs);
+      expect(Number.isSafeInteger(trustedMs)).toBe(true);
+    }),
+  );
+});
+
+test('state.json: changes that come at once are all kept, one after the other', async () => {
+  const state = new CameraState(directory, systemDisk);
+  const policy = (counter: number) => ({ epoch: 1, counter, digest: 'a'.repeat(64) });
+  const work: Promise<void>[] = [];
+  for (let number = 0; number < 20; number++) {
+    work.push(state.keep({ dayKey: { number, recordedMs: 0 } }), state.keep({ policy: policy(number) }));
+  }
+  await Promise.all(work);
+  expect(JSON.parse(readFileSync(directory.state, 'utf8'))).toEqual({
+    dayKey: { number: 19, recordedMs: 0 },
+    policy: policy(19),
+  });
+});
