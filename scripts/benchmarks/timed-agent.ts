@@ -184,6 +184,7 @@ class Stopwatch {
         queue.acknowledge(segment, durable);
       },
       settle: (segment) => queue.settle(segment),
+      isUnread: (session) => queue.isUnread(session),
       subscribe: (listener) => queue.subscribe(listener),
     };
   }
