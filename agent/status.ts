@@ -108,10 +108,17 @@ export const unpairedStatus = (at: number): AgentStatus => ({
 /** Microseconds as seconds, to the millisecond. */
 export const toSeconds = (microseconds: number) => Math.round(microseconds / 1000) / 1000;
 
-/** Replaces the file in one step. Not synced: the run directory does not outlive a power cut. */
+/**
+ * Replaces the file in one step. Not synced: the run directory does not outlive a power cut. On a disk that is full or
+ * fails the old status stays, and its `at` says how old it is: nothing that matters waits for a status.
+ */
 export function writeStatus(path: string, status: AgentStatus): void {
-  writeFileSync(`${path}.tmp`, `${JSON.stringify(status)}\n`, { mode: 0o600 });
-  renameSync(`${path}.tmp`, path);
+  try {
+    writeFileSync(`${path}.tmp`, `${JSON.stringify(status)}\n`, { mode: 0o600 });
+    renameSync(`${path}.tmp`, path);
+  } catch (error) {
+    if ((error as { code?: unknown }).code === undefined) throw error;
+  }
 }
 
 /** The last status written; undefined when there is none. */

@@ -11,7 +11,14 @@ import {
 import { type Mark, readMark } from './mark.ts';
 import { type OpeningRecord, readOpeningRecord } from './opening-record.ts';
 import type { OpeningPrimitives } from './primitives.ts';
-import { MARK_COUNTER, RECORD_TYPES, type RecordFrame, readRecord, SEGMENT_TAG_LENGTH } from './record.ts';
+import {
+  MARK_COUNTER,
+  MAX_SEGMENT_RECORDS,
+  RECORD_TYPES,
+  type RecordFrame,
+  readRecord,
+  SEGMENT_TAG_LENGTH,
+} from './record.ts';
 import { deriveSegmentKeyAsync, recordAssociatedData, recordNonce, type SegmentKey } from './segment-key.ts';
 
 /** A session whose header has been checked and whose secret has been opened. */
@@ -137,6 +144,9 @@ function splitFrames(
   for (;;) {
     const frame = readRecord(bytes, at, primitives.crc32);
     if (frame === undefined) break;
+    if (frames.length === MAX_SEGMENT_RECORDS) {
+      throw new CryptoError('RECORD_MALFORMED', `more than ${MAX_SEGMENT_RECORDS} records in a segment`);
+    }
     frames.push({ frame, at });
     at += frame.length;
   }

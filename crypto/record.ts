@@ -19,6 +19,8 @@ export const RECORD_HEADER_LENGTH = CHECKED_HEAD_LENGTH + 4;
 export const RECORD_OVERHEAD = RECORD_HEADER_LENGTH + 4;
 /** A frame's greatest length, bytes: one fragment of a fifth of a second at 300 Mbit/s. */
 export const MAX_RECORD_LENGTH = 8 * 1024 * 1024;
+/** Records of one segment, of all types; a camera's has some thousands at most. */
+export const MAX_SEGMENT_RECORDS = 65_536;
 export const SEGMENT_TAG_LENGTH = 4;
 /** The counter of a mark, which stands outside the sealed sequence. */
 export const MARK_COUNTER = 0xffffffff;

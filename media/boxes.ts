@@ -48,10 +48,17 @@ export function readBoxHeader(view: DataView, offset: number, end: number): BoxH
   return { type, size: Number(largesize), headerSize: LARGE_BOX_HEADER };
 }
 
-/** The boxes that fill [start, end) of `bytes`, one after the other. Throws BOX_SIZE if they do not fill it. */
+/** No encoder puts more boxes into one; each costs memory, however small it is. */
+const MAX_BOXES = 4096;
+
+/**
+ * The boxes that fill [start, end) of `bytes`, one after the other.
+ * Throws BOX_SIZE if they do not fill it, BOX_LIMIT if they are too many.
+ */
 export function* readBoxes(bytes: Uint8Array, start = 0, end = bytes.length): Generator<Box> {
   const view = viewOf(bytes);
-  for (let at = start; at < end; ) {
+  for (let at = start, count = 1; at < end; count++) {
+    if (count > MAX_BOXES) throw new MediaError('BOX_LIMIT', `more than ${MAX_BOXES} boxes in a row`);
     const header = readBoxHeader(view, at, end);
     if (!header || header.size > end - at) throw new MediaError('BOX_SIZE', 'box larger than its container');
     yield { type: header.type, start: at, body: at + header.headerSize, end: at + header.size };

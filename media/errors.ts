@@ -6,7 +6,7 @@ export type MediaErrorCode =
   | 'BOX_ORDER'
   /** Smaller than its own header or fields, or larger than what surrounds it. */
   | 'BOX_SIZE'
-  /** Larger than its limit. */
+  /** Larger, or more in a row, than the limit. */
   | 'BOX_LIMIT'
   /** Size 0: the box runs to the end of the file, which a stream does not have. */
   | 'BOX_ENDLESS'
@@ -18,7 +18,7 @@ export type MediaErrorCode =
   | 'MDAT_MISSING'
   /** A tfhd without default-base-is-moof, or with a base data offset. */
   | 'BASE_NOT_MOOF'
-  /** A run of more samples than its box holds, or than anyone records. */
+  /** A run of more samples than its box holds; more samples or runs than anyone records. */
   | 'SAMPLE_COUNT'
   /** Sample data outside the mdat. */
   | 'SAMPLE_RANGE'

@@ -2,8 +2,10 @@ import { type Box, childrenOf, FieldReader, onlyBox, readBoxes } from './boxes.t
 import { MediaError } from './errors.ts';
 import type { InitInfo, TrackInfo } from './init.ts';
 
-/** No camera writes this many samples into one run: an 8 s fragment of 8 kHz PCM has 64,000. */
-const MAX_RUN_SAMPLES = 65_536;
+/** Samples of all tracks. No camera writes more into one fragment: 8 s of 8 kHz PCM are 64,000. */
+const MAX_SAMPLES = 65_536;
+/** A run of no samples costs memory too. */
+const MAX_RUNS = 1024;
 
 /** sample_flags, ISO/IEC 14496-12 section 8.8.3.1. */
 const SAMPLE_IS_NON_SYNC = 0x1_0000;
@@ -73,9 +75,10 @@ export function readFragment(bytes: Uint8Array, init: InitInfo): FragmentBoxes {
   const mfhd = new FieldReader(bytes, onlyBox(children, 'mfhd'));
   mfhd.versionAndFlags();
   const sequenceNumberAt = mfhd.skip(4);
+  const budget = { samples: MAX_SAMPLES, runs: MAX_RUNS, bytes: mdat.end - mdat.body };
   const tracks = children
     .filter(({ type }) => type === 'traf')
-    .map((traf) => readTraf(bytes, traf, init, moof, mdat));
+    .map((traf) => readTraf(bytes, traf, { init, moof, mdat, budget }));
   if (tracks.length === 0) throw new MediaError('BOX_MISSING', 'no traf');
   if (new Set(tracks.map(({ track }) => track)).size !== tracks.length) {
     throw new MediaError('TRACK_ID', 'two traf of one track');
@@ -83,15 +86,31 @@ export function readFragment(bytes: Uint8Array, init: InitInfo): FragmentBoxes {
   return { sequenceNumberAt, tracks };
 }
 
+/** What the fragment's runs may still take: a few bytes of moof must not become gigabytes of samples. */
+interface Budget {
+  samples: number;
+  runs: number;
+  /** Of the mdat. Every sample takes at least one, so that samples cost the fragment length. */
+  bytes: number;
+}
+
+interface FragmentContext {
+  readonly init: InitInfo;
+  readonly moof: Box;
+  readonly mdat: Box;
+  readonly budget: Budget;
+}
+
 /** traf, section 8.8.6. */
-function readTraf(bytes: Uint8Array, traf: Box, init: InitInfo, moof: Box, mdat: Box): TrackFragment {
+function readTraf(bytes: Uint8Array, traf: Box, context: FragmentContext): TrackFragment {
+  const { init, moof, mdat, budget } = context;
   const children = childrenOf(bytes, traf);
   const { track, defaults } = readTfhd(bytes, onlyBox(children, 'tfhd'), init);
   const tfdt = onlyBox(children, 'tfdt');
   const samples: Sample[] = [];
   let next: number | undefined;
   for (const trun of children.filter(({ type }) => type === 'trun')) {
-    next = readTrun(bytes, trun, { defaults, moof, mdat, next }, samples);
+    next = readTrun(bytes, trun, { defaults, moof, mdat, budget, next }, samples);
   }
   return { track, decodeTime: readTfdt(bytes, tfdt), tfdtBody: tfdt.body, samples };
 }
@@ -135,6 +154,7 @@ interface RunContext {
   readonly defaults: SampleDefaults;
   readonly moof: Box;
   readonly mdat: Box;
+  readonly budget: Budget;
   /** End of the run before, where a run without a data offset goes on. */
   readonly next: number | undefined;
 }
@@ -146,7 +166,7 @@ const SAMPLE_FIELDS = { duration: 0x100, size: 0x200, flags: 0x400, compositionO
 function readTrun(
   bytes: Uint8Array,
   trun: Box,
-  { defaults, moof, mdat, next }: RunContext,
+  { defaults, moof, mdat, budget, next }: RunContext,
   into: Sample[],
 ): number {
   const fields = new FieldReader(bytes, trun);
@@ -158,12 +178,20 @@ function readTrun(
   }
   let firstFlags = flags & 0x4 ? fields.u32() : undefined;
   const perSample = Object.values(SAMPLE_FIELDS).filter((bit) => flags & bit).length * 4;
-  if (count > MAX_RUN_SAMPLES || count * perSample !== fields.remaining) {
+  budget.samples -= count;
+  budget.runs -= 1;
+  if (budget.samples < 0 || budget.runs < 0) {
+    throw new MediaError('SAMPLE_COUNT', 'more samples or runs in a fragment than anyone records');
+  }
+  if (count * perSample !== fields.remaining) {
     throw new MediaError('SAMPLE_COUNT', `trun of ${fields.remaining} bytes for ${count} samples`);
   }
   for (let index = 0; index < count; index++) {
     const sample = readSample(fields, flags, version, defaults);
-    if (sample.size > mdat.end - offset) throw new MediaError('SAMPLE_RANGE', 'sample data past the mdat');
+    budget.bytes -= Math.max(sample.size, 1);
+    if (budget.bytes < 0 || sample.size > mdat.end - offset) {
+      throw new MediaError('SAMPLE_RANGE', 'samples of more data than the mdat has');
+    }
     const { size, duration, compositionOffset } = sample;
     const sync = !((firstFlags ?? sample.flags) & SAMPLE_IS_NON_SYNC);
     into.push({ offset, size, duration, compositionOffset, sync });

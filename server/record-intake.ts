@@ -1,4 +1,5 @@
-import { RECORD_HEADER_LENGTH } from '../crypto/record.ts';
+import { MAX_SEGMENT_RECORDS, RECORD_HEADER_LENGTH } from '../crypto/record.ts';
+import { Refused } from './errors.ts';
 import { afterRecord, announcedLength, type SegmentPosition } from './segment-position.ts';
 
 const CAPACITY_STEP = 64 * 1024;
@@ -84,7 +85,12 @@ export class RecordIntake {
 
   #judge(bytes: Uint8Array, offset: number): SegmentPosition | undefined {
     if (offset === bytes.length) return undefined;
-    return afterRecord(this.#position, this.#tag, bytes, offset, this.#crc32);
+    const next = afterRecord(this.#position, this.#tag, bytes, offset, this.#crc32);
+    // Opening a segment costs memory for each record, however small: openers take no more either.
+    if (next !== undefined && next.counter > MAX_SEGMENT_RECORDS) {
+      throw new Refused('RECORD_REFUSED', `a segment has at most ${MAX_SEGMENT_RECORDS} records`);
+    }
+    return next;
   }
 
   /** A head is judged as soon as it is whole: no length is trusted here before that. */

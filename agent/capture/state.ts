@@ -37,11 +37,18 @@ const CaptureStateSchema = v.strictObject({
 /** What capture says of itself in `capture.json`. */
 export type CaptureState = v.InferOutput<typeof CaptureStateSchema>;
 
-/** Replaces `capture.json` in one step. Not synced: the run directory does not outlive a power cut. */
+/**
+ * Replaces `capture.json` in one step. Not synced: the run directory does not outlive a power cut. On a disk that is
+ * full or fails the old state stays: the recording does not wait for it.
+ */
 export function writeCaptureState(runDir: string, state: CaptureState): void {
   const path = statePath(runDir);
-  writeFileSync(`${path}.tmp`, `${JSON.stringify(state)}\n`, { mode: 0o640 });
-  renameSync(`${path}.tmp`, path);
+  try {
+    writeFileSync(`${path}.tmp`, `${JSON.stringify(state)}\n`, { mode: 0o640 });
+    renameSync(`${path}.tmp`, path);
+  } catch (error) {
+    if ((error as { code?: unknown }).code === undefined) throw error;
+  }
 }
 
 /**

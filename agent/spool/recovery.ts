@@ -22,6 +22,8 @@ export interface Recovered {
   readonly directories: readonly SessionDirectory[];
   /** Oldest first. */
   readonly segments: readonly SpooledSegment[];
+  /** Ids of sessions of which something could not be read. */
+  readonly unread: ReadonlySet<string>;
 }
 
 export interface RecoveryContext {
@@ -33,25 +35,31 @@ export interface RecoveryContext {
   readonly now: number;
 }
 
+interface Recovery extends RecoveryContext {
+  readonly unread: Set<string>;
+}
+
 /** What SIGKILL left unsynced lies in the newest sessions: one that was ending, one that had begun. */
 const RECENT_SESSIONS = 2;
 
 /** Reads back what a spool directory holds (docs/spool.md, "Start"), and repairs what was interrupted. */
 export async function recover(context: RecoveryContext): Promise<Recovered> {
   const { dir, disk, primitives } = context;
+  const unread = new Set<string>();
+  const recovery = { ...context, unread };
   const directories: SessionDirectory[] = [];
   const segments: SpooledSegment[] = [];
   const names = (await listAndTidy(disk, dir)).filter((name) => DIRECTORY_NAME.test(name));
   for (const [index, name] of names.entries()) {
     const recent = index >= names.length - RECENT_SESSIONS;
-    const found = await guarded(context, name, () => recoverSession(context, name, recent));
+    const found = await guarded(recovery, name, undefined, () => recoverSession(recovery, name, recent));
     if (found === undefined) continue;
     directories.push(found.directory);
     segments.push(...found.segments);
   }
   const bytes = await readFileBounded(disk, join(dir, LAST_SESSION_FILE), MAX_LAST_SESSION_LENGTH);
   const last = bytes === undefined ? undefined : decodeLastSession(bytes, primitives);
-  return { last: newerOf(last, directories.at(-1)?.session), directories, segments };
+  return { last: newerOf(last, directories.at(-1)?.session), directories, segments, unread };
 }
 
 /** Should the entry have been damaged, the newest session on the disk still keeps the number from going back. */
@@ -61,7 +69,7 @@ function newerOf(last: LastSession | undefined, newest: StoredSession | undefine
 }
 
 async function recoverSession(
-  context: RecoveryContext,
+  context: Recovery,
   name: string,
   recent: boolean,
 ): Promise<{ directory: SessionDirectory; segments: SpooledSegment[] } | undefined> {
@@ -79,7 +87,7 @@ async function recoverSession(
   const tombstones = await recoverTombstones(context, session, join(path, TOMBSTONES_FILE));
   const found = new Map(tombstones.segments.map((segment) => [segment.sequence, segment]));
   for (const file of files) {
-    await guarded(context, `${name}/${file}`, () =>
+    await guarded(context, name, file, () =>
       recoverRecords(context, session, join(path, file), found, recent),
     );
   }
@@ -170,15 +178,17 @@ async function listAndTidy(disk: Disk, path: string): Promise<string[]> {
 
 /** One part that cannot be read must not keep the rest from being recovered: it is left where it is. */
 async function guarded<T>(
-  { log }: RecoveryContext,
-  what: string,
+  { log, unread }: Recovery,
+  directory: string,
+  file: string | undefined,
   operation: () => Promise<T>,
 ): Promise<T | undefined> {
   try {
     return await operation();
   } catch (error) {
     if (!(error instanceof HostError || error instanceof CryptoError)) throw error;
-    log.error(errorFields(error), `spool: cannot recover ${what}`);
+    unread.add(DIRECTORY_NAME.exec(directory)?.[2] ?? '');
+    log.error(errorFields(error), `spool: cannot recover ${join(directory, file ?? '')}`);
     return undefined;
   }
 }

@@ -44,6 +44,7 @@ export class Spool implements UploadQueue {
   readonly #attempts: DiskAttempts;
   readonly #flusher: Flusher;
   readonly #reader: Reader;
+  readonly #unread: ReadonlySet<string>;
   #last: LastSession | undefined;
   #closed = false;
 
@@ -53,6 +54,7 @@ export class Spool implements UploadQueue {
     this.#options = options;
     this.#release = release;
     this.#last = recovered.last;
+    this.#unread = recovered.unread;
     const holdings = new Holdings(limits);
     const premises = new Premises(dir, disk, primitives, holdings, recovered.directories);
     for (const segment of recovered.segments) holdings.add(segment);
@@ -169,6 +171,10 @@ export class Spool implements UploadQueue {
 
   settle(segment: StoredSegment): void {
     this.#holdings.settle(ours(segment));
+  }
+
+  isUnread(session: string): boolean {
+    return this.#unread.has(session);
   }
 
   subscribe(listener: () => void): () => void {

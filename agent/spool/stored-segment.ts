@@ -61,8 +61,10 @@ export interface UploadQueue {
    * segment (the server had more than the spool), below `base` it is ignored.
    */
   acknowledge(segment: StoredSegment, durable: number): void;
-  /** The server holds the segment with its closing record or mark: forgets it. */
+  /** The server holds all of the segment that is held here, with its closing record or mark: forgets it. */
   settle(segment: StoredSegment): void;
+  /** Whether something of a session (by its id) lies here that could not be read: nothing may be stated about it. */
+  isUnread(session: string): boolean;
   /** Calls back after every change (records appended, segment begun, ended, dropped); returns how to stop. */
   subscribe(listener: () => void): () => void;
 }

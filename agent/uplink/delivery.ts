@@ -1,11 +1,12 @@
 import { concat } from '../../crypto/bytes.ts';
 import type { Clock } from '../../host/clock.ts';
-import type { Refusal, RefusalCode } from '../../wire/refusal.ts';
+import type { RefusalCode } from '../../wire/refusal.ts';
 import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
 import type { Connection } from './connection.ts';
 import type { UplinkError } from './errors.ts';
-import { putMark, segmentStatus } from './marks.ts';
-import { afterRefusal, judgeOffset } from './refusal-policy.ts';
+import { nameOf, putMark, segmentStatus } from './marks.ts';
+import { Parking } from './parking.ts';
+import { afterRefusal, endsWithAllOf, judgeOffset } from './refusal-policy.ts';
 import { SegmentUpload, type UploadTimes } from './segment-upload.ts';
 import type { SessionAnnouncer } from './session-announcer.ts';
 import type { UplinkCounters } from './uplink-stats.ts';
@@ -19,6 +20,10 @@ export interface UplinkLog {
 export interface DeliveryTimes extends UploadTimes {
   /** One small request and its answer, ms. */
   readonly exchangeMs: number;
+  /** For how long a segment that the server does not take is set aside, ms. */
+  readonly parkMs: number;
+  /** For how long one is set aside that may go through at the next try, ms. */
+  readonly asideMs: number;
 }
 
 export interface DeliveryOptions {
@@ -42,28 +47,38 @@ export interface LaneView {
   readonly onProgress: (acknowledged: number) => void;
 }
 
-type AbandonReason = RefusalCode | 'SERVER_LOST' | 'SERVER_AHEAD' | 'SERVER_UNENDED';
-
-/** One name for each segment, whichever object stands for it. */
-export const nameOf = (segment: StoredSegment) => `${segment.session.id}/${segment.sequence}`;
+type ParkReason = RefusalCode | 'SERVER_LOST' | 'SERVER_AHEAD' | 'SERVER_ENDED' | 'SERVER_UNENDED';
 
 /** Brings segments to the server, whatever state they are in and whatever the server says. */
 export class Delivery {
   readonly #options: DeliveryOptions;
+  /** Refusals in a row. */
   readonly #refusals = new Map<string, number>();
-  readonly #abandoned = new Set<string>();
+  readonly #parking: Parking;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#parking = new Parking(options.clock);
   }
 
-  isAbandoned(segment: StoredSegment): boolean {
-    return this.#abandoned.has(nameOf(segment));
+  /** Whether it is set aside for now. */
+  isParked(segment: StoredSegment): boolean {
+    return this.#parking.isParked(segment);
+  }
+
+  /** Whether it was set aside before. */
+  wasParked(segment: StoredSegment): boolean {
+    return this.#parking.wasParked(segment);
+  }
+
+  /** Whether there are segments whose time aside may be over by now. */
+  hasParked(): boolean {
+    return this.#parking.retain(this.#options.queue.segments());
   }
 
   /**
    * Does for `segment` what there is to do: session header, records, mark. Comes back when the server has its
-   * end, when it was left, or given up.
+   * end, when it was left, or set aside.
    * @throws UplinkError, HostError: to be tried again later.
    */
   async deliver(segment: StoredSegment, lane: LaneView): Promise<void> {
@@ -72,25 +87,14 @@ export class Delivery {
       await this.#advance(segment, lane);
       this.#refusals.delete(nameOf(segment));
     } catch (error) {
-      const { refusal } = error as Partial<UplinkError>;
-      if (!refusal || this.#answer(segment, refusal) === 'retry') throw error;
-    }
-  }
-
-  /** Forgets given-up segments that no longer grow. */
-  sweep(): void {
-    if (this.#abandoned.size === 0) return;
-    for (const segment of this.#options.queue.segments()) {
-      if (segment.state !== 'open' && this.#abandoned.delete(nameOf(segment))) {
-        this.#options.queue.settle(segment);
-      }
+      if ((await this.#answer(segment, error as Partial<UplinkError>, lane)) === 'wait') throw error;
     }
   }
 
   async #advance(segment: StoredSegment, lane: LaneView): Promise<void> {
     if (segment.state !== 'dropped' && segment.base < segment.end) await this.#upload(segment, lane);
     const current = this.find(segment);
-    if (!current || current.state === 'open' || this.isAbandoned(current)) return;
+    if (!current || current.state === 'open' || this.isParked(current)) return;
     if (current.base < current.end && current.state !== 'dropped') return;
     await this.#conclude(current, lane);
   }
@@ -129,12 +133,12 @@ export class Delivery {
     const name = { session: segment.session.id, sequence: segment.sequence };
     const { durable, ended } = await segmentStatus(lane.connection, name, times.exchangeMs);
     if (ended) {
-      this.#settle(segment);
+      this.#takeEnd(segment, durable);
       return;
     }
     if (!this.#accept(segment, durable)) return;
     if (segment.state === 'ended') {
-      this.#abandon(segment, 'SERVER_UNENDED', 'the server holds all of it but not as ended');
+      this.#park(segment, 'SERVER_UNENDED', 'the server holds all of it but not as ended');
       return;
     }
     const mark = await makeMark(segment);
@@ -144,41 +148,62 @@ export class Delivery {
     queue.settle(segment);
   }
 
-  /** The server has the segment's end. One closed here is there whole: what it holds is acknowledged, not lost. */
-  #settle(segment: StoredSegment): void {
-    const { queue } = this.#options;
-    if (segment.state === 'ended') queue.acknowledge(segment, segment.end);
+  /** The server says that the segment has ended, at byte `durable`: only where that is all of it, it is let go. */
+  #takeEnd(segment: StoredSegment, durable: number): void {
+    const { queue, counters } = this.#options;
+    if (!endsWithAllOf(segment, durable)) {
+      if (durable < segment.base) counters.serverLost++;
+      const here = segment.state === 'open' ? 'it still grows here' : `${segment.end} bytes are here`;
+      this.#park(segment, 'SERVER_ENDED', `the server says it has ended at byte ${durable}, ${here}`);
+      return;
+    }
+    if (segment.state !== 'dropped') {
+      counters.acknowledgedBytes += segment.end - segment.base;
+      queue.acknowledge(segment, segment.end);
+    }
     queue.settle(segment);
   }
 
-  /** Acts on a refusal; says whether the lane has to wait before it goes on. */
-  #answer(segment: StoredSegment, refusal: Refusal): 'go on' | 'retry' {
-    const { sessions, counters } = this.#options;
+  /** Acts on a failure that may be this segment's own; says whether the lane has to wait before it goes on. */
+  async #answer(
+    segment: StoredSegment,
+    { refusal, code, message = '' }: Partial<UplinkError>,
+    lane: LaneView,
+  ): Promise<'go on' | 'wait'> {
+    const { sessions, counters, times } = this.#options;
+    const reason = refusal?.code ?? (code === 'PROTOCOL_VIOLATED' ? code : undefined);
+    if (reason === undefined) return 'wait';
     const name = nameOf(segment);
     const count = (this.#refusals.get(name) ?? 0) + 1;
     this.#refusals.set(name, count);
-    counters.refused(refusal.code);
-    switch (afterRefusal(refusal.code, count)) {
-      case 'settle':
-        this.#refusals.delete(name);
-        this.#settle(segment);
+    if (refusal) counters.refused(refusal.code);
+    switch (afterRefusal(reason, count, this.wasParked(segment))) {
+      case 'confirm': {
+        const where = { session: segment.session.id, sequence: segment.sequence };
+        const { durable, ended } = await segmentStatus(lane.connection, where, times.exchangeMs);
+        if (!ended) return 'wait';
+        this.#takeEnd(this.find(segment) ?? segment, durable);
         return 'go on';
+      }
       case 'announce':
         sessions.forget(segment.session);
         return 'go on';
-      case 'abandon':
-        this.#abandon(segment, refusal.code, refusal.message);
-        return 'go on';
       case 'resume':
-        if (refusal.offset === undefined || refusal.offset === segment.base) return 'retry';
+        if (refusal?.offset === undefined || refusal.offset === segment.base) return 'wait';
         this.#accept(segment, refusal.offset);
         return 'go on';
+      case 'park':
+        this.#park(segment, reason as RefusalCode, message);
+        return 'go on';
+      case 'aside':
+        this.#setAside(segment, times.asideMs);
+        return 'wait';
       case 'retry':
-        return 'retry';
+        return 'wait';
     }
   }
 
-  /** Takes the server's word for where the segment ends there; false when the segment had to be given up. */
+  /** Takes the server's word for where the segment ends there; false when the segment had to be set aside. */
   #accept(segment: StoredSegment, offset: number): boolean {
     const { queue, counters } = this.#options;
     switch (judgeOffset(segment, offset)) {
@@ -190,15 +215,15 @@ export class Delivery {
         counters.serverLost++;
         return this.#mourn(segment, `the server holds ${offset} bytes, it had confirmed ${segment.base}`);
       case 'impossible':
-        this.#abandon(segment, 'SERVER_AHEAD', `the server holds ${offset} bytes, only ${segment.end} exist`);
+        this.#park(segment, 'SERVER_AHEAD', `the server holds ${offset} bytes, only ${segment.end} exist`);
         return false;
     }
   }
 
-  /** Where only the mark is left it still goes out, and by what it vouches for the loss is seen; else it is over. */
+  /** Where only the mark is left it still goes out, and by what it vouches for the loss is seen. */
   #mourn(segment: StoredSegment, why: string): boolean {
     if (segment.state !== 'dropped' && (segment.state !== 'cut' || segment.base < segment.end)) {
-      this.#abandon(segment, 'SERVER_LOST', why);
+      this.#park(segment, 'SERVER_LOST', why);
       return false;
     }
     const { id } = segment.session;
@@ -206,15 +231,20 @@ export class Delivery {
     return true;
   }
 
-  #abandon(segment: StoredSegment, code: AbandonReason, why: string): void {
-    const { counters, log } = this.#options;
-    counters.abandoned++;
+  /** Keeps what the server does not take. Should room run short, the spool drops it and a mark says so. */
+  #park(segment: StoredSegment, code: ParkReason, why: string): void {
+    const { log, times } = this.#options;
+    const { session, sequence, base, end } = segment;
     log.error(
-      { session: segment.session.id, sequence: segment.sequence, code, bytes: segment.end - segment.base },
-      `segment given up: ${why}`,
+      { session: session.id, sequence, code, bytes: end - base, retryMs: times.parkMs },
+      `segment set aside: ${why}`,
     );
+    this.#setAside(segment, times.parkMs);
+  }
+
+  #setAside(segment: StoredSegment, ms: number): void {
+    this.#options.counters.parked++;
     this.#refusals.delete(nameOf(segment));
-    this.#abandoned.add(nameOf(segment));
-    this.sweep();
+    this.#parking.park(segment, ms);
   }
 }

@@ -17,12 +17,14 @@ export function pickLive<S extends Listed>(
   return newest;
 }
 
-/** The oldest segment that no longer grows. */
+/** The oldest segment that no longer grows; those that were refused before come after all others. */
 export function pickBacklog<S extends Listed>(
   segments: readonly S[],
   taken: (segment: S) => boolean,
+  refusedBefore: (segment: S) => boolean,
 ): S | undefined {
-  return segments.find((segment) => segment.state !== 'open' && !taken(segment));
+  const free = (segment: S) => segment.state !== 'open' && !taken(segment);
+  return segments.find((segment) => free(segment) && !refusedBefore(segment)) ?? segments.find(free);
 }
 
 export interface LiveView {

@@ -1,8 +1,9 @@
 import type { Clock } from '../../host/clock.ts';
 import type { StoredSegment } from '../spool/stored-segment.ts';
 import { Connection, type Dial } from './connection.ts';
-import { type Delivery, nameOf } from './delivery.ts';
+import type { Delivery } from './delivery.ts';
 import { describeError } from './errors.ts';
+import { nameOf } from './marks.ts';
 import { retryDelayMs, stallLimitMs } from './retry-policy.ts';
 import type { SegmentUpload } from './segment-upload.ts';
 import type { LaneStats, UplinkCounters } from './uplink-stats.ts';

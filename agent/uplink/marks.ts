@@ -8,6 +8,7 @@ import {
   UnfinishedSegments,
   UPLOAD_OFFSET,
 } from '../../wire/upload.ts';
+import type { StoredSegment } from '../spool/stored-segment.ts';
 import type { Connection } from './connection.ts';
 import { UplinkError } from './errors.ts';
 import { exchange, parseAnswer, refused } from './exchange.ts';
@@ -18,6 +19,10 @@ export interface SegmentName {
   readonly session: string;
   readonly sequence: number;
 }
+
+/** One name for each segment, whichever object stands for it. */
+export const nameOf = ({ session, sequence }: Pick<StoredSegment, 'session' | 'sequence'>) =>
+  `${session.id}/${sequence}`;
 
 const MAX_STATUS_BYTES = 1024;
 const MAX_UNFINISHED_BYTES = 512 * 1024;

@@ -1,3 +1,5 @@
+import { toHex } from '../../crypto/bytes.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { sessionPath } from '../../wire/upload.ts';
 import type { StoredSession } from '../spool/stored-segment.ts';
 import type { Connection } from './connection.ts';
@@ -10,6 +12,7 @@ export class SessionAnnouncer {
   readonly #timeoutMs: number;
   readonly #known = new Set<string>();
   readonly #ours = new Set<string>();
+  readonly #hashes = new Set<string>();
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
@@ -20,10 +23,16 @@ export class SessionAnnouncer {
     return this.#ours.has(session);
   }
 
+  /** The same, asked with the session hash (docs/format.md) in hex. */
+  isOursByHash(hash: string): boolean {
+    return this.#hashes.has(hash);
+  }
+
   /** @throws as `exchange`. */
   async announce(connection: Connection, session: StoredSession): Promise<void> {
     if (this.#known.has(session.id)) return;
     this.#ours.add(session.id);
+    this.#hashes.add(toHex(nodePrimitives.sha256(session.header)));
     await exchange(connection, {
       method: 'PUT',
       path: sessionPath(session.id),

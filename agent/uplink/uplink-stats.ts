@@ -23,10 +23,10 @@ export interface UplinkStats {
   readonly reconnects: number;
   /** Times that live left a segment to the backlog. */
   readonly jumps: number;
-  /** Segments of which the server lost what it had said was durable. */
+  /** Times that the server turned out to have lost what it had said was durable. */
   readonly serverLost: number;
-  /** Segments given up, those the server lost included. */
-  readonly abandoned: number;
+  /** Times that a segment was set aside, to be offered again later: refused, or not what the server says it is. */
+  readonly parked: number;
   /** Marks put on segments of former runs. */
   readonly foreignMarks: number;
   readonly refusals: Readonly<Partial<Record<RefusalCode, number>>>;
@@ -40,7 +40,7 @@ export class UplinkCounters {
   reconnects = 0;
   jumps = 0;
   serverLost = 0;
-  abandoned = 0;
+  parked = 0;
   foreignMarks = 0;
   readonly refusals: Partial<Record<RefusalCode, number>> = {};
   lastError: UplinkStats['lastError'];

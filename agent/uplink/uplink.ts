@@ -1,12 +1,10 @@
-import { concat } from '../../crypto/bytes.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
 import type { Connection, Dial } from './connection.ts';
 import { Delivery, type DeliveryTimes, type UplinkLog } from './delivery.ts';
-import { describeError, type UplinkError } from './errors.ts';
+import { FormerRuns } from './former-runs.ts';
 import { Lane, type LaneOptions } from './lane.ts';
 import { backlogYields, liveJumps, pickBacklog, pickLive } from './lane-policy.ts';
-import { headerOf, putMark, unfinishedSegments } from './marks.ts';
 import { SessionAnnouncer } from './session-announcer.ts';
 import { UplinkCounters, type UplinkStats } from './uplink-stats.ts';
 
@@ -23,6 +21,8 @@ export const UPLINK_TIMES: UplinkTimes = {
   bodyMs: 240_000,
   leaveMs: 2_000,
   exchangeMs: 15_000,
+  parkMs: 3_600_000,
+  asideMs: 60_000,
   behindMs: 2_000,
   yieldMs: 1_000,
 };
@@ -39,15 +39,19 @@ export interface UplinkOptions {
   readonly log: UplinkLog;
   /** The signed mark of a cut or dropped segment. */
   readonly makeMark: (segment: StoredSegment) => Uint8Array | Promise<Uint8Array>;
-  /** The signed mark of a segment of which only its header is known: cut, nothing vouched for. */
+  /** The signed mark of a segment that is unknown here but for its header. @throws for another camera's. */
   readonly makeForeignMark: (header: Uint8Array) => Uint8Array | Promise<Uint8Array>;
   readonly times?: Partial<UplinkTimes>;
+  /** Segments of former runs that are looked at, at most. */
+  readonly formerSegments?: number;
 }
 
 /** Bytes on their way in a lane: enough for 5 × 10 Mbit/s at 160 ms, and little to wait for behind it. */
 const WINDOW_BYTES = 1024 * 1024;
-/** Pages of 1,000 unfinished segments that are ended at a start. */
-const MAX_UNFINISHED_PAGES = 100;
+/** A run leaves two at most, when it is killed. */
+const FORMER_SEGMENTS = 1000;
+/** How often, in the time for which a segment is set aside at least, the lanes look whether it is over. */
+const WAKINGS_ASIDE = 4;
 
 /**
  * Hands the spool's segments to the server over two connections: *live* stays with the segment being
@@ -60,13 +64,13 @@ export class Uplink {
   readonly #counters = new UplinkCounters();
   readonly #sessions: SessionAnnouncer;
   readonly #delivery: Delivery;
+  readonly #formerRuns: FormerRuns;
   readonly #live: Lane;
   readonly #backlog: Lane;
   readonly #stopping = new AbortController();
   #state: UplinkStats['state'] = 'stopped';
   #running: Promise<unknown> = Promise.resolve();
   #unsubscribe: (() => void) | undefined;
-  #formerRunsEnded = false;
   #drained = Promise.withResolvers<void>();
 
   constructor(options: UplinkOptions) {
@@ -83,8 +87,17 @@ export class Uplink {
       sessions: this.#sessions,
       times: this.#times,
     });
+    this.#formerRuns = new FormerRuns({
+      queue,
+      log,
+      counters: this.#counters,
+      sessions: this.#sessions,
+      makeMark: options.makeForeignMark,
+      exchangeMs: this.#times.exchangeMs,
+      maxSegments: options.formerSegments ?? FORMER_SEGMENTS,
+    });
     const taken = (other: () => Lane) => (segment: StoredSegment) =>
-      other().holds(segment) || this.#delivery.isAbandoned(segment);
+      other().holds(segment) || this.#delivery.isParked(segment);
     this.#live = this.#lane('live', {
       pick: () =>
         pickLive(
@@ -99,6 +112,7 @@ export class Uplink {
         pickBacklog(
           queue.segments(),
           taken(() => this.#live),
+          (segment) => this.#delivery.wasParked(segment),
         ),
       mayRead: () => !backlogYields(this.#live.unreceivedMs, this.#times.yieldMs),
       onIdle: (connection) => this.#onBacklogIdle(connection),
@@ -110,10 +124,14 @@ export class Uplink {
     this.#state = 'running';
     this.#unsubscribe = this.#options.queue.subscribe(() => this.#changed());
     const { signal } = this.#stopping;
-    this.#running = Promise.all([this.#live.run(signal), this.#backlog.run(signal)]);
+    this.#running = Promise.all([
+      this.#live.run(signal),
+      this.#backlog.run(signal),
+      this.#offerAgain(signal),
+    ]);
   }
 
-  /** Uploads what is there until it is all durable or `drainMs` are over; then ends for good. */
+  /** Uploads what is there until it is all durable or set aside, or `drainMs` are over; then ends for good. */
   async stop({ drainMs }: { readonly drainMs: number }): Promise<void> {
     if (this.#state === 'stopped') return;
     this.#state = 'draining';
@@ -166,7 +184,6 @@ export class Uplink {
   }
 
   #changed(): void {
-    this.#delivery.sweep();
     this.#jumpWhenBehind();
     this.#live.changed();
     this.#backlog.changed();
@@ -196,49 +213,26 @@ export class Uplink {
     if (this.#state !== 'draining') return;
     const open = this.#options.queue
       .segments()
-      .some((segment) => segment.state !== 'open' || segment.base < segment.end);
+      .some(
+        (segment) =>
+          !this.#delivery.isParked(segment) && (segment.state !== 'open' || segment.base < segment.end),
+      );
     if (!open) this.#drained.resolve();
   }
 
   async #onBacklogIdle(connection: Connection): Promise<void> {
-    if (!this.#formerRunsEnded) {
-      await this.#endFormerRuns(connection);
-      this.#formerRunsEnded = true;
-    }
+    await this.#formerRuns.end(connection);
     if (connection.connected) connection.close();
   }
 
-  /** Marks segments that former runs left without an end and of which the spool knows nothing. */
-  async #endFormerRuns(connection: Connection): Promise<void> {
-    for (let page = 0; page < MAX_UNFINISHED_PAGES; page++) {
-      const listed = await unfinishedSegments(connection, this.#times.exchangeMs);
-      const queued = new Set(this.#options.queue.segments().map(({ session }) => session.id));
-      const foreign = listed.filter(({ session }) => !queued.has(session) && !this.#sessions.isOurs(session));
-      let ended = 0;
-      for (const segment of foreign) ended += (await this.#endForeign(connection, segment)) ? 1 : 0;
-      if (ended === 0) return;
-    }
-  }
-
-  /** False when the server refuses the mark, or names a segment that is none of ours. */
-  async #endForeign(
-    connection: Connection,
-    listed: Awaited<ReturnType<typeof unfinishedSegments>>[number],
-  ): Promise<boolean> {
-    const { session, sequence, durable } = listed;
-    try {
-      const header = headerOf(listed);
-      const mark = await this.#options.makeForeignMark(header);
-      const body = durable === 0 ? concat(header, mark) : mark;
-      await putMark(connection, listed, durable, body, this.#times.exchangeMs);
-      this.#counters.foreignMarks++;
-      return true;
-    } catch (error) {
-      const { name, refusal } = error as Partial<UplinkError>;
-      if (refusal) this.#counters.refused(refusal.code);
-      else if (name === 'UplinkError' || name === 'HostError') throw error;
-      this.#options.log.warn({ session, sequence, ...describeError(error) }, 'no mark for a former run');
-      return false;
+  /** Wakes the lanes now and then while there is something set aside. */
+  async #offerAgain(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      await clock.sleep(this.#times.asideMs / WAKINGS_ASIDE, signal).catch(() => undefined);
+      if (!this.#delivery.hasParked()) continue;
+      this.#live.changed();
+      this.#backlog.changed();
     }
   }
 }

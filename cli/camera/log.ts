@@ -8,10 +8,13 @@ export function openLog(level: string, process: string): Logger {
   );
 }
 
-/** Aborts on the first of the signals. Ctrl-C reaches every process of the terminal; only the launcher acts on it. */
+/**
+ * Aborts on the first of the signals, and takes the others for the same wish: one who presses Ctrl-C twice wants the
+ * camera to end, not to lose what it holds. Ctrl-C reaches every process of the terminal; only the launcher acts on it.
+ */
 export function stopSignal(...names: readonly NodeJS.Signals[]): AbortSignal {
   const controller = new AbortController();
-  for (const name of names) process.once(name, () => controller.abort(new Error(name)));
+  for (const name of names) process.on(name, () => controller.abort(new Error(name)));
   return controller.signal;
 }
 

@@ -4,7 +4,14 @@ import fc from 'fast-check';
 import type { CryptoErrorCode } from '../../crypto/errors.ts';
 import { checkChain, openSegment } from '../../crypto/opener.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import { finishRecord, readRecord } from '../../crypto/record.ts';
+import {
+  finishRecord,
+  MAX_SEGMENT_RECORDS,
+  RECORD_OVERHEAD,
+  RECORD_TYPES,
+  readRecord,
+  writeRecordHeader,
+} from '../../crypto/record.ts';
 import { joined, makeSessionPair, sealSegment } from './camera.ts';
 
 let pair: Awaited<ReturnType<typeof makeSessionPair>>;
@@ -128,6 +135,28 @@ describe('records moved about are each refused by their own code', () => {
     const frames = [own.frames[0], own.frames[1], { bytes: fragment }] as Frames;
     expect(await refusal(joined(own.sealer.header, frames))).toBe('RECORD_FORGED');
   });
+});
+
+/** Records of no payload, in turn: what costs a server nothing to write and an opener memory to split. */
+function emptyRecords(headerHash: Uint8Array, count: number): Uint8Array {
+  const { crc32 } = nodePrimitives;
+  const bytes = new Uint8Array(count * RECORD_OVERHEAD);
+  for (let counter = 0; counter < count; counter++) {
+    const frame = bytes.subarray(counter * RECORD_OVERHEAD, (counter + 1) * RECORD_OVERHEAD);
+    const type = counter === 0 ? RECORD_TYPES.opening : RECORD_TYPES.fragment;
+    writeRecordHeader(frame, headerHash, counter, 0, type, crc32);
+    finishRecord(frame, crc32);
+  }
+  return bytes;
+}
+
+test.each([
+  [MAX_SEGMENT_RECORDS, 'RECORD_FORGED'],
+  [MAX_SEGMENT_RECORDS + 1, 'RECORD_MALFORMED'],
+])('%d records without a tag: %s', async (count, code) => {
+  const { sealer } = await seal(0);
+  const records = emptyRecords(sealer.headerHash, count);
+  expect(await refusal(Buffer.concat([sealer.header, records]))).toBe(code);
 });
 
 test('segments follow each other, and a gap between two shows', async () => {

@@ -3,6 +3,7 @@ import { parseFragment, readFragment } from '../../media/fragment.ts';
 import { DEFAULT_LIMITS, Fragmenter } from '../../media/fragmenter.ts';
 import { parseInit } from '../../media/init.ts';
 import { Joiner } from '../../media/joiner.ts';
+import { box, concat, u32s } from '../../media/writer.ts';
 import { encodedWithSound } from './recordings.ts';
 import { allBoxes, changed, chunksAt, feed, join, rawBox, split } from './stream.ts';
 
@@ -103,6 +104,32 @@ describe('tampered fragments', () => {
     expect(refusal).toEqual(media(code));
     expect(events).toHaveLength(1);
     expect(() => parseFragment(changed(fragment, change), init.info)).toThrow(media(code));
+  });
+
+  /** A fragment of empty data and many runs, none of which has a field for each sample. */
+  const manyRuns = (runs: number, samples: number) => {
+    const moof = (offset: number) => {
+      const run = box('trun', u32s([1, samples, offset]));
+      const head = [box('tfhd', u32s([0x2_0018, 1, 0, 0])), box('tfdt', u32s([0, 0]))];
+      const traf = box('traf', ...head, ...Array.from({ length: runs }, () => run));
+      return box('moof', box('mfhd', u32s([0, 1])), traf);
+    };
+    return concat([moof(moof(0).length + 8), box('mdat', new Uint8Array(4))]);
+  };
+
+  test.each<[string, string, number, number]>([
+    ['samples of no data', 'SAMPLE_RANGE', 1, 5],
+    ['more samples than anyone records, in one run', 'SAMPLE_COUNT', 1, 65_537],
+    ['more than anyone records, run by run', 'SAMPLE_RANGE', 600, 65_536],
+    ['more runs than anyone writes', 'SAMPLE_COUNT', 1025, 0],
+    ['more boxes than anyone writes', 'BOX_LIMIT', 4095, 0],
+  ])('%s: %s', (_name, code, runs, samples) => {
+    expect(() => parseFragment(manyRuns(runs, samples), init.info)).toThrow(media(code));
+  });
+
+  test('as many samples as there are bytes, in as many runs as there may be', () => {
+    expect(parseFragment(manyRuns(1, 4), init.info).samples).toBe(4);
+    expect(parseFragment(manyRuns(1024, 0), init.info).samples).toBe(0);
   });
 
   test('4 G samples without a field of their own', () => {

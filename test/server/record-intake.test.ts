@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { concat } from '../../crypto/bytes.ts';
 import { makeAuthority } from '../../crypto/certificate-node.ts';
+import { MAX_SEGMENT_RECORDS } from '../../crypto/record.ts';
 import { RecordIntake } from '../../server/record-intake.ts';
 import { tagOf } from '../../server/segment-file.ts';
 import { AFTER_HEADER } from '../../server/segment-position.ts';
@@ -57,6 +58,18 @@ test('however a body with one bit flipped is split, nothing from the bad record 
       expect(Buffer.compare(stored, body.subarray(0, stored.length))).toBe(0);
     }),
   );
+});
+
+test('a segment takes so many records and not one more', () => {
+  const before = { ...AFTER_HEADER, counter: MAX_SEGMENT_RECORDS - 1 };
+  const last = makeRecord(header, MAX_SEGMENT_RECORDS - 1, undefined, randomBytes(20));
+  const over = makeRecord(header, MAX_SEGMENT_RECORDS, undefined, randomBytes(20));
+  const intake = new RecordIntake(before, tagOf(header), crc32);
+  expect(concat(...intake.take(last).batch)).toEqual(last);
+  expect(intake.take(over)).toMatchObject({
+    batch: [],
+    refusal: { code: 'RECORD_REFUSED', message: expect.stringContaining('65536') },
+  });
 });
 
 test('rubbish is refused and never thrown up', () => {

@@ -173,6 +173,7 @@ test('a file that cannot be read at the start is left alone, and the rest recove
   const { spool, said } = await openSpool(disk, DIR);
   expect(spool.segments().map(({ sequence }) => sequence)).toEqual([0, 2]);
   expect(said).toMatchObject([{ level: 'error' }]);
+  expect(spool.isUnread(spool.segments()[0]?.session.id ?? '')).toBe(true);
   for (const segment of spool.segments()) {
     spool.acknowledge(segment, segment.end);
     spool.settle(segment);
@@ -180,7 +181,22 @@ test('a file that cannot be read at the start is left alone, and the rest recove
   await spool.close();
   for (const entry of camera.journal.entries) entry.settled = entry.sequence !== 1;
   const { spool: later } = await openSpool(inner, DIR);
+  expect(later.isUnread(later.segments()[0]?.session.id ?? '')).toBe(false);
   expect(await faultsOf(later, camera.journal, 'SIGKILL')).toEqual([]);
+});
+
+test('a session whose header cannot be read at the start is said to be unread', async () => {
+  const inner = new CrashDisk();
+  const { run, camera } = await cameraOn(inner);
+  await run(...SEGMENT);
+  const disk = failingDisk(inner, (operation, path) =>
+    operation === 'file.read' && path.endsWith('/session') ? new HostError('DISK_IO', 'EIO') : undefined,
+  );
+  const { spool } = await openSpool(disk, DIR);
+  expect(spool.segments()).toEqual([]);
+  const { session } = camera.journal.entries[0]!;
+  expect(spool.isUnread(session.id)).toBe(true);
+  expect(spool.isUnread('0'.repeat(32))).toBe(false);
 });
 
 test('a disk that is full before its time: the oldest gives way, nothing fails', async () => {

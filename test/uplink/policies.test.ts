@@ -1,8 +1,9 @@
 import fc from 'fast-check';
+import { listingFault } from '../../agent/uplink/former-runs.ts';
 import { backlogYields, liveJumps, pickBacklog, pickLive } from '../../agent/uplink/lane-policy.ts';
 import { LineReader } from '../../agent/uplink/line-reader.ts';
 import { parseProgressLine, progressFault } from '../../agent/uplink/progress.ts';
-import { afterRefusal, judgeOffset } from '../../agent/uplink/refusal-policy.ts';
+import { afterRefusal, endsWithAllOf, judgeOffset } from '../../agent/uplink/refusal-policy.ts';
 import { retryDelayMs, stallLimitMs } from '../../agent/uplink/retry-policy.ts';
 import { UnreceivedAges } from '../../agent/uplink/unreceived-ages.ts';
 import { REFUSAL_CODES, type RefusalCode } from '../../wire/refusal.ts';
@@ -33,37 +34,58 @@ describe('retry', () => {
 });
 
 describe('refusals', () => {
-  const table: Record<RefusalCode, readonly [first: string, third: string]> = {
-    ROUTE_UNKNOWN: ['retry', 'retry'],
-    METHOD_REFUSED: ['retry', 'retry'],
-    REQUEST_MALFORMED: ['retry', 'retry'],
-    HEADER_REFUSED: ['retry', 'abandon'],
-    CAMERA_FOREIGN: ['retry', 'abandon'],
-    SESSION_UNKNOWN: ['announce', 'retry'],
-    SESSION_CONFLICT: ['retry', 'abandon'],
-    OFFSET_CONFLICT: ['resume', 'retry'],
-    SEGMENT_ENDED: ['settle', 'settle'],
-    RECORD_REFUSED: ['retry', 'abandon'],
-    BODY_OVERSIZED: ['retry', 'abandon'],
-    BODY_LATE: ['retry', 'retry'],
-    BODY_SLOW: ['retry', 'retry'],
-    BODY_ENDLESS: ['retry', 'retry'],
-    UPLOAD_SUPERSEDED: ['retry', 'retry'],
-    CERTIFICATE_REQUIRED: ['retry', 'retry'],
-    CERTIFICATE_EXPIRED: ['retry', 'retry'],
-    CAMERA_UNKNOWN: ['retry', 'retry'],
-    CAMERA_REVOKED: ['retry', 'retry'],
-    CLAIM_UNKNOWN: ['retry', 'retry'],
-    CLAIM_EXPIRED: ['retry', 'retry'],
-    CLAIM_USED: ['retry', 'retry'],
-    CLAIM_THROTTLED: ['retry', 'retry'],
-    REQUEST_REFUSED: ['retry', 'retry'],
-    POLICY_NONE: ['retry', 'retry'],
-    STORAGE_FULL: ['retry', 'retry'],
-    STORAGE_FAILED: ['retry', 'retry'],
+  type Row = readonly [first: string, third: string, firstAfterParking: string];
+  const table: Record<RefusalCode | 'PROTOCOL_VIOLATED', Row> = {
+    PROTOCOL_VIOLATED: ['retry', 'aside', 'aside'],
+    ROUTE_UNKNOWN: ['retry', 'aside', 'aside'],
+    METHOD_REFUSED: ['retry', 'aside', 'aside'],
+    REQUEST_MALFORMED: ['retry', 'aside', 'aside'],
+    HEADER_REFUSED: ['retry', 'park', 'park'],
+    CAMERA_FOREIGN: ['retry', 'park', 'park'],
+    SESSION_UNKNOWN: ['announce', 'aside', 'announce'],
+    SESSION_CONFLICT: ['retry', 'park', 'park'],
+    OFFSET_CONFLICT: ['resume', 'aside', 'resume'],
+    SEGMENT_ENDED: ['confirm', 'park', 'confirm'],
+    RECORD_REFUSED: ['retry', 'park', 'park'],
+    BODY_OVERSIZED: ['retry', 'park', 'park'],
+    BODY_LATE: ['retry', 'aside', 'aside'],
+    BODY_SLOW: ['retry', 'aside', 'aside'],
+    BODY_ENDLESS: ['retry', 'aside', 'aside'],
+    UPLOAD_SUPERSEDED: ['retry', 'aside', 'aside'],
+    CERTIFICATE_REQUIRED: ['retry', 'retry', 'retry'],
+    CERTIFICATE_EXPIRED: ['retry', 'retry', 'retry'],
+    CAMERA_UNKNOWN: ['retry', 'retry', 'retry'],
+    CAMERA_REVOKED: ['retry', 'retry', 'retry'],
+    CLAIM_UNKNOWN: ['retry', 'aside', 'aside'],
+    CLAIM_EXPIRED: ['retry', 'aside', 'aside'],
+    CLAIM_USED: ['retry', 'aside', 'aside'],
+    CLAIM_THROTTLED: ['retry', 'aside', 'aside'],
+    REQUEST_REFUSED: ['retry', 'aside', 'aside'],
+    POLICY_NONE: ['retry', 'aside', 'aside'],
+    STORAGE_FULL: ['retry', 'aside', 'aside'],
+    STORAGE_FAILED: ['retry', 'aside', 'aside'],
   };
-  test.each(REFUSAL_CODES)('%s', (code) => {
-    expect([afterRefusal(code, 1), afterRefusal(code, 3)]).toEqual(table[code]);
+  test.each(['PROTOCOL_VIOLATED', ...REFUSAL_CODES] as const)('%s', (code) => {
+    expect([afterRefusal(code, 1, false), afterRefusal(code, 3, false), afterRefusal(code, 1, true)]).toEqual(
+      table[code],
+    );
+    expect(afterRefusal(code, 2, false)).toBe(table[code][0]);
+  });
+
+  test.each([
+    ['ended', 200, true],
+    ['ended', 199, false],
+    ['ended', 201, false],
+    ['ended', 0, false],
+    ['cut', 342, true],
+    ['cut', 200, false],
+    ['cut', 142, false],
+    ['dropped', 342, true],
+    ['dropped', 200, false],
+    ['open', 200, false],
+    ['open', 342, false],
+  ] as const)('%s, held up to 200, ended at the server at %i: all of it %s', (state, durable, whole) => {
+    expect(endsWithAllOf({ base: 100, end: 200, state }, durable)).toBe(whole);
   });
 
   test.each([
@@ -99,13 +121,30 @@ describe('lanes', () => {
     const index = (picked: (typeof segments)[number] | undefined) => picked && segments.indexOf(picked);
     const free = () => false;
     expect(index(pickLive(segments, free))).toBe(live);
-    expect(index(pickBacklog(segments, free))).toBe(backlog);
+    expect(index(pickBacklog(segments, free, free))).toBe(backlog);
   });
 
   test('what the other lane has is passed over', () => {
     const segments = [{ ...ended }, { ...ended }, open];
-    expect(pickBacklog(segments, (segment) => segment === segments[0])).toBe(segments[1]);
+    const none = () => false;
+    expect(pickBacklog(segments, (segment) => segment === segments[0], none)).toBe(segments[1]);
     expect(pickLive(segments, (segment) => segment === open)).toBeUndefined();
+  });
+
+  test('what was refused before comes after all others', () => {
+    const [first, second, third] = [{ ...ended }, { ...ended }, { ...cut }];
+    const segments = [first, second, third, open];
+    const none = () => false;
+    const [firstTwo, all] = [[first, second] as object[], [first, second, third] as object[]];
+    expect(pickBacklog(segments, none, (segment) => firstTwo.includes(segment))).toBe(third);
+    expect(pickBacklog(segments, none, (segment) => all.includes(segment))).toBe(first);
+    expect(
+      pickBacklog(
+        segments,
+        (segment) => segment !== first,
+        (segment) => segment === first,
+      ),
+    ).toBe(first);
   });
 
   test.each([
@@ -146,6 +185,27 @@ describe('lanes', () => {
     expect(ages.oldestMs(3000)).toBeGreaterThanOrEqual(500);
     ages.received(700);
     expect(ages.oldestMs(3000)).toBe(0);
+  });
+});
+
+describe('what the server lists as unfinished', () => {
+  const hash = new Uint8Array(32).fill(7);
+  const header = (sequence: number) => ({ sequence, sessionHash: hash });
+  test.each([
+    ['fits', 5, header(5), false, undefined],
+    ['is the last that a session can have', 4095, header(4095), false, undefined],
+    ['is beyond it', 4096, header(4096), false, 'no session has a segment 4096'],
+    ['has another header', 5, header(6), false, 'the header listed is that of segment 6'],
+    [
+      'has a header of a session known here',
+      5,
+      header(5),
+      true,
+      'the header listed is of a session known here',
+    ],
+  ])('%s', (_name, sequence, listed, known, fault) => {
+    const isOurs = (asked: string) => known && asked === '07'.repeat(32);
+    expect(listingFault({ sequence }, listed, isOurs)).toBe(fault);
   });
 });
 

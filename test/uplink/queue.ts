@@ -53,6 +53,7 @@ export class MemorySegment implements StoredSegment {
 /** An UploadQueue in memory that checks what is done to it. */
 export class MemoryQueue implements UploadQueue {
   readonly all: MemorySegment[] = [];
+  readonly unread = new Set<string>();
   #segments: MemorySegment[] = [];
   readonly #listeners = new Set<() => void>();
 
@@ -112,6 +113,10 @@ export class MemoryQueue implements UploadQueue {
   settle(segment: MemorySegment): void {
     this.#segments = this.#segments.filter((one) => one !== segment);
     this.#tell();
+  }
+
+  isUnread(session: string): boolean {
+    return this.unread.has(session);
   }
 
   subscribe(listener: () => void): () => void {

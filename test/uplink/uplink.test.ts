@@ -1,4 +1,7 @@
+import type { StoredSession } from '../../agent/spool/stored-segment.ts';
 import { Uplink, type UplinkOptions } from '../../agent/uplink/uplink.ts';
+import { encodeSegmentHeader } from '../../crypto/header.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { systemClock } from '../../host/clock.ts';
 import { dialTo, type Hook, Peer, receive, refuseUpload } from './peer.ts';
 import { MemoryQueue, type MemorySegment, record, session } from './queue.ts';
@@ -146,7 +149,7 @@ describe('offsets', () => {
     expect(puts(peer).map((line) => line.split('@')[1])).toEqual(['0', String(segment.boundaries[4])]);
   });
 
-  test('what the server lost is given up once, counted and logged', async () => {
+  test('what the server lost is kept, counted and logged', async () => {
     const [peer, queue] = [await makePeer(), new MemoryQueue()];
     const of = session();
     const segment = queue.whole(of, 10);
@@ -154,31 +157,103 @@ describe('offsets', () => {
     const next = queue.whole(of, 2);
     const { uplink, logged } = makeUplink(queue, peer);
     uplink.start();
-    await drained(queue);
-    expect(uplink.stats()).toMatchObject({ serverLost: 1, abandoned: 1, refusals: { OFFSET_CONFLICT: 1 } });
+    await until(() => peer.stored(name(next)).ended);
+    await uplink.stop({ drainMs: 20_000 });
+    expect(queue.segments()).toEqual([segment]);
+    expect(uplink.stats()).toMatchObject({ serverLost: 1, parked: 1, refusals: { OFFSET_CONFLICT: 1 } });
     expect(logged.filter(({ level }) => level === 'error')).toHaveLength(1);
     expect(puts(peer)).toHaveLength(2);
-    expect(peer.stored(name(next)).ended).toBe(true);
   });
 
-  test('a server that holds more than was written is given up', async () => {
+  test('a segment of which the server holds more than was written is kept', async () => {
     const [peer, queue] = [await makePeer(), new MemoryQueue()];
     const segment = queue.whole(session(), 3);
     peer.stored(name(segment)).bytes = Buffer.alloc(segment.end + 100);
     const { uplink } = makeUplink(queue, peer);
     uplink.start();
-    await drained(queue);
-    expect(uplink.stats()).toMatchObject({ serverLost: 0, abandoned: 1 });
+    await until(() => uplink.stats().parked === 1);
+    expect(uplink.stats()).toMatchObject({ serverLost: 0 });
+    expect(queue.segments()).toEqual([segment]);
   });
 
-  test('a segment that has ended there is settled', async () => {
+  test('a segment that has ended there, at its end, is settled', async () => {
     const [peer, queue] = [await makePeer(), new MemoryQueue()];
     const segment = queue.whole(session(), 3);
     Object.assign(peer.stored(name(segment)), { bytes: Buffer.from(segment.bytes), ended: true });
     makeUplink(queue, peer).uplink.start();
     await drained(queue);
+    expect(segment.base).toBe(segment.end);
     expect(puts(peer)).toHaveLength(1);
   });
+
+  test('a cut segment whose mark is there already is settled', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const segment = queue.begin(session());
+    queue.append(segment, record(4000));
+    queue.mark(segment, 'cut');
+    const bytes = Buffer.concat([segment.bytes, MARK]);
+    Object.assign(peer.stored(name(segment)), { bytes, ended: true });
+    makeUplink(queue, peer).uplink.start();
+    await drained(queue);
+    expect(segment.base).toBe(segment.end);
+    expect(peer.stored(name(segment)).bytes).toEqual(bytes);
+  });
+});
+
+describe('a server that says a segment has ended', () => {
+  const cases: [string, (queue: MemoryQueue) => MemorySegment, (segment: MemorySegment) => number][] = [
+    ['without any of it', (queue) => queue.whole(session(), 3), () => 0],
+    ['before its end', (queue) => queue.whole(session(), 3), ({ boundaries }) => boundaries[2] ?? 0],
+    ['after its end', (queue) => queue.whole(session(), 3), ({ end }) => end + 200],
+    ['while it grows', (queue) => grown(queue), ({ end }) => end],
+    ['without the records of a cut one', (queue) => cutOf(queue), () => 72 + MARK.length],
+  ];
+  test.each(cases)('%s is not believed: nothing is let go, and it is said', async (_name, make, durable) => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const segment = make(queue);
+    Object.assign(peer.stored(name(segment)), { bytes: Buffer.alloc(durable(segment)), ended: true });
+    const { uplink, logged } = makeUplink(queue, peer);
+    uplink.start();
+    await until(() => uplink.stats().parked === 1);
+    expect(queue.segments()).toEqual([segment]);
+    expect(segment.base).toBe(0);
+    expect(logged.at(-1)).toMatchObject({ level: 'error', details: { code: 'SERVER_ENDED' } });
+  });
+
+  test('with less of it than it had confirmed has lost it', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const segment = queue.whole(session(), 3);
+    segment.base = segment.boundaries[2] ?? 0;
+    Object.assign(peer.stored(name(segment)), { bytes: Buffer.alloc(72), ended: true });
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await until(() => uplink.stats().parked === 1);
+    expect(uplink.stats().serverLost).toBe(1);
+    expect(queue.segments()).toEqual([segment]);
+  });
+
+  test('but where asked denies it is asked again, then left for later', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const segment = queue.whole(session(), 3);
+    peer.refused.set(name(segment), 'SEGMENT_ENDED');
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await until(() => uplink.stats().parked === 1);
+    expect(uplink.stats().refusals).toEqual({ SEGMENT_ENDED: 3 });
+    expect(queue.segments()).toEqual([segment]);
+  });
+
+  function grown(queue: MemoryQueue): MemorySegment {
+    const segment = queue.begin(session());
+    queue.append(segment, record(4000));
+    return segment;
+  }
+
+  function cutOf(queue: MemoryQueue): MemorySegment {
+    const segment = grown(queue);
+    queue.mark(segment, 'cut');
+    return segment;
+  }
 });
 
 describe('marks', () => {
@@ -224,49 +299,126 @@ describe('marks', () => {
     await drained(queue);
     expect(peer.stored(name(segment)).bytes).toEqual(Buffer.concat([segment.bytes, MARK]));
   });
+});
 
-  test('segments of former runs that nobody knows are ended, those of the queue are not', async () => {
+describe('segments of former runs', () => {
+  const headerOf = (of: StoredSession, sequence: number) =>
+    encodeSegmentHeader({
+      camera: new Uint8Array(20),
+      sessionHash: nodePrimitives.sha256(of.header),
+      sequence,
+      timeMs: 0,
+    });
+  const listed = (of: StoredSession, sequence: number, durable = 72, header = headerOf(of, sequence)) => ({
+    session: of.id,
+    sequence,
+    header: Buffer.from(header).toString('base64url'),
+    durable,
+  });
+
+  test('that nobody knows are ended, those of the queue are not', async () => {
     const [peer, queue] = [await makePeer(), new MemoryQueue()];
-    const [current, former, bare] = [session(3), session(1), session(2)];
+    const [current, former, bare, unread] = [session(4), session(1), session(2), session(3)];
     const live = queue.begin(current);
     queue.append(live, record(1000));
-    const header = record(72);
-    for (const one of [former, bare, current]) peer.sessions.set(one.id, Buffer.from(one.header));
-    peer.stored(`${former.id}/4`).bytes = Buffer.concat([header, record(900)]);
-    const listed = (id: string, sequence: number, durable: number) => ({
-      session: id,
-      sequence,
-      header: Buffer.from(header).toString('base64url'),
-      durable,
-    });
-    peer.unfinished = [listed(former.id, 4, 972), listed(bare.id, 0, 0), listed(current.id, 0, 0)];
+    queue.unread.add(unread.id);
+    for (const one of [former, bare, unread, current]) peer.sessions.set(one.id, Buffer.from(one.header));
+    for (const one of [former, unread]) {
+      peer.stored(`${one.id}/4`).bytes = Buffer.concat([headerOf(one, 4), record(900)]);
+    }
+    peer.unfinished = [
+      listed(former, 4, 972),
+      listed(unread, 4, 972),
+      listed(bare, 0, 0),
+      listed(current, 0),
+    ];
     const { uplink } = makeUplink(queue, peer);
     uplink.start();
     await until(() => uplink.stats().foreignMarks === 2);
     expect(peer.stored(`${former.id}/4`)).toMatchObject({ ended: true });
     expect(peer.stored(`${former.id}/4`).bytes.subarray(972)).toEqual(Buffer.from(FOREIGN_MARK));
-    expect(peer.stored(`${bare.id}/0`).bytes).toEqual(Buffer.concat([header, FOREIGN_MARK]));
+    expect(peer.stored(`${bare.id}/0`).bytes).toEqual(Buffer.concat([headerOf(bare, 0), FOREIGN_MARK]));
+    expect(peer.stored(`${unread.id}/4`).ended).toBe(false);
     expect(peer.stored(name(live)).ended).toBe(false);
   });
-});
 
-test('a listed segment for which no mark can be made is passed over', async () => {
-  const [peer, queue] = [await makePeer(), new MemoryQueue()];
-  const id = session().id;
-  peer.unfinished = [
-    { session: id, sequence: 0, header: '???', durable: 72 },
-    { session: id, sequence: 1, header: 'AAAA', durable: 72 },
-  ];
-  const makeForeignMark = () => {
-    throw new Error('not ours');
+  test('are passed over where the list cannot be true', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const [current, former] = [session(2), session(1)];
+    const live = queue.begin(current);
+    queue.append(live, record(1000));
+    peer.unfinished = [
+      listed(former, 4096),
+      listed(former, 1, 72, headerOf(former, 2)),
+      listed(former, 3, 72, headerOf(current, 3)),
+      { ...listed(former, 5), header: '???' },
+      { ...listed(former, 6), header: 'AAAA' },
+    ];
+    let signed = 0;
+    const makeForeignMark = () => {
+      signed++;
+      return FOREIGN_MARK;
+    };
+    const { uplink, logged } = makeUplink(queue, peer, { makeForeignMark });
+    uplink.start();
+    await until(() => logged.length === 5);
+    queue.whole(current, 2);
+    await until(() => queue.segments().length === 1);
+    expect(signed).toBe(0);
+    expect(uplink.stats()).toMatchObject({ foreignMarks: 0, retries: 0 });
+  });
+
+  test('are signed for once each, and not without bound, whatever the server lists', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    let page = 0;
+    Object.defineProperty(peer, 'unfinished', {
+      get: () => {
+        const former = session(page++ >> 1);
+        return Array.from({ length: 3 }, (_, sequence) => listed(former, sequence, 0)).concat(first);
+      },
+    });
+    const first = [listed(session(0), 0, 0)];
+    const signed = new Map<string, number>();
+    const makeForeignMark = (header: Uint8Array) => {
+      const key = Buffer.from(header).toString('hex');
+      signed.set(key, (signed.get(key) ?? 0) + 1);
+      return FOREIGN_MARK;
+    };
+    for (let count = 0; count < 400; count++) peer.hooks.push(endAtOnce);
+    const { uplink } = makeUplink(queue, peer, { makeForeignMark, formerSegments: 20 });
+    uplink.start();
+    await until(() => uplink.stats().foreignMarks === 20);
+    queue.whole(session(9), 2);
+    peer.hooks.length = 0;
+    await drained(queue);
+    expect([...signed.values()]).toEqual(Array.from({ length: 20 }, () => 1));
+  });
+
+  test('for which the camera makes no mark are passed over', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    peer.unfinished = [listed(session(), 0)];
+    const makeForeignMark = () => {
+      throw new Error('not ours');
+    };
+    const { uplink, logged } = makeUplink(queue, peer, { makeForeignMark });
+    uplink.start();
+    await until(() => logged.length === 1);
+    queue.whole(session(), 2);
+    await drained(queue);
+    expectStored(peer, queue);
+    expect(uplink.stats()).toMatchObject({ foreignMarks: 0, retries: 0 });
+  });
+
+  const endAtOnce: Hook = (upload) => {
+    let length = upload.offset;
+    upload.request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+    });
+    upload.request.on('end', () => {
+      upload.say({ received: length, durable: length, ended: true });
+      upload.response.end();
+    });
   };
-  const { uplink, logged } = makeUplink(queue, peer, { makeForeignMark });
-  uplink.start();
-  await until(() => logged.length === 2);
-  queue.whole(session(), 2);
-  await drained(queue);
-  expectStored(peer, queue);
-  expect(uplink.stats()).toMatchObject({ foreignMarks: 0, retries: 0 });
 });
 
 describe('faults: everything arrives, byte for byte', () => {
@@ -299,8 +451,8 @@ describe('faults: everything arrives, byte for byte', () => {
     uplink.start();
     await drained(queue);
     expectStored(peer, queue);
-    const { lastError, retries, abandoned } = uplink.stats();
-    expect({ code: lastError?.code, retries, abandoned }).toEqual({ code, retries: 1, abandoned: 0 });
+    const { lastError, retries, parked } = uplink.stats();
+    expect({ code: lastError?.code, retries, parked }).toEqual({ code, retries: 1, parked: 0 });
   });
 
   test('a session that the server forgot is announced again', async () => {
@@ -315,20 +467,6 @@ describe('faults: everything arrives, byte for byte', () => {
     await drained(queue);
     expectStored(peer, queue);
     expect(uplink.stats()).toMatchObject({ retries: 0, refusals: { SESSION_UNKNOWN: 1 } });
-  });
-
-  test('a segment that is refused for good is given up, the next is not', async () => {
-    const [peer, queue] = [await makePeer(), new MemoryQueue()];
-    const of = session();
-    const bad = queue.whole(of, 3);
-    const good = queue.whole(of, 3);
-    peer.refused.set(name(bad), 'RECORD_REFUSED');
-    const { uplink, logged } = makeUplink(queue, peer);
-    uplink.start();
-    await drained(queue);
-    expect(peer.stored(name(good)).ended).toBe(true);
-    expect(uplink.stats()).toMatchObject({ abandoned: 1, refusals: { RECORD_REFUSED: 3 } });
-    expect(logged.at(-1)).toMatchObject({ level: 'error', details: { code: 'RECORD_REFUSED' } });
   });
 
   test('a server that restarts, twice, while a segment grows', async () => {
@@ -348,6 +486,73 @@ describe('faults: everything arrives, byte for byte', () => {
       await drained(queue);
     }
     expectStored(peer, queue);
+  });
+});
+
+describe('a segment that is refused', () => {
+  test.each([
+    ['RECORD_REFUSED', 'error'],
+    ['REQUEST_MALFORMED', 'warn'],
+    ['STORAGE_FAILED', 'warn'],
+  ] as const)('with %s is kept, lets others pass, and goes when it is taken', async (code, level) => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const of = session();
+    const bad = queue.whole(of, 3);
+    const good = queue.whole(of, 3);
+    peer.refused.set(name(bad), code);
+    const times = { parkMs: 200, asideMs: 200 };
+    const { uplink, logged } = makeUplink(queue, peer, { times });
+    uplink.start();
+    await until(() => peer.stored(name(good)).ended);
+    expect(queue.segments()).toEqual([bad]);
+    expect(uplink.stats().refusals[code]).toBe(3);
+    expect(logged.some((line) => line.level === level && line.details)).toBe(true);
+
+    const late = queue.whole(of, 3);
+    await until(() => uplink.stats().parked > 2);
+    expect(peer.stored(name(late)).ended).toBe(true);
+    peer.refused.clear();
+    await drained(queue);
+    expectStored(peer, queue);
+  });
+
+  test('and then dropped has its mark offered at once', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const bad = queue.whole(session(), 3);
+    peer.refused.set(name(bad), 'RECORD_REFUSED');
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await until(() => uplink.stats().parked === 1);
+    peer.refused.clear();
+    queue.mark(bad, 'dropped');
+    await drained(queue);
+    expect(peer.stored(name(bad)).bytes).toEqual(Buffer.concat([bad.header, MARK]));
+  });
+
+  test('does not keep a stop from ending', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const bad = queue.whole(session(), 3);
+    peer.refused.set(name(bad), 'HEADER_REFUSED');
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await uplink.stop({ drainMs: 3_600_000 });
+    expect(queue.segments()).toEqual([bad]);
+  });
+
+  test('while it grows lets the next one stream', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const of = session();
+    const bad = queue.begin(of);
+    queue.append(bad, record(3000));
+    peer.refused.set(name(bad), 'RECORD_REFUSED');
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await until(() => uplink.stats().parked === 1);
+    queue.append(bad, record(200, 2));
+    const next = queue.begin(of);
+    queue.append(next, record(3000));
+    await until(() => next.base === next.end);
+    expect(queue.segments()).toEqual([bad, next]);
   });
 });
 

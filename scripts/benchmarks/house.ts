@@ -1,0 +1,88 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const ORIEL = resolve(import.meta.dirname, '../../oriel');
+const START_TIMEOUT_MS = 20_000;
+
+const oriel = (...args: string[]) => execFileSync(ORIEL, args, { encoding: 'utf8' });
+
+/** A server at work, its owner, and the cameras certified by it: all made by the commands that a person would use. */
+export class House {
+  readonly #directory: string;
+  readonly #server: ChildProcess;
+  readonly #pin: string;
+  readonly #owner: string;
+  #cameras = 0;
+
+  private constructor(directory: string, server: ChildProcess, pin: string, owner: string) {
+    this.#directory = directory;
+    this.#server = server;
+    this.#pin = pin;
+    this.#owner = owner;
+  }
+
+  static async open(directory: string): Promise<House> {
+    const server = join(directory, 'server');
+    oriel('keys', 'new', join(directory, 'owner.key'));
+    const { publicKey } = JSON.parse(oriel('keys', 'show', join(directory, 'owner.key'), '--json'));
+    const { pin } = JSON.parse(oriel('server', 'init', server, '--host', '127.0.0.1', '--json'));
+    const run = spawn(ORIEL, ['server', 'run', server, '--address', '127.0.0.1', '--port', '0'], {
+      stdio: 'ignore',
+    });
+    const house = new House(directory, run, pin, publicKey);
+    await house.#started();
+    return house;
+  }
+
+  /** Key and certificate of the server, PEM files: for a peer that is to have the like. */
+  get identity(): { readonly key: string; readonly certificate: string } {
+    const file = (name: string) => join(this.#directory, 'server/identity', name);
+    return { key: file('server.key'), certificate: file('server.pem') };
+  }
+
+  /** A new camera that records the file, ready to run; returns its directory. */
+  makeCamera(video: string): string {
+    const camera = join(this.#directory, `camera-${this.#cameras++}`);
+    const made = oriel(
+      ...['camera', 'init', camera, '--source', `file:${video}`, '--owner', this.#owner],
+      ...['--server', `https://127.0.0.1:${this.#port}`, '--pin', this.#pin],
+    );
+    const [, id = ''] = /^camera id +(\S+)$/m.exec(made) ?? [];
+    const server = join(this.#directory, 'server');
+    const [request, certificate] = [join(camera, 'request.pem'), join(camera, 'client.pem')];
+    oriel('server', 'certify', server, '--request', request, '--out', certificate);
+    oriel(
+      'keys',
+      'policy',
+      join(this.#directory, 'owner.key'),
+      '--camera',
+      id,
+      '--out',
+      join(camera, 'policy.json'),
+    );
+    return camera;
+  }
+
+  async close(): Promise<void> {
+    if (this.#server.exitCode !== null) return;
+    const gone = new Promise((resolve) => this.#server.once('exit', resolve));
+    this.#server.kill('SIGTERM');
+    await gone;
+  }
+
+  get #port(): number {
+    return JSON.parse(readFileSync(this.#state, 'utf8')).port;
+  }
+
+  get #state(): string {
+    return join(this.#directory, 'server/run/server.json');
+  }
+
+  async #started(): Promise<void> {
+    for (const end = performance.now() + START_TIMEOUT_MS; !existsSync(this.#state); ) {
+      if (performance.now() > end) throw new Error('the server does not start');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}

@@ -1,0 +1,215 @@
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { CameraState } from '../../agent/camera/camera-state.ts';
+import { loadCertificate, loadDeviceKey } from '../../agent/camera/device-key.ts';
+import { PolicyWatch } from '../../agent/camera/policy-watch.ts';
+import { type FeedEvents, openCaptureFeed } from '../../agent/capture/feed.ts';
+import { makeRunDirectory } from '../../agent/launcher-separation.ts';
+import { Recorder, type RecordStore } from '../../agent/recording/recorder.ts';
+import { SessionMaker } from '../../agent/recording/session-maker.ts';
+import { SpoolStore } from '../../agent/recording/spool-store.ts';
+import { emptyTally } from '../../agent/recording/tally.ts';
+import { serverDial } from '../../agent/server-dial.ts';
+import { openServerLink } from '../../agent/server-link.ts';
+import { Spool } from '../../agent/spool/spool.ts';
+import type { StoredSegment, UploadQueue } from '../../agent/spool/stored-segment.ts';
+import type { Uplink } from '../../agent/uplink/uplink.ts';
+import { toHex } from '../../crypto/bytes.ts';
+import { nodePrimitives as primitives } from '../../crypto/primitives-node.ts';
+import { systemClock as clock } from '../../host/clock.ts';
+import { systemDisk as disk } from '../../host/disk.ts';
+import { Fragmenter } from '../../media/fragmenter.ts';
+
+/** Of each fragment: from its first byte at the FIFO, ms. */
+export interface Times {
+  /** To the server's line that it has received the record. */
+  readonly received: readonly number[];
+  /** To the line that it has made it durable. */
+  readonly durable: readonly number[];
+  /** From the first byte of all to the first fragment sealed. */
+  readonly firstSealedMs: number;
+}
+
+const DRAIN_MS = 10_000;
+const log = {
+  info: () => undefined,
+  warn: (fields: object, message: string) => console.error('bench:', message, fields),
+  error: (fields: object, message: string) => console.error('bench:', message, fields),
+};
+
+/** The agent as agent/agent.ts builds it, with a stopwatch between its parts. */
+export async function openTimedAgent(camera: string): Promise<{ close(): Promise<Times> }> {
+  const directory = new CameraDirectory(camera);
+  makeRunDirectory(directory);
+  const { server, owner, spool: limits } = directory.readConfig();
+  const device = await loadDeviceKey(directory);
+  const certificate = loadCertificate(directory, device);
+  const state = new CameraState(directory, disk);
+  const policy = new PolicyWatch(directory, state, { camera: device.camera, owner }, primitives);
+  await policy.check();
+  const spool = await Spool.open({ dir: directory.spool, disk, clock, primitives, limits, log });
+  const onFailure = (what: string, cause: unknown) => log.error({ cause }, what);
+  const { signer, cameraId } = device;
+  const tally = emptyTally();
+  const stopwatch = new Stopwatch(new SpoolStore(spool, onFailure), spool);
+  const sessions = new SessionMaker({
+    ...{ signer, primitives, clock, state, logger: log },
+    policy: () => policy.inForce,
+    previous: async () => undefined,
+    recordedUs: () => tally.sealedUs,
+  });
+  const recorder = new Recorder({
+    ...{ cameraId, signer, primitives, clock, tally, onFailure },
+    store: stopwatch.store,
+    nextSession: () => sessions.next(),
+  });
+  const uplink = openServerLink({
+    ...{ device, clock, random: Math.random, logger: log },
+    server: serverDial({ server, device, trustedTimeMs: () => Date.now() }),
+    certificate: () => certificate,
+    queue: stopwatch.queue,
+  });
+  stopwatch.watch(uplink);
+  uplink.start();
+  const feed = openCaptureFeed(
+    {
+      mediaPath: directory.mediaFifo,
+      commandPath: directory.captureFifo,
+      agent: toHex(primitives.random(8)),
+    },
+    stopwatch.intake(recorder),
+  );
+  return {
+    async close() {
+      feed.close();
+      await recorder.stop();
+      await uplink.stop({ drainMs: DRAIN_MS });
+      await spool.close();
+      return stopwatch.times;
+    },
+  };
+}
+
+interface Lap {
+  readonly segment: StoredSegment;
+  /** The segment's byte after the record. */
+  readonly end: number;
+  /** When the fragment's first byte came. */
+  readonly start: number;
+}
+
+/** Stands between the agent's parts, hands everything on, and notes when. */
+class Stopwatch {
+  readonly #store: RecordStore;
+  readonly #queue: UploadQueue;
+  #uplink: Uplink | undefined;
+  #unreceived: Lap[] = [];
+  #undurable: Lap[] = [];
+  readonly #received: number[] = [];
+  readonly #durable: number[] = [];
+  /** When the first byte of all came, and of the fragment that is coming in. */
+  #first: number | undefined;
+  #pending: number | undefined;
+  /** Of the fragment that is being recorded. */
+  #start: number | undefined;
+  #firstSealedMs = Number.NaN;
+
+  constructor(store: RecordStore, queue: UploadQueue) {
+    this.#store = store;
+    this.#queue = queue;
+  }
+
+  get times(): Times {
+    return { received: this.#received, durable: this.#durable, firstSealedMs: this.#firstSealedMs };
+  }
+
+  watch(uplink: Uplink): void {
+    this.#uplink = uplink;
+  }
+
+  /** In place of the agent's intake: tells the recorder of each fragment, and this of its first byte. */
+  intake(recorder: Recorder): FeedEvents {
+    let fragmenter = new Fragmenter();
+    return {
+      onRunStart: () => {
+        fragmenter = new Fragmenter();
+      },
+      onBytes: (chunk) => {
+        const now = clock.monotonic();
+        this.#first ??= now;
+        for (const event of fragmenter.push(chunk)) {
+          this.#start = this.#pending ?? now;
+          this.#pending = undefined;
+          if (event.kind === 'init') recorder.beginRun(event);
+          else recorder.record(event);
+        }
+        if (fragmenter.pendingBytes > 0) this.#pending ??= now;
+      },
+      onRunEnd: () => recorder.endRun(),
+    };
+  }
+
+  get store(): RecordStore {
+    const store = this.#store;
+    return {
+      beginSession: (session) => store.beginSession(session),
+      endSession: (end) => store.endSession(end),
+      beginSegment: (...segment) => store.beginSegment(...segment),
+      endSegment: (segment) => store.endSegment(segment),
+      append: (segment, record) => {
+        const start = this.#start;
+        if (record.durationUs > 0 && start !== undefined) {
+          const lap = { segment, end: segment.end + record.bytes.length, start };
+          this.#unreceived.push(lap);
+          this.#undurable.push(lap);
+          if (Number.isNaN(this.#firstSealedMs))
+            this.#firstSealedMs = clock.monotonic() - (this.#first ?? start);
+        }
+        store.append(segment, record);
+      },
+    };
+  }
+
+  get queue(): UploadQueue {
+    const queue = this.#queue;
+    return {
+      // An upload asks for its segment right after it has taken a line, so this is when the line came.
+      segments: () => {
+        this.#hear();
+        return queue.segments();
+      },
+      read: (...range) => queue.read(...range),
+      acknowledge: (segment, durable) => {
+        this.#undurable = this.#finish(this.#undurable, segment, durable, this.#durable);
+        queue.acknowledge(segment, durable);
+      },
+      settle: (segment) => queue.settle(segment),
+      isUnread: (session) => queue.isUnread(session),
+      subscribe: (listener) => queue.subscribe(listener),
+    };
+  }
+
+  #hear(): void {
+    const { live, backlog } = this.#uplink?.stats().lanes ?? {};
+    for (const lane of [live, backlog]) {
+      if (lane?.segment === undefined) continue;
+      this.#unreceived = this.#finish(this.#unreceived, lane.segment, lane.received, this.#received);
+    }
+  }
+
+  /** Notes the times of the laps of `segment` that end by byte `reached`, and returns the others. */
+  #finish(
+    laps: Lap[],
+    segment: StoredSegment | { readonly session: string; readonly sequence: number },
+    reached: number,
+    into: number[],
+  ): Lap[] {
+    const session = typeof segment.session === 'string' ? segment.session : segment.session.id;
+    const now = clock.monotonic();
+    return laps.filter((lap) => {
+      const over =
+        lap.segment.session.id === session && lap.segment.sequence === segment.sequence && lap.end <= reached;
+      if (over) into.push(now - lap.start);
+      return !over;
+    });
+  }
+}

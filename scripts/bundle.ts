@@ -1,0 +1,60 @@
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+
+const root = resolve(import.meta.dirname, '..');
+
+/**
+ * Loads Node's own modules with `require` and looks their exports up when they are used. An `import` reads every
+ * export at once, and some are built at their first reading: node:http alone would load all of undici, 16 MB.
+ */
+const lazyBuiltins: Plugin = {
+  name: 'lazy-builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /./ }, ({ path, namespace, kind }) =>
+      isBuiltin(path) && namespace !== 'builtin' && kind === 'import-statement'
+        ? { path, namespace: 'builtin' }
+        : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+    }));
+  },
+};
+
+/** Bundles the command line into `out`, which is emptied first. */
+export async function bundle(out: string): Promise<void> {
+  rmSync(out, { recursive: true, force: true });
+  await build({
+    absWorkingDir: root,
+    entryPoints: { oriel: 'cli/main.ts' },
+    outdir: out,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node26',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    plugins: [lazyBuiltins],
+    // For the CommonJS packages within.
+    banner: {
+      js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);",
+    },
+    define: { __dirname: 'import.meta.dirname' },
+    logLevel: 'warning',
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [, , out = join(root, 'dist')] = process.argv;
+  await bundle(out);
+  const files = readdirSync(out);
+  const bytes = files.reduce((sum, file) => sum + statSync(join(out, file)).size, 0);
+  console.log(
+    `build: ${join(out, 'oriel.mjs')} and ${files.length - 1} more, ${Math.round(bytes / 1024)} KiB`,
+  );
+}

@@ -1,0 +1,144 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import {
+  type Budget,
+  type Measurement,
+  median,
+  percentile,
+  ratioOf,
+  verdictOf,
+} from '../../scripts/benchmarks/measurement.ts';
+import { childrenTimesMs, startMetered } from '../../scripts/benchmarks/processes.ts';
+import { table } from '../../scripts/benchmarks/table.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const run = (script: string, ...args: string[]) =>
+  spawnSync(resolve(root, script), args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+describe.each(['scripts/bench', 'scripts/build'])('%s', (script) => {
+  test('--help explains it', () => {
+    const { status, stdout } = run(script, '--help');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^usage: ${script}`));
+  });
+
+  test('refuses what it does not know', () => {
+    const { status, stdout, stderr } = run(script, '--everything');
+    expect(status).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^usage: /);
+  });
+});
+
+test.each([[['--only']], [['--only', 'everything']], [['sealing']]])('scripts/bench refuses %j', (args) => {
+  expect(run('scripts/bench', ...args)).toMatchObject({ status: 2, stdout: '' });
+});
+
+test('the bundle runs as the sources do, wherever it lies', async () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'oriel-bundle-'));
+  try {
+    expect(run('scripts/build', join(scratch, 'dist'))).toMatchObject({ status: 0, stderr: '' });
+    const oriel = (...args: string[]) =>
+      spawnSync(process.execPath, [join(scratch, 'dist/oriel.mjs'), ...args], {
+        encoding: 'utf8',
+        cwd: scratch,
+      });
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    expect(oriel('--version')).toMatchObject({ status: 0, stdout: `${version}\n`, stderr: '' });
+    expect(oriel('keys', 'new', 'owner.key')).toMatchObject({ status: 0, stderr: '' });
+    expect(oriel('server', 'init', 'house', '--host', '127.0.0.1')).toMatchObject({ status: 0, stderr: '' });
+
+    const args = [join(scratch, 'dist/oriel.mjs'), 'server', 'run', 'house', '--port', '0', '--json-log'];
+    const server = spawn(process.execPath, args, { cwd: scratch, stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = await once(server.stdout, 'data');
+    expect(JSON.parse(String(line))).toMatchObject({ msg: 'listening' });
+    server.kill('SIGTERM');
+    expect(await once(server, 'exit')).toEqual([0, null]);
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+});
+
+const atMost = (of: Budget['of'], limit: number): Budget => ({ of, bound: 'at most', limit });
+const atLeast = (of: Budget['of'], limit: number): Budget => ({ of, bound: 'at least', limit });
+const measured = (value: number, peer?: number, budget?: Budget): Measurement => ({
+  name: 'one',
+  what: 'one thing',
+  unit: 's',
+  value,
+  ...(peer !== undefined && { peer: { what: 'another', value: peer } }),
+  ...(budget && { budget }),
+});
+
+test.each([
+  [measured(5), undefined],
+  [measured(5, 10), undefined],
+  [measured(10, 10, atMost('ratio', 1)), 'within'],
+  [measured(10.1, 10, atMost('ratio', 1)), 'over'],
+  [measured(3, 10, atLeast('ratio', 0.3)), 'within'],
+  [measured(2.9, 10, atLeast('ratio', 0.3)), 'over'],
+  [measured(100, undefined, atMost('value', 100)), 'within'],
+  [measured(101, 1000, atMost('value', 100)), 'over'],
+  [measured(1, undefined, atMost('ratio', 1)), 'over'],
+  [measured(Number.NaN, undefined, atMost('value', 100)), 'over'],
+  [measured(Number.NaN, undefined, atLeast('value', 100)), 'over'],
+])('the verdict on %j is %s', (measurement, verdict) => {
+  expect(verdictOf(measurement)).toBe(verdict);
+});
+
+test('a ratio needs a peer', () => {
+  expect(ratioOf(measured(5, 10))).toBe(0.5);
+  expect(ratioOf(measured(5))).toBeUndefined();
+});
+
+test.each([
+  [[], Number.NaN],
+  [[3], 3],
+  [[9, 1], 5],
+  [[9, 1, 2], 2],
+])('the median of %j is %d', (values, expected) => {
+  expect(median(values)).toBe(expected);
+});
+
+test('percentiles are by nearest rank', () => {
+  const values = Array.from({ length: 200 }, (_, i) => 200 - i);
+  expect([0.5, 0.95, 0.99, 1].map((share) => percentile(values, share))).toEqual([100, 190, 198, 200]);
+  expect(percentile([], 0.5)).toBeNaN();
+});
+
+test('the table shows value, peer, ratio, budget and verdict', () => {
+  const lines = table([measured(0.5, 10, atMost('ratio', 1)), measured(1234)]).split('\n');
+  expect(lines).toHaveLength(4);
+  expect(lines[2]).toMatch(/^one thing +0\.500 s +10\.0 s {2}another +0\.05 +at most 1 +within$/);
+  expect(lines[3]).toMatch(/^one thing +1234 s$/);
+});
+
+test('what times(1) prints is read, and nothing else', () => {
+  expect(childrenTimesMs('0m0.00s 0m0.00s\n1m2.50s 0m0.25s\n')).toBe(62_750);
+  expect(() => childrenTimesMs('')).toThrow(/times/);
+});
+
+test("a metered command's time counts its children's, and a failure is no measurement", async () => {
+  const burn = `for (const end = Date.now() + 300; Date.now() < end; );`;
+  const child = `require('node:child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(burn)}])`;
+  await expect(startMetered([process.execPath, '-e', child]).cpuMs).resolves.toBeGreaterThan(50);
+  await expect(startMetered(['sh', '-c', 'echo no such thing >&2; exit 3']).cpuMs).rejects.toThrow(
+    /ended with 3: no such thing/,
+  );
+});
+
+test('a process tree holds what a process started', async () => {
+  const metered = startMetered(['sh', '-c', 'sleep 0.5; true']);
+  let commands: string[] = [];
+  while (commands.length < 2) {
+    await new Promise((wait) => setTimeout(wait, 5));
+    const tree = metered.tree();
+    if (tree.length === 2) expect(tree.every(({ residentBytes }) => residentBytes > 0)).toBe(true);
+    commands = tree.map(({ command }) => command.trim());
+  }
+  expect(commands).toEqual(['sh -c sleep 0.5; true', 'sleep 0.5']);
+  await metered.cpuMs;
+});
