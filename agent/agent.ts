@@ -2,8 +2,8 @@ import { toHex } from '../crypto/bytes.ts';
 import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Clock } from '../host/clock.ts';
 import type { Disk } from '../host/disk.ts';
+import { claimAgent } from './camera/agent-claim.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
-import { lockCamera } from './camera/camera-lock.ts';
 import { CameraState } from './camera/camera-state.ts';
 import { loadDeviceKey } from './camera/device-key.ts';
 import { PolicyWatch } from './camera/policy-watch.ts';
@@ -44,7 +44,7 @@ export async function runAgent(directory: CameraDirectory, effects: AgentEffects
     writeStatus(directory.status, unpairedStatus(clock.now()));
     await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
   }
-  const release = await lockCamera(directory, disk);
+  const release = await claimAgent(directory, disk);
   try {
     await runPaired(directory, effects);
   } finally {
@@ -71,7 +71,9 @@ async function runCamera(directory: CameraDirectory, effects: AgentEffects): Pro
   const looking = Promise.all([camera.enrolment.run(signal), camera.poll.run(signal)]);
 
   const untilNextLook = () => clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
-  while (!signal.aborted && !(await policyTaken(camera, logger))) {
+  for (;;) {
+    await camera.lookForPolicy();
+    if (signal.aborted || policy.present) break;
     camera.show('waiting', undefined);
     await untilNextLook();
   }
@@ -144,7 +146,21 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     });
   };
   const certificate = () => enrolment.certificate;
-  return { config, device, time, state, policy, server, enrolment, certificate, poll, uplinks, show };
+  const lookForPolicy = policyLook(policy, logger);
+  return {
+    config,
+    device,
+    time,
+    state,
+    policy,
+    server,
+    enrolment,
+    certificate,
+    poll,
+    uplinks,
+    lookForPolicy,
+    show,
+  };
 }
 
 /** Records until the agent is to end; then closes what is open and uploads what it can. */
@@ -176,7 +192,7 @@ async function record(
     camera.show('running', line);
     await untilNextLook();
     const withAudio = audioAllowed();
-    if (await policyChanged(policy, logger)) recorder.outdateSession();
+    if (await camera.lookForPolicy()) recorder.outdateSession();
     if (audioAllowed() !== withAudio) feed.refuse();
     await time.keep().catch((cause) => logger.error(errorFields(cause), 'trusted time not kept'));
   }
@@ -193,22 +209,22 @@ async function record(
   logger.info({ heldBytes: spool.stats().heldBytes }, 'agent ended');
 }
 
-/** Whether a policy is in force, after a look whether one has come. */
-async function policyTaken({ policy }: Camera, logger: AgentLog): Promise<boolean> {
-  await policy.check().catch((cause: unknown) => {
-    if ((cause as { code?: unknown }).code === 'POLICY_MISSING') return;
-    logger.error(errorFields(cause), 'the policy on file is not obeyed');
-  });
-  return policy.present;
-}
-
-async function policyChanged(policy: PolicyWatch, logger: AgentLog): Promise<boolean> {
-  try {
-    return await policy.check();
-  } catch (cause) {
-    logger.error(errorFields(cause), 'the policy on file is not obeyed');
-    return false;
-  }
+/** Looks for a new policy; says once, not every second, why the one on file is not obeyed. */
+function policyLook(policy: PolicyWatch, logger: AgentLog): () => Promise<boolean> {
+  let complaint = '';
+  return async () => {
+    try {
+      const changed = await policy.check();
+      complaint = '';
+      return changed;
+    } catch (cause) {
+      const fields = errorFields(cause);
+      const waiting = fields.code === 'POLICY_MISSING' && !policy.present;
+      if (!waiting && fields.reason !== complaint) logger.error(fields, 'the policy on file is not obeyed');
+      complaint = fields.reason;
+      return false;
+    }
+  };
 }
 
 async function showWhile(work: Promise<void>, show: () => void, clock: Clock): Promise<void> {

@@ -3,10 +3,10 @@ export type CameraErrorCode =
   /** The directory holds no camera, or holds one already. */
   | 'CAMERA_MISSING'
   | 'CAMERA_EXISTS'
+  /** Another process runs this camera. */
+  | 'CAMERA_RUNNING'
   /** The camera is paired: it ignores setup codes. */
   | 'CAMERA_PAIRED'
-  /** The camera's agent runs: its files are not to be touched. */
-  | 'CAMERA_RUNNING'
   /** camera.json, or another file that the camera made, is not as specified. */
   | 'CONFIG_MALFORMED'
   /** A file of the camera's cannot be read. */

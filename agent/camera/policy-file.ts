@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { toHex, utf8 } from '../../crypto/bytes.ts';
+import { CryptoError } from '../../crypto/errors.ts';
 import { type PolicyInForce, readPolicyFile } from '../../crypto/policy.ts';
 import type { OpeningPrimitives } from '../../crypto/primitives.ts';
 import { type CameraDirectory, readLimited } from './camera-directory.ts';
@@ -34,7 +35,14 @@ export async function loadPolicy(
       `${path} is missing; its owner has to accept the camera: oriel keys accept`,
     );
   }
-  return policyOf(readLimited(path, MAX_POLICY_BYTES), identity, primitives);
+  return policyOf(readLimited(path, MAX_POLICY_BYTES), identity, primitives).catch((cause) => {
+    if (!(cause instanceof CryptoError)) throw cause;
+    throw new CryptoError(
+      cause.code,
+      `${path} is not a policy of this camera's owner: ${cause.message}`,
+      cause,
+    );
+  });
 }
 
 /** As `loadPolicy`, of a policy file's text. @throws CryptoError. */

@@ -39,15 +39,16 @@ export class PolicyWatch {
   }
 
   /**
-   * Looks whether the file changed, and takes what it holds if the camera has to obey it.
+   * Looks whether the file changed, and takes what it holds if the camera has to obey it. What it refuses it
+   * refuses once: the next look passes it over.
    * @returns whether another policy than before is in force.
    * @throws CameraError POLICY_MISSING, POLICY_REFUSED; CryptoError when a signature does not fit.
    */
   async check(): Promise<boolean> {
     const stamp = fileStamp(this.#directory.policy);
     if (stamp !== undefined && stamp === this.#fileStamp) return false;
-    const candidate = await loadPolicy(this.#directory, this.#identity, this.#primitives);
     this.#fileStamp = stamp ?? '';
+    const candidate = await loadPolicy(this.#directory, this.#identity, this.#primitives);
     const { policy, digest } = candidate;
     const verdict = this.#verdict(candidate);
     if (verdict === 'new') {
@@ -72,7 +73,14 @@ export class PolicyWatch {
     const verdict = judgePolicy(this.#state.policy, candidate);
     if (verdict === 'new' || verdict === 'same') return verdict;
     const { epoch, counter } = candidate.policy;
-    throw new CameraError('POLICY_REFUSED', `policy ${epoch}.${counter} is ${verdict} and is not obeyed`);
+    const why = {
+      older: 'is older than the one',
+      conflicting: 'is another of the same number than the one',
+    };
+    throw new CameraError(
+      'POLICY_REFUSED',
+      `policy ${epoch}.${counter} ${why[verdict]} obeyed last; have the owner sign a new one: oriel keys policy`,
+    );
   }
 }
 

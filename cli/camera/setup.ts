@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { claimIdleCamera } from '../../agent/camera/agent-claim.ts';
 import { CameraDirectory, readLimited } from '../../agent/camera/camera-directory.ts';
-import { lockCamera } from '../../agent/camera/camera-lock.ts';
 import { eraseCamera, removeTree, shred } from '../../agent/camera/erase-camera.ts';
 import { CameraError } from '../../agent/camera/errors.ts';
 import { setupCamera } from '../../agent/pairing/setup-camera.ts';
@@ -24,7 +24,7 @@ export async function setup(dir: string, options: SetupOptions): Promise<{ camer
   const choice = choiceOf(options);
   const code = codeFrom(directory, options.code);
   directory.make();
-  const release = await lockCamera(directory, systemDisk);
+  const release = await claimIdleCamera(directory, systemDisk);
   try {
     const camera = await setupCamera(directory, systemDisk, code, choice);
     return { camera, server: directory.readConfig().server.origin };
@@ -50,7 +50,7 @@ function codeFrom(directory: CameraDirectory, option: string | undefined): strin
 export async function reset(dir: string): Promise<void> {
   const directory = new CameraDirectory(dir);
   if (!existsSync(dir)) throw new CameraError('CAMERA_MISSING', `${dir} holds no camera`);
-  const release = await lockCamera(directory, systemDisk);
+  const release = await claimIdleCamera(directory, systemDisk);
   try {
     const erased = await eraseCamera(directory, systemDisk);
     const code = await shred(systemDisk, directory.setupCode);

@@ -13,8 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { claimAgent } from '../../agent/camera/agent-claim.ts';
+import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { lockCamera } from '../../agent/camera/camera-lock.ts';
 import { parseViewingKey } from '../../crypto/viewing-key.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
@@ -203,15 +204,18 @@ test('a paired camera ignores codes; reset, it is another camera', async () => {
   expect(cameraId(await setup())).not.toBe(first);
 }, 20_000);
 
-test('a camera whose agent runs is neither set up nor reset', async () => {
+test('a camera whose launcher or agent runs is neither set up nor reset', async () => {
   const dir = at('running');
   const setup = () => oriel(['camera', 'setup', dir, ...SOURCE, '--code', at('code')]);
   await setup();
-  const release = await lockCamera(new CameraDirectory(dir), systemDisk);
+  mkdirSync(join(dir, 'run'));
   const running = { code: 1, stderr: expect.stringContaining('[CAMERA_RUNNING]') };
-  expect(await setup()).toMatchObject(running);
-  expect(await oriel(['camera', 'reset', dir, '--yes'])).toMatchObject(running);
-  await release();
+  for (const claim of [claimCamera, claimAgent]) {
+    const release = await claim(new CameraDirectory(dir), systemDisk);
+    expect(await setup()).toMatchObject(running);
+    expect(await oriel(['camera', 'reset', dir, '--yes'])).toMatchObject(running);
+    await release();
+  }
   expect(await oriel(['camera', 'reset', dir, '--yes'])).toMatchObject({ code: 0 });
 }, 20_000);
 
