@@ -2,6 +2,8 @@ import { toHex } from '../crypto/bytes.ts';
 import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Clock } from '../host/clock.ts';
 import type { Disk } from '../host/disk.ts';
+import { ownProcessName } from '../host/process-name.ts';
+import { claimCamera } from './camera/camera-claim.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import { CameraState } from './camera/camera-state.ts';
 import { loadDeviceKey } from './camera/device-key.ts';
@@ -23,8 +25,8 @@ export interface AgentEffects {
   /** Release time of this build, milliseconds since 1970. */
   readonly releaseTimeMs: number;
   readonly logger: AgentLog;
-  /** Claims the camera's directory, as far as the launcher has not. @returns how to give it up. */
-  readonly claim: () => Promise<() => Promise<void>>;
+  /** Who started it, as host/process-name.ts names processes; undefined when it runs alone. */
+  readonly launcher: string | undefined;
   /** Aborted to end the agent: it closes what is open and uploads what it can. */
   readonly signal: AbortSignal;
 }
@@ -38,14 +40,14 @@ const DRAIN_MS = 10_000;
  * keeps it until the server has it durably.
  */
 export async function runAgent(directory: CameraDirectory, effects: AgentEffects): Promise<void> {
-  const { clock, signal, logger, claim } = effects;
+  const { clock, disk, signal, logger, launcher } = effects;
   if (!directory.exists()) logger.warn({}, 'not set up yet: oriel camera setup');
   while (!directory.exists()) {
     if (signal.aborted) return;
     writeStatus(directory.status, unpairedStatus(clock.now()));
     await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
   }
-  const release = await claim();
+  const release = await claimCamera(directory, disk, await ownProcessName(disk), launcher);
   try {
     await runPaired(directory, effects);
   } finally {
@@ -67,16 +69,16 @@ async function runPaired(directory: CameraDirectory, effects: AgentEffects): Pro
 async function runCamera(directory: CameraDirectory, effects: AgentEffects): Promise<void> {
   const { logger, signal, clock } = effects;
   const camera = await openCamera(directory, effects);
-  const { policy, policyChanged, device, config, time } = camera;
+  const { policy, device, config, time } = camera;
   logger.info({ camera: device.camera, server: config.server.origin }, 'agent started');
   const looking = Promise.all([camera.enrolment.run(signal), camera.poll.run(signal)]);
 
   const untilNextLook = () => clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
-  await policyChanged();
-  while (!signal.aborted && !policy.present) {
+  for (;;) {
+    await camera.lookForPolicy();
+    if (signal.aborted || policy.present) break;
     camera.show('waiting', undefined);
     await untilNextLook();
-    await policyChanged();
   }
   const ready = !signal.aborted;
   if (ready) {
@@ -105,7 +107,6 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   const state = new CameraState(directory, disk);
   const identity = { camera: device.camera, owner: config.owner };
   const policy = new PolicyWatch(directory, state, identity, nodePrimitives);
-  const policyChanged = policyLook(policy, logger);
   const server = serverDial({ server: config.server, device, trustedTimeMs: () => time.trustedMs });
   const uplinks = new Set<{ reconnect(): void }>();
   const enrolment = await Enrolment.open({
@@ -149,18 +150,19 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     });
   };
   const certificate = () => enrolment.certificate;
+  const lookForPolicy = policyLook(policy, logger);
   return {
     config,
     device,
     time,
     state,
     policy,
-    policyChanged,
     server,
     enrolment,
     certificate,
     poll,
     uplinks,
+    lookForPolicy,
     show,
   };
 }
@@ -174,7 +176,7 @@ async function record(
   { clock, logger, signal }: AgentEffects,
 ): Promise<void> {
   const { recorder, intake, uplink, spool } = line;
-  const { time, policy, policyChanged } = camera;
+  const { time, policy } = camera;
   const audioAllowed = () => policy.inForce.policy.audio;
   camera.uplinks.add(uplink);
   uplink.start();
@@ -194,7 +196,7 @@ async function record(
     camera.show('running', line);
     await untilNextLook();
     const withAudio = audioAllowed();
-    if (await policyChanged()) recorder.outdateSession();
+    if (await camera.lookForPolicy()) recorder.outdateSession();
     if (audioAllowed() !== withAudio) feed.refuse();
     await time.keep().catch((cause) => logger.error(errorFields(cause), 'trusted time not kept'));
   }
@@ -211,10 +213,7 @@ async function record(
   logger.info({ heldBytes: spool.stats().heldBytes }, 'agent ended');
 }
 
-/**
- * Looks for a new policy; says once, not every second, why the one on file is not obeyed. That the first is yet to
- * come, the status says.
- */
+/** Looks for a new policy; says once, not every second, why the one on file is not obeyed. */
 function policyLook(policy: PolicyWatch, logger: AgentLog): () => Promise<boolean> {
   let complaint = '';
   return async () => {
@@ -224,8 +223,8 @@ function policyLook(policy: PolicyWatch, logger: AgentLog): () => Promise<boolea
       return changed;
     } catch (cause) {
       const fields = errorFields(cause);
-      const awaited = fields.code === 'POLICY_MISSING' && !policy.present;
-      if (!awaited && fields.reason !== complaint) logger.error(fields, 'the policy on file is not obeyed');
+      const waiting = fields.code === 'POLICY_MISSING' && !policy.present;
+      if (!waiting && fields.reason !== complaint) logger.error(fields, 'the policy on file is not obeyed');
       complaint = fields.reason;
       return false;
     }

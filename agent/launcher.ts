@@ -27,6 +27,8 @@ export interface LauncherOptions {
   readonly captureDials: boolean;
   readonly command: OrielCommand;
   readonly logger: Logger;
+  /** This process's, which has claimed the camera's directory. */
+  readonly name: string;
   /** Aborted by SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
 }
@@ -150,8 +152,11 @@ async function keepAgent(options: LauncherOptions, role: Role, stopping: AbortSi
  * Starts a role. Its stdin is the tether: the end of it asks the role to end, and comes of itself when the launcher
  * dies. (Without CAP_KILL the launcher may signal no process of another user.)
  */
-function startRole({ directory, command }: LauncherOptions, { name, env, under }: Role): ChildProcess {
-  const args = ['camera', name, directory.path, '--log-level', command.logLevel, '--tethered'];
+function startRole(
+  { directory, command, name: launcher }: LauncherOptions,
+  { name, env, under }: Role,
+): ChildProcess {
+  const args = ['camera', name, directory.path, '--log-level', command.logLevel, '--tethered', launcher];
   const child = spawnTethered(
     process.execPath,
     [...V8_FLAGS, ...orielArguments(command, args)],

@@ -71,16 +71,16 @@ function firewallCommand(): Command {
 /** The launcher starts these; they are no commands for people. */
 function agentCommand(): Command {
   return roleCommand('agent', async (dir, { logLevel, tethered }) => {
-    if (tethered) (await import('./camera/tether.ts')).holdTether();
+    if (tethered !== undefined) (await import('./camera/tether.ts')).holdTether();
     const { agent } = await import('./camera/agent-process.ts');
-    process.exitCode = await agent(dir, logLevel, tethered ?? false);
+    process.exitCode = await agent(dir, logLevel, tethered);
   });
 }
 
 function captureCommand(): Command {
   return roleCommand('capture', async (dir, { logLevel, tethered }) => {
     const { capture } = await import('./camera/capture-process.ts');
-    process.exitCode = await capture(dir, logLevel, tethered ?? false);
+    process.exitCode = await capture(dir, logLevel, tethered !== undefined);
   });
 }
 
@@ -90,14 +90,14 @@ function planCommand(): Command {
     const { capture } = await planCamera(dir);
     if (claimFor !== undefined) await claim(dir, claimFor);
     console.log(JSON.stringify(capture));
-  }).option('--claim-for <process>');
+  }).option('--claim-for <launcher>');
 }
 
 interface RoleOptions {
   readonly logLevel: string;
-  /** Started by a launcher, which holds the other end of stdin. */
-  readonly tethered?: true;
-  /** The launcher's name as a process. */
+  /** The name, as a process, of the launcher that started it and holds the other end of stdin. */
+  readonly tethered?: string;
+  /** The same, of the launcher that is about to start it. */
   readonly claimFor?: string;
 }
 
@@ -105,7 +105,7 @@ function roleCommand(role: string, action: (dir: string, options: RoleOptions) =
   return new Command(role)
     .argument('<dir>')
     .addOption(logLevelOption())
-    .option('--tethered')
+    .option('--tethered <launcher>')
     .action(async (dir: string, options: RoleOptions) => {
       const { closeDoors } = await import('./camera/close-doors.ts');
       closeDoors(role);

@@ -6,6 +6,8 @@ import { SpoolError } from './errors.ts';
 export interface Owner {
   readonly name: string;
   isRunning(name: string): Promise<boolean>;
+  /** Another owner, whose claim does not stand in the way. */
+  readonly beside?: string | undefined;
 }
 
 const PREFIX = 'lock-';
@@ -27,8 +29,8 @@ export async function lockDirectory(disk: Disk, dir: string, owner: Owner): Prom
     await disk.unlink(join(dir, own));
   };
   for (const name of (await disk.list(dir)) ?? []) {
-    if (!name.startsWith(PREFIX) || name === own) continue;
     const other = name.slice(PREFIX.length);
+    if (!name.startsWith(PREFIX) || name === own || other === owner.beside) continue;
     if (await owner.isRunning(other)) {
       await release();
       throw new SpoolError('SPOOL_LOCKED', `the spool ${dir} is in use by another process (${other})`);

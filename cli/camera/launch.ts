@@ -28,7 +28,11 @@ export async function launch(dir: string, options: LaunchOptions): Promise<numbe
   closeDoors('launcher');
   const [, script = ''] = process.argv;
   const separation = separationOf(options);
-  const start = { directory: new CameraDirectory(dir), command: { script, execArgv: process.execArgv } };
+  const start = {
+    directory: new CameraDirectory(dir),
+    command: { script, execArgv: process.execArgv },
+    name: await ownProcessName(systemDisk),
+  };
   return separation === undefined
     ? launchByHand(start, options.logLevel)
     : launchSeparated(start, options.logLevel, separation);
@@ -37,6 +41,8 @@ export async function launch(dir: string, options: LaunchOptions): Promise<numbe
 interface Start {
   readonly directory: CameraDirectory;
   readonly command: Omit<OrielCommand, 'logLevel'>;
+  /** This process's. */
+  readonly name: string;
 }
 
 function separationOf({ agentUser, captureUser }: LaunchOptions): Separation | undefined {
@@ -51,7 +57,7 @@ function separationOf({ agentUser, captureUser }: LaunchOptions): Separation | u
 async function launchByHand(start: Start, logLevel: string): Promise<number> {
   const { directory } = start;
   const plan = await planCamera(directory.path);
-  const release = await claimCamera(directory, systemDisk, await ownProcessName(systemDisk));
+  const release = await claimCamera(directory, systemDisk, start.name);
   try {
     return await runByHand(start, plan, logLevel);
   } finally {
@@ -59,7 +65,11 @@ async function launchByHand(start: Start, logLevel: string): Promise<number> {
   }
 }
 
-async function runByHand({ directory, command }: Start, plan: CameraPlan, logLevel: string): Promise<number> {
+async function runByHand(
+  { directory, command, name }: Start,
+  plan: CameraPlan,
+  logLevel: string,
+): Promise<number> {
   const person = process.stdout.isTTY && process.stderr.isTTY && logLevel === 'info';
   const level = person ? 'warn' : logLevel;
   const logger = openLog(level, 'launcher');
@@ -71,6 +81,7 @@ async function runByHand({ directory, command }: Start, plan: CameraPlan, logLev
     captureDials: dials(plan.capture),
     command: { ...command, logLevel: level },
     logger,
+    name,
     signal: stopSignal('SIGINT', 'SIGTERM'),
   });
   stopShowing();
@@ -81,14 +92,14 @@ async function runByHand({ directory, command }: Start, plan: CameraPlan, logLev
 
 /** Agent and capture each as a user of its own; the launcher itself reads no file of the camera's. */
 async function launchSeparated(
-  { directory, command }: Start,
+  { directory, command, name }: Start,
   logLevel: string,
   separation: Separation,
 ): Promise<number> {
   const logger = openLog(logLevel, 'launcher');
   checkSeparation(directory, separation);
   const whole = { ...command, logLevel };
-  const plan = await askForPlan(directory, whole, separation);
+  const plan = await askForPlan({ directory, name }, whole, separation);
   if (plan === undefined) return EXIT.failure;
   return runCamera({
     directory,
@@ -97,6 +108,7 @@ async function launchSeparated(
     captureDials: dials(plan),
     command: whole,
     logger,
+    name,
     signal: stopSignal('SIGINT', 'SIGTERM'),
   });
 }
@@ -106,14 +118,13 @@ async function launchSeparated(
  * @returns undefined when that was refused, for a reason that has been said.
  */
 async function askForPlan(
-  directory: CameraDirectory,
+  { directory, name }: Pick<Start, 'directory' | 'name'>,
   command: OrielCommand,
   { agent }: Separation,
 ): Promise<CapturePlan | undefined> {
-  const claimFor = await ownProcessName(systemDisk);
   const { code, stdout, stderr } = await collect(
     process.execPath,
-    orielArguments(command, ['camera', 'plan', directory.path, '--claim-for', claimFor]),
+    orielArguments(command, ['camera', 'plan', directory.path, '--claim-for', name]),
     {
       timeoutMs: 30_000,
       maxBytes: PLAN_LIMIT,

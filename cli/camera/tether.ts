@@ -3,7 +3,10 @@
  * with a user of its own cannot be sent one.
  */
 export function holdTether(): void {
-  onEndOfStdin(() => process.kill(process.pid, 'SIGTERM'));
+  // An error is always followed by this; the second SIGTERM would kill a role that is ending in good order.
+  process.stdin.on('error', () => undefined).once('close', () => process.kill(process.pid, 'SIGTERM'));
+  // A role that is done does not wait for its launcher.
+  (process.stdin as { unref?: () => void }).unref?.();
   process.stdin.resume();
 }
 
@@ -24,10 +27,4 @@ export function firstLineOfTether(maxBytes: number): Promise<string> {
     };
     process.stdin.on('data', onData);
   });
-}
-
-function onEndOfStdin(act: () => void): void {
-  process.stdin.once('end', act).once('error', act);
-  // A role that is done does not wait for its launcher.
-  (process.stdin as { unref?: () => void }).unref?.();
 }

@@ -204,7 +204,7 @@ test('a paired camera ignores codes; reset, it is another camera', async () => {
   expect(cameraId(await setup())).not.toBe(first);
 }, 20_000);
 
-test('a camera whose agent runs is neither set up nor reset', async () => {
+test('a camera that is claimed is neither set up nor reset', async () => {
   const dir = at('running');
   const setup = () => oriel(['camera', 'setup', dir, ...SOURCE, '--code', at('code')]);
   await setup();

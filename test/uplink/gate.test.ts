@@ -140,7 +140,7 @@ test('sealed segments arrive byte for byte, through a restart of the server, a c
   const cut = atServer(directory, key, last);
   expect(Buffer.compare(cut.subarray(0, last.end), last.bytes)).toBe(0);
   expect(cut.length).toBe(last.end + markOf(last.header, signer).length);
-  expect(uplink.stats()).toMatchObject({ refusals: {}, abandoned: 0, serverLost: 0 });
+  expect(uplink.stats()).toMatchObject({ refusals: {}, parked: 0, serverLost: 0 });
 });
 
 test('what a former run left without an end is ended with a mark', async () => {
