@@ -15,7 +15,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 const run = (home: Home) => oriel('camera', 'run', home.cameraDirectory);
 const signPolicy = (home: Home, key: string, out: string) =>
-  orielDoes('keys', 'policy', key, '--camera', home.household.cameraId, '--out', out);
+  orielDoes('keys', 'policy', key, '--camera', home.household.cameraId, '--out', out, '--force');
 
 const FAULTS: [string, string, (home: Home, path: (name: string) => string) => unknown][] = [
   ['no configuration', 'CAMERA_MISSING', (_, path) => rmSync(path('camera.json'))],
