@@ -121,7 +121,7 @@ function policyCommand(): Command {
 }
 
 function parseName(text: string): string {
-  const name = printable(text);
+  const name = printable(text).replaceAll('\n', ' ');
   if (name.length > 100) throw new InvalidArgumentError('give a name of at most 100 characters.');
   return name;
 }

@@ -1,5 +1,5 @@
-/** What a terminal would obey rather than show: controls (C0, C1) and marks that reorder a line. */
-const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+/** What a terminal would obey rather than show: controls but for the line feed, and marks that reorder a line. */
+const UNPRINTABLE = /(?!\n)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 /** Text of somebody else's, fit for a terminal. */
 export const printable = (text: string): string => text.replace(UNPRINTABLE, '');

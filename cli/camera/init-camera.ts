@@ -66,7 +66,11 @@ function checkedConfig(wish: CameraWish): v.InferInput<typeof CameraConfig> {
       HINTS[field.split('.').slice(0, 2).join('.')] ?? `${field} is not as it has to be`,
     );
   }
-  parseSource(wish.source, wish.lan);
+  try {
+    parseSource(wish.source, wish.lan);
+  } catch (cause) {
+    throw new CommandError('USAGE', `--source and --lan: ${(cause as Error).message}`, cause);
+  }
   return config;
 }
 
@@ -74,5 +78,6 @@ const HINTS: Readonly<Record<string, string>> = {
   'server.origin': '--server takes an origin and nothing more: https://HOST[:PORT]',
   'server.pins':
     '--pin takes what oriel server init printed: sha256/ and 44 characters of base64; at most two',
+  'spool.maxBytes': '--spool-bytes takes at least 1M',
   owner: '--owner takes the identity that oriel keys show prints: 43 characters',
 };
