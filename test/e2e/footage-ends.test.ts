@@ -1,3 +1,5 @@
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { PREVIOUS_UNKNOWN } from '../../crypto/header.ts';
 import { MadeFootage, type SessionWish } from './footage-maker.ts';
 
@@ -143,6 +145,22 @@ describe('which sessions are here is said', () => {
     expect(cameras).toMatchObject([
       { sessions: 2, first: { number: 2 }, last: { number: 3 }, earlier: true },
     ]);
+  });
+
+  test('a session of a time that no date can hold', async () => {
+    const { verdict, cameras } = await verified([{ ...WHOLE, timeMs: 9e15 }]);
+    expect(verdict).toBe('complete');
+    expect(cameras).toMatchObject([{ first: { time: '(9000000000000000 ms)' } }]);
+  });
+
+  test('links in a circle under the name of a session or camera are passed over', async () => {
+    const { counts } = await verified([WHOLE], ({ directory, camera }) => {
+      for (const name of ['b'.repeat(32), join(camera, `000000000009-${'0'.repeat(32)}`)]) {
+        const path = join(directory, 'footage', name);
+        symlinkSync(path, path);
+      }
+    });
+    expect(counts).toEqual({ ...NONE, complete: 2 });
   });
 
   test('a camera that the key trusts has none', async () => {

@@ -24,6 +24,8 @@ export interface SessionWish {
   /** What its header says of the end of the session before; that session's, if not given. */
   readonly previousSegments?: number;
   readonly previousDigest?: Uint8Array;
+  /** Of its header, milliseconds since 1970. */
+  readonly timeMs?: number;
 }
 
 /** Footage as cameras of one owner would leave it at a server, made without filming: there are no pictures in it. */
@@ -77,7 +79,7 @@ export class MadeFootage {
     rmSync(this.directory, { recursive: true });
   }
 
-  async #film({ number, segments, previousSegments, previousDigest }: SessionWish): Promise<void> {
+  async #film({ number, segments, previousSegments, previousDigest, timeMs }: SessionWish): Promise<void> {
     const before = this.#sessions.at(-1);
     const holder = await dayKeyHolder(this.#key, nodePrimitives);
     const recipients = this.#key.dayKeys.map((day) => ({
@@ -89,7 +91,7 @@ export class MadeFootage {
     const fields = {
       id,
       number,
-      timeMs: BEGIN_MS + number * SESSION_MS,
+      timeMs: timeMs ?? BEGIN_MS + number * SESSION_MS,
       previousSession: before?.begun.hash ?? new Uint8Array(DIGEST_LENGTH),
       previousSegments: previousSegments ?? before?.segments ?? PREVIOUS_UNKNOWN,
       previousDigest: previousDigest ?? before?.digest ?? new Uint8Array(DIGEST_LENGTH),

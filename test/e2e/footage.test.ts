@@ -379,6 +379,8 @@ test(
 test.each([
   ['--from', 'yesterday', 'RFC 3339'],
   ['--to', '2026-11-21', 'RFC 3339'],
+  ['--from', '2026-02-30T00:00:00Z', 'RFC 3339'],
+  ['--to', '2026-11-21T24:00:00Z', 'RFC 3339'],
   ['--key', '/nonexistent', 'FILE_UNREADABLE'],
   ['--key', ORIEL, 'KEY_MALFORMED'],
 ])('%s %s: said in a line', (option, value, said) =>
