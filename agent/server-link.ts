@@ -53,21 +53,25 @@ function markOf(segment: StoredSegment, clock: Clock): Mark {
 }
 
 /**
- * The mark of a segment that a former run of this camera left at the server and nothing is known of any more: cut,
- * with no record vouched for. @throws CryptoError CAMERA_FOREIGN for another camera's.
+ * The mark of a segment that the server says a former run of this camera left there, and of which nothing is known.
+ * @throws CryptoError CAMERA_FOREIGN for another camera's.
  */
-function foreignMark(header: Uint8Array, device: DeviceKey, clock: Clock): Uint8Array {
+export function foreignMark(
+  header: Uint8Array,
+  device: Pick<DeviceKey, 'cameraId' | 'signer'>,
+  clock: Clock,
+): Uint8Array {
   if (!equal(parseSegmentHeader(header).camera, device.cameraId)) {
     throw new CryptoError('CAMERA_FOREIGN', "the server lists another camera's segment as ours");
   }
   const nothing = { vouchedRecords: 0, vouchedDigest: new Uint8Array(DIGEST_LENGTH), lostUs: 0 };
   return markRecord(
     header,
-    { kind: 'cut', ...nothing, timeMs: Math.max(0, Math.floor(clock.now())) },
+    { kind: 'unknown', ...nothing, timeMs: Math.max(0, Math.floor(clock.now())) },
     device,
   );
 }
 
-function markRecord(header: Uint8Array, mark: Mark, device: DeviceKey): Uint8Array {
+function markRecord(header: Uint8Array, mark: Mark, device: Pick<DeviceKey, 'signer'>): Uint8Array {
   return makeMarkRecord(mark, nodePrimitives.sha256(header), device.signer, nodePrimitives.crc32);
 }

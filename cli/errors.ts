@@ -7,10 +7,12 @@ export type CommandErrorCode =
   | 'CLAIM_EXPIRED'
   | 'SESSION_MISSING'
   | 'CAMERA_AMBIGUOUS'
+  | 'CAMERA_UNKNOWN'
   | 'KEY_MALFORMED'
   | 'FILE_UNREADABLE'
   | 'FILE_UNWRITABLE'
-  | 'FILE_EXISTS';
+  | 'FILE_EXISTS'
+  | 'FILE_BUSY';
 
 export class CommandError extends Error {
   override readonly name = 'CommandError';

@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import {
+  type BigIntStats,
   closeSync,
   constants,
   existsSync,
@@ -7,9 +9,12 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError } from './errors.ts';
 
 /** Reads a text file whole, its size checked first. @throws CommandError FILE_UNREADABLE. */
@@ -42,19 +47,109 @@ export function readRegularFile(path: string, maxBytes: number): Uint8Array {
   }
 }
 
+export interface OutputWish {
+  /** Whether a file already there may be replaced. */
+  readonly force: boolean;
+  /** Files that no output ever replaces: those the command reads. */
+  readonly inputs: readonly string[];
+}
+
+/**
+ * Makes sure that writing to `path` destroys nothing that is still wanted.
+ * @throws CommandError USAGE for one of the inputs, by whatever name; FILE_EXISTS; FILE_UNWRITABLE for what is no file.
+ */
+export function checkOutput(path: string, { force, inputs }: OutputWish): void {
+  const there = lookAt(path);
+  if (there === undefined) return;
+  if (!there.isFile()) {
+    throw new CommandError('FILE_UNWRITABLE', `cannot write ${path}: it is no regular file`);
+  }
+  const input = inputs.map(lookAt).some((other) => other?.dev === there.dev && other.ino === there.ino);
+  if (input) throw new CommandError('USAGE', `${path} is what this command reads; write to another file`);
+  if (force) return;
+  throw new CommandError(
+    'FILE_EXISTS',
+    `${path} is there already; choose another name, or replace it with --force`,
+  );
+}
+
+/** Exact inode numbers, which do not fit a double on every file system. */
+function lookAt(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch (cause) {
+    throw new CommandError('FILE_UNWRITABLE', `cannot write ${path}: ${(cause as Error).message}`, cause);
+  }
+}
+
 /** Writes a file at once and durably; `fresh` refuses to replace one. @throws CommandError. */
 export function writeTextFile(path: string, text: string, mode: number, fresh = false): void {
   if (fresh && existsSync(path)) {
     throw new CommandError('FILE_EXISTS', `${path} is there already; choose another name or move it away`);
   }
+  // A name that nobody can have prepared, and never one that is there: what is written may be a secret.
+  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`;
   try {
-    const temporary = `${path}.tmp`;
-    writeFileSync(temporary, text, { mode });
-    const file = openSync(temporary, 'r');
-    fsyncSync(file);
-    closeSync(file);
+    writeDurably(temporary, text, mode);
     renameSync(temporary, path);
+    syncDirectory(dirname(path));
   } catch (cause) {
+    rmSync(temporary, { force: true });
     throw new CommandError('FILE_UNWRITABLE', `cannot write ${path}: ${(cause as Error).message}`, cause);
+  }
+}
+
+function writeDurably(path: string, text: string, mode: number): void {
+  const file = openSync(path, 'wx', mode);
+  try {
+    writeFileSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+const LOCK_TRIES = 50;
+const LOCK_PAUSE_MS = 100;
+
+/**
+ * Reads, changes and writes a file with nobody else doing the same: a counter read twice would be signed twice.
+ * @throws CommandError FILE_BUSY when it stays locked for 5 s.
+ */
+export async function withFileLocked<T>(path: string, act: () => T | Promise<T>): Promise<T> {
+  const lock = `${path}.lock`;
+  for (let tries = 1; !takeLock(lock); tries++) {
+    if (tries === LOCK_TRIES) {
+      throw new CommandError(
+        'FILE_BUSY',
+        `${path} is being changed by another command; if there is none, remove ${lock}`,
+      );
+    }
+    await sleep(LOCK_PAUSE_MS);
+  }
+  try {
+    return await act();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+/** False when somebody else has it. */
+function takeLock(lock: string): boolean {
+  try {
+    closeSync(openSync(lock, 'wx', 0o600));
+    return true;
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code === 'EEXIST') return false;
+    throw new CommandError('FILE_UNWRITABLE', `cannot write ${lock}: ${(cause as Error).message}`, cause);
   }
 }

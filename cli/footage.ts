@@ -1,7 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { CommandError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
+import type { CameraLine } from './footage/coverage.ts';
 import type { FootageReport, SegmentLine } from './footage/report.ts';
+import { printable, rfc3339 } from './text.ts';
 
 interface FootageOptions {
   readonly key: string;
@@ -9,6 +11,7 @@ interface FootageOptions {
   readonly from?: number;
   readonly to?: number;
   readonly out?: string;
+  readonly force?: true;
   readonly json?: true;
 }
 
@@ -16,7 +19,7 @@ type Verb = 'list' | 'verify' | 'open';
 
 const EXIT_CODES = `
 Exit codes:
-  0  all of it complete: closed and signed by the camera
+  0  all that is here is complete: closed and signed by the camera (of what is not here, see the cameras' lines)
   3  some of it cut, still open, or missing
   4  some of it refused: altered, forged, or not this key's to open
   1, 2  another failure; a command line not understood
@@ -39,10 +42,9 @@ Examples:
   footage.addCommand(verb('list', 'show what footage there is and whether it is whole'));
   footage.addCommand(verb('verify', 'check every record, signature and link, and say what does not hold'));
   footage.addCommand(
-    verb('open', 'verify, and write what opens to an MP4 file').option(
-      '--out <file>',
-      'MP4 file to write; a changed picture format goes on in FILE-2.mp4 and so on',
-    ),
+    verb('open', 'verify, and write what opens to an MP4 file')
+      .option('--out <file>', 'MP4 file to write; a changed picture format goes on in FILE-2.mp4 and so on')
+      .option('--force', 'replace files that are there already'),
   );
   return footage;
 }
@@ -62,10 +64,13 @@ function verb(name: Verb, description: string): Command {
 
 /** RFC 3339 section 5.6, as milliseconds since 1970. */
 export function parseTime(text: string): number {
-  const form = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-  const time = form.test(text) ? Date.parse(text.replace(' ', 'T').toUpperCase()) : Number.NaN;
-  if (Number.isNaN(time))
+  const form = /^(\d{4})-(\d\d)-(\d\d)[Tt ]([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+  const [, year, month, day] = form.exec(text)?.map(Number) ?? [];
+  const time = day === undefined ? Number.NaN : Date.parse(text.replace(' ', 'T').toUpperCase());
+  // Date.parse takes the 30th of February for the 2nd of March.
+  if (Number.isNaN(time) || new Date(Date.UTC(Number(year), Number(month) - 1, day)).getUTCDate() !== day) {
     throw new InvalidArgumentError('give a time as in 2026-11-21T18:44:00Z (RFC 3339).');
+  }
   return time;
 }
 
@@ -79,6 +84,7 @@ async function run(name: Verb, dir: string, options: FootageOptions): Promise<vo
     keyPath: options.key,
     camera: options.camera,
     range: { fromMs: options.from ?? 0, toMs: options.to ?? Number.POSITIVE_INFINITY },
+    force: options.force ?? false,
     out: name === 'open' ? (options.out ?? defaultOut()) : undefined,
   });
   if (options.json) console.log(JSON.stringify(report));
@@ -107,10 +113,9 @@ function print(name: Verb, report: FootageReport): void {
   for (const segment of shown) console.log(describe(segment));
   const { counts, openedSeconds, droppedSeconds, files } = report;
   for (const { path, fromMs, seconds, frames } of files) {
-    console.log(
-      `wrote ${path}: ${seconds.toFixed(1)} s, ${frames} frames, from ${new Date(fromMs).toISOString()}`,
-    );
+    console.log(`wrote ${path}: ${seconds.toFixed(1)} s, ${frames} frames, from ${rfc3339(fromMs)}`);
   }
+  for (const camera of report.cameras) console.log(describeCamera(camera));
   const parts = Object.entries(counts).filter(([, count]) => count > 0);
   const summary = parts.map(([verdict, count]) => `${count} ${verdict}`).join(', ');
   console.log(
@@ -120,13 +125,34 @@ function print(name: Verb, report: FootageReport): void {
   );
 }
 
+function describeCamera({ camera, name, sessions, first, last, earlier }: CameraLine): string {
+  const title = `camera ${camera.slice(0, 8)}${name === '' ? '' : ` (${printable(name)})`}`;
+  if (first === undefined || last === undefined)
+    return `${title}: no footage of it is here, though the key trusts it`;
+  const span = `session ${first.number} of ${first.time} to session ${last.number} of ${last.time}`;
+  return `${title}: ${sessions} here, ${span}${earlier ? `; those before ${first.number} are not here` : ''}`;
+}
+
 function describe(segment: SegmentLine): string {
-  const { camera, session, sequence, verdict, time, seconds, records, vouchedRecords, code, message } =
-    segment;
+  const {
+    camera,
+    session,
+    sequence,
+    verdict,
+    time,
+    seconds,
+    records,
+    marked,
+    vouchedRecords,
+    code,
+    message,
+  } = segment;
   if (session.startsWith('session')) return `${camera.slice(0, 8)} ${session}  missing`;
   const name = `${camera.slice(0, 8)} ${session.slice(0, 8)}/${String(sequence).padStart(4, '0')}`;
   if (verdict === 'refused') return `${name}  refused  ${code}: ${message}`;
   if (verdict === 'missing') return `${name}  missing`;
-  const vouched = vouchedRecords === undefined ? '' : `, ${vouchedRecords} of ${records} records vouched for`;
+  if (time === undefined) return `${name}  open      the end of the session is not here`;
+  const vouched =
+    marked === undefined ? '' : `, marked: ${marked}, ${vouchedRecords} of ${records} records vouched for`;
   return `${name}  ${verdict.padEnd(8)} ${time}  ${seconds?.toFixed(2)} s, ${records} records${vouched}`;
 }

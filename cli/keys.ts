@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Command, InvalidArgumentError } from 'commander';
 import { acceptCommand, pairCommand } from './keys/pairing-commands.ts';
+import { printable } from './text.ts';
 
 /** `oriel keys`: a person's viewing key, and the policies signed with it. */
 export function keysCommand(): Command {
@@ -31,7 +32,7 @@ function newCommand(): Command {
   return new Command('new')
     .description('make a viewing key: an identity and its first day keys')
     .argument('<file>', 'file to make (mode 0600)')
-    .option('--name <name>', 'whose it is, for display', 'viewer')
+    .option('--name <name>', 'whose it is, for display', parseName, 'viewer')
     .option('--days <n>', 'day keys to make ahead', parseDays, 60)
     .action(async (file: string, options: { name: string; days: number }) => {
       const { makeViewingKey, writeViewingKey } = await import('../crypto/viewing-key.ts');
@@ -62,25 +63,27 @@ async function show(file: string, json = false): Promise<void> {
     console.log(JSON.stringify({ name: key.name, viewer, publicKey, dayKeys, cameras: key.cameras }));
     return;
   }
-  console.log(`viewing key  ${file} (${key.name})`);
+  console.log(`viewing key  ${file} (${printable(key.name)})`);
   console.log(`viewer id    ${viewer}`);
   console.log(`identity     ${publicKey}`);
   console.log(`day keys     ${dayKeys.count}: number ${dayKeys.first} to ${dayKeys.last}`);
   for (const { id, name, epoch, counter } of key.cameras) {
-    console.log(`camera       ${id}  policy ${epoch}.${counter}${name === '' ? '' : `  ${name}`}`);
+    console.log(`camera       ${id}  policy ${epoch}.${counter}${name === '' ? '' : `  ${printable(name)}`}`);
   }
 }
 
 function daysCommand(): Command {
   return new Command('days')
-    .description('add day keys to a viewing key; sign the policy anew afterwards')
+    .description('add day keys to a viewing key; sign the policy anew afterwards, and copy the key again')
     .argument('<file>', 'viewing key')
     .option('--add <n>', 'day keys to add', parseDays, 60)
     .action(async (file: string, options: { add: number }) => {
       const { addDayKeys, writeViewingKey } = await import('../crypto/viewing-key.ts');
       const { readViewingKey } = await import('./footage/open-footage.ts');
-      const { writeTextFile } = await import('./files.ts');
-      writeTextFile(file, writeViewingKey(await addDayKeys(readViewingKey(file), options.add)), 0o600);
+      const { withFileLocked, writeTextFile } = await import('./files.ts');
+      await withFileLocked(file, async () => {
+        writeTextFile(file, writeViewingKey(await addDayKeys(readViewingKey(file), options.add)), 0o600);
+      });
       await show(file);
     });
 }
@@ -91,6 +94,7 @@ interface PolicyOptions {
   readonly name: string;
   readonly audio?: true;
   readonly dayKey?: number;
+  readonly force?: true;
 }
 
 function policyCommand(): Command {
@@ -99,25 +103,32 @@ function policyCommand(): Command {
     .argument('<file>', "the owner's viewing key")
     .requiredOption('--camera <id>', 'id of the camera, as oriel camera init printed it', parseCameraId)
     .requiredOption('--out <file>', 'policy file to write, for the camera')
-    .option('--name <name>', 'name of the camera, for display', '')
+    .option('--force', 'replace the policy file if it is there already')
+    .option('--name <name>', 'name of the camera, for display', parseName, '')
     .option('--audio', 'allow sound to be recorded')
     .option('--day-key <n>', 'the camera uses no day key below this number', parseNumber)
     .action(async (file: string, options: PolicyOptions) => {
       const { signPolicy } = await import('./keys/identity.ts');
       const { readViewingKey } = await import('./footage/open-footage.ts');
-      const { writeTextFile } = await import('./files.ts');
+      const { checkOutput, withFileLocked, writeTextFile } = await import('./files.ts');
       const { writeViewingKey } = await import('../crypto/viewing-key.ts');
-      const { key, policyFile, counter } = signPolicy(readViewingKey(file), {
-        camera: options.camera,
-        name: options.name,
-        audio: options.audio ?? false,
-        dayKey: options.dayKey,
+      const { camera, name, out, audio = false, dayKey, force = false } = options;
+      checkOutput(out, { force, inputs: [file] });
+      const counter = await withFileLocked(file, () => {
+        const signed = signPolicy(readViewingKey(file), { camera, name, audio, dayKey });
+        // The key first: a counter once signed is never signed again, even if what follows fails.
+        writeTextFile(file, writeViewingKey(signed.key), 0o600);
+        writeTextFile(out, signed.policyFile, 0o600);
+        return signed.counter;
       });
-      // The key first: a counter once signed is never signed again, even if what follows fails.
-      writeTextFile(file, writeViewingKey(key), 0o600);
-      writeTextFile(options.out, policyFile, 0o600);
-      console.log(`signed policy 1.${counter} for camera ${options.camera}: ${options.out}`);
+      console.log(`signed policy 1.${counter} for camera ${camera}: ${out}`);
     });
+}
+
+function parseName(text: string): string {
+  const name = printable(text).replaceAll('\n', ' ');
+  if (name.length > 100) throw new InvalidArgumentError('give a name of at most 100 characters.');
+  return name;
 }
 
 function parseNumber(text: string): number {

@@ -4,6 +4,7 @@ import { EXIT } from './exit-codes.ts';
 import { footageCommand } from './footage.ts';
 import { keysCommand } from './keys.ts';
 import { serverCommand } from './server.ts';
+import { printable } from './text.ts';
 import { version } from './version.ts';
 
 const program = new Command('oriel')
@@ -38,7 +39,7 @@ try {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   } else {
     const { code, message } = error as { code?: unknown; message?: unknown };
-    console.error(`oriel: ${String(message)}${typeof code === 'string' ? ` [${code}]` : ''}`);
+    console.error(`oriel: ${printable(String(message))}${typeof code === 'string' ? ` [${code}]` : ''}`);
     process.exitCode = code === 'USAGE' ? EXIT.usage : EXIT.failure;
   }
 }

@@ -1,5 +1,8 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { CommandError } from './errors.ts';
+import { checkOutput } from './files.ts';
 import { camerasCommand } from './server/cameras.ts';
 import { policyCommand } from './server/policy.ts';
 
@@ -10,7 +13,6 @@ const DEFAULT_DAYS = 14;
 export function serverCommand(): Command {
   return new Command('server')
     .description('set up and run the server that stores what cameras upload, and can open none of it')
-    .helpCommand(false)
     .addCommand(initCommand())
     .addCommand(certifyCommand())
     .addCommand(runCommand())
@@ -34,7 +36,7 @@ function initCommand(): Command {
     .description('make the keys and certificates of a new server')
     .argument('<dir>', 'directory to create; must be absent or empty')
     .requiredOption('--host <name-or-ip>', 'name or address that cameras dial; may be repeated', collect)
-    .option('--port <number>', 'port that cameras dial', parsePort, 8443)
+    .option('--port <number>', 'port that cameras dial', parseDialledPort, 8443)
     .option('--json', 'print one JSON object instead of text')
     .addHelpText(
       'after',
@@ -72,6 +74,13 @@ Start it:  oriel server run ${directory}`);
     });
 }
 
+interface CertifyOptions {
+  readonly request: string;
+  readonly out: string;
+  readonly days: number;
+  readonly force?: true;
+}
+
 function certifyCommand(): Command {
   return new Command('certify')
     .description("issue a camera's certificate from its request")
@@ -79,6 +88,7 @@ function certifyCommand(): Command {
     .requiredOption('--request <file>', "the camera's PKCS#10 request, PEM or DER")
     .requiredOption('--out <file>', 'where to write the certificate, PEM')
     .option('--days <number>', 'days that it is valid', parseDays, DEFAULT_DAYS)
+    .option('--force', 'replace the certificate if it is there already')
     .addHelpText(
       'after',
       `
@@ -89,7 +99,9 @@ carries is not looked at. The request shows by its signature that the camera hol
 Example:
   oriel server certify ./house --request camera.csr --out camera.pem`,
     )
-    .action(async (directory: string, options: { request: string; out: string; days: number }) => {
+    .action(async (directory: string, options: CertifyOptions) => {
+      const inputs = [options.request, ...filesIn(join(directory, 'identity'))];
+      checkOutput(options.out, { force: options.force ?? false, inputs });
       const [{ certifyCamera, MAX_REQUEST_FILE_BYTES }, { systemDisk }, atomic] = await Promise.all([
         import('../server/identity.ts'),
         import('../host/disk.ts'),
@@ -184,6 +196,16 @@ function addresses(hosts: readonly string[], port: number): string {
 
 function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
+}
+
+function filesIn(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory).map((name) => join(directory, name)) : [];
+}
+
+/** What a camera is to dial is known before the server listens. */
+function parseDialledPort(text: string): number {
+  if (Number(text) === 0) throw new InvalidArgumentError('A port to dial is 1 to 65535.');
+  return parsePort(text);
 }
 
 function parsePort(text: string): number {

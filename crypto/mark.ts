@@ -17,8 +17,11 @@ import {
  * "Mark"): by the time it is written the segment's key is gone.
  */
 export interface Mark {
-  /** `cut`: the camera stopped while the segment grew. `dropped`: it had no room to keep it. */
-  readonly kind: 'cut' | 'dropped';
+  /**
+   * `cut`: the camera stopped while the segment grew. `dropped`: it had no room to keep it. `unknown`: it knows nothing
+   * of this segment, vouches for nothing, and does not say how it ended.
+   */
+  readonly kind: 'cut' | 'dropped' | 'unknown';
   /** How many records from the segment's start the camera vouches for; those after them only their tags do. */
   readonly vouchedRecords: number;
   /** Running digest after them; that of the bare header when there are none, zeros when it is not known. */
@@ -29,7 +32,7 @@ export interface Mark {
   readonly timeMs: number;
 }
 
-const KINDS = ['cut', 'dropped'] as const;
+const KINDS = ['cut', 'dropped', 'unknown'] as const;
 const STATEMENT_LENGTH = 1 + 4 + DIGEST_LENGTH + 8 + 8;
 export const MARK_PAYLOAD_LENGTH = STATEMENT_LENGTH + SIGNATURE_LENGTH;
 const CONTEXT = utf8('oriel/1 mark\0');
@@ -72,6 +75,18 @@ export async function readMark(
   const fields = new FieldReader(statement);
   const kind = KINDS[fields.u8() - 1];
   if (kind === undefined) throw forged('kind is unknown');
+  const mark = readStatement(kind, fields, forged);
+  if (kind === 'unknown' && (mark.vouchedRecords !== 0 || mark.lostUs !== 0)) {
+    throw forged('it states more of a segment than that it is unknown');
+  }
+  return mark;
+}
+
+function readStatement(
+  kind: Mark['kind'],
+  fields: FieldReader,
+  forged: (what: string, cause: unknown) => CryptoError,
+): Mark {
   try {
     return {
       kind,

@@ -30,7 +30,7 @@ export interface OpenedSession {
 /**
  * - `complete`: closed and signed by the camera, with every record it had.
  * - `cut`: the camera was stopped while the segment grew, or gave it up, and signed that.
- * - `open`: neither; it is still growing, or its end was withheld.
+ * - `open`: neither; it is still growing, or its end was withheld, or the camera signed that it does not know it.
  */
 export type SegmentVerdict = 'complete' | 'cut' | 'open';
 
@@ -53,7 +53,7 @@ export interface OpenedSegment {
   readonly digest: Uint8Array;
   /** With `complete`: what the camera signed. */
   readonly closing: Closing | undefined;
-  /** With `cut`: what the camera signed. */
+  /** What the camera signed: with `cut`, and with `open` where it does not know the segment. */
   readonly mark: Mark | undefined;
 }
 
@@ -121,7 +121,7 @@ export async function openSegment(
 
 function verdictOf(closing: Closing | undefined, mark: Mark | undefined): SegmentVerdict {
   if (closing !== undefined) return 'complete';
-  return mark !== undefined ? 'cut' : 'open';
+  return mark !== undefined && mark.kind !== 'unknown' ? 'cut' : 'open';
 }
 
 interface PlacedFrame {

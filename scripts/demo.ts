@@ -3,9 +3,10 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { AgentStatus } from '../agent/status.ts';
 import { counters, showCounters } from '../cli/camera/counters.ts';
+import { EXIT } from '../cli/exit-codes.ts';
 import type { FootageReport } from '../cli/footage/report.ts';
 import {
   cameraStatus,
@@ -41,7 +42,7 @@ const program = new Command('scripts/demo')
     `seconds of media to capture (default: ${DEFAULT_SECONDS} with --headless, else until Ctrl-C)`,
     parseSeconds,
   )
-  .option('--input <file>', 'film this video file instead of a test pattern')
+  .option('--input <file>', 'film this video file instead of a test pattern', parseInput)
   .option('--audio', 'keep the sound of --input')
   .option('--keep <dir>', 'leave footage and viewing key in this directory, which must be absent or empty')
   .addHelpText(
@@ -62,8 +63,7 @@ program.action(async (options: DemoOptions) => {
   const directory = demoDirectory(options);
   const say = options.headless ? (line: string) => console.error(line) : (line: string) => console.log(line);
   say(`demo: making a viewing key, a server and a camera in ${directory}`);
-  const source =
-    options.input === undefined ? 'test:?size=1280x720&rate=25' : `file:${resolve(options.input)}`;
+  const source = options.input === undefined ? 'test:?size=1280x720&rate=25' : `file:${options.input}`;
   const household = await makeHousehold({ directory, source, audio: options.audio === true });
   let outcome: Outcome | undefined;
   try {
@@ -76,10 +76,17 @@ program.action(async (options: DemoOptions) => {
   const wanted = outcome !== undefined && !options.headless;
   if (!wanted && options.keep === undefined) rmSync(directory, { recursive: true });
 });
-await program.parseAsync().catch((error: Error) => {
-  console.error(`demo: ${error.message}`);
-  process.exitCode = 1;
-});
+await program
+  .exitOverride()
+  .parseAsync()
+  .catch((error: Error) => {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+      return;
+    }
+    console.error(`demo: ${error.message}`);
+    process.exitCode = EXIT.failure;
+  });
 
 interface Outcome {
   readonly status: AgentStatus;
@@ -230,9 +237,15 @@ function demoDirectory({ keep }: DemoOptions): string {
   if (keep === undefined) return mkdtempSync(join(tmpdir(), 'oriel-demo-'));
   if (existsSync(keep) && readdirSync(keep).length > 0) {
     console.error(`demo: ${keep} is not empty; give a new directory to --keep`);
-    process.exit(2);
+    process.exit(EXIT.usage);
   }
   return resolve(keep);
+}
+
+function parseInput(text: string): string {
+  const path = resolve(text);
+  if (!existsSync(path)) throw new InvalidArgumentError('there is no such file.');
+  return path;
 }
 
 function parseSeconds(text: string): number {

@@ -4,7 +4,7 @@ import type { RefusalCode } from '../../wire/refusal.ts';
 import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
 import type { Connection } from './connection.ts';
 import type { UplinkError } from './errors.ts';
-import { nameOf, putMark, segmentStatus } from './marks.ts';
+import { putMark, segmentStatus } from './marks.ts';
 import { Parking } from './parking.ts';
 import { afterRefusal, endsWithAllOf, judgeOffset } from './refusal-policy.ts';
 import { SegmentUpload, type UploadTimes } from './segment-upload.ts';
@@ -52,8 +52,6 @@ type ParkReason = RefusalCode | 'SERVER_LOST' | 'SERVER_AHEAD' | 'SERVER_ENDED' 
 /** Brings segments to the server, whatever state they are in and whatever the server says. */
 export class Delivery {
   readonly #options: DeliveryOptions;
-  /** Refusals in a row. */
-  readonly #refusals = new Map<string, number>();
   readonly #parking: Parking;
 
   constructor(options: DeliveryOptions) {
@@ -85,7 +83,7 @@ export class Delivery {
     try {
       await this.#options.sessions.announce(lane.connection, segment.session);
       await this.#advance(segment, lane);
-      this.#refusals.delete(nameOf(segment));
+      this.#parking.forgetRefusals(segment);
     } catch (error) {
       if ((await this.#answer(segment, error as Partial<UplinkError>, lane)) === 'wait') throw error;
     }
@@ -173,11 +171,9 @@ export class Delivery {
     const { sessions, counters, times } = this.#options;
     const reason = refusal?.code ?? (code === 'PROTOCOL_VIOLATED' ? code : undefined);
     if (reason === undefined) return 'wait';
-    const name = nameOf(segment);
-    const count = (this.#refusals.get(name) ?? 0) + 1;
-    this.#refusals.set(name, count);
+    const count = this.#parking.countRefusal(segment);
     if (refusal) counters.refused(refusal.code);
-    switch (afterRefusal(reason, count, this.wasParked(segment))) {
+    switch (afterRefusal(reason, count, this.#parking.isSuspect(segment))) {
       case 'confirm': {
         const where = { session: segment.session.id, sequence: segment.sequence };
         const { durable, ended } = await segmentStatus(lane.connection, where, times.exchangeMs);
@@ -244,7 +240,6 @@ export class Delivery {
 
   #setAside(segment: StoredSegment, ms: number): void {
     this.#options.counters.parked++;
-    this.#refusals.delete(nameOf(segment));
     this.#parking.park(segment, ms);
   }
 }

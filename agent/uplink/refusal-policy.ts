@@ -22,14 +22,14 @@ const PATIENCE = 3;
 
 /**
  * @param refusals of this segment in a row, this one included.
- * @param parkedBefore whether the segment has been set aside before: then it has one try, not three.
+ * @param suspect whether the segment, or another of its session, has been set aside: then it has one try, not three.
  */
 export function afterRefusal(
   code: RefusalCode | 'PROTOCOL_VIOLATED',
   refusals: number,
-  parkedBefore: boolean,
+  suspect: boolean,
 ): RefusalAction {
-  const patient = refusals < (parkedBefore ? 1 : PATIENCE);
+  const patient = refusals < (suspect ? 1 : PATIENCE);
   switch (code) {
     case 'SEGMENT_ENDED':
       return refusals < PATIENCE ? 'confirm' : 'park';

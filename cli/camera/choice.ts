@@ -14,7 +14,7 @@ export interface CameraOptions {
   readonly keepFree: number;
 }
 
-/** @throws CommandError USAGE; CaptureError for a source that is none. */
+/** @throws CommandError USAGE. */
 export function choiceOf(options: CameraOptions): Omit<CameraConfigText, 'version' | 'server' | 'owner'> {
   // A password in a source has no place in a command line, which every user of a machine can read.
   const source = absolute(options.source === '-' ? readFileSync(0, 'utf8').trim() : options.source);
@@ -25,7 +25,11 @@ export function choiceOf(options: CameraOptions): Omit<CameraConfigText, 'versio
     spool: { maxBytes: options.spoolBytes, minFreeBytes: options.keepFree },
   };
   checkConfig(v.omit(CameraConfig, ['version', 'server', 'owner']), choice);
-  parseSource(source, options.lan);
+  try {
+    parseSource(source, options.lan);
+  } catch (cause) {
+    throw new CommandError('USAGE', `--source and --lan: ${(cause as Error).message}`, cause);
+  }
   return choice;
 }
 
@@ -48,5 +52,6 @@ const HINTS: Readonly<Record<string, string>> = {
   'server.origin': '--server takes an origin and nothing more: https://HOST[:PORT]',
   'server.pins':
     '--pin takes what oriel server init printed: sha256/ and 44 characters of base64; at most two',
+  'spool.maxBytes': '--spool-bytes takes at least 1M',
   owner: '--owner takes the identity that oriel keys show prints: 43 characters',
 };

@@ -62,7 +62,15 @@ function segmentsIn(path: string) {
     .sort((a, b) => a.sequence - b.sequence);
 }
 
-const isDirectory = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** False for links that lead nowhere, or in a circle. @throws CommandError FILE_UNREADABLE. */
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code === 'ELOOP') return false;
+    throw new CommandError('FILE_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, cause);
+  }
+}
 
 function entries(directory: string): string[] {
   try {

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join, parse } from 'node:path';
 import { equal, toHex } from '../../crypto/bytes.ts';
 import type { OpenedSegment } from '../../crypto/opener.ts';
@@ -6,6 +6,7 @@ import { parseFragment } from '../../media/fragment.ts';
 import { parseInit } from '../../media/init.ts';
 import { Joiner } from '../../media/joiner.ts';
 import { CommandError } from '../errors.ts';
+import { checkOutput, type OutputWish } from '../files.ts';
 
 /** One MP4 file written. */
 export interface WrittenMovie {
@@ -39,12 +40,17 @@ interface OpenMovie {
  */
 export class MovieWriter {
   readonly #out: string;
+  readonly #wish: OutputWish;
   readonly #written: WrittenMovie[] = [];
   #movie: OpenMovie | undefined;
 
-  /** @param out path of the first file; the others get -2, -3 … before the ending. */
-  constructor(out: string) {
+  /**
+   * @param out path of the first file; the others get -2, -3 … before the ending.
+   * @param wish what of the files already there may be replaced.
+   */
+  constructor(out: string, wish: OutputWish) {
     this.#out = out;
+    this.#wish = wish;
   }
 
   add(segment: OpenedSegment): void {
@@ -90,10 +96,10 @@ export class MovieWriter {
   #begin(init: Uint8Array, fromMs: number): OpenMovie {
     const path = numbered(this.#out, this.#written.length + 1);
     const joiner = new Joiner(init);
+    checkOutput(path, this.#wish);
     const file = attempt(path, () => {
-      const there = statSync(path, { throwIfNoEntry: false });
-      if (there !== undefined && !there.isFile()) throw new Error('it is no regular file');
-      return openSync(partial(path), 'w', 0o600);
+      rmSync(partial(path), { force: true });
+      return openSync(partial(path), 'wx', 0o600);
     });
     const shifts = new Map<string, number>();
     const info = parseInit(init);

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import type { ParsedSessionHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import {
   dayKeyHolder,
@@ -8,10 +9,12 @@ import {
 } from '../../crypto/viewing-key.ts';
 import { MediaError } from '../../media/errors.ts';
 import { CommandError } from '../errors.ts';
-import { readTextFile } from '../files.ts';
+import { checkOutput, readTextFile } from '../files.ts';
 import { Progress } from '../progress.ts';
+import { Coverage } from './coverage.ts';
 import { camerasIn, footageRoot, sessionsOf } from './footage-directory.ts';
-import { type Inspected, inspectCamera, type TimeRange } from './inspection.ts';
+import type { Inspected, TimeRange } from './inspected.ts';
+import { inspectCamera } from './inspection.ts';
 import { MovieWriter } from './movie-writer.ts';
 import { type FootageReport, report, type SegmentLine, segmentLine } from './report.ts';
 
@@ -23,6 +26,8 @@ export interface FootageRequest {
   readonly range: TimeRange;
   /** Where to write what opens; undefined to write nothing. */
   readonly out: string | undefined;
+  /** Whether files already there may be replaced. */
+  readonly force: boolean;
 }
 
 /** Opens footage as asked: key, directory, cameras, segments, and the movie if one is wanted. */
@@ -36,23 +41,29 @@ export async function openFootage(request: FootageRequest): Promise<FootageRepor
       `there is footage of ${cameras.length} cameras: choose one with --camera ${cameras.join(' | ')}`,
     );
   }
+  const guard = { force: request.force, inputs: [request.keyPath] };
+  if (request.out !== undefined) checkOutput(request.out, guard);
   const holder = await dayKeyHolder(key, nodePrimitives);
   const sessions = cameras.map((camera) => ({ camera, files: sessionsOf(root, camera) }));
   const total = sessions
     .flatMap(({ files }) => files)
     .reduce((sum, { segments }) => sum + segments.length, 0);
   const progress = new Progress('segments', total);
-  const movie = request.out === undefined ? undefined : new MovieWriter(request.out);
+  const movie = request.out === undefined ? undefined : new MovieWriter(request.out, guard);
   const lines: SegmentLine[] = [];
+  const expected = request.camera === undefined ? key.cameras.map(({ id }) => id) : [];
+  const coverage = new Coverage(key.cameras, expected);
   try {
     for (const { camera, files } of sessions) {
       const trusted = key.cameras.some(({ id }) => id === camera);
-      for await (const inspected of inspectCamera(files, trusted, holder, request.range)) {
+      const onSession = (header: ParsedSessionHeader) => coverage.note(header);
+      const inspection = { trusted, holder, range: request.range, onSession };
+      for await (const inspected of inspectCamera(files, inspection)) {
         lines.push(segmentLine(movie === undefined ? inspected : write(movie, inspected)));
         progress.step();
       }
     }
-    return report(lines, movie?.finish() ?? []);
+    return report(lines, movie?.finish() ?? [], coverage.lines());
   } finally {
     progress.end();
     movie?.abandon();
@@ -82,11 +93,11 @@ function chooseCameras(cameras: readonly string[], wanted: string | undefined): 
   if (wanted === undefined) return cameras;
   const chosen = cameras.filter((camera) => camera.startsWith(wanted));
   if (chosen.length === 1) return chosen;
-  const what = chosen.length === 0 ? 'no camera' : 'more than one camera';
-  throw new CommandError(
-    'CAMERA_AMBIGUOUS',
-    `${what} here begins with ${wanted}; there is: ${cameras.join(', ')}`,
-  );
+  const [code, what] =
+    chosen.length === 0
+      ? (['CAMERA_UNKNOWN', 'no camera'] as const)
+      : (['CAMERA_AMBIGUOUS', 'more than one camera'] as const);
+  throw new CommandError(code, `${what} here begins with ${wanted}; there is: ${cameras.join(', ')}`);
 }
 
 /** A segment whose records are genuine may still hold what is no MP4: then it is refused, and the movie goes on. */

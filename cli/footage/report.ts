@@ -1,4 +1,6 @@
-import type { Inspected } from './inspection.ts';
+import { rfc3339 } from '../text.ts';
+import type { CameraLine } from './coverage.ts';
+import type { Inspected } from './inspected.ts';
 import type { WrittenMovie } from './movie-writer.ts';
 
 /** What `oriel footage` says at its end, as one JSON object with --json. */
@@ -13,6 +15,7 @@ export interface FootageReport {
   /** Duration that cameras say they gave up, seconds. */
   readonly droppedSeconds: number;
   readonly segments: readonly SegmentLine[];
+  readonly cameras: readonly CameraLine[];
   readonly files: readonly WrittenMovie[];
 }
 
@@ -26,7 +29,9 @@ export interface SegmentLine {
   readonly seconds?: number;
   readonly records?: number;
   readonly bytes?: number;
-  /** With `cut`: how many records the camera's signature vouches for. */
+  /** What the camera signed instead of an end; an `open` segment may be `unknown` to it. */
+  readonly marked?: 'cut' | 'dropped' | 'unknown';
+  /** With `marked`: how many records the camera's signature vouches for. */
   readonly vouchedRecords?: number;
   readonly droppedSeconds?: number;
   readonly code?: string;
@@ -45,11 +50,19 @@ export function segmentLine(inspected: Inspected): SegmentLine {
     seconds: durationUs / 1e6,
     records,
     bytes: fragments.reduce((sum, fragment) => sum + fragment.bytes.length, 0),
-    ...(mark && { vouchedRecords: mark.vouchedRecords, droppedSeconds: mark.lostUs / 1e6 }),
+    ...(mark && {
+      marked: mark.kind,
+      vouchedRecords: mark.vouchedRecords,
+      droppedSeconds: mark.lostUs / 1e6,
+    }),
   };
 }
 
-export function report(segments: readonly SegmentLine[], files: readonly WrittenMovie[]): FootageReport {
+export function report(
+  segments: readonly SegmentLine[],
+  files: readonly WrittenMovie[],
+  cameras: readonly CameraLine[],
+): FootageReport {
   const counts = { complete: 0, cut: 0, open: 0, missing: 0, refused: 0 };
   for (const { verdict } of segments) counts[verdict] += 1;
   const sum = (field: 'seconds' | 'bytes' | 'records' | 'droppedSeconds') =>
@@ -62,6 +75,7 @@ export function report(segments: readonly SegmentLine[], files: readonly Written
     records: sum('records'),
     droppedSeconds: Math.round(sum('droppedSeconds') * 1e6) / 1e6,
     segments,
+    cameras,
     files,
   };
 }
@@ -70,10 +84,4 @@ export function verdictOf(counts: FootageReport['counts']): FootageReport['verdi
   if (counts.refused > 0) return 'refused';
   if (counts.cut + counts.open + counts.missing > 0) return 'incomplete';
   return counts.complete > 0 ? 'complete' : 'empty';
-}
-
-/** A time as people and machines read it; one that no date can hold is said to be so. */
-export function rfc3339(timeMs: number): string {
-  const date = new Date(timeMs);
-  return Number.isNaN(date.getTime()) ? `(${timeMs} ms)` : date.toISOString();
 }

@@ -18,7 +18,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 const run = (home: Home) => oriel('camera', 'run', home.cameraDirectory);
 const signPolicy = (home: Home, key: string, out: string) =>
-  orielDoes('keys', 'policy', key, '--camera', home.household.cameraId, '--out', out);
+  orielDoes('keys', 'policy', key, '--camera', home.household.cameraId, '--out', out, '--force');
 
 type Spoil = (home: Home, path: (name: string) => string) => unknown;
 const inCameraDirectory = (home: Home) => (name: string) => join(home.cameraDirectory, name);

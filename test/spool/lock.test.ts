@@ -51,6 +51,18 @@ test('another running process is told from a dead one, and from another with its
   await (await open()).close();
 });
 
+test('a claim beside another one is possible by name, takes nothing from it, and keeps third ones out', async () => {
+  const isRunning = async () => true;
+  const first = await lockDirectory(systemDisk, dir, { name: 'launcher', isRunning });
+  await lockDirectory(systemDisk, dir, { name: 'agent', isRunning, beside: 'launcher' });
+  expect(readdirSync(dir).sort()).toEqual(['lock-agent', 'lock-launcher']);
+  const third = () => lockDirectory(systemDisk, dir, { name: 'third', isRunning, beside: 'launcher' });
+  await expect(third()).rejects.toMatchObject({ code: 'SPOOL_LOCKED' });
+  await first();
+  await expect(third()).rejects.toMatchObject({ code: 'SPOOL_LOCKED' });
+  expect(readdirSync(dir)).toEqual(['lock-agent']);
+});
+
 test.each([
   ['of another start of the machine', (own: string) => own.replace(/^[0-9a-f]{4}/, '0000')],
   ['of an earlier process with this pid', (own: string) => own.replace(/\d+$/, '1')],

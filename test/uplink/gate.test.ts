@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Uplink } from '../../agent/uplink/uplink.ts';
 import { toHex } from '../../crypto/bytes.ts';
 import { judgeRawChain } from '../../crypto/chain-node.ts';
-import { makeMarkRecord } from '../../crypto/mark.ts';
+import { type Mark, makeMarkRecord } from '../../crypto/mark.ts';
 import type { DeviceSigner } from '../../crypto/primitives.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
@@ -81,7 +81,7 @@ async function scene() {
       random: () => 0.1,
       log,
       makeMark: ({ header }) => markOf(header, signer),
-      makeForeignMark: (header) => markOf(header, signer),
+      makeForeignMark: (header) => markOf(header, signer, 'unknown'),
     });
     closers.push(() => uplink.stop({ drainMs: 0 }));
     uplink.start();
@@ -95,10 +95,10 @@ async function scene() {
   return { directory, queue, uplink: uplinkOf(queue), uplinkOf, signer, restart, key };
 }
 
-function markOf(header: Uint8Array, signer: DeviceSigner): Uint8Array {
+function markOf(header: Uint8Array, signer: DeviceSigner, kind: Mark['kind'] = 'cut'): Uint8Array {
   const mark = { vouchedRecords: 0, vouchedDigest: new Uint8Array(32), lostUs: 0, timeMs: Date.now() };
   const hash = nodePrimitives.sha256(header);
-  return makeMarkRecord({ kind: 'cut', ...mark }, hash, signer, nodePrimitives.crc32);
+  return makeMarkRecord({ kind, ...mark }, hash, signer, nodePrimitives.crc32);
 }
 
 async function session(signer: DeviceSigner) {

@@ -34,7 +34,7 @@ describe('retry', () => {
 });
 
 describe('refusals', () => {
-  type Row = readonly [first: string, third: string, firstAfterParking: string];
+  type Row = readonly [first: string, third: string, firstOfSuspect: string];
   const table: Record<RefusalCode | 'PROTOCOL_VIOLATED', Row> = {
     PROTOCOL_VIOLATED: ['retry', 'aside', 'aside'],
     ROUTE_UNKNOWN: ['retry', 'aside', 'aside'],

@@ -503,17 +503,32 @@ describe('a segment that is refused', () => {
     const times = { parkMs: 200, asideMs: 200 };
     const { uplink, logged } = makeUplink(queue, peer, { times });
     uplink.start();
-    await until(() => peer.stored(name(good)).ended);
+    await until(() => queue.segments().length === 1);
     expect(queue.segments()).toEqual([bad]);
+    expect(peer.stored(name(good)).ended).toBe(true);
     expect(uplink.stats().refusals[code]).toBe(3);
     expect(logged.some((line) => line.level === level && line.details)).toBe(true);
 
     const late = queue.whole(of, 3);
-    await until(() => uplink.stats().parked > 2);
+    await until(() => uplink.stats().parked > 2 && queue.segments().length === 1);
     expect(peer.stored(name(late)).ended).toBe(true);
     peer.refused.clear();
     await drained(queue);
     expectStored(peer, queue);
+  });
+
+  test('with all of its session costs three tries and then one each', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const [refused, taken] = [session(1), session(2)];
+    const bad = Array.from({ length: 20 }, () => queue.whole(refused, 1));
+    for (const segment of bad) peer.refused.set(name(segment), 'HEADER_REFUSED');
+    const good = queue.whole(taken, 3);
+    const { uplink } = makeUplink(queue, peer);
+    uplink.start();
+    await until(() => queue.segments().length === bad.length);
+    expect(peer.stored(name(good)).ended).toBe(true);
+    expect(uplink.stats()).toMatchObject({ parked: 20, retries: 2, refusals: { HEADER_REFUSED: 22 } });
+    expect(queue.segments()).toEqual(bad);
   });
 
   test('and then dropped has its mark offered at once', async () => {

@@ -24,6 +24,7 @@ export function acceptedSegments(
     vouchedDigest: segment.headerHash,
     lostUs: 4_000_000,
   });
+  const unknown = markOf(segment, { kind: 'unknown', vouchedDigest: new Uint8Array(DIGEST_LENGTH) });
   return [
     one('complete', records, segment.closing(records), {
       verdict: 'complete',
@@ -67,6 +68,10 @@ export function acceptedSegments(
       mark: unvouched.stated,
     }),
     one('dropped', [], dropped.frame, { verdict: 'cut', mark: dropped.stated }),
+    one('open, unknown to the camera', records.slice(0, 2), unknown.frame, {
+      verdict: 'open',
+      mark: unknown.stated,
+    }),
   ];
 }
 

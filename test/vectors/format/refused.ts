@@ -292,6 +292,23 @@ function ofMarks({ segment, beside, other }: Material): readonly Case[] {
       'MARK_FORGED',
       marked(rechecked(frame, -5, (frame.at(-5) as number) ^ 1)),
     ],
+    ['a mark of kind 0', 'MARK_FORGED', marked(markOf(segment, { kind: 'none' as 'cut' }).frame)],
+    [
+      'a mark that vouches for records of a segment unknown to the camera',
+      'MARK_FORGED',
+      marked(
+        markOf(segment, {
+          kind: 'unknown',
+          vouchedRecords: 2,
+          vouchedDigest: segment.digest(frames.slice(0, 2)),
+        }).frame,
+      ),
+    ],
+    [
+      'a mark that gives up some of a segment unknown to the camera',
+      'MARK_FORGED',
+      marked(markOf(segment, { kind: 'unknown', lostUs: 1 }).frame),
+    ],
     ["a mark signed by another camera's key", 'MARK_FORGED', marked(markOf(segment, {}, other).frame)],
     ['a mark signed for another segment', 'MARK_FORGED', marked(dressed)],
     ['a mark of another segment', 'RECORD_SPLICED', marked(foreign)],

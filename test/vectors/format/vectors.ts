@@ -50,7 +50,7 @@ export interface AcceptedSegment {
   readonly digest: string;
   readonly closing?: { readonly previousDigest: string; readonly final: boolean };
   readonly mark?: {
-    readonly kind: 'cut' | 'dropped';
+    readonly kind: 'cut' | 'dropped' | 'unknown';
     readonly vouchedRecords: number;
     readonly lostUs: number;
     readonly timeMs: number;

@@ -1,0 +1,55 @@
+import type { ParsedSessionHeader } from '../../crypto/header.ts';
+import { rfc3339 } from '../text.ts';
+
+/** Which of a camera's sessions are here: of what lies before or after them, no segment can tell. */
+export interface CameraLine {
+  readonly camera: string;
+  /** As the viewing key has it. */
+  readonly name: string;
+  /** How many sessions have a header that holds. */
+  readonly sessions: number;
+  /** Absent when there are none. */
+  readonly first?: SessionLine;
+  readonly last?: SessionLine;
+  /** Whether the first names one before it, which is not here. */
+  readonly earlier: boolean;
+}
+
+interface SessionLine {
+  readonly number: number;
+  /** RFC 3339, by the camera's clock. */
+  readonly time: string;
+}
+
+/** Gathers what sessions there are of each camera, and of which trusted cameras there are none. */
+export class Coverage {
+  readonly #lines = new Map<string, CameraLine>();
+  readonly #names: ReadonlyMap<string, string>;
+
+  /** @param known all cameras of the viewing key. @param expected ids of those whose footage is asked for. */
+  constructor(known: readonly { readonly id: string; readonly name: string }[], expected: readonly string[]) {
+    this.#names = new Map(known.map(({ id, name }) => [id, name]));
+    for (const camera of expected) this.#lines.set(camera, this.#none(camera));
+  }
+
+  note({ camera, number, timeMs, previousSession }: ParsedSessionHeader): void {
+    const before = this.#lines.get(camera) ?? this.#none(camera);
+    const session = { number, time: rfc3339(timeMs) };
+    this.#lines.set(camera, {
+      ...before,
+      sessions: before.sessions + 1,
+      first: before.first ?? session,
+      last: session,
+      earlier: before.first === undefined ? previousSession.some((byte) => byte !== 0) : before.earlier,
+    });
+  }
+
+  /** In the order of the cameras' ids. */
+  lines(): readonly CameraLine[] {
+    return [...this.#lines.values()].sort((a, b) => (a.camera < b.camera ? -1 : 1));
+  }
+
+  #none(camera: string): CameraLine {
+    return { camera, name: this.#names.get(camera) ?? '', sessions: 0, earlier: false };
+  }
+}

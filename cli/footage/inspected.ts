@@ -1,0 +1,52 @@
+import { CryptoError } from '../../crypto/errors.ts';
+import type { OpenedSegment, SegmentVerdict } from '../../crypto/opener.ts';
+import { CommandError } from '../errors.ts';
+
+/** What became of one segment when it was opened; or one that is not there. */
+export interface Inspected {
+  readonly camera: string;
+  /** Session id, 32 hex digits, as its directory has it where the header is refused; words for sessions not there. */
+  readonly session: string;
+  readonly sequence: number;
+  readonly path: string | undefined;
+  readonly verdict: SegmentVerdict | 'missing' | 'refused';
+  /** With `refused`: the code and message of the refusal. */
+  readonly refusal: { readonly code: string; readonly message: string } | undefined;
+  /** Unless `missing` or `refused`. Undefined with `open` too: then nothing says that the session ended before it. */
+  readonly opened: OpenedSegment | undefined;
+}
+
+type Place = Pick<Inspected, 'camera' | 'session' | 'sequence'>;
+
+export const accepted = (place: Place, path: string, opened: OpenedSegment): Inspected => ({
+  ...place,
+  path,
+  verdict: opened.verdict,
+  refusal: undefined,
+  opened,
+});
+
+export const missing = (place: Place): Inspected => ({ ...place, ...NOTHING, verdict: 'missing' });
+
+/** The place after the last segment of a session of which no end is there. */
+export const openEnd = (place: Place): Inspected => ({ ...place, ...NOTHING, verdict: 'open' });
+
+const NOTHING = { path: undefined, refusal: undefined, opened: undefined } as const;
+
+/** @throws what is no refusal. */
+export function refused(place: Place, path: string | undefined, error: unknown): Inspected {
+  if (!(error instanceof CryptoError) && !(error instanceof CommandError)) throw error;
+  const refusal = { code: error.code, message: error.message };
+  return { ...place, path, verdict: 'refused', refusal, opened: undefined };
+}
+
+/** Times to look at, milliseconds since 1970; a segment counts when any of it lies within. */
+export interface TimeRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Whether any of a time lies within the range; of two times by a clock that was set back meanwhile, too. */
+export function touches(range: TimeRange, oneMs: number, otherMs: number): boolean {
+  return Math.min(oneMs, otherMs) < range.toMs && Math.max(oneMs, otherMs) >= range.fromMs;
+}

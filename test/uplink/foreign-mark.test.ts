@@ -1,0 +1,30 @@
+import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
+import { foreignMark } from '../../agent/server-link.ts';
+import { cameraIdOf, encodeSegmentHeader } from '../../crypto/header.ts';
+import { readMark } from '../../crypto/mark.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { readRecord } from '../../crypto/record.ts';
+import { systemClock } from '../../host/clock.ts';
+
+const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const point = createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-65);
+const signer = {
+  point,
+  sign: (message: Uint8Array) => sign('sha256', message, { key, dsaEncoding: 'ieee-p1363' }),
+};
+const device = { cameraId: await cameraIdOf(point, nodePrimitives), signer };
+const header = (camera: Uint8Array) =>
+  encodeSegmentHeader({ camera, sessionHash: new Uint8Array(32), sequence: 3, timeMs: 1 });
+
+test('of a segment that the server lists the camera says no more than that it does not know it', async () => {
+  const bytes = header(device.cameraId);
+  const frame = readRecord(foreignMark(bytes, device, systemClock), 0, nodePrimitives.crc32);
+  const mark = await readMark(frame!.payload, nodePrimitives.sha256(bytes), point, nodePrimitives);
+  expect(mark).toMatchObject({ kind: 'unknown', vouchedRecords: 0, lostUs: 0 });
+});
+
+test("it says nothing of another camera's", () => {
+  expect(() => foreignMark(header(new Uint8Array(20)), device, systemClock)).toThrow(
+    expect.objectContaining({ code: 'CAMERA_FOREIGN' }),
+  );
+});
