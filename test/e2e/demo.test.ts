@@ -79,7 +79,7 @@ test.concurrent(
     const { child, end } = startDemo();
     const said: Buffer[] = [];
     child.stdout?.on('data', (chunk) => said.push(chunk));
-    await until('it films', () => /captured [1-9]/.test(Buffer.concat(said).toString()));
+    await until('it films', () => /captured [1-9]/.test(Buffer.concat(said).toString()), 60_000);
     interrupt(child);
     const { code, stdout, left } = await end;
     expect({ code, left }).toEqual({ code: 0, left: [] });
