@@ -65,7 +65,9 @@ export async function runCamera(options: LauncherOptions): Promise<number> {
   const capture = startRole(options, roles.capture);
   capture.stdin?.write(`${JSON.stringify(options.plan)}\n`);
   const stopping = new AbortController();
-  signal.addEventListener('abort', () => capture.stdin?.end(), { once: true });
+  const stopCapture = () => capture.stdin?.end();
+  signal.addEventListener('abort', stopCapture, { once: true });
+  if (signal.aborted) stopCapture();
 
   const agent = keepAgent(options, roles.agent, stopping.signal);
   const captureCode = await exitOf(capture);
