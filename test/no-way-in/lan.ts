@@ -80,15 +80,15 @@ export class Lan {
 export function scan(lan: Lan): string[] {
   const look = (version: 4 | 6, ...options: string[]) => {
     const family = version === 6 ? ['-6', CAMERA.v6] : [CAMERA.v4];
-    const grepable = lan.run('stranger', 'nmap', '-n', '-Pn', ...options, '-oG', '-', ...family);
+    const grepable = lan.run('stranger', 'nmap', '-n', '-Pn', '-T4', ...options, '-oG', '-', ...family);
     if (!grepable.includes('1 host up')) throw new Error(`nmap: ${grepable}`);
     return [...grepable.matchAll(/(\d+)\/((?:open|filtered)[^/]*)\/(tcp|udp)\//g)].map(
       ([, port, , protocol]) => `${port}/${protocol}/${version}`,
     );
   };
   return ([4, 6] as const).flatMap((version) => [
-    ...look(version, '-sS', '-p-', '-T5', '--min-rate', '20000', '--max-retries', '3'),
-    ...look(version, '-sU', '--top-ports', '200', '-T5', '--max-rate', '1000', '--max-retries', '3'),
+    ...look(version, '-sS', '-p-'),
+    ...look(version, '-sU', '--top-ports', '200'),
   ]);
 }
 
