@@ -126,7 +126,9 @@ describe('camera', () => {
         expect(code).toBe(3);
         // The server had all of it, so the restarted camera's spool knows nothing of it.
         expect(report.counts).toMatchObject({ cut: 0, open: 1 });
-        expect(report.segments.find(({ verdict }) => verdict === 'open')).toMatchObject({ marked: 'unknown' });
+        expect(report.segments.find(({ verdict }) => verdict === 'open')).toMatchObject({
+          marked: 'unknown',
+        });
         expect(report.openedSeconds).toBeGreaterThan(first.capturedSeconds + status.capturedSeconds - 2);
       }),
     60_000,
