@@ -118,6 +118,17 @@ test('a directory that holds something is not written to', async () => {
   expect(readdirSync(kept)).toEqual(['letter']);
 });
 
+test.each([
+  ['an input that is not there', ['--input', '/nonexistent.mp4'], 'there is no such file'],
+  ['a number of seconds that is none', ['--seconds', 'all'], 'give a number of seconds'],
+  ['an option that it does not have', ['--fast'], 'unknown option'],
+])('%s: said in a line, and nothing is begun', async (_, options, said) => {
+  const { code, stdout, stderr } = await startDemo('--headless', ...options).end;
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toContain(said);
+  expect(stderr).not.toContain('demo: making');
+});
+
 test(
   'a broken build that loses a second is found out',
   async () => {

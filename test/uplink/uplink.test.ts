@@ -531,6 +531,19 @@ describe('a segment that is refused', () => {
     expect(queue.segments()).toEqual(bad);
   });
 
+  test('comes after all others when its time is over', async () => {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    const bad = queue.whole(session(), 1);
+    peer.refused.set(name(bad), 'HEADER_REFUSED');
+    const { uplink } = makeUplink(queue, peer, { times: { parkMs: 50 } });
+    uplink.start();
+    await until(() => uplink.stats().parked === 1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const good = queue.whole(session(), 1);
+    await until(() => uplink.stats().parked === 2);
+    expect(puts(peer).slice(3)).toEqual([good, bad].map((one) => `PUT /v1/segments/${name(one)} @0`));
+  });
+
   test('and then dropped has its mark offered at once', async () => {
     const [peer, queue] = [await makePeer(), new MemoryQueue()];
     const bad = queue.whole(session(), 3);
