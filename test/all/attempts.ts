@@ -32,7 +32,7 @@ function writeSystem(): string {
 const attempts: Record<string, () => string | Promise<string>> = {
   listen: () => settle(createServer().listen(0, '0.0.0.0'), 'listening'),
   'listen-v6': () => settle(createServer().listen(0, '::1'), 'listening'),
-  'listen-unix': () => settle(createServer().listen('/tmp/attempt.socket'), 'listening'),
+  'listen-unix': () => settle(createServer().listen(`/tmp/attempt-${process.pid}.socket`), 'listening'),
   bind: () => settle(createSocket('udp4').bind(0), 'listening'),
   'dial-server': () => settle(connect(Number(port), server), 'connect'),
   'dial-elsewhere': () => settle(connect(ELSEWHERE), 'connect'),

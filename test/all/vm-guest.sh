@@ -1,0 +1,86 @@
+#!/bin/sh
+# What the virtual camera does once it has booted: it makes the users, starts the unit as it is delivered, records its
+# lens until the server has some of it, and tries the fences one by one. Everything it says goes to the second serial
+# port, a line each: `what outcome`.
+exec >/dev/ttyS1 2>&1
+
+link=$(ls /sys/class/net | grep -v '^lo$' | head -1)
+ip addr add 10.0.2.15/24 dev "$link"
+ip link set "$link" up
+ip route add default via 10.0.2.2
+# No resolver: the server is an address, and QEMU's is what must not be reached.
+: >/etc/resolv.conf
+modprobe vivid node_types=0x1
+
+camera=/var/lib/oriel-camera
+systemd-sysusers
+chown -R oriel-agent:oriel-capture $camera
+chmod 710 $camera
+oriel() { /opt/oriel/oriel camera firewall $camera --agent-user oriel-agent --capture-user oriel-capture "$@"; }
+mkdir -p /run/systemd/system/oriel-camera.service.d
+oriel --unit >/run/systemd/system/oriel-camera.service.d/addresses.conf
+systemctl daemon-reload
+systemctl start oriel-camera-firewall.service && echo 'firewall set'
+systemctl start oriel-camera.service && echo 'unit started'
+
+tries=0
+until grep -Eq '"acknowledgedSeconds":([3-9]|[0-9]{2})' $camera/run/status.json 2>/dev/null; do
+  sleep 2
+  tries=$((tries + 1))
+  [ $tries -lt 90 ] || { journalctl --no-pager -u oriel-camera | tail -30; break; }
+done
+for role in agent capture; do
+  pid=$(pgrep -f "camera $role " | head -1)
+  echo "$role user $(stat -c %U /proc/"$pid")"
+  echo "$role filter $(sed -n 's/^Seccomp:\t//p' /proc/"$pid"/status)"
+done
+echo "capture network $(ip netns identify "$pid")$([ "$(readlink /proc/"$pid"/ns/net)" = "$(readlink /proc/1/ns/net)" ] && echo shared || echo own)"
+echo "unit swap $(cat /sys/fs/cgroup/system.slice/oriel-camera.service/memory.swap.max)"
+systemctl stop oriel-camera.service
+echo "unit ended $(systemctl show -P Result oriel-camera.service)"
+
+# The server's unit, as delivered too.
+install -d -o oriel-server -g oriel-server -m 700 /var/lib/oriel-server
+setpriv --reuid=oriel-server --regid=oriel-server --clear-groups \
+  /opt/oriel/oriel server init /var/lib/oriel-server --host 10.0.2.15 >/dev/null
+systemctl start oriel-server.service
+tries=0
+until [ -e /var/lib/oriel-server/run/server.json ] || [ $tries -ge 30 ]; do
+  sleep 1
+  tries=$((tries + 1))
+done
+echo "server $(systemctl is-active oriel-server.service) $(ss -Hltn | sed -n 's/.*:\(8443\) .*/\1/p' | sort -u)"
+systemctl stop oriel-server.service
+
+# Each fence alone, none of them, and the unit with all.
+nft flush ruleset
+node=$(ls -d /opt/oriel/node_modules/node-linux-*/bin/node)
+attempt() {
+  name=$1 service=$2
+  {
+    printf '%s\n' "$service"
+    echo "StandardOutput=truncate:/run/attempt"
+  } >"/run/systemd/system/attempt-$name.service"
+  systemctl daemon-reload
+  systemctl start "attempt-$name.service"
+  sed "s/^/$name /" /run/attempt
+}
+alone="[Service]
+Type=oneshot
+ExecStart=$node /opt/attempts.ts /opt/server"
+attempt none "$alone"
+attempt bind "$alone
+SocketBindDeny=any"
+attempt calls "$alone
+SystemCallFilter=~listen accept accept4 bind
+SystemCallErrorNumber=EPERM"
+attempt addresses "$alone
+IPAddressDeny=any
+IPAddressAllow=10.0.2.2"
+attempt all "$(sed '/^Restart\|^KillMode/d; /^\[Install\]/,$d; s/^Type=.*/Type=oneshot/' \
+  /etc/systemd/system/oriel-camera.service | sed "s|^ExecStart=.*|ExecStart=$node /opt/attempts.ts /opt/server|")
+$(cat /run/systemd/system/oriel-camera.service.d/addresses.conf)"
+
+echo 'the end'
+sync
+poweroff -f
