@@ -57,6 +57,8 @@ export async function openLine(options: LineOptions): Promise<Line> {
     log: logger,
   });
   const recoveredUs = spool.stats().heldUs;
+  const former = spool.lastSession();
+  const interrupted = former && !former.end ? primitives.sha256(former.session.header) : undefined;
   const onFailure = (what: string, cause: unknown) => logger.error(errorFields(cause), what);
   const store = new SpoolStore(spool, onFailure);
   const tally = emptyTally();
@@ -86,7 +88,16 @@ export async function openLine(options: LineOptions): Promise<Line> {
   });
   const intake = new Intake({ recorder, tally, audioAllowed: () => policy.inForce.policy.audio, logger });
   const { server, certificate } = options;
-  const uplink = openServerLink({ server, device, certificate, queue: spool, clock, random, logger });
+  const uplink = openServerLink({
+    server,
+    device,
+    certificate,
+    queue: spool,
+    interrupted,
+    clock,
+    random,
+    logger,
+  });
 
   const status = (): LineStatus => {
     const held = spool.stats();

@@ -17,6 +17,8 @@ export interface ServerLinkOptions {
   /** The client certificate, PEM; undefined while there is none. */
   readonly certificate: () => string | undefined;
   readonly queue: UploadQueue;
+  /** Hash of the session that the last life of the agent began and did not see the end of, if there is one. */
+  readonly interrupted: Uint8Array | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: AgentLog;
@@ -24,7 +26,7 @@ export interface ServerLinkOptions {
 
 /** The uplink of this camera to its one pinned server, with its marks signed by the device key. */
 export function openServerLink(options: ServerLinkOptions): Uplink {
-  const { server, device, certificate, queue, clock, random, logger } = options;
+  const { server, device, certificate, queue, interrupted, clock, random, logger } = options;
   const dial = server.dialWith(certificate);
   return new Uplink({
     queue,
@@ -37,7 +39,7 @@ export function openServerLink(options: ServerLinkOptions): Uplink {
       throw new UplinkError('CERTIFICATE_MISSING', 'the camera has no client certificate yet');
     },
     makeMark: (segment) => markRecord(segment.header, markOf(segment, clock), device),
-    makeForeignMark: (header) => foreignMark(header, device, clock),
+    makeForeignMark: (header) => foreignMark(header, device, interrupted, clock),
   });
 }
 
@@ -53,23 +55,23 @@ function markOf(segment: StoredSegment, clock: Clock): Mark {
 }
 
 /**
- * The mark of a segment that the server says a former run of this camera left there, and of which nothing is known.
+ * The mark of a segment that the server says a former run of this camera left there, and of which the spool knows
+ * nothing: `cut` in the one session that the camera knows it was interrupted in, `unknown` in any other.
  * @throws CryptoError CAMERA_FOREIGN for another camera's.
  */
 export function foreignMark(
   header: Uint8Array,
   device: Pick<DeviceKey, 'cameraId' | 'signer'>,
+  interrupted: Uint8Array | undefined,
   clock: Clock,
 ): Uint8Array {
-  if (!equal(parseSegmentHeader(header).camera, device.cameraId)) {
+  const { camera, sessionHash } = parseSegmentHeader(header);
+  if (!equal(camera, device.cameraId)) {
     throw new CryptoError('CAMERA_FOREIGN', "the server lists another camera's segment as ours");
   }
+  const kind = interrupted !== undefined && equal(sessionHash, interrupted) ? 'cut' : 'unknown';
   const nothing = { vouchedRecords: 0, vouchedDigest: new Uint8Array(DIGEST_LENGTH), lostUs: 0 };
-  return markRecord(
-    header,
-    { kind: 'unknown', ...nothing, timeMs: Math.max(0, Math.floor(clock.now())) },
-    device,
-  );
+  return markRecord(header, { kind, ...nothing, timeMs: Math.max(0, Math.floor(clock.now())) }, device);
 }
 
 function markRecord(header: Uint8Array, mark: Mark, device: Pick<DeviceKey, 'signer'>): Uint8Array {

@@ -67,6 +67,7 @@ export async function openTimedAgent(camera: string): Promise<{ close(): Promise
     server: serverDial({ server, device, trustedTimeMs: () => Date.now() }),
     certificate: () => certificate,
     queue: stopwatch.queue,
+    interrupted: undefined,
   });
   stopwatch.watch(uplink);
   uplink.start();

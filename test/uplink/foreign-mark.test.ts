@@ -16,15 +16,22 @@ const device = { cameraId: await cameraIdOf(point, nodePrimitives), signer };
 const header = (camera: Uint8Array) =>
   encodeSegmentHeader({ camera, sessionHash: new Uint8Array(32), sequence: 3, timeMs: 1 });
 
-test('of a segment that the server lists the camera says no more than that it does not know it', async () => {
-  const bytes = header(device.cameraId);
-  const frame = readRecord(foreignMark(bytes, device, systemClock), 0, nodePrimitives.crc32);
-  const mark = await readMark(frame!.payload, nodePrimitives.sha256(bytes), point, nodePrimitives);
-  expect(mark).toMatchObject({ kind: 'unknown', vouchedRecords: 0, lostUs: 0 });
-});
+test.each([
+  ['it was interrupted in that session', new Uint8Array(32), 'cut'],
+  ['it was interrupted in another', new Uint8Array(32).fill(1), 'unknown'],
+  ['it was not interrupted', undefined, 'unknown'],
+])(
+  'of a segment that the server lists, when %s, the camera vouches for nothing',
+  async (_, interrupted, kind) => {
+    const bytes = header(device.cameraId);
+    const frame = readRecord(foreignMark(bytes, device, interrupted, systemClock), 0, nodePrimitives.crc32);
+    const mark = await readMark(frame!.payload, nodePrimitives.sha256(bytes), point, nodePrimitives);
+    expect(mark).toMatchObject({ kind, vouchedRecords: 0, lostUs: 0 });
+  },
+);
 
 test("it says nothing of another camera's", () => {
-  expect(() => foreignMark(header(new Uint8Array(20)), device, systemClock)).toThrow(
+  expect(() => foreignMark(header(new Uint8Array(20)), device, undefined, systemClock)).toThrow(
     expect.objectContaining({ code: 'CAMERA_FOREIGN' }),
   );
 });
