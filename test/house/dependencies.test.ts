@@ -34,7 +34,7 @@ const rows = new Map(
     rest.split('|').map((cell) => cell.trim()),
   ]),
 );
-const debian = [...read('scripts/setup').matchAll(/\bneed ([a-z0-9-]+) '/g)].map(([, name]) => name ?? '');
+const debian = [...read('scripts/setup').matchAll(/\bneed ([a-z0-9.-]+) '/g)].map(([, name]) => name ?? '');
 
 /** Where `name`, required by the package at `from`, lies: the nearest node_modules upwards, as Node looks it up. */
 function locate(from: string, name: string): string | undefined {
