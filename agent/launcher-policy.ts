@@ -11,3 +11,11 @@ export function restartDelay(failures: number, random: number): number {
   const delay = Math.min(FIRST_DELAY_MS * 2 ** (failures - 1), LONGEST_DELAY_MS);
   return delay * (0.5 + random / 2);
 }
+
+/** Exit code of capture when the source or the plan is refused: started again, it would be refused again. */
+export const CAPTURE_REFUSED = 2;
+
+/** What follows the end of capture. */
+export function afterCapture(code: number, stopping: boolean): 'end' | 'restart' {
+  return stopping || code === 0 || code === CAPTURE_REFUSED ? 'end' : 'restart';
+}

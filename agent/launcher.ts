@@ -5,7 +5,7 @@ import { systemClock } from '../host/clock.ts';
 import { confined } from '../host/confinement.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import type { CapturePlan } from './capture/plan.ts';
-import { restartDelay } from './launcher-policy.ts';
+import { afterCapture, restartDelay } from './launcher-policy.ts';
 import {
   canCutNetwork,
   confinementOf,
@@ -108,7 +108,7 @@ async function prepare(options: LauncherOptions): Promise<{ agent: Role; capture
   };
 }
 
-/** Starts capture again whenever something killed it; what it refuses by itself it would refuse again. */
+/** Starts capture again whenever it was killed or failed; what it refuses by itself it would refuse again. */
 async function keepCapture(options: LauncherOptions, role: Role): Promise<number> {
   const { plan, logger, signal } = options;
   for (let failures = 0; ; ) {
@@ -120,10 +120,10 @@ async function keepCapture(options: LauncherOptions, role: Role): Promise<number
     if (signal.aborted) stop();
     const code = await exitOf(child);
     signal.removeEventListener('abort', stop);
-    if (signal.aborted || code !== KILLED) return code;
+    if (afterCapture(code, signal.aborted) === 'end') return code;
     failures = systemClock.monotonic() - startedAt > 60_000 ? 1 : failures + 1;
     const delay = restartDelay(failures, Math.random());
-    logger.error({ delayMs: Math.round(delay) }, 'capture was killed; starting it again');
+    logger.error({ code, delayMs: Math.round(delay) }, 'capture ended; starting it again');
     await systemClock.sleep(delay, signal).catch(() => undefined);
   }
 }

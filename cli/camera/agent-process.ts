@@ -2,6 +2,7 @@ import { runAgent } from '../../agent/agent.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { EXIT } from '../exit-codes.ts';
 import { releaseTimeMs } from '../version.ts';
 import { ignoreInterrupt, openLog, stopSignal } from './log.ts';
 
@@ -22,6 +23,7 @@ export async function agent(dir: string, logLevel: string, launcher: string | un
     return 0;
   } catch (error) {
     logger.fatal({ err: error }, 'agent failed');
-    return 1;
+    // Whatever still goes on in it must not keep a failed agent alive: the launcher starts another.
+    process.exit(EXIT.failure);
   }
 }

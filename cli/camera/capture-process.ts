@@ -1,7 +1,10 @@
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { CaptureError } from '../../agent/capture/errors.ts';
 import { runCapture } from '../../agent/capture/main.ts';
 import { PLAN_LIMIT, parsePlan } from '../../agent/capture/plan.ts';
+import { CAPTURE_REFUSED } from '../../agent/launcher-policy.ts';
 import { systemClock } from '../../host/clock.ts';
+import { EXIT } from '../exit-codes.ts';
 import { ignoreInterrupt, openLog, stopSignal } from './log.ts';
 import { planCamera } from './plan.ts';
 import { firstLineOfTether } from './tether.ts';
@@ -21,6 +24,6 @@ export async function capture(dir: string, logLevel: string, tethered: boolean):
   } catch (error) {
     // runCapture has logged its own, scrubbed of the source's password; a plan's refusal has nothing of the plan.
     if ((error as { code?: unknown }).code === 'PLAN_INVALID') logger.fatal({ err: error }, 'capture failed');
-    return 1;
+    return error instanceof CaptureError ? CAPTURE_REFUSED : EXIT.failure;
   }
 }
