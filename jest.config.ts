@@ -3,6 +3,8 @@ import type { Config } from 'jest';
 // Node runs our TypeScript as ES modules; Jest does the same through its VM modules (see scripts/test).
 const config: Config = {
   testEnvironment: 'node',
+  // Jest leaves a core free unless told otherwise: of two, half.
+  maxWorkers: '100%',
   // A limit for tests that hang, not for slow machines.
   testTimeout: 60_000,
   roots: ['<rootDir>/test'],
