@@ -98,7 +98,8 @@ describe('camera', () => {
         const { status } = home;
         const { code, report } = await expectNothingAcknowledgedLost(home, [first, status]);
         expect(code).toBe(3);
-        expect(report.counts).toMatchObject({ cut: 1, open: 0 });
+        // Cut in a segment; between two of them, it is the session whose end is open.
+        expect(report.counts.cut + report.counts.open).toBe(1);
         // A killed camera loses at most what it had not spooled for two seconds.
         expect(report.openedSeconds).toBeGreaterThan(first.capturedSeconds + status.capturedSeconds - 2);
       }),
@@ -124,7 +125,8 @@ describe('camera', () => {
         const { status } = home;
         const { code, report } = await expectNothingAcknowledgedLost(home, [first, status]);
         expect(code).toBe(3);
-        expect(report.counts).toMatchObject({ cut: 1, open: 0 });
+        // Cut in a segment; between two of them, it is the session whose end is open.
+        expect(report.counts.cut + report.counts.open).toBe(1);
         expect(report.openedSeconds).toBeGreaterThan(first.capturedSeconds + status.capturedSeconds - 2);
       }),
     60_000,
