@@ -170,6 +170,16 @@ describe.each(attacks)('with %s', (_name, outcome, make) => {
   });
 });
 
+test('every attacker and its end stands in the document', () => {
+  const rows = attacks.map(([name, outcome]) => {
+    const [, code = outcome] = outcome.split('turned away: ');
+    return `| ${name} | ${code === outcome ? 'refused' : 'cut off'} | \`${code}\` |`;
+  });
+  const table = ['| who dials, with | is | code |', '| --- | --- | --- |', ...rows].join('\n');
+  const document = readFileSync(join(import.meta.dirname, '../../docs/threat-model.md'), 'utf8');
+  if (!document.includes(table)) throw new Error(`docs/threat-model.md has no such table:\n${table}`);
+});
+
 describe('of a camera’s routes, without an accepted certificate, nothing is seen:', () => {
   const routes = [
     ['GET', UNFINISHED_PATH],
