@@ -52,6 +52,18 @@ export type CryptoErrorCode =
   | 'PAIRING_USED'
   /** A pairing statement's tag or signature does not fit, or its terms are not those of the setup code. */
   | 'PAIRING_FORGED'
+  /** Bytes are no pin statement. */
+  | 'PINS_MALFORMED'
+  /** A pin statement's signature is not by the owner expected, or does not fit. */
+  | 'PINS_FORGED'
+  /** A pin statement is another camera's. */
+  | 'PINS_FOREIGN'
+  /** A pin statement is of another pairing than the camera's. */
+  | 'PINS_EPOCH'
+  /** A pin statement is older than the one obeyed. */
+  | 'PINS_REPLAYED'
+  /** A pin statement has the number of the one obeyed, and is another. */
+  | 'PINS_CONFLICT'
   /** A key or identifier is not of the right length or form. */
   | 'KEY_MALFORMED'
   /** The sealer has sealed its last record, or failed: it never seals again. */

@@ -4,6 +4,7 @@ import { CryptoError } from './errors.ts';
 import { FieldReader, FieldWriter } from './fields.ts';
 import { DIGEST_LENGTH, POINT_LENGTH, SIGNATURE_LENGTH } from './header.ts';
 import { equalTags, hmacSha256 } from './hmac.ts';
+import { MAX_ORIGIN_LENGTH } from './origin.ts';
 import type { DeviceSigner, OpeningPrimitives } from './primitives.ts';
 
 /**
@@ -31,9 +32,8 @@ export interface PairingStatement extends PairingTerms {
   readonly point: Uint8Array;
 }
 
+export { MAX_ORIGIN_LENGTH };
 export const PROOF_KEY_LENGTH = 32;
-/** Of an origin, bytes. */
-export const MAX_ORIGIN_LENGTH = 250;
 const FIXED_LENGTH = POINT_LENGTH + PUBLIC_KEY_LENGTH + DIGEST_LENGTH + DIGEST_LENGTH + 4 + 1;
 const PROOF_LENGTH = DIGEST_LENGTH + SIGNATURE_LENGTH;
 /** Of a whole statement, bytes. */

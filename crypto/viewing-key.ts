@@ -3,7 +3,7 @@ import { toBase64Url } from './bytes.ts';
 import { bytesField, parseJson } from './document.ts';
 import { ed25519FromSeed, SEED_LENGTH, viewerIdOf } from './ed25519.ts';
 import { DIGEST_LENGTH } from './header.ts';
-import { MAX_ORIGIN_LENGTH } from './pairing-statement.ts';
+import { MAX_ORIGIN_LENGTH } from './origin.ts';
 import type { OpeningPrimitives } from './primitives.ts';
 import { type DayKeyHolder, makeDayKey } from './session.ts';
 import { PAIRING_SECRET_LENGTH } from './setup-code.ts';

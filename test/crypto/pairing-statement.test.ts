@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { concat, toHex, utf8 } from '../../crypto/bytes.ts';
 import { equalTags, hmacSha256 } from '../../crypto/hmac.ts';
+import { MAX_ORIGIN_LENGTH } from '../../crypto/origin.ts';
 import {
-  MAX_ORIGIN_LENGTH,
   MAX_PAIRING_STATEMENT_LENGTH,
   makePairingStatement,
   type PairingTerms,

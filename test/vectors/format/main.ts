@@ -1,5 +1,7 @@
 import { makeVectors } from './make.ts';
 import { makePairingVectors } from './pairing.ts';
+import { makePinsVectors } from './pins.ts';
 
-const made = process.argv[2] === 'pairing' ? await makePairingVectors() : await makeVectors();
+const MAKERS = { v1: makeVectors, pairing: makePairingVectors, pins: makePinsVectors };
+const made = await MAKERS[(process.argv[2] ?? 'v1') as keyof typeof MAKERS]();
 process.stdout.write(`${JSON.stringify(made, undefined, 1)}\n`);
