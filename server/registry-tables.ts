@@ -1,5 +1,7 @@
 import type { Claim } from '../crypto/claim.ts';
 import type { Migrations } from './database.ts';
+import { HEALTH_TABLE } from './health-table.ts';
+import { REQUEST_TABLE } from './request-table.ts';
 
 /** The registry's tables, and what their rows mean. */
 
@@ -61,6 +63,7 @@ export const MIGRATIONS: Migrations = {
        file BLOB NOT NULL,
        put_at INTEGER NOT NULL
      ) STRICT;`,
+    HEALTH_TABLE + REQUEST_TABLE,
   ],
 };
 

@@ -3,6 +3,7 @@ import type { Claim } from '../crypto/claim.ts';
 import { type ClaimVerdict, judgeClaim } from './claim-policy.ts';
 import { Database } from './database.ts';
 import { ServerError } from './errors.ts';
+import { HealthTable } from './health-table.ts';
 import {
   CAMERA_COLUMNS,
   type CameraRecord,
@@ -15,6 +16,7 @@ import {
   MIGRATIONS,
   type Standing,
 } from './registry-tables.ts';
+import { RequestTable } from './request-table.ts';
 
 /**
  * Who may come in, and what the server keeps of each camera beside its footage: `DIR/registry.db`. Commands write to
@@ -50,11 +52,15 @@ const CLAIM_KEPT_MS = 30 * 86_400_000;
 
 /** Every method throws as Database does. */
 export class Registry {
+  readonly health: HealthTable;
+  readonly requests: RequestTable;
   readonly #db: Database;
 
   /** @param path of the database; `:memory:` for one that is kept nowhere. */
   constructor(path: string) {
     this.#db = new Database(path, MIGRATIONS);
+    this.health = new HealthTable(this.#db);
+    this.requests = new RequestTable(this.#db);
   }
 
   /** Undefined for a camera never heard of. */

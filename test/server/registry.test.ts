@@ -178,14 +178,14 @@ describe('the database', () => {
   test('of a later step is opened, and left at that step', () => {
     open().close();
     const newer = new DatabaseSync(path());
-    newer.exec('ALTER TABLE cameras ADD COLUMN colour TEXT; PRAGMA user_version = 1002');
+    newer.exec('ALTER TABLE cameras ADD COLUMN colour TEXT; PRAGMA user_version = 1900');
     newer.close();
     const registry = open();
     registry.enrol(enrolment(), NOW);
     expect(registry.cameras()).toHaveLength(1);
     registry.close();
     const again = new DatabaseSync(path());
-    expect(again.prepare('PRAGMA user_version').get()).toEqual({ user_version: 1002 });
+    expect(again.prepare('PRAGMA user_version').get()).toEqual({ user_version: 1900 });
     again.close();
   });
 

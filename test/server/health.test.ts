@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { openRegistry, type Registry } from '../../server/registry.ts';
+import { telemetry } from '../wire/telemetry.ts';
+
+const NOW = 1_790_000_000_000;
+let directory: string;
+let registry: Registry;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'oriel-health-'));
+  registry = openRegistry(directory);
+  for (const camera of ['a', 'b']) {
+    registry.enrol({ camera, point: randomBytes(65), serial: '01', notAfterMs: NOW }, NOW);
+  }
+});
+afterEach(() => {
+  registry.close();
+  rmSync(directory, { recursive: true });
+});
+
+const health = (camera: string, online: boolean, atMs = NOW, told = true) => ({
+  camera,
+  online,
+  sinceMs: atMs,
+  telemetry: told ? telemetry({ at: atMs }) : undefined,
+  receivedAtMs: told ? atMs : undefined,
+});
+
+describe('health', () => {
+  test('of each camera is what was written last', () => {
+    registry.health.write([health('b', true), health('a', true)]);
+    registry.health.write([health('a', false, NOW + 5)]);
+    expect(registry.health.all()).toEqual([health('a', false, NOW + 5), health('b', true)]);
+    expect(registry.health.of('c')).toBeUndefined();
+  });
+
+  test('keeps the last telemetry of a camera that has only gone', () => {
+    registry.health.write([health('a', true)]);
+    registry.health.write([health('a', false, NOW + 5, false)]);
+    expect(registry.health.of('a')).toEqual({ ...health('a', true), online: false, sinceMs: NOW + 5 });
+  });
+
+  test('of a server that begins is that nobody is there', () => {
+    registry.health.write([health('a', true), health('b', false)]);
+    registry.health.allOffline(NOW + 9);
+    expect(registry.health.all().map(({ online, sinceMs }) => [online, sinceMs])).toEqual([
+      [false, NOW + 9],
+      [false, NOW],
+    ]);
+  });
+
+  test('written by another version is shown without its telemetry', () => {
+    registry.health.write([health('a', true)]);
+    const other = new DatabaseSync(join(directory, 'registry.db'));
+    other.exec(`UPDATE health SET telemetry = '{"strange":1}'`);
+    other.close();
+    expect(registry.health.of('a')).toMatchObject({ online: true, telemetry: undefined });
+  });
+});
+
+describe('a request', () => {
+  const asked = { id: '00000000000000aa', camera: 'a', request: 'ping', askedAtMs: NOW } as const;
+  const deadlineMs = NOW + 10_000;
+  const reply = { id: asked.id, code: 'DONE' } as const;
+  beforeEach(() => registry.requests.add({ ...asked, deadlineMs }));
+
+  test('is open until it is answered', () => {
+    expect(registry.requests.open(NOW).map(({ id }) => id)).toEqual([asked.id]);
+    registry.requests.sent(asked.id, NOW + 1);
+    expect(registry.requests.replied('a', reply, NOW + 2)).toBe(true);
+    expect(registry.requests.open(NOW + 2)).toEqual([]);
+    expect(registry.requests.get(asked.id)).toMatchObject({ sentAtMs: NOW + 1, reply });
+  });
+
+  test('is over after its deadline', () => {
+    registry.requests.sent(asked.id, NOW);
+    expect(registry.requests.open(deadlineMs)).toHaveLength(1);
+    expect(registry.requests.open(deadlineMs + 1)).toEqual([]);
+    expect(registry.requests.replied('a', reply, deadlineMs + 1)).toBe(false);
+  });
+
+  test.each([
+    ['by another camera', 'b', reply, true],
+    ['that was never sent', 'a', reply, false],
+    ['to another', 'a', { ...reply, id: '00000000000000bb' }, true],
+  ])('takes no reply %s', (_name, camera, answer, sent) => {
+    if (sent) registry.requests.sent(asked.id, NOW);
+    expect(registry.requests.replied(camera, answer, NOW + 1)).toBe(false);
+    expect(registry.requests.get(asked.id)?.reply).toBeUndefined();
+  });
+
+  test('takes its first reply only', () => {
+    registry.requests.sent(asked.id, NOW);
+    registry.requests.replied('a', reply, NOW + 1);
+    expect(registry.requests.replied('a', { ...reply, code: 'FAILED' }, NOW + 1)).toBe(false);
+    expect(registry.requests.get(asked.id)?.reply?.code).toBe('DONE');
+  });
+
+  test('is forgotten a day after its deadline', () => {
+    registry.requests.add({ ...asked, id: '00000000000000bb', askedAtMs: NOW + 2 * 86_400_000, deadlineMs });
+    expect(registry.requests.get(asked.id)).toBeUndefined();
+  });
+});

@@ -1,0 +1,44 @@
+import * as v from 'valibot';
+
+/** What a camera tells of its health, every half minute and when asked: sizes in bytes, times in seconds. */
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const seconds = v.pipe(v.number(), v.finite(), v.minValue(0));
+const text = v.pipe(v.string(), v.maxLength(64));
+
+export const Telemetry = v.strictObject({
+  /** When, milliseconds since 1970, by `clock`: for display. */
+  at: count,
+  clock: v.picklist(['machine', 'server', 'trusted']),
+  state: v.picklist(['waiting', 'running', 'draining', 'stopped']),
+  versions: v.strictObject({ oriel: text, node: text }),
+  /** Since the agent started. */
+  uptimeSeconds: seconds,
+  /** captured + recovered = acknowledged + held + dropped + skipped: sums of video sample durations. */
+  footage: v.strictObject({
+    capturedSeconds: seconds,
+    recoveredSeconds: seconds,
+    acknowledgedSeconds: seconds,
+    heldSeconds: seconds,
+    droppedSeconds: seconds,
+    skippedSeconds: seconds,
+    heldBytes: count,
+    spooledBytes: count,
+  }),
+  /** By cause, of capture; of the agent since the launcher started, null when it runs alone. */
+  restarts: v.strictObject({ agent: v.nullable(count), capture: count }),
+  capture: v.picklist(['unknown', 'waiting', 'running', 'backoff', 'finished', 'failed', 'stopped']),
+  upload: v.strictObject({ connected: v.boolean(), retries: count, reconnects: count }),
+  machine: v.strictObject({
+    /** Of the warmest sensor, °C; null where there is none. */
+    temperature: v.nullable(v.pipe(v.number(), v.minValue(-100), v.maxValue(200))),
+    /** Where the spool lies. */
+    diskFreeBytes: v.nullable(count),
+    memoryFreeBytes: v.nullable(count),
+    /** Resident memory of the agent's process. */
+    agentMemoryBytes: count,
+  }),
+  /** Messages of control given up for want of room while the server was away. */
+  messagesDropped: count,
+});
+export type Telemetry = v.InferOutput<typeof Telemetry>;
