@@ -10,6 +10,7 @@ const PARTS = [
   'crypto',
   'host',
   'media',
+  'ota',
   'scripts',
   'server',
   'wire',

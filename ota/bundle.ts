@@ -1,0 +1,113 @@
+import semver from 'semver';
+import * as v from 'valibot';
+import { equal } from '../crypto/bytes.ts';
+import { checkPaths } from './bundle-path.ts';
+import { OtaError } from './errors.ts';
+import { parseJson, writeJson } from './json.ts';
+
+/**
+ * A release for one architecture: the manifest `bundle.json`, which is what the release keys sign, beside
+ * the directory `files` that holds what it lists, and nothing else. docs/updates.md gives the format.
+ */
+
+/** In a bundle's directory. */
+export const MANIFEST_FILE = 'bundle.json';
+export const SIGNATURES_FILE = 'signatures.json';
+export const FILES_DIRECTORY = 'files';
+
+/** In `files`: the Node runtime, the command that it runs, and the bill of materials. */
+export const RUNTIME_PATH = 'bin/node';
+export const PROGRAM_PATH = 'app/oriel.mjs';
+export const SBOM_PATH = 'sbom.cdx.json';
+
+export const MAX_MANIFEST_BYTES = 512 * 1024;
+export const MAX_FILES = 2_000;
+export const MAX_FILE_BYTES = 512 * 1024 * 1024;
+export const MAX_BUNDLE_BYTES = 1024 * 1024 * 1024;
+const MAX_COUNTER = 2 ** 31;
+
+/** Lower case hex of SHA-256. */
+export const Sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+export const Identifier = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,39}$/));
+/** A semver version in its one normal form, without build metadata, which no comparison would see. */
+export const Version = v.pipe(
+  v.string(),
+  v.maxLength(64),
+  v.check((text) => semver.valid(text) === text),
+);
+export const Counter = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_COUNTER));
+/** UTC, to the second. */
+export const Time = v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/), v.check(isDate));
+const Day = v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\d$/), v.check(isDate));
+
+const BundleFile = v.strictObject({
+  path: v.pipe(v.string(), v.minLength(1)),
+  size: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_FILE_BYTES)),
+  mode: v.picklist(['0644', '0755']),
+  sha256: Sha256,
+});
+export type BundleFile = v.InferOutput<typeof BundleFile>;
+
+const Bundle = v.strictObject({
+  format: v.literal('oriel-bundle-1'),
+  product: Identifier,
+  version: Version,
+  /** Rises with each release: the order of releases, whatever their versions say. */
+  counter: Counter,
+  /** The boards that it runs on. */
+  hardware: v.pipe(v.array(Identifier), v.minLength(1), v.maxLength(32)),
+  /** When it was released. */
+  released: Time,
+  /** The last day on which this version gets security fixes. */
+  supported: Day,
+  /** For people; for the advisories that it mends see the target's own notes. */
+  notes: v.pipe(v.string(), v.maxLength(8 * 1024)),
+  files: v.pipe(v.array(BundleFile), v.minLength(1), v.maxLength(MAX_FILES)),
+});
+export type Bundle = v.InferOutput<typeof Bundle>;
+
+/**
+ * Reads a manifest. Only the one form that `writeBundle` writes is accepted, so that a field that stands twice, or
+ * in two spellings, means nothing to anybody.
+ * @throws OtaError BUNDLE_OVERSIZED, BUNDLE_MALFORMED, BUNDLE_PATH_REFUSED, BUNDLE_PATH_REPEATED.
+ */
+export function parseBundle(bytes: Uint8Array): Bundle {
+  const bundle = parseJson(bytes, {
+    what: MANIFEST_FILE,
+    maxBytes: MAX_MANIFEST_BYTES,
+    schema: Bundle,
+    malformed: 'BUNDLE_MALFORMED',
+  });
+  checkPaths(bundle.files.map(({ path }) => path));
+  const size = sizeOf(bundle);
+  if (size > MAX_BUNDLE_BYTES) {
+    throw new OtaError('BUNDLE_OVERSIZED', `${size} bytes of files are more than ${MAX_BUNDLE_BYTES}`);
+  }
+  if (!equal(bytes, writeBundle(bundle))) {
+    throw new OtaError('BUNDLE_MALFORMED', `${MANIFEST_FILE}: not in the one form it is written in`);
+  }
+  return bundle;
+}
+
+/** The exact bytes that are signed: fields in the order of the format, files by path. */
+export function writeBundle(bundle: Bundle): Uint8Array<ArrayBuffer> {
+  const files = bundle.files.toSorted((a, b) => compareText(a.path, b.path));
+  return writeJson(v.parse(Bundle, { ...bundle, hardware: bundle.hardware.toSorted(compareText), files }));
+}
+
+/** Bytes of all files. */
+export function sizeOf({ files }: Bundle): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** By code unit: the same on every machine, whatever its language. */
+export function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+/** 2027-02-30 is of the form, and no day. */
+function isDate(text: string): boolean {
+  const ms = Date.parse(text);
+  return Number.isFinite(ms) && new Date(ms).toISOString().startsWith(text.replace(/Z$/, ''));
+}

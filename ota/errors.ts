@@ -1,0 +1,39 @@
+/** Every reason for which a release, its metadata or its files are refused. Closed: a caller may switch over it. */
+export type OtaErrorCode =
+  /** A bundle's manifest, its signatures or its key list is longer than any may be. */
+  | 'BUNDLE_OVERSIZED'
+  /** A manifest is not of the form that docs/updates.md gives. */
+  | 'BUNDLE_MALFORMED'
+  /** A manifest names a path that leads elsewhere, or that not every file system can hold. */
+  | 'BUNDLE_PATH_REFUSED'
+  /** A manifest names a file twice, in other letters perhaps, or as a directory too. */
+  | 'BUNDLE_PATH_REPEATED'
+  /** A bundle for another product. */
+  | 'PRODUCT_FOREIGN'
+  /** A bundle for other hardware. */
+  | 'HARDWARE_FOREIGN'
+  /** A list of signatures or of keys is not of its form. */
+  | 'SIGNATURES_MALFORMED'
+  /** Fewer keys than the threshold have signed these bytes. */
+  | 'SIGNATURES_MISSING'
+  /** A key list with a lower number than one already obeyed. */
+  | 'KEYS_OUTDATED'
+  /** A file of the manifest is not there. */
+  | 'FILE_MISSING'
+  /** A file is there that the manifest does not name. */
+  | 'FILE_UNKNOWN'
+  /** A symbolic link, a device, or anything else that is no regular file. */
+  | 'FILE_IRREGULAR'
+  /** A file's size, mode or SHA-256 is not the manifest's. */
+  | 'FILE_ALTERED';
+
+/** A refusal by this room. The message never holds a secret; `cause` is what lies beneath. */
+export class OtaError extends Error {
+  override readonly name = 'OtaError';
+  readonly code: OtaErrorCode;
+
+  constructor(code: OtaErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
