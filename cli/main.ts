@@ -4,7 +4,7 @@ import { EXIT } from './exit-codes.ts';
 import { footageCommand } from './footage.ts';
 import { keysCommand } from './keys.ts';
 import { serverCommand } from './server.ts';
-import { printable } from './text.ts';
+import { printable, withoutSecrets } from './text.ts';
 import { version } from './version.ts';
 
 const program = new Command('oriel')
@@ -29,6 +29,7 @@ exitByThrowing(program);
 /** commander ends the process with code 1 for a command line it does not understand; ours is another. */
 function exitByThrowing(command: Command): void {
   command.exitOverride();
+  command.configureOutput({ outputError: (text, write) => write(withoutSecrets(text)) });
   for (const child of command.commands) exitByThrowing(child);
 }
 
@@ -39,7 +40,9 @@ try {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   } else {
     const { code, message } = error as { code?: unknown; message?: unknown };
-    console.error(`oriel: ${printable(String(message))}${typeof code === 'string' ? ` [${code}]` : ''}`);
+    console.error(
+      `oriel: ${printable(withoutSecrets(String(message)))}${typeof code === 'string' ? ` [${code}]` : ''}`,
+    );
     process.exitCode = code === 'USAGE' ? EXIT.usage : EXIT.failure;
   }
 }

@@ -4,6 +4,13 @@ const UNPRINTABLE = /(?!\n)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 /** Text of somebody else's, fit for a terminal. */
 export const printable = (text: string): string => text.replace(UNPRINTABLE, '');
 
+/**
+ * Text without setup codes and passwords of URLs, which a person may have typed where something else belongs: an
+ * error quotes what it does not understand, and a terminal's output is copied on.
+ */
+export const withoutSecrets = (text: string): string =>
+  text.replace(/\boriel(\d{1,3}):[\w+/=-]+/gi, 'oriel$1:***').replace(/(\w:\/\/)[^\s'"]*@/g, '$1***@');
+
 /** A time as people and machines read it; one that no date can hold is said to be so. */
 export function rfc3339(timeMs: number): string {
   const date = new Date(timeMs);

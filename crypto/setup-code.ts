@@ -1,11 +1,13 @@
-import { concat, fromBase64Url, fromUtf8, toBase64Url, utf8 } from './bytes.ts';
+import { concat, fromBase64Url, toBase64Url, utf8 } from './bytes.ts';
 import { writeClaim } from './claim.ts';
 import { PUBLIC_KEY_LENGTH } from './ed25519.ts';
 import { CryptoError, type CryptoErrorCode } from './errors.ts';
 import { FieldReader, FieldWriter } from './fields.ts';
 import { DIGEST_LENGTH } from './header.ts';
-import { MAX_ORIGIN_LENGTH, type PairingTerms, PROOF_KEY_LENGTH } from './pairing-statement.ts';
+import { MAX_ORIGIN_LENGTH, originOf } from './origin.ts';
+import { type PairingTerms, PROOF_KEY_LENGTH } from './pairing-statement.ts';
 import type { OpeningPrimitives } from './primitives.ts';
+import { isWifiNetwork, MAX_WIFI_LENGTH, readWifi, type WifiNetwork, writeWifi } from './wifi.ts';
 
 /**
  * What a camera is set up with, as one line of text (docs/format.md, "Setup code"): its server, its owner, and a
@@ -14,6 +16,8 @@ import type { OpeningPrimitives } from './primitives.ts';
 export interface SetupCode extends PairingTerms {
   /** 16 random bytes. */
   readonly secret: Uint8Array;
+  /** The network that the camera's board is to join. */
+  readonly wifi?: WifiNetwork;
 }
 
 export const PAIRING_SECRET_LENGTH = 16;
@@ -24,9 +28,11 @@ const CHECK_LENGTH = 4;
 const FIXED_LENGTH = 1 + 4 + PUBLIC_KEY_LENGTH + PAIRING_SECRET_LENGTH + DIGEST_LENGTH + DIGEST_LENGTH + 1;
 /** Of a whole code, characters. */
 export const MAX_SETUP_CODE_LENGTH =
-  PREFIX.length + Math.ceil(((FIXED_LENGTH + MAX_ORIGIN_LENGTH + CHECK_LENGTH) * 4) / 3);
+  PREFIX.length + Math.ceil(((FIXED_LENGTH + MAX_ORIGIN_LENGTH + MAX_WIFI_LENGTH + CHECK_LENGTH) * 4) / 3);
 /** With the blanks around it. */
 const MAX_TEXT_LENGTH = 1000;
+const NO_NETWORK =
+  'a Wi-Fi name has 1 to 32 bytes, its password 8 to 63 ASCII characters or none, and nothing follows';
 const TOKEN_CONTEXT = utf8('oriel/1 claim token\0');
 const PROOF_CONTEXT = utf8('oriel/1 pairing proof\0');
 
@@ -36,10 +42,12 @@ export async function writeSetupCode(
   primitives: Pick<OpeningPrimitives, 'sha256'>,
 ): Promise<string> {
   const origin = utf8(code.origin);
-  if (!isOrigin(code.origin) || origin.length > MAX_ORIGIN_LENGTH) {
+  if (originOf(origin) === undefined) {
     throw refused('MALFORMED', 'the server is not given as https://HOST[:PORT]');
   }
-  const payload = new FieldWriter(FIXED_LENGTH + origin.length)
+  if (code.wifi !== undefined && !isWifiNetwork(code.wifi)) throw refused('MALFORMED', NO_NETWORK);
+  const wifi = code.wifi === undefined ? new Uint8Array() : writeWifi(code.wifi);
+  const payload = new FieldWriter(FIXED_LENGTH + origin.length + wifi.length)
     .u8(VERSION)
     .u32(code.expires)
     .raw(code.owner)
@@ -47,7 +55,8 @@ export async function writeSetupCode(
     .raw(code.activePin)
     .raw(code.backupPin)
     .u8(origin.length)
-    .raw(origin).bytes;
+    .raw(origin)
+    .raw(wifi).bytes;
   return PREFIX + toBase64Url(concat(payload, await checkOf(payload, primitives)));
 }
 
@@ -117,12 +126,14 @@ function readPayload(payload: Uint8Array): SetupCode {
   const activePin = fields.raw(DIGEST_LENGTH);
   const backupPin = fields.raw(DIGEST_LENGTH);
   const originLength = fields.u8();
-  if (payload.length !== FIXED_LENGTH + originLength) throw refused('MALFORMED', 'its length does not fit');
-  const origin = asciiOf(fields.raw(originLength));
-  if (originLength > MAX_ORIGIN_LENGTH || origin === undefined || !isOrigin(origin)) {
-    throw refused('MALFORMED', 'its server is not given as https://HOST[:PORT]');
-  }
-  return { owner, secret, activePin, backupPin, expires, origin };
+  if (payload.length < FIXED_LENGTH + originLength) throw refused('MALFORMED', 'its length does not fit');
+  const origin = originOf(fields.raw(originLength));
+  if (origin === undefined) throw refused('MALFORMED', 'its server is not given as https://HOST[:PORT]');
+  const code = { owner, secret, activePin, backupPin, expires, origin };
+  if (fields.offset === payload.length) return code;
+  const wifi = readWifi(payload.subarray(fields.offset));
+  if (wifi === undefined) throw refused('MALFORMED', NO_NETWORK);
+  return { ...code, wifi };
 }
 
 async function checkOf(
@@ -130,14 +141,6 @@ async function checkOf(
   primitives: Pick<OpeningPrimitives, 'sha256'>,
 ): Promise<Uint8Array> {
   return (await primitives.sha256(payload)).slice(0, CHECK_LENGTH);
-}
-
-function isOrigin(text: string): boolean {
-  return text.startsWith('https://') && URL.canParse(text) && new URL(text).origin === text;
-}
-
-function asciiOf(bytes: Uint8Array): string | undefined {
-  return bytes.every((byte) => byte > 0x20 && byte < 0x7f) ? fromUtf8(bytes) : undefined;
 }
 
 const corrupt = () => refused('CORRUPT', 'it was damaged on its way: copy all of it again');

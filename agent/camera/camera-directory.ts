@@ -36,6 +36,10 @@ export class CameraDirectory {
   get pairing(): string {
     return this.#file('pairing.json');
   }
+  /** The Wi-Fi network that came with the setup code, for the board's own network setup to join; no part of Oriel does. */
+  get wifi(): string {
+    return this.#file('wifi.json');
+  }
   /** A setup code put here is taken by `oriel camera setup`, and removed. */
   get setupCode(): string {
     return this.#file('setup-code');

@@ -5,25 +5,35 @@ import type { CameraDirectory } from './camera-directory.ts';
 
 /**
  * Makes a camera forget all it was, in an order that leaves no camera behind wherever it is cut off: without
- * camera.json there is none, and the next erasure or set-up goes on where this one ended. Keys are overwritten
- * before they are removed; on flash that reaches the sectors only as far as its controller lets it. The run directory
- * stays: an agent may be waiting in it to be set up.
+ * camera.json there is none, and the next erasure or set-up goes on where this one ended. Keys and passwords are
+ * overwritten before they are removed; on flash that reaches the sectors only as far as its controller lets it. The
+ * run directory stays: an agent may be waiting in it to be set up.
  * @returns whether there was anything to erase.
  */
 export async function eraseCamera(directory: CameraDirectory, disk: Disk): Promise<boolean> {
-  let erased = await disk.unlink(directory.config);
-  await disk.syncDirectory(directory.path);
-  for (const secret of [directory.deviceKey, directory.pairing]) {
+  const { config, deviceKey, pairing, wifi } = directory;
+  let erased = await takeAway(disk, config);
+  for (const secret of [config, deviceKey, pairing, wifi]) {
     for (const path of [secret, secret + TEMPORARY_SUFFIX]) erased = (await shred(disk, path)) || erased;
   }
   const { request, certificate, policy, state, trustedTime } = directory;
-  for (const path of [directory.config, request, certificate, policy, state, trustedTime]) {
+  for (const path of [request, certificate, policy, state, trustedTime]) {
     erased = (await disk.unlink(path)) || erased;
     await disk.unlink(path + TEMPORARY_SUFFIX);
   }
   erased = (await removeTree(disk, directory.spool)) || erased;
   await disk.syncDirectory(directory.path);
   return erased;
+}
+
+/** Takes the name from a file that may hold a password, so that it is whole or gone while it is overwritten. */
+async function takeAway(disk: Disk, path: string): Promise<boolean> {
+  const aside = path + TEMPORARY_SUFFIX;
+  const left = await shred(disk, aside);
+  if ((await disk.stat(path)) === undefined) return left;
+  await disk.rename(path, aside);
+  await disk.syncDirectory(dirname(path));
+  return true;
 }
 
 /** Overwrites a file with zeros, durably, and removes it. False when there was none. */

@@ -12,6 +12,8 @@ export function scrubLine(line: string, credentials: string | null): string {
   }
   // Greedy to the last @: a password may hold one.
   clean = clean.replaceAll(/\b(rtsps?|https?):\/\/\S*@/gi, '$1://');
+  // Some cameras take the password as a parameter, of the query or of the path.
+  clean = clean.replaceAll(/\b((?:rtsps?|https?):\/\/[^\s?=&;]*)[?=&;]\S*/gi, '$1…');
   return clean.trim().slice(0, LINE_LIMIT);
 }
 

@@ -89,7 +89,7 @@ export function parseSource(uri: string, lan: readonly string[]): Source {
   }
 }
 
-/** The source as it may be shown and logged: without credentials. */
+/** The source as it may be shown and logged: without credentials, and without parameters, which may hold them. */
 export function describeSource(source: Source): string {
   switch (source.kind) {
     case 'file':
@@ -99,7 +99,7 @@ export function describeSource(source: Source): string {
     case 'v4l2':
       return `v4l2:${source.device}`;
     case 'rtsp':
-      return `${source.scheme}://${source.authority}${source.path.split('?', 1)[0]}`;
+      return `${source.scheme}://${source.authority}${source.path.split(/[?=&;]/, 1)[0]}`;
   }
 }
 
@@ -181,7 +181,9 @@ function parseRtsp(scheme: 'rtsp' | 'rtsps', rest: string, lan: readonly string[
     throw new CaptureError('SOURCE_SYNTAX', 'the camera’s user, password, host or port is malformed');
   }
   if (!lan.some((entry) => entry.toLowerCase() === authority || entry.toLowerCase() === host[1])) {
-    throw new CaptureError('SOURCE_UNLISTED', `${authority} is not among the listed LAN hosts`);
+    // A slash that is not written %2F ends what looks like the host in the middle of a password.
+    const shown = rest.includes('@', end) ? 'the host before the first slash' : authority;
+    throw new CaptureError('SOURCE_UNLISTED', `${shown} is not among the listed LAN hosts`);
   }
   return { kind: 'rtsp', scheme, credentials, authority, path: rest.slice(end) || '/' };
 }

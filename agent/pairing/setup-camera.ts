@@ -10,6 +10,7 @@ import { shred } from '../camera/erase-camera.ts';
 import { CameraError } from '../camera/errors.ts';
 import { makeCamera } from '../camera/make-camera.ts';
 import { type PairingFile, readPairing, writePairing } from './pairing-file.ts';
+import { writeWifiFile } from './wifi-file.ts';
 
 /** What of a camera's configuration a setup code does not say. */
 export type CameraChoice = Omit<CameraConfigText, 'version' | 'server' | 'owner'>;
@@ -33,9 +34,10 @@ export async function setupCamera(
   const again = waiting !== undefined && equal(waiting, token);
   const { camera } = again
     ? await loadDeviceKey(directory)
-    : await makeCamera(directory, disk, configOf(code, choice), async (device) =>
-        writePairing(directory, disk, await pairingOf(code, token, device)),
-      );
+    : await makeCamera(directory, disk, configOf(code, choice), async (device) => {
+        if (code.wifi !== undefined) await writeWifiFile(directory, disk, code.wifi);
+        await writePairing(directory, disk, await pairingOf(code, token, device));
+      });
   await shred(disk, directory.setupCode);
   return camera;
 }

@@ -24,6 +24,9 @@ export function choiceOf(options: CameraOptions): Omit<CameraConfigText, 'versio
     lan: [...options.lan],
     spool: { maxBytes: options.spoolBytes, minFreeBytes: options.keepFree },
   };
+  if (options.lan.some((host) => /[/@\s]/.test(host))) {
+    throw new CommandError('USAGE', '--lan takes a host and nothing more: HOST or HOST:PORT');
+  }
   checkConfig(v.omit(CameraConfig, ['version', 'server', 'owner']), choice);
   try {
     parseSource(source, options.lan);

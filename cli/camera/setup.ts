@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory, readLimited } from '../../agent/camera/camera-directory.ts';
 import { eraseCamera, removeTree, shred } from '../../agent/camera/erase-camera.ts';
@@ -8,6 +8,7 @@ import { MAX_SETUP_CODE_LENGTH } from '../../crypto/setup-code.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { ownProcessName } from '../../host/process-name.ts';
 import { CommandError } from '../errors.ts';
+import { readSecretFile } from '../secret-file.ts';
 import { type CameraOptions, choiceOf } from './choice.ts';
 
 export interface SetupOptions extends CameraOptions {
@@ -36,8 +37,13 @@ export async function setup(dir: string, options: SetupOptions): Promise<{ camer
 
 /** Where a setup code comes from, in this order: the option, the environment, the camera's directory. */
 function codeFrom(directory: CameraDirectory, option: string | undefined): string {
-  if (option === '-') return readFileSync(0, 'utf8').slice(0, MAX_CODE_FILE_BYTES);
-  if (option !== undefined) return readLimited(option, MAX_CODE_FILE_BYTES);
+  if (option !== undefined && /^\s*oriel\d+:/i.test(option)) {
+    throw new CommandError(
+      'USAGE',
+      '--code takes a file that holds the setup code; the code itself is known now to whoever saw this command line: make another with oriel keys pair',
+    );
+  }
+  if (option !== undefined) return readSecretFile('--code', option, MAX_CODE_FILE_BYTES);
   const fromEnvironment = process.env.ORIEL_SETUP_CODE;
   if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment;
   if (existsSync(directory.setupCode)) return readLimited(directory.setupCode, MAX_CODE_FILE_BYTES);

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { WifiNetwork } from '../../crypto/wifi.ts';
 
 /** `oriel keys pair` and `oriel keys accept`: the owner's two steps of pairing a camera. */
 
@@ -8,6 +9,8 @@ interface PairOptions {
   readonly expires: number;
   readonly name: string;
   readonly out: string;
+  readonly wifi?: string;
+  readonly wifiPassword?: string;
   readonly json?: true;
 }
 
@@ -20,12 +23,18 @@ export function pairCommand(): Command {
     .requiredOption('--out <file>', 'file for the setup code (mode 0600); "-" prints it')
     .option('--expires <time>', 'how long the code is good: 30m, 1h, 7d', parseLife, 3600)
     .option('--name <name>', 'what the camera is to be called', '')
+    .option('--wifi <ssid>', 'the Wi-Fi network that the camera is to join')
+    .option(
+      '--wifi-password <file>',
+      'file that holds its password ("-": from standard input); none if it is open',
+    )
     .option('--json', 'one JSON object instead of text')
     .addHelpText(
       'after',
       `
 The setup code is a secret between you and the camera: whoever has it first can be that camera. The claim is none; it
 is for the server's operator. The camera proves to you, through the server, that it read this very code.
+With --wifi the code holds the network's password too; your viewing key does not, and the server never sees it.
 
 Example, from nothing to a camera that records:
   oriel keys pair me.key --server https://home.example:8443 --pin sha256/… --out setup-code   prints the claim
@@ -43,7 +52,7 @@ async function pair(file: string, options: PairOptions): Promise<void> {
   const { writeViewingKey } = await import('../../crypto/viewing-key.ts');
   const { writeTextFile } = await import('../files.ts');
   const { server, pin: pins, expires: lifeSeconds, name, out } = options;
-  const wish = { server, pins, lifeSeconds, name };
+  const wish = { server, pins, lifeSeconds, name, wifi: await wifiOf(options) };
   const { key, code, claim, expires } = await preparePairing(readViewingKey(file), wish, Date.now());
   // The key first: a code that it does not remember could never be accepted.
   writeTextFile(file, writeViewingKey(key), 0o600);
@@ -56,6 +65,18 @@ async function pair(file: string, options: PairOptions): Promise<void> {
   console.log(`setup code  ${out === '-' ? code : out}  (for the camera, until ${until}; keep it secret)`);
   console.log(`claim       ${claim}`);
   console.log('Next:       oriel server cameras DIR claim CLAIM');
+}
+
+/** A password has no place in a command line, which every user of a machine can read. */
+async function wifiOf({ wifi: ssid, wifiPassword }: PairOptions): Promise<WifiNetwork | undefined> {
+  const { CommandError } = await import('../errors.ts');
+  if (ssid === undefined) {
+    if (wifiPassword !== undefined) throw new CommandError('USAGE', '--wifi-password goes with --wifi');
+    return undefined;
+  }
+  if (wifiPassword === undefined) return { ssid, passphrase: '' };
+  const { readSecretFile } = await import('../secret-file.ts');
+  return { ssid, passphrase: readSecretFile('--wifi-password', wifiPassword, 1000).replace(/\r?\n$/, '') };
 }
 
 interface AcceptOptions {

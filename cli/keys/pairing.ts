@@ -5,6 +5,7 @@ import { pinBytes } from '../../crypto/pin.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { claimLineOf, PAIRING_SECRET_LENGTH, writeSetupCode } from '../../crypto/setup-code.ts';
 import { MAX_PAIRINGS, type Pairing, type ViewingKey } from '../../crypto/viewing-key.ts';
+import type { WifiNetwork } from '../../crypto/wifi.ts';
 import { CommandError } from '../errors.ts';
 import { signPolicy } from './identity.ts';
 
@@ -14,6 +15,7 @@ export interface PairingWish {
   /** How long the code is good, seconds. */
   readonly lifeSeconds: number;
   readonly name: string;
+  readonly wifi?: WifiNetwork | undefined;
 }
 
 export interface PreparedPairing {
@@ -49,7 +51,7 @@ export async function preparePairing(
     server: { origin: wish.server, pins },
     name: wish.name,
   };
-  const setupCode = setupCodeOf(pairing, key);
+  const setupCode = { ...setupCodeOf(pairing, key), ...(wish.wifi && { wifi: wish.wifi }) };
   const next = rememberPairing(key, pairing, now);
   if (next.pairings.length > MAX_PAIRINGS) {
     throw new CommandError('USAGE', `no more than ${MAX_PAIRINGS} setup codes at a time`);

@@ -127,6 +127,13 @@ describe('scrubbing', () => {
       null,
       'redirected to rtsp://other/x',
     ],
+    ['a password as a parameter', 'rtsp://cam/x?user=eve&pw=word: 401', null, 'rtsp://cam/x… 401'],
+    [
+      'a password in the path',
+      "open 'rtsp://cam/user=eve_password=word.sdp'",
+      null,
+      "open 'rtsp://cam/user…",
+    ],
     ['a malformed escape', 'eve:100% of it', 'eve:100%', '*** of it'],
     ['nothing to hide', '[rtsp @ 0x1] method DESCRIBE failed', null, '[rtsp @ 0x1] method DESCRIBE failed'],
     ['control characters', 'a\u001b[31mb\r', null, 'a [31mb'],

@@ -140,6 +140,11 @@ test('shows a source without its credentials and its query', () => {
   expect(describeSource(parseSource('test:', []))).toBe('test:?size=1280x720&rate=25');
 });
 
+test.each(['rtsp://eve:4711/0815@192.168.1.20/x', 'rtsp://4711:0815/x@192.168.1.20/y'])(
+  '%s: what stands before a slash in the password is not shown as a host',
+  (uri) => expect(refusalOf(uri)?.message).not.toMatch(/4711|0815/),
+);
+
 function sourceOf(uri: string): Source | null {
   try {
     return parseSource(uri, LAN);

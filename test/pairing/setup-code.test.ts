@@ -24,14 +24,23 @@ const port = fc.integer({ min: 1, max: 65_535 });
 const origin = fc
   .tuple(fc.array(label, { minLength: 1, maxLength: 8 }), fc.option(port))
   .map(([labels, at]) => `https://${labels.join('.')}${at === null || at === 443 ? '' : `:${at}`}`);
-const setupCode: fc.Arbitrary<SetupCode> = fc.record({
-  expires: fc.integer({ min: 0, max: 0xffffffff }),
-  owner: bytes(32),
-  secret: bytes(16),
-  activePin: bytes(32),
-  backupPin: bytes(32),
-  origin,
+const ssid = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 32 }).filter((name) => {
+  const { length } = Buffer.from(name);
+  return length > 0 && length <= 32 && !/\p{Cc}/u.test(name);
 });
+const passphrase = fc.oneof(fc.constant(''), fc.stringMatching(/^[ -~]{8,63}$/));
+const setupCode: fc.Arbitrary<SetupCode> = fc.record(
+  {
+    expires: fc.integer({ min: 0, max: 0xffffffff }),
+    owner: bytes(32),
+    secret: bytes(16),
+    activePin: bytes(32),
+    backupPin: bytes(32),
+    origin,
+    wifi: fc.record({ ssid, passphrase }),
+  },
+  { requiredKeys: ['expires', 'owner', 'secret', 'activePin', 'backupPin', 'origin'] },
+);
 
 const write = (code: SetupCode) => writeSetupCode(code, nodePrimitives);
 const read = (text: string) => readSetupCode(text, nodePrimitives);

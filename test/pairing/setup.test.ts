@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -31,6 +31,7 @@ const cameraIn = (root: string) => {
   directory.make();
   return directory;
 };
+const wifi = { ssid: 'home', passphrase: 'correct horse' };
 const setUp = (directory: CameraDirectory, text: string) => setupCamera(directory, systemDisk, text, choice);
 const codeOf = (work: Promise<unknown>) =>
   work.then(
@@ -234,19 +235,39 @@ test('an erasure leaves nothing of keys, footage, policy or state, and the next 
   expect(readFileSync(directory.deviceKey, 'utf8')).not.toBe(key);
 });
 
-test('a key is overwritten, durably, before its name goes', async () => {
-  const { text } = await freshCode();
+test('a key is overwritten, durably, before its name goes; so are token, RTSP and Wi-Fi password', async () => {
+  const { text } = await freshCode({ wifi });
   const directory = new CameraDirectory('/camera');
-  let keyBefore: Uint8Array | undefined;
+  const before = new Map<string, Uint8Array | undefined>();
   const disk: CrashDisk = new CrashDisk({
     onCall({ name, path, states }) {
-      if (name === 'unlink' && path === directory.deviceKey)
-        keyBefore = states[0]?.after('power cut').files.get(path);
+      if (name === 'unlink') before.set(path, states[0]?.after('power cut').files.get(path));
     },
   });
   disk.place('/camera');
-  await setupCamera(directory, disk, text, choice);
+  await setupCamera(directory, disk, text, {
+    ...choice,
+    source: 'rtsp://eve:pw@192.0.2.9/',
+    lan: ['192.0.2.9'],
+  });
+  before.clear();
   await eraseCamera(directory, disk);
-  expect(keyBefore?.length).toBeGreaterThan(0);
-  expect(keyBefore?.every((byte) => byte === 0)).toBe(true);
+  const { deviceKey, pairing, config } = directory;
+  for (const path of [deviceKey, pairing, directory.wifi, `${config}.tmp`]) {
+    expect(before.get(path)?.length).toBeGreaterThan(0);
+    expect(before.get(path)?.every((byte) => byte === 0)).toBe(true);
+  }
+});
+
+test('a code that names a Wi-Fi network leaves it for the board, for its user alone', async () => {
+  const directory = cameraIn(temporary());
+  const { text } = await freshCode({ wifi });
+  await setUp(directory, text);
+  expect(JSON.parse(readFileSync(directory.wifi, 'utf8'))).toEqual(wifi);
+  expect(statSync(directory.wifi).mode & 0o777).toBe(0o600);
+  const others = readdirSync(directory.path).filter((name) => name !== 'wifi.json');
+  for (const name of others)
+    expect(readFileSync(join(directory.path, name), 'utf8')).not.toContain(wifi.passphrase);
+  expect(await eraseCamera(directory, systemDisk)).toBe(true);
+  expect(readdirSync(directory.path)).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { concat, toBase64Url } from '../../../crypto/bytes.ts';
+import { concat, toBase64Url, utf8 } from '../../../crypto/bytes.ts';
 import type { CryptoErrorCode } from '../../../crypto/errors.ts';
 import { makePairingStatement } from '../../../crypto/pairing-statement.ts';
 import { nodePrimitives } from '../../../crypto/primitives-node.ts';
@@ -9,6 +9,7 @@ import {
   type SetupCode,
   writeSetupCode,
 } from '../../../crypto/setup-code.ts';
+import type { WifiNetwork } from '../../../crypto/wifi.ts';
 import { makeSigner } from '../../crypto/camera.ts';
 import { seeded } from './camera.ts';
 
@@ -37,6 +38,7 @@ export interface CodeVector {
   /** Zeros: none. */
   readonly backupPin: string;
   readonly origin: string;
+  readonly wifi?: WifiNetwork;
   readonly claimToken: string;
   readonly proofKey: string;
   /** What the owner gives the server. */
@@ -50,7 +52,7 @@ const ABOUT = [
 
 type NamedCode = SetupCode & { readonly name: string };
 
-const CODES: readonly [NamedCode, NamedCode] = [
+const CODES: readonly [NamedCode, NamedCode, ...NamedCode[]] = [
   {
     name: 'a name, two pins',
     expires: 1_795_000_000,
@@ -69,6 +71,26 @@ const CODES: readonly [NamedCode, NamedCode] = [
     backupPin: new Uint8Array(32),
     origin: 'https://[2001:db8::7]',
   },
+  {
+    name: 'with a Wi-Fi network',
+    expires: 1_795_000_000,
+    owner: seeded('owner', 32),
+    secret: seeded('pairing secret of a camera on Wi-Fi', 16),
+    activePin: seeded('active pin', 32),
+    backupPin: seeded('backup pin', 32),
+    origin: 'https://home.example',
+    wifi: { ssid: 'Erker 2,4 GHz ☂', passphrase: 'correct horse "battery" staple' },
+  },
+  {
+    name: 'with an open Wi-Fi network',
+    expires: 1_795_000_000,
+    owner: seeded('owner', 32),
+    secret: seeded('pairing secret of a camera on an open network', 16),
+    activePin: seeded('active pin', 32),
+    backupPin: new Uint8Array(32),
+    origin: 'https://home.example',
+    wifi: { ssid: 'x', passphrase: '' },
+  },
 ];
 
 async function codeVector(code: NamedCode): Promise<CodeVector> {
@@ -82,6 +104,7 @@ async function codeVector(code: NamedCode): Promise<CodeVector> {
     activePin: toBase64Url(code.activePin),
     backupPin: toBase64Url(code.backupPin),
     origin,
+    ...(code.wifi && { wifi: code.wifi }),
     claimToken: toBase64Url(await claimTokenOf(code.secret, nodePrimitives)),
     proofKey: toBase64Url(await proofKeyOf(code.secret, nodePrimitives)),
     claim: await claimLineOf(code, nodePrimitives),
@@ -93,6 +116,20 @@ export function checkedCode(payload: Uint8Array): string {
   const check = (nodePrimitives.sha256(payload) as Uint8Array).slice(0, 4);
   return `oriel1:${toBase64Url(concat(payload, check))}`;
 }
+
+const field = (text: string) => concat(Uint8Array.of(utf8(text).length), utf8(text));
+const REFUSED_NETWORKS: readonly (readonly [string, Uint8Array])[] = [
+  ['a network without a name', concat(field(''), field('password'))],
+  ['a network of 33 bytes', concat(field('n'.repeat(33)), field('password'))],
+  ['a network with a line break', concat(field('net\nwork'), field('password'))],
+  ['a network that is no UTF-8', concat(Uint8Array.of(1, 0xff), field('password'))],
+  ['a network without a length of its password', field('network')],
+  ['a password of 7', concat(field('network'), field('passwor'))],
+  ['a password of 64', concat(field('network'), field('p'.repeat(64)))],
+  ['a password not in ASCII', concat(field('network'), field('pässword'))],
+  ['a network cut off', concat(field('network'), field('password').subarray(0, -1))],
+  ['something behind the network', concat(field('network'), field('password'), Uint8Array.of(0))],
+];
 
 function refusedCodes(text: string): PairingVectors['refusedCodes'] {
   const bytes = Buffer.from(text.slice('oriel1:'.length), 'base64url');
@@ -118,6 +155,11 @@ function refusedCodes(text: string): PairingVectors['refusedCodes'] {
     { name: 'an origin cut off', text: checkedCode(payload.slice(0, -1)), code: 'SETUP_CODE_MALFORMED' },
     { name: 'an origin with a path', text: altered(payload.length - 5, 0x2f), code: 'SETUP_CODE_MALFORMED' },
     { name: 'no https', text: altered(118 + 4, 0x78), code: 'SETUP_CODE_MALFORMED' },
+    ...REFUSED_NETWORKS.map(([name, bytes]) => ({
+      name,
+      text: checkedCode(concat(payload, bytes)),
+      code: 'SETUP_CODE_MALFORMED' as const,
+    })),
   ];
 }
 

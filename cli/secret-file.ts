@@ -1,0 +1,30 @@
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { CommandError } from './errors.ts';
+
+/**
+ * Reads a secret from a file, or for `-` from standard input. What is given may be the secret itself, by mistake: no
+ * message quotes it.
+ * @param option the option's name, for the error.
+ * @throws CommandError FILE_UNREADABLE.
+ */
+export function readSecretFile(option: string, file: string, maxBytes: number): string {
+  if (file === '-') return readFileSync(0, 'utf8').slice(0, maxBytes);
+  const cause = unreadable(file, maxBytes);
+  if (cause === undefined) return readFileSync(file, 'utf8');
+  throw new CommandError(
+    'FILE_UNREADABLE',
+    `${option} takes a file, or "-" for standard input; the file given ${cause}`,
+  );
+}
+
+/** Why a file cannot be read; undefined for one that can. */
+function unreadable(file: string, maxBytes: number): string | undefined {
+  try {
+    accessSync(file, constants.R_OK);
+    const stat = statSync(file);
+    if (stat.isDirectory()) return 'is a directory';
+    return stat.size > maxBytes ? `is longer than ${maxBytes} bytes` : undefined;
+  } catch (error) {
+    return `cannot be read (${String((error as { code?: unknown }).code)})`;
+  }
+}
