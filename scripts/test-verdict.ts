@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RanFile, readProvisions, unproven } from './provisions.ts';
 
 /** What `jest --json` reports, as far as the verdict needs it. */
 export interface JestResult {
@@ -11,7 +13,11 @@ export interface JestResult {
   readonly numRuntimeErrorTestSuites: number;
   /** False also for what no counter shows, such as an error between tests. */
   readonly success: boolean;
+  readonly testResults: readonly RanFile[];
 }
+
+/** What ran: all tests, those of every day, or only files that were named. */
+export type Profile = 'all' | 'everyday' | 'some';
 
 export interface Verdict {
   readonly passed: number;
@@ -21,8 +27,16 @@ export interface Verdict {
   readonly ok: boolean;
 }
 
-/** Weighs a run. `result` is undefined when Jest left no report. */
-export function verdict(result: JestResult | undefined, check: 'passed' | 'failed'): Verdict {
+/**
+ * Weighs a run.
+ * @param result undefined when Jest left no report.
+ * @param unprovenTests what docs/en-303-645.yaml names as proof and did not pass in this run.
+ */
+export function verdict(
+  result: JestResult | undefined,
+  check: 'passed' | 'failed',
+  unprovenTests: readonly string[] = [],
+): Verdict {
   const notes: string[] = [];
   let failed = result?.numFailedTests ?? 0;
   const count = (number: number, note: string) => {
@@ -35,6 +49,7 @@ export function verdict(result: JestResult | undefined, check: 'passed' | 'faile
   count(skipped, `${skipped} skipped: a skipped test counts as failed`);
   count(unloadable, `${unloadable} test files could not run: each counts as failed`);
   count(check === 'failed' ? 1 : 0, 'scripts/check failed: it counts as failed');
+  for (const each of unprovenTests) count(1, each);
   const passed = result?.numPassedTests ?? 0;
   if (passed === 0 && failed === 0) count(1, 'no test ran');
   if (failed === 0 && result?.success === false) count(1, 'Jest reports a failure outside of its tests');
@@ -49,9 +64,24 @@ function readResult(path: string): JestResult | undefined {
   }
 }
 
+function unprovenIn(result: JestResult | undefined, profile: Profile): string[] {
+  if (result === undefined || profile === 'some') return [];
+  const provisions = readProvisions(join(import.meta.dirname, '../docs/en-303-645.yaml'));
+  return unproven(
+    provisions,
+    result.testResults,
+    (file) => profile === 'all' || !file.startsWith('test/all/'),
+  );
+}
+
 if (import.meta.main) {
-  const [path = '', check] = process.argv.slice(2);
-  const { passed, failed, notes, ok } = verdict(readResult(path), check === 'passed' ? 'passed' : 'failed');
+  const [path = '', check, profile] = process.argv.slice(2);
+  const result = readResult(path);
+  const { passed, failed, notes, ok } = verdict(
+    result,
+    check === 'passed' ? 'passed' : 'failed',
+    unprovenIn(result, profile === 'all' || profile === 'everyday' ? profile : 'some'),
+  );
   for (const note of notes) console.error(`test: ${note}`);
   console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = ok ? 0 : 1;

@@ -41,6 +41,7 @@ const clean: JestResult = {
   numTodoTests: 0,
   numRuntimeErrorTestSuites: 0,
   success: true,
+  testResults: [],
 };
 
 describe('the verdict on a run', () => {

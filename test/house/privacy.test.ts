@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import * as v from 'valibot';
+import { Telemetry } from '../../wire/telemetry.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const page = readFileSync(resolve(root, 'docs/privacy.md'), 'utf8');
+
+function section(title: string): string {
+  const [, text = ''] = page.split(`\n## ${title}\n`);
+  return text.split('\n## ')[0] ?? '';
+}
+
+/** What stands in backticks in the first column of a section's table. */
+const firstColumn = (title: string) =>
+  [...section(title).matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word),
+  );
+
+/** Names of all fields of a schema, those within objects as `object.field`. */
+function fieldsOf(schema: v.GenericSchema, prefix = ''): string[] {
+  if (!('entries' in schema)) return [prefix];
+  return Object.entries(schema.entries as Record<string, v.GenericSchema>).flatMap(([name, entry]) =>
+    fieldsOf(entry, prefix === '' ? name : `${prefix}.${name}`),
+  );
+}
+
+test('telemetry: every field that a camera may send is listed, and no other', () => {
+  expect(firstColumn('Telemetry').sort()).toEqual(fieldsOf(Telemetry).sort());
+});
+
+test('telemetry: a message with a field more is refused', () => {
+  const fields = Object.keys(Telemetry.entries);
+  const issues = v.safeParse(Telemetry, { location: 'at home' }).issues ?? [];
+  expect(issues.map(({ path }) => path?.[0]?.key)).toEqual([...fields, 'location']);
+});
+
+test('sensors: every kind of source that a camera can be set up with is listed, and no other', () => {
+  const source = readFileSync(resolve(root, 'agent/capture/source.ts'), 'utf8');
+  const parser = source.slice(
+    source.indexOf('switch (scheme)'),
+    source.indexOf('export function', source.indexOf('switch (scheme)')),
+  );
+  const schemes = [...parser.matchAll(/case '(\w+)':/g)].map(([, scheme]) => `${scheme}:`);
+  expect(schemes.length).toBeGreaterThan(3);
+  expect(firstColumn('Sensors').sort()).toEqual(schemes.sort());
+});
+
+test('personal data: each kind says where it is, who can read it, why, and until when', () => {
+  const rows = section('Personal data')
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .slice(2);
+  expect(rows.length).toBeGreaterThan(4);
+  for (const row of rows) expect(row.split('|').filter((cell) => cell.trim() !== '')).toHaveLength(5);
+});
+
+test('it says how data is deleted, on the camera, on the server, and for good', () => {
+  expect(section('Deleting')).toMatch(/`oriel camera reset/);
+  expect(section('Deleting').match(/^- \*\*/gm)).toHaveLength(3);
+});
