@@ -85,11 +85,11 @@ function captureCommand(): Command {
 }
 
 function planCommand(): Command {
-  return roleCommand('plan', async (dir, { claimFor }) => {
-    const { claimFor: claim, planCamera } = await import('./camera/plan.ts');
-    const { capture } = await planCamera(dir);
-    if (claimFor !== undefined) await claim(dir, claimFor);
-    console.log(JSON.stringify(capture));
+  return roleCommand('plan', async (dir, { claimFor, logLevel, tethered }) => {
+    if (tethered !== undefined) (await import('./camera/tether.ts')).holdTether();
+    const { planOnceSetUp } = await import('./camera/plan.ts');
+    const plan = await planOnceSetUp(dir, logLevel, claimFor);
+    if (plan !== undefined) console.log(JSON.stringify(plan));
   }).option('--claim-for <launcher>');
 }
 

@@ -83,6 +83,11 @@ export class CameraDirectory {
     return existsSync(this.config);
   }
 
+  /** Whether it is there for a camera to come: one that was enrolled and has lost its configuration is damaged. */
+  isBlank(): boolean {
+    return existsSync(this.path) && !this.exists() && !existsSync(this.certificate);
+  }
+
   /** @throws CameraError CAMERA_MISSING, CONFIG_MALFORMED, FILE_UNREADABLE. */
   readConfig(): CameraConfig {
     if (!this.exists()) {

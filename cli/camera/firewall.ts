@@ -15,6 +15,7 @@ export interface FirewallOptions {
 const HTTPS_PORT = 443;
 const RTSP_PORT = 554;
 const RTSPS_PORT = 322;
+const NOBODY: Reachable['server'] = { addresses: [], port: HTTPS_PORT };
 
 /** `oriel camera firewall`: the packet filter for a camera, from what its names mean now. */
 export async function firewall(dir: string, options: FirewallOptions): Promise<void> {
@@ -25,17 +26,21 @@ export async function firewall(dir: string, options: FirewallOptions): Promise<v
 }
 
 async function reachableOf(dir: string, { agentUser, captureUser }: FirewallOptions): Promise<Reachable> {
-  const { server, source: uri, lan } = new CameraDirectory(dir).readConfig();
+  const directory = new CameraDirectory(dir);
+  const users = { agent: findAccount(agentUser).uid, capture: findAccount(captureUser).uid };
+  const resolvers = configuredResolvers();
+  // Until it is set up a camera has nobody to talk to.
+  if (directory.isBlank()) return { ...users, resolvers, server: NOBODY, lan: undefined };
+  const { server, source: uri, lan } = directory.readConfig();
   const url = new URL(server.origin);
   const source = parseSource(uri, lan);
   return {
-    agent: findAccount(agentUser).uid,
-    capture: findAccount(captureUser).uid,
+    ...users,
+    resolvers,
     server: {
       addresses: await resolveAddresses(bare(url.hostname)),
       port: Number(url.port) || HTTPS_PORT,
     },
-    resolvers: configuredResolvers(),
     lan: source.kind === 'rtsp' ? await reachableSource(source) : undefined,
   };
 }

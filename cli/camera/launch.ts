@@ -1,17 +1,19 @@
+import type { Logger } from 'pino';
 import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { type CapturePlan, PLAN_LIMIT, parsePlan } from '../../agent/capture/plan.ts';
+import type { CapturePlan } from '../../agent/capture/plan.ts';
 import { parseSource } from '../../agent/capture/source.ts';
-import { type OrielCommand, orielArguments, runCamera } from '../../agent/launcher.ts';
-import { checkSeparation, confinementOf, type Separation } from '../../agent/launcher-separation.ts';
+import { type OrielCommand, runCamera } from '../../agent/launcher.ts';
+import { checkSeparation, type Separation } from '../../agent/launcher-separation.ts';
+import { awaitSetup, claimAfterSetup } from '../../agent/pairing/await-setup.ts';
 import { readStatus } from '../../agent/status.ts';
 import { findAccount } from '../../host/account.ts';
-import { collect } from '../../host/child.ts';
-import { confined } from '../../host/confinement.ts';
+import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { ownProcessName } from '../../host/process-name.ts';
 import { CommandError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
+import { askForPlan } from './ask-for-plan.ts';
 import { closeDoors } from './close-doors.ts';
 import { showCounters } from './counters.ts';
 import { openLog, stopSignal } from './log.ts';
@@ -55,24 +57,45 @@ function separationOf({ agentUser, captureUser }: LaunchOptions): Separation | u
 
 /** All of it as the user who starts it, with what a person at a terminal wants to see. */
 async function launchByHand(start: Start, logLevel: string): Promise<number> {
+  const person = process.stdout.isTTY && process.stderr.isTTY && logLevel === 'info';
+  const level = person ? 'warn' : logLevel;
+  const byHand = {
+    person,
+    level,
+    logger: openLog(level, 'launcher'),
+    signal: stopSignal('SIGINT', 'SIGTERM'),
+  };
   const { directory } = start;
+  const waiting = { ...byHand, clock: systemClock };
+  const blank = directory.isBlank();
+  if (blank) {
+    const { path } = directory;
+    if (person) console.log(`No camera is set up in ${path} yet; waiting for: oriel camera setup ${path}`);
+    if (!(await awaitSetup(directory, waiting))) return EXIT.ok;
+  }
   const plan = await planCamera(directory.path);
-  const release = await claimCamera(directory, systemDisk, start.name);
+  const claim = () => claimCamera(directory, systemDisk, start.name);
+  const release = await (blank ? claimAfterSetup(claim, waiting) : claim());
   try {
-    return await runByHand(start, plan, logLevel);
+    return await runByHand(start, plan, byHand);
   } finally {
     await release();
   }
 }
 
+interface ByHand {
+  /** Whether somebody looks on. */
+  readonly person: boolean;
+  readonly level: string;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
 async function runByHand(
   { directory, command, name }: Start,
   plan: CameraPlan,
-  logLevel: string,
+  { person, level, logger, signal }: ByHand,
 ): Promise<number> {
-  const person = process.stdout.isTTY && process.stderr.isTTY && logLevel === 'info';
-  const level = person ? 'warn' : logLevel;
-  const logger = openLog(level, 'launcher');
   const stopShowing = person ? greet(plan, directory) : () => undefined;
   const code = await runCamera({
     directory,
@@ -82,7 +105,7 @@ async function runByHand(
     command: { ...command, logLevel: level },
     logger,
     name,
-    signal: stopSignal('SIGINT', 'SIGTERM'),
+    signal,
   });
   stopShowing();
   const held = readStatus(directory.status)?.heldSeconds ?? 0;
@@ -97,10 +120,11 @@ async function launchSeparated(
   separation: Separation,
 ): Promise<number> {
   const logger = openLog(logLevel, 'launcher');
+  const signal = stopSignal('SIGINT', 'SIGTERM');
   checkSeparation(directory, separation);
   const whole = { ...command, logLevel };
-  const plan = await askForPlan({ directory, name }, whole, separation);
-  if (plan === undefined) return EXIT.failure;
+  const plan = await askForPlan({ directory, name, command: whole, account: separation.agent, signal });
+  if (plan === undefined) return signal.aborted ? EXIT.ok : EXIT.failure;
   return runCamera({
     directory,
     plan,
@@ -109,31 +133,8 @@ async function launchSeparated(
     command: whole,
     logger,
     name,
-    signal: stopSignal('SIGINT', 'SIGTERM'),
+    signal,
   });
-}
-
-/**
- * Has the agent's user, whose alone they are, read the camera's files and claim its directory for this launcher.
- * @returns undefined when that was refused, for a reason that has been said.
- */
-async function askForPlan(
-  { directory, name }: Pick<Start, 'directory' | 'name'>,
-  command: OrielCommand,
-  { agent }: Separation,
-): Promise<CapturePlan | undefined> {
-  const { code, stdout, stderr } = await collect(
-    process.execPath,
-    orielArguments(command, ['camera', 'plan', directory.path, '--claim-for', name]),
-    {
-      timeoutMs: 30_000,
-      maxBytes: PLAN_LIMIT,
-      signal: new AbortController().signal,
-      under: confined(confinementOf(agent, 'shared')),
-    },
-  );
-  process.stderr.write(stderr);
-  return code === 0 ? parsePlan(stdout.toString('utf8')) : undefined;
 }
 
 const dials = ({ source, lan }: CapturePlan) => parseSource(source, lan).kind === 'rtsp';

@@ -4,8 +4,11 @@ import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { CameraState } from '../../agent/camera/camera-state.ts';
 import { loadDeviceKey } from '../../agent/camera/device-key.ts';
 import type { CapturePlan } from '../../agent/capture/plan.ts';
+import { awaitSetup, claimAfterSetup } from '../../agent/pairing/await-setup.ts';
 import { readPairing } from '../../agent/pairing/pairing-file.ts';
+import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { openLog, stopSignal } from './log.ts';
 
 /** What capture is to do, by the camera's configuration; whether it may record sound, the agent says with each run. */
 export interface CameraPlan {
@@ -28,9 +31,31 @@ export async function planCamera(dir: string): Promise<CameraPlan> {
   return { camera, origin: server.origin, capture: { source, lan, audio } };
 }
 
-/** Claims a camera's directory for a launcher that may not write in it itself. The claim ends with the launcher. */
-export async function claimFor(dir: string, launcher: string): Promise<void> {
-  await claimCamera(new CameraDirectory(dir), systemDisk, launcher);
+/**
+ * What capture is to do, as soon as the camera is set up.
+ * @param launcher claims the directory for it, which may not write in there itself; the claim ends with the launcher.
+ * @returns undefined when it was told to end before.
+ * @throws as {@link planCamera}; CameraError CAMERA_RUNNING.
+ */
+export async function planOnceSetUp(
+  dir: string,
+  logLevel: string,
+  launcher: string | undefined,
+): Promise<CapturePlan | undefined> {
+  const directory = new CameraDirectory(dir);
+  const blank = directory.isBlank();
+  const waiting = {
+    clock: systemClock,
+    logger: openLog(logLevel, 'launcher'),
+    signal: stopSignal('SIGTERM'),
+  };
+  if (blank && !(await awaitSetup(directory, waiting))) return undefined;
+  const { capture } = await planCamera(dir);
+  if (launcher !== undefined) {
+    const claim = () => claimCamera(directory, systemDisk, launcher);
+    await (blank ? claimAfterSetup(claim, waiting) : claim());
+  }
+  return capture;
 }
 
 function warnOfReaders(path: string): void {

@@ -46,16 +46,8 @@ describe('on a camera', () => {
     broken.remove();
   });
 
-  const apply = () =>
-    home.lan.run(
-      'camera',
-      sound.oriel,
-      'camera',
-      'firewall',
-      home.household.cameraDirectory,
-      ...users,
-      '--apply',
-    );
+  const apply = (directory = home.household.cameraDirectory) =>
+    home.lan.run('camera', sound.oriel, 'camera', 'firewall', directory, ...users, '--apply');
   /** Whether a user on the camera reaches a TCP port: a refusal by the peer counts, silence does not. */
   const reaches = (who: { readonly uid: number }, host: string, port: number) => {
     const code = `const [, host, port] = process.argv;
@@ -105,6 +97,12 @@ describe('on a camera', () => {
     },
     MINUTE,
   );
+
+  test('a camera that is not set up yet reaches nobody', async () => {
+    const { household } = await home.blankCamera(sound.oriel);
+    apply(household.cameraDirectory);
+    for (const who of [AGENT, CAPTURE]) expect(reaches(who, SERVER.v4, 8443)).toBe(false);
+  });
 
   test('control: without the filter everybody reaches everything', () => {
     home.lan.run('camera', 'nft', 'flush', 'ruleset');

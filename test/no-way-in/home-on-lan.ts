@@ -1,16 +1,28 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Household } from '../../scripts/demonstration/household.ts';
-import { handOver, MINIMAL_ROOT, ORIEL_ROOT, RunningCamera, SEPARATED } from './household.ts';
+import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
+import { AGENT, CAPTURE, handOver, MINIMAL_ROOT, ORIEL_ROOT, RunningCamera, SEPARATED } from './household.ts';
 import { Lan, SERVER } from './lan.ts';
 import { type Provisioned, provision, serverRuns } from './provision.ts';
 
 /** The server's name, which only the network's own resolver knows. */
 const NAME = 'oriel.test';
 const PORT = 8443;
+
+/** A camera to come, and the steps by which it does. */
+export interface BlankCamera {
+  readonly household: Provisioned;
+  /** The board gets its setup code. */
+  setUp(): void;
+  /** The server hears of the code. */
+  claim(): Promise<unknown>;
+  /** The owner takes the camera for theirs. */
+  accept(): Promise<unknown>;
+}
 
 /** A household whose camera and server are machines of their own. */
 export class HomeOnLan {
@@ -78,9 +90,29 @@ export class HomeOnLan {
   }
 
   /** Starts the camera at its place, its processes with users of their own. */
-  startCamera(oriel: string): RunningCamera {
+  startCamera(oriel: string, household: Provisioned = this.household): RunningCamera {
     const before = [...this.lan.at('camera'), ...MINIMAL_ROOT];
-    return new RunningCamera(this.household as Household, oriel, SEPARATED, before);
+    return new RunningCamera(household as Household, oriel, SEPARATED, before);
+  }
+
+  /** The same household with an empty directory for another camera, and what sets that up. */
+  async blankCamera(oriel: string): Promise<BlankCamera> {
+    const { directory, key, origin, pin, serverDirectory } = this.household;
+    const household = { ...this.household, cameraDirectory: join(directory, 'blank') };
+    mkdirSync(household.cameraDirectory);
+    handOver(household as Household);
+    const code = join(directory, 'setup-code');
+    const pairing = ['keys', 'pair', key, '--server', origin, '--pin', pin, '--out', code, '--json'];
+    const { claim } = JSON.parse(await orielDoes(...pairing));
+    const asAgent = ['setpriv', `--reuid=${AGENT.uid}`, `--regid=${CAPTURE.gid}`, '--clear-groups', '--'];
+    const env = ['env', `ORIEL_SETUP_CODE=${readFileSync(code, 'utf8').trim()}`];
+    const setup = [oriel, 'camera', 'setup', household.cameraDirectory, '--source', 'test:'];
+    return {
+      household,
+      setUp: () => this.lan.run('camera', ...env, ...asAgent, ...setup),
+      claim: () => orielDoes('server', 'cameras', serverDirectory, 'claim', claim),
+      accept: () => orielDoes('keys', 'accept', key, '--server-dir', serverDirectory),
+    };
   }
 
   async close(): Promise<void> {

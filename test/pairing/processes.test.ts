@@ -130,6 +130,44 @@ test('an agent waits to be set up, then for its claim, then for its owner, and s
   expect(await endProcess(agent)).toBe(0);
 }, 90_000);
 
+test('oriel camera run waits in an empty directory, takes up the camera that is set up, and ends when asked to', async () => {
+  const directory = new CameraDirectory(join(root, 'empty'));
+  directory.make();
+  const start = () => {
+    const launcher = spawn(ORIEL, ['camera', 'run', directory.path], { stdio: ['ignore', 'ignore', 'pipe'] });
+    running.push(launcher);
+    let log = '';
+    launcher.stderr.on('data', (chunk) => {
+      log += chunk;
+    });
+    return { launcher, log: () => log };
+  };
+  const idle = start();
+  const unpaired = ({ state, pid }: AgentStatus) => state === 'unpaired' && existsSync(`/proc/${pid}`);
+  await until(directory, 'unpaired', unpaired);
+  expect(idle.log()).toContain('waiting for: oriel camera setup');
+  expect(await endProcess(idle.launcher)).toBe(0);
+
+  const { launcher } = start();
+  await until(directory, 'unpaired again', ({ pid }) => pid === launcher.pid);
+  const { origin, pin, key } = household;
+  const code = join(root, 'code-for-empty');
+  await orielDoes('keys', 'pair', key, '--server', origin, '--pin', pin, '--out', code);
+  await orielDoes('camera', 'setup', directory.path, '--code', code, '--source', 'test:');
+  await until(directory, 'CLAIM_UNKNOWN', ({ enrolment }) => enrolment.trouble?.code === 'CLAIM_UNKNOWN');
+  expect(await oriel('camera', 'setup', directory.path, '--code', code, '--source', 'test:')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('[CAMERA_RUNNING]'),
+  });
+  expect(await endProcess(launcher)).toBe(0);
+
+  const missing = join(root, 'nowhere');
+  expect(await oriel('camera', 'run', missing)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('[CAMERA_MISSING]'),
+  });
+}, 90_000);
+
 test('a camera that is reset leaves nothing of its footage, and comes back as another', async () => {
   const directory = new CameraDirectory(household.cameraDirectory);
   const { camera: id, pem } = await loadDeviceKey(directory);

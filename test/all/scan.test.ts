@@ -1,10 +1,11 @@
-import { renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { HomeOnLan, requireRoot } from './home-on-lan.ts';
-import type { RunningCamera } from './household.ts';
-import { SERVER, STRANGER, scan, Wiretap } from './lan.ts';
-import { type Change, DIALS_STRANGER, GUARD_OFF, LISTENS, Shipment } from './shipment.ts';
-import { doorsOf } from './sockets.ts';
+import type { AgentStatus } from '../../agent/status.ts';
+import { cameraStatus, type Household } from '../../scripts/demonstration/household.ts';
+import { HomeOnLan, requireRoot } from '../no-way-in/home-on-lan.ts';
+import { type RunningCamera, until } from '../no-way-in/household.ts';
+import { SERVER, STRANGER, scan, Wiretap } from '../no-way-in/lan.ts';
+import { type Change, DIALS_STRANGER, GUARD_OFF, LISTENS, Shipment } from '../no-way-in/shipment.ts';
+import { doorsOf } from '../no-way-in/sockets.ts';
 
 const MINUTE = 60_000;
 requireRoot();
@@ -32,6 +33,9 @@ function expectNoDoor(running: RunningCamera): void {
   expect(scan(home.lan)).toEqual([]);
   for (const [pid] of running.pids()) expect(doorsOf(pid)).toEqual([]);
 }
+
+const tap = (name: string) => Wiretap.on(home.lan, join(home.household.directory, `${name}.pcap`));
+const LIFE = [`tcp ${SERVER.v4} 8443`, `udp ${SERVER.v4} 53`];
 
 test(
   'no scan finds a way into a camera that runs, whose server is away, or that crashes and starts again',
@@ -61,17 +65,37 @@ test(
 );
 
 test(
-  'nor into one that has no certificate yet',
+  'nor into one that is not set up yet, or just being enrolled; and it sends to its server and resolver alone',
   async () => {
-    const certificate = join(home.household.cameraDirectory, 'client.pem');
-    renameSync(certificate, `${certificate}.away`);
-    camera = home.startCamera(sound);
+    const blank = await home.blankCamera(sound);
+    const comes = (what: string, fits: (status: AgentStatus) => boolean) =>
+      until(what, () => {
+        const status = cameraStatus(blank.household as Household);
+        return status !== undefined && fits(status);
+      });
+    const unpaired = await tap('unpaired');
+    camera = home.startCamera(sound, blank.household);
+    await comes('unpaired', ({ state }) => state === 'unpaired');
+    expect(await unpaired.destinations()).toEqual([]);
     expectNoDoor(camera);
+
+    // A scan is answered: what the camera sends of itself is recorded before and after.
+    const enrolling = await tap('enrolling');
+    blank.setUp();
+    await comes('asking for a certificate', ({ enrolment }) => enrolment.trouble?.code === 'CLAIM_UNKNOWN');
+    expect(await enrolling.destinations()).toEqual(LIFE);
     expectNoDoor(camera);
-    await camera.destroy();
-    renameSync(`${certificate}.away`, certificate);
+
+    const enrolled = await tap('enrolled');
+    await blank.claim();
+    await comes('waiting for its owner', ({ policy }) => policy.trouble?.code === 'POLICY_NONE');
+    for (const [pid] of camera.pids()) expect(doorsOf(pid)).toEqual([]);
+    await blank.accept();
+    await camera.captures(1);
+    expect(await camera.end()).toBe(0);
+    expect(await enrolled.destinations()).toEqual(LIFE);
   },
-  MINUTE,
+  2 * MINUTE,
 );
 
 test(
@@ -96,9 +120,6 @@ test(
   },
   MINUTE,
 );
-
-const tap = (name: string) => Wiretap.on(home.lan, join(home.household.directory, `${name}.pcap`));
-const LIFE = [`tcp ${SERVER.v4} 8443`, `udp ${SERVER.v4} 53`];
 
 test(
   'in its whole life it sends to its server and its resolver alone',

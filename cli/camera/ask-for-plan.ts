@@ -1,0 +1,50 @@
+import type { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { type CapturePlan, PLAN_LIMIT, parsePlan } from '../../agent/capture/plan.ts';
+import { type OrielCommand, orielArguments } from '../../agent/launcher.ts';
+import { confinementOf } from '../../agent/launcher-separation.ts';
+import type { Account } from '../../host/account.ts';
+import { spawnTethered } from '../../host/child.ts';
+import { confined } from '../../host/confinement.ts';
+
+export interface PlanQuestion {
+  readonly directory: CameraDirectory;
+  /** The launcher's, as a process. */
+  readonly name: string;
+  readonly command: OrielCommand;
+  /** The agent's. */
+  readonly account: Account;
+  /** Aborted to ask no more. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Has the agent's user, whose alone they are, wait until the camera is set up, claim its directory for this launcher
+ * and read its files. That process ends with its stdin: the launcher may send no signal to another user's.
+ * @returns undefined when that was refused, for a reason that has been said, or ended by the signal.
+ * @throws CaptureError PLAN_INVALID.
+ */
+export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | undefined> {
+  const { directory, name, command, account, signal } = question;
+  const options = ['--claim-for', name, '--tethered', name, '--log-level', command.logLevel];
+  const child = spawnTethered(
+    process.execPath,
+    orielArguments(command, ['camera', 'plan', directory.path, ...options]),
+    ['pipe', 'pipe', 'inherit'],
+    {},
+    confined(confinementOf(account, 'shared')),
+  );
+  const stop = () => child.stdin?.end();
+  // EPIPE: it is gone, which its exit tells.
+  child.stdin?.on('error', () => undefined);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  let answer = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    if (answer.length <= PLAN_LIMIT) answer += chunk.toString('utf8');
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject).once('close', resolve);
+  });
+  signal.removeEventListener('abort', stop);
+  return code === 0 && !signal.aborted ? parsePlan(answer) : undefined;
+}
