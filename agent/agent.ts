@@ -42,9 +42,10 @@ const DRAIN_MS = 10_000;
 export async function runAgent(directory: CameraDirectory, effects: AgentEffects): Promise<void> {
   const { clock, disk, signal, logger, launcher } = effects;
   if (!directory.exists()) logger.warn({}, 'not set up yet: oriel camera setup');
+  const since = clock.now();
   while (!directory.exists()) {
     if (signal.aborted) return;
-    writeStatus(directory.status, unpairedStatus(clock.now()));
+    writeStatus(directory.status, unpairedStatus(clock.now(), since));
     await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
   }
   const release = await claimCamera(directory, disk, await ownProcessName(disk), launcher);
@@ -133,14 +134,16 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   });
   uplinks.add(poll);
 
+  let shown: Pick<AgentStatus, 'state' | 'since'> | undefined;
   const show = (phase: AgentStatus['state'], line: Line | undefined) => {
+    if (shown?.state !== phase) shown = { state: phase, since: time.now() };
     const { epoch, counter } = policy.present ? policy.inForce.policy : { epoch: 0, counter: 0 };
     writeStatus(directory.status, {
       camera: device.camera,
       server: config.server.origin,
       pins: config.server.pins,
       pid: process.pid,
-      state: phase,
+      ...shown,
       at: time.now(),
       clock: { source: time.source, trusted: time.trustedMs, server: time.serverMs },
       enrolment: enrolment.status,

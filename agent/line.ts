@@ -106,6 +106,7 @@ export async function openLine(options: LineOptions): Promise<Line> {
       session: recorder.sessionNumber,
       dayKey: { number: state.dayKey?.number, exhausted: sessions.exhausted },
       fragments: tally.fragments,
+      lastFragmentAt: tally.lastFragmentAt,
       sessions: tally.sessions,
       segments: tally.segments,
       records: tally.records,

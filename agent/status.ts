@@ -2,6 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { TimeSource } from './clock/display-policy.ts';
 import type { EnrolmentStatus } from './pairing/enrolment.ts';
 import type { TroubleView } from './pairing/trouble.ts';
+import type { UplinkStats } from './uplink/uplink-stats.ts';
 
 /** What the agent shows of itself, once a second, in `run/status.json`. */
 export interface AgentStatus extends LineStatus {
@@ -12,6 +13,8 @@ export interface AgentStatus extends LineStatus {
   readonly pid: number;
   /** `unpaired`: not set up. `waiting`: for its certificate, or for its owner's policy. */
   readonly state: 'unpaired' | 'waiting' | 'running' | 'draining' | 'stopped';
+  /** When that state began, milliseconds since 1970, for display. */
+  readonly since: number;
   /** Milliseconds since 1970, for display. */
   readonly at: number;
   readonly clock: {
@@ -43,6 +46,8 @@ export interface LineStatus {
   readonly session: number | undefined;
   readonly dayKey: { readonly number: number | undefined; readonly exhausted: boolean };
   readonly fragments: number;
+  /** When the last of them came, milliseconds since 1970, for display. */
+  readonly lastFragmentAt: number | undefined;
   readonly sessions: number;
   readonly segments: number;
   readonly records: number;
@@ -64,7 +69,7 @@ export interface LineStatus {
   /** On the spool's disk. */
   readonly spooledBytes: number;
   readonly spool: object;
-  readonly uplink: object;
+  readonly uplink: Partial<UplinkStats>;
 }
 
 /** Of a camera that does not record yet. */
@@ -72,6 +77,7 @@ export const idleLine = (): LineStatus => ({
   session: undefined,
   dayKey: { number: undefined, exhausted: false },
   fragments: 0,
+  lastFragmentAt: undefined,
   sessions: 0,
   segments: 0,
   records: 0,
@@ -90,13 +96,14 @@ export const idleLine = (): LineStatus => ({
   uplink: {},
 });
 
-/** Of an agent that waits for its camera to be set up. @param at milliseconds since 1970. */
-export const unpairedStatus = (at: number): AgentStatus => ({
+/** Of an agent that waits for its camera to be set up. @param since when it began to; both milliseconds since 1970. */
+export const unpairedStatus = (at: number, since = at): AgentStatus => ({
   camera: '',
   server: '',
   pins: [],
   pid: process.pid,
   state: 'unpaired',
+  since,
   at,
   clock: { source: 'machine', trusted: 0, server: undefined },
   enrolment: { state: 'unknown', certificateEnds: undefined, certificates: 0, trouble: undefined },

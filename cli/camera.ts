@@ -120,9 +120,21 @@ function logLevelOption(): Option {
 
 function statusCommand(): Command {
   return new Command('status')
-    .description('show what a running camera is doing')
+    .description('show what a camera is doing, since when, and what stands in the way')
     .argument('<dir>', 'camera directory')
     .option('--json', 'one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `
+Read from the files that the camera's processes write in DIR/run; no socket is involved. For health checks:
+
+  exit 0   OK: it records. LOOK: it does, or waits for somebody (to be set up, for its owner, for its server:
+           what it films is kept in its spool), and something wants looking at
+  exit 1   NOT WORKING: it is not running or hangs, no picture comes, or the server has shut it out
+
+Example, in a Dockerfile:
+  HEALTHCHECK --start-period=60s CMD ["/opt/oriel/oriel", "camera", "status", "/camera"]`,
+    )
     .action(async (dir: string, options: { json?: true }) => {
       const { showStatus } = await import('./camera/show-status.ts');
       process.exitCode = showStatus(dir, options.json ?? false) ? EXIT.ok : EXIT.failure;

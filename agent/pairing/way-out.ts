@@ -1,4 +1,4 @@
-/** What a person can do about a refusal; undefined where waiting is all. */
+/** What a person can do about a refusal, or a failure to reach the server; undefined where waiting is all. */
 export function wayOut(code: string): string | undefined {
   switch (code) {
     case 'CLAIM_UNKNOWN':
@@ -22,6 +22,14 @@ export function wayOut(code: string): string | undefined {
     case 'DOCUMENT_MALFORMED':
     case 'CAMERA_FOREIGN':
       return 'the server holds a policy that this camera does not obey; its owner can sign the next: oriel keys policy';
+    case 'DIAL_RESOLVE':
+      return 'the name of the server cannot be resolved: is the network up, and its DNS?';
+    case 'DIAL_CONNECT':
+    case 'DIAL_TIMEOUT':
+      return 'is the server running, and can its address be reached from here?';
+    case 'STORAGE_FULL':
+    case 'STORAGE_FAILED':
+      return "look at the server's disk; what is filmed meanwhile waits in the camera's spool";
     default:
       return undefined;
   }

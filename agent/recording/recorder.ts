@@ -97,8 +97,9 @@ export class Recorder {
 
   /** One fragment of the run. */
   record(fragment: FragmentEvent): void {
-    const { tally } = this.#options;
+    const { tally, clock } = this.#options;
     tally.fragments += 1;
+    tally.lastFragmentAt = clock.now();
     tally.capturedUs += fragment.durationUs;
     if (this.#run === undefined) {
       this.#skip(fragment);

@@ -5,6 +5,8 @@
 export interface Tally {
   fragments: number;
   capturedUs: number;
+  /** When the last fragment came, ms since 1970, for display. */
+  lastFragmentAt: number | undefined;
   /** Given up unsealed: before a keyframe, while no session could begin, or when sealing or keeping it failed. */
   skippedUs: number;
   skippedFragments: number;
@@ -20,6 +22,7 @@ export interface Tally {
 export const emptyTally = (): Tally => ({
   fragments: 0,
   capturedUs: 0,
+  lastFragmentAt: undefined,
   skippedUs: 0,
   skippedFragments: 0,
   sessions: 0,

@@ -6,7 +6,7 @@ import { describeError } from './errors.ts';
 import { nameOf } from './marks.ts';
 import { retryDelayMs, stallLimitMs } from './retry-policy.ts';
 import type { SegmentUpload } from './segment-upload.ts';
-import type { LaneStats, UplinkCounters } from './uplink-stats.ts';
+import type { LaneStats, LaneTrouble, UplinkCounters } from './uplink-stats.ts';
 
 export interface LaneOptions {
   readonly name: 'live' | 'backlog';
@@ -40,6 +40,7 @@ export class Lane {
   #segment: StoredSegment | undefined;
   #upload: SegmentUpload | undefined;
   #failures = 0;
+  #trouble: LaneTrouble | undefined;
   #stalls = 0;
   #dials = 0;
   #changed = Promise.withResolvers<void>();
@@ -106,7 +107,13 @@ export class Lane {
   stats(): LaneStats {
     const progress = this.#upload?.progress ?? { sent: 0, received: 0, durable: 0 };
     const segment = this.#segment && { session: this.#segment.session.id, sequence: this.#segment.sequence };
-    return { state: this.#state, connected: this.#connection.connected, segment, ...progress };
+    return {
+      state: this.#state,
+      connected: this.#connection.connected,
+      segment,
+      ...progress,
+      trouble: this.#trouble,
+    };
   }
 
   async #step(): Promise<void> {
@@ -121,6 +128,7 @@ export class Lane {
     this.#state = 'idle';
     await this.#options.onIdle(this.#connection);
     this.#failures = 0;
+    this.#trouble = undefined;
     await this.#untilChanged();
   }
 
@@ -139,7 +147,10 @@ export class Lane {
         },
         onProgress: (acknowledged) => {
           counters.acknowledgedBytes += acknowledged;
-          if (acknowledged > 0) this.#failures = this.#stalls = 0;
+          if (acknowledged > 0) {
+            this.#failures = this.#stalls = 0;
+            this.#trouble = undefined;
+          }
           onProgress();
         },
       });
@@ -158,6 +169,7 @@ export class Lane {
     this.#stalls = failure.code === 'STALLED' ? this.#stalls + 1 : 0;
     counters.retries++;
     counters.lastError = failure;
+    this.#trouble = { ...failure, since: this.#trouble?.since ?? clock.now() };
     const delayMs = retryDelayMs(this.#failures, random());
     onFailure(name, { ...failure, delayMs: Math.round(delayMs) });
     this.#state = 'waiting';

@@ -9,6 +9,15 @@ export interface LaneStats {
   readonly sent: number;
   readonly received: number;
   readonly durable: number;
+  /** Why it gets nowhere at the moment. */
+  readonly trouble: LaneTrouble | undefined;
+}
+
+export interface LaneTrouble {
+  readonly code: string;
+  readonly message: string;
+  /** Of the first failure since something was acknowledged last, ms since 1970, for display. */
+  readonly since: number;
 }
 
 export interface UplinkStats {

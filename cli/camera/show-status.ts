@@ -1,46 +1,48 @@
+import { statSync } from 'node:fs';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { readCaptureState } from '../../agent/capture/state.ts';
-import { type AgentStatus, readStatus } from '../../agent/status.ts';
+import { type CaptureState, readCaptureState } from '../../agent/capture/state.ts';
+import { readStatus } from '../../agent/status.ts';
+import { terminalPaint } from '../paint.ts';
+import { type CameraView, judgeCondition } from './status/condition.ts';
+import { statusText } from './status/status-text.ts';
 
-/** Shows what the camera's processes say of themselves in their files. @returns whether they say anything. */
+/**
+ * Shows what the camera's processes say of themselves in their files. @returns whether the camera does its work, or
+ * waits for somebody.
+ * @throws CameraError when there is neither camera nor status.
+ */
 export function showStatus(dir: string, json: boolean): boolean {
+  const { agentAt, ...view } = viewOf(dir);
+  const condition = judgeCondition(view);
+  const { agent, capture } = view;
+  if (json) console.log(JSON.stringify({ ...condition, agent, capture }));
+  else console.log(statusText({ condition, agent, capture, nowMs: agentAt + view.silentMs }, terminalPaint));
+  return condition.light !== 'red';
+}
+
+/** What the files say, and what the agent's clock said when it wrote. */
+function viewOf(dir: string): CameraView & { readonly agentAt: number } {
   const directory = new CameraDirectory(dir);
   const agent = readStatus(directory.status);
   if (agent === undefined) directory.readConfig();
-  const capture = readCaptureState(directory.captureRun) ?? undefined;
-  if (json) {
-    console.log(JSON.stringify({ agent, capture }));
-    return agent !== undefined;
+  const writtenAt = statSync(directory.status, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return {
+    directory: dir,
+    agent,
+    agentRuns: agent !== undefined && isRunning(agent.pid),
+    silentMs: Math.max(0, Date.now() - writtenAt),
+    capture: captureState(directory),
+    agentAt: agent?.at ?? 0,
+  };
+}
+
+/** What another user, whom nobody has to believe, may have written there is not worth failing for. */
+function captureState({ captureRun }: CameraDirectory): CaptureState | undefined {
+  try {
+    return readCaptureState(captureRun) ?? undefined;
+  } catch {
+    return undefined;
   }
-  if (agent === undefined) {
-    console.log(`camera in ${dir} is not running; start it with: oriel camera run ${dir}`);
-    return false;
-  }
-  if (agent.state === 'unpaired') {
-    console.log(`no camera is set up in ${dir}; its agent waits for: oriel camera setup ${dir}`);
-    return true;
-  }
-  const seconds = (value: number) => `${value.toFixed(1)} s`;
-  const state = agent.state === 'stopped' || isRunning(agent.pid) ? agent.state : 'killed';
-  console.log(`camera       ${agent.camera}  ${state}, ${new Date(agent.at).toISOString()}`);
-  console.log(`server       ${agent.server}  pins ${agent.pins.join(' ')}`);
-  showPairing(agent);
-  if (capture !== undefined) {
-    const restarts = Object.values(capture.restarts).reduce((sum, count) => sum + count, 0);
-    console.log(
-      `capture      ${capture.state}, ${capture.mode ?? '-'}, ${restarts} restarts  ${capture.source}`,
-    );
-  }
-  console.log(`captured     ${seconds(agent.capturedSeconds)} in ${agent.fragments} fragments`);
-  console.log(
-    `sealed       ${agent.records} records in ${agent.segments} segments, ${agent.sealedBytes} bytes`,
-  );
-  console.log(`acknowledged ${seconds(agent.acknowledgedSeconds)}`);
-  console.log(`held         ${seconds(agent.heldSeconds)}`);
-  console.log(
-    `lost         ${seconds(agent.droppedSeconds)} dropped, ${seconds(agent.skippedSeconds)} skipped`,
-  );
-  return true;
 }
 
 /** Whether there is a process of that id, ours or another user's. */
@@ -51,27 +53,3 @@ function isRunning(pid: number): boolean {
     return (error as { code?: unknown }).code === 'EPERM';
   }
 }
-
-/** How far the camera is with certificate and policy, and what stands in the way. */
-function showPairing({ enrolment, policy, clock }: AgentStatus): void {
-  const { state, certificateEnds, trouble } = enrolment;
-  const until = certificateEnds === undefined ? '' : ` until ${new Date(certificateEnds).toISOString()}`;
-  console.log(`certificate  ${CERTIFICATE[state]}${until}`);
-  console.log(`policy       ${policy.epoch === 0 ? 'none yet' : `${policy.epoch}.${policy.counter}`}`);
-  if (clock.source !== 'machine') console.log(`clock        the machine's is wrong; ${CLOCKS[clock.source]}`);
-  for (const each of [trouble, policy.trouble]) {
-    if (each === undefined) continue;
-    console.log(`trouble      ${each.code}: ${each.message}`);
-    if (each.wayOut !== undefined) console.log(`             ${each.wayOut}`);
-  }
-}
-
-const CERTIFICATE = {
-  claiming: 'none yet: enrolling with the setup code',
-  unknown: 'none yet',
-  enrolled: 'good',
-} as const;
-const CLOCKS = {
-  server: "the server's counts",
-  trusted: 'until the server is heard, the newest time known counts',
-} as const;

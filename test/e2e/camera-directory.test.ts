@@ -177,10 +177,13 @@ test.concurrent(
     Home.with({ source: `file:${clip}?loop` }, async (home) => {
       await home.startCamera();
       await home.killCamera();
-      const shown = () => orielDoes('camera', 'status', home.cameraDirectory);
-      await until('it is called killed', async () => /^camera +\S+ +killed, /.test(await shown()));
+      const shown = () => oriel('camera', 'status', home.cameraDirectory);
+      await until('it is called killed', async () => /its agent was killed/.test((await shown()).stdout));
       await home.startCamera();
-      expect(await shown()).toMatch(/^camera +\S+ +running, /);
+      expect(await shown()).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^● \w+ {2}recording, /),
+      });
     }),
   60_000,
 );

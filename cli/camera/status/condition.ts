@@ -1,0 +1,171 @@
+import type { CaptureState } from '../../../agent/capture/state.ts';
+import { wayOut } from '../../../agent/pairing/way-out.ts';
+import type { AgentStatus } from '../../../agent/status.ts';
+import type { LaneTrouble } from '../../../agent/uplink/uplink-stats.ts';
+import type { Light } from '../../paint.ts';
+
+/** What a camera's own files say of it, judged. Pure. */
+
+export interface CameraView {
+  /** The camera's, as a person names it. */
+  readonly directory: string;
+  /** Undefined: there is no status.json. */
+  readonly agent: AgentStatus | undefined;
+  /** Whether the process that wrote it still runs. */
+  readonly agentRuns: boolean;
+  /** Since it was written, ms. */
+  readonly silentMs: number;
+  readonly capture: CaptureState | undefined;
+}
+
+export interface Concern {
+  readonly light: 'yellow' | 'red';
+  readonly code: string;
+  /** For people; may quote what server or ffmpeg said. */
+  readonly text: string;
+  /** Milliseconds since 1970. */
+  readonly since: number | undefined;
+  /** What a person can do about it. */
+  readonly wayOut: string | undefined;
+}
+
+export interface Condition {
+  /**
+   * `green`: it does what it is for. `yellow`: it does, or waits for somebody, and something wants looking at.
+   * `red`: it does not do its work.
+   */
+  readonly light: Light;
+  /** The worst first. */
+  readonly concerns: readonly Concern[];
+}
+
+/** The agent writes its status once a second. */
+const SILENCE_MS = 15_000;
+/** A source may take this long to come on, or to come back, before a camera without a picture counts as blind. */
+const BLIND_MS = 30_000;
+/** Certificates are renewed at two thirds of their life: one that comes this close to its end is not being renewed. */
+const CERTIFICATE_ENDS_SOON_MS = 3 * 86_400_000;
+/** The server has shut the camera out, or does not know it: waiting helps nothing. */
+const SHUT_OUT = new Set(['CAMERA_REVOKED', 'CAMERA_UNKNOWN']);
+
+export function judgeCondition(view: CameraView): Condition {
+  const concerns = concernsOf(view).sort((a, b) => Number(b.light === 'red') - Number(a.light === 'red'));
+  return { light: concerns[0]?.light ?? 'green', concerns };
+}
+
+function concernsOf({ directory, agent, agentRuns, silentMs, capture }: CameraView): Concern[] {
+  const run = `oriel camera run ${directory}`;
+  const lookAtSource = `oriel camera selfcheck ${directory} looks at source and ffmpeg`;
+  if (agent === undefined) return [red('NOT_RUNNING', 'it is not running', undefined, run)];
+  if (agent.state === 'stopped') {
+    const played = capture?.state === 'finished' ? 'its source was played to its end' : 'it was stopped';
+    return [...captureConcerns(agent, capture, lookAtSource), red('STOPPED', played, agent.since, run)];
+  }
+  if (!agentRuns) return [red('AGENT_DEAD', 'its agent was killed', agent.at, run)];
+  if (silentMs > SILENCE_MS) {
+    const way = 'it hangs, or cannot write: look at its log, and at the room on its disk';
+    return [red('AGENT_SILENT', 'its agent says nothing any more', agent.at, way)];
+  }
+  if (agent.state === 'unpaired') {
+    const way = `oriel camera setup ${directory}`;
+    return [yellow('UNPAIRED', 'it waits to be set up', agent.since, way)];
+  }
+  return [
+    ...captureConcerns(agent, capture, lookAtSource),
+    ...pictureConcerns(agent, lookAtSource),
+    ...connectionConcerns(agent),
+    ...footageConcerns(agent),
+    ...clockConcerns(agent),
+  ];
+}
+
+function captureConcerns(agent: AgentStatus, capture: CaptureState | undefined, way: string): Concern[] {
+  const said = capture?.lastError;
+  if (capture === undefined || !said) return [];
+  const text = `capture: ${said.code}: ${said.line}`;
+  if (capture.state === 'failed') return [red('CAPTURE_FAILED', text, capture.since, way)];
+  const failing = agent.state === 'running' && capture.state === 'backoff';
+  return failing ? [yellow('CAPTURE_RESTARTS', text, capture.since, undefined)] : [];
+}
+
+function pictureConcerns({ state, since, at, lastFragmentAt }: AgentStatus, way: string): Concern[] {
+  const last = Math.max(since, lastFragmentAt ?? 0);
+  if (state !== 'running' || at - last <= BLIND_MS) return [];
+  return [red('NO_PICTURE', 'no picture comes from its source', last, way)];
+}
+
+/** The same failure met by the uplink and by the search for a policy is one concern. */
+function connectionConcerns(agent: AgentStatus): Concern[] {
+  const uplink = uplinkConcerns(agent);
+  const codes = new Set(uplink.map(({ code }) => code));
+  return [...uplink, ...pairingConcerns(agent).filter(({ code }) => !codes.has(code))];
+}
+
+function pairingConcerns({ state, since, enrolment, policy, clock }: AgentStatus): Concern[] {
+  const concerns: Concern[] = [];
+  for (const [what, trouble] of [
+    ['certificate', enrolment.trouble],
+    ['policy', policy.trouble],
+  ] as const) {
+    if (trouble === undefined) continue;
+    const { code, message } = trouble;
+    const light = SHUT_OUT.has(code) ? red : yellow;
+    concerns.push(light(code, `${what}: ${message}`, trouble.since, trouble.wayOut));
+  }
+  if (concerns.length === 0 && state === 'waiting') {
+    const what = enrolment.state === 'enrolled' ? "its owner's policy" : 'its certificate';
+    concerns.push(yellow('WAITING', `it waits for ${what}`, since, undefined));
+  }
+  const ends = enrolment.certificateEnds;
+  if (ends !== undefined && ends - (clock.server ?? clock.trusted) < CERTIFICATE_ENDS_SOON_MS) {
+    concerns.push(yellow('CERTIFICATE_ENDS', 'its certificate ends soon, or has ended', ends, undefined));
+  }
+  return concerns;
+}
+
+function uplinkConcerns({ uplink }: AgentStatus): Concern[] {
+  const troubles = [uplink.lanes?.live.trouble, uplink.lanes?.backlog.trouble];
+  const [first] = troubles.filter((each): each is LaneTrouble => each !== undefined).sort(bySince);
+  if (first === undefined) return [];
+  const { code, message, since } = first;
+  const light = SHUT_OUT.has(code) ? red : yellow;
+  return [light(code, `nothing reaches the server: ${message}`, since, wayOut(code))];
+}
+
+const bySince = (a: LaneTrouble, b: LaneTrouble) => a.since - b.since;
+
+function footageConcerns({ droppedSeconds, dayKey, uplink }: AgentStatus): Concern[] {
+  const concerns: Concern[] = [];
+  if (droppedSeconds > 0) {
+    const text = `${droppedSeconds.toFixed(1)} s of footage were dropped for want of room in the spool`;
+    concerns.push(yellow('FOOTAGE_DROPPED', text, undefined, undefined));
+  }
+  if ((uplink.serverLost ?? 0) > 0) {
+    const text = 'the server lost footage that it had called durable';
+    concerns.push(yellow('SERVER_LOST', text, undefined, "look at the server's disk"));
+  }
+  if (dayKey.exhausted) {
+    const text = "its viewers' day keys have run out: it goes on with the newest";
+    concerns.push(yellow('DAY_KEYS_EXHAUSTED', text, undefined, 'oriel keys policy signs more'));
+  }
+  return concerns;
+}
+
+function clockConcerns({ clock }: AgentStatus): Concern[] {
+  if (clock.source === 'machine') return [];
+  const instead =
+    clock.source === 'server'
+      ? "the server's counts"
+      : 'until the server is heard, the newest time known counts';
+  return [
+    yellow('CLOCK_WRONG', `the machine's clock is wrong: ${instead}`, undefined, 'set the machine’s clock'),
+  ];
+}
+
+function red(code: string, text: string, since: number | undefined, way: string | undefined): Concern {
+  return { light: 'red', code, text, since, wayOut: way };
+}
+
+function yellow(code: string, text: string, since: number | undefined, way: string | undefined): Concern {
+  return { light: 'yellow', code, text, since, wayOut: way };
+}

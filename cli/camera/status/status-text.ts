@@ -1,0 +1,108 @@
+import type { CaptureState } from '../../../agent/capture/state.ts';
+import type { AgentStatus } from '../../../agent/status.ts';
+import type { Light, Paint } from '../../paint.ts';
+import { duration, minute, size } from '../../quantities.ts';
+import { printable } from '../../text.ts';
+import type { Concern, Condition } from './condition.ts';
+
+/** A camera's status as people read it. Pure. */
+
+export interface StatusView {
+  readonly condition: Condition;
+  readonly agent: AgentStatus | undefined;
+  readonly capture: CaptureState | undefined;
+  /** Milliseconds since 1970, by the clock that the times in it are of. */
+  readonly nowMs: number;
+}
+
+type Row = readonly [name: string, value: string];
+
+const WORDS: Readonly<Record<Light, string>> = { green: 'OK', yellow: 'LOOK', red: 'NOT WORKING' };
+const DOING: Readonly<Record<AgentStatus['state'], string>> = {
+  unpaired: 'not set up',
+  waiting: 'not recording yet',
+  running: 'recording',
+  draining: 'ending: it uploads what it holds',
+  stopped: 'stopped',
+};
+
+export function statusText({ condition, agent, capture, nowMs }: StatusView, paint: Paint): string {
+  const lines = [
+    headline(condition, agent, nowMs, paint),
+    ...condition.concerns.flatMap((concern) => concernLines(concern, nowMs, paint)),
+  ];
+  if (agent !== undefined && agent.state !== 'unpaired') {
+    const rows = [...identity(agent), ...footage(agent, capture), ...standing(agent, nowMs)];
+    lines.push('', ...rows.map(([name, value]) => `${name.padEnd(13)}${printable(value)}`));
+  }
+  return lines.join('\n');
+}
+
+function headline(
+  { light, concerns }: Condition,
+  agent: AgentStatus | undefined,
+  nowMs: number,
+  paint: Paint,
+): string {
+  const label = paint(light, `● ${WORDS[light]}`);
+  const dead = concerns.some(({ code }) => code === 'AGENT_DEAD' || code === 'STOPPED');
+  if (agent === undefined || dead) return label;
+  return `${label}  ${DOING[agent.state]}, for ${duration(nowMs - agent.since)}`;
+}
+
+function concernLines({ light, text, since, wayOut }: Concern, nowMs: number, paint: Paint): string[] {
+  const line = `  ${paint(light, '-')} ${printable(text)}${since === undefined ? '' : sinceText(since, nowMs)}`;
+  return wayOut === undefined ? [line] : [line, `      ${printable(wayOut)}`];
+}
+
+const sinceText = (since: number, nowMs: number) =>
+  since > nowMs ? ` (${minute(since)})` : ` (for ${duration(nowMs - since)})`;
+
+function identity({ camera, server, pins, uplink }: AgentStatus): Row[] {
+  const connection = uplink.connected ? 'connected' : 'not connected';
+  return [
+    ['camera', camera],
+    ['server', `${server}  ${connection}, ${pins.length} ${pins.length === 1 ? 'pin' : 'pins'}`],
+  ];
+}
+
+function footage(agent: AgentStatus, capture: CaptureState | undefined): Row[] {
+  const seconds = (value: number) => `${value.toFixed(1)} s`;
+  const { droppedSeconds, skippedSeconds } = agent;
+  return [
+    ...(capture === undefined ? [] : [['capture', captureText(capture)] as const]),
+    ['captured', `${seconds(agent.capturedSeconds)}, ${agent.segments} segments begun`],
+    ['at server', `${seconds(agent.acknowledgedSeconds)}, ${size(agent.acknowledgedBytes)}`],
+    [
+      'queue',
+      `${seconds(agent.heldSeconds)}, ${size(agent.heldBytes)}, of which ${size(agent.spooledBytes)} on disk`,
+    ],
+    ['lost', `${seconds(droppedSeconds)} dropped, ${seconds(skippedSeconds)} before sealing`],
+  ];
+}
+
+function captureText({ state, mode, encoder, restarts, source }: CaptureState): string {
+  const count = Object.values(restarts).reduce((sum, each) => sum + each, 0);
+  const how = { copy: 'copying H.264, ', encode: `${encoder}, ` };
+  return `${state}, ${mode === null ? '' : how[mode]}${count} restarts, from ${source}`;
+}
+
+function standing({ enrolment, policy, clock, dayKey, memoryBytes }: AgentStatus, nowMs: number): Row[] {
+  const ends = enrolment.certificateEnds;
+  const certificate = ends === undefined ? 'none yet' : `until ${minute(ends)}${left(ends, nowMs)}`;
+  const number = dayKey.number === undefined ? '' : `, day key ${dayKey.number}`;
+  return [
+    ['certificate', certificate],
+    ['policy', policy.epoch === 0 ? 'none yet' : `${policy.epoch}.${policy.counter}${number}`],
+    ['clock', CLOCKS[clock.source]],
+    ['memory', `${size(memoryBytes)} (agent)`],
+  ];
+}
+
+const left = (ends: number, nowMs: number) => (ends > nowMs ? `, ${duration(ends - nowMs)} left` : ', ended');
+
+const CLOCKS = {
+  machine: "the machine's",
+  server: "the server's; the machine's is wrong",
+  trusted: "the newest time known; the machine's is wrong, and the server has not been heard",
+} as const;

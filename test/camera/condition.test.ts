@@ -1,0 +1,184 @@
+import type { CaptureState } from '../../agent/capture/state.ts';
+import { type AgentStatus, idleLine, unpairedStatus } from '../../agent/status.ts';
+import type { LaneStats, LaneTrouble } from '../../agent/uplink/uplink-stats.ts';
+import { type CameraView, judgeCondition } from '../../cli/camera/status/condition.ts';
+import { statusText } from '../../cli/camera/status/status-text.ts';
+
+/** What the traffic light of a camera shows, by what its files say. */
+
+const NOW = Date.parse('2026-12-01T12:00:00Z');
+const DAY = 86_400_000;
+
+const agent: AgentStatus = {
+  ...unpairedStatus(NOW),
+  ...idleLine(),
+  camera: 'a'.repeat(32),
+  server: 'https://house.test',
+  state: 'running',
+  since: NOW - 600_000,
+  lastFragmentAt: NOW - 200,
+  clock: { source: 'machine', trusted: NOW - DAY, server: NOW },
+  enrolment: { state: 'enrolled', certificateEnds: NOW + 10 * DAY, certificates: 1, trouble: undefined },
+  policy: { epoch: 1, counter: 1, trouble: undefined },
+};
+const capture: CaptureState = {
+  state: 'running',
+  run: 1,
+  source: 'test:',
+  mode: 'encode',
+  encoder: 'libx264',
+  restarts: { exited: 0, stalled: 0, rubbish: 0, gop: 0, unread: 0, superseded: 0, unprobed: 0 },
+  lastError: null,
+  pid: 7,
+  since: NOW,
+};
+const view: CameraView = { directory: 'DIR', agent, agentRuns: true, silentMs: 900, capture };
+
+const trouble = (code: string, since = NOW - 60_000) => ({
+  code,
+  message: `(${code})`,
+  wayOut: undefined,
+  since,
+  times: 3,
+});
+const lane = (failing?: LaneTrouble): LaneStats => ({
+  state: 'waiting',
+  connected: false,
+  segment: undefined,
+  sent: 0,
+  received: 0,
+  durable: 0,
+  trouble: failing,
+});
+const away = (code: string): Partial<AgentStatus> => ({
+  uplink: { lanes: { live: lane(trouble(code)), backlog: lane(trouble(code, NOW - 90_000)) } },
+});
+const failing = { code: 'exited', line: 'No such device' };
+
+test.each<[string, Partial<AgentStatus>, Partial<CameraView>, string, string[]]>([
+  ['all is well', {}, {}, 'green', []],
+  ['no status', {}, { agent: undefined }, 'red', ['NOT_RUNNING']],
+  ['killed', {}, { agentRuns: false }, 'red', ['AGENT_DEAD']],
+  ['its process gone, and silent', {}, { agentRuns: false, silentMs: 1e6 }, 'red', ['AGENT_DEAD']],
+  ['at the edge of silence', {}, { silentMs: 15_000 }, 'green', []],
+  ['silent', {}, { silentMs: 15_001 }, 'red', ['AGENT_SILENT']],
+  ['not set up', { state: 'unpaired' }, {}, 'yellow', ['UNPAIRED']],
+  ['stopped', { state: 'stopped' }, { agentRuns: false }, 'red', ['STOPPED']],
+  [
+    'stopped, as capture failed',
+    { state: 'stopped' },
+    { capture: { ...capture, state: 'failed', lastError: { code: 'PROBE_FAILED', line: '' } } },
+    'red',
+    ['CAPTURE_FAILED', 'STOPPED'],
+  ],
+  ['waiting for its owner', { state: 'waiting' }, {}, 'yellow', ['WAITING']],
+  [
+    'waiting, with a reason',
+    { state: 'waiting', policy: { epoch: 0, counter: 0, trouble: trouble('POLICY_NONE') } },
+    {},
+    'yellow',
+    ['POLICY_NONE'],
+  ],
+  [
+    'capture failed',
+    {},
+    { capture: { ...capture, state: 'failed', lastError: { code: 'PROBE_FAILED', line: '' } } },
+    'red',
+    ['CAPTURE_FAILED'],
+  ],
+  [
+    'capture starts again',
+    {},
+    { capture: { ...capture, state: 'backoff', lastError: failing } },
+    'yellow',
+    ['CAPTURE_RESTARTS'],
+  ],
+  ['an old error of capture', {}, { capture: { ...capture, lastError: failing } }, 'green', []],
+  ['no capture yet', {}, { capture: undefined }, 'green', []],
+  ['a source coming on', { since: NOW - 29_000, lastFragmentAt: undefined }, {}, 'green', []],
+  ['no picture ever', { since: NOW - 31_000, lastFragmentAt: undefined }, {}, 'red', ['NO_PICTURE']],
+  ['no picture any more', { lastFragmentAt: NOW - 31_000 }, {}, 'red', ['NO_PICTURE']],
+  ['no picture while it ends', { state: 'draining', lastFragmentAt: NOW - 31_000 }, {}, 'green', []],
+  ['server away', away('DIAL_CONNECT'), {}, 'yellow', ['DIAL_CONNECT']],
+  [
+    'server away, for the policy too',
+    { ...away('DIAL_CONNECT'), policy: { epoch: 1, counter: 1, trouble: trouble('DIAL_CONNECT') } },
+    {},
+    'yellow',
+    ['DIAL_CONNECT'],
+  ],
+  ['shut out', away('CAMERA_REVOKED'), {}, 'red', ['CAMERA_REVOKED']],
+  [
+    'no certificate',
+    { enrolment: { ...agent.enrolment, state: 'claiming', trouble: trouble('CLAIM_EXPIRED') } },
+    {},
+    'yellow',
+    ['CLAIM_EXPIRED'],
+  ],
+  [
+    'certificate about to end',
+    { enrolment: { ...agent.enrolment, certificateEnds: NOW + 2 * DAY } },
+    {},
+    'yellow',
+    ['CERTIFICATE_ENDS'],
+  ],
+  ['footage dropped', { droppedSeconds: 4 }, {}, 'yellow', ['FOOTAGE_DROPPED']],
+  ['footage skipped before the first keyframe', { skippedSeconds: 0.2 }, {}, 'green', []],
+  ['server lost footage', { uplink: { serverLost: 1 } }, {}, 'yellow', ['SERVER_LOST']],
+  ['day keys gone', { dayKey: { number: 9, exhausted: true } }, {}, 'yellow', ['DAY_KEYS_EXHAUSTED']],
+  ['clock wrong', { clock: { source: 'server', trusted: NOW, server: NOW } }, {}, 'yellow', ['CLOCK_WRONG']],
+  [
+    'the worst first',
+    { droppedSeconds: 4, lastFragmentAt: NOW - 31_000 },
+    {},
+    'red',
+    ['NO_PICTURE', 'FOOTAGE_DROPPED'],
+  ],
+])('%s', (_, change, seen, light, codes) => {
+  const condition = judgeCondition({ ...view, agent: { ...agent, ...change }, ...seen });
+  expect(condition.light).toBe(light);
+  expect(condition.concerns.map(({ code }) => code)).toEqual(codes);
+});
+
+test('the longer of two troubles says since when, and what to do', () => {
+  const { concerns } = judgeCondition({ ...view, agent: { ...agent, ...away('DIAL_CONNECT') } });
+  expect(concerns).toEqual([
+    {
+      light: 'yellow',
+      code: 'DIAL_CONNECT',
+      text: 'nothing reaches the server: (DIAL_CONNECT)',
+      since: NOW - 90_000,
+      wayOut: expect.stringContaining('is the server running'),
+    },
+  ]);
+});
+
+describe('as text', () => {
+  const plain = (_light: unknown, text: string) => text;
+  const textOf = (change: Partial<AgentStatus>, seen: Partial<CameraView> = {}) => {
+    const whole = { ...view, agent: { ...agent, ...change }, ...seen };
+    const condition = judgeCondition(whole);
+    return statusText({ condition, agent: whole.agent, capture: whole.capture, nowMs: NOW }, plain);
+  };
+
+  test('at a glance: light, what it does, since when', () => {
+    expect(textOf({}).split('\n')[0]).toBe('● OK  recording, for 10 min');
+    expect(textOf(away('DIAL_CONNECT')).split('\n').slice(0, 3)).toEqual([
+      '● LOOK  recording, for 10 min',
+      '  - nothing reaches the server: (DIAL_CONNECT) (for 90 s)',
+      '      is the server running, and can its address be reached from here?',
+    ]);
+    expect(textOf({}, { agentRuns: false }).split('\n')[0]).toBe('● NOT WORKING');
+  });
+
+  test('what others said cannot steer the terminal', () => {
+    const line = 'x\x1b[2J\x07\u202e';
+    const text = textOf(
+      {},
+      { capture: { ...capture, state: 'backoff', lastError: { code: 'exited', line } } },
+    );
+    expect(text).toContain('capture: exited: x[2J');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
+    expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\u202e]/);
+  });
+});
