@@ -20,6 +20,8 @@ export interface Session {
 }
 
 const CACHED_SESSIONS = 4096;
+/** Stills come for sessions of the last hours: those looked at for one. */
+const SESSIONS_NAMED = 50;
 const HEADER_FILE = 'session';
 const NUMBER_DIGITS = 12;
 const NAME = /^([0-9]{12,16})-([0-9a-f]{32})$/;
@@ -66,6 +68,17 @@ export class Sessions {
     };
     turn.then(done, done);
     return turn;
+  }
+
+  /** The session of this hash among the camera's newest; undefined when there is none. @throws HostError. */
+  async named(camera: string, headerHash: Uint8Array): Promise<Session | undefined> {
+    const names = (await this.#names(camera)).slice(-SESSIONS_NAMED).reverse();
+    for (const name of names) {
+      const [, , id = ''] = NAME.exec(name) ?? [];
+      const session = this.#known.get(`${camera}/${id}`) ?? (await this.#read(camera, name));
+      if (session !== undefined && equal(session.headerHash, headerHash)) return session;
+    }
+    return undefined;
   }
 
   /** The camera's newest session directories, at most `count`, oldest first. @throws HostError. */

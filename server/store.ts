@@ -1,8 +1,10 @@
 import { dirname } from 'node:path';
+import { systemClock } from '../host/clock.ts';
 import type { Disk } from '../host/disk.ts';
 import type { Log } from './log.ts';
 import { Segments } from './segments.ts';
 import { Sessions } from './sessions.ts';
+import { StillStore } from './stills.ts';
 import { Unfinished } from './unfinished.ts';
 
 /**
@@ -10,6 +12,7 @@ import { Unfinished } from './unfinished.ts';
  *
  *     footage/<camera id>/<session number, 12 digits>-<session id, 32 hex digits>/session
  *                                                                                /<sequence, 6 digits>.oriel
+ *                                                                                /still-<number, 6 digits>.oriel
  *
  * Each file holds exactly the bytes that the camera sent. Invariants, and how the order of writes keeps them
  * (docs/protocol.md, "Storage"):
@@ -21,11 +24,13 @@ import { Unfinished } from './unfinished.ts';
  * 4. A segment file that nobody writes ends with a whole record. A crash can break that; whoever touches the
  *    segment next cuts it there and syncs, before anything is said of it.
  * 5. Bytes are only ever appended, by one writer at a time, and none after a closing record or mark.
+ * 6. A still is whole: written like a session file. One that is there is never replaced.
  */
 export interface Store {
   readonly sessions: Sessions;
   readonly segments: Segments;
   readonly unfinished: Unfinished;
+  readonly stills: StillStore;
 }
 
 /** @throws HostError. */
@@ -34,5 +39,6 @@ export async function openStore(disk: Disk, root: string, log: Log): Promise<Sto
   await disk.syncDirectory(dirname(root));
   const sessions = new Sessions(disk, root);
   const segments = new Segments(disk, log);
-  return { sessions, segments, unfinished: new Unfinished(disk, sessions, segments) };
+  const unfinished = new Unfinished(disk, sessions, segments);
+  return { sessions, segments, unfinished, stills: new StillStore(disk, sessions, systemClock.monotonic) };
 }

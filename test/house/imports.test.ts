@@ -52,7 +52,7 @@ const refused: Plant[] = [
     .map(({ from, to }) => plant(`${from}/to-${to}.ts`, `../${to}/x.ts`)),
   ...rooms.map((room) => plant(`${room}/to-test.ts`, '../test/x.ts')),
   ...rooms.map((room) => plant(`${room}/to-scripts.ts`, '../scripts/x.ts')),
-  ...['opener', 'opener-node', 'session', 'session-node', 'vault', 'vault-node'].map((name) =>
+  ...['opener', 'opener-node', 'session', 'session-node', 'still-opener', 'vault', 'vault-node'].map((name) =>
     plant(`server/blind-${name}.ts`, `../crypto/${name}.ts`),
   ),
   plant('server/deep/opener.ts', '../../crypto/opener.ts'),
@@ -102,6 +102,9 @@ const refused: Plant[] = [
   ...['agent', 'ota', 'host', 'server', 'cli', 'crypto'].map((room) =>
     plant(`${room}/fluent.ts`, 'fluent-ffmpeg'),
   ),
+  ...['agent', 'agent/stills', 'ota', 'host', 'server', 'media', 'wire', 'crypto'].map((room) =>
+    plant(`${room}/sharp.ts`, 'sharp'),
+  ),
 ];
 
 const accepted: Plant[] = [
@@ -122,6 +125,8 @@ const accepted: Plant[] = [
   builtin('server/https.ts', 'https', 'createServer'),
   builtin('server/tls.ts', 'tls', 'createServer'),
   plant('agent/capture/arguments.ts', 'fluent-ffmpeg'),
+  plant('agent/capture/picture.ts', 'sharp'),
+  plant('cli/sharp.ts', 'sharp'),
   plant('crypto/buffer-node.ts', '', 'export const x = Buffer.alloc(1);'),
   plant('agent/buffer.ts', '', 'export const x = Buffer.alloc(1);'),
   plant('test/agent/any.ts', '../../server/x.ts'),

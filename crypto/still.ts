@@ -1,0 +1,118 @@
+import { concat, equal, utf8 } from './bytes.ts';
+import { CryptoError } from './errors.ts';
+import { FieldReader, FieldWriter } from './fields.ts';
+import {
+  DIGEST_LENGTH,
+  FORMAT_VERSION,
+  ID_LENGTH,
+  SIGNATURE_LENGTH,
+  SUITE_X25519_AES128GCM,
+} from './header.ts';
+import type { DeviceSigner, OpeningPrimitives } from './primitives.ts';
+
+/**
+ * A sealed still: header ‖ sealed picture ‖ signature (docs/format.md, "Still"). What is here needs no key that opens
+ * anything: the server checks it too.
+ */
+
+export const STILL_HEADER_LENGTH = 72;
+/** A picture's greatest length, bytes of JPEG. */
+export const MAX_PICTURE_LENGTH = 64 * 1024;
+/** Numbers of a session's stills are below this. */
+export const MAX_STILLS_PER_SESSION = 128;
+/** Sealed pictures are padded to whole blocks, so that their length says little of what is in them. */
+export const STILL_BLOCK_LENGTH = 4096;
+export const PICTURE_LENGTH_LENGTH = 4;
+
+const TAG_LENGTH = 16;
+const OVERHEAD = STILL_HEADER_LENGTH + TAG_LENGTH + SIGNATURE_LENGTH;
+export const MAX_STILL_LENGTH = OVERHEAD + paddedLength(MAX_PICTURE_LENGTH);
+
+const MAGIC = utf8('ORLT');
+const SIGNATURE_CONTEXT = utf8('oriel/1 still\0');
+
+export interface StillHeader {
+  /** Camera id, 20 bytes. */
+  readonly camera: Uint8Array;
+  readonly sessionHash: Uint8Array;
+  /** Counts the stills of a session from 0; may skip. */
+  readonly number: number;
+  /** When its picture was captured, milliseconds since 1970, for display. */
+  readonly timeMs: number;
+}
+
+/** A still of the right shape, its signature not checked. Views into the bytes given. */
+export interface ParsedStill {
+  readonly header: StillHeader;
+  readonly headerBytes: Uint8Array;
+  /** Ciphertext ‖ tag. */
+  readonly sealed: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** The plaintext's length for a picture of this many bytes. */
+export function paddedLength(picture: number): number {
+  return Math.ceil((PICTURE_LENGTH_LENGTH + picture) / STILL_BLOCK_LENGTH) * STILL_BLOCK_LENGTH;
+}
+
+export function encodeStillHeader(header: StillHeader): Uint8Array<ArrayBuffer> {
+  return new FieldWriter(STILL_HEADER_LENGTH)
+    .raw(MAGIC)
+    .u8(FORMAT_VERSION)
+    .u8(SUITE_X25519_AES128GCM)
+    .u16(0)
+    .raw(header.camera)
+    .raw(header.sessionHash)
+    .u32(header.number)
+    .u64(header.timeMs).bytes;
+}
+
+/** Puts a still together and signs it with the device key. */
+export function signStill(headerBytes: Uint8Array, sealed: Uint8Array, signer: DeviceSigner): Uint8Array {
+  const unsigned = concat(headerBytes, sealed);
+  return concat(unsigned, signer.sign(concat(SIGNATURE_CONTEXT, unsigned)));
+}
+
+/** Reads a still's shape. @throws CryptoError HEADER_MALFORMED, STILL_MALFORMED. */
+export function parseStill(bytes: Uint8Array): ParsedStill {
+  const blocks = bytes.length - OVERHEAD;
+  if (blocks < STILL_BLOCK_LENGTH || bytes.length > MAX_STILL_LENGTH || blocks % STILL_BLOCK_LENGTH !== 0) {
+    throw new CryptoError('STILL_MALFORMED', `still: ${bytes.length} bytes are not one's length`);
+  }
+  const end = bytes.length - SIGNATURE_LENGTH;
+  return {
+    header: parseStillHeader(bytes),
+    headerBytes: bytes.subarray(0, STILL_HEADER_LENGTH),
+    sealed: bytes.subarray(STILL_HEADER_LENGTH, end),
+    signature: bytes.subarray(end),
+  };
+}
+
+function parseStillHeader(bytes: Uint8Array): StillHeader {
+  const malformed = (what: string, cause?: unknown) =>
+    new CryptoError('HEADER_MALFORMED', `still header: ${what}`, cause);
+  if (!equal(bytes.subarray(0, 4), MAGIC)) throw malformed('wrong magic');
+  if (bytes[4] !== FORMAT_VERSION) throw malformed(`version ${bytes[4]} is unknown`);
+  if (bytes[5] !== SUITE_X25519_AES128GCM) throw malformed(`suite ${bytes[5]} is unknown`);
+  if (bytes[6] !== 0 || bytes[7] !== 0) throw malformed('reserved bytes are not zero');
+  const fields = new FieldReader(bytes);
+  fields.raw(8);
+  const [camera, sessionHash, number] = [fields.raw(ID_LENGTH), fields.raw(DIGEST_LENGTH), fields.u32()];
+  if (number >= MAX_STILLS_PER_SESSION) throw malformed(`number ${number} is out of range`);
+  try {
+    return { camera, sessionHash, number, timeMs: fields.u64() };
+  } catch (cause) {
+    throw malformed('time is out of range', cause);
+  }
+}
+
+/** @param point of the camera's device key, as its session states it. @throws CryptoError STILL_FORGED. */
+export async function checkStillSignature(
+  { headerBytes, sealed, signature }: ParsedStill,
+  point: Uint8Array,
+  primitives: Pick<OpeningPrimitives, 'ecdsaVerify'>,
+): Promise<void> {
+  const message = concat(SIGNATURE_CONTEXT, headerBytes, sealed);
+  if (await primitives.ecdsaVerify(point, message, signature)) return;
+  throw new CryptoError('STILL_FORGED', "still: signature does not fit the camera's device key");
+}

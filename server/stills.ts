@@ -1,0 +1,119 @@
+import { join } from 'node:path';
+import { equal } from '../crypto/bytes.ts';
+import { CryptoError } from '../crypto/errors.ts';
+import { idText, type ParsedSessionHeader, readSessionHeader } from '../crypto/header.ts';
+import { nodePrimitives } from '../crypto/primitives-node.ts';
+import { checkStillSignature, MAX_STILL_LENGTH, type ParsedStill, parseStill } from '../crypto/still.ts';
+import { readFileBounded, TEMPORARY_SUFFIX, writeFileAtomic } from '../host/atomic-file.ts';
+import type { Disk } from '../host/disk.ts';
+import { HostError } from '../host/errors.ts';
+import { MAX_SESSION_HEADER_BYTES } from '../wire/limits.ts';
+import { LruMap } from './lru.ts';
+import type { Session, Sessions } from './sessions.ts';
+import { type Bucket, type BucketRule, refilled } from './token-bucket.ts';
+
+/** What became of a still that a camera sent. */
+export type StillVerdict =
+  | 'KEPT'
+  /** These very bytes lie there already. */
+  | 'KNOWN'
+  /** Not the shape of one, or not signed by the camera. */
+  | 'STILL_REFUSED'
+  /** It names another camera than the certificate does. */
+  | 'CAMERA_FOREIGN'
+  /** The camera has uploaded no such session, or not lately. */
+  | 'SESSION_UNKNOWN'
+  /** Another still lies there under its number: nothing is ever overwritten. */
+  | 'STILL_CONFLICT'
+  /** The camera sends too many, or all of them together more than the disk takes. */
+  | 'TOO_MANY'
+  | 'STORAGE_FULL'
+  | 'STORAGE_FAILED';
+
+/** Room for those that waited for the line, then one in five seconds. */
+export const STILL_RATE: BucketRule = { burst: 32, refillMs: 5_000 };
+
+const REMEMBERED_CAMERAS = 10_000;
+/** Stills that wait for the disk, at most. */
+const MAX_WAITING = 256;
+
+export const stillFileName = (number: number) => `still-${String(number).padStart(6, '0')}.oriel`;
+
+/**
+ * Keeps sealed stills beside the segments of their session, byte for byte: `still-<number, 6 digits>.oriel`. The server
+ * opens none; what it can check without a key it does. A session holds as many as there are numbers (crypto/still.ts).
+ */
+export class StillStore {
+  readonly #disk: Disk;
+  readonly #sessions: Sessions;
+  readonly #monotonic: () => number;
+  readonly #used = new LruMap<string, Bucket>(REMEMBERED_CAMERAS);
+  #turn: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  /** @param monotonic milliseconds. */
+  constructor(disk: Disk, sessions: Sessions, monotonic: () => number) {
+    this.#disk = disk;
+    this.#sessions = sessions;
+    this.#monotonic = monotonic;
+  }
+
+  /** @param camera its id, by the certificate it came with. Never throws for what a camera or the disk does. */
+  keep(camera: string, bytes: Uint8Array): Promise<StillVerdict> {
+    if (this.#waiting >= MAX_WAITING || !this.#takeToken(camera)) return Promise.resolve('TOO_MANY');
+    this.#waiting += 1;
+    // One after the other: two of one number are judged by what lies there.
+    const kept = this.#turn.then(() => this.#keep(camera, bytes)).catch(verdictOf);
+    this.#turn = kept
+      .catch(() => undefined)
+      .finally(() => {
+        this.#waiting -= 1;
+      });
+    return kept;
+  }
+
+  async #keep(camera: string, bytes: Uint8Array): Promise<StillVerdict> {
+    const still = parseStill(bytes);
+    if (idText(still.header.camera) !== camera) return 'CAMERA_FOREIGN';
+    const session = await this.#sessions.named(camera, still.header.sessionHash);
+    const header = session && (await this.#readHeader(session));
+    if (session === undefined || header === undefined) return 'SESSION_UNKNOWN';
+    await checkStillSignature(still, header.point, nodePrimitives);
+    return this.#store(session, still, bytes);
+  }
+
+  async #store(session: Session, { header }: ParsedStill, bytes: Uint8Array): Promise<StillVerdict> {
+    const path = join(session.directory, stillFileName(header.number));
+    if ((await this.#disk.stat(path)) !== undefined) {
+      const there = await readFileBounded(this.#disk, path, MAX_STILL_LENGTH);
+      return there !== undefined && equal(there, bytes) ? 'KNOWN' : 'STILL_CONFLICT';
+    }
+    try {
+      await writeFileAtomic(this.#disk, path, bytes, 0o600);
+      return 'KEPT';
+    } catch (error) {
+      await this.#disk.unlink(path + TEMPORARY_SUFFIX).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #readHeader(session: Session): Promise<ParsedSessionHeader | undefined> {
+    const path = join(session.directory, 'session');
+    const bytes = await readFileBounded(this.#disk, path, MAX_SESSION_HEADER_BYTES);
+    return bytes && readSessionHeader(bytes, nodePrimitives);
+  }
+
+  #takeToken(camera: string): boolean {
+    const bucket = refilled(this.#used.get(camera), STILL_RATE, this.#monotonic());
+    const allowed = bucket.tokens >= 1;
+    this.#used.set(camera, allowed ? { ...bucket, tokens: bucket.tokens - 1 } : bucket);
+    return allowed;
+  }
+}
+
+/** @throws what is neither a refusal nor the disk's. */
+function verdictOf(error: unknown): StillVerdict {
+  if (error instanceof CryptoError) return 'STILL_REFUSED';
+  if (error instanceof HostError) return error.code === 'DISK_FULL' ? 'STORAGE_FULL' : 'STORAGE_FAILED';
+  throw error;
+}
