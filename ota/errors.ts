@@ -25,7 +25,29 @@ export type OtaErrorCode =
   /** A symbolic link, a device, or anything else that is no regular file. */
   | 'FILE_IRREGULAR'
   /** A file's size, mode or SHA-256 is not the manifest's. */
-  | 'FILE_ALTERED';
+  | 'FILE_ALTERED'
+  /** Metadata is past its end by trusted time: the repository is frozen, or somebody keeps the newer from us. */
+  | 'METADATA_EXPIRED'
+  /** Metadata is older than what was seen already, or not the version that other metadata names. */
+  | 'METADATA_OUTDATED'
+  /** Metadata lacks signatures by the keys that its role asks for. */
+  | 'METADATA_UNSIGNED'
+  /** Metadata is not of the length or hash that other metadata gives it. */
+  | 'METADATA_MIXED'
+  /** Metadata is not of TUF's form, or too long. */
+  | 'METADATA_MALFORMED'
+  /** The machine failed while metadata was worked on. */
+  | 'METADATA_FAILED'
+  /** The server answered, but not with what was asked for. */
+  | 'FETCH_REFUSED'
+  /** The connection failed or ended too early. */
+  | 'FETCH_BROKEN'
+  /** More bytes came than the file has. */
+  | 'FETCH_ENDLESS'
+  /** Bytes came too slowly, or none at all. */
+  | 'FETCH_SLOW'
+  /** What was fetched whole is not what was asked for. */
+  | 'FETCH_WRONG';
 
 /** A refusal by this room. The message never holds a secret; `cause` is what lies beneath. */
 export class OtaError extends Error {
