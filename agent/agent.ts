@@ -12,9 +12,7 @@ import { openCaptureFeed } from './capture/feed.ts';
 import { CameraClock } from './clock/camera-clock.ts';
 import { type Line, openLine } from './line.ts';
 import { type AgentLog, errorFields } from './log.ts';
-import { Enrolment } from './pairing/enrolment.ts';
-import { PolicyPoll } from './pairing/policy-poll.ts';
-import { serverDial } from './server-dial.ts';
+import { openPairing } from './pairing/open-pairing.ts';
 import { type AgentStatus, idleLine, unpairedStatus, writeStatus } from './status.ts';
 
 export interface AgentEffects {
@@ -70,9 +68,9 @@ async function runPaired(directory: CameraDirectory, effects: AgentEffects): Pro
 async function runCamera(directory: CameraDirectory, effects: AgentEffects): Promise<void> {
   const { logger, signal, clock } = effects;
   const camera = await openCamera(directory, effects);
-  const { policy, device, config, time } = camera;
-  logger.info({ camera: device.camera, server: config.server.origin }, 'agent started');
-  const looking = Promise.all([camera.enrolment.run(signal), camera.poll.run(signal)]);
+  const { policy, device, pairing, time } = camera;
+  logger.info({ camera: device.camera, server: pairing.pinned.origin }, 'agent started');
+  const looking = pairing.run(signal);
 
   const untilNextLook = () => clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
   for (;;) {
@@ -108,31 +106,18 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   const state = new CameraState(directory, disk);
   const identity = { camera: device.camera, owner: config.owner };
   const policy = new PolicyWatch(directory, state, identity, nodePrimitives);
-  const server = serverDial({ server: config.server, device, trustedTimeMs: () => time.trustedMs });
-  const uplinks = new Set<{ reconnect(): void }>();
-  const enrolment = await Enrolment.open({
+  const pairing = await openPairing({
     directory,
     disk,
     device,
-    server,
-    clock: time,
-    random,
-    logger,
-    onCertificate: () => {
-      for (const each of uplinks) each.reconnect();
-    },
-  });
-  const poll = new PolicyPoll({
-    directory,
-    disk,
-    server,
-    enrolment,
+    config,
+    state,
     watch: policy,
     clock: time,
     random,
     logger,
   });
-  uplinks.add(poll);
+  const { pinned, server, enrolment, poll, uplinks } = pairing;
 
   let shown: Pick<AgentStatus, 'state' | 'since'> | undefined;
   const show = (phase: AgentStatus['state'], line: Line | undefined) => {
@@ -140,8 +125,9 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     const { epoch, counter } = policy.present ? policy.inForce.policy : { epoch: 0, counter: 0 };
     writeStatus(directory.status, {
       camera: device.camera,
-      server: config.server.origin,
-      pins: config.server.pins,
+      server: pinned.origin,
+      pins: pinned.pins,
+      pinning: { counter: pinned.counter, trouble: pairing.pinsTrouble() },
       pid: process.pid,
       ...shown,
       at: time.now(),
@@ -161,9 +147,8 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     state,
     policy,
     server,
-    enrolment,
+    pairing,
     certificate,
-    poll,
     uplinks,
     lookForPolicy,
     show,

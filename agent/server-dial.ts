@@ -1,18 +1,20 @@
 import { judgeRawChain } from '../crypto/chain-node.ts';
 import { dial } from '../host/dialer.ts';
 import { ALPN_HTTP } from '../wire/upload.ts';
-import type { CameraConfig } from './camera/camera-directory.ts';
 import type { DeviceKey } from './camera/device-key.ts';
 import type { Dial } from './uplink/connection.ts';
 
 export interface ServerDialOptions {
-  readonly server: CameraConfig['server'];
+  /** Looked at with each dialling, since it may change. */
+  readonly server: { readonly origin: string; readonly pins: readonly string[] };
   readonly device: DeviceKey;
   /** The newest time known to be past, milliseconds since 1970; the machine's clock has no say in it. */
   readonly trustedTimeMs: () => number;
+  /** Told of each dialling that met nobody, whom a packet filter may have kept from it. */
+  readonly onUnreachable?: () => void;
 }
 
-/** How this camera reaches its one pinned server. */
+/** How this camera reaches its one pinned server, whichever that is at the time. */
 export interface ServerDial {
   /** What the Host field says. */
   readonly authority: string;
@@ -26,16 +28,20 @@ export interface ServerDial {
 const DIAL_TIMEOUT_MS = 10_000;
 const HTTPS_PORT = 443;
 
-export function serverDial({ server, device, trustedTimeMs }: ServerDialOptions): ServerDial {
-  const url = new URL(server.origin);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+const MET_NOBODY = new Set<unknown>(['DIAL_RESOLVE', 'DIAL_CONNECT', 'DIAL_TIMEOUT']);
+
+export function serverDial({ server, device, trustedTimeMs, onUnreachable }: ServerDialOptions): ServerDial {
   return {
-    authority: url.host,
-    dialWith: (certificate) => (signal) => {
+    get authority() {
+      return new URL(server.origin).host;
+    },
+    dialWith: (certificate) => async (signal) => {
       const cert = certificate();
-      return dial({
+      const { hostname, port } = new URL(server.origin);
+      const host = hostname.replace(/^\[|\]$/g, '');
+      const dialled = dial({
         host,
-        port: url.port === '' ? HTTPS_PORT : Number(url.port),
+        port: port === '' ? HTTPS_PORT : Number(port),
         servername: host,
         ...(cert !== undefined && { key: device.pem, cert }),
         alpn: ALPN_HTTP,
@@ -48,6 +54,10 @@ export function serverDial({ server, device, trustedTimeMs }: ServerDialOptions)
             trustedTimeMs: trustedTimeMs(),
             usage: 'serverAuth',
           }),
+      });
+      return dialled.catch((error) => {
+        if (MET_NOBODY.has(error?.code)) onUnreachable?.();
+        throw error;
       });
     },
   };

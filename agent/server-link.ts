@@ -33,7 +33,7 @@ export function openServerLink(options: ServerLinkOptions): Uplink {
     clock,
     random,
     log: logger,
-    authority: server.authority,
+    authority: () => server.authority,
     dial: async (signal) => {
       if (certificate() !== undefined) return dial(signal);
       throw new UplinkError('CERTIFICATE_MISSING', 'the camera has no client certificate yet');

@@ -12,6 +12,12 @@ export interface AgentStatus extends LineStatus {
   readonly pins: readonly string[];
   readonly pid: number;
   /** `unpaired`: not set up. `waiting`: for its certificate, or for its owner's policy. */
+  /** The pin statement obeyed: 0 while server and pins are those of the set-up. */
+  readonly pinning: {
+    readonly counter: number;
+    /** What is wrong with another one that was brought. */
+    readonly trouble: TroubleView | undefined;
+  };
   readonly state: 'unpaired' | 'waiting' | 'running' | 'draining' | 'stopped';
   /** When that state began, milliseconds since 1970, for display. */
   readonly since: number;
@@ -108,6 +114,7 @@ export const unpairedStatus = (at: number, since = at): AgentStatus => ({
   clock: { source: 'machine', trusted: 0, server: undefined },
   enrolment: { state: 'unknown', certificateEnds: undefined, certificates: 0, trouble: undefined },
   policy: { epoch: 0, counter: 0, trouble: undefined },
+  pinning: { counter: 0, trouble: undefined },
   ...idleLine(),
   memoryBytes: process.memoryUsage.rss(),
 });

@@ -1,4 +1,4 @@
-import { concat, equal, utf8 } from './bytes.ts';
+import { concat, equal, fromBase64Url, toBase64Url, utf8 } from './bytes.ts';
 import { type Ed25519Pair, ed25519Verify } from './ed25519.ts';
 import { CryptoError } from './errors.ts';
 import { FieldReader, FieldWriter } from './fields.ts';
@@ -30,6 +30,9 @@ const VERSION = 1;
 const FIXED_LENGTH = 4 + 1 + ID_LENGTH + 4 + 8 + DIGEST_LENGTH + DIGEST_LENGTH + 1;
 /** Of a whole statement, bytes. */
 export const MAX_PIN_STATEMENT_LENGTH = FIXED_LENGTH + MAX_ORIGIN_LENGTH + SIGNATURE_LENGTH;
+const PREFIX = 'pins:';
+/** Of a statement's line with the blanks around it, characters. */
+export const MAX_PINS_TEXT_LENGTH = 1000;
 const CONTEXT = utf8('oriel/1 pin statement\0');
 const NONE = new Uint8Array(DIGEST_LENGTH);
 
@@ -94,6 +97,20 @@ export async function readPinStatement(
     'PINS_FORGED',
     "pin statement: altered on its way, or not signed by this camera's owner",
   );
+}
+
+/** A statement as one line of text, as files and servers hold it. */
+export function writePinsLine(bytes: Uint8Array): string {
+  return PREFIX + toBase64Url(bytes);
+}
+
+/** The bytes of a statement's line; blanks around it do not count. @throws CryptoError PINS_MALFORMED. */
+export function readPinsLine(text: string): Uint8Array {
+  if (text.length > MAX_PINS_TEXT_LENGTH) throw malformed('it is too long');
+  const line = text.trim();
+  const bytes = line.startsWith(PREFIX) ? fromBase64Url(line.slice(PREFIX.length)) : undefined;
+  if (bytes === undefined) throw malformed(`it is no line of ${PREFIX} and base64url`);
+  return bytes;
 }
 
 /** The pins of a statement in the order in which a camera shows them: the active, and the backup if there is one. */

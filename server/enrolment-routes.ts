@@ -81,7 +81,7 @@ async function enrol(context: EnrolmentContext, request: IncomingMessage): Promi
   return [issued.certificate, await authority.certificate()];
 }
 
-/** RFC 7030 section 4.2.2; the request's own signature is enough, by a camera that is enrolled. */
+/** RFC 7030 section 4.2.2; the request's own signature is enough, by a camera that is enrolled or admitted. */
 async function reenrol(
   context: EnrolmentContext,
   request: IncomingMessage,
@@ -94,7 +94,7 @@ async function reenrol(
     throw new Refused('REQUEST_REFUSED', 'the certification request is for another key than the certificate');
   }
   refuseRevoked(registry, camera);
-  if (registry.standing(camera) === undefined) {
+  if (registry.standing(camera) === undefined && registry.admissions.of(camera) === undefined) {
     throw new Refused('CAMERA_UNKNOWN', 'the server knows no camera of this key');
   }
   const issued = await authority.issue(csr, clock.now());

@@ -45,7 +45,11 @@ export type ServerErrorCode =
   | 'CLAIM_KNOWN'
   | 'NAME_REFUSED'
   /** A policy file is malformed, forged, or for another camera. */
-  | 'POLICY_REFUSED';
+  | 'POLICY_REFUSED'
+  /** A pin statement is older than the one that lies there, or another of the same number. */
+  | 'PINS_REFUSED'
+  /** The key at hand is not that of the backup CA, or it is not at hand. */
+  | 'AUTHORITY_MISSING';
 
 /** A failure to set up or start, told to the person at the command line. */
 export class ServerError extends Error {

@@ -1,15 +1,14 @@
-import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { toBase64Url } from '../crypto/bytes.ts';
 import { HostError } from '../host/errors.ts';
-import { POLICY_PATH, POLICY_TYPE } from '../wire/enrolment.ts';
 import { refuse } from './answer.ts';
-import { BodyBroken, refuseBody } from './body.ts';
+import { BodyBroken } from './body.ts';
 import { answerCamera, Stopping } from './camera-routes.ts';
+import { answerDocument, isDocument } from './document-routes.ts';
 import { answerEnrolment, type EnrolmentContext, isEnrolment } from './enrolment-routes.ts';
 import { Refused } from './errors.ts';
 import type { GateClient, GateHandler } from './gate.ts';
 import type { Log } from './log.ts';
+import { RefusalLog } from './refusal-log.ts';
 import type { Sightings } from './sightings.ts';
 import type { UploadContext } from './upload.ts';
 
@@ -23,6 +22,7 @@ export interface GateContext {
 
 /** Every route of the gate. The three of enrolment are for anybody, all else is for admitted cameras. */
 export function gateRoutes(context: GateContext, log: Log): GateHandler {
+  const refusals = new RefusalLog(log, context.enrolment.clock.monotonic);
   return async (request, response, client) => {
     const { method, url } = request;
     const who = client.kind === 'camera' ? { camera: client.camera } : { from: request.socket.remoteAddress };
@@ -43,17 +43,22 @@ export function gateRoutes(context: GateContext, log: Log): GateHandler {
         return;
       }
       if (error !== refused) log.error({ ...asked, err: error }, 'storage failed');
-      logRefusal(log, asked, refused);
+      logRefusal(refusals, log, asked, refused);
       await refuse(request, response, refused);
     }
   };
 }
 
-function logRefusal(log: Log, asked: object, { code, message }: Refused): void {
+interface Asked {
+  readonly camera?: string;
+  readonly from?: string | undefined;
+}
+
+function logRefusal(refusals: RefusalLog, log: Log, asked: Asked, { code, message }: Refused): void {
   const fields = { ...asked, code, reason: message };
   // Whoever guesses tokens must not fill the log either.
   if (code === 'CLAIM_THROTTLED') log.debug(fields, 'refused');
-  else log.info(fields, 'refused');
+  else refusals.say(asked.camera ?? asked.from, fields, 'refused');
 }
 
 async function answer(
@@ -66,27 +71,8 @@ async function answer(
   const camera = context.admit(client);
   const { registry, clock } = context.enrolment;
   context.sightings.note(camera, request.socket.remoteAddress, clock.now());
-  if (request.url === POLICY_PATH) return answerPolicy(registry.policy(camera), request, response);
+  if (isDocument(request)) return answerDocument(registry, request, response, camera);
   return answerCamera(context.uploads, request, response, camera);
-}
-
-/** GET of the camera's policy file, conditional by entity tag (RFC 9110 section 13.1.2). */
-function answerPolicy(
-  file: Uint8Array | undefined,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
-  if (request.method !== 'GET')
-    throw new Refused('METHOD_REFUSED', `${request.method} does not fit this route`);
-  refuseBody(request);
-  if (file === undefined) throw new Refused('POLICY_NONE', 'the server holds no policy for this camera');
-  const etag = `"${toBase64Url(createHash('sha256').update(file).digest())}"`;
-  if (request.headers['if-none-match'] === etag) {
-    response.writeHead(304, { etag }).end();
-    return;
-  }
-  response.writeHead(200, { 'content-type': POLICY_TYPE, 'content-length': file.length, etag });
-  response.end(file);
 }
 
 /** Ends an answer where it stands; what was written of it still goes out. */

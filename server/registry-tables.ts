@@ -1,6 +1,8 @@
 import type { Claim } from '../crypto/claim.ts';
+import { ADMISSION_TABLE } from './admission-table.ts';
 import type { Migrations } from './database.ts';
 import { HEALTH_TABLE } from './health-table.ts';
+import { PINS_TABLE } from './pins-table.ts';
 import { REQUEST_TABLE } from './request-table.ts';
 
 /** The registry's tables, and what their rows mean. */
@@ -64,6 +66,7 @@ export const MIGRATIONS: Migrations = {
        put_at INTEGER NOT NULL
      ) STRICT;`,
     HEALTH_TABLE + REQUEST_TABLE,
+    PINS_TABLE + ADMISSION_TABLE,
   ],
 };
 

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import type { Claim } from '../crypto/claim.ts';
+import { AdmissionTable } from './admission-table.ts';
 import { type ClaimVerdict, judgeClaim } from './claim-policy.ts';
 import { Database } from './database.ts';
 import { ServerError } from './errors.ts';
 import { HealthTable } from './health-table.ts';
+import { PinsTable } from './pins-table.ts';
 import {
   CAMERA_COLUMNS,
   type CameraRecord,
@@ -52,14 +54,18 @@ const CLAIM_KEPT_MS = 30 * 86_400_000;
 
 /** Every method throws as Database does. */
 export class Registry {
+  readonly admissions: AdmissionTable;
   readonly health: HealthTable;
+  readonly pins: PinsTable;
   readonly requests: RequestTable;
   readonly #db: Database;
 
   /** @param path of the database; `:memory:` for one that is kept nowhere. */
   constructor(path: string) {
     this.#db = new Database(path, MIGRATIONS);
+    this.admissions = new AdmissionTable(this.#db);
     this.health = new HealthTable(this.#db);
+    this.pins = new PinsTable(this.#db);
     this.requests = new RequestTable(this.#db);
   }
 
@@ -203,7 +209,9 @@ export class Registry {
                  VALUES (?, ?, 'enrolled', ?, ?, ?, ?)
                  ON CONFLICT DO UPDATE SET owner = coalesce(excluded.owner, owner),
                                            serial = excluded.serial, not_after = excluded.not_after`;
-    this.#db.run(sql, camera, point, owner ?? null, nowMs, serial, notAfterMs);
+    const from = owner ?? this.admissions.of(camera)?.owner;
+    this.#db.run(sql, camera, point, from ?? null, nowMs, serial, notAfterMs);
+    this.admissions.remove(camera);
   }
 
   #known(camera: string): void {

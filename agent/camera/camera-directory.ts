@@ -45,6 +45,14 @@ export class CameraDirectory {
     return this.#file('setup-code');
   }
   /** The newest time known to be past. */
+  /** The pin statement that the camera obeys; none while the server of the set-up counts. */
+  get pins(): string {
+    return this.#file('pins');
+  }
+  /** A pin statement put here is taken by the agent, and removed. */
+  get pinsInbox(): string {
+    return this.#file('pin-statement');
+  }
   get trustedTime(): string {
     return this.#file('time.json');
   }

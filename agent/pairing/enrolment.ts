@@ -8,9 +8,10 @@ import { type DeviceKey, loadCertificate } from '../camera/device-key.ts';
 import { shred } from '../camera/erase-camera.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
+import { Mutex } from '../mutex.ts';
 import type { ServerDial } from '../server-dial.ts';
 import { Connection } from '../uplink/connection.ts';
-import type { UplinkError } from '../uplink/errors.ts';
+import { UplinkError } from '../uplink/errors.ts';
 import {
   type CertificateView,
   type EnrolmentStep,
@@ -26,6 +27,8 @@ export interface EnrolmentOptions {
   readonly disk: Disk;
   readonly device: DeviceKey;
   readonly server: ServerDial;
+  /** Whether the server is another than that of the setup code: the claim token is not for it. */
+  readonly moved: () => boolean;
   readonly clock: CameraClock;
   readonly random: () => number;
   readonly logger: AgentLog;
@@ -62,6 +65,10 @@ export class Enrolment {
   #pairing: PairingFile | undefined;
   #calledExpired = false;
   #certificates = 0;
+  /** Held by who writes or removes the certificate. */
+  readonly #writing = new Mutex();
+  /** How often the camera was given another server. */
+  #moves = 0;
 
   private constructor(options: EnrolmentOptions, pairing: PairingFile | undefined) {
     this.#options = options;
@@ -97,6 +104,23 @@ export class Enrolment {
     this.#calledExpired = true;
   }
 
+  /**
+   * Forgets the certificate, durably, and then does what gives the camera another server: a certificate is good for the
+   * server that gave it, and one that is still on its way from the old server is not taken.
+   */
+  withoutCertificate(change: () => Promise<void>): Promise<void> {
+    const { disk, directory } = this.#options;
+    return this.#writing.run(async () => {
+      try {
+        await disk.unlink(directory.certificate);
+        await disk.syncDirectory(directory.path);
+        await change();
+      } finally {
+        this.#moves += 1;
+      }
+    });
+  }
+
   /** Works until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, onCertificate } = this.#options;
@@ -124,7 +148,7 @@ export class Enrolment {
     const { clock } = this.#options;
     return nextEnrolmentStep({
       certificate: this.#held,
-      claim: this.#pairing?.token !== undefined,
+      claim: this.#pairing?.token !== undefined && !this.#options.moved(),
       timeMs: clock.serverMs ?? clock.trustedMs,
       calledExpired: this.#calledExpired,
       jitter: this.#held?.jitter ?? 0,
@@ -132,9 +156,13 @@ export class Enrolment {
   }
 
   async #take(step: Exclude<EnrolmentStep, 'rest'>, signal: AbortSignal): Promise<void> {
-    const pem = step === 'enrol' ? await this.#enrol(signal) : await this.#ask(undefined, step, signal);
     const { disk, directory, logger, onCertificate } = this.#options;
-    await writeFileAtomic(disk, directory.certificate, utf8(pem), 0o600);
+    const moves = this.#moves;
+    const pem = step === 'enrol' ? await this.#enrol(signal) : await this.#ask(undefined, step, signal);
+    await this.#writing.run(async () => {
+      if (this.#moves !== moves) throw new UplinkError('CONNECTION_LOST', 'the camera has left this server');
+      await writeFileAtomic(disk, directory.certificate, utf8(pem), 0o600);
+    });
     this.#certificates += 1;
     this.#look();
     logger.info({ step, ends: new Date(this.#held?.notAfterMs ?? 0).toISOString() }, 'certificate received');
@@ -161,7 +189,7 @@ export class Enrolment {
     const shown = step === 'renew' ? this.certificate : undefined;
     const connection = new Connection(
       server.dialWith(() => shown),
-      server.authority,
+      () => server.authority,
       () => undefined,
     );
     const end = () => connection.end();

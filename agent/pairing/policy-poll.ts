@@ -1,7 +1,7 @@
 import { utf8 } from '../../crypto/bytes.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
-import { MAX_POLICY_BYTES, POLICY_PATH } from '../../wire/enrolment.ts';
+import { MAX_PINS_BYTES, MAX_POLICY_BYTES, PINS_PATH, POLICY_PATH } from '../../wire/enrolment.ts';
 import type { CameraDirectory } from '../camera/camera-directory.ts';
 import type { PolicyWatch } from '../camera/policy-watch.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
@@ -9,8 +9,9 @@ import type { AgentLog } from '../log.ts';
 import type { ServerDial } from '../server-dial.ts';
 import { Connection } from '../uplink/connection.ts';
 import { describeError } from '../uplink/errors.ts';
-import { ask } from '../uplink/exchange.ts';
+import { CarriedDocument } from './carried-document.ts';
 import type { Enrolment } from './enrolment.ts';
+import type { PinnedServer } from './pinned-server.ts';
 import { Trouble, type TroubleView } from './trouble.ts';
 
 export interface PolicyPollOptions {
@@ -19,12 +20,13 @@ export interface PolicyPollOptions {
   readonly server: ServerDial;
   readonly enrolment: Enrolment;
   readonly watch: PolicyWatch;
+  /** Takes the owner's pin statements. */
+  readonly pinned: Pick<PinnedServer, 'take' | 'counter' | 'origin'>;
   readonly clock: CameraClock;
   readonly random: () => number;
   readonly logger: AgentLog;
 }
 
-const TIMEOUT_MS = 15_000;
 const WITHOUT_CERTIFICATE_MS = 500;
 const WITHOUT_POLICY_MS = 5_000;
 const WITH_POLICY_MS = 60_000;
@@ -38,27 +40,48 @@ export function policyDelayMs(
   return (state.policy ? WITH_POLICY_MS : WITHOUT_POLICY_MS) * (0.8 + random * 0.4);
 }
 
-/**
- * Asks the server for the owner's policy. The server is only its carrier: what it brings is judged as a file put
- * there by hand is, and what is not to be obeyed replaces nothing.
- */
+/** Asks the server for what the owner signed: the policy, and the pin statement. */
 export class PolicyPoll {
   readonly #options: PolicyPollOptions;
   readonly #connection: Connection;
-  readonly #trouble: Trouble;
-  #etag: string | undefined;
+  readonly #policy: CarriedDocument;
+  readonly #pins: CarriedDocument;
   #outdated = false;
 
   constructor(options: PolicyPollOptions) {
     const { server, enrolment, clock, logger } = options;
     this.#options = options;
     const dial = server.dialWith(() => enrolment.certificate);
-    this.#connection = new Connection(dial, server.authority, () => undefined);
-    this.#trouble = new Trouble('no policy from the server', clock, logger);
+    this.#connection = new Connection(
+      dial,
+      () => server.authority,
+      () => undefined,
+    );
+    const onHead = ({ date }: { readonly date?: string | undefined }) => clock.hearServer(date);
+    this.#policy = new CarriedDocument({
+      path: POLICY_PATH,
+      maxBytes: MAX_POLICY_BYTES,
+      trouble: new Trouble('no policy from the server', clock, logger),
+      take: (body) => this.#takePolicy(body),
+      onHead,
+    });
+    this.#pins = new CarriedDocument({
+      path: PINS_PATH,
+      maxBytes: MAX_PINS_BYTES,
+      trouble: new Trouble("the server's pin statement is not obeyed", clock, logger),
+      take: (body) => this.#takePins(body),
+      onHead,
+    });
   }
 
+  /** What is wrong with getting the next policy. */
   get trouble(): TroubleView | undefined {
-    return this.#trouble.view;
+    return this.#policy.trouble.view;
+  }
+
+  /** What is wrong with the pin statement that the server brings. */
+  get pinsTrouble(): TroubleView | undefined {
+    return this.#pins.trouble.view;
   }
 
   /** Works until the signal aborts; never rejects. */
@@ -73,45 +96,49 @@ export class PolicyPoll {
     }
   }
 
-  /** The certificate is another: the next request shows it. */
+  /** The certificate is another, or the server: the next request goes over a new connection. */
   reconnect(): void {
     this.#outdated = true;
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
+    if (await this.#fetch(this.#policy, signal)) await this.#fetch(this.#pins, signal);
+  }
+
+  /** @returns whether the server lets this camera ask. */
+  async #fetch(document: CarriedDocument, signal: AbortSignal): Promise<boolean> {
+    if (this.#outdated) this.#connection.close();
+    this.#outdated = false;
     try {
-      await this.#fetch();
-      this.#trouble.over();
+      await document.fetch(this.#connection);
+      document.trouble.over();
+      return true;
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return false;
       const { watch, enrolment } = this.#options;
       this.#connection.close();
       const { code } = describeError(error);
       if (code === 'CERTIFICATE_EXPIRED') enrolment.callExpired();
-      // A policy that was brought by hand need not be at the server.
-      if (code === 'POLICY_NONE' && watch.present) this.#trouble.over();
-      else this.#trouble.note(error);
+      // A policy that was brought by hand need not be at the server, and an older server carries no pin statements.
+      const isNone =
+        document === this.#policy ? code === 'POLICY_NONE' && watch.present : code === 'ROUTE_UNKNOWN';
+      if (isNone) document.trouble.over();
+      else document.trouble.note(error);
+      const { name } = error as { readonly name?: string };
+      return code === 'POLICY_NONE' || (name !== 'UplinkError' && name !== 'HostError');
     }
   }
 
-  async #fetch(): Promise<void> {
-    const { directory, disk, watch, clock, logger } = this.#options;
-    if (this.#outdated) this.#connection.close();
-    this.#outdated = false;
-    const { status, headers, body } = await ask(this.#connection, {
-      method: 'GET',
-      path: POLICY_PATH,
-      headers: this.#etag === undefined ? {} : { 'if-none-match': this.#etag },
-      maxBytes: MAX_POLICY_BYTES,
-      timeoutMs: TIMEOUT_MS,
-      onHead: ({ date }) => clock.hearServer(date),
-    });
-    if (status === 304) return;
-    const verdict = await watch.judge(body);
-    // Only of what was taken: a refusal is to be seen for as long as the server brings the same.
-    this.#etag = headers.etag;
-    if (verdict === 'same') return;
+  async #takePolicy(body: string): Promise<void> {
+    const { directory, disk, watch, logger } = this.#options;
+    if ((await watch.judge(body)) === 'same') return;
     await writeFileAtomic(disk, directory.policy, utf8(body), 0o600);
     logger.info({}, 'policy received');
+  }
+
+  async #takePins(body: string): Promise<void> {
+    const { pinned, logger } = this.#options;
+    if (body === '' || (await pinned.take(body)) === 'same') return;
+    logger.info({ counter: pinned.counter, server: pinned.origin }, 'pin statement received');
   }
 }

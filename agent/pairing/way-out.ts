@@ -8,13 +8,13 @@ export function wayOut(code: string): string | undefined {
     case 'CLAIM_USED':
       return 'another camera has used this setup code; make another (oriel keys pair), and find out which it was';
     case 'CAMERA_UNKNOWN':
-      return 'the server does not know this camera: oriel server certify, or pair it anew after oriel camera reset';
+      return 'the server does not know this camera: oriel server cameras DIR admit, or pair it anew after oriel camera reset';
     case 'CAMERA_REVOKED':
       return 'the server shut this camera out; to use it again: oriel camera reset, then pair it anew';
     case 'REQUEST_REFUSED':
       return 'the server cannot read what this camera asks: is one of the two out of date?';
     case 'PIN_MISMATCH':
-      return 'whoever answers there is not the server of the setup code: is the address right?';
+      return 'whoever answers there is not the server of the setup code, nor of the last pin statement: is the address right?';
     case 'POLICY_NONE':
       return 'the owner has not accepted this camera yet: oriel keys accept';
     case 'POLICY_REFUSED':
@@ -22,6 +22,14 @@ export function wayOut(code: string): string | undefined {
     case 'DOCUMENT_MALFORMED':
     case 'CAMERA_FOREIGN':
       return 'the server holds a policy that this camera does not obey; its owner can sign the next: oriel keys policy';
+    case 'PINS_MALFORMED':
+    case 'PINS_FORGED':
+    case 'PINS_FOREIGN':
+    case 'PINS_EPOCH':
+      return 'somebody brought a pin statement that this camera does not obey; the one that it obeys stays in force';
+    case 'PINS_REPLAYED':
+    case 'PINS_CONFLICT':
+      return 'the pin statement brought is no newer than the one obeyed; its owner can sign the next: oriel keys pins';
     case 'DIAL_RESOLVE':
       return 'the name of the server cannot be resolved: is the network up, and its DNS?';
     case 'DIAL_CONNECT':

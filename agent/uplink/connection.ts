@@ -11,17 +11,19 @@ const TCP_KEEPALIVE_MS = 15_000;
 export class Connection {
   readonly #agent: Agent;
   readonly #dial: Dial;
-  readonly #authority: string;
+  readonly #authority: () => string;
   readonly #onDialled: () => void;
   #closing = new AbortController();
   #socket: Duplex | undefined;
   #ended = false;
+  /** As the last request said. */
+  #host = '';
 
   /**
-   * @param authority what the Host field says.
+   * @param authority what the Host field says on the next connection made.
    * @param onDialled called for every connection made.
    */
-  constructor(dial: Dial, authority: string, onDialled: () => void) {
+  constructor(dial: Dial, authority: () => string, onDialled: () => void) {
     this.#dial = dial;
     this.#authority = authority;
     this.#onDialled = onDialled;
@@ -36,12 +38,18 @@ export class Connection {
     };
   }
 
+  /** Host and port of the server that it is to, or will be. */
+  get host(): string {
+    return this.connected ? this.#host : this.#authority();
+  }
+
   get connected(): boolean {
     return this.#socket !== undefined && !this.#socket.destroyed;
   }
 
   request(method: string, path: string, headers: OutgoingHttpHeaders): ClientRequest {
-    return request({ agent: this.#agent, method, path, headers: { host: this.#authority, ...headers } });
+    this.#host = this.host;
+    return request({ agent: this.#agent, method, path, headers: { host: this.#host, ...headers } });
   }
 
   /** Breaks off whatever goes on. The next request dials anew. */

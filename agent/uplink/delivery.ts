@@ -182,7 +182,7 @@ export class Delivery {
         return 'go on';
       }
       case 'announce':
-        sessions.forget(segment.session);
+        sessions.forget(lane.connection, segment.session);
         return 'go on';
       case 'resume':
         if (refusal?.offset === undefined || refusal.offset === segment.base) return 'wait';

@@ -27,6 +27,11 @@ export function pickBacklog<S extends Listed>(
   return segments.find((segment) => free(segment) && !refusedBefore(segment)) ?? segments.find(free);
 }
 
+/** Whether a server has its beginning, and has not said yet that it has the end. */
+export function isBegun({ base }: Pick<StoredSegment, 'base'>): boolean {
+  return base > 0;
+}
+
 export interface LiveView {
   /** Whether a newer segment than the one in the live lane has begun. */
   readonly newerBegun: boolean;

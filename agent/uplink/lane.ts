@@ -11,8 +11,8 @@ import type { LaneStats, LaneTrouble, UplinkCounters } from './uplink-stats.ts';
 export interface LaneOptions {
   readonly name: 'live' | 'backlog';
   readonly dial: Dial;
-  /** What the Host field says. */
-  readonly authority: string;
+  /** What the Host field says on the next connection. */
+  readonly authority: () => string;
   readonly clock: Clock;
   readonly random: () => number;
   readonly delivery: Delivery;
@@ -21,6 +21,8 @@ export interface LaneOptions {
   readonly stallMs: number;
   /** The segment to take next. */
   readonly pick: () => StoredSegment | undefined;
+  /** A segment that has begun at the server and not ended there: it ends there, before the lane connects anew. */
+  readonly pickBegun: () => StoredSegment | undefined;
   /** Asked before each read of the upload. */
   readonly mayRead: () => boolean;
   /** When there is no segment to take: what else there is to do on the connection. */
@@ -31,6 +33,9 @@ export interface LaneOptions {
     failure: { code: string; message: string; delayMs: number },
   ) => void;
 }
+
+/** How long a lane may take to end what it has begun before it connects anew. */
+const FINISH_MS = 30_000;
 
 /** One connection and what goes over it: segment after segment, with a growing pause after failures. */
 export class Lane {
@@ -45,7 +50,8 @@ export class Lane {
   #dials = 0;
   #changed = Promise.withResolvers<void>();
   #dirty = false;
-  #outdated = false;
+  /** Since when the connection is to be made anew, monotonic ms. */
+  #outdatedAt: number | undefined;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -81,8 +87,14 @@ export class Lane {
 
   /** The connection is to be made anew, between two segments. */
   reconnect(): void {
-    this.#outdated = true;
+    this.#outdatedAt ??= this.#options.clock.monotonic();
     this.changed();
+  }
+
+  /** Whether it is still to end what it has begun over a connection that is to be made anew. */
+  get finishes(): boolean {
+    if (this.#outdatedAt === undefined || !this.#connection.connected) return false;
+    return this.#options.clock.monotonic() - this.#outdatedAt < FINISH_MS;
   }
 
   /** The segment in this lane. */
@@ -118,9 +130,9 @@ export class Lane {
 
   async #step(): Promise<void> {
     this.#dirty = false;
-    if (this.#outdated) this.#connection.close();
-    this.#outdated = false;
-    const segment = this.#options.pick();
+    const begun = this.finishes ? this.#options.pickBegun() : undefined;
+    if (this.#outdatedAt !== undefined && begun === undefined) this.#connect();
+    const segment = begun ?? this.#options.pick();
     if (segment) {
       await this.#deliver(segment);
       return;
@@ -130,6 +142,13 @@ export class Lane {
     this.#failures = 0;
     this.#trouble = undefined;
     await this.#untilChanged();
+  }
+
+  /** From the next request on it is another connection. */
+  #connect(): void {
+    this.#outdatedAt = undefined;
+    this.#connection.close();
+    this.#options.onProgress();
   }
 
   async #deliver(segment: StoredSegment): Promise<void> {
@@ -163,6 +182,7 @@ export class Lane {
   /** Every failure costs the connection: what state it is in is not known any more. */
   async #pause(error: unknown, signal: AbortSignal): Promise<void> {
     const { clock, random, counters, onFailure, name } = this.#options;
+    this.#outdatedAt = undefined;
     this.#connection.close();
     const failure = describeError(error);
     this.#failures++;

@@ -30,7 +30,7 @@ export class SessionAnnouncer {
 
   /** @throws as `exchange`. */
   async announce(connection: Connection, session: StoredSession): Promise<void> {
-    if (this.#known.has(session.id)) return;
+    if (this.#known.has(keyOf(connection, session))) return;
     this.#ours.add(session.id);
     this.#hashes.add(toHex(nodePrimitives.sha256(session.header)));
     await exchange(connection, {
@@ -41,13 +41,16 @@ export class SessionAnnouncer {
       timeoutMs: this.#timeoutMs,
     });
     if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
-    this.#known.add(session.id);
+    this.#known.add(keyOf(connection, session));
   }
 
   /** The server does not know the session after all. */
-  forget(session: StoredSession): void {
-    this.#known.delete(session.id);
+  forget(connection: Connection, session: StoredSession): void {
+    this.#known.delete(keyOf(connection, session));
   }
 }
+
+/** What one server knows, another does not. */
+const keyOf = ({ host }: Connection, { id }: StoredSession) => `${host} ${id}`;
 
 const MAX_ANSWER_BYTES = 4096;

@@ -4,7 +4,7 @@ import type { Connection, Dial } from './connection.ts';
 import { Delivery, type DeliveryTimes, type UplinkLog } from './delivery.ts';
 import { FormerRuns } from './former-runs.ts';
 import { Lane, type LaneOptions } from './lane.ts';
-import { backlogYields, liveJumps, pickBacklog, pickLive } from './lane-policy.ts';
+import { backlogYields, isBegun, liveJumps, pickBacklog, pickLive } from './lane-policy.ts';
 import { SessionAnnouncer } from './session-announcer.ts';
 import { UplinkCounters, type UplinkStats } from './uplink-stats.ts';
 
@@ -31,8 +31,8 @@ export interface UplinkOptions {
   readonly queue: UploadQueue;
   /** The pinned dialer; it has to give up by itself. */
   readonly dial: Dial;
-  /** Host and port as the Host field has them. */
-  readonly authority: string;
+  /** Host and port as the Host field has them on the next connection. */
+  readonly authority: () => string;
   readonly clock: Clock;
   /** In [0, 1), for jitter. */
   readonly random: () => number;
@@ -97,13 +97,18 @@ export class Uplink {
       maxSegments: options.formerSegments ?? FORMER_SEGMENTS,
     });
     const taken = (other: () => Lane) => (segment: StoredSegment) =>
-      other().holds(segment) || this.#delivery.isParked(segment);
+      other().holds(segment) || this.#delivery.isParked(segment) || (other().finishes && isBegun(segment));
+    const pickBegun = (other: () => Lane) => () =>
+      queue
+        .segments()
+        .find((segment) => isBegun(segment) && !other().holds(segment) && !this.#delivery.isParked(segment));
     this.#live = this.#lane('live', {
       pick: () =>
         pickLive(
           queue.segments(),
           taken(() => this.#backlog),
         ),
+      pickBegun: pickBegun(() => this.#backlog),
       mayRead: () => true,
       onIdle: async () => undefined,
     });
@@ -114,6 +119,7 @@ export class Uplink {
           taken(() => this.#live),
           (segment) => this.#delivery.wasParked(segment),
         ),
+      pickBegun: pickBegun(() => this.#live),
       mayRead: () => !backlogYields(this.#live.unreceivedMs, this.#times.yieldMs),
       onIdle: (connection) => this.#onBacklogIdle(connection),
     });
@@ -146,7 +152,10 @@ export class Uplink {
     this.#state = 'stopped';
   }
 
-  /** Uses new connections from the next segments on: the client certificate is another. */
+  /**
+   * Uses new connections from the next segments on: the client certificate is another, or the server. What has begun
+   * ends where it began, as long as that connection holds.
+   */
   reconnect(): void {
     this.#live.reconnect();
     this.#backlog.reconnect();
@@ -165,7 +174,10 @@ export class Uplink {
     };
   }
 
-  #lane(name: 'live' | 'backlog', behaviour: Pick<LaneOptions, 'pick' | 'mayRead' | 'onIdle'>): Lane {
+  #lane(
+    name: 'live' | 'backlog',
+    behaviour: Pick<LaneOptions, 'pick' | 'pickBegun' | 'mayRead' | 'onIdle'>,
+  ): Lane {
     const { dial, authority, clock, random, log } = this.#options;
     return new Lane({
       name,
@@ -199,7 +211,7 @@ export class Uplink {
   #jumpWhenBehind(): void {
     const current = this.#live.segment;
     const newest = this.#options.queue.segments().at(-1);
-    if (!current || !newest) return;
+    if (!current || !newest || this.#live.finishes) return;
     const now = this.#options.clock.monotonic();
     const view = {
       newerBegun: newest.state === 'open' && !this.#live.holds(newest),

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { dialledOrigin } from '../../agent/camera/pins-file.ts';
 import { parseSource, type RtspSource } from '../../agent/capture/source.ts';
 import { firewallRules, type Reachable, unitDropIn } from '../../agent/firewall/rules.ts';
 import { findAccount } from '../../host/account.ts';
+import { systemDisk } from '../../host/disk.ts';
 import { configuredResolvers, resolveAddresses } from '../../host/resolver.ts';
 
 export interface FirewallOptions {
@@ -31,8 +33,9 @@ async function reachableOf(dir: string, { agentUser, captureUser }: FirewallOpti
   const resolvers = configuredResolvers();
   // Until it is set up a camera has nobody to talk to.
   if (directory.isBlank()) return { ...users, resolvers, server: NOBODY, lan: undefined };
-  const { server, source: uri, lan } = directory.readConfig();
-  const url = new URL(server.origin);
+  const config = directory.readConfig();
+  const { source: uri, lan } = config;
+  const url = new URL(await dialledOrigin(directory, systemDisk, config));
   const source = parseSource(uri, lan);
   return {
     ...users,

@@ -3,6 +3,7 @@ import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { CameraState } from '../../agent/camera/camera-state.ts';
 import { loadDeviceKey } from '../../agent/camera/device-key.ts';
+import { dialledOrigin } from '../../agent/camera/pins-file.ts';
 import type { CapturePlan } from '../../agent/capture/plan.ts';
 import { awaitSetup, claimAfterSetup } from '../../agent/pairing/await-setup.ts';
 import { readPairing } from '../../agent/pairing/pairing-file.ts';
@@ -23,12 +24,14 @@ export interface CameraPlan {
  */
 export async function planCamera(dir: string): Promise<CameraPlan> {
   const directory = new CameraDirectory(dir);
-  const { server, source, lan, audio } = directory.readConfig();
+  const config = directory.readConfig();
+  const { source, lan, audio } = config;
   const { camera } = await loadDeviceKey(directory);
   warnOfReaders(directory.deviceKey);
   await readPairing(directory, systemDisk);
   new CameraState(directory, systemDisk);
-  return { camera, origin: server.origin, capture: { source, lan, audio } };
+  const origin = await dialledOrigin(directory, systemDisk, config);
+  return { camera, origin, capture: { source, lan, audio } };
 }
 
 /**

@@ -99,6 +99,13 @@ test.each<[string, Partial<AgentStatus>, Partial<CameraView>, string, string[]]>
   ['no picture ever', { since: NOW - 31_000, lastFragmentAt: undefined }, {}, 'red', ['NO_PICTURE']],
   ['no picture any more', { lastFragmentAt: NOW - 31_000 }, {}, 'red', ['NO_PICTURE']],
   ['no picture while it ends', { state: 'draining', lastFragmentAt: NOW - 31_000 }, {}, 'green', []],
+  [
+    'a pin statement that it does not obey',
+    { pinning: { counter: 3, trouble: trouble('PINS_REPLAYED') } },
+    {},
+    'yellow',
+    ['PINS_REPLAYED'],
+  ],
   ['server away', away('DIAL_CONNECT'), {}, 'yellow', ['DIAL_CONNECT']],
   [
     'server away, for the policy too',

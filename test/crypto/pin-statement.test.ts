@@ -15,7 +15,9 @@ import {
   parsePinStatement,
   pinsOf,
   readPinStatement,
+  readPinsLine,
   signPinStatement,
+  writePinsLine,
 } from '../../crypto/pin-statement.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makePinsVectors, type PinsVectors } from '../vectors/format/pins.ts';
@@ -64,6 +66,22 @@ test('any bytes are parsed or refused by code', async () => {
     fc.asyncProperty(bytes, async (given) => {
       const refusal = await refusalOf(() => parsePinStatement(given));
       expect([undefined, 'PINS_MALFORMED']).toContain(refusal);
+    }),
+  );
+});
+
+test('a line of text holds what it was made of; any other text is refused', async () => {
+  expect(readPinsLine(`\n ${writePinsLine(signed)}\n`)).toEqual(signed);
+  const text = fc.oneof(
+    fc.string(),
+    fc.nat(700).map((length) => writePinsLine(signed).slice(0, length)),
+    fc.string({ minLength: 1, maxLength: 1100 }).map((tail) => `${writePinsLine(signed)}${tail}`),
+  );
+  await fc.assert(
+    fc.asyncProperty(text, async (given) => {
+      const refusal = await refusalOf(async () => read(readPinsLine(given)));
+      expect([undefined, 'PINS_MALFORMED', 'PINS_FORGED']).toContain(refusal);
+      if (refusal === undefined) expect(given.trim()).toBe(writePinsLine(signed));
     }),
   );
 });

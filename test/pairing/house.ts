@@ -8,17 +8,17 @@ import { CameraState } from '../../agent/camera/camera-state.ts';
 import { type DeviceKey, loadDeviceKey } from '../../agent/camera/device-key.ts';
 import { PolicyWatch } from '../../agent/camera/policy-watch.ts';
 import { CameraClock } from '../../agent/clock/camera-clock.ts';
-import { Enrolment } from '../../agent/pairing/enrolment.ts';
-import { PolicyPoll } from '../../agent/pairing/policy-poll.ts';
+import type { Enrolment } from '../../agent/pairing/enrolment.ts';
+import { openPairing, type Pairing } from '../../agent/pairing/open-pairing.ts';
+import type { PolicyPoll } from '../../agent/pairing/policy-poll.ts';
 import { setupCamera } from '../../agent/pairing/setup-camera.ts';
-import { serverDial } from '../../agent/server-dial.ts';
 import { acceptCamera, type PreparedPairing, preparePairing } from '../../cli/keys/pairing.ts';
 import { utf8 } from '../../crypto/bytes.ts';
 import { parseClaim } from '../../crypto/claim.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
 import { type Clock, systemClock } from '../../host/clock.ts';
-import { systemDisk } from '../../host/disk.ts';
+import { type Disk, systemDisk } from '../../host/disk.ts';
 import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
 import { initServer } from '../../server/identity.ts';
 import type { Log } from '../../server/log.ts';
@@ -133,8 +133,8 @@ export class House {
   }
 
   /** @param polls whether it asks for policies, and hears with each answer what time it is. */
-  async run(directory: CameraDirectory, polls = true): Promise<CameraRun> {
-    const camera = await CameraRun.start(directory, polls);
+  async run(directory: CameraDirectory, polls = true, disk = systemDisk): Promise<CameraRun> {
+    const camera = await CameraRun.start(directory, polls, disk);
     this.#cameras.push(camera);
     return camera;
   }
@@ -152,27 +152,25 @@ export class CameraRun {
   readonly directory: CameraDirectory;
   readonly device: DeviceKey;
   readonly clock: HastyClock;
-  readonly enrolment: Enrolment;
-  readonly poll: PolicyPoll;
+  readonly pairing: Pairing;
   readonly watch: PolicyWatch;
   readonly #stopping = new AbortController();
   readonly #running: Promise<unknown>;
 
   private constructor(
-    parts: Pick<CameraRun, 'directory' | 'device' | 'clock' | 'enrolment' | 'poll' | 'watch'>,
+    parts: Pick<CameraRun, 'directory' | 'device' | 'clock' | 'pairing' | 'watch'>,
     polls: boolean,
   ) {
     this.directory = parts.directory;
     this.device = parts.device;
     this.clock = parts.clock;
-    this.enrolment = parts.enrolment;
-    this.poll = parts.poll;
+    this.pairing = parts.pairing;
     this.watch = parts.watch;
     const { signal } = this.#stopping;
-    this.#running = Promise.all([this.enrolment.run(signal), polls ? this.poll.run(signal) : undefined]);
+    this.#running = polls ? this.pairing.run(signal) : this.enrolment.run(signal);
   }
 
-  static async start(directory: CameraDirectory, polls: boolean): Promise<CameraRun> {
+  static async start(directory: CameraDirectory, polls: boolean, disk: Disk): Promise<CameraRun> {
     const quiet = () => undefined;
     const logger = { info: quiet, warn: quiet, error: quiet };
     const device = await loadDeviceKey(directory);
@@ -184,15 +182,30 @@ export class CameraRun {
       path: directory.trustedTime,
       releaseTimeMs: RELEASE,
     });
-    const server = serverDial({ server: config.server, device, trustedTimeMs: () => clock.trustedMs });
-    const common = { directory, disk: systemDisk, server, clock, random: () => 0, logger };
-    const state = new CameraState(directory, systemDisk);
+    const state = new CameraState(directory, disk);
     const identity = { camera: device.camera, owner: config.owner };
     const watch = new PolicyWatch(directory, state, identity, nodePrimitives);
     await watch.check().catch(quiet);
-    const enrolment = await Enrolment.open({ ...common, device, onCertificate: () => poll.reconnect() });
-    const poll: PolicyPoll = new PolicyPoll({ ...common, enrolment, watch });
-    return new CameraRun({ directory, device, clock: machine, enrolment, poll, watch }, polls);
+    const pairing = await openPairing({
+      directory,
+      disk,
+      config,
+      device,
+      state,
+      watch,
+      clock,
+      random: () => 0,
+      logger,
+    });
+    return new CameraRun({ directory, device, clock: machine, pairing, watch }, polls);
+  }
+
+  get enrolment(): Enrolment {
+    return this.pairing.enrolment;
+  }
+
+  get poll(): PolicyPoll {
+    return this.pairing.poll;
   }
 
   get camera(): string {

@@ -29,7 +29,7 @@ test('the segment under way goes on over the old connection, the next over a new
       dialled += 1;
       return dial(signal);
     },
-    authority: 'camera.test',
+    authority: () => 'camera.test',
     clock: systemClock,
     random: () => 0.1,
     log: { info: quiet, warn: quiet, error: quiet },

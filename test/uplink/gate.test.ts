@@ -76,7 +76,7 @@ async function scene() {
           timeoutMs: 5000,
           signal,
         }),
-      authority: 'localhost',
+      authority: () => 'localhost',
       clock: systemClock,
       random: () => 0.1,
       log,

@@ -18,7 +18,7 @@ async function onLine(bytesPerSecond: number, queue: MemoryQueue, times: object 
   const uplink = new Uplink({
     queue,
     dial: dialTo(relay.port),
-    authority: 'camera.test',
+    authority: () => 'camera.test',
     clock: systemClock,
     random: () => 0.1,
     log: { info: silent, warn: silent, error: silent },

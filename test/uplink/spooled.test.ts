@@ -27,7 +27,7 @@ async function scene() {
     const uplink = new Uplink({
       queue: spool,
       dial: dialTo(peer.port),
-      authority: 'camera.test',
+      authority: () => 'camera.test',
       clock: systemClock,
       random: () => 0.1,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },

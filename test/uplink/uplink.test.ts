@@ -31,7 +31,7 @@ function makeUplink(queue: MemoryQueue, peer: Peer, change: Partial<UplinkOption
   const uplink = new Uplink({
     queue,
     dial: dialTo(() => peer.port),
-    authority: 'camera.test',
+    authority: () => 'camera.test',
     clock: systemClock,
     random: () => 0.1,
     log: { info: log('info'), warn: log('warn'), error: log('error') },

@@ -101,11 +101,12 @@ function connectionConcerns(agent: AgentStatus): Concern[] {
   return [...uplink, ...pairingConcerns(agent).filter(({ code }) => !codes.has(code))];
 }
 
-function pairingConcerns({ state, since, enrolment, policy, clock }: AgentStatus): Concern[] {
+function pairingConcerns({ state, since, enrolment, policy, pinning, clock }: AgentStatus): Concern[] {
   const concerns: Concern[] = [];
   for (const [what, trouble] of [
     ['certificate', enrolment.trouble],
     ['policy', policy.trouble],
+    ['pins', pinning.trouble],
   ] as const) {
     if (trouble === undefined) continue;
     const { code, message } = trouble;

@@ -1,0 +1,49 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Connection } from '../uplink/connection.ts';
+import { ask } from '../uplink/exchange.ts';
+import type { Trouble } from './trouble.ts';
+
+export interface CarriedDocumentOptions {
+  readonly path: string;
+  readonly maxBytes: number;
+  readonly trouble: Trouble;
+  /** Judges what came, and obeys it if it has to be. @throws for what is not to be obeyed. */
+  readonly take: (body: string) => Promise<void>;
+  readonly onHead: (headers: IncomingHttpHeaders) => void;
+}
+
+const TIMEOUT_MS = 15_000;
+
+/**
+ * Something that the camera's owner signed and its server carries. What the server brings is judged as if it had been
+ * laid down by hand, and what is not to be obeyed replaces nothing.
+ */
+export class CarriedDocument {
+  readonly #options: CarriedDocumentOptions;
+  #etag: string | undefined;
+
+  constructor(options: CarriedDocumentOptions) {
+    this.#options = options;
+  }
+
+  get trouble(): Trouble {
+    return this.#options.trouble;
+  }
+
+  /** Asks for it, and takes it if it is another than before. @throws what `ask` and `take` throw. */
+  async fetch(connection: Connection): Promise<void> {
+    const { path, maxBytes, take, onHead } = this.#options;
+    const { status, headers, body } = await ask(connection, {
+      method: 'GET',
+      path,
+      headers: this.#etag === undefined ? {} : { 'if-none-match': this.#etag },
+      maxBytes,
+      timeoutMs: TIMEOUT_MS,
+      onHead,
+    });
+    if (status === 304) return;
+    await take(body);
+    // Only of what was taken: a refusal is to be seen for as long as the server brings the same.
+    this.#etag = headers.etag;
+  }
+}
