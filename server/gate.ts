@@ -7,12 +7,14 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { systemClock } from '../host/clock.ts';
 import type { Refusal } from '../wire/refusal.ts';
 import { ALPN_HTTP } from '../wire/upload.ts';
 import type { Client, ClientJudge } from './client.ts';
 import { type ConnectionLimits, Connections } from './connections.ts';
 import { ServerError } from './errors.ts';
 import type { Log } from './log.ts';
+import { RefusalLog } from './refusal-log.ts';
 
 /** Bounds on what somebody without a certificate, or a camera, can take up. */
 export interface GateLimits extends ConnectionLimits {
@@ -76,6 +78,7 @@ export class Gate {
   readonly #handle: GateHandler;
   readonly #clients = new WeakMap<Socket, GateClient>();
   readonly #connections: Connections;
+  readonly #refusals: RefusalLog;
   readonly #deadlines = new WeakMap<Socket, NodeJS.Timeout>();
   readonly #busy = new WeakSet<Socket>();
   #closing = false;
@@ -92,6 +95,7 @@ export class Gate {
     this.#judge = judge;
     this.#handle = handle;
     this.#connections = new Connections(limits);
+    this.#refusals = new RefusalLog(log, systemClock.monotonic);
     this.#tls = createTlsServer({
       cert: identity.chain,
       key: identity.key,
@@ -160,6 +164,7 @@ export class Gate {
     }, CLOSING_MS);
     await Promise.all(closed);
     clearTimeout(timer);
+    this.#refusals.close();
   }
 
   /** Breaks off every connection of the cameras for which `isOut` says so. */
@@ -190,7 +195,8 @@ export class Gate {
   }
 
   #turnAway(socket: Socket, reason: string): void {
-    this.#log.info({ from: socket.remoteAddress, reason }, 'turned away');
+    const from = socket.remoteAddress;
+    this.#refusals.say(from, { from, reason }, 'turned away');
     socket.destroy();
   }
 
