@@ -5,12 +5,16 @@ import { join, resolve } from 'node:path';
 const ORIEL = resolve(import.meta.dirname, '../../oriel');
 const START_TIMEOUT_MS = 20_000;
 
+const runServer = (directory: string, port: number) =>
+  spawn(ORIEL, ['server', 'run', directory, '--address', '127.0.0.1', '--port', String(port)], {
+    stdio: 'ignore',
+  });
 const oriel = (...args: string[]) => execFileSync(ORIEL, args, { encoding: 'utf8' });
 
 /** A server at work, its owner, and the cameras certified by it: all made by the commands that a person would use. */
 export class House {
   readonly #directory: string;
-  readonly #server: ChildProcess;
+  #server: ChildProcess;
   readonly #pin: string;
   readonly #owner: string;
   #cameras = 0;
@@ -27,18 +31,44 @@ export class House {
     oriel('keys', 'new', join(directory, 'owner.key'));
     const { publicKey } = JSON.parse(oriel('keys', 'show', join(directory, 'owner.key'), '--json'));
     const { pin } = JSON.parse(oriel('server', 'init', server, '--host', '127.0.0.1', '--json'));
-    const run = spawn(ORIEL, ['server', 'run', server, '--address', '127.0.0.1', '--port', '0'], {
-      stdio: 'ignore',
-    });
-    const house = new House(directory, run, pin, publicKey);
+    const house = new House(directory, runServer(server, 0), pin, publicKey);
     await house.#started();
     return house;
   }
 
-  /** Key and certificate of the server, PEM files: for a peer that is to have the like. */
-  get identity(): { readonly key: string; readonly certificate: string } {
+  /** Key and certificate of the server and its authorities, PEM files: for a peer that is to have the like. */
+  get identity() {
     const file = (name: string) => join(this.#directory, 'server/identity', name);
-    return { key: file('server.key'), certificate: file('server.pem') };
+    return {
+      key: file('server.key'),
+      certificate: file('server.pem'),
+      serverAuthority: file('server-ca.pem'),
+      cameraAuthority: file('camera-ca.pem'),
+    };
+  }
+
+  /** The directory that the server stores in. */
+  get footage(): string {
+    return join(this.#directory, 'server/footage');
+  }
+
+  get origin(): string {
+    return `https://127.0.0.1:${this.#port}`;
+  }
+
+  /** Of the server's process. */
+  get pid(): number {
+    return JSON.parse(readFileSync(this.#state, 'utf8')).pid;
+  }
+
+  /** Takes the server away; `start` brings it back where it was. */
+  async stop(): Promise<() => Promise<void>> {
+    const port = this.#port;
+    await this.close();
+    return async () => {
+      this.#server = runServer(join(this.#directory, 'server'), port);
+      await this.#started();
+    };
   }
 
   /** A new camera that records the file, ready to run; returns its directory. */
@@ -46,7 +76,7 @@ export class House {
     const camera = join(this.#directory, `camera-${this.#cameras++}`);
     const made = oriel(
       ...['camera', 'init', camera, '--source', `file:${video}`, '--owner', this.#owner],
-      ...['--server', `https://127.0.0.1:${this.#port}`, '--pin', this.#pin],
+      ...['--server', this.origin, '--pin', this.#pin],
     );
     const [, id = ''] = /^camera id +(\S+)$/m.exec(made) ?? [];
     const server = join(this.#directory, 'server');

@@ -3,14 +3,16 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundle } from '../bundle.ts';
+import { backlog } from './backlog.ts';
 import type { Group } from './bench.ts';
+import { gate } from './gate.ts';
 import { latency } from './latency.ts';
 import { line } from './line.ts';
 import { type Measurement, ratioOf, verdictOf } from './measurement.ts';
 import { sealing } from './sealing.ts';
 import { table } from './table.ts';
 
-const GROUPS: Readonly<Record<string, Group>> = { sealing, line, latency };
+const GROUPS: Readonly<Record<string, Group>> = { sealing, line, latency, gate, backlog };
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, only: { type: 'string' } },
