@@ -3,6 +3,7 @@ import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Clock } from '../host/clock.ts';
 import type { Disk } from '../host/disk.ts';
 import { ownProcessName } from '../host/process-name.ts';
+import { writeAccount } from './camera/account-file.ts';
 import { claimCamera } from './camera/camera-claim.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import { CameraState } from './camera/camera-state.ts';
@@ -123,6 +124,8 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   const show = (phase: AgentStatus['state'], line: Line | undefined) => {
     if (shown?.state !== phase) shown = { state: phase, since: time.now() };
     const { epoch, counter } = policy.present ? policy.inForce.policy : { epoch: 0, counter: 0 };
+    const lineStatus = line?.status() ?? idleLine();
+    if (lineStatus.account !== undefined) writeAccount(directory.account, lineStatus.account);
     writeStatus(directory.status, {
       camera: device.camera,
       server: pinned.origin,
@@ -134,7 +137,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
       clock: { source: time.source, trusted: time.trustedMs, server: time.serverMs },
       enrolment: enrolment.status,
       policy: { epoch, counter, trouble: poll.trouble },
-      ...(line?.status() ?? idleLine()),
+      ...lineStatus,
       memoryBytes: process.memoryUsage.rss(),
     });
   };

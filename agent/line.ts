@@ -1,11 +1,13 @@
 import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Disk } from '../host/disk.ts';
+import { readAccount } from './camera/account-file.ts';
 import type { CameraConfig, CameraDirectory } from './camera/camera-directory.ts';
 import type { CameraState } from './camera/camera-state.ts';
 import type { DeviceKey } from './camera/device-key.ts';
 import type { PolicyWatch } from './camera/policy-watch.ts';
 import type { CameraClock } from './clock/camera-clock.ts';
 import { type AgentLog, errorFields } from './log.ts';
+import { accountOf, openAccount } from './recording/account.ts';
 import { Intake } from './recording/intake.ts';
 import { Recorder } from './recording/recorder.ts';
 import { SessionMaker } from './recording/session-maker.ts';
@@ -56,7 +58,8 @@ export async function openLine(options: LineOptions): Promise<Line> {
     limits: config.spool,
     log: logger,
   });
-  const recoveredUs = spool.stats().heldUs;
+  const found = spool.stats();
+  const opening = openAccount(readAccount(directory.account), found);
   const former = spool.lastSession();
   const interrupted = former && !former.end ? primitives.sha256(former.session.header) : undefined;
   const onFailure = (what: string, cause: unknown) => logger.error(errorFields(cause), what);
@@ -102,6 +105,14 @@ export async function openLine(options: LineOptions): Promise<Line> {
   const status = (): LineStatus => {
     const held = spool.stats();
     const sent = uplink.stats();
+    const life = {
+      capturedUs: tally.capturedUs,
+      acknowledgedUs: held.acknowledgedUs,
+      heldUs: held.heldUs + recorder.waitingUs,
+      droppedUs: held.droppedUs - found.droppedUs,
+      skippedUs: tally.skippedUs,
+      buriedUs: held.buriedUs,
+    };
     return {
       session: recorder.sessionNumber,
       dayKey: { number: state.dayKey?.number, exhausted: sessions.exhausted },
@@ -112,12 +123,13 @@ export async function openLine(options: LineOptions): Promise<Line> {
       records: tally.records,
       sealedBytes: tally.sealedBytes,
       refusedStreams: tally.refusedStreams,
-      capturedSeconds: toSeconds(tally.capturedUs),
-      recoveredSeconds: toSeconds(recoveredUs),
-      acknowledgedSeconds: toSeconds(held.acknowledgedUs),
-      heldSeconds: toSeconds(held.heldUs),
-      droppedSeconds: toSeconds(held.droppedUs),
-      skippedSeconds: toSeconds(tally.skippedUs),
+      capturedSeconds: toSeconds(life.capturedUs),
+      recoveredSeconds: toSeconds(found.heldUs),
+      acknowledgedSeconds: toSeconds(life.acknowledgedUs),
+      heldSeconds: toSeconds(life.heldUs),
+      droppedSeconds: toSeconds(life.droppedUs),
+      skippedSeconds: toSeconds(life.skippedUs),
+      account: accountOf(opening, life),
       acknowledgedBytes: sent.acknowledgedBytes,
       heldBytes: held.heldBytes,
       spooledBytes: held.diskBytes,

@@ -2,6 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { TimeSource } from './clock/display-policy.ts';
 import type { EnrolmentStatus } from './pairing/enrolment.ts';
 import type { TroubleView } from './pairing/trouble.ts';
+import type { Account } from './recording/account.ts';
 import type { UplinkStats } from './uplink/uplink-stats.ts';
 
 /** What the agent shows of itself, once a second, in `run/status.json`. */
@@ -70,6 +71,8 @@ export interface LineStatus {
   readonly droppedSeconds: number;
   /** Given up before sealing. */
   readonly skippedSeconds: number;
+  /** The same over all lives of the agent; undefined before the first. */
+  readonly account: Account | undefined;
   readonly acknowledgedBytes: number;
   readonly heldBytes: number;
   /** On the spool's disk. */
@@ -95,6 +98,7 @@ export const idleLine = (): LineStatus => ({
   heldSeconds: 0,
   droppedSeconds: 0,
   skippedSeconds: 0,
+  account: undefined,
   acknowledgedBytes: 0,
   heldBytes: 0,
   spooledBytes: 0,

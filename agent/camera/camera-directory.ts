@@ -60,6 +60,10 @@ export class CameraDirectory {
   get state(): string {
     return this.#file('state.json');
   }
+  /** What became of all that the camera ever captured. */
+  get account(): string {
+    return this.#file('account.json');
+  }
   get spool(): string {
     return this.#file('spool');
   }

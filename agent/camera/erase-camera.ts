@@ -16,8 +16,8 @@ export async function eraseCamera(directory: CameraDirectory, disk: Disk): Promi
   for (const secret of [config, deviceKey, pairing, wifi]) {
     for (const path of [secret, secret + TEMPORARY_SUFFIX]) erased = (await shred(disk, path)) || erased;
   }
-  const { request, certificate, policy, pins, pinsInbox, state, trustedTime } = directory;
-  for (const path of [request, certificate, policy, pins, pinsInbox, state, trustedTime]) {
+  const { request, certificate, policy, pins, pinsInbox, state, trustedTime, account } = directory;
+  for (const path of [request, certificate, policy, pins, pinsInbox, state, trustedTime, account]) {
     erased = (await disk.unlink(path)) || erased;
     await disk.unlink(path + TEMPORARY_SUFFIX);
   }

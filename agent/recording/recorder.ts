@@ -80,9 +80,20 @@ export class Recorder {
   #beginning: Promise<void> | undefined;
   readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
+  /** What begins the session that is being begun. */
+  #first: FragmentEvent | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+  }
+
+  /** Video that waits for a session to be begun, µs. */
+  get waitingUs(): number {
+    const first = this.#first?.durationUs ?? 0;
+    return this.#waiting.reduce(
+      (sum, each) => sum + (each.kind === 'fragment' ? each.fragment.durationUs : 0),
+      first,
+    );
   }
 
   /** Number of the session in force. */
@@ -212,14 +223,17 @@ export class Recorder {
     const { nextSession, store, clock, tally } = this.#options;
     try {
       this.#outdated = false;
+      this.#first = first;
       const startedAt = clock.monotonic();
       const startedTimeMs = clock.now();
       const fresh = await nextSession();
       const stored = await store.beginSession(fresh);
       this.#session = { fresh, stored, startedAt, startedTimeMs, segments: 0, lastDigest: undefined };
       tally.sessions += 1;
+      this.#first = undefined;
       this.#beginSegment(first, run);
     } catch (cause) {
+      this.#first = undefined;
       this.#fail(first, cause);
     }
   }

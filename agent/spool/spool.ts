@@ -190,6 +190,7 @@ export class Spool implements UploadQueue {
       heldRecords: held.records,
       heldBytes: held.bytes,
       memoryBytes,
+      buriedUs: segments.reduce((sum, { droppedUs }) => sum + droppedUs, 0),
       diskBytes: this.#premises.footageBytes,
       segments: segments.length,
     };
@@ -258,6 +259,8 @@ export interface SpoolStats {
   readonly droppedUs: number;
   readonly droppedRecords: number;
   readonly droppedBytes: number;
+  /** Of the dropped, what there still is a tombstone of. */
+  readonly buriedUs: number;
   readonly droppedSegments: number;
   /** Dropped segments of which no mark will be uploaded. */
   readonly forgottenTombstones: number;

@@ -1,0 +1,45 @@
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import * as v from 'valibot';
+import { TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
+import type { Account } from '../recording/account.ts';
+
+const MAX_FILE_BYTES = 1024;
+
+const microseconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const AccountFile = v.strictObject({
+  version: v.literal(1),
+  lives: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  capturedUs: microseconds,
+  acknowledgedUs: microseconds,
+  heldUs: microseconds,
+  droppedUs: microseconds,
+  skippedUs: microseconds,
+  interruptedUs: microseconds,
+  buriedUs: microseconds,
+});
+
+/** The account that the camera's former life left; undefined where there is none, or none that can be read. */
+export function readAccount(path: string): Account | undefined {
+  try {
+    if (statSync(path).size > MAX_FILE_BYTES) return undefined;
+    const { version: _version, ...account } = v.parse(AccountFile, JSON.parse(readFileSync(path, 'utf8')));
+    return account;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Replaces the account in one step. Not synced, as it is written every second: SIGKILL takes nothing of it, and a power
+ * cut leaves an older one. On a disk that is full or fails the old one stays.
+ */
+export function writeAccount(path: string, account: Account): void {
+  try {
+    writeFileSync(path + TEMPORARY_SUFFIX, `${JSON.stringify({ version: 1, ...account })}\n`, {
+      mode: 0o600,
+    });
+    renameSync(path + TEMPORARY_SUFFIX, path);
+  } catch (error) {
+    if ((error as { code?: unknown }).code === undefined) throw error;
+  }
+}

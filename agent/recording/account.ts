@@ -1,0 +1,82 @@
+/**
+ * Where all video is that a camera ever captured, µs of video samples over all lives of its agent.
+ * captured = acknowledged + held + dropped + skipped + interrupted, exactly.
+ */
+export interface Account {
+  /** Times that the agent began to record. */
+  readonly lives: number;
+  readonly capturedUs: number;
+  /** Durable at the server. */
+  readonly acknowledgedUs: number;
+  /** In memory or on the spool's disk. */
+  readonly heldUs: number;
+  /** Sealed, then given up for want of room, or damaged by the disk. */
+  readonly droppedUs: number;
+  /** Given up before sealing. */
+  readonly skippedUs: number;
+  /** Held in memory alone when a life ended without warning: at the server by then, or lost. */
+  readonly interruptedUs: number;
+  /** Of the dropped, what the spool still has a tombstone of. */
+  readonly buriedUs: number;
+}
+
+/** What became of one life's video: captured + found = acknowledged + held + dropped + skipped. */
+export type LifeAccount = Omit<Account, 'lives' | 'interruptedUs'>;
+
+/** What a life finds on the spool's disk when it begins. */
+export type Found = Pick<Account, 'heldUs' | 'buriedUs'>;
+
+/**
+ * The account with which a life begins, from the last that the life before wrote, which is up to a second older than
+ * that life's end. What was held then and is not found now was dropped, where a tombstone says so, or else was in
+ * memory: interrupted. What is found and was not held then had been captured since.
+ * @param former undefined for a camera's first life, and where the account was lost.
+ */
+export function openAccount(former: Account | undefined, { heldUs, buriedUs }: Found): Account {
+  if (former === undefined) {
+    const capturedUs = heldUs + buriedUs;
+    return { ...NOTHING, lives: 1, capturedUs, heldUs, droppedUs: buriedUs, buriedUs };
+  }
+  const droppedSinceUs = Math.max(0, buriedUs - former.buriedUs);
+  const missingUs = former.heldUs - droppedSinceUs - heldUs;
+  return {
+    ...former,
+    lives: former.lives + 1,
+    capturedUs: former.capturedUs + Math.max(0, -missingUs),
+    heldUs,
+    droppedUs: former.droppedUs + droppedSinceUs,
+    interruptedUs: former.interruptedUs + Math.max(0, missingUs),
+    buriedUs,
+  };
+}
+
+/** The account while a life goes on that began with `opening`. */
+export function accountOf(opening: Account, life: LifeAccount): Account {
+  return {
+    lives: opening.lives,
+    capturedUs: opening.capturedUs + life.capturedUs,
+    acknowledgedUs: opening.acknowledgedUs + life.acknowledgedUs,
+    heldUs: life.heldUs,
+    droppedUs: opening.droppedUs + life.droppedUs,
+    skippedUs: opening.skippedUs + life.skippedUs,
+    interruptedUs: opening.interruptedUs,
+    buriedUs: life.buriedUs,
+  };
+}
+
+/** What does not add up, µs; 0 unless something was lost silently. */
+export function imbalanceUs(account: Account): number {
+  const { capturedUs, acknowledgedUs, heldUs, droppedUs, skippedUs, interruptedUs } = account;
+  return capturedUs - acknowledgedUs - heldUs - droppedUs - skippedUs - interruptedUs;
+}
+
+const NOTHING: Account = {
+  lives: 0,
+  capturedUs: 0,
+  acknowledgedUs: 0,
+  heldUs: 0,
+  droppedUs: 0,
+  skippedUs: 0,
+  interruptedUs: 0,
+  buriedUs: 0,
+};
