@@ -21,6 +21,7 @@ Examples:
     setupCommand(),
     runCommand(),
     statusCommand(),
+    selfcheckCommand(),
     resetCommand(),
     initCommand(),
     firewallCommand(),
@@ -138,5 +139,29 @@ Example, in a Dockerfile:
     .action(async (dir: string, options: { json?: true }) => {
       const { showStatus } = await import('./camera/show-status.ts');
       process.exitCode = showStatus(dir, options.json ?? false) ? EXIT.ok : EXIT.failure;
+    });
+}
+
+function selfcheckCommand(): Command {
+  return new Command('selfcheck')
+    .description(
+      'look for what is set up wrongly: files, keys, clock, spool, ffmpeg, source, and the machine',
+    )
+    .argument('<dir>', 'camera directory')
+    .option('--json', 'one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `
+Each check ends in OK, WARN, FAIL or UNKNOWN (whoever looks may not see it: look as root, or as the camera's user),
+in one line, with the way out. Looked at while the camera runs, it sees its processes too. It opens no socket, and
+writes one block to the spool, which it removes. Exit 0 when nothing failed, 1 otherwise.
+
+Examples:
+  oriel camera selfcheck ./cam
+  oriel camera selfcheck ./cam --json | jq '.findings[] | select(.result == "fail")'`,
+    )
+    .action(async (dir: string, options: { json?: true }) => {
+      const { selfcheck } = await import('./camera/selfcheck/selfcheck.ts');
+      process.exitCode = (await selfcheck(dir, options.json ?? false)) ? EXIT.ok : EXIT.failure;
     });
 }

@@ -25,15 +25,20 @@ function viewOf(dir: string): CameraView & { readonly agentAt: number } {
   const directory = new CameraDirectory(dir);
   const agent = readStatus(directory.status);
   if (agent === undefined) directory.readConfig();
-  const writtenAt = statSync(directory.status, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   return {
     directory: dir,
     agent,
     agentRuns: agent !== undefined && isRunning(agent.pid),
-    silentMs: Math.max(0, Date.now() - writtenAt),
+    silentMs: statusAgeMs(directory),
     capture: captureState(directory),
     agentAt: agent?.at ?? 0,
   };
+}
+
+/** How long ago the status was written. */
+export function statusAgeMs({ status }: CameraDirectory): number {
+  const writtenAt = statSync(status, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return Math.max(0, Date.now() - writtenAt);
 }
 
 /** What another user, whom nobody has to believe, may have written there is not worth failing for. */

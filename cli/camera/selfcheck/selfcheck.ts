@@ -1,0 +1,63 @@
+import { resolve } from 'node:path';
+import { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
+import { toolRunner } from '../../../agent/capture/tool.ts';
+import { readStatus } from '../../../agent/status.ts';
+import { type Light, type Paint, terminalPaint } from '../../paint.ts';
+import { printable } from '../../text.ts';
+import { releaseTimeMs } from '../../version.ts';
+import { statusAgeMs } from '../show-status.ts';
+import { certificateOf, clockOf, configOf, filesOf, sourceFacts, spoolOf, toolsOf } from './camera-facts.ts';
+import { judge } from './checks.ts';
+import type { Facts } from './facts.ts';
+import type { Finding, Result } from './finding.ts';
+import { firewallOf, machineOf, ROOTS } from './machine-facts.ts';
+
+/** `oriel camera selfcheck`. @returns whether no check failed. */
+export async function selfcheck(dir: string, json: boolean): Promise<boolean> {
+  const findings = judge(await gather(dir));
+  if (json) console.log(JSON.stringify({ findings }));
+  else console.log(findingsText(findings, terminalPaint));
+  return findings.every(({ result }) => result !== 'fail');
+}
+
+async function gather(dir: string): Promise<Facts> {
+  const directory = new CameraDirectory(resolve(dir));
+  const status = readStatus(directory.status);
+  const { machine, roles } = machineOf(ROOTS, status?.pid);
+  const running = roles.some(({ role }) => role === 'agent') ? status : undefined;
+  const config = configOf(directory);
+  const capture = roles.find(({ role }) => role === 'capture');
+  return {
+    directory: dir,
+    files: filesOf(directory),
+    config,
+    certificate: await certificateOf(directory),
+    clock: await clockOf(directory, releaseTimeMs(), running, statusAgeMs(directory)),
+    spool: spoolOf(directory, running),
+    tools: await toolsOf(toolRunner(new AbortController().signal)),
+    source: 'error' in config ? undefined : sourceFacts(config.source, capture),
+    machine,
+    roles,
+    nodeOptions: process.env.NODE_OPTIONS ?? '',
+    firewall: await firewallOf(ROOTS),
+  };
+}
+
+const LIGHTS: Readonly<Record<Result, Light | undefined>> = {
+  ok: 'green',
+  warn: 'yellow',
+  fail: 'red',
+  unknown: undefined,
+};
+
+export function findingsText(findings: readonly Finding[], paint: Paint): string {
+  const lines = findings.flatMap(({ check, result, text, wayOut }) => {
+    const light = LIGHTS[result];
+    const word = result.toUpperCase().padEnd(8);
+    const line = `${light === undefined ? word : paint(light, word)}${check.padEnd(15)}${printable(text)}`;
+    return wayOut === undefined ? [line] : [line, `${' '.repeat(23)}${printable(wayOut)}`];
+  });
+  const count = (result: Result) => findings.filter((each) => each.result === result).length;
+  const summary = `${findings.length} checks: ${count('fail')} failed, ${count('warn')} to look at, ${count('unknown')} unknown`;
+  return [...lines, '', summary].join('\n');
+}
