@@ -63,7 +63,8 @@ async function playAt(root: string, clock: ClockName): Promise<Report> {
     key: servers.client.key,
     certificate: servers.client.pem,
     releaseTimeMs: RELEASE,
-    timePath: join(directory, `time-${clock}.json`),
+    owner: servers.owner,
+    directory: mkdtempSync(join(directory, 'camera-')),
   };
   child.stdin.end(JSON.stringify(task));
   const [said] = await Promise.all([text(child.stdout), once(child, 'exit')]);
@@ -75,7 +76,11 @@ async function playAt(root: string, clock: ClockName): Promise<Report> {
 
 /** The outcomes as the document shows them. */
 function asTable(outcomes: Outcomes): string {
-  const cell = (outcome: string) => (outcome === 'connect' ? outcome : `\`${outcome}\``);
+  const cell = (outcome: string) =>
+    outcome
+      .split(' ')
+      .map((word) => (word === 'connect' ? word : `\`${word}\``))
+      .join(', ');
   const rows = Object.entries(outcomes).map(
     ([name, at]) => `| ${[name, ...Object.values(at).map(cell)].join(' | ')} |`,
   );
@@ -132,6 +137,7 @@ test('control: a build that goes by the machine’s clock shuts honest servers o
     'not yet valid': { 'at 2099': 'EXPIRED' },
     'no ALPN': { 'at 2099': 'EXPIRED' },
     'pinned CA replaced by the backup': { 'at 2099': 'EXPIRED' },
+    'pin rotated by a signed statement': { 'at 2099': 'EXPIRED' },
   });
 }, 60_000);
 
@@ -183,4 +189,14 @@ test('control: a build that offers the last session again talks to who stole the
       'at 2099': 'connect',
     },
   });
+}, 60_000);
+
+test('control: a build that counts no statements goes back to the CA that was lost', async () => {
+  const found = await differences({
+    file: 'crypto/pin-statement.ts',
+    from: "return statement.counter > obeyed.counter ? 'new' : 'PINS_REPLAYED';",
+    to: "return 'new';",
+  });
+  const connect = { right: 'connect', 'at 1970': 'connect', 'at 2099': 'connect' };
+  expect(found).toEqual({ 'statement replayed': connect });
 }, 60_000);

@@ -2,6 +2,14 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
+import type * as Directories from '../../agent/camera/camera-directory.ts';
+import type * as Devices from '../../agent/camera/device-key.ts';
+import type * as Clocks from '../../agent/clock/camera-clock.ts';
+import type * as Pinning from '../../agent/pairing/pinned-server.ts';
+import type * as ServerDialling from '../../agent/server-dial.ts';
+import { fromBase64Url } from '../../crypto/bytes.ts';
+import { systemClock } from '../../host/clock.ts';
+import { systemDisk } from '../../host/disk.ts';
 import type { Trick } from './hostile-servers.ts';
 
 /**
@@ -13,42 +21,68 @@ export interface Task {
   readonly tricks: readonly Trick[];
   readonly key: string;
   readonly certificate: string;
+  readonly owner: string;
   readonly releaseTimeMs: number;
-  /** Where it keeps trusted time. */
-  readonly timePath: string;
+  /** An empty directory. */
+  readonly directory: string;
 }
 
 export interface Report {
   /** What its clock says, ms since 1970. */
   readonly clock: number;
-  /** One a trick: `connect`, or the code of the refusal. */
+  /**
+   * One a trick: the codes with which pin statements were refused, if any were, and `connect` or the code of the
+   * refusal to talk, parted by blanks.
+   */
   readonly outcomes: readonly string[];
 }
 
 const [, , root = ''] = process.argv;
 const load = (path: string) => import(pathToFileURL(join(root, path)).href);
-const { serverDial } = (await load('agent/server-dial.ts')) as typeof import('../../agent/server-dial.ts');
-const { CameraClock } = (await load(
-  'agent/clock/camera-clock.ts',
-)) as typeof import('../../agent/clock/camera-clock.ts');
-const { deviceKeyFromPem } = (await load(
-  'agent/camera/device-key.ts',
-)) as typeof import('../../agent/camera/device-key.ts');
-const { systemClock } = (await load('host/clock.ts')) as typeof import('../../host/clock.ts');
-const { systemDisk } = (await load('host/disk.ts')) as typeof import('../../host/disk.ts');
+type Load<Module> = Promise<Module>;
+const { serverDial } = await (load('agent/server-dial.ts') as Load<typeof ServerDialling>);
+const { PinnedServer } = await (load('agent/pairing/pinned-server.ts') as Load<typeof Pinning>);
+const { CameraClock } = await (load('agent/clock/camera-clock.ts') as Load<typeof Clocks>);
+const { CameraDirectory } = await (load('agent/camera/camera-directory.ts') as Load<typeof Directories>);
+const { deviceKeyFromPem } = await (load('agent/camera/device-key.ts') as Load<typeof Devices>);
 
 const task = JSON.parse(await text(process.stdin)) as Task;
 const device = await deviceKeyFromPem(task.key);
 const time = await CameraClock.open({
   clock: systemClock,
   disk: systemDisk,
-  path: task.timePath,
+  path: join(task.directory, 'time.json'),
   releaseTimeMs: task.releaseTimeMs,
 });
 
-async function outcome(port: number, pins: readonly string[]): Promise<string> {
-  const server = { origin: `https://127.0.0.1:${port}`, pins: [...pins] };
+/** The server of a set-up, after what its owner or somebody else stated. @returns it and the codes of refusals. */
+async function pinned(port: number, { name, pins, statements }: Trick) {
+  const directory = new CameraDirectory(join(task.directory, name.replaceAll(/\W/g, '-')));
+  directory.make();
+  const server = await PinnedServer.open({
+    directory,
+    disk: systemDisk,
+    config: {
+      server: { origin: `https://127.0.0.1:${port}`, pins: [...pins] },
+      owner: fromBase64Url(task.owner)!,
+    },
+    camera: device.camera,
+    epoch: () => 1,
+    withoutCertificate: (change: () => Promise<void>) => change(),
+    onChange: () => undefined,
+  } as unknown as Pinning.PinnedServerOptions);
+  const refusals: string[] = [];
+  for (const line of statements) await server.take(line).catch(({ code }) => refusals.push(String(code)));
+  return { server, refusals };
+}
+
+async function outcome(port: number, trick: Trick): Promise<string> {
+  const { server, refusals } = await pinned(port, trick);
   const dial = serverDial({ server, device, trustedTimeMs: () => time.trustedMs });
+  return [...refusals, await talk(dial)].join(' ');
+}
+
+async function talk(dial: ServerDialling.ServerDial): Promise<string> {
   try {
     const socket = await dial.dialWith(() => task.certificate)(new AbortController().signal);
     socket.write('secret');
@@ -62,9 +96,9 @@ async function outcome(port: number, pins: readonly string[]): Promise<string> {
 }
 
 const outcomes: string[] = [];
-for (const { ports, pins } of task.tricks) {
+for (const trick of task.tricks) {
   const all: string[] = [];
-  for (const port of ports) all.push(await outcome(port, pins));
+  for (const port of trick.ports) all.push(await outcome(port, trick));
   outcomes.push(all.at(-1) ?? '');
 }
 console.log(JSON.stringify({ clock: Date.now(), outcomes } satisfies Report));

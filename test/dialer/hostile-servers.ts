@@ -2,6 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
+import { deviceKeyFromPem } from '../../agent/camera/device-key.ts';
+import { toBase64Url } from '../../crypto/bytes.ts';
+import { type Ed25519Pair, ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { pinBytes } from '../../crypto/pin.ts';
+import { signPinStatement, writePinsLine } from '../../crypto/pin-statement.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import {
   authority,
@@ -23,13 +28,18 @@ export interface Trick {
   readonly name: string;
   /** Dialled one after the other; what becomes of the last counts. */
   readonly ports: readonly number[];
+  /** Of the camera's set-up. */
   readonly pins: readonly string[];
+  /** Pin statements that it hears before it dials, as lines. */
+  readonly statements: readonly string[];
 }
 
 export interface HostileServers {
   readonly tricks: readonly Trick[];
   /** What a camera shows of itself. */
   readonly client: Certificate;
+  /** Whose pin statements it obeys: an Ed25519 key in base64url. */
+  readonly owner: string;
   /** CAs of the machine's own store, the pinned one among them: what Node by itself would believe. */
   readonly store: string;
   /** Application bytes that have reached the port. */
@@ -72,12 +82,35 @@ export async function openHostileServers(): Promise<HostileServers> {
     return port;
   };
   const issued = (own: Certificate, ...above: Certificate[]) => start(own, chainOf(own, ...above));
-  const old = (options: TlsOptions) => start(good, chainOf(good, root), options);
+  const ours = (options: TlsOptions) => start(good, chainOf(good, root), options);
 
   const ticketKeys = randomBytes(48);
   const strange = server(impostor);
-  const pins = [spkiPin(der(root)), spkiPin(der(backup))];
-  const trick = (name: string, ...ports: number[]): Trick => ({ name, ports, pins });
+  const pins = [root, backup].map(pinOf);
+  const trick = (name: string, ...ports: number[]): Trick => ({ name, ports, pins, statements: [] });
+
+  const client = certificate({ name: 'camera', extensions: CLIENT_EXTENSIONS }, authority('Cameras'));
+  const { cameraId } = await deviceKeyFromPem(client.key);
+  const owner = ed25519FromSeed(new Uint8Array(randomBytes(32)));
+  const lost = authority('Lost');
+  const next = authority('Next');
+  const [honest, former, stolen] = [
+    await issued(server(next), next),
+    await issued(good, root),
+    await issued(server(lost), lost),
+  ];
+  /** The owner's line that has a camera believe a CA, the backup after it. */
+  const stated = (counter: number, ca: Certificate, port: number, change: StatementChange = {}) => {
+    const { camera = cameraId, by = owner } = change;
+    const [activePin, backupPin] = [ca, backup].map((of) => pinBytes(pinOf(of))!);
+    const origin = `https://127.0.0.1:${port}`;
+    const statement = { camera, epoch: 1, counter, origin, activePin: activePin!, backupPin: backupPin! };
+    return writePinsLine(signPinStatement(statement, by));
+  };
+  const told = (name: string, port: number, ...statements: string[]): Trick => ({
+    ...trick(name, port),
+    statements,
+  });
   const tricks = [
     trick('none: an honest server', await issued(good, root)),
     trick('expired before the build was made', await issued(server(root, EXPIRED), root)),
@@ -93,19 +126,34 @@ export async function openHostileServers(): Promise<HostileServers> {
     trick('forged signature, pinned CA appended', await issued(unidentified(impostor), root)),
     trick('the same, expired', await issued(unidentified(impostor, EXPIRED), root)),
     trick('another CA’s certificate, pinned CA appended', await issued(server(publicCa), root)),
-    trick('TLS 1.2', await old({ maxVersion: 'TLSv1.2' })),
+    trick('TLS 1.2', await ours({ maxVersion: 'TLSv1.2' })),
     trick(
       'resumed session, by who stole the server’s ticket key',
-      await old({ ticketKeys }),
+      await ours({ ticketKeys }),
       await start(strange, chainOf(strange, impostor), { ticketKeys }),
     ),
-    trick('wrong ALPN', await old({ ALPNProtocols: ['mqtt'] })),
-    trick('no ALPN', await old({ ALPNProtocols: undefined })),
+    trick('wrong ALPN', await ours({ ALPNProtocols: ['mqtt'] })),
+    trick('no ALPN', await ours({ ALPNProtocols: undefined })),
     trick('pinned CA replaced by the backup', await issued(server(backup), backup)),
+    told('pin rotated by a signed statement', honest, stated(1, next, honest)),
+    told('the CA that such a statement took back', former, stated(1, next, former)),
+    told('statement replayed', stolen, stated(2, root, stolen), stated(1, lost, stolen)),
+    told('another statement of the same number', stolen, stated(1, root, stolen), stated(1, lost, stolen)),
+    told(
+      'statement signed by another',
+      stolen,
+      stated(1, lost, stolen, { by: ed25519FromSeed(new Uint8Array(randomBytes(32))) }),
+    ),
+    told(
+      'statement for another camera',
+      stolen,
+      stated(1, lost, stolen, { camera: new Uint8Array(randomBytes(20)) }),
+    ),
   ];
   return {
     tricks,
-    client: certificate({ name: 'camera', extensions: CLIENT_EXTENSIONS }, authority('Cameras')),
+    client,
+    owner: toBase64Url(owner.publicKey),
     store: chainOf(publicCa, root),
     received: (port) => bytes.get(port) ?? 0,
     close() {
@@ -113,6 +161,13 @@ export async function openHostileServers(): Promise<HostileServers> {
     },
   };
 }
+
+interface StatementChange {
+  readonly camera?: Uint8Array;
+  readonly by?: Ed25519Pair;
+}
+
+const pinOf = (ca: Certificate) => spkiPin(der(ca));
 
 function withExtension(name: string, value: string) {
   return { extensions: [...SERVER_EXTENSIONS.filter((line) => !line.startsWith(name)), `${name}=${value}`] };
