@@ -13,8 +13,9 @@ import { openCaptureFeed } from './capture/feed.ts';
 import { CameraClock } from './clock/camera-clock.ts';
 import { type Line, openLine } from './line.ts';
 import { type AgentLog, errorFields } from './log.ts';
+import { awaitSetup } from './pairing/await-setup.ts';
 import { openPairing } from './pairing/open-pairing.ts';
-import { type AgentStatus, idleLine, unpairedStatus, writeStatus } from './status.ts';
+import { type AgentStatus, idleLine, writeStatus } from './status.ts';
 
 export interface AgentEffects {
   readonly clock: Clock;
@@ -40,13 +41,7 @@ const DRAIN_MS = 10_000;
  */
 export async function runAgent(directory: CameraDirectory, effects: AgentEffects): Promise<void> {
   const { clock, disk, signal, logger, launcher } = effects;
-  if (!directory.exists()) logger.warn({}, 'not set up yet: oriel camera setup');
-  const since = clock.now();
-  while (!directory.exists()) {
-    if (signal.aborted) return;
-    writeStatus(directory.status, unpairedStatus(clock.now(), since));
-    await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
-  }
+  if (!(await awaitSetup(directory, { clock, logger, signal }))) return;
   const release = await claimCamera(directory, disk, await ownProcessName(disk), launcher);
   try {
     await runPaired(directory, effects);

@@ -62,6 +62,10 @@ function firewallCommand(): Command {
     .requiredOption('--agent-user <user>', 'the user that the agent runs as')
     .requiredOption('--capture-user <user>', 'the user that capture runs as')
     .option('--apply', 'set it (nft, as root), in place of what it set before')
+    .option(
+      '--service <unit>',
+      'with --apply: have systemd allow a unit the same addresses, until the next boot',
+    )
     .option('--unit', 'show the same addresses as a drop-in for the systemd unit')
     .action(async (dir: string, options: FirewallOptions) => {
       const { firewall } = await import('./camera/firewall.ts');

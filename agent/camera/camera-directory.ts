@@ -74,6 +74,10 @@ export class CameraDirectory {
   get status(): string {
     return join(this.run, 'status.json');
   }
+  /** Written each time the server cannot be reached, so that the packet filter is filled again; nobody reads it. */
+  get unreachable(): string {
+    return join(this.run, 'unreachable');
+  }
   /** The one place where capture, with a user of its own, may write; the agent believes nothing in it. */
   get captureRun(): string {
     return join(this.run, 'capture');

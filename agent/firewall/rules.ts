@@ -74,8 +74,13 @@ function chain(name: string, rules: readonly string[]): string[] {
   return [`  chain ${name} {`, ...lines.map((line) => `    ${line}`), '  }'];
 }
 
-/** The same addresses as a drop-in for systemd's filter of the unit, which knows no ports and no users. */
-export function unitDropIn({ server, resolvers, lan }: Reachable): string {
-  const addresses = [...new Set([...server.addresses, ...resolvers, ...(lan?.addresses ?? [])])];
-  return ['[Service]', ...addresses.map((address) => `IPAddressAllow=${address}`), ''].join('\n');
+/** The same addresses, each once, for systemd's filter of the unit, which knows no ports and no users. */
+export function addressesOf({ server, resolvers, lan }: Reachable): string[] {
+  return [...new Set([...server.addresses, ...resolvers, ...(lan?.addresses ?? [])])];
+}
+
+/** They as a drop-in for the unit. */
+export function unitDropIn(reachable: Reachable): string {
+  const lines = addressesOf(reachable).map((address) => `IPAddressAllow=${address}`);
+  return ['[Service]', ...lines, ''].join('\n');
 }

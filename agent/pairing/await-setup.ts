@@ -27,9 +27,10 @@ export async function awaitSetup(
   if (directory.exists()) return true;
   logger.info({ directory: directory.path }, 'no camera here yet, waiting for: oriel camera setup');
   mkdirSync(directory.run, { recursive: true, mode: 0o700 });
+  const since = clock.now();
   while (!directory.exists()) {
     if (signal.aborted) return false;
-    writeStatus(directory.status, unpairedStatus(clock.now()));
+    writeStatus(directory.status, unpairedStatus(clock.now(), since));
     await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
   }
   return true;

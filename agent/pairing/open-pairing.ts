@@ -4,6 +4,7 @@ import type { CameraState } from '../camera/camera-state.ts';
 import type { DeviceKey } from '../camera/device-key.ts';
 import type { PolicyWatch } from '../camera/policy-watch.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
+import { leaveWord } from '../firewall/unreachable.ts';
 import type { AgentLog } from '../log.ts';
 import { type ServerDial, serverDial } from '../server-dial.ts';
 import { Enrolment } from './enrolment.ts';
@@ -57,7 +58,12 @@ export async function openPairing(options: PairingOptions): Promise<Pairing> {
     withoutCertificate: (change) => enrolment.withoutCertificate(change),
     onChange: reconnect,
   });
-  const server = serverDial({ server: pinned, device, trustedTimeMs: () => clock.trustedMs });
+  const server = serverDial({
+    server: pinned,
+    device,
+    trustedTimeMs: () => clock.trustedMs,
+    onUnreachable: leaveWord(directory.unreachable, clock),
+  });
   const common = { directory, disk, clock, random, logger };
   const enrolment = await Enrolment.open({
     ...common,

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { dialledOrigin } from '../../agent/camera/pins-file.ts';
 import { parseSource, type RtspSource } from '../../agent/capture/source.ts';
-import { firewallRules, type Reachable, unitDropIn } from '../../agent/firewall/rules.ts';
+import { addressesOf, firewallRules, type Reachable, unitDropIn } from '../../agent/firewall/rules.ts';
 import { findAccount } from '../../host/account.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { configuredResolvers, resolveAddresses } from '../../host/resolver.ts';
@@ -12,6 +12,7 @@ export interface FirewallOptions {
   readonly captureUser: string;
   readonly apply?: true;
   readonly unit?: true;
+  readonly service?: string;
 }
 
 const HTTPS_PORT = 443;
@@ -23,8 +24,16 @@ const NOBODY: Reachable['server'] = { addresses: [], port: HTTPS_PORT };
 export async function firewall(dir: string, options: FirewallOptions): Promise<void> {
   const reachable = await reachableOf(dir, options);
   if (options.unit) console.log(unitDropIn(reachable));
-  else if (options.apply) execFileSync('nft', ['-f', '-'], { input: firewallRules(reachable) });
+  else if (options.apply) apply(reachable, options.service);
   else console.log(firewallRules(reachable));
+}
+
+function apply(reachable: Reachable, service: string | undefined): void {
+  execFileSync('nft', ['-f', '-'], { input: firewallRules(reachable) });
+  if (service === undefined) return;
+  // The empty one takes back what was allowed before.
+  const allowed = ['IPAddressAllow=', `IPAddressAllow=${addressesOf(reachable).join(' ')}`];
+  execFileSync('systemctl', ['set-property', '--runtime', service, ...allowed]);
 }
 
 async function reachableOf(dir: string, { agentUser, captureUser }: FirewallOptions): Promise<Reachable> {

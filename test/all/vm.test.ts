@@ -20,6 +20,8 @@ import { Shipment } from '../no-way-in/shipment.ts';
 import { freePort } from './free-port.ts';
 
 const MINUTES = 60_000;
+/** One without AVX, whose emulation in QEMU 7 is faulty. */
+const CPU = 'Westmere';
 /** How QEMU's user network shows the host to the machine in it. */
 const HOST = '10.0.2.2';
 const PACKAGES = [
@@ -73,7 +75,7 @@ async function boot(room: string, { disk, kernel, initrd }: ReturnType<typeof ma
         '-accel',
         'tcg,thread=multi',
         '-cpu',
-        'max',
+        CPU,
         '-smp',
         '2',
         '-m',
@@ -120,6 +122,35 @@ const EXPECTED: Record<string, Record<string, string>> = {
   },
 };
 
+/** Whether the guest said all that it says when everything holds. */
+function judge(lines: readonly string[]): void {
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'firewall set',
+      'unit started',
+      'firewall filled again',
+      'agent user oriel-agent',
+      'agent filter 2',
+      'capture user oriel-capture',
+      'capture filter 2',
+      'capture network own',
+      'unit swap 0',
+      'unit ended success',
+      'server active 8443',
+      'the end',
+    ]),
+  );
+  for (const [fence, outcomes] of Object.entries(EXPECTED)) {
+    const found = lines
+      .map((line) => line.split(' '))
+      .filter(([name, , more]) => name === fence && more !== undefined);
+    expect({ fence, ...Object.fromEntries(found.map(([, what, outcome]) => [what, outcome])) }).toEqual({
+      fence,
+      ...outcomes,
+    });
+  }
+}
+
 test(
   'a board with systemd records its lens under the unit as delivered, and every fence of it holds',
   async () => {
@@ -138,30 +169,11 @@ test(
     try {
       await serverRuns(home.serverDirectory, server);
       const said = await boot(room, makeDisk(room, home.cameraDirectory, port));
-      const lines = said.trim().split('\n');
-      expect(lines).toEqual(
-        expect.arrayContaining([
-          'firewall set',
-          'unit started',
-          'agent user oriel-agent',
-          'agent filter 2',
-          'capture user oriel-capture',
-          'capture filter 2',
-          'capture network own',
-          'unit swap 0',
-          'unit ended success',
-          'server active 8443',
-          'the end',
-        ]),
-      );
-      for (const [fence, outcomes] of Object.entries(EXPECTED)) {
-        const found = lines
-          .map((line) => line.split(' '))
-          .filter(([name, , more]) => name === fence && more !== undefined);
-        expect({ fence, ...Object.fromEntries(found.map(([, what, outcome]) => [what, outcome])) }).toEqual({
-          fence,
-          ...outcomes,
-        });
+      try {
+        judge(said.trim().split('\n'));
+      } catch (error) {
+        console.error(`the guest said:\n${said}`);
+        throw error;
       }
       const { verdict, openedSeconds } = await verdictOf(home);
       expect(verdict).toBe('complete');

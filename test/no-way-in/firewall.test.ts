@@ -1,12 +1,19 @@
 import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { firewallRules, unitDropIn } from '../../agent/firewall/rules.ts';
+import { leaveWord, WORD_EVERY_MS } from '../../agent/firewall/unreachable.ts';
+import { cameraStatus, type Household } from '../../scripts/demonstration/household.ts';
 import { HomeOnLan, requireRoot } from './home-on-lan.ts';
 import { AGENT, CAPTURE, type RunningCamera, until } from './household.ts';
 import { CAMERA, SERVER, STRANGER, Wiretap } from './lan.ts';
 import { DIALS_STRANGER, Shipment } from './shipment.ts';
 
 const MINUTE = 60_000;
+/** Where the server moves to. */
+const ELSEWHERE = '10.77.0.4';
 requireRoot();
 const users = [
   '--agent-user',
@@ -27,6 +34,27 @@ test('the drop-in for the unit holds every address once', () => {
   expect(unitDropIn({ ...reachable, resolvers: ['192.0.2.1'] })).toBe(
     '[Service]\nIPAddressAllow=192.0.2.1\nIPAddressAllow=2001:db8::1\nIPAddressAllow=192.0.2.7\n',
   );
+});
+
+test('word that the server cannot be reached is left once, and again after a while', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'oriel-word-'));
+  const path = join(directory, 'unreachable');
+  let running = 0;
+  const leave = leaveWord(path, { now: () => running, monotonic: () => running });
+  const left = () => {
+    leave();
+    const there = existsSync(path);
+    rmSync(path, { force: true });
+    return there;
+  };
+  expect(left()).toBe(true);
+  running = WORD_EVERY_MS - 1;
+  expect(left()).toBe(false);
+  running = WORD_EVERY_MS;
+  expect(left()).toBe(true);
+  rmSync(directory, { recursive: true });
+  running *= 2;
+  leave();
 });
 
 describe('on a camera', () => {
@@ -96,6 +124,30 @@ describe('on a camera', () => {
       await home.resolveTo(SERVER.v4);
     },
     MINUTE,
+  );
+
+  test(
+    'a camera whose server has moved leaves word, and goes on as soon as the filter is filled again',
+    async () => {
+      apply();
+      camera = home.startCamera(sound.oriel);
+      const acknowledged = () => cameraStatus(home.household as Household)?.acknowledgedSeconds ?? 0;
+      await camera.captures(1);
+      await until('it is heard', () => acknowledged() > 0);
+      const word = new CameraDirectory(home.household.cameraDirectory).unreachable;
+      expect(existsSync(word)).toBe(false);
+
+      await home.moveServer(ELSEWHERE);
+      await until('it leaves word', () => existsSync(word));
+      const before = acknowledged();
+      const ruleset = home.lan.run('camera', 'nft', 'list', 'table', 'inet', 'oriel');
+      expect(ruleset).not.toContain(ELSEWHERE);
+      apply();
+      await until('it is heard again', () => acknowledged() > before);
+      expect(await camera.end()).toBe(0);
+      await home.moveServer(SERVER.v4);
+    },
+    2 * MINUTE,
   );
 
   test('a camera that is not set up yet reaches nobody', async () => {

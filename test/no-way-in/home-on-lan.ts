@@ -89,6 +89,14 @@ export class HomeOnLan {
     await gone;
   }
 
+  /** Ends the server and starts it at another address of its place, which its name means from now on. */
+  async moveServer(address: string): Promise<void> {
+    await this.killServer();
+    await this.resolveTo(address);
+    this.lan.run('server', 'ip', 'addr', 'replace', `${address}/24`, 'dev', 'switch');
+    await this.startServer();
+  }
+
   /** Starts the camera at its place, its processes with users of their own. */
   startCamera(oriel: string, household: Provisioned = this.household): RunningCamera {
     const before = [...this.lan.at('camera'), ...MINIMAL_ROOT];
