@@ -8,6 +8,7 @@ import {
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { systemClock } from '../host/clock.ts';
+import { ALPN_MQTT } from '../wire/control.ts';
 import type { Refusal } from '../wire/refusal.ts';
 import { ALPN_HTTP } from '../wire/upload.ts';
 import type { Client, ClientJudge } from './client.ts';
@@ -64,8 +65,16 @@ export type GateHandler = (
   client: GateClient,
 ) => Promise<void>;
 
+/** Somebody whose certificate says which camera they are. */
+export type GateCamera = Extract<GateClient, { kind: 'camera' }>;
+
+/** Takes over connections that speak MQTT. */
+export interface ControlDoor {
+  accept(socket: TLSSocket, camera: GateCamera): void;
+}
+
 /**
- * The cameras' door: TLS 1.3 without resumption, HTTP/1.1 by ALPN. The handshake proves who holds a certificate's
+ * The cameras' door: TLS 1.3 without resumption; by ALPN HTTP/1.1, or MQTT for those with a certificate. The handshake proves who holds a certificate's
  * key; what the certificate is worth says the judge, before a byte of HTTP is read. A certificate that it refuses
  * ends the connection: it is not as if none had been shown.
  */
@@ -76,6 +85,7 @@ export class Gate {
   readonly #log: Log;
   readonly #judge: ClientJudge;
   readonly #handle: GateHandler;
+  readonly #control: ControlDoor | undefined;
   readonly #clients = new WeakMap<Socket, GateClient>();
   readonly #connections: Connections;
   readonly #refusals: RefusalLog;
@@ -89,8 +99,10 @@ export class Gate {
     handle: GateHandler,
     log: Log,
     limits = GATE_LIMITS,
+    control?: ControlDoor,
   ) {
     this.#limits = limits;
+    this.#control = control;
     this.#log = log;
     this.#judge = judge;
     this.#handle = handle;
@@ -107,7 +119,7 @@ export class Gate {
       ciphers: CIPHERS,
       honorCipherOrder: true,
       ecdhCurve: GROUPS,
-      ALPNProtocols: [ALPN_HTTP],
+      ALPNProtocols: control === undefined ? [ALPN_HTTP] : [ALPN_HTTP, ALPN_MQTT],
       secureOptions: constants.SSL_OP_NO_TICKET,
       handshakeTimeout: limits.handshakeMs,
       noDelay: true,
@@ -177,7 +189,8 @@ export class Gate {
 
   #admit(socket: TLSSocket): void {
     socket.on('error', (error) => this.#log.debug({ reason: error.message }, 'connection broke'));
-    if (socket.alpnProtocol !== ALPN_HTTP || socket.isSessionReused()) {
+    const { alpnProtocol } = socket;
+    if ((alpnProtocol !== ALPN_HTTP && alpnProtocol !== ALPN_MQTT) || socket.isSessionReused()) {
       this.#turnAway(socket, 'not the profile of docs/protocol.md');
       return;
     }
@@ -186,12 +199,25 @@ export class Gate {
       this.#turnAway(socket, `${client.code}: ${client.message}`);
       return;
     }
+    if (alpnProtocol === ALPN_MQTT) {
+      this.#admitToControl(socket, client);
+      return;
+    }
     this.#clients.set(socket, client);
     socket.once('close', () => clearTimeout(this.#deadlines.get(socket)));
     if (client.kind === 'camera') this.#connections.addCamera(socket, client.camera);
     else this.#admitAnonymous(socket);
     this.#awaitHead(socket, this.#limits.firstHeadMs);
     this.#http.emit('connection', socket);
+  }
+
+  #admitToControl(socket: TLSSocket, client: GateClient): void {
+    if (client.kind !== 'camera' || this.#control === undefined) {
+      this.#turnAway(socket, 'control is for cameras that show their certificate');
+      return;
+    }
+    this.#connections.addCamera(socket, client.camera);
+    this.#control.accept(socket, client);
   }
 
   #turnAway(socket: Socket, reason: string): void {

@@ -1,4 +1,6 @@
+import type { Control } from './control.ts';
 import type { Gate } from './gate.ts';
+import type { HealthBook } from './health-book.ts';
 import type { Log } from './log.ts';
 import type { Registry } from './registry.ts';
 import type { Sightings } from './sightings.ts';
@@ -7,16 +9,21 @@ import type { Sightings } from './sightings.ts';
 const LOOK_MS = 500;
 /** How often it writes down who was here, ms. */
 const SIGHTINGS_MS = 10_000;
+/** How often it writes down how they are, ms. */
+const HEALTH_MS = 1_000;
 
 export interface Watched {
   readonly registry: Registry;
   readonly gate: Pick<Gate, 'expel'>;
   readonly sightings: Sightings;
+  readonly health: HealthBook;
+  readonly control: Pick<Control, 'look'>;
   readonly log: Log;
 }
 
-/** Carries out what commands write into the registry, and writes down who was here. Returns what ends it. */
-export function watchRegistry({ registry, gate, sightings, log }: Watched): () => void {
+/** Carries out what commands write into the registry, and writes down who was here and how they are. Returns its end. */
+export function watchRegistry(watched: Watched): () => void {
+  const { registry, gate, sightings, health, control, log } = watched;
   const attempt = (work: () => void) => {
     try {
       work();
@@ -25,15 +32,22 @@ export function watchRegistry({ registry, gate, sightings, log }: Watched): () =
     }
   };
   const look = () => {
-    if (registry.changedElsewhere()) gate.expel((camera) => registry.standing(camera) === 'revoked');
+    if (!registry.changedElsewhere()) return;
+    gate.expel((camera) => registry.standing(camera) === 'revoked');
+    control.look();
   };
   const write = () => {
     const seen = sightings.take();
     if (seen.length > 0) registry.see(seen);
   };
-  const timers = [setInterval(() => attempt(look), LOOK_MS), setInterval(() => attempt(write), SIGHTINGS_MS)];
+  const timers = [
+    setInterval(() => attempt(look), LOOK_MS),
+    setInterval(() => attempt(write), SIGHTINGS_MS),
+    setInterval(() => attempt(() => health.write()), HEALTH_MS),
+  ];
   return () => {
     for (const timer of timers) clearInterval(timer);
     attempt(write);
+    attempt(() => health.write());
   };
 }

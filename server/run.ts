@@ -10,9 +10,10 @@ import { Stopping } from './camera-routes.ts';
 import { ClaimThrottle } from './claim-throttle.ts';
 import { clientJudge } from './client.ts';
 import { type Configuration, loadConfiguration } from './configuration.ts';
+import { openControl } from './control-door.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { ENROLMENT_TIMES } from './enrolment-routes.ts';
-import { Gate } from './gate.ts';
+import { GATE_LIMITS, Gate, type GateClient } from './gate.ts';
 import { loadGateIdentity } from './gate-identity.ts';
 import { gateRoutes } from './gate-routes.ts';
 import { Leases } from './leases.ts';
@@ -84,9 +85,12 @@ async function openHouse(
     options.certificateDays ?? DEFAULT_CERTIFICATE_DAYS,
   );
   const throttle = new ClaimThrottle(clock.monotonic);
+  const admitted = (client: GateClient) => admit(client, (camera) => registry.standing(camera), clock.now());
+  const stills = { keep: async () => undefined };
+  const { control, broker, health } = await openControl({ registry, admit: admitted, stills, clock, log });
   const routes = gateRoutes(
     {
-      admit: (client) => admit(client, (camera) => registry.standing(camera), clock.now()),
+      admit: admitted,
       enrolment: { registry, authority, throttle, times: ENROLMENT_TIMES, clock, log },
       uploads: { store, leases, limits: UPLOAD_LIMITS },
       sightings,
@@ -94,20 +98,24 @@ async function openHouse(
     log,
   );
   const judge = clientJudge(new X509Certificate(identity.cameraAuthority).raw);
-  const gate = new Gate(identity, judge, routes, log);
-  const port = await gate.listen(options.port ?? configuration.port, options.address);
+  const gate = new Gate(identity, judge, routes, log, GATE_LIMITS, broker);
+  const port = await gate.listen(options.port ?? configuration.port, options.address).catch(async (error) => {
+    await broker.close();
+    throw error;
+  });
   const { hosts, pin, backupPin } = configuration;
   const server: RunningServer = { pid: process.pid, port, hosts, pin, backupPin };
   const state = join(directory, 'run', 'server.json');
   await disk.makeDirectory(join(directory, 'run'), 0o700);
   await writeFileAtomic(disk, state, utf8(`${JSON.stringify(server)}\n`), 0o600);
-  const stopWatching = watchRegistry({ registry, gate, sightings, log });
+  const stopWatching = watchRegistry({ registry, gate, sightings, health, control, log });
   return {
     server,
     async stop() {
       gate.close();
       await leases.endAll(new Stopping('the server is going down'));
       await gate.disconnect();
+      await broker.close();
       stopWatching();
       registry.close();
       await disk.unlink(state);

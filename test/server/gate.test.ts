@@ -48,7 +48,8 @@ describe('a connection', () => {
     ],
     ['over TLS 1.2', (port) => ({ ...tlsOptions(port, newCamera()), maxVersion: 'TLSv1.2' })],
     ['without ALPN', (port) => ({ ...tlsOptions(port, newCamera()), ALPNProtocols: [] })],
-    ['with another ALPN', (port) => ({ ...tlsOptions(port, newCamera()), ALPNProtocols: ['h2', 'mqtt'] })],
+    ['with another ALPN', (port) => ({ ...tlsOptions(port, newCamera()), ALPNProtocols: ['h2'] })],
+    ['that speaks MQTT without a certificate', (port) => ({ ...tlsOptions(port), ALPNProtocols: ['mqtt'] })],
   ])('%s is refused without a word of HTTP', async (_name, options) => {
     const { port, logged } = await openHouse();
     const { text, socket } = await talk(options(port));

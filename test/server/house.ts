@@ -11,10 +11,13 @@ import { systemClock } from '../../host/clock.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { admit } from '../../server/admission.ts';
 import type { BodyTimes } from '../../server/body.ts';
+import type { BrokerLimits, BrokerRules } from '../../server/broker.ts';
 import { CameraAuthority } from '../../server/camera-authority.ts';
 import { Stopping } from '../../server/camera-routes.ts';
 import { ClaimThrottle } from '../../server/claim-throttle.ts';
 import { type ClientJudge, clientJudge } from '../../server/client.ts';
+import { openControl } from '../../server/control-door.ts';
+import type { QuotaRules } from '../../server/control-quota.ts';
 import { ENROLMENT_TIMES } from '../../server/enrolment-routes.ts';
 import { GATE_LIMITS, Gate, type GateClient, type GateLimits } from '../../server/gate.ts';
 import { gateRoutes } from '../../server/gate-routes.ts';
@@ -39,6 +42,8 @@ export interface House {
   readonly footage: string;
   /** What it logged: message and fields. */
   readonly logged: { message: string; fields: Record<string, unknown> }[];
+  /** The sealed stills that came, in their order. */
+  readonly stills: { camera: string; still: Uint8Array }[];
   /** Stops it as SIGTERM does. The footage stays. */
   stop(): Promise<void>;
   /** Begins anew over the same footage, with nothing in memory. */
@@ -55,10 +60,12 @@ export interface HouseOptions {
   readonly gate?: Partial<GateLimits>;
   readonly enrolment?: Partial<BodyTimes>;
   readonly registry?: Registry;
+  readonly control?: { readonly quota?: QuotaRules; readonly limits?: BrokerLimits };
   /** What stands in for a check, so that a test shows what happens without it. */
   readonly broken?: {
     readonly judge?: ClientJudge;
     readonly admit?: (client: GateClient) => string;
+    readonly rules?: BrokerRules;
     /** Nobody looks whether another process has changed the registry. */
     readonly watch?: false;
   };
@@ -79,6 +86,19 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
   const limits = { ...UPLOAD_LIMITS, ...options.limits };
   const own = options.registry ?? registry;
   const sightings = new Sightings();
+  const admitted =
+    options.broken?.admit ??
+    ((client: GateClient) => admit(client, (camera) => own.standing(camera), systemClock.now()));
+  const stills: House['stills'] = [];
+  const { control, broker, health } = await openControl({
+    registry: own,
+    admit: admitted,
+    stills: { keep: async (camera, still) => void stills.push({ camera, still }) },
+    clock: systemClock,
+    log,
+    ...options.control,
+    ...(options.broken?.rules && { rules: options.broken.rules }),
+  });
   const gate = new Gate(
     {
       chain: pem('CERTIFICATE', server.certificate) + pem('CERTIFICATE', serverAuthority.certificate),
@@ -88,9 +108,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
     options.broken?.judge ?? judge,
     gateRoutes(
       {
-        admit:
-          options.broken?.admit ??
-          ((client) => admit(client, (camera) => own.standing(camera), systemClock.now())),
+        admit: admitted,
         enrolment: {
           registry: own,
           authority: new CameraAuthority(async () => cameraAuthority, 14),
@@ -106,9 +124,12 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
     ),
     log,
     { ...GATE_LIMITS, ...options.gate },
+    broker,
   );
   const unwatched = options.broken?.watch === false;
-  const stopWatching = unwatched ? () => undefined : watchRegistry({ registry: own, gate, sightings, log });
+  const stopWatching = unwatched
+    ? () => undefined
+    : watchRegistry({ registry: own, gate, sightings, health, control, log });
   const port = await gate.listen(0, '127.0.0.1');
   let stopped: Promise<void> | undefined;
   const stop = () => {
@@ -116,6 +137,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
       gate.close();
       await leases.endAll(new Stopping('test'));
       await gate.disconnect();
+      await broker.close();
       stopWatching();
     })();
     return stopped;
@@ -125,6 +147,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
     port,
     footage,
     logged,
+    stills,
     stop,
     async restart() {
       await stop();

@@ -1,0 +1,40 @@
+import type { Clock } from '../host/clock.ts';
+import { Broker, type BrokerLimits, type BrokerRules } from './broker.ts';
+import { Control, type StillKeeper } from './control.ts';
+import { ControlQuota, QUOTA_RULES, type QuotaRules } from './control-quota.ts';
+import type { GateClient } from './gate.ts';
+import { HealthBook } from './health-book.ts';
+import type { Log } from './log.ts';
+import type { Registry } from './registry.ts';
+
+export interface ControlDoorOptions {
+  readonly registry: Registry;
+  /** The camera that may use control. @throws Refused for everybody else. */
+  readonly admit: (client: GateClient) => string;
+  readonly stills: StillKeeper;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly quota?: QuotaRules;
+  readonly limits?: BrokerLimits;
+  readonly rules?: BrokerRules;
+}
+
+/** Control of a server that begins: nobody is connected yet. @throws as Database does. */
+export async function openControl(options: ControlDoorOptions) {
+  const { registry, admit, stills, clock, log, quota = QUOTA_RULES, limits, rules } = options;
+  registry.health.allOffline(clock.now());
+  const health = new HealthBook(registry.health, clock);
+  const control = new Control({ requests: registry.requests, health, stills, clock, log });
+  const broker = await Broker.open({
+    admit,
+    quota: new ControlQuota(quota, clock.monotonic),
+    receive: (camera, topic, bytes) => control.receive(camera, topic, bytes),
+    ready: (camera) => control.ready(camera),
+    gone: (camera) => control.gone(camera),
+    log,
+    ...(limits && { limits }),
+    ...(rules && { rules }),
+  });
+  control.connect(broker);
+  return { control, broker, health };
+}

@@ -1,0 +1,120 @@
+import type { Clock } from '../host/clock.ts';
+import { HostError } from '../host/errors.ts';
+import { checkStill, encodeMessage, MessageError, parseMessage } from '../wire/control.ts';
+import type { CameraTopic } from './broker.ts';
+import type { HealthBook } from './health-book.ts';
+import type { Log } from './log.ts';
+import type { RequestRecord, RequestTable } from './request-table.ts';
+
+/** Keeps the sealed stills that cameras send. */
+export interface StillKeeper {
+  /** @throws HostError. */
+  keep(camera: string, still: Uint8Array): Promise<void>;
+}
+
+export interface ControlOptions {
+  readonly requests: RequestTable;
+  readonly health: HealthBook;
+  readonly stills: StillKeeper;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** How requests reach cameras. */
+export interface RequestLine {
+  reaches(camera: string): boolean;
+  send(camera: string, request: Uint8Array): void;
+}
+
+/**
+ * What control's messages mean: presence and telemetry become the fleet's health, replies find their requests, stills
+ * are kept. A message that cannot be read is dropped, and said to be so.
+ */
+export class Control {
+  readonly #options: ControlOptions;
+  #line: RequestLine | undefined;
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+  }
+
+  /** Requests go out over `line` from now on. */
+  connect(line: RequestLine): void {
+    this.#line = line;
+  }
+
+  /** Never rejects. */
+  async receive(camera: string, topic: CameraTopic, bytes: Uint8Array): Promise<void> {
+    const { log } = this.#options;
+    try {
+      await this.#take(camera, topic, bytes);
+    } catch (error) {
+      if (error instanceof MessageError) log.info({ camera, topic, code: error.code }, 'message refused');
+      else if (error instanceof HostError) log.error({ camera, topic, code: error.code }, 'message not kept');
+      else log.error({ camera, topic, err: error }, 'message failed');
+    }
+  }
+
+  /** The camera takes requests now: it gets all that wait, those again that a lost connection may have swallowed. */
+  ready(camera: string): void {
+    this.#options.health.presence(camera, true);
+    this.#attempt(() => this.#send((request) => request.camera === camera));
+  }
+
+  gone(camera: string): void {
+    this.#options.health.presence(camera, false);
+  }
+
+  /** A command may have written requests. */
+  look(): void {
+    this.#attempt(() => this.#send(({ sentAtMs }) => sentAtMs === undefined));
+  }
+
+  async #take(camera: string, topic: CameraTopic, bytes: Uint8Array): Promise<void> {
+    const { health, stills } = this.#options;
+    switch (topic) {
+      case 'status':
+        health.presence(camera, parseMessage('status', bytes).online);
+        return;
+      case 'telemetry':
+        health.telemetry(camera, parseMessage('telemetry', bytes));
+        return;
+      case 'still':
+        checkStill(bytes);
+        await stills.keep(camera, bytes);
+        return;
+      case 'reply':
+        this.#reply(camera, bytes);
+    }
+  }
+
+  #reply(camera: string, bytes: Uint8Array): void {
+    const { requests, health, clock, log } = this.#options;
+    const reply = parseMessage('reply', bytes);
+    if (reply.telemetry !== undefined) health.telemetry(camera, reply.telemetry);
+    const taken = requests.replied(camera, reply, clock.now());
+    const fields = { camera, request: reply.id, code: reply.code };
+    if (taken) log.info(fields, 'reply received');
+    else log.info(fields, 'reply that nobody waits for');
+  }
+
+  #send(isDue: (request: RequestRecord) => boolean): void {
+    const { requests, clock, log } = this.#options;
+    const nowMs = clock.now();
+    for (const record of requests.open(nowMs)) {
+      const { id, request, camera } = record;
+      if (!isDue(record) || !this.#line?.reaches(camera)) continue;
+      requests.sent(id, nowMs);
+      this.#line.send(camera, encodeMessage('request', { id, request }));
+      log.info({ camera, request: id, what: request }, 'request sent');
+    }
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'requests failed');
+    }
+  }
+}

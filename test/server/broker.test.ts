@@ -1,0 +1,443 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import mqtt from 'mqtt-packet';
+import type { BrokerRules } from '../../server/broker.ts';
+import { openRegistry, type Registry } from '../../server/registry.ts';
+import { judgePublish, judgeSubscribe } from '../../server/topic-rights.ts';
+import { encodeMessage, MAX_MESSAGE_BYTES, type Topic, topicOf } from '../../wire/control.ts';
+import { PACKET_TYPES } from '../../wire/mqtt-packets.ts';
+import { until } from '../e2e/until.ts';
+import { telemetry } from '../wire/telemetry.ts';
+import { type CameraDouble, makeCamera } from './camera-double.ts';
+import { closeClients, controlClient, presentCamera, sendRaw } from './control-client.ts';
+import { cameraAuthority, closeHouses, enrol, type House, newCamera, openHouse, registry } from './house.ts';
+
+afterEach(async () => {
+  closeClients();
+  await closeHouses();
+  for (const each of opened.splice(0)) each.close();
+  if (directory !== undefined) rmSync(directory, { recursive: true });
+  directory = undefined;
+});
+
+let directory: string | undefined;
+const opened: Registry[] = [];
+
+/** A registry in a file, as the server has it and as a command has it. */
+function registries(): { own: Registry; command: Registry } {
+  directory = mkdtempSync(join(tmpdir(), 'oriel-broker-'));
+  opened.push(openRegistry(directory), openRegistry(directory));
+  const [own, command] = opened as [Registry, Registry];
+  return { own, command };
+}
+
+function enrolled(into: Registry): CameraDouble {
+  const camera = makeCamera(cameraAuthority);
+  enrol(into, camera);
+  return camera;
+}
+
+const bytesOf = (message: unknown) => Buffer.from(JSON.stringify(message));
+const online = ({ id }: CameraDouble) => registry.health.of(id)?.online;
+const codes = ({ logged }: House) => logged.map(({ fields }) => fields.code);
+const told = (camera: CameraDouble, uptimeSeconds: number) =>
+  until('telemetry', () => registry.health.of(camera.id)?.telemetry?.uptimeSeconds === uptimeSeconds);
+
+/** Asks a camera as a command does. */
+function ask(by: Registry, camera: CameraDouble, id: string): void {
+  const askedAtMs = Date.now();
+  by.requests.add({ id, camera: camera.id, request: 'ping', askedAtMs, deadlineMs: askedAtMs + 60_000 });
+}
+
+test('a camera tells how it is, hands over stills, and answers what it is asked', async () => {
+  const house = await openHouse();
+  const camera = newCamera();
+  ask(registry, camera, 'aaaaaaaaaaaaaaaa');
+  const { mqtt: client, heard } = await presentCamera(house.port, camera);
+  await until('a request', () => heard.length > 0);
+  expect(heard).toEqual([`${topicOf(camera.id, 'request')} {"id":"aaaaaaaaaaaaaaaa","request":"ping"}`]);
+
+  await client.publishAsync(topicOf(camera.id, 'status'), '{"online":true}', { qos: 1, retain: true });
+  await client.publishAsync(topicOf(camera.id, 'telemetry'), bytesOf(telemetry()), { qos: 1 });
+  const still = Buffer.alloc(MAX_MESSAGE_BYTES.still, 7);
+  await client.publishAsync(topicOf(camera.id, 'still'), still, { qos: 1 });
+  const reply = { id: 'aaaaaaaaaaaaaaaa', code: 'DONE' } as const;
+  await client.publishAsync(topicOf(camera.id, 'reply'), encodeMessage('reply', reply) as Buffer, { qos: 1 });
+
+  await told(camera, telemetry().uptimeSeconds);
+  expect(online(camera)).toBe(true);
+  await until('the still', () => house.stills.length > 0);
+  expect(house.stills.map(({ camera: of, still: { length } }) => [of, length])).toEqual([
+    [camera.id, still.length],
+  ]);
+  await until('the reply', () => registry.requests.get(reply.id)?.reply);
+  expect(
+    house.logged.filter(({ fields }) => fields.request === reply.id).map(({ message }) => message),
+  ).toEqual(['request sent', 'reply received']);
+});
+
+describe('CONNECT', () => {
+  const victim = newCamera();
+  const willOf = (camera: CameraDouble, payload = '{"online":false}') => ({
+    topic: topicOf(camera.id, 'status'),
+    payload: Buffer.from(payload),
+    qos: 0 as const,
+    retain: true,
+  });
+
+  test.each<[string, (camera: CameraDouble) => Parameters<typeof controlClient>[2], string, number]>([
+    ["with another camera's client id", () => ({ clientId: victim.id }), 'IDENTITY_REFUSED', 2],
+    ["with another camera's user name", () => ({ username: victim.id }), 'IDENTITY_REFUSED', 2],
+    ['with a password', ({ id }) => ({ username: id, password: 'x' }), 'PASSWORD_REFUSED', 4],
+    ['for a lasting session', () => ({ clean: false }), 'SESSION_REFUSED', 5],
+    ['without keepalive', () => ({ keepalive: 0 }), 'KEEPALIVE_REFUSED', 5],
+    ['with a long keepalive', () => ({ keepalive: 61 }), 'KEEPALIVE_REFUSED', 5],
+    ['of MQTT 3.1', () => ({ protocolId: 'MQIsdp', protocolVersion: 3 }), 'PROTOCOL_REFUSED', 5],
+    ["with another's will", () => ({ will: willOf(victim) }), 'WILL_REFUSED', 5],
+    [
+      'with a will to be online',
+      (camera) => ({ will: willOf(camera, '{"online":true}') }),
+      'WILL_REFUSED',
+      5,
+    ],
+  ])('%s is refused, and nothing comes of it', async (_name, options, code, returnCode) => {
+    const house = await openHouse();
+    const camera = newCamera();
+    const { answer, gone } = controlClient(house.port, camera, options(camera));
+    expect(await answer).toBe(returnCode);
+    await gone;
+    expect(codes(house)).toEqual([code]);
+    expect(online(victim)).toBeUndefined();
+    expect(online(camera)).toBeUndefined();
+  });
+
+  test('of MQTT 5 is refused', async () => {
+    const { port } = await openHouse();
+    expect(await controlClient(port, newCamera(), { protocolVersion: 5 }).answer).not.toBe(0);
+  });
+
+  test.each<[string, string, () => CameraDouble]>([
+    ['that is not enrolled', 'CAMERA_UNKNOWN', () => makeCamera(cameraAuthority)],
+    ['whose certificate has ended', 'CERTIFICATE_EXPIRED', () => newCamera({ from: new Date(0), days: 1 })],
+    [
+      'that was revoked',
+      'CAMERA_REVOKED',
+      () => {
+        const camera = newCamera();
+        registry.revoke(camera.id, Date.now());
+        return camera;
+      },
+    ],
+  ])('of a camera %s is refused with %s', async (_name, code, make) => {
+    const house = await openHouse();
+    const { answer, gone } = controlClient(house.port, make());
+    expect(await answer).toBe(5);
+    await gone;
+    expect(codes(house)).toEqual([code]);
+  });
+});
+
+describe('a message', () => {
+  const victim = newCamera();
+  const forged = bytesOf(telemetry({ uptimeSeconds: 666 }));
+
+  test.each<[string, string, (camera: CameraDouble) => [string, Buffer | string, object?]]>([
+    ...(['status', 'telemetry', 'still', 'reply', 'request'] satisfies Topic[]).map(
+      (topic): [string, string, () => [string, Buffer]] => [
+        `on another camera's ${topic}`,
+        'TOPIC_REFUSED',
+        () => [topicOf(victim.id, topic), forged],
+      ],
+    ),
+    ['that asks itself', 'TOPIC_REFUSED', ({ id }) => [topicOf(id, 'request'), '{}']],
+    ["on the broker's own topic", 'TOPIC_REFUSED', () => ['$SYS/x/heartbeat', 'x']],
+    ['on a topic of no use', 'TOPIC_REFUSED', ({ id }) => [`oriel/1/${id}/video`, 'x']],
+    ['that is retained', 'RETAIN_REFUSED', ({ id }) => [topicOf(id, 'telemetry'), forged, { retain: true }]],
+    ['of QoS 2', 'QOS_REFUSED', ({ id }) => [topicOf(id, 'telemetry'), forged, { qos: 2 }]],
+    [
+      'longer than its topic takes',
+      'MESSAGE_OVERSIZED',
+      ({ id }) => [topicOf(id, 'telemetry'), Buffer.alloc(4097)],
+    ],
+    ['longer than any', 'PACKET_OVERSIZED', ({ id }) => [topicOf(id, 'still'), Buffer.alloc(97 * 1024)]],
+  ])('%s ends the connection: %s', async (_name, code, make) => {
+    const house = await openHouse();
+    const camera = newCamera();
+    const { mqtt: client, gone } = await presentCamera(house.port, camera);
+    client.publish(...make(camera));
+    await gone;
+    expect(codes(house).filter((each) => each !== undefined)).toEqual([code]);
+    expect(registry.health.of(victim.id)).toBeUndefined();
+    expect(house.stills).toEqual([]);
+  });
+
+  test.each<[string, Topic, Buffer, string]>([
+    ['malformed telemetry', 'telemetry', Buffer.from('{"at":1}'), 'MESSAGE_MALFORMED'],
+    ['a status that is no JSON', 'status', Buffer.from([0xff, 0xfe]), 'MESSAGE_MALFORMED'],
+    ['an empty still', 'still', Buffer.alloc(0), 'MESSAGE_MALFORMED'],
+    ['a reply of nobody', 'reply', bytesOf({ id: 'x', code: 'DONE' }), 'MESSAGE_MALFORMED'],
+  ])('of %s is dropped, and the next is taken', async (_name, topic, payload, code) => {
+    const house = await openHouse();
+    const camera = newCamera();
+    const { mqtt: client } = await presentCamera(house.port, camera);
+    await client.publishAsync(topicOf(camera.id, topic), payload, { qos: 1 });
+    await client.publishAsync(topicOf(camera.id, 'telemetry'), bytesOf(telemetry({ uptimeSeconds: 9 })), {
+      qos: 1,
+    });
+    await told(camera, 9);
+    expect(codes(house).filter((each) => each !== undefined)).toEqual([code]);
+    expect(house.stills).toEqual([]);
+  });
+});
+
+test.each<[string, (camera: CameraDouble, other: CameraDouble) => string]>([
+  ["another camera's requests", (_camera, other) => topicOf(other.id, 'request')],
+  ["another camera's telemetry", (_camera, other) => topicOf(other.id, 'telemetry')],
+  ['its own status', (camera) => topicOf(camera.id, 'status')],
+  ['all of its own', (camera) => `oriel/1/${camera.id}/#`],
+  ['everything', () => '#'],
+  ['requests of every camera', () => 'oriel/1/+/request'],
+  ["the broker's own topics", () => '$SYS/#'],
+])('a subscription to %s ends the connection', async (_name, topic) => {
+  const house = await openHouse();
+  const camera = newCamera();
+  const { mqtt: client, gone, heard } = await presentCamera(house.port, camera);
+  client.subscribe(topic(camera, newCamera()), { qos: 0 });
+  await gone;
+  expect(codes(house)).toContain('TOPIC_REFUSED');
+  expect(heard).toEqual([]);
+});
+
+describe('one camera and another', () => {
+  /** What an attacker with its own certificate hears of a request to its victim, and whether that was thrown out. */
+  async function attack(claims: 'itself' | 'its victim', rules?: BrokerRules) {
+    const { own, command } = registries();
+    const house = await openHouse({ registry: own, ...(rules && { broken: { rules } }) });
+    const [attacker, victim] = [enrolled(own), enrolled(own)];
+    const struck = await presentCamera(house.port, victim);
+    const clientId = claims === 'itself' ? attacker.id : victim.id;
+    const spy = controlClient(house.port, attacker, { clientId });
+    if ((await spy.answer) === 0) {
+      const granted = spy.mqtt.subscribeAsync(topicOf(victim.id, 'request'));
+      await Promise.race([spy.gone, granted]);
+    }
+    ask(command, victim, 'abababababababab');
+    await until('an effect', () => struck.heard.length > 0 || struck.socket.destroyed);
+    return { heard: spy.heard.length, thrownOut: struck.socket.destroyed };
+  }
+
+  test.each(['itself', 'its victim'] as const)(
+    'cannot be listened to, nor stood in for, by who claims to be %s',
+    async (claims) => {
+      expect(await attack(claims)).toEqual({ heard: 0, thrownOut: false });
+    },
+  );
+
+  test('control: under a broker that allows all, it is listened to', async () => {
+    const allowAll: BrokerRules = {
+      judgeConnect: () => undefined,
+      judgePublish: () => undefined,
+      judgeSubscribe: () => undefined,
+    };
+    expect(await attack('itself', allowAll)).toEqual({ heard: 1, thrownOut: false });
+  });
+
+  test('control: where rights follow the client id instead of the certificate, it is stood in for', async () => {
+    const named = new Map<string, string>();
+    const byClientId: BrokerRules = {
+      judgeConnect: (camera, { clientId }) => {
+        named.set(camera, clientId);
+        return undefined;
+      },
+      judgePublish: (camera, publication) => judgePublish(named.get(camera) ?? '', publication),
+      judgeSubscribe: (camera, subscription) => judgeSubscribe(named.get(camera) ?? '', subscription),
+    };
+    expect((await attack('its victim', byClientId)).thrownOut).toBe(true);
+  });
+});
+
+describe('bytes', () => {
+  const connect = (camera: CameraDouble, keepalive = 30) =>
+    mqtt.generate({ cmd: 'connect', clientId: camera.id, clean: true, keepalive } as mqtt.Packet);
+
+  test.each<[string, string, (camera: CameraDouble) => Uint8Array[]]>([
+    ['of HTTP', 'PACKET_REFUSED', () => [Buffer.from('GET / HTTP/1.1\r\n\r\n')]],
+    ['that do not begin with CONNECT', 'PACKET_REFUSED', () => [mqtt.generate({ cmd: 'pingreq' })]],
+    ['with a second CONNECT', 'PACKET_REFUSED', (camera) => [connect(camera), connect(camera)]],
+    [
+      'of a packet that declares 256 MiB',
+      'PACKET_OVERSIZED',
+      () => [Buffer.from([16, 0xff, 0xff, 0xff, 0x7f])],
+    ],
+    ['of a CONNECT of 2 KiB', 'PACKET_OVERSIZED', () => [Buffer.from([16, 0x80, 0x10])]],
+    [
+      'of a SUBSCRIBE of 64 KiB',
+      'PACKET_OVERSIZED',
+      (camera) => [connect(camera), Buffer.from([(PACKET_TYPES.SUBSCRIBE << 4) | 2, 0x80, 0x80, 0x04])],
+    ],
+  ])('%s end the connection at once: %s', async (_name, code, make) => {
+    const house = await openHouse();
+    const camera = newCamera();
+    await sendRaw(house.port, camera, ...make(camera));
+    expect(codes(house)).toContain(code);
+  });
+
+  test.each<[string, (camera: CameraDouble) => Uint8Array[]]>([
+    ['a CONNECT that ends within its client id', () => [Buffer.from([16, 4, 0, 4, 0x4d, 0x51])]],
+    ['a PUBLISH without a topic', (camera) => [connect(camera), Buffer.from([0x30, 2, 0, 0])]],
+    ['a SUBSCRIBE to nothing', (camera) => [connect(camera), Buffer.from([0x82, 2, 0, 1])]],
+    ['reserved flags', (camera) => [connect(camera), Buffer.from([0x80, 2, 0, 1])]],
+    ['both bits of QoS', (camera) => [connect(camera), Buffer.from([0x36, 3, 0, 0, 0])]],
+  ])('that make %s end the connection, and the broker goes on', async (_name, make) => {
+    const { port } = await openHouse();
+    const camera = newCamera();
+    await sendRaw(port, camera, ...make(camera));
+    await presentCamera(port, camera);
+  });
+
+  test('that never become a CONNECT, and silence after one, are not waited for', async () => {
+    const house = await openHouse({ control: { limits: { connectMs: 100, unreadMs: 100 } } });
+    const camera = newCamera();
+    await sendRaw(house.port, camera);
+    await sendRaw(house.port, camera, connect(camera).subarray(0, 5));
+    const answer = await sendRaw(house.port, camera, connect(camera, 1));
+    expect([...answer]).toEqual([32, 2, 0, 0]);
+  });
+});
+
+describe('a flood', () => {
+  const quota = {
+    packets: { burst: 20, refillMs: 60_000 },
+    bytes: { burst: 200_000, refillMs: 60_000 },
+  };
+
+  test.each([
+    ['of packets', 20, 10],
+    ['of bytes', 3, 90_000],
+  ])('%s ends the connection, and the next; others go on', async (_name, count, length) => {
+    const house = await openHouse({ control: { quota } });
+    const [camera, other] = [newCamera(), newCamera()];
+    const { mqtt: client, gone } = await presentCamera(house.port, camera);
+    for (let i = 0; i < count; i++) client.publish(topicOf(camera.id, 'still'), Buffer.alloc(length));
+    await gone;
+    expect(codes(house)).toContain('RATE_EXCEEDED');
+    if (length === 10) expect(await controlClient(house.port, camera).answer).toBeUndefined();
+    await presentCamera(house.port, other);
+  });
+});
+
+describe('presence', () => {
+  test('ends with the connection, as the will says, however it ends', async () => {
+    const { port } = await openHouse();
+    const camera = newCamera();
+    const will = {
+      topic: topicOf(camera.id, 'status'),
+      payload: Buffer.from('{"online":false}'),
+      qos: 1 as const,
+      retain: true,
+    };
+    for (const end of ['cut', 'clean'] as const) {
+      const client = controlClient(port, camera, { will });
+      expect(await client.answer).toBe(0);
+      client.mqtt.publish(will.topic, '{"online":true}', { qos: 1, retain: true });
+      await until('presence', () => online(camera));
+      if (end === 'cut') client.socket.destroy();
+      else client.mqtt.end();
+      await until('absence', () => online(camera) === false);
+    }
+  });
+
+  test('goes on when a camera comes again over an old connection that nobody has closed', async () => {
+    const { port } = await openHouse();
+    const camera = newCamera();
+    const old = await presentCamera(port, camera);
+    const young = await presentCamera(port, camera);
+    await old.gone;
+    ask(registry, camera, 'bbbbbbbbbbbbbbbb');
+    await young.mqtt.subscribeAsync(topicOf(camera.id, 'request'));
+    await until('a request', () => young.heard.length > 0);
+    expect(old.heard).toEqual([]);
+    await until('presence', () => online(camera));
+  });
+
+  test('of everybody ends with the server', async () => {
+    const house = await openHouse();
+    const camera = newCamera();
+    const { gone } = await presentCamera(house.port, camera);
+    await house.stop();
+    await gone;
+    expect(online(camera)).toBe(false);
+  });
+});
+
+test('a revoked camera is cut off, and does not come back', async () => {
+  const { own, command } = registries();
+  const house = await openHouse({ registry: own });
+  const camera = enrolled(own);
+  const { gone } = await presentCamera(house.port, camera);
+  command.revoke(camera.id, Date.now());
+  await gone;
+  expect(await controlClient(house.port, camera).answer).toBe(5);
+});
+
+describe('a request', () => {
+  test('that a command writes reaches the camera at once, or when it comes, or never after its deadline', async () => {
+    const { own, command } = registries();
+    const house = await openHouse({ registry: own });
+    const camera = enrolled(own);
+    const ids = ({ heard }: { heard: string[] }) =>
+      heard.map((each) => JSON.parse(each.split(' ')[1] ?? '').id);
+    const past = Date.now() - 1;
+    const late = { id: 'dddddddddddddddd', camera: camera.id, request: 'ping' } as const;
+    command.requests.add({ ...late, askedAtMs: past, deadlineMs: past });
+    ask(command, camera, 'aaaaaaaaaaaaaaaa');
+
+    const first = await presentCamera(house.port, camera);
+    await until('the request that waited', () => first.heard.length > 0);
+    ask(command, camera, 'bbbbbbbbbbbbbbbb');
+    await until('the next', () => first.heard.length > 1);
+    expect(ids(first)).toEqual(['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb']);
+
+    const reply = encodeMessage('reply', { id: 'aaaaaaaaaaaaaaaa', code: 'DONE' });
+    await first.mqtt.publishAsync(topicOf(camera.id, 'reply'), reply as Buffer, { qos: 1 });
+    await until('the reply', () => command.requests.get('aaaaaaaaaaaaaaaa')?.reply);
+    first.socket.destroy();
+    const second = await presentCamera(house.port, camera);
+    await until('what was not answered', () => second.heard.length > 0);
+    expect(ids(second)).toEqual(['bbbbbbbbbbbbbbbb']);
+  });
+
+  test('is answered by nobody but the camera that was asked', async () => {
+    const { own, command } = registries();
+    const house = await openHouse({ registry: own });
+    const [camera, other] = [enrolled(own), enrolled(own)];
+    const { heard } = await presentCamera(house.port, camera);
+    ask(command, camera, 'aaaaaaaaaaaaaaaa');
+    await until('the request', () => heard.length > 0);
+    const liar = await presentCamera(house.port, other);
+    const reply = encodeMessage('reply', { id: 'aaaaaaaaaaaaaaaa', code: 'DONE' });
+    await liar.mqtt.publishAsync(topicOf(other.id, 'reply'), reply as Buffer, { qos: 1 });
+    await until('the refusal', () =>
+      house.logged.some(({ message }) => message === 'reply that nobody waits for'),
+    );
+    expect(own.requests.get('aaaaaaaaaaaaaaaa')?.reply).toBeUndefined();
+  });
+});
+
+test('a camera that stays connected past its certificate is cut off at its next message', async () => {
+  let ended = false;
+  const camera = newCamera();
+  const { port } = await openHouse({
+    broken: {
+      admit: (client) => {
+        if (ended) throw new Error('out');
+        return client.kind === 'camera' ? client.camera : '';
+      },
+    },
+  });
+  const { mqtt: client, gone } = await presentCamera(port, camera);
+  ended = true;
+  client.publish(topicOf(camera.id, 'telemetry'), bytesOf(telemetry()));
+  await gone;
+});
