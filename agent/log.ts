@@ -1,5 +1,7 @@
 /** Where the agent says what happens; a pino logger fits. */
 export interface AgentLog {
+  /** Left out where nobody wants to know that much. */
+  debug?(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;

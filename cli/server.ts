@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { CommandError } from './errors.ts';
 import { checkOutput } from './files.ts';
+import { logLevelOption } from './log-level.ts';
 import { camerasCommand } from './server/cameras.ts';
 import { policyCommand } from './server/policy.ts';
 
@@ -147,7 +148,7 @@ function runCommand(): Command {
       parseDays,
       DEFAULT_DAYS,
     )
-    .option('--log-level <level>', 'debug, info, warn or error', parseLevel, 'info')
+    .addOption(logLevelOption())
     .option('--json-log', 'log JSON lines to standard output even on a terminal')
     .addHelpText(
       'after',
@@ -218,11 +219,4 @@ function parseDays(text: string): number {
   const days = Number(text);
   if (!/^\d{1,5}$/.test(text) || days < 1 || days > 3650) throw new InvalidArgumentError('1 to 3650 days.');
   return days;
-}
-
-function parseLevel(text: string): string {
-  if (!['debug', 'info', 'warn', 'error'].includes(text)) {
-    throw new InvalidArgumentError('One of debug, info, warn, error.');
-  }
-  return text;
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HostError } from '../host/errors.ts';
+import { parseRequestId, REQUEST_ID_HEADER } from '../wire/request-id.ts';
 import { refuse } from './answer.ts';
 import { BodyBroken } from './body.ts';
 import { answerCamera, Stopping } from './camera-routes.ts';
@@ -26,7 +27,8 @@ export function gateRoutes(context: GateContext, log: Log): GateHandler {
   return async (request, response, client) => {
     const { method, url } = request;
     const who = client.kind === 'camera' ? { camera: client.camera } : { from: request.socket.remoteAddress };
-    const asked = { ...who, method, url };
+    const name = parseRequestId(request.headers[REQUEST_ID_HEADER]);
+    const asked = { ...who, method, url, request: name };
     try {
       await answer(context, request, response, client);
       log.debug(asked, 'answered');

@@ -65,6 +65,7 @@ export class Enrolment {
   #pairing: PairingFile | undefined;
   #calledExpired = false;
   #certificates = 0;
+  #lastRequest: string | undefined;
   /** Held by who writes or removes the certificate. */
   readonly #writing = new Mutex();
   /** How often the camera was given another server. */
@@ -135,7 +136,7 @@ export class Enrolment {
           delayMs = LEAST_INTERVAL_MS;
         } catch (error) {
           if (signal.aborted) return;
-          const code = this.#trouble.note(error);
+          const code = this.#trouble.note(error, this.#lastRequest);
           const { retryAfterMs } = error as Partial<UplinkError>;
           delayMs = enrolmentDelayMs(code, this.#trouble.times, retryAfterMs, random());
         }
@@ -185,12 +186,13 @@ export class Enrolment {
   }
 
   async #ask(claim: ClaimProof | undefined, step: EnrolmentStep, signal: AbortSignal): Promise<string> {
-    const { server, device, clock } = this.#options;
+    const { server, device, clock, logger } = this.#options;
     const shown = step === 'renew' ? this.certificate : undefined;
     const connection = new Connection(
       server.dialWith(() => shown),
       () => server.authority,
       () => undefined,
+      logger,
     );
     const end = () => connection.end();
     signal.addEventListener('abort', end, { once: true });
@@ -198,6 +200,7 @@ export class Enrolment {
       return await askForCertificate(connection, device, claim, ({ date }) => clock.hearServer(date));
     } finally {
       signal.removeEventListener('abort', end);
+      this.#lastRequest = connection.lastRequest;
       connection.end();
     }
   }

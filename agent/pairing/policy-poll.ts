@@ -56,6 +56,7 @@ export class PolicyPoll {
       dial,
       () => server.authority,
       () => undefined,
+      logger,
     );
     const onHead = ({ date }: { readonly date?: string | undefined }) => clock.hearServer(date);
     this.#policy = new CarriedDocument({
@@ -116,6 +117,7 @@ export class PolicyPoll {
     } catch (error) {
       if (signal.aborted) return false;
       const { watch, enrolment } = this.#options;
+      const request = this.#connection.lastRequest;
       this.#connection.close();
       const { code } = describeError(error);
       if (code === 'CERTIFICATE_EXPIRED') enrolment.callExpired();
@@ -123,7 +125,7 @@ export class PolicyPoll {
       const isNone =
         document === this.#policy ? code === 'POLICY_NONE' && watch.present : code === 'ROUTE_UNKNOWN';
       if (isNone) document.trouble.over();
-      else document.trouble.note(error);
+      else document.trouble.note(error, request);
       const { name } = error as { readonly name?: string };
       return code === 'POLICY_NONE' || (name !== 'UplinkError' && name !== 'HostError');
     }

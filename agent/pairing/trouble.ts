@@ -38,8 +38,11 @@ export class Trouble {
     return this.#times;
   }
 
-  /** @returns the failure's code: a refusal's own, else that of what went wrong on the way. */
-  note(error: unknown): string {
+  /**
+   * @param request that met it.
+   * @returns the failure's code: a refusal's own, else that of what went wrong on the way.
+   */
+  note(error: unknown, request?: string): string {
     const { code, message } = describeError(error);
     const before = this.#view;
     this.#times += 1;
@@ -47,7 +50,7 @@ export class Trouble {
     this.#view = { code, message, wayOut: wayOut(code), since, times: this.#times };
     if (before?.code !== code) {
       const help = wayOut(code);
-      this.#logger.warn({ code, reason: message, ...(help !== undefined && { wayOut: help }) }, this.#what);
+      this.#logger.warn({ code, reason: message, request, wayOut: help }, this.#what);
     }
     return code;
   }

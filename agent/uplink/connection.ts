@@ -1,5 +1,9 @@
 import { Agent, type ClientRequest, type OutgoingHttpHeaders, request } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { toHex } from '../../crypto/bytes.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { CONNECTION_NAME_BYTES, REQUEST_ID_HEADER, requestId } from '../../wire/request-id.ts';
+import type { AgentLog } from '../log.ts';
 import { UplinkError } from './errors.ts';
 
 /** Dials the pinned server for HTTP/1.1 (host/dialer.ts with everything but the signal filled in). */
@@ -13,6 +17,9 @@ export class Connection {
   readonly #dial: Dial;
   readonly #authority: () => string;
   readonly #onDialled: () => void;
+  readonly #log: Pick<AgentLog, 'debug'>;
+  #name = '';
+  #requests = 0;
   #closing = new AbortController();
   #socket: Duplex | undefined;
   #ended = false;
@@ -22,8 +29,10 @@ export class Connection {
   /**
    * @param authority what the Host field says on the next connection made.
    * @param onDialled called for every connection made.
+   * @param log is told of every request.
    */
-  constructor(dial: Dial, authority: () => string, onDialled: () => void) {
+  constructor(dial: Dial, authority: () => string, onDialled: () => void, log: Pick<AgentLog, 'debug'> = {}) {
+    this.#log = log;
     this.#dial = dial;
     this.#authority = authority;
     this.#onDialled = onDialled;
@@ -47,9 +56,17 @@ export class Connection {
     return this.#socket !== undefined && !this.#socket.destroyed;
   }
 
+  /** What the last request is called in the logs of both ends. */
+  get lastRequest(): string | undefined {
+    return this.#requests === 0 ? undefined : requestId(this.#name, this.#requests);
+  }
+
   request(method: string, path: string, headers: OutgoingHttpHeaders): ClientRequest {
     this.#host = this.host;
-    return request({ agent: this.#agent, method, path, headers: { host: this.#host, ...headers } });
+    const id = this.#nextRequest();
+    this.#log.debug?.({ request: id, method, url: path }, 'asking');
+    const named = { host: this.#host, [REQUEST_ID_HEADER]: id, ...headers };
+    return request({ agent: this.#agent, method, path, headers: named });
   }
 
   /** Breaks off whatever goes on. The next request dials anew. */
@@ -65,6 +82,16 @@ export class Connection {
   end(): void {
     this.#ended = true;
     this.close();
+  }
+
+  /** A connection that is to be dialled gets another name. */
+  #nextRequest(): string {
+    if (!this.connected) {
+      this.#name = toHex(nodePrimitives.random(CONNECTION_NAME_BYTES));
+      this.#requests = 0;
+    }
+    this.#requests += 1;
+    return requestId(this.#name, this.#requests);
   }
 
   async #connect(): Promise<Duplex> {

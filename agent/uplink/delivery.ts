@@ -1,6 +1,7 @@
 import { concat } from '../../crypto/bytes.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { RefusalCode } from '../../wire/refusal.ts';
+import type { AgentLog } from '../log.ts';
 import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
 import type { Connection } from './connection.ts';
 import type { UplinkError } from './errors.ts';
@@ -11,11 +12,7 @@ import { SegmentUpload, type UploadTimes } from './segment-upload.ts';
 import type { SessionAnnouncer } from './session-announcer.ts';
 import type { UplinkCounters } from './uplink-stats.ts';
 
-export interface UplinkLog {
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-  error(details: object, message: string): void;
-}
+export type UplinkLog = AgentLog;
 
 export interface DeliveryTimes extends UploadTimes {
   /** One small request and its answer, ms. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../../host/clock.ts';
+import type { AgentLog } from '../log.ts';
 import type { StoredSegment } from '../spool/stored-segment.ts';
 import { Connection, type Dial } from './connection.ts';
 import type { Delivery } from './delivery.ts';
@@ -17,6 +18,7 @@ export interface LaneOptions {
   readonly random: () => number;
   readonly delivery: Delivery;
   readonly counters: UplinkCounters;
+  readonly log: Pick<AgentLog, 'debug'>;
   readonly windowBytes: number;
   readonly stallMs: number;
   /** The segment to take next. */
@@ -30,7 +32,7 @@ export interface LaneOptions {
   readonly onProgress: () => void;
   readonly onFailure: (
     lane: 'live' | 'backlog',
-    failure: { code: string; message: string; delayMs: number },
+    failure: { code: string; message: string; request: string | undefined; delayMs: number },
   ) => void;
 }
 
@@ -55,9 +57,10 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options;
-    this.#connection = new Connection(options.dial, options.authority, () => {
+    const onDialled = () => {
       if (this.#dials++ > 0) options.counters.reconnects++;
-    });
+    };
+    this.#connection = new Connection(options.dial, options.authority, onDialled, options.log);
   }
 
   /** Works until the signal aborts; never rejects. */
@@ -183,6 +186,7 @@ export class Lane {
   async #pause(error: unknown, signal: AbortSignal): Promise<void> {
     const { clock, random, counters, onFailure, name } = this.#options;
     this.#outdatedAt = undefined;
+    const request = this.#connection.lastRequest;
     this.#connection.close();
     const failure = describeError(error);
     this.#failures++;
@@ -191,7 +195,7 @@ export class Lane {
     counters.lastError = failure;
     this.#trouble = { ...failure, since: this.#trouble?.since ?? clock.now() };
     const delayMs = retryDelayMs(this.#failures, random());
-    onFailure(name, { ...failure, delayMs: Math.round(delayMs) });
+    onFailure(name, { ...failure, request, delayMs: Math.round(delayMs) });
     this.#state = 'waiting';
     await clock.sleep(delayMs, signal).catch(() => undefined);
   }

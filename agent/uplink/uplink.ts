@@ -187,6 +187,7 @@ export class Uplink {
       random,
       delivery: this.#delivery,
       counters: this.#counters,
+      log,
       windowBytes: WINDOW_BYTES,
       stallMs: this.#times.stallMs,
       ...behaviour,

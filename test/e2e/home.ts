@@ -28,6 +28,8 @@ export interface HomeWish {
   readonly camera?: string;
   /** The server's. */
   readonly server?: string;
+  /** Beside the test's own. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Video that a camera in good order holds: the server makes it durable about once a second. */
@@ -294,7 +296,11 @@ export class Home {
 
   #start(command: string | undefined, log: string, ...args: readonly string[]): ChildProcess {
     const file = openSync(join(this.directory, log), 'a', 0o600);
-    const child = spawn(command ?? ORIEL, args, { stdio: ['ignore', file, file], detached: true });
+    const child = spawn(command ?? ORIEL, args, {
+      stdio: ['ignore', file, file],
+      detached: true,
+      env: { ...process.env, ...this.#wish.environment },
+    });
     closeSync(file);
     return child;
   }
