@@ -105,8 +105,8 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   const pairing = await openPairing({
     directory,
     disk,
-    device,
     config,
+    device,
     state,
     watch: policy,
     clock: time,
@@ -188,7 +188,7 @@ async function record(
   }
 
   feed.close();
-  await recorder.stop();
+  await Promise.all([recorder.stop(), line.stills.close()]);
   await line.sessionsSettled();
   const drained = uplink.stop({ drainMs: DRAIN_MS });
   const shown = showWhile(drained, () => camera.show('draining', line), clock);

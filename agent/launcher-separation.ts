@@ -57,12 +57,14 @@ export function makeRunDirectory(directory: CameraDirectory): void {
   mkdirSync(directory.captureRun, { recursive: true, mode: 0o700 });
   makeFifo(directory.mediaFifo);
   makeFifo(directory.captureFifo);
+  makeFifo(directory.keyframeFifo);
+  makeFifo(directory.stillFifo);
 }
 
 /**
  * The same for separate users. The launcher touches no file of theirs: it has no right to, and root that follows a
  * path which others can change is how such launchers fall. What is capture's, capture's user removes; the rest is
- * the agent's. video goes one way (0620), commands are seen by both (0660).
+ * the agent's. Video and pictures go one way (0620), keyframes the other (0640), commands are seen by both (0660).
  */
 export async function makeSharedRunDirectory(
   directory: CameraDirectory,
@@ -77,6 +79,8 @@ export async function makeSharedRunDirectory(
     'mkdir -m 770 "$1/capture"',
     'mkfifo -m 620 "$1/capture/media.fifo"',
     'mkfifo -m 660 "$1/capture/capture.fifo"',
+    'mkfifo -m 640 "$1/capture/keyframe.fifo"',
+    'mkfifo -m 620 "$1/capture/still.fifo"',
   ];
   const made = await shell({ ...agent, gid: capture.gid }, steps.join(' && '), directory.run);
   if (made.code !== 0)

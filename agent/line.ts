@@ -17,6 +17,8 @@ import type { ServerDial } from './server-dial.ts';
 import { openServerLink } from './server-link.ts';
 import { Spool } from './spool/spool.ts';
 import { type LineStatus, toSeconds } from './status.ts';
+import { allowsStills, STILL_INTERVAL_MS } from './stills/still-policy.ts';
+import { Stills } from './stills/stills.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
 export interface LineOptions {
@@ -37,6 +39,7 @@ export interface LineOptions {
 /** The line from fragment to server. */
 export interface Line {
   readonly recorder: Recorder;
+  readonly stills: Stills;
   readonly intake: Intake;
   readonly uplink: Uplink;
   readonly spool: Spool;
@@ -79,6 +82,15 @@ export async function openLine(options: LineOptions): Promise<Line> {
     },
     recordedUs: () => tally.sealedUs,
   });
+  const stills = new Stills({
+    keyframeFifo: directory.keyframeFifo,
+    stillFifo: directory.stillFifo,
+    clock,
+    randomBytes: primitives.random,
+    intervalMs: config.stillSeconds === undefined ? STILL_INTERVAL_MS : config.stillSeconds * 1000,
+    allowed: () => allowsStills(policy.inForce.policy.mode),
+    logger,
+  });
   const recorder = new Recorder({
     cameraId: device.cameraId,
     signer,
@@ -86,6 +98,7 @@ export async function openLine(options: LineOptions): Promise<Line> {
     clock,
     store,
     tally,
+    stills,
     nextSession: () => sessions.next(),
     onFailure,
   });
@@ -135,7 +148,8 @@ export async function openLine(options: LineOptions): Promise<Line> {
       spooledBytes: held.diskBytes,
       spool: held,
       uplink: sent,
+      stills: stills.counts(),
     };
   };
-  return { recorder, intake, uplink, spool, status, sessionsSettled: () => store.settled };
+  return { recorder, stills, intake, uplink, spool, status, sessionsSettled: () => store.settled };
 }

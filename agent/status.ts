@@ -3,6 +3,7 @@ import type { TimeSource } from './clock/display-policy.ts';
 import type { EnrolmentStatus } from './pairing/enrolment.ts';
 import type { TroubleView } from './pairing/trouble.ts';
 import type { Account } from './recording/account.ts';
+import type { StillCounts } from './stills/stills.ts';
 import type { UplinkStats } from './uplink/uplink-stats.ts';
 
 /** What the agent shows of itself, once a second, in `run/status.json`. */
@@ -11,14 +12,14 @@ export interface AgentStatus extends LineStatus {
   readonly camera: string;
   readonly server: string;
   readonly pins: readonly string[];
-  readonly pid: number;
-  /** `unpaired`: not set up. `waiting`: for its certificate, or for its owner's policy. */
   /** The pin statement obeyed: 0 while server and pins are those of the set-up. */
   readonly pinning: {
     readonly counter: number;
     /** What is wrong with another one that was brought. */
     readonly trouble: TroubleView | undefined;
   };
+  readonly pid: number;
+  /** `unpaired`: not set up. `waiting`: for its certificate, or for its owner's policy. */
   readonly state: 'unpaired' | 'waiting' | 'running' | 'draining' | 'stopped';
   /** When that state began, milliseconds since 1970, for display. */
   readonly since: number;
@@ -79,6 +80,7 @@ export interface LineStatus {
   readonly spooledBytes: number;
   readonly spool: object;
   readonly uplink: Partial<UplinkStats>;
+  readonly stills: Partial<StillCounts>;
 }
 
 /** Of a camera that does not record yet. */
@@ -104,6 +106,7 @@ export const idleLine = (): LineStatus => ({
   spooledBytes: 0,
   spool: {},
   uplink: {},
+  stills: {},
 });
 
 /** Of an agent that waits for its camera to be set up. @param since when it began to; both milliseconds since 1970. */
@@ -111,6 +114,7 @@ export const unpairedStatus = (at: number, since = at): AgentStatus => ({
   camera: '',
   server: '',
   pins: [],
+  pinning: { counter: 0, trouble: undefined },
   pid: process.pid,
   state: 'unpaired',
   since,
@@ -118,7 +122,6 @@ export const unpairedStatus = (at: number, since = at): AgentStatus => ({
   clock: { source: 'machine', trusted: 0, server: undefined },
   enrolment: { state: 'unknown', certificateEnds: undefined, certificates: 0, trouble: undefined },
   policy: { epoch: 0, counter: 0, trouble: undefined },
-  pinning: { counter: 0, trouble: undefined },
   ...idleLine(),
   memoryBytes: process.memoryUsage.rss(),
 });

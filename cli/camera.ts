@@ -1,9 +1,8 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { FirewallOptions } from './camera/firewall.ts';
 import type { LaunchOptions } from './camera/launch.ts';
 import { initCommand, resetCommand, setupCommand } from './camera/making-commands.ts';
 import { EXIT } from './exit-codes.ts';
-import { logLevelOption } from './log-level.ts';
 
 /** `oriel camera`: the agent on a camera board, or on any Linux machine. */
 export function cameraCommand(): Command {
@@ -28,7 +27,7 @@ Examples:
     firewallCommand(),
   ])
     camera.addCommand(command);
-  for (const role of [agentCommand(), captureCommand(), planCommand()])
+  for (const role of [agentCommand(), captureCommand(), planCommand(), stillCommand()])
     camera.addCommand(role, { hidden: true });
   return camera;
 }
@@ -99,6 +98,15 @@ function planCommand(): Command {
   }).option('--claim-for <launcher>');
 }
 
+function stillCommand(): Command {
+  return new Command('still').action(async () => {
+    const { closeDoors } = await import('./camera/close-doors.ts');
+    closeDoors('still');
+    const { makeStill } = await import('./camera/make-still.ts');
+    await makeStill();
+  });
+}
+
 interface RoleOptions {
   readonly logLevel: string;
   /** The name, as a process, of the launcher that started it and holds the other end of stdin. */
@@ -117,6 +125,11 @@ function roleCommand(role: string, action: (dir: string, options: RoleOptions) =
       closeDoors(role);
       await action(dir, options);
     });
+}
+
+function logLevelOption(): Option {
+  const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+  return new Option('--log-level <level>', 'how much to log').choices(levels).default('info');
 }
 
 function statusCommand(): Command {

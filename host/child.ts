@@ -15,7 +15,7 @@ export interface Collected {
 }
 
 export interface CollectOptions {
-  stdin?: string | undefined;
+  stdin?: string | Uint8Array | undefined;
   timeoutMs: number;
   /** Of stdout and of stderr each; more ends the command. */
   maxBytes: number;
@@ -53,7 +53,12 @@ export function collect(
   return new Promise((resolve, reject) => {
     const stdio: StdioOptions = [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'];
     const child = spawnTethered(command, args, stdio, {}, options.under);
-    const kill = () => child.kill('SIGKILL');
+    const kill = () => {
+      child.kill('SIGKILL');
+      // A child of its own may live on and hold these.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    };
     const timer = setTimeout(kill, options.timeoutMs);
     options.signal.addEventListener('abort', kill, { once: true });
     const stdout = gather(child.stdout, options.maxBytes, kill);

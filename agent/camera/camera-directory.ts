@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:f
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { bytesField, parseJson } from '../../crypto/document.ts';
+import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/still-frame.ts';
 import { CameraError } from './errors.ts';
 
 /**
@@ -44,7 +45,6 @@ export class CameraDirectory {
   get setupCode(): string {
     return this.#file('setup-code');
   }
-  /** The newest time known to be past. */
   /** The pin statement that the camera obeys; none while the server of the set-up counts. */
   get pins(): string {
     return this.#file('pins');
@@ -53,6 +53,7 @@ export class CameraDirectory {
   get pinsInbox(): string {
     return this.#file('pin-statement');
   }
+  /** The newest time known to be past. */
   get trustedTime(): string {
     return this.#file('time.json');
   }
@@ -87,6 +88,14 @@ export class CameraDirectory {
   }
   get captureFifo(): string {
     return join(this.captureRun, 'capture.fifo');
+  }
+  /** Keyframes on their way to capture, of which it makes stills. */
+  get keyframeFifo(): string {
+    return join(this.captureRun, KEYFRAME_FIFO);
+  }
+  /** The pictures on their way back. */
+  get stillFifo(): string {
+    return join(this.captureRun, STILL_FIFO);
   }
 
   /** A directory that is there already keeps its mode but for what it would give to everybody. */
@@ -144,6 +153,8 @@ export const CameraConfig = v.strictObject({
   audio: v.boolean(),
   /** Hosts an RTSP source may be on. */
   lan: v.pipe(v.array(v.pipe(v.string(), v.maxLength(255))), v.maxLength(32)),
+  /** How often a still is made, seconds; 0: only when asked for. A minute when it is not given. */
+  stillSeconds: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(86_400))),
   spool: v.strictObject({
     /** The spool's greatest size on disk, bytes. */
     maxBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(1024 * 1024)),

@@ -1,5 +1,5 @@
 import { inputOf } from './input.ts';
-import type { Source } from './source.ts';
+import { type FrameSize, formatSize, type Source } from './source.ts';
 
 export type Encoder = 'libx264' | 'h264_v4l2m2m';
 
@@ -49,6 +49,20 @@ export async function trialArguments(encoder: Encoder): Promise<string[]> {
     .inputOptions(...reporting(true), '-f', 'lavfi')
     .output('pipe:1')
     .outputOptions('-frames:v', '10', ...videoCodec(encoder), ...fragmentedMp4(encoder));
+  return (command as unknown as { _getArguments(): string[] })._getArguments();
+}
+
+/** Decodes the first keyframe of the MP4 on its stdin to one picture of that size: red, green, blue, a byte each. */
+export async function stillArguments(size: FrameSize): Promise<string[]> {
+  const { default: ffmpeg } = await import('fluent-ffmpeg');
+  const command = ffmpeg()
+    .input('pipe:0')
+    .inputOptions(...reporting(false), '-threads', '1', '-skip_frame', 'nokey', '-noautorotate')
+    .inputOptions('-f', 'mov', '-protocol_whitelist', 'pipe')
+    .output('pipe:1')
+    .outputOptions('-map', '0:v:0', '-frames:v', '1', '-threads', '1')
+    .outputOptions('-vf', `scale=${formatSize(size)}:flags=area`)
+    .outputOptions('-c:v', 'rawvideo', '-pix_fmt', 'rgb24', '-f', 'rawvideo');
   return (command as unknown as { _getArguments(): string[] })._getArguments();
 }
 

@@ -9,7 +9,8 @@ export type CaptureErrorCode =
   | 'NO_VIDEO'
   | 'COMMAND_MISSING'
   | 'STATE_INVALID'
-  | 'PLAN_INVALID';
+  | 'PLAN_INVALID'
+  | 'PICTURE_FAILED';
 
 /** A refusal of capture. The message never holds a password; `cause` is the platform's own error. */
 export class CaptureError extends Error {

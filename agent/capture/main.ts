@@ -5,6 +5,7 @@ import { type Inbox, openInbox } from './inbox.ts';
 import { parseSource, type Source } from './source.ts';
 import { STALL_LIMITS, type StallLimits } from './stall-policy.ts';
 import { openStatus } from './status.ts';
+import { serveStills } from './stills.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface CaptureOptions {
@@ -16,6 +17,8 @@ export interface CaptureOptions {
   audio: boolean;
   /** LAN hosts the owner listed. */
   lan: readonly string[];
+  /** The command that makes a JPEG of a keyframe; without it the agent gets no stills. */
+  stillWorker?: readonly string[];
   limits?: StallLimits;
 }
 
@@ -27,6 +30,8 @@ export interface CaptureOptions {
 export async function runCapture(options: CaptureOptions, effects: CaptureEffects): Promise<CaptureEnd> {
   const { logger } = effects;
   const status = openStatus(options.runDir, effects.clock);
+  const over = new AbortController();
+  let stills = Promise.resolve();
   let inbox: Inbox | undefined;
   try {
     const source = acceptSource(options);
@@ -49,6 +54,10 @@ export async function runCapture(options: CaptureOptions, effects: CaptureEffect
       status,
       effects,
     });
+    if (options.stillWorker !== undefined) {
+      const signal = AbortSignal.any([effects.signal, over.signal]);
+      stills = serveStills(options.runDir, options.stillWorker, { ...effects, signal });
+    }
     const end = await supervisor.supervise();
     status.publish({ state: end, pid: null });
     logger.info({ end }, 'capture ended');
@@ -61,6 +70,8 @@ export async function runCapture(options: CaptureOptions, effects: CaptureEffect
     throw error;
   } finally {
     inbox?.close();
+    over.abort();
+    await stills;
   }
 }
 

@@ -1,9 +1,11 @@
 import { DIGEST_LENGTH } from '../../crypto/header.ts';
 import type { DeviceSigner, SealingPrimitives } from '../../crypto/primitives.ts';
 import { type SealedFrame, SegmentSealer } from '../../crypto/sealer.ts';
+import { StillSealer } from '../../crypto/still-sealer.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { FragmentEvent, InitEvent } from '../../media/fragmenter.ts';
 import type { SealedRecord, StoredSegment, StoredSession } from '../spool/stored-segment.ts';
+import type { StillTap } from '../stills/stills.ts';
 import { nextStep } from './segment-policy.ts';
 import type { FreshSession } from './session-source.ts';
 import type { Tally } from './tally.ts';
@@ -30,6 +32,7 @@ export interface RecorderOptions {
   readonly clock: Clock;
   readonly store: RecordStore;
   readonly tally: Tally;
+  readonly stills?: StillTap;
   /** Makes the next session; called once at a time. */
   readonly nextSession: () => Promise<FreshSession>;
   readonly onFailure: (what: string, cause: unknown) => void;
@@ -230,6 +233,7 @@ export class Recorder {
       const stored = await store.beginSession(fresh);
       this.#session = { fresh, stored, startedAt, startedTimeMs, segments: 0, lastDigest: undefined };
       tally.sessions += 1;
+      this.#beginStills(fresh);
       this.#first = undefined;
       this.#beginSegment(first, run);
     } catch (cause) {
@@ -247,7 +251,7 @@ export class Recorder {
     if (fragment !== undefined) this.#skip(fragment);
     onFailure(session ? 'a record could not be sealed or kept' : 'no session could be begun', cause);
     segment?.sealer.abandon();
-    session?.fresh.secret.fill(0);
+    this.#forgetSecret(session);
     try {
       if (segment !== undefined) store.endSegment(segment.stored);
       const digest = new Uint8Array(DIGEST_LENGTH);
@@ -262,7 +266,7 @@ export class Recorder {
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
-    session.fresh.secret.fill(0);
+    this.#forgetSecret(session);
     const digest = session.lastDigest ?? new Uint8Array(DIGEST_LENGTH);
     this.#options.store.endSession({ segments: session.segments, digest });
   }
@@ -294,6 +298,18 @@ export class Recorder {
       }),
     );
     this.#seal(first);
+    this.#options.stills?.keyframe({ init: bytes, fragment: first.bytes, timeMs: header.timeMs });
+  }
+
+  #beginStills({ id, hash, secret }: FreshSession): void {
+    const { cameraId, primitives, signer, stills } = this.#options;
+    const session = { camera: cameraId, sessionHash: hash, secret };
+    stills?.beginSession(id, new StillSealer(session, primitives, signer));
+  }
+
+  #forgetSecret(session: OpenSession | undefined): void {
+    this.#options.stills?.endSession();
+    session?.fresh.secret.fill(0);
   }
 
   #seal(fragment: FragmentEvent): void {

@@ -2,6 +2,7 @@ import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { CaptureError } from '../../agent/capture/errors.ts';
 import { runCapture } from '../../agent/capture/main.ts';
 import { PLAN_LIMIT, parsePlan } from '../../agent/capture/plan.ts';
+import { orielArguments } from '../../agent/launcher.ts';
 import { CAPTURE_REFUSED } from '../../agent/launcher-policy.ts';
 import { systemClock } from '../../host/clock.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -17,7 +18,7 @@ export async function capture(dir: string, logLevel: string, tethered: boolean):
   try {
     const plan = tethered ? parsePlan(await firstLineOfTether(PLAN_LIMIT)) : (await planCamera(dir)).capture;
     await runCapture(
-      { runDir: new CameraDirectory(dir).captureRun, ...plan },
+      { runDir: new CameraDirectory(dir).captureRun, stillWorker: stillWorker(logLevel), ...plan },
       { clock: systemClock, random: Math.random, logger, signal },
     );
     return 0;
@@ -26,4 +27,11 @@ export async function capture(dir: string, logLevel: string, tethered: boolean):
     if ((error as { code?: unknown }).code === 'PLAN_INVALID') logger.fatal({ err: error }, 'capture failed');
     return error instanceof CaptureError ? CAPTURE_REFUSED : EXIT.failure;
   }
+}
+
+/** This very program, as `oriel camera still`. */
+function stillWorker(logLevel: string): string[] {
+  const [, script = ''] = process.argv;
+  const command = { script, execArgv: process.execArgv, logLevel };
+  return [process.execPath, ...orielArguments(command, ['camera', 'still'])];
 }

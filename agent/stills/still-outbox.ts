@@ -1,0 +1,41 @@
+/** A sealed still on its way to the server. */
+export interface SealedStill {
+  readonly bytes: Uint8Array;
+  /** Session id, 32 hex digits. */
+  readonly session: string;
+}
+
+/**
+ * Stills that wait for the line: the newest few, in memory only. They are no part of the recording: what does not get
+ * through is dropped, the oldest first, and counted.
+ */
+export class StillOutbox {
+  readonly #limit: number;
+  readonly #waiting: SealedStill[] = [];
+  #dropped = 0;
+
+  constructor(limit = 16) {
+    this.#limit = limit;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  put(still: SealedStill): void {
+    this.#waiting.push(still);
+    if (this.#waiting.length <= this.#limit) return;
+    this.#waiting.shift();
+    this.#dropped += 1;
+  }
+
+  /** The oldest whose session the server knows, which it has to before it keeps one. */
+  take(knows: (session: string) => boolean): SealedStill | undefined {
+    const index = this.#waiting.findIndex(({ session }) => knows(session));
+    return index === -1 ? undefined : this.#waiting.splice(index, 1)[0];
+  }
+}

@@ -1,0 +1,54 @@
+import type { Policy } from '../../crypto/policy.ts';
+
+/** Every minute by default; each costs a second of a small board's time. */
+export const STILL_INTERVAL_MS = 60_000;
+/** A camera has to find its exposure first. */
+export const FIRST_STILL_MS = 2_000;
+/** However often stills are asked for, they are no closer than this: a session has numbers for as many. */
+export const CLOSEST_STILLS_MS = 10_000;
+const LONGEST_RETRY_MS = 600_000;
+
+export interface StillState {
+  /** Whether the owner's policy allows stills. */
+  readonly allowed: boolean;
+  /** Whether one is being made. */
+  readonly making: boolean;
+  /** Whether one was asked for. */
+  readonly requested: boolean;
+  /** Since recording began. */
+  readonly recordingMs: number;
+  /** Since the last one was begun; undefined before the first. */
+  readonly sinceLastMs: number | undefined;
+  /** How many in a row came to nothing. */
+  readonly failures: number;
+}
+
+/**
+ * Whether this keyframe is to become a still.
+ * @param intervalMs 0: only when asked for.
+ */
+export function isStillDue(state: StillState, intervalMs: number): boolean {
+  const { allowed, making, requested, recordingMs, sinceLastMs, failures } = state;
+  if (!allowed || making) return false;
+  if (sinceLastMs === undefined) return requested || (intervalMs > 0 && recordingMs >= FIRST_STILL_MS);
+  if (requested && sinceLastMs >= CLOSEST_STILLS_MS) return true;
+  if (intervalMs === 0) return false;
+  return sinceLastMs >= (failures === 0 ? intervalMs : retryDelay(failures));
+}
+
+function retryDelay(failures: number): number {
+  return Math.min(LONGEST_RETRY_MS, CLOSEST_STILLS_MS * 2 ** (failures - 1));
+}
+
+/** Stills lie at the server: a mode in which nothing is stored has none. */
+export function allowsStills(mode: Policy['mode']): boolean {
+  switch (mode) {
+    case 'continuous':
+      return true;
+  }
+}
+
+/** What follows an answer for another request than the one that waits. */
+export function afterStray(strays: number): 'wait' | 'give-up' {
+  return strays < 3 ? 'wait' : 'give-up';
+}

@@ -1,0 +1,168 @@
+import type { StillSealer } from '../../crypto/still-sealer.ts';
+import type { Clock } from '../../host/clock.ts';
+import { MAX_KEYFRAME_BYTES } from '../capture/still-frame.ts';
+import type { AgentLog } from '../log.ts';
+import { errorFields } from '../log.ts';
+import { runErrand, type StillFault } from './still-errand.ts';
+import { StillOutbox } from './still-outbox.ts';
+import { CLOSEST_STILLS_MS, isStillDue } from './still-policy.ts';
+
+/** A keyframe as it is recorded. */
+export interface Keyframe {
+  readonly init: Uint8Array;
+  /** Begins with the keyframe. */
+  readonly fragment: Uint8Array;
+  /** When it was captured, milliseconds since 1970. */
+  readonly timeMs: number;
+}
+
+/** What the recorder tells; none of it ever throws or takes time. */
+export interface StillTap {
+  /** @param session its id, 32 hex digits. */
+  beginSession(session: string, sealer: StillSealer): void;
+  endSession(): void;
+  keyframe(keyframe: Keyframe): void;
+}
+
+export interface StillsOptions {
+  readonly keyframeFifo: string;
+  readonly stillFifo: string;
+  readonly clock: Clock;
+  readonly randomBytes: (length: number) => Uint8Array;
+  /** 0: only when asked for. */
+  readonly intervalMs: number;
+  /** Whether the policy in force allows stills. */
+  readonly allowed: () => boolean;
+  readonly logger: AgentLog;
+  readonly timeoutMs?: number;
+}
+
+export interface StillCounts {
+  readonly made: number;
+  /** Keyframes of which no still came. */
+  readonly failed: number;
+  readonly waiting: number;
+  readonly dropped: number;
+  readonly lastFault: StillFault | 'SESSION_ENDED' | 'SEALING' | undefined;
+}
+
+const TIMEOUT_MS = 30_000;
+
+/**
+ * A still now and then: has capture make a picture of a keyframe, seals it in the session that the keyframe was captured
+ * in, and puts it in the outbox. A session that ended meanwhile has no more stills: its secret is gone.
+ */
+export class Stills implements StillTap {
+  readonly outbox = new StillOutbox();
+  readonly #options: StillsOptions;
+  readonly #over = new AbortController();
+  #session: { readonly id: string; readonly sealer: StillSealer } | undefined;
+  #startedAt: number | undefined;
+  #lastAt: number | undefined;
+  #making: Promise<void> | undefined;
+  #requested = false;
+  #failures = 0;
+  #made = 0;
+  #failed = 0;
+  #lastFault: StillCounts['lastFault'];
+
+  constructor(options: StillsOptions) {
+    this.#options = options;
+  }
+
+  /** Asks for a still of the next keyframe. False when the last one is too young, or none may be made. */
+  request(): boolean {
+    const { allowed, clock } = this.#options;
+    const sinceLastMs = this.#lastAt === undefined ? undefined : clock.monotonic() - this.#lastAt;
+    const free = sinceLastMs === undefined || sinceLastMs >= CLOSEST_STILLS_MS;
+    if (!allowed() || this.#making !== undefined || !free) return false;
+    this.#requested = true;
+    return true;
+  }
+
+  /** Whether one is being made. */
+  get making(): boolean {
+    return this.#making !== undefined;
+  }
+
+  counts(): StillCounts {
+    const { waiting, dropped } = this.outbox;
+    return { made: this.#made, failed: this.#failed, waiting, dropped, lastFault: this.#lastFault };
+  }
+
+  beginSession(id: string, sealer: StillSealer): void {
+    this.#startedAt ??= this.#options.clock.monotonic();
+    this.#session = { id, sealer };
+  }
+
+  endSession(): void {
+    this.#session?.sealer.end();
+    this.#session = undefined;
+  }
+
+  keyframe(keyframe: Keyframe): void {
+    const session = this.#session;
+    const fits = keyframe.init.length + keyframe.fragment.length <= MAX_KEYFRAME_BYTES;
+    if (session === undefined || !session.sealer.open || !fits || !this.#isDue()) return;
+    this.#requested = false;
+    this.#lastAt = this.#options.clock.monotonic();
+    this.#making = this.#make(keyframe, session).finally(() => {
+      this.#making = undefined;
+    });
+  }
+
+  /** Gives up the still that is being made; resolves when nothing of it goes on. */
+  async close(): Promise<void> {
+    this.#over.abort();
+    await this.#making;
+  }
+
+  #isDue(): boolean {
+    const { clock, allowed, intervalMs } = this.#options;
+    const now = clock.monotonic();
+    const state = {
+      allowed: allowed(),
+      making: this.#making !== undefined || this.#over.signal.aborted,
+      requested: this.#requested,
+      recordingMs: now - (this.#startedAt ?? now),
+      sinceLastMs: this.#lastAt === undefined ? undefined : now - this.#lastAt,
+      failures: this.#failures,
+    };
+    return isStillDue(state, intervalMs);
+  }
+
+  async #make(keyframe: Keyframe, session: { id: string; sealer: StillSealer }): Promise<void> {
+    const { keyframeFifo, stillFifo, clock, randomBytes, timeoutMs } = this.#options;
+    try {
+      const picture = await runErrand({
+        keyframeFifo,
+        stillFifo,
+        id: randomBytes(8),
+        video: [keyframe.init, keyframe.fragment],
+        clock,
+        timeoutMs: timeoutMs ?? TIMEOUT_MS,
+        signal: this.#over.signal,
+      });
+      if (typeof picture === 'string') this.#fail(picture);
+      else if (!session.sealer.open) this.#fail('SESSION_ENDED');
+      else this.#seal(picture, keyframe.timeMs, session);
+    } catch (cause) {
+      this.#fail('SEALING', cause);
+    }
+  }
+
+  #seal(picture: Uint8Array, timeMs: number, { id, sealer }: { id: string; sealer: StillSealer }): void {
+    this.outbox.put({ bytes: sealer.seal(picture, timeMs), session: id });
+    this.#made += 1;
+    this.#failures = 0;
+  }
+
+  #fail(code: NonNullable<StillCounts['lastFault']>, cause?: unknown): void {
+    if (this.#over.signal.aborted) return;
+    this.#failed += 1;
+    this.#failures += 1;
+    this.#lastFault = code;
+    const fields = { code, failures: this.#failures, ...(cause === undefined ? {} : errorFields(cause)) };
+    if (this.#failures === 1) this.#options.logger.warn(fields, 'no still of this keyframe');
+  }
+}

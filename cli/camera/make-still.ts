@@ -1,0 +1,30 @@
+import { setPriority } from 'node:os';
+import { decodePicture, encodePicture } from '../../agent/capture/picture.ts';
+import { MAX_KEYFRAME_BYTES, MAX_PICTURE_WIDTH } from '../../agent/capture/still-frame.ts';
+import { EXIT } from '../exit-codes.ts';
+
+/** Behind the recording, which does not wait for pictures. */
+const PRIORITY = 10;
+
+/** Capture's short-lived helper: a keyframe with its init segment on stdin, a JPEG on stdout. */
+export async function makeStill(): Promise<void> {
+  setPriority(PRIORITY);
+  try {
+    const raw = await decodePicture(await readKeyframe(), MAX_PICTURE_WIDTH, new AbortController().signal);
+    process.stdout.write(await encodePicture(raw));
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exitCode = EXIT.failure;
+  }
+}
+
+async function readKeyframe(): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_KEYFRAME_BYTES) throw new RangeError('the keyframe is too long');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
