@@ -44,6 +44,8 @@ export interface Line {
   readonly uplink: Uplink;
   readonly spool: Spool;
   status(): LineStatus;
+  /** The next sealed still that the server can keep, taken out of the outbox. */
+  takeStill(): Uint8Array | undefined;
   /** Resolves once the end of the last session is known to the spool. */
   sessionsSettled(): Promise<void>;
 }
@@ -151,5 +153,6 @@ export async function openLine(options: LineOptions): Promise<Line> {
       stills: stills.counts(),
     };
   };
-  return { recorder, stills, intake, uplink, spool, status, sessionsSettled: () => store.settled };
+  const takeStill = () => stills.outbox.take((session) => uplink.knowsSession(session))?.bytes;
+  return { recorder, stills, intake, uplink, spool, status, takeStill, sessionsSettled: () => store.settled };
 }

@@ -21,6 +21,7 @@ import type { Log } from './log.ts';
 import { openRegistry, type Registry } from './registry.ts';
 import { watchRegistry } from './registry-watch.ts';
 import { Sightings } from './sightings.ts';
+import { loggedStills } from './stills.ts';
 import { openStore } from './store.ts';
 import { UPLOAD_LIMITS } from './upload.ts';
 
@@ -86,7 +87,7 @@ async function openHouse(
   );
   const throttle = new ClaimThrottle(clock.monotonic);
   const admitted = (client: GateClient) => admit(client, (camera) => registry.standing(camera), clock.now());
-  const stills = { keep: async () => undefined };
+  const stills = loggedStills(store.stills, log);
   const { control, broker, health } = await openControl({ registry, admit: admitted, stills, clock, log });
   const routes = gateRoutes(
     {

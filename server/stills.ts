@@ -8,6 +8,7 @@ import { readFileBounded, TEMPORARY_SUFFIX, writeFileAtomic } from '../host/atom
 import type { Disk } from '../host/disk.ts';
 import { HostError } from '../host/errors.ts';
 import { MAX_SESSION_HEADER_BYTES } from '../wire/limits.ts';
+import type { Log } from './log.ts';
 import { LruMap } from './lru.ts';
 import type { Session, Sessions } from './sessions.ts';
 import { type Bucket, type BucketRule, refilled } from './token-bucket.ts';
@@ -109,6 +110,18 @@ export class StillStore {
     this.#used.set(camera, allowed ? { ...bucket, tokens: bucket.tokens - 1 } : bucket);
     return allowed;
   }
+}
+
+/** The store as control knows it: what became of a still stands in the log. */
+export function loggedStills(store: StillStore, log: Log) {
+  return {
+    async keep(camera: string, bytes: Uint8Array): Promise<void> {
+      const verdict = await store.keep(camera, bytes);
+      const fields = { camera, verdict, bytes: bytes.length };
+      if (verdict === 'KEPT' || verdict === 'KNOWN') log.debug(fields, 'still kept');
+      else log.info(fields, 'still not kept');
+    },
+  };
 }
 
 /** @throws what is neither a refusal nor the disk's. */

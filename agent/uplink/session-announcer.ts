@@ -23,7 +23,12 @@ export class SessionAnnouncer {
     return this.#ours.has(session);
   }
 
-  /** The same, asked with the session hash (docs/format.md) in hex. */
+  /** Whether the server has said that it has the session's header. @param session its id. */
+  isKnown(session: string): boolean {
+    return this.#known.has(session);
+  }
+
+  /** Whether this process has sent it, asked with the session hash (docs/format.md) in hex. */
   isOursByHash(hash: string): boolean {
     return this.#hashes.has(hash);
   }

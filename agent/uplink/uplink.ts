@@ -161,6 +161,11 @@ export class Uplink {
     this.#backlog.reconnect();
   }
 
+  /** Whether the server has this session's header. @param session its id, 32 hex digits. */
+  knowsSession(session: string): boolean {
+    return this.#sessions.isKnown(session);
+  }
+
   stats(): UplinkStats {
     const lanes = { live: this.#live.stats(), backlog: this.#backlog.stats() };
     const { refusals, ...counted } = this.#counters;
