@@ -1,0 +1,188 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createPrivateKey } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { deviceKeyFromPem, generateDeviceKey } from '../../agent/camera/device-key.ts';
+import { serverDial } from '../../agent/server-dial.ts';
+import { pem } from '../../crypto/certificate-node.ts';
+import { makeRequest } from '../../crypto/request-node.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { initServer, issueCamera, readCameraAuthority } from '../../server/identity.ts';
+import { openRegistry } from '../../server/registry.ts';
+import { SimulationError } from './errors.ts';
+import { LightCamera } from './light-camera.ts';
+import { type Finding, finding } from './scene.ts';
+import { pause, until } from './wait.ts';
+
+const HOST = '127.0.0.1';
+const CERTIFICATE_DAYS = 14;
+/** The longest wait between two tries, twice over. */
+const PATIENCE_MS = 120_000;
+
+export interface ReconnectWish {
+  readonly root: string;
+  readonly cameras: number;
+  /** How long the server is away, s. */
+  readonly seconds: number;
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Many light cameras, all connected; the server goes away and comes back. Everything runs on this machine's loopback, so
+ * that server and cameras share its cores.
+ */
+export async function reconnect({
+  root,
+  cameras,
+  seconds,
+  signal,
+  say,
+}: ReconnectWish): Promise<readonly Finding[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'oriel-reconnect-'));
+  const over = new AbortController();
+  const ending = AbortSignal.any([signal, over.signal]);
+  const servers: ChildProcess[] = [];
+  const running: Promise<void>[] = [];
+  const start = async (port: number) => {
+    const server = startServer(root, directory, port);
+    servers.push(server);
+    return { server, port: await runningPort(server, directory, signal) };
+  };
+  try {
+    say(`making ${cameras} certificates`);
+    const house = await makeHouse(directory, cameras);
+    const first = await start(0);
+    const rate = new Rate();
+    const fleet = house.identities.map(({ device, certificate }) => {
+      const origin = `https://${HOST}:${first.port}`;
+      const server = serverDial({ server: { origin, pins: house.pins }, device, trustedTimeMs: () => 0 });
+      const events = {
+        onConnected: () => rate.connected(),
+        onAdmitted: () => undefined,
+        onFailure: () => rate.failed(),
+      };
+      return new LightCamera(
+        server.dialWith(() => certificate),
+        server.authority,
+        events,
+      );
+    });
+    running.push(...fleet.map((camera) => camera.run(ending)));
+    const all = (what: string) =>
+      until(what, () => fleet.every(({ admitted }) => admitted), {
+        signal,
+        patienceMs: PATIENCE_MS,
+        everyMs: 100,
+      });
+    await all(`${cameras} cameras are connected`);
+    say(
+      `${cameras} cameras are connected, ${rate.peak} a second at most; the server has ${memoryOf(first.server)}`,
+    );
+
+    await endServer(first.server);
+    say(`the server is away for ${seconds} s`);
+    await pause(seconds * 1000, signal);
+    rate.reset();
+    const second = await start(first.port);
+    const from = performance.now();
+    await all(`${cameras} cameras are back`);
+    const took = ((performance.now() - from) / 1000).toFixed(1);
+    return [
+      finding(
+        `${cameras} cameras are back ${took} s after the server, each let in by its own certificate`,
+        true,
+      ),
+      finding(
+        `peak: ${rate.peak} connections/s, with ${rate.failures} failed tries since the server was back`,
+        true,
+      ),
+      finding(`the server's memory with all of them: ${memoryOf(second.server)}`, true),
+    ];
+  } finally {
+    over.abort();
+    await Promise.all(running);
+    for (const server of servers) await endServer(server);
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Counts what happens within any second. */
+class Rate {
+  #times: number[] = [];
+  peak = 0;
+  failures = 0;
+
+  connected(): void {
+    const now = performance.now();
+    this.#times = [...this.#times.filter((time) => now - time < 1000), now];
+    this.peak = Math.max(this.peak, this.#times.length);
+  }
+
+  failed(): void {
+    this.failures += 1;
+  }
+
+  reset(): void {
+    this.#times = [];
+    this.peak = 0;
+    this.failures = 0;
+  }
+}
+
+/** A server's directory with so many cameras enrolled, as `oriel server certify` does it. */
+async function makeHouse(directory: string, cameras: number) {
+  const house = join(directory, 'house');
+  const now = new Date();
+  const { pin, backupPin } = await initServer(systemDisk, house, { hosts: [HOST], port: 8443, now });
+  const authority = await readCameraAuthority(systemDisk, house);
+  const registry = openRegistry(house);
+  const identities = [];
+  for (let made = 0; made < cameras; made++) {
+    const key = generateDeviceKey();
+    const device = await deviceKeyFromPem(key);
+    const request = makeRequest(createPrivateKey(key), device.camera);
+    const issued = issueCamera(authority, request, { from: now, days: CERTIFICATE_DAYS });
+    registry.enrol(issued.enrolment, now.getTime());
+    identities.push({ device, certificate: pem('CERTIFICATE', issued.certificate) });
+  }
+  registry.close();
+  return { pins: [pin, backupPin], identities };
+}
+
+function startServer(root: string, directory: string, port: number): ChildProcess {
+  const at = ['--address', HOST, '--port', String(port), '--log-level', 'error'];
+  const words = ['server', 'run', join(directory, 'house'), ...at];
+  return spawn(join(root, 'oriel'), words, { stdio: 'ignore', detached: true });
+}
+
+function runningPort(server: ChildProcess, directory: string, signal: AbortSignal): Promise<number> {
+  const path = join(directory, 'house/run/server.json');
+  return until(
+    'the server runs',
+    () => {
+      if (server.exitCode !== null) throw new SimulationError('COMMAND_FAILED', 'the server ended');
+      if (!existsSync(path)) return undefined;
+      const { pid, port } = JSON.parse(readFileSync(path, 'utf8')) as { pid: number; port: number };
+      return pid === server.pid ? port : undefined;
+    },
+    { signal, everyMs: 50 },
+  );
+}
+
+async function endServer(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.once('exit', () => resolve());
+  server.kill('SIGTERM');
+  await promise;
+}
+
+/** Resident memory now, and at most (proc_pid_status(5)). */
+function memoryOf({ pid }: ChildProcess): string {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  const mib = (field: string) =>
+    Math.round(Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1]) / 1024);
+  return `${mib('VmRSS')} MiB, ${mib('VmHWM')} MiB at most`;
+}
