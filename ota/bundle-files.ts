@@ -17,14 +17,23 @@ const CHUNK_BYTES = 256 * 1024;
  * @param directory the bundle's `files`.
  * @throws OtaError FILE_MISSING, FILE_IRREGULAR, FILE_ALTERED; the platform's and the sink's own errors.
  */
-export async function readVerified(directory: string, expected: BundleFile, sink?: FileSink): Promise<void> {
-  const handle = await openRegular(join(directory, expected.path), expected.path);
+export function readVerified(directory: string, expected: BundleFile, sink?: FileSink): Promise<void> {
+  return readContent(join(directory, expected.path), expected, sink);
+}
+
+/** What a file has to be; its mode only where one is given. */
+export type Content = Pick<BundleFile, 'size' | 'sha256'> & Partial<Pick<BundleFile, 'mode'>>;
+
+/** As readVerified, for a file of any name. */
+export async function readContent(path: string, expected: Content, sink?: FileSink): Promise<void> {
+  const handle = await openRegular(path);
   try {
-    const altered = (what: string) =>
-      new OtaError('FILE_ALTERED', `${expected.path}: its ${what} is not the manifest's`);
+    const altered = (what: string) => new OtaError('FILE_ALTERED', `${path}: its ${what} is not as signed`);
     const { size, mode } = await handle.stat();
     if (size !== expected.size) throw altered('size');
-    if ((mode & 0o7777) !== Number.parseInt(expected.mode, 8)) throw altered('mode');
+    if (expected.mode !== undefined && (mode & 0o7777) !== Number.parseInt(expected.mode, 8)) {
+      throw altered('mode');
+    }
     if ((await digest(handle, expected.size, sink)) !== expected.sha256) throw altered('SHA-256');
   } finally {
     await handle.close();
@@ -81,14 +90,14 @@ function directoriesAbove(path: string): string[] {
 }
 
 /** Never follows a link in the last place, never waits for a pipe. */
-async function openRegular(path: string, name: string): Promise<FileHandle> {
+async function openRegular(path: string): Promise<FileHandle> {
   let handle: FileHandle;
   try {
     handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (cause) {
     const { code } = cause as { code?: unknown };
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw new OtaError('FILE_MISSING', `${name} is not there`);
-    if (code === 'ELOOP') throw new OtaError('FILE_IRREGULAR', `${name} is a symbolic link`);
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw new OtaError('FILE_MISSING', `${path} is not there`);
+    if (code === 'ELOOP') throw new OtaError('FILE_IRREGULAR', `${path} is a symbolic link`);
     throw cause;
   }
   try {
@@ -98,7 +107,7 @@ async function openRegular(path: string, name: string): Promise<FileHandle> {
     throw error;
   }
   await handle.close();
-  throw new OtaError('FILE_IRREGULAR', `${name} is no regular file`);
+  throw new OtaError('FILE_IRREGULAR', `${path} is no regular file`);
 }
 
 /** SHA-256 of a file's first `size` bytes, and of any that follow: it may grow while it is read. */

@@ -47,7 +47,13 @@ export type OtaErrorCode =
   /** Bytes came too slowly, or none at all. */
   | 'FETCH_SLOW'
   /** What was fetched whole is not what was asked for. */
-  | 'FETCH_WRONG';
+  | 'FETCH_WRONG'
+  /** More bytes came in all than were allowed for. */
+  | 'FETCH_BUDGET'
+  /** A bundle is not the release that the metadata says it is. */
+  | 'RELEASE_MISMATCHED'
+  /** The metadata lacks a document that belongs to the release. */
+  | 'RELEASE_INCOMPLETE';
 
 /** A refusal by this room. The message never holds a secret; `cause` is what lies beneath. */
 export class OtaError extends Error {

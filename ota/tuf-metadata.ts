@@ -101,6 +101,15 @@ export function makeTarget(path: string, bytes: Uint8Array, custom?: Record<stri
   });
 }
 
+/** The same target with other custom data. */
+export function withCustom(
+  { path, length, hashes }: TargetFile,
+  custom: Record<string, unknown>,
+): TargetFile {
+  const unrecognizedFields = { custom } as TargetFile['unrecognizedFields'];
+  return new TargetFile({ path, length, hashes, unrecognizedFields });
+}
+
 /** What target files are called where snapshots are consistent (section 6.2). */
 export function targetFileName(path: string, hash: string): string {
   const at = path.lastIndexOf('/') + 1;

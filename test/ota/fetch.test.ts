@@ -1,0 +1,304 @@
+import { randomBytes } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
+import { systemClock } from '../../host/clock.ts';
+import type { Fetched } from '../../ota/fetch-bundle.ts';
+import { planDownloads, wholePath } from '../../ota/transfer-list.ts';
+import { House } from './house.ts';
+import { type Contents, entryOf } from './maker.ts';
+import type { StaticServer } from './static-server.ts';
+
+/** The runtime stays, a program of 300 kB changes in one line, an icon of random bytes is new. */
+const runtime = randomBytes(900_000);
+const program = Array.from({ length: 6_000 }, (_, line) => `const line${line} = ${(line * 7919) % 1e9};`);
+const icon = randomBytes(400_000);
+const OLD: Contents = { 'bin/node': runtime, 'app/oriel.mjs': program.join('\n') };
+const NEW: Contents = {
+  'bin/node': runtime,
+  'app/oriel.mjs': program.with(3_000, 'console.log("changed");').join('\n'),
+  'app/icon': icon,
+};
+const shaOf = (path: string) => entryOf(path, NEW[path] ?? '').sha256;
+
+const HASTY = {
+  ...systemClock,
+  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 200, signal),
+};
+
+let house: House;
+let old: string;
+beforeAll(async () => {
+  house = new House();
+  await house.begin();
+  old = await house.release({ contents: OLD, changes: { version: '1.0.0', counter: 1 } });
+  await house.release({ contents: NEW, changes: { version: '1.1.0', counter: 2 } }, old);
+});
+afterAll(() => house.end());
+beforeEach(() => {
+  house.log.length = 0;
+  house.server.requests.length = 0;
+  house.server.answer = () => false;
+  rmSync(house.incoming, { recursive: true, force: true });
+});
+
+async function update(changes = {}): Promise<Fetched> {
+  return house.fetchFiles(await house.fetchDocuments('1.1.0'), [house.slot(old)], changes);
+}
+const outcome = (changes = {}) =>
+  update(changes).then(
+    () => 'FETCHED',
+    (error: { code?: unknown }) => error.code,
+  );
+/** What the contents of the new bundle lie at is what they are. */
+function expectWhole({ sources }: Fetched): void {
+  for (const [path, content] of Object.entries(NEW)) {
+    expect(readFileSync(sources.get(shaOf(path)) ?? '').equals(Buffer.from(content))).toBe(true);
+  }
+}
+const isFile = (path: string) => path.startsWith('files/') || path.startsWith('deltas/');
+const cutOff = (server: StaticServer, share: number) => {
+  server.answer = (request, response, path) => {
+    if (!path.startsWith('files/')) return false;
+    const bytes = readFileSync(join(house.repository.directory, path));
+    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    const end = from + Math.ceil((bytes.length - from) * share);
+    const head = { 'content-length': bytes.length - from };
+    if (from > 0)
+      Object.assign(head, { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` });
+    response.writeHead(from > 0 ? 206 : 200, head);
+    // What is still on its way when a connection breaks is lost; here it arrives.
+    response.write(bytes.subarray(from, end), () => setTimeout(() => response.destroy(), 30));
+    return true;
+  };
+};
+
+test('only what changed is fetched, small code as a delta, within the bytes said before', async () => {
+  const fetched = await update();
+  expectWhole(fetched);
+  expect(house.server.requests.filter(isFile).map((path) => path.split('/')[0])).toEqual(['files', 'deltas']);
+  const [start] = house.log;
+  expect(start).toMatchObject({ message: 'fetching the update', fields: { files: 2 } });
+  expect(fetched.bytes).toBe(start?.fields.expectedBytes);
+  expect(fetched.bytes).toBeLessThan(icon.length + 2_000);
+  expect(fetched.sources.get(shaOf('bin/node'))).toBe(join(old, 'files/bin/node'));
+  expect(readdirSync(join(house.incoming, 'partial'))).toEqual([]);
+  house.server.requests.length = 0;
+  expect((await update()).bytes).toBe(0);
+  expect(house.server.requests.filter(isFile)).toEqual([]);
+});
+
+test('without a slot everything is fetched, and one content of two names once', async () => {
+  await house.release({
+    contents: { 'app/a': 'the same', 'app/b': 'the same' },
+    changes: { version: '1.2.0', counter: 3 },
+  });
+  await house.fetchFiles(await house.fetchDocuments('1.2.0'));
+  expect(house.server.requests.filter(isFile)).toHaveLength(1);
+});
+
+test('a slot whose file was damaged is not believed', async () => {
+  writeFileSync(join(old, 'files/bin/node'), randomBytes(runtime.length));
+  const fetched = await update();
+  writeFileSync(join(old, 'files/bin/node'), runtime);
+  expectWhole(fetched);
+  expect(house.server.requests).toContain(wholePath(shaOf('bin/node')));
+});
+
+describe('a connection', () => {
+  test('that breaks again and again is gone on with where it broke', async () => {
+    cutOff(house.server, 0.7);
+    const fetched = await update({ clock: HASTY });
+    expectWhole(fetched);
+    expect(house.server.requests.filter((path) => path.includes(' bytes=')).length).toBeGreaterThan(3);
+    expect(fetched.bytes).toBe(house.log[0]?.fields.expectedBytes);
+  });
+
+  test('that breaks is gone on with after a restart too', async () => {
+    const stop = new AbortController();
+    cutOff(house.server, 0.7);
+    const partial = join(house.incoming, 'partial', shaOf('app/icon'));
+    const watching = setInterval(() => {
+      if (existsSync(partial) && readFileSync(partial).length > 0) stop.abort(new Error('killed'));
+    }, 1);
+    await expect(update({ signal: stop.signal })).rejects.toThrow('killed');
+    clearInterval(watching);
+    house.server.answer = () => false;
+    house.server.requests.length = 0;
+    expectWhole(await update());
+    expect(house.server.requests.find(isFile)).toMatch(
+      new RegExp(`^${wholePath(shaOf('app/icon'))} bytes=[1-9]`),
+    );
+  });
+
+  test.each<[string, number, Record<string, string>, string]>([
+    ['200 and the whole file', 200, {}, 'FETCHED'],
+    ['another range', 206, { 'content-range': 'bytes 0-1/2' }, 'FETCH_REFUSED'],
+    ['a range of no name', 206, {}, 'FETCH_REFUSED'],
+  ])('that answers a range with %s does no harm', async (_, status, head, code) => {
+    mkdirSync(join(house.incoming, 'partial'), { recursive: true });
+    const whole = readFileSync(join(house.repository.directory, wholePath(shaOf('app/icon'))));
+    writeFileSync(join(house.incoming, 'partial', shaOf('app/icon')), whole.subarray(0, 1000));
+    house.server.answer = (request, response) => {
+      if (request.headers.range === undefined) return false;
+      response.writeHead(status, head).end(whole);
+      return true;
+    };
+    expect(await outcome()).toBe(code);
+    house.server.answer = () => false;
+    expectWhole(await update());
+  });
+
+  test.each<[string, (path: string) => void]>([
+    ['wrong', (path) => writeFileSync(path, randomBytes(1000))],
+    ['longer than the file', (path) => writeFileSync(path, randomBytes(500_000))],
+  ])('to go on with a beginning that is %s ends well at the next attempt', async (_, damage) => {
+    mkdirSync(join(house.incoming, 'partial'), { recursive: true });
+    damage(join(house.incoming, 'partial', shaOf('app/icon')));
+    await outcome();
+    expectWhole(await update());
+  });
+});
+
+describe('a server that sends', () => {
+  const instead = (body: (path: string) => Uint8Array | string, status = 200): StaticServer['answer'] => {
+    return (_request, response, path) => {
+      if (!path.startsWith('files/')) return false;
+      response.writeHead(status).end(body(path));
+      return true;
+    };
+  };
+  const creeping = (): StaticServer['answer'] => {
+    let share = 0;
+    return instead((path) => original(path).subarray(0, ++share * 40_000));
+  };
+  const original = (path: string) => readFileSync(join(house.repository.directory, path));
+  const sameLength = (path: string, content: Uint8Array) => {
+    const length = original(path).length;
+    return Buffer.concat([content, Buffer.alloc(length)]).subarray(0, length);
+  };
+
+  test.each<[string, StaticServer['answer'], string]>([
+    ['other bytes', instead((path) => randomBytes(original(path).length)), 'FETCH_WRONG'],
+    [
+      'another file, well compressed',
+      instead((path) => sameLength(path, zstdCompressSync(randomBytes(1000)))),
+      'FETCH_WRONG',
+    ],
+    ['a bomb', instead((path) => sameLength(path, zstdCompressSync(Buffer.alloc(1 << 28)))), 'FETCH_WRONG'],
+    ['a byte more', instead((path) => Buffer.concat([original(path), Buffer.alloc(1)])), 'FETCH_ENDLESS'],
+    ['nothing of the kind', instead(() => '', 404), 'FETCH_REFUSED'],
+    ['somewhere else to go', instead(() => '', 302), 'FETCH_REFUSED'],
+    ['an error', instead(() => '', 500), 'FETCH_REFUSED'],
+    ['the same beginning, for ever', instead((path) => original(path).subarray(0, 1000)), 'FETCH_BROKEN'],
+    ['a little more each time, from the beginning', creeping(), 'FETCH_BUDGET'],
+    ['nothing', instead(() => ''), 'FETCH_BROKEN'],
+    ['never', (_request, _response, path) => path.startsWith('files/'), 'FETCH_SLOW'],
+    [
+      'without end',
+      (_request, response, path) => {
+        if (!path.startsWith('files/')) return false;
+        response.writeHead(200);
+        const more = () => {
+          while (!response.destroyed && response.write(Buffer.alloc(16_384)));
+        };
+        response.on('drain', more);
+        more();
+        return true;
+      },
+      'FETCH_ENDLESS',
+    ],
+    [
+      'a byte now and then',
+      (_request, response, path) => {
+        if (!path.startsWith('files/')) return false;
+        response.writeHead(200);
+        const drip = setInterval(() => response.write('x'), 20);
+        response.on('close', () => clearInterval(drip));
+        return true;
+      },
+      'FETCH_SLOW',
+    ],
+  ])('%s is refused by a code, and nothing of it is kept as content', async (_, answer, code) => {
+    house.server.answer = answer;
+    expect(await outcome({ clock: HASTY })).toBe(code);
+    expect(readdirSync(join(house.incoming, 'files'))).toEqual([]);
+    house.server.answer = () => false;
+    // What it sent before it was cut off may be a wrong beginning: the next attempt finds that out.
+    if ((await outcome()) !== 'FETCHED') expectWhole(await update());
+  });
+
+  test.each<[string, StaticServer['answer']]>([
+    [
+      'wrong',
+      (_request, response, path) =>
+        path.startsWith('deltas/') && Boolean(response.end(sameLength(path, randomBytes(9_000)))),
+    ],
+    [
+      'missing',
+      (_request, response, path) => path.startsWith('deltas/') && Boolean(response.writeHead(404).end()),
+    ],
+  ])('a delta that is %s is answered by fetching the file whole', async (_, answer) => {
+    house.server.answer = answer;
+    expectWhole(await update());
+    expect(house.log.map(({ message }) => message)).toContain(
+      'a delta is of no use; fetching the whole file',
+    );
+  });
+
+  test('documents that are others is refused', async () => {
+    house.server.answer = (_request, response, path) => {
+      if (!path.endsWith('.bundle.json')) return false;
+      response.end(sameLength(path, Buffer.from('{}')));
+      return true;
+    };
+    expect(await outcome()).toBe('FETCH_WRONG');
+  });
+});
+
+test('what was fetched is looked at again before it is used', async () => {
+  const fetched = await update();
+  expect(fetched.sources.size).toBeGreaterThan(2);
+  truncateSync(fetched.sources.get(shaOf('app/icon')) ?? '', 5);
+  expectWhole(await update());
+});
+
+describe('the plan', () => {
+  const file = (sha256: string, size = 1000) => ({ path: sha256, size, mode: '0644' as const, sha256 });
+  const list = {
+    format: 'oriel-transfer-1' as const,
+    files: [
+      { sha256: 'a', bytes: 100 },
+      { sha256: 'b', bytes: 200 },
+    ],
+    deltas: [
+      { from: 'x', to: 'a', bytes: 10 },
+      { from: 'y', to: 'a', bytes: 5 },
+      { from: 'x', to: 'b', bytes: 300 },
+    ],
+  };
+  test.each<[string, string[], number, unknown[], number]>([
+    ['everything', [], 1000, ['a', 'b'], 300],
+    ['nothing', ['a', 'b'], 1000, [], 0],
+    ['one', ['a'], 1000, ['b'], 200],
+    ['a delta to what is there', ['x'], 1000, ['x-a', 'b'], 210],
+    ['the smaller delta', ['x', 'y'], 1000, ['y-a', 'b'], 205],
+    ['no delta of a large file', ['x', 'y'], 5 << 20, ['a', 'b'], 300],
+  ])('fetches %s', (_, present, size, names, bytes) => {
+    const bundle = { files: [file('a', size), file('b', size)] };
+    const { downloads, expectedBytes, limitBytes } = planDownloads(bundle, list, new Set(present));
+    expect(downloads.map(({ from, sha256 }) => (from === undefined ? sha256 : `${from}-${sha256}`))).toEqual(
+      names,
+    );
+    expect(expectedBytes).toBe(bytes);
+    expect(limitBytes).toBeGreaterThan(bytes);
+  });
+});

@@ -1,0 +1,153 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { changeRollout } from '../../ota/publish.ts';
+import { fetchRelease } from '../../ota/releases.ts';
+import { countSignatures, finish, proposeRoot, readInForce, signPending } from '../../ota/repository.ts';
+import { chooseRelease } from '../../ota/rollout.ts';
+import { makeRoot } from '../../ota/tuf-metadata.ts';
+import { House } from './house.ts';
+import { entryOf, HARDWARE, makeKey, PRODUCT, ringOf } from './maker.ts';
+import { DAY_MS, iso, NOW, signerOf } from './tuf-repository.ts';
+
+let house: House;
+beforeAll(async () => {
+  house = new House();
+  await house.begin();
+  await house.release({ changes: { version: '1.0.0', counter: 1 } });
+});
+afterAll(() => house.end());
+
+const codeOf = (work: Promise<unknown>) =>
+  work.then(
+    () => 'ACCEPTED',
+    (error: { code?: unknown }) => error.code,
+  );
+const candidate = {
+  camera: 'abcdefghijklmnopqrstuvwxyz234567',
+  product: PRODUCT,
+  hardware: HARDWARE,
+  version: '0.9.0',
+  counter: 0,
+  minimum: '0.0.1',
+  failed: [],
+};
+
+test('a release is offered with what was signed about it, and fetched', async () => {
+  const { releases, unreadable, issuedMs } = await house.offer();
+  expect(unreadable).toEqual([]);
+  expect(issuedMs).toBe(NOW);
+  expect(releases).toMatchObject([{ version: '1.0.0', percentage: 100, halt: false, minimum: '0.0.1' }]);
+  expect(chooseRelease(releases, candidate).install?.version).toBe('1.0.0');
+  const fetched = await house.fetchDocuments('1.0.0');
+  const { sources } = await house.fetchFiles(fetched);
+  expect([...sources.keys()].sort()).toEqual(fetched.bundle.files.map(({ sha256 }) => sha256).sort());
+});
+
+test('a release is promoted and halted by the release keys, and by nobody else', async () => {
+  await changeRollout(house.repository, '1.0.0', (rollout) => ({ ...rollout, percentage: 5 }), NOW);
+  expect(await countSignatures(house.repository)).toEqual([{ document: 'targets', present: 0, needed: 2 }]);
+  await signPending(house.repository, [signerOf(makeKey()), signerOf(house.online)]);
+  await signPending(house.repository, house.maker.release.slice(0, 1).map(signerOf));
+  expect(await countSignatures(house.repository)).toEqual([{ document: 'targets', present: 1, needed: 2 }]);
+  expect(await codeOf(finish(house.repository, signerOf(house.online), NOW))).toBe('METADATA_UNSIGNED');
+  expect((await house.releaseOf('1.0.0')).percentage).toBe(100);
+  await signPending(house.repository, house.maker.release.slice(2).map(signerOf));
+  expect(await codeOf(finish(house.repository, signerOf(makeKey()), NOW))).toBe('METADATA_UNSIGNED');
+  await finish(house.repository, signerOf(house.online), NOW);
+  const promoted = await house.releaseOf('1.0.0');
+  expect(promoted.percentage).toBe(5);
+  await changeRollout(house.repository, '1.0.0', (rollout) => ({ ...rollout, halt: true }), NOW);
+  await house.sign();
+  const halted = await house.releaseOf('1.0.0');
+  expect(halted).toMatchObject({ percentage: 5, halt: true, seed: promoted.seed });
+  expect(chooseRelease([halted], candidate).judged[0]?.judgement).toBe('ROLLOUT_HALTED');
+  expect(await codeOf(changeRollout(house.repository, '9.9.9', (rollout) => rollout, NOW))).toBe(
+    'RELEASE_INCOMPLETE',
+  );
+});
+
+test('the timestamp is renewed without the release keys', async () => {
+  const before = await readInForce(house.repository);
+  const after = await finish(house.repository, signerOf(house.online), NOW + DAY_MS);
+  expect(after.targets?.signed.version).toBe(before.targets?.signed.version);
+  expect(after.timestampVersion).toBe(before.timestampVersion + 1);
+  expect((await house.offer()).releases).toHaveLength(1);
+});
+
+test('a version is published once', async () => {
+  expect(await codeOf(house.release({ changes: { version: '1.0.0', counter: 9 } }))).toBe(
+    'RELEASE_MISMATCHED',
+  );
+});
+
+test('a bundle whose files are not its own is not published', async () => {
+  const changes = { version: '1.0.1', counter: 2, files: [entryOf('app/oriel.mjs', 'other')] };
+  expect(await codeOf(house.release({ changes }))).toBe('FILE_UNKNOWN');
+});
+
+test('a bundle with one signature of two is not published', async () => {
+  const signers = house.maker.release.slice(0, 1);
+  const changes = { version: '1.0.2', counter: 3 };
+  expect(await codeOf(house.release({ signers, changes }))).toBe('SIGNATURES_MISSING');
+});
+
+describe('a thief who may change targets, but has no release key for the bundle', () => {
+  /** Publishes 2.0.0 honestly, and then has the targets say something else. */
+  async function mixed(change: (rollout: Record<string, unknown>) => void): Promise<unknown> {
+    const version = `2.0.${mixes++}`;
+    await house.release({ changes: { version, counter: 20 + mixes } });
+    const release = await house.releaseOf(version);
+    const bent = structuredClone({ ...release, documents: {} });
+    change(bent as Record<string, unknown>);
+    return codeOf(
+      fetchRelease(house.effects(), { ...bent, documents: release.documents }, house.maker.trust),
+    );
+  }
+  let mixes = 0;
+
+  test.each<[string, (rollout: Record<string, unknown>) => void, string]>([
+    ['says what is true', () => undefined, 'ACCEPTED'],
+    ['calls it newer', (rollout) => Object.assign(rollout, { version: '9.0.0' }), 'RELEASE_MISMATCHED'],
+    ['counts it higher', (rollout) => Object.assign(rollout, { counter: 99 }), 'RELEASE_MISMATCHED'],
+    [
+      'gives it to more boards',
+      (rollout) => Object.assign(rollout, { hardware: [HARDWARE, 'x'] }),
+      'RELEASE_MISMATCHED',
+    ],
+  ])('%s', async (_, change, code) => {
+    expect(await mixed(change)).toBe(code);
+  });
+});
+
+test('keys are replaced: the new ones publish, the old ones no longer do', async () => {
+  const { maker, repository } = house;
+  const lost = maker.release.slice();
+  const fresh = [makeKey(), makeKey(), makeKey()];
+  const online = { keys: [house.online.publicKey], threshold: 1 };
+  const { root } = await readInForce(repository);
+  const edition = { version: root.signed.version + 1, expires: iso(NOW + 700 * DAY_MS) };
+  const rings = { root: ringOf(maker.root), targets: ringOf(fresh), snapshot: online, timestamp: online };
+  await proposeRoot(repository, makeRoot(edition, rings));
+  await changeRollout(repository, '1.0.0', (rollout) => rollout, NOW);
+  await signPending(repository, [...maker.root.slice(1), ...lost].map(signerOf));
+  expect(await codeOf(finish(repository, signerOf(house.online), NOW))).toBe('METADATA_UNSIGNED');
+  await signPending(repository, fresh.map(signerOf));
+  await finish(repository, signerOf(house.online), NOW);
+  expect((await house.offer()).releases.length).toBeGreaterThan(0);
+  await changeRollout(repository, '1.0.0', (rollout) => ({ ...rollout, halt: false }), NOW);
+  await signPending(repository, lost.map(signerOf));
+  expect(await codeOf(finish(repository, signerOf(house.online), NOW))).toBe('METADATA_UNSIGNED');
+  await signPending(repository, fresh.map(signerOf));
+  await finish(repository, signerOf(house.online), NOW);
+  expect((await house.releaseOf('1.0.0')).halt).toBe(false);
+});
+
+test('a pending change made for another edition is not put into force', async () => {
+  const pending = join(house.repository.directory, 'pending/targets.json');
+  await changeRollout(house.repository, '1.0.0', (rollout) => rollout, NOW);
+  const stale = JSON.parse(readFileSync(pending, 'utf8'));
+  stale.signed.version += 1;
+  writeFileSync(pending, JSON.stringify(stale));
+  expect(await codeOf(finish(house.repository, signerOf(house.online), NOW))).toBe('METADATA_OUTDATED');
+  expect(readdirSync(join(house.repository.directory, 'pending'))).toEqual(['targets.json']);
+});
