@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { FirewallOptions } from './camera/firewall.ts';
 import type { LaunchOptions } from './camera/launch.ts';
-import { initCommand, resetCommand, setupCommand } from './camera/making-commands.ts';
+import { initCommand, resetCommand, setupCommand, sourceCommand } from './camera/making-commands.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** `oriel camera`: the agent on a camera board, or on any Linux machine. */
@@ -22,6 +22,7 @@ Examples:
     runCommand(),
     statusCommand(),
     selfcheckCommand(),
+    sourceCommand(),
     resetCommand(),
     initCommand(),
     firewallCommand(),

@@ -3,10 +3,11 @@ import { toBase64Url, utf8 } from '../../crypto/bytes.ts';
 import { bytesField, parseJson } from '../../crypto/document.ts';
 import { MAX_PAIRING_STATEMENT_LENGTH } from '../../crypto/pairing-statement.ts';
 import { CLAIM_TOKEN_LENGTH } from '../../crypto/setup-code.ts';
-import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
+import { readFileBounded } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
 import type { CameraDirectory } from '../camera/camera-directory.ts';
 import { CameraError } from '../camera/errors.ts';
+import { replaceSecret } from '../camera/replace-secret.ts';
 
 /** How a camera was paired (pairing.json, mode 0600). The pairing secret itself is never kept. */
 
@@ -42,5 +43,5 @@ export async function readPairing(directory: CameraDirectory, disk: Disk): Promi
 export function writePairing(directory: CameraDirectory, disk: Disk, pairing: PairingFile): Promise<void> {
   const { token, ...rest } = pairing;
   const file = { ...rest, ...(token && { token: toBase64Url(token) }) };
-  return writeFileAtomic(disk, directory.pairing, utf8(`${JSON.stringify(file)}\n`), 0o600);
+  return replaceSecret(disk, directory.pairing, utf8(`${JSON.stringify(file)}\n`), 0o600);
 }

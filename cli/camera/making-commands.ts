@@ -1,6 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { SourceOptions } from './change-source.ts';
 import type { CameraWish } from './init-camera.ts';
 import type { SetupOptions } from './setup.ts';
+
+const SOURCES =
+  'file:PATH[?loop], test:, v4l2:/dev/video0, rtsp://USER:PASSWORD@HOST/PATH ("-": read it from standard input)';
 
 /** The verbs that make a camera, or unmake it: `oriel camera setup`, `init` and `reset`. */
 
@@ -61,6 +65,26 @@ owner's signed policy (oriel keys policy) at DIR/policy.json. With a setup code 
     });
 }
 
+export function sourceCommand(): Command {
+  return new Command('source')
+    .description('give a camera another source, or the new password of the one it has')
+    .argument('<dir>', 'camera directory')
+    .requiredOption('--source <uri>', SOURCES)
+    .option('--lan <host>', 'host an rtsp: source may be on, in place of those listed', gather, [])
+    .addHelpText(
+      'after',
+      `
+The camera stays the same: id, certificate, owner. It must not be running; the next run films from there.
+
+Example, with the password out of the command line:
+  oriel camera source ./cam --source -`,
+    )
+    .action(async (dir: string, options: SourceOptions) => {
+      const { changeSource } = await import('./change-source.ts');
+      console.log(`source  ${await changeSource(dir, options)}`);
+    });
+}
+
 export function resetCommand(): Command {
   return new Command('reset')
     .description('make a camera forget all it was: keys, footage not yet uploaded, pairing')
@@ -81,10 +105,7 @@ old one stays until it is revoked (oriel server cameras).`,
 
 function withChoices(command: Command): Command {
   return command
-    .requiredOption(
-      '--source <uri>',
-      'file:PATH[?loop], test:, v4l2:/dev/video0, rtsp://USER:PASSWORD@HOST/PATH ("-": read it from standard input)',
-    )
+    .requiredOption('--source <uri>', SOURCES)
     .option('--audio', "record sound too, if the owner's policy allows it")
     .option('--lan <host>', 'host an rtsp: source may be on; again for more', gather, [])
     .addOption(sizeOption('--spool-bytes <n>', "the spool's greatest size, as in 2G", 2 * 1024 ** 3))

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -204,13 +205,40 @@ test('a paired camera ignores codes; reset, it is another camera', async () => {
   expect(cameraId(await setup())).not.toBe(first);
 }, 20_000);
 
-test('a camera that is claimed is neither set up nor reset', async () => {
+test('a camera is given another source and stays the same; the password of before is overwritten', async () => {
+  const dir = at('moved');
+  const lan = ['--lan', '192.0.2.9'];
+  const url = (password: string) => `rtsp://eve:${password}@192.0.2.9/x`;
+  const setup = ['camera', 'setup', dir, '--source', '-', ...lan, '--code', at('code')];
+  const first = cameraId(await oriel(setup, { stdin: url('before') }));
+  const path = join(dir, 'camera.json');
+  const before = JSON.parse(readFileSync(path, 'utf8'));
+  linkSync(path, at('the-same-file'));
+  const change = (source: string, ...more: string[]) =>
+    oriel(['camera', 'source', dir, '--source', '-', ...more], { stdin: source });
+  expect(await change(url('after'))).toEqual({ code: 0, stdout: 'source  rtsp://192.0.2.9/x\n', stderr: '' });
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ ...before, source: url('after') });
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(readFileSync(at('the-same-file')).every((byte) => byte === 0)).toBe(true);
+  expect(await change('rtsp://192.0.2.10/')).toMatchObject({ code: 2 });
+  expect(await change('rtsp://192.0.2.10/', '--lan', '192.0.2.10')).toMatchObject({ code: 0 });
+  expect(cameraId(await oriel([...setup.slice(0, 3), '--source', 'test:', '--code', at('code')]))).toBe(
+    first,
+  );
+  expect(await oriel(['camera', 'source', at('nowhere'), '--source', 'test:'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('[CAMERA_MISSING]'),
+  });
+}, 20_000);
+
+test('a camera that is claimed is neither set up nor reset nor given another source', async () => {
   const dir = at('running');
   const setup = () => oriel(['camera', 'setup', dir, ...SOURCE, '--code', at('code')]);
   await setup();
   const release = await claimCamera(new CameraDirectory(dir), systemDisk, await ownProcessName(systemDisk));
   const running = { code: 1, stderr: expect.stringContaining('[CAMERA_RUNNING]') };
   expect(await setup()).toMatchObject(running);
+  expect(await oriel(['camera', 'source', dir, ...SOURCE])).toMatchObject(running);
   expect(await oriel(['camera', 'reset', dir, '--yes'])).toMatchObject(running);
   await release();
   expect(await oriel(['camera', 'reset', dir, '--yes'])).toMatchObject({ code: 0 });
