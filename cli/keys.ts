@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Command, InvalidArgumentError } from 'commander';
 import { acceptCommand, pairCommand } from './keys/pairing-commands.ts';
+import { pinsCommand } from './keys/pins-command.ts';
 import { printable } from './text.ts';
 
 /** `oriel keys`: a person's viewing key, and the policies signed with it. */
@@ -24,7 +25,8 @@ Examples:
     .addCommand(daysCommand())
     .addCommand(pairCommand())
     .addCommand(acceptCommand())
-    .addCommand(policyCommand());
+    .addCommand(policyCommand())
+    .addCommand(pinsCommand());
   return keys;
 }
 
@@ -67,8 +69,11 @@ async function show(file: string, json = false): Promise<void> {
   console.log(`viewer id    ${viewer}`);
   console.log(`identity     ${publicKey}`);
   console.log(`day keys     ${dayKeys.count}: number ${dayKeys.first} to ${dayKeys.last}`);
-  for (const { id, name, epoch, counter } of key.cameras) {
-    console.log(`camera       ${id}  policy ${epoch}.${counter}${name === '' ? '' : `  ${printable(name)}`}`);
+  for (const { id, name, epoch, counter, pins } of key.cameras) {
+    const moved = pins === undefined ? '' : `  pins ${epoch}.${pins}`;
+    console.log(
+      `camera       ${id}  policy ${epoch}.${counter}${moved}${name === '' ? '' : `  ${printable(name)}`}`,
+    );
   }
 }
 

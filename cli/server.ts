@@ -4,7 +4,9 @@ import { Command, InvalidArgumentError } from 'commander';
 import { CommandError } from './errors.ts';
 import { checkOutput } from './files.ts';
 import { logLevelOption } from './log-level.ts';
+import { caCommand } from './server/ca.ts';
 import { camerasCommand } from './server/cameras.ts';
+import { pinsCommand } from './server/pins.ts';
 import { policyCommand } from './server/policy.ts';
 
 /** How long a camera's certificate is valid: renewed at two thirds of it, a stolen one is soon worth nothing. */
@@ -19,6 +21,8 @@ export function serverCommand(): Command {
     .addCommand(runCommand())
     .addCommand(camerasCommand())
     .addCommand(policyCommand())
+    .addCommand(pinsCommand())
+    .addCommand(caCommand())
     .addHelpText(
       'after',
       `
@@ -32,25 +36,40 @@ From nothing to a running server that lets one camera in:
     );
 }
 
+interface InitOptions {
+  readonly host: string[];
+  readonly port: number;
+  readonly caKey?: string;
+  readonly json?: boolean;
+}
+
+const MAX_KEY_BYTES = 64 * 1024;
+
 function initCommand(): Command {
   return new Command('init')
     .description('make the keys and certificates of a new server')
     .argument('<dir>', 'directory to create; must be absent or empty')
     .requiredOption('--host <name-or-ip>', 'name or address that cameras dial; may be repeated', collect)
     .option('--port <number>', 'port that cameras dial', parseDialledPort, 8443)
+    .option(
+      '--ca-key <file>',
+      'key of a CA that cameras know already: the backup key of a server that is gone',
+    )
     .option('--json', 'print one JSON object instead of text')
     .addHelpText(
       'after',
       `
 Cameras trust a server by its pin, the hash of its CA's key, not by any public authority. The backup
 pin belongs to a second CA: keep a copy of identity/backup-ca.key elsewhere, and a lost or stolen
-server can be replaced without touching a camera.
+server can be replaced without touching a camera: \`oriel server ca promote\`, or, if all of it is lost,
+--ca-key and \`oriel server cameras DIR admit\` for each camera.
 
 Examples:
   oriel server init ./house --host 192.168.1.10
-  oriel server init /srv/oriel --host cameras.example.org --host 203.0.113.7 --port 443`,
+  oriel server init /srv/oriel --host cameras.example.org --host 203.0.113.7 --port 443
+  oriel server init ./new-house --host 192.168.1.10 --ca-key /media/usb/backup-ca.key`,
     )
-    .action(async (directory: string, options: { host: string[]; port: number; json?: boolean }) => {
+    .action(async (directory: string, options: InitOptions) => {
       const [{ initServer }, { systemDisk }] = await Promise.all([
         import('../server/identity.ts'),
         import('../host/disk.ts'),
@@ -59,6 +78,7 @@ Examples:
         hosts: options.host,
         port: options.port,
         now: new Date(),
+        authorityKey: await authorityKey(options.caKey),
       });
       if (options.json) {
         console.log(JSON.stringify(made));
@@ -73,6 +93,20 @@ Examples:
 Keep a copy of ${directory}/identity/backup-ca.key elsewhere.
 Start it:  oriel server run ${directory}`);
     });
+}
+
+async function authorityKey(path: string | undefined) {
+  if (path === undefined) return undefined;
+  const [{ createPrivateKey }, { readTextFile }] = await Promise.all([
+    import('node:crypto'),
+    import('./files.ts'),
+  ]);
+  const text = readTextFile(path, MAX_KEY_BYTES);
+  try {
+    return createPrivateKey(text);
+  } catch (cause) {
+    throw new CommandError('KEY_MALFORMED', `${path} holds no private key in PEM`, cause);
+  }
 }
 
 interface CertifyOptions {
@@ -220,3 +254,4 @@ function parseDays(text: string): number {
   if (!/^\d{1,5}$/.test(text) || days < 1 || days > 3650) throw new InvalidArgumentError('1 to 3650 days.');
   return days;
 }
+

@@ -57,6 +57,26 @@ export function toBase32(bytes: Uint8Array): string {
   return text;
 }
 
+/** Reads what toBase32 writes; undefined for anything else. */
+export function fromBase32(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const bytes = new Uint8Array(Math.floor((text.length * 5) / 8));
+  let bits = 0;
+  let value = 0;
+  let at = 0;
+  for (const character of text) {
+    const digit = BASE32.indexOf(character);
+    if (digit < 0) return undefined;
+    value = (value << 5) | digit;
+    bits += 5;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes[at++] = value >>> bits;
+      value &= (1 << bits) - 1;
+    }
+  }
+  return toBase32(bytes) === text ? bytes : undefined;
+}
+
 /** RFC 4648 section 5 (base64url), without padding. */
 export function toBase64Url(bytes: Uint8Array): string {
   let binary = '';

@@ -45,9 +45,14 @@ const KEY_IDENTIFIER_LENGTH = 20;
 const DIGITAL_SIGNATURE = { bits: 0b1000_0000, unused: 7 };
 const KEY_CERT_SIGN = { bits: 0b0000_0100, unused: 2 };
 
-/** A fresh key and its self-signed certificate, which may sign end certificates and nothing else. */
-export function makeAuthority(name: string, from: Date, years: number): Credential {
-  const { privateKey, publicKey } = freshKey();
+/**
+ * A key and its self-signed certificate, which may sign end certificates and nothing else.
+ * @param key P-256, of an authority that there was before; a fresh one otherwise.
+ * @throws CryptoError KEY_MALFORMED for another kind of key.
+ */
+export function makeAuthority(name: string, from: Date, years: number, key?: KeyObject): Credential {
+  const privateKey = key ?? freshKey().privateKey;
+  const publicKey = createPublicKey(privateKey);
   const to = new Date(from);
   to.setUTCFullYear(to.getUTCFullYear() + years);
   const spki = p256Spki(publicKey);

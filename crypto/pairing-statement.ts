@@ -32,7 +32,6 @@ export interface PairingStatement extends PairingTerms {
   readonly point: Uint8Array;
 }
 
-export { MAX_ORIGIN_LENGTH };
 export const PROOF_KEY_LENGTH = 32;
 const FIXED_LENGTH = POINT_LENGTH + PUBLIC_KEY_LENGTH + DIGEST_LENGTH + DIGEST_LENGTH + 4 + 1;
 const PROOF_LENGTH = DIGEST_LENGTH + SIGNATURE_LENGTH;

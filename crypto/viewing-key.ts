@@ -54,6 +54,8 @@ const ViewingKeyFile = v.strictObject({
       name: v.pipe(v.string(), v.maxLength(100)),
       epoch: number,
       counter: number,
+      /** Number of the last pin statement signed; absent while there is none. */
+      pins: v.optional(number),
     }),
   ),
   /** Setup codes handed out; absent from keys made before there were any. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { fromUtf8 } from '../crypto/bytes.ts';
-import { readFileBounded } from '../host/atomic-file.ts';
+import { fromUtf8, utf8 } from '../crypto/bytes.ts';
+import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import { ServerError } from './errors.ts';
 
@@ -32,6 +32,16 @@ export async function loadConfiguration(disk: Disk, directory: string): Promise<
   } catch (cause) {
     throw new ServerError('DIRECTORY_MALFORMED', `${directory}/server.json is damaged`, cause);
   }
+}
+
+/** @throws HostError. */
+export async function writeConfiguration(
+  disk: Disk,
+  directory: string,
+  configuration: Configuration,
+): Promise<void> {
+  const text = `${JSON.stringify(configuration, undefined, 2)}\n`;
+  await writeFileAtomic(disk, join(directory, 'server.json'), utf8(text), 0o600);
 }
 
 /** A whole small text file. @throws ServerError DIRECTORY_MALFORMED when it is missing. */

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { spkiPin } from '../crypto/spki-node.ts';
 import type { Disk } from '../host/disk.ts';
 import { type Configuration, identityFile, readText } from './configuration.ts';
 import type { GateIdentity } from './gate.ts';
@@ -8,8 +9,8 @@ const DAY_MS = 86_400_000;
 const RENEWAL_DAYS = 365;
 
 /**
- * What the gate shows and whom it trusts. A server certificate near its end, or whose renewal was cut off between
- * its files, is issued anew first.
+ * What the gate shows and whom it trusts. A server certificate near its end, of another CA than server.json names, or whose
+ * renewal was cut off between its files, is issued anew first.
  * @throws ServerError DIRECTORY_MALFORMED; HostError.
  */
 export async function loadGateIdentity(
@@ -19,8 +20,12 @@ export async function loadGateIdentity(
   now: Date,
 ): Promise<GateIdentity> {
   const read = (name: string) => readText(disk, identityFile(directory, name));
-  if (!isUsable(await read('server.pem'), await read('server.key'), now)) {
-    const { renewServer } = await import('./identity.ts');
+  if (!isUsable(await read('server.pem'), await read('server.key'), configuration.pin, now)) {
+    const [{ settleAuthorities }, { renewServer }] = await Promise.all([
+      import('./promotion.ts'),
+      import('./identity.ts'),
+    ]);
+    await settleAuthorities(disk, directory, configuration);
     await renewServer(disk, directory, configuration.hosts, now);
   }
   return {
@@ -30,8 +35,13 @@ export async function loadGateIdentity(
   };
 }
 
-function isUsable(chain: string, key: string, now: Date): boolean {
+function isUsable(chain: string, key: string, pin: string, now: Date): boolean {
   const certificate = new X509Certificate(chain);
   const left = certificate.validToDate.getTime() - now.getTime();
-  return left >= RENEWAL_DAYS * DAY_MS && certificate.checkPrivateKey(createPrivateKey(key));
+  const authority = new X509Certificate(chain.slice(chain.lastIndexOf('-----BEGIN')));
+  return (
+    left >= RENEWAL_DAYS * DAY_MS &&
+    certificate.checkPrivateKey(createPrivateKey(key)) &&
+    spkiPin(authority.raw) === pin
+  );
 }

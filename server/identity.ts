@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { type KeyObject, X509Certificate } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { utf8 } from '../crypto/bytes.ts';
 import {
@@ -15,7 +15,8 @@ import { MAX_REQUEST_LENGTH } from '../crypto/request-node.ts';
 import { p256Spki, spkiPin } from '../crypto/spki-node.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
-import { type Configuration, identityFile, loadConfiguration, readText } from './configuration.ts';
+import { AUTHORITY_YEARS, keyBytes, readAuthority, writeAuthority } from './authority-files.ts';
+import { type Configuration, identityFile, loadConfiguration, writeConfiguration } from './configuration.ts';
 import { ServerError } from './errors.ts';
 import { type Enrolment, openRegistry } from './registry.ts';
 
@@ -24,19 +25,25 @@ import { type Enrolment, openRegistry } from './registry.ts';
  *
  *     server.json                     addresses and pins; written last: with it the directory is complete
  *     identity/server-ca.{pem,key}    signs the server's certificate; its pin is the one cameras get
- *     identity/backup-ca.{pem,key}    takes its place should it be lost; cameras get its pin too
+ *     identity/backup-ca.{pem,key}    takes its place should it be lost (promotion.ts); cameras get its pin too
  *     identity/camera-ca.{pem,key}    signs the cameras' certificates
  *     identity/server.{pem,key}       the server's certificate and, below it in the file, its CA
  *     registry.db                     who may come in (registry.ts); made by whoever opens it first
  */
 
-const AUTHORITY_YEARS = 30;
 const SERVER_DAYS = 5 * 365;
 const DER_SEQUENCE = 0x30;
 /** Of a request's file: PEM is a third longer than DER, and may be wrapped. */
 export const MAX_REQUEST_FILE_BYTES = MAX_REQUEST_LENGTH * 2;
 
-type Authority = 'server-ca' | 'backup-ca' | 'camera-ca';
+export interface ServerWish {
+  /** Names and addresses that cameras dial. */
+  readonly hosts: readonly string[];
+  readonly port: number;
+  readonly now: Date;
+  /** The server CA's private key, P-256, for a server that replaces another; a fresh one otherwise. */
+  readonly authorityKey?: KeyObject | undefined;
+}
 
 /**
  * Sets up a server in a directory that is absent or empty.
@@ -45,9 +52,9 @@ type Authority = 'server-ca' | 'backup-ca' | 'camera-ca';
 export async function initServer(
   disk: Disk,
   directory: string,
-  { hosts, port, now }: { readonly hosts: readonly string[]; readonly port: number; readonly now: Date },
+  { hosts, port, now, authorityKey }: ServerWish,
 ): Promise<Configuration> {
-  const authority = makeAuthority('Oriel server CA', now, AUTHORITY_YEARS);
+  const authority = makeAuthority('Oriel server CA', now, AUTHORITY_YEARS, authorityKey);
   const backup = makeAuthority('Oriel backup server CA', now, AUTHORITY_YEARS);
   const server = issueServer(authority, hosts, { from: now, days: SERVER_DAYS });
   if (!(await disk.makeDirectory(directory, 0o700)) && (await disk.list(directory))?.length !== 0) {
@@ -66,8 +73,7 @@ export async function initServer(
     pin: spkiPin(authority.certificate),
     backupPin: spkiPin(backup.certificate),
   };
-  const text = `${JSON.stringify(configuration, undefined, 2)}\n`;
-  await writeFileAtomic(disk, join(directory, 'server.json'), utf8(text), 0o600);
+  await writeConfiguration(disk, directory, configuration);
   return configuration;
 }
 
@@ -125,23 +131,6 @@ export function readCameraAuthority(disk: Disk, directory: string): Promise<Cred
   return readAuthority(disk, directory, 'camera-ca');
 }
 
-async function writeAuthority(
-  disk: Disk,
-  directory: string,
-  name: Authority,
-  { certificate, key }: Credential,
-): Promise<void> {
-  await writeFileAtomic(disk, identityFile(directory, `${name}.key`), keyBytes(key), 0o600);
-  const text = pem('CERTIFICATE', certificate);
-  await writeFileAtomic(disk, identityFile(directory, `${name}.pem`), utf8(text), 0o600);
-}
-
-async function readAuthority(disk: Disk, directory: string, name: Authority): Promise<Credential> {
-  const certificate = await readText(disk, identityFile(directory, `${name}.pem`));
-  const key = await readText(disk, identityFile(directory, `${name}.key`));
-  return { certificate: fromPem('CERTIFICATE', certificate), key: createPrivateKey(key) };
-}
-
 async function writeServer(
   disk: Disk,
   directory: string,
@@ -151,8 +140,4 @@ async function writeServer(
   const chain = pem('CERTIFICATE', server.certificate) + pem('CERTIFICATE', authority.certificate);
   await writeFileAtomic(disk, identityFile(directory, 'server.key'), keyBytes(server.key), 0o600);
   await writeFileAtomic(disk, identityFile(directory, 'server.pem'), utf8(chain), 0o600);
-}
-
-function keyBytes(key: KeyObject): Uint8Array {
-  return utf8(key.export({ type: 'pkcs8', format: 'pem' }) as string);
 }

@@ -39,7 +39,8 @@ export function signPolicy(
   };
   const days = [...key.dayKeys].sort((a, b) => a.number - b.number).slice(-MAX_DAY_KEYS_PER_BATCH);
   const batch = { first: days[0]?.number ?? 0, keys: days.map(({ publicKey }) => publicKey) };
-  const camera = { id: wish.camera, name: wish.name || (known?.name ?? ''), epoch, counter };
+  const name = wish.name || (known?.name ?? '');
+  const camera = { ...known, id: wish.camera, name, epoch, counter };
   return {
     key: { ...key, cameras: [...key.cameras.filter(({ id }) => id !== wish.camera), camera] },
     policyFile: writePolicyFile(policy, owner, [signDayKeys(batch, owner)]),

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { fromBase64Url } from '../../crypto/bytes.ts';
 import { judgeStatement, rememberPairing, setupCodeOf, usePairing } from '../../crypto/pairing.ts';
-import { pinBytes } from '../../crypto/pin.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { claimLineOf, PAIRING_SECRET_LENGTH, writeSetupCode } from '../../crypto/setup-code.ts';
 import { MAX_PAIRINGS, type Pairing, type ViewingKey } from '../../crypto/viewing-key.ts';
 import type { WifiNetwork } from '../../crypto/wifi.ts';
 import { CommandError } from '../errors.ts';
+import { givenPins } from './given-pins.ts';
 import { signPolicy } from './identity.ts';
 
 export interface PairingWish {
@@ -39,12 +39,7 @@ export async function preparePairing(
   nowMs: number,
 ): Promise<PreparedPairing> {
   const now = Math.floor(nowMs / 1000);
-  const pins = wish.pins.map((text) => {
-    const pin = pinBytes(text);
-    if (pin === undefined) throw new CommandError('USAGE', '--pin takes what oriel server init printed');
-    return pin;
-  });
-  if (pins.length < 1 || pins.length > 2) throw new CommandError('USAGE', 'give one or two --pin');
+  const pins = givenPins(wish.pins);
   const pairing: Pairing = {
     secret: new Uint8Array(randomBytes(PAIRING_SECRET_LENGTH)),
     expires: now + wish.lifeSeconds,

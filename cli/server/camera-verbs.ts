@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { toBase64Url, toHex } from '../../crypto/bytes.ts';
+import { fromBase64Url, toBase64Url, toHex } from '../../crypto/bytes.ts';
 import { parseClaim } from '../../crypto/claim.ts';
+import { PUBLIC_KEY_LENGTH } from '../../crypto/ed25519.ts';
 import type { Registry } from '../../server/registry.ts';
 import type { CameraRecord, ClaimRecord } from '../../server/registry-tables.ts';
 import { CommandError } from '../errors.ts';
 import { cameraMeant } from './registry.ts';
 
 /** What `oriel server cameras` can do. */
-export type CameraVerb = 'list' | 'claim' | 'rename' | 'revoke' | 'statement';
+export type CameraVerb = 'list' | 'claim' | 'admit' | 'rename' | 'revoke' | 'statement';
 
 /** What a verb has to say: an object for programs, lines for people. */
 export interface Said {
@@ -24,6 +25,9 @@ export function doVerb(registry: Registry, verb: CameraVerb, words: readonly str
     case 'claim':
       expectWords(words, 1, 'claim CLAIM');
       return claim(registry, words[0] as string);
+    case 'admit':
+      if (words.length !== 2) expectWords(words, 1, 'admit CAMERA_ID [OWNER]');
+      return admit(registry, words[0] as string, words[1]);
     case 'rename':
       expectWords(words, 2, 'rename CAMERA NAME');
       return rename(registry, words[0] as string, words[1] as string);
@@ -43,6 +47,8 @@ function list(registry: Registry): Said {
     .claims()
     .filter(({ camera, expires }) => camera === undefined && expires * 1000 > nowMs);
   const lines = cameras.map(cameraLine);
+  const expected = registry.admissions.all();
+  const coming = expected.map(({ camera }) => `${camera}  is let in when it comes`);
   const open = waiting.map(({ expires }) => `a claim waits for a camera until ${minute(expires * 1000)}`);
   return {
     json: {
@@ -51,8 +57,9 @@ function list(registry: Registry): Said {
         policy: registry.policy(camera.id) !== undefined,
       })),
       claims: waiting.map(jsonOfClaim),
+      admissions: expected.map(({ camera, admittedAtMs }) => ({ id: camera, admittedAt: iso(admittedAtMs) })),
     },
-    text: [...(lines.length === 0 ? ['no cameras yet'] : lines), ...open].join('\n'),
+    text: [...(lines.length === 0 ? ['no cameras yet'] : lines), ...coming, ...open].join('\n'),
   };
 }
 
@@ -67,6 +74,25 @@ function claim(registry: Registry, word: string): Said {
   return {
     json: jsonOfClaim({ ...taken, createdAtMs: nowMs, camera: undefined }),
     text: `the camera with this setup code may come in until ${until}`,
+  };
+}
+
+function admit(registry: Registry, camera: string, identity: string | undefined): Said {
+  const owner = identity === undefined ? undefined : fromBase64Url(identity);
+  if (!/^[a-z2-7]{32}$/.test(camera) || (identity !== undefined && owner?.length !== PUBLIC_KEY_LENGTH)) {
+    throw new CommandError(
+      'USAGE',
+      'give the whole id of the camera, and its owner as oriel keys show prints it',
+    );
+  }
+  const standing = registry.standing(camera);
+  if (standing === 'revoked')
+    throw new CommandError('CAMERA_UNKNOWN', `camera ${camera} was shut out for good`);
+  if (standing === undefined) registry.admissions.put(camera, owner, Date.now());
+  return {
+    json: { id: camera, enrolled: standing !== undefined },
+    text:
+      standing === undefined ? `camera ${camera} is let in when it comes` : `camera ${camera} is in already`,
   };
 }
 

@@ -8,7 +8,7 @@ export function camerasCommand(): Command {
     .argument('<dir>', 'directory made by `oriel server init`')
     .addArgument(
       new Argument('[verb]', 'what to do')
-        .choices(['list', 'claim', 'rename', 'revoke', 'statement'] satisfies CameraVerb[])
+        .choices(['list', 'claim', 'admit', 'rename', 'revoke', 'statement'] satisfies CameraVerb[])
         .default('list'),
     )
     .argument('[words...]', 'what the verb needs')
@@ -18,6 +18,8 @@ export function camerasCommand(): Command {
       `
   list                  the cameras, and the claims that wait for one
   claim CLAIM           let one camera in, by the claim of \`oriel keys pair\` (-: from standard input)
+  admit CAMERA [OWNER]  let a camera of another server in, which its owner sends here (\`oriel keys pins\`): by its
+                        whole id, and by the owner's identity, so that policies can be checked
   rename CAMERA NAME    give a camera a name
   revoke CAMERA         shut a camera out, at once and for good; after a reset it can come as a new one
   statement CAMERA      print the camera's pairing statement, for \`oriel keys accept --statement\`

@@ -1,0 +1,98 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { CommandError } from '../errors.ts';
+
+/** `oriel keys pins`: which server a paired camera believes from now on. */
+
+interface PinsOptions {
+  readonly camera?: string;
+  readonly server: string;
+  readonly pin: string[];
+  readonly out?: string;
+  readonly serverDir: string[];
+  readonly force?: true;
+  readonly json?: true;
+}
+
+export function pinsCommand(): Command {
+  return new Command('pins')
+    .description(
+      'sign which server a paired camera believes from now on: new pins, or a move to another server',
+    )
+    .argument('<file>', "the owner's viewing key")
+    .requiredOption('--server <origin>', 'the server the camera is to dial: https://HOST[:PORT]')
+    .requiredOption('--pin <pin>', "that server's pin; again for its backup pin", gather, [])
+    .option(
+      '--camera <id>',
+      'the camera; without it all that the servers of --server-dir know',
+      parseCameraId,
+    )
+    .option(
+      '--server-dir <dir>',
+      "a server's directory: leave the statement there; may be repeated",
+      gather,
+      [],
+    )
+    .option('--out <file>', 'file for the statement of one camera')
+    .option('--force', 'replace that file if it is there already')
+    .option('--json', 'one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `
+A paired camera believes the pins of its setup code until a statement signed with your key says otherwise. It asks its
+server for one about once a minute, and takes only one with a higher number than the last; no server can make one.
+From then on the camera tries the new pins and nothing else: check them twice. If they are wrong, or if the old server
+no longer answers, put the next statement into the camera's directory, as a file called pin-statement.
+
+After \`oriel server ca promote\`, with the pins that it prints:
+  oriel keys pins me.key --server https://home.example:8443 --pin sha256/NEW --pin sha256/BACKUP --server-dir ./house
+
+A move. The old server tells the camera, the new one lets it in; what was not uploaded yet goes to the new one:
+  oriel keys pins me.key --camera CAMERA_ID --server https://new.example:8443 --pin sha256/… --pin sha256/… \\
+      --server-dir ./old --server-dir ./new
+
+The same with servers whose directories are elsewhere:
+  oriel keys pins me.key --camera CAMERA_ID --server https://new.example:8443 --pin sha256/… --out statement
+  oriel server cameras ./new admit CAMERA_ID     on the new server's machine
+  oriel server pins ./old put statement          on the old one's, or put it into the camera's directory`,
+    )
+    .action(pins);
+}
+
+async function pins(file: string, options: PinsOptions): Promise<void> {
+  const { camera, out, serverDir, force = false } = options;
+  if (out === undefined && serverDir.length === 0) {
+    throw new CommandError(
+      'USAGE',
+      'say where the statement is to go: --out FILE, --server-dir DIR, or both',
+    );
+  }
+  if (camera === undefined && (out !== undefined || serverDir.length === 0)) {
+    throw new CommandError('USAGE', 'say which camera: --camera ID');
+  }
+  const [{ withServers }, { checkOutput }, { signAndDeliver }] = await Promise.all([
+    import('./deliver-pins.ts'),
+    import('../files.ts'),
+    import('./sign-and-deliver-pins.ts'),
+  ]);
+  if (out !== undefined) checkOutput(out, { force, inputs: [file] });
+  const wish = { camera, server: options.server, pins: options.pin, out };
+  const signed = await withServers(serverDir, (servers) => signAndDeliver(file, wish, servers));
+  if (options.json) {
+    console.log(JSON.stringify({ server: options.server, pins: options.pin, statements: signed }));
+    return;
+  }
+  for (const { camera: id, counter, servers } of signed) {
+    console.log(`signed pin statement ${counter} for camera ${id}`);
+    for (const { directory, delivery } of servers) console.log(`  the server in ${directory} ${delivery}`);
+  }
+  if (out === undefined) return;
+  console.log(`written to ${out}`);
+  if (serverDir.length === 0) console.log(`Next: oriel server pins DIR put ${out}`);
+}
+
+const gather = (value: string, before: string[]) => [...before, value];
+
+function parseCameraId(text: string): string {
+  if (!/^[a-z2-7]{32}$/.test(text)) throw new InvalidArgumentError('a camera id has 32 letters and digits.');
+  return text;
+}

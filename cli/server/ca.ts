@@ -1,0 +1,41 @@
+import { Argument, Command } from 'commander';
+
+/** `oriel server ca`: the authority by which cameras know the server. */
+export function caCommand(): Command {
+  return new Command('ca')
+    .description('put the backup CA in the place of the one that signs the server’s certificate')
+    .argument('<dir>', 'directory made by `oriel server init`; its server has to be stopped')
+    .addArgument(new Argument('<verb>', 'what to do').choices(['promote']))
+    .option('--backup-key <file>', "the backup CA's key, if it was taken away from the server")
+    .option('--json', 'print one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `
+For when the key of the server's CA was lost or stolen. Cameras go on: they know the backup pin already. But they
+believe the old CA too, until their owner signs the new pins: do that at once, with the command that is printed. A
+fresh backup CA is made: keep a copy of its key elsewhere.
+
+A server of which only the backup key is left: \`oriel server init\` with --ca-key.
+
+Example:
+  oriel server ca ./house promote --backup-key /media/usb/backup-ca.key`,
+    )
+    .action(
+      async (
+        directory: string,
+        _verb: 'promote',
+        options: { readonly backupKey?: string; readonly json?: true },
+      ) => {
+        const [{ readTextFile }, { promoteHere }] = await Promise.all([
+          import('../files.ts'),
+          import('./promote.ts'),
+        ]);
+        const { backupKey: path } = options;
+        const backupKey = path === undefined ? undefined : readTextFile(path, MAX_KEY_BYTES);
+        const promoted = await promoteHere(directory, backupKey);
+        console.log(options.json ? JSON.stringify(promoted.configuration) : promoted.text);
+      },
+    );
+}
+
+const MAX_KEY_BYTES = 64 * 1024;

@@ -1,0 +1,40 @@
+import { systemDisk } from '../../host/disk.ts';
+import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
+import { lockDirectory } from '../../server/directory-lock.ts';
+import { promoteBackup } from '../../server/promotion.ts';
+import { origins } from './origins.ts';
+
+export interface Promoted {
+  readonly configuration: Configuration;
+  /** What a person has to know and do. */
+  readonly text: string;
+}
+
+/** Promotes the backup CA of a server that is not running. @throws ServerError DIRECTORY_IN_USE and as promoteBackup. */
+export async function promoteHere(directory: string, backupKey: string | undefined): Promise<Promoted> {
+  const before = await loadConfiguration(systemDisk, directory);
+  const lock = await lockDirectory(directory);
+  try {
+    const configuration = await promoteBackup(systemDisk, directory, before, { backupKey, now: new Date() });
+    return { configuration, text: tell(directory, before, configuration) };
+  } finally {
+    lock.close();
+  }
+}
+
+function tell(
+  directory: string,
+  before: Configuration,
+  { hosts, port, pin, backupPin }: Configuration,
+): string {
+  const [origin = ''] = origins(hosts, port);
+  return `The backup CA now signs for the server in ${directory}
+
+  pin         ${pin}
+  backup pin  ${backupPin}
+  gone        ${before.pin}
+
+Keep a copy of ${directory}/identity/backup-ca.key elsewhere, and start the server: oriel server run ${directory}
+Cameras connect by the backup pin that they know, and still believe the one that is gone. Their owner ends that:
+  oriel keys pins KEY --server ${origin} --pin ${pin} --pin ${backupPin} --server-dir ${directory}`;
+}
