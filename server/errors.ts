@@ -33,6 +33,8 @@ export type ServerErrorCode =
   | 'DIRECTORY_MALFORMED'
   /** Another server runs on this directory. */
   | 'DIRECTORY_IN_USE'
+  /** The system does not let the directory be locked. */
+  | 'DIRECTORY_UNLOCKABLE'
   /** The address or port cannot be listened on. */
   | 'ADDRESS_REFUSED'
   /** The registry was written by a newer program that this one cannot follow. */

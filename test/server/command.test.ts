@@ -157,6 +157,15 @@ test('run refuses a directory on which another server runs, and takes it over on
   expect((await start()).port).toBeGreaterThan(0);
 });
 
+test('run that may not lock its directory says so, and not that another server runs', async () => {
+  await init();
+  const refusing = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=bind', '-e', 'inject=bind:error=EPERM'];
+  const refused = run('strace', [...refusing, ORIEL, 'server', 'run', house, '--port', '0']);
+  await expect(refused).rejects.toMatchObject({
+    stderr: expect.stringMatching(/cannot be locked: EPERM; .*\[DIRECTORY_UNLOCKABLE\]/),
+  });
+});
+
 test('run on a port that is taken ends with a reason, and leaves the directory to the next', async () => {
   await init();
   const { port } = await start();
