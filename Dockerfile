@@ -41,5 +41,5 @@ COPY node_modules/@img/sharp-linux-${ARCH} /opt/oriel/node_modules/@img/sharp-li
 COPY node_modules/@img/sharp-libvips-linux-${ARCH} /opt/oriel/node_modules/@img/sharp-libvips-linux-${ARCH}
 LABEL org.opencontainers.image.title="Oriel camera" \
   org.opencontainers.image.description="Captures, seals and uploads to the one server it is pinned to; lets nothing in"
-HEALTHCHECK --interval=30s --timeout=10s --start-period=20s CMD ["oriel", "camera", "status", "/camera"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["oriel", "camera", "status", "/camera"]
 CMD ["oriel", "camera", "run", "/camera"]

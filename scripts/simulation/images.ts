@@ -76,7 +76,7 @@ export async function buildImages(
     const images = { camera: `oriel-camera:${suffix}`, server: `oriel-server:${suffix}` };
     for (const target of ['camera', 'server'] as const) {
       await engine.docker(
-        ...['build', '--quiet', '--target', target, '--tag', images[target]],
+        ...['build', '--quiet', '--network', 'host', '--target', target, '--tag', images[target]],
         ...['--build-arg', `BASE=${base}`, '--build-arg', `ARCH=${process.arch}`, context],
       );
     }

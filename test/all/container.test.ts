@@ -1,9 +1,10 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -12,30 +13,19 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readStatus } from '../../agent/status.ts';
+import { type Engine, startEngine } from '../../scripts/simulation/engine.ts';
+import { NODE_IN_IMAGE } from '../../scripts/simulation/fleet.ts';
+import { baseImage, buildImages, type Images } from '../../scripts/simulation/images.ts';
 import { ORIEL_ROOT, until } from '../no-way-in/household.ts';
 import { type Provisioned, provision, serverRuns, verdictOf } from '../no-way-in/provision.ts';
-import { Shipment } from '../no-way-in/shipment.ts';
 import { freePort } from './free-port.ts';
 
 const MINUTES = 60_000;
 const PROFILE = join(ORIEL_ROOT, 'deploy/container/seccomp.json');
-const IMAGE = 'oriel-test:bare';
 const USER = '61201:61201';
+const HEALTH_CHECK = ['oriel', 'camera', 'status', '/camera'];
 
 const room = mkdtempSync(join(tmpdir(), 'oriel-container-'));
-const socket = `unix://${join(room, 'docker.sock')}`;
-const shipment = new Shipment();
-/** An engine of our own, which leaves the machine's network and any other engine alone. */
-const engine = spawn(
-  'dockerd',
-  [
-    ...['--host', socket, '--data-root', join(room, 'data'), '--exec-root', join(room, 'exec')],
-    ...['--pidfile', join(room, 'pid'), '--storage-driver=overlay2', '--bridge=none', '--iptables=false'],
-  ],
-  { stdio: ['ignore', 'ignore', 'ignore'] },
-);
-const docker = (...args: string[]) => spawnSync('docker', ['--host', socket, ...args], { encoding: 'utf8' });
-
 /** As docs/hardening.md says to run it; `confinement` is what a control leaves out. */
 const CONFINED = [
   '--cap-drop=ALL',
@@ -47,27 +37,26 @@ function run(name: string, confinement: readonly string[], ...command: string[])
   return [
     ...['run', '--rm', '--name', name, ...confinement, '--user', USER, '--network', 'host'],
     ...['--ulimit', 'core=0', '--memory', '512m', '--memory-swap', '512m', '--pids-limit', '64'],
-    ...['--volume', `${shipment.path}:/opt/oriel:ro`, '--volume', `${join(room, 'camera')}:/camera`],
-    ...['--volume', `${room}/attempts:/attempts:ro`, IMAGE, ...command],
+    ...['--volume', `${join(room, 'camera')}:/camera`],
+    ...['--volume', `${room}/attempts:/attempts:ro`, images.camera, ...command],
   ];
 }
 
+/** An engine of our own, which leaves the machine's network and any other engine alone. */
+let engine: Engine;
+let images: Images;
 let home: Provisioned;
 let server: ReturnType<typeof spawn>;
 
 beforeAll(async () => {
-  const root = join(room, 'root');
-  const include = '--include=ffmpeg,libatomic1';
-  execFileSync('debootstrap', ['--variant=minbase', include, 'trixie', root], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  await until('the engine answers', () => docker('version').status === 0);
-  execFileSync('sh', ['-c', `tar -C "$1" -c . | docker --host "$2" import - ${IMAGE}`, 'sh', root, socket]);
+  const say = () => undefined;
+  engine = await startEngine({ network: false, say, signal: new AbortController().signal });
+  images = await buildImages(engine, ORIEL_ROOT, await baseImage(engine, say), 'container-test');
 
   const port = await freePort();
   home = await provision({ directory: room, host: '127.0.0.1', port, source: 'test:' });
   execFileSync('chown', ['-R', USER, home.cameraDirectory]);
-  execFileSync('mkdir', [join(room, 'attempts')]);
+  mkdirSync(join(room, 'attempts'));
   copyFileSync(join(import.meta.dirname, 'attempts.ts'), join(room, 'attempts/attempts.ts'));
   writeFileSync(join(room, 'attempts/server'), `127.0.0.1 ${port}\n`);
   chmodSync(room, 0o711);
@@ -80,29 +69,18 @@ beforeAll(async () => {
 
 afterAll(async () => {
   server?.kill('SIGKILL');
-  docker('rm', '--force', 'camera');
-  const gone = once(engine, 'exit');
-  engine.kill('SIGTERM');
-  await gone;
-  // The engine leaves its network namespace mounted.
-  for (const line of readFileSync('/proc/mounts', 'latin1').split('\n')) {
-    const [, point = ''] = line.split(' ');
-    if (point.startsWith(`${room}/`)) execFileSync('umount', [point]);
-  }
-  shipment.remove();
+  await engine?.try(['rm', '--force', 'camera']);
+  await engine?.stop();
   rmSync(room, { recursive: true });
 }, MINUTES);
 
 test(
   'a camera in a container without capabilities, with a read-only root and the profile, records',
   async () => {
-    const camera = spawn(
-      'docker',
-      ['--host', socket, ...run('camera', CONFINED, '/opt/oriel/oriel', 'camera', 'run', '/camera')],
-      {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
-    );
+    const camera = spawn('docker', run('camera', CONFINED), {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...engine.environment },
+    });
     let log = '';
     camera.stderr.on('data', (chunk) => {
       log += String(chunk);
@@ -112,7 +90,7 @@ test(
       if (camera.exitCode !== null) throw new Error(log);
       return existsSync(path) && (readStatus(path)?.acknowledgedSeconds ?? 0) >= 3;
     });
-    const pids = docker('top', 'camera', '-o', 'pid').stdout.trim().split('\n').slice(1);
+    const pids = (await engine.docker('top', 'camera', '-o', 'pid')).trim().split('\n').slice(1);
     // Launcher, agent, capture, ffmpeg.
     expect(pids.length).toBeGreaterThanOrEqual(4);
     for (const pid of pids) {
@@ -121,8 +99,10 @@ test(
       expect(status).toMatch(/^NoNewPrivs:\t1$/m);
       expect(status.match(/^Cap\w+:\t0{16}$/gm)).toHaveLength(5);
     }
+    // As the image's health check asks.
+    expect(await engine.docker('exec', 'camera', ...HEALTH_CHECK)).toMatch(/OK|LOOK/);
     const gone = once(camera, 'exit');
-    docker('stop', 'camera');
+    await engine.docker('stop', 'camera');
     expect((await gone)[0]).toBe(0);
     expect(await verdictOf(home)).toMatchObject({ verdict: 'complete' });
   },
@@ -130,11 +110,9 @@ test(
 );
 
 /** Attempts by what they try, each with its outcome. */
-function attempts(confinement: readonly string[]): Record<string, string> {
-  const node = `/opt/oriel/node_modules/node-linux-${process.arch}/bin/node`;
-  const { stdout, stderr } = docker(
-    ...run('attempts', confinement, node, '/attempts/attempts.ts', '/attempts/server'),
-  );
+async function attempts(confinement: readonly string[]): Promise<Record<string, string>> {
+  const command = [NODE_IN_IMAGE, '/attempts/attempts.ts', '/attempts/server'];
+  const { stdout, stderr } = await engine.try(run('attempts', confinement, ...command));
   if (!stdout.includes('write-system')) throw new Error(stderr);
   const { 'dial-elsewhere': _unused, ...outcomes } = Object.fromEntries(
     stdout
@@ -147,19 +125,34 @@ function attempts(confinement: readonly string[]): Record<string, string> {
 
 test(
   'in it nothing listens, binds or writes, and the server is reached',
-  () => {
+  async () => {
     const refused = { listen: 'EPERM', 'listen-v6': 'EPERM', 'listen-unix': 'EPERM', bind: 'EPERM' };
-    expect(attempts(CONFINED)).toEqual({ ...refused, 'dial-server': 'done', 'write-system': 'EROFS' });
+    expect(await attempts(CONFINED)).toEqual({ ...refused, 'dial-server': 'done', 'write-system': 'EROFS' });
   },
   MINUTES,
 );
 
 test(
   'control: without profile and read-only root it listens',
-  () => {
+  async () => {
     const done = { listen: 'done', 'listen-v6': 'done', 'listen-unix': 'done', bind: 'done' };
     // The user alone keeps it from writing to the system.
-    expect(attempts([])).toEqual({ ...done, 'dial-server': 'done', 'write-system': 'EACCES' });
+    expect(await attempts([])).toEqual({ ...done, 'dial-server': 'done', 'write-system': 'EACCES' });
+  },
+  MINUTES,
+);
+
+test(
+  'both images say what they are, run as nobody in particular, and look after their health',
+  async () => {
+    for (const [target, image] of Object.entries(images)) {
+      const [{ Config }] = JSON.parse(await engine.docker('image', 'inspect', image));
+      expect(Config.User).toBe(USER);
+      expect(Config.Labels).toMatchObject({ 'org.opencontainers.image.title': `Oriel ${target}` });
+      expect(Config.Healthcheck.Test[0]).toBe('CMD');
+    }
+    const [{ Config }] = JSON.parse(await engine.docker('image', 'inspect', images.camera));
+    expect(Config.Healthcheck.Test.slice(1)).toEqual(HEALTH_CHECK);
   },
   MINUTES,
 );
