@@ -1,5 +1,6 @@
 import { judgeRawChain } from '../crypto/chain-node.ts';
 import { dial } from '../host/dialer.ts';
+import type { ALPN_MQTT } from '../wire/control.ts';
 import { ALPN_HTTP } from '../wire/upload.ts';
 import type { DeviceKey } from './camera/device-key.ts';
 import type { Dial } from './uplink/connection.ts';
@@ -21,8 +22,9 @@ export interface ServerDial {
   /**
    * Dials it.
    * @param certificate gives the client certificate to show, PEM, at each dialling; undefined shows none.
+   * @param alpn what is to be spoken: HTTP unless said otherwise.
    */
-  dialWith(certificate: () => string | undefined): Dial;
+  dialWith(certificate: () => string | undefined, alpn?: typeof ALPN_HTTP | typeof ALPN_MQTT): Dial;
 }
 
 const DIAL_TIMEOUT_MS = 10_000;
@@ -35,30 +37,32 @@ export function serverDial({ server, device, trustedTimeMs, onUnreachable }: Ser
     get authority() {
       return new URL(server.origin).host;
     },
-    dialWith: (certificate) => async (signal) => {
-      const cert = certificate();
-      const { hostname, port } = new URL(server.origin);
-      const host = hostname.replace(/^\[|\]$/g, '');
-      const dialled = dial({
-        host,
-        port: port === '' ? HTTPS_PORT : Number(port),
-        servername: host,
-        ...(cert !== undefined && { key: device.pem, cert }),
-        alpn: ALPN_HTTP,
-        timeoutMs: DIAL_TIMEOUT_MS,
-        signal,
-        judge: (chain) =>
-          judgeRawChain(chain, {
-            host,
-            pins: server.pins,
-            trustedTimeMs: trustedTimeMs(),
-            usage: 'serverAuth',
-          }),
-      });
-      return dialled.catch((error) => {
-        if (MET_NOBODY.has(error?.code)) onUnreachable?.();
-        throw error;
-      });
-    },
+    dialWith:
+      (certificate, alpn = ALPN_HTTP) =>
+      async (signal) => {
+        const cert = certificate();
+        const { hostname, port } = new URL(server.origin);
+        const host = hostname.replace(/^\[|\]$/g, '');
+        const dialled = dial({
+          host,
+          port: port === '' ? HTTPS_PORT : Number(port),
+          servername: host,
+          ...(cert !== undefined && { key: device.pem, cert }),
+          alpn,
+          timeoutMs: DIAL_TIMEOUT_MS,
+          signal,
+          judge: (chain) =>
+            judgeRawChain(chain, {
+              host,
+              pins: server.pins,
+              trustedTimeMs: trustedTimeMs(),
+              usage: 'serverAuth',
+            }),
+        });
+        return dialled.catch((error) => {
+          if (MET_NOBODY.has(error?.code)) onUnreachable?.();
+          throw error;
+        });
+      },
   };
 }

@@ -11,6 +11,7 @@ import {
 import { CheckedStream } from '../host/checked-stream.ts';
 import {
   CAMERA_TOPICS,
+  type CameraTopic,
   MAX_CONTROL_PACKET_BYTES,
   MAX_PUBLISH_BYTES,
   parseTopic,
@@ -22,8 +23,6 @@ import { Refused } from './errors.ts';
 import type { GateCamera, GateClient } from './gate.ts';
 import type { Log } from './log.ts';
 import { type ControlRefusal, judgeConnect, judgePublish, judgeSubscribe } from './topic-rights.ts';
-
-export type CameraTopic = (typeof CAMERA_TOPICS)[number];
 
 /** What the broker asks, and whom it tells. */
 export interface BrokerOptions {

@@ -1,7 +1,6 @@
 import type { Clock } from '../host/clock.ts';
 import { HostError } from '../host/errors.ts';
-import { checkStill, encodeMessage, MessageError, parseMessage } from '../wire/control.ts';
-import type { CameraTopic } from './broker.ts';
+import { type CameraTopic, checkStill, encodeMessage, MessageError, parseMessage } from '../wire/control.ts';
 import type { HealthBook } from './health-book.ts';
 import type { Log } from './log.ts';
 import type { RequestRecord, RequestTable } from './request-table.ts';

@@ -19,6 +19,7 @@ export const ALPN_MQTT = 'mqtt';
 export const MQTT_LEVEL = 4;
 
 export const CAMERA_TOPICS = ['status', 'telemetry', 'still', 'reply'] as const;
+export type CameraTopic = (typeof CAMERA_TOPICS)[number];
 export const TOPICS = [...CAMERA_TOPICS, 'request'] as const;
 export type Topic = (typeof TOPICS)[number];
 
@@ -65,8 +66,15 @@ export type RequestKind = (typeof REQUESTS)[number];
 /** Both ends write it in their logs. 16 hex digits. */
 const requestId = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 
-export const Request = v.strictObject({ id: requestId, request: v.picklist(REQUESTS) });
+/** `request` may be one that only a newer camera knows. */
+export const Request = v.strictObject({
+  id: requestId,
+  request: v.pipe(v.string(), v.regex(/^[a-z]{1,32}$/)),
+});
 export type Request = v.InferOutput<typeof Request>;
+
+export const knownRequest = ({ request }: Request): RequestKind | undefined =>
+  REQUESTS.find((each) => each === request);
 
 export const REPLY_CODES = [
   'DONE',

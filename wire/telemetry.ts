@@ -14,24 +14,29 @@ export const Telemetry = v.strictObject({
   versions: v.strictObject({ oriel: text, node: text }),
   /** Since the agent started. */
   uptimeSeconds: seconds,
-  /** captured + recovered = acknowledged + held + dropped + skipped: sums of video sample durations. */
-  footage: v.strictObject({
-    capturedSeconds: seconds,
-    recoveredSeconds: seconds,
-    acknowledgedSeconds: seconds,
-    heldSeconds: seconds,
-    droppedSeconds: seconds,
-    skippedSeconds: seconds,
-    heldBytes: count,
-    spooledBytes: count,
-  }),
-  /** By cause, of capture; of the agent since the launcher started, null when it runs alone. */
-  restarts: v.strictObject({ agent: v.nullable(count), capture: count }),
+  /**
+   * Over all lives of the agent: captured = acknowledged + held + dropped + skipped + interrupted, sums of video sample
+   * durations; null before the camera has recorded.
+   */
+  footage: v.nullable(
+    v.strictObject({
+      capturedSeconds: seconds,
+      acknowledgedSeconds: seconds,
+      heldSeconds: seconds,
+      droppedSeconds: seconds,
+      skippedSeconds: seconds,
+      interruptedSeconds: seconds,
+      heldBytes: count,
+      spooledBytes: count,
+    }),
+  ),
+  /** Times that the agent began to record again, ever; that capture's ffmpeg was started again, since capture began. */
+  restarts: v.strictObject({ agent: count, capture: count }),
   capture: v.picklist(['unknown', 'waiting', 'running', 'backoff', 'finished', 'failed', 'stopped']),
   upload: v.strictObject({ connected: v.boolean(), retries: count, reconnects: count }),
   machine: v.strictObject({
     /** Of the warmest sensor, °C; null where there is none. */
-    temperature: v.nullable(v.pipe(v.number(), v.minValue(-100), v.maxValue(200))),
+    temperature: v.nullable(v.pipe(v.number(), v.minValue(-150), v.maxValue(150))),
     /** Where the spool lies. */
     diskFreeBytes: v.nullable(count),
     memoryFreeBytes: v.nullable(count),

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {
   checkStill,
   encodeMessage,
+  knownRequest,
   MAX_MESSAGE_BYTES,
   type Messages,
   parseMessage,
@@ -66,6 +67,11 @@ describe('a message', () => {
     expect(parseMessage(topic, encodeMessage(topic, MESSAGES[topic]))).toEqual(MESSAGES[topic]);
   });
 
+  test('of a request that nobody knows yet can be read, so that it can be refused', () => {
+    expect(knownRequest(parseMessage('request', bytesOf({ id, request: 'reboot' })))).toBeUndefined();
+    expect(knownRequest({ id, request: 'look' })).toBe('look');
+  });
+
   test.each(NAMES)('of %s with a field more, or one less, is refused', (topic) => {
     const message = MESSAGES[topic];
     const malformed = refusal('MESSAGE_MALFORMED');
@@ -82,7 +88,7 @@ describe('a message', () => {
 
   test.each<[string, keyof Messages, unknown]>([
     ['a number for a switch', 'status', { online: 1 }],
-    ['a request that nobody knows', 'request', { id, request: 'reboot' }],
+    ['a request that is no word', 'request', { id, request: 'rm -rf' }],
     ['an id in capitals', 'request', { id: id.toUpperCase(), request: 'ping' }],
     ['a short id', 'reply', { id: 'ab', code: 'DONE' }],
     ['a code that nobody knows', 'reply', { id, code: 'OK' }],

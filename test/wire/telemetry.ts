@@ -9,11 +9,11 @@ export const telemetry = (changes: Partial<Telemetry> = {}): Telemetry => ({
   uptimeSeconds: 61.5,
   footage: {
     capturedSeconds: 60,
-    recoveredSeconds: 4,
-    acknowledgedSeconds: 58.2,
+    acknowledgedSeconds: 54.2,
     heldSeconds: 5.8,
     droppedSeconds: 0,
     skippedSeconds: 0,
+    interruptedSeconds: 0,
     heldBytes: 123_456,
     spooledBytes: 0,
   },

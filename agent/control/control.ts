@@ -1,0 +1,222 @@
+import type { Clock } from '../../host/clock.ts';
+import { checkStill, encodeMessage, parseMessage } from '../../wire/control.ts';
+import type { Telemetry } from '../../wire/telemetry.ts';
+import { type AgentLog, errorFields } from '../log.ts';
+import { Trouble, type TroubleView } from '../pairing/trouble.ts';
+import type { Dial } from '../uplink/connection.ts';
+import type { ControlLine } from './mqtt-line.ts';
+import { Outbox, type QueuedTopic } from './outbox.ts';
+import { type Ending, reconnectDelayMs } from './reconnect-policy.ts';
+import { Requests } from './requests.ts';
+
+/** Sealed stills, made elsewhere. */
+export interface StillSource {
+  /** The next that may be sent now. */
+  take(): Uint8Array | undefined;
+  /** Asks for one. False when none may be made now. */
+  request(): boolean;
+}
+
+export interface ControlOptions {
+  readonly camera: string;
+  /** Dials the server for MQTT, with the client certificate. */
+  readonly dial: Dial;
+  readonly certificate: () => string | undefined;
+  readonly telemetry: () => Promise<Telemetry>;
+  /** Looks for policy, certificate and updates. */
+  readonly look: () => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: AgentLog;
+  readonly telemetryMs?: number;
+}
+
+/** How control is, for the status. */
+export interface ControlView {
+  readonly connected: boolean;
+  /** Messages given up for want of room. */
+  readonly dropped: number;
+  readonly trouble: TroubleView | undefined;
+}
+
+const TELEMETRY_MS = 30_000;
+const KEEPALIVE_SECONDS = 30;
+const ANSWER_MS = 15_000;
+/** An ending agent does not wait longer to say so. */
+const LEAVE_MS = 2_000;
+const WITHOUT_CERTIFICATE_MS = 5_000;
+/** How often a line that has nothing to send looks for a still. */
+const IDLE_MS = 1_000;
+
+/**
+ * The camera's end of control: tells the server how it is, and does the little that the server may ask. Whatever fails
+ * here is tried again later, and touches nothing else.
+ */
+export class Control {
+  readonly #options: ControlOptions;
+  readonly #outbox = new Outbox();
+  readonly #requests: Requests;
+  readonly #trouble: Trouble;
+  #stills: StillSource | undefined;
+  #connected = false;
+  /** Aborted when the connection, or the wait for the next, is to end. */
+  #renewal = new AbortController();
+  /** Aborted when there may be something to send. */
+  #idle = new AbortController();
+
+  constructor(options: ControlOptions) {
+    const { telemetry, look, clock, logger } = options;
+    this.#options = options;
+    this.#requests = new Requests({ telemetry, look, still: () => this.#stills?.request() }, clock);
+    this.#trouble = new Trouble('no control', clock, logger);
+  }
+
+  get view(): ControlView {
+    return { connected: this.#connected, dropped: this.#outbox.dropped, trouble: this.#trouble.view };
+  }
+
+  /** Sends these stills from now on. */
+  carry(stills: StillSource): void {
+    this.#stills = stills;
+  }
+
+  /** Certificate or server are others: the connection is made anew. */
+  reconnect(): void {
+    this.#renewal.abort(new Error('renewed'));
+  }
+
+  /** Works until the signal aborts; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#tell(signal), this.#keepLine(signal)]);
+  }
+
+  /** Telemetry goes into the outbox whether there is a line or not. */
+  async #tell(signal: AbortSignal): Promise<void> {
+    const { clock, telemetry, telemetryMs = TELEMETRY_MS, logger } = this.#options;
+    while (!signal.aborted) {
+      try {
+        this.#put('telemetry', encodeMessage('telemetry', await telemetry()));
+      } catch (error) {
+        logger.warn(errorFields(error), 'no telemetry');
+      }
+      await clock.sleep(telemetryMs, signal).catch(() => undefined);
+    }
+  }
+
+  async #keepLine(signal: AbortSignal): Promise<void> {
+    const { certificate, clock, random } = this.#options;
+    for (let failures = 0; !signal.aborted; ) {
+      this.#renewal = new AbortController();
+      const over = AbortSignal.any([signal, this.#renewal.signal]);
+      let delayMs = WITHOUT_CERTIFICATE_MS;
+      if (certificate() !== undefined) {
+        const ending = await this.#connect(over);
+        failures = ending === 'unreachable' || ending === 'refused' ? failures + 1 : 0;
+        delayMs = reconnectDelayMs(ending, failures, random());
+      }
+      await clock.sleep(delayMs, over).catch(() => undefined);
+    }
+  }
+
+  /** One connection, to its end. @param over aborted when it is to end. */
+  async #connect(over: AbortSignal): Promise<Ending> {
+    const { logger } = this.#options;
+    let line: ControlLine | undefined;
+    try {
+      line = await this.#dial(over);
+      this.#connected = true;
+      this.#trouble.over();
+      logger.info({}, 'control connected');
+      await this.#send(line, over);
+      return 'renewed';
+    } catch (error) {
+      if (over.aborted) return 'renewed';
+      const code = this.#trouble.note(error);
+      if (line !== undefined) return 'lost';
+      return code === 'CONTROL_REFUSED' ? 'refused' : 'unreachable';
+    } finally {
+      this.#connected = false;
+      line?.destroy();
+    }
+  }
+
+  async #dial(over: AbortSignal): Promise<ControlLine> {
+    const { camera, dial, clock } = this.#options;
+    // MQTT.js is loaded by a camera that has something to say.
+    const { openControlLine } = await import('./mqtt-line.ts');
+    return openControlLine(await dial(over), {
+      camera,
+      keepaliveSeconds: KEEPALIVE_SECONDS,
+      answerMs: ANSWER_MS,
+      onRequest: (bytes) => void this.#request(bytes),
+      onClosed: () => this.#rouse(),
+      signal: over,
+      monotonic: () => clock.monotonic(),
+    });
+  }
+
+  /** Sends what there is until it is over, then says good-bye. @throws ControlError when the line ends before. */
+  async #send(line: ControlLine, over: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    let leaving: NodeJS.Timeout | undefined;
+    const leave = () => {
+      this.#rouse();
+      leaving = setTimeout(() => line.destroy(), LEAVE_MS);
+    };
+    over.addEventListener('abort', leave, { once: true });
+    try {
+      while (!over.aborted) {
+        this.#idle = new AbortController();
+        line.check();
+        this.#takeStill();
+        const message = this.#outbox.next();
+        if (message === undefined) {
+          await clock.sleep(IDLE_MS, this.#idle.signal).catch(() => undefined);
+          continue;
+        }
+        await line.publish(message.topic, message.bytes);
+        this.#outbox.sent(message);
+      }
+      await line.end();
+    } finally {
+      clearTimeout(leaving);
+      over.removeEventListener('abort', leave);
+    }
+  }
+
+  /** One at a time: what waits longer is better kept, or dropped, where it was made. */
+  #takeStill(): void {
+    if (this.#outbox.has('still')) return;
+    try {
+      const still = this.#stills?.take();
+      if (still === undefined) return;
+      checkStill(still);
+      this.#put('still', still);
+    } catch (error) {
+      this.#options.logger.warn(errorFields(error), 'still not sent');
+    }
+  }
+
+  async #request(bytes: Uint8Array): Promise<void> {
+    const { logger } = this.#options;
+    try {
+      const request = parseMessage('request', bytes);
+      const { id } = request;
+      logger.info({ request: id, what: request.request }, 'request received');
+      const reply = await this.#requests.answer(request);
+      logger.info({ request: id, code: reply.code }, 'request answered');
+      this.#put('reply', encodeMessage('reply', reply));
+    } catch (error) {
+      logger.warn(errorFields(error), 'request refused');
+    }
+  }
+
+  #put(topic: QueuedTopic, bytes: Uint8Array): void {
+    this.#outbox.put(topic, bytes);
+    this.#rouse();
+  }
+
+  #rouse(): void {
+    this.#idle.abort();
+  }
+}

@@ -1,0 +1,56 @@
+import type { MachineHealth } from '../../host/machine.ts';
+import type { Telemetry } from '../../wire/telemetry.ts';
+import type { CaptureState } from '../capture/state.ts';
+import { type AgentStatus, toSeconds } from '../status.ts';
+
+export interface TelemetrySources {
+  readonly status: AgentStatus;
+  /** What capture says of itself; null before it said anything that can be read. */
+  readonly capture: CaptureState | null;
+  readonly machine: MachineHealth;
+  readonly versions: Telemetry['versions'];
+  readonly uptimeMs: number;
+  readonly messagesDropped: number;
+}
+
+/** What the server is told of the camera's health. Pure. */
+export function telemetryOf(sources: TelemetrySources): Telemetry {
+  const { status, capture, machine, versions, uptimeMs, messagesDropped } = sources;
+  const { uplink, account } = status;
+  return {
+    at: Math.max(0, Math.floor(status.at)),
+    clock: status.clock.source,
+    state: status.state === 'unpaired' ? 'waiting' : status.state,
+    versions,
+    uptimeSeconds: Math.floor(uptimeMs / 1000),
+    footage: account === undefined ? null : footageOf(status, account),
+    restarts: {
+      agent: Math.max(0, (account?.lives ?? 1) - 1),
+      capture: Object.values(capture?.restarts ?? {}).reduce((sum, each) => sum + each, 0),
+    },
+    capture: capture?.state ?? 'unknown',
+    upload: {
+      connected: uplink.connected ?? false,
+      retries: uplink.retries ?? 0,
+      reconnects: uplink.reconnects ?? 0,
+    },
+    machine: { ...machine, agentMemoryBytes: status.memoryBytes },
+    messagesDropped,
+  };
+}
+
+function footageOf(
+  { heldBytes, spooledBytes }: AgentStatus,
+  account: NonNullable<AgentStatus['account']>,
+): Telemetry['footage'] {
+  return {
+    capturedSeconds: toSeconds(account.capturedUs),
+    acknowledgedSeconds: toSeconds(account.acknowledgedUs),
+    heldSeconds: toSeconds(account.heldUs),
+    droppedSeconds: toSeconds(account.droppedUs),
+    skippedSeconds: toSeconds(account.skippedUs),
+    interruptedSeconds: toSeconds(account.interruptedUs),
+    heldBytes,
+    spooledBytes,
+  };
+}

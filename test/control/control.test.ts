@@ -1,0 +1,146 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openRegistry, type Registry } from '../../server/registry.ts';
+import type { RequestKind } from '../../wire/control.ts';
+import { until } from '../e2e/until.ts';
+import { type CameraDouble, makeCamera } from '../server/camera-double.ts';
+import { closeClients, controlClient } from '../server/control-client.ts';
+import { cameraAuthority, closeHouses, enrol, type House, openHouse } from '../server/house.ts';
+import { runControl, stopControls } from './camera.ts';
+
+/** The camera's own end of control against the server's, over real TLS. */
+
+let directory: string;
+let own: Registry;
+let command: Registry;
+let camera: CameraDouble;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'oriel-control-'));
+  own = openRegistry(directory);
+  command = openRegistry(directory);
+  camera = makeCamera(cameraAuthority);
+  enrol(own, camera);
+});
+afterEach(async () => {
+  await stopControls();
+  closeClients();
+  await closeHouses();
+  own.close();
+  command.close();
+  rmSync(directory, { recursive: true });
+});
+
+const health = () => command.health.of(camera.id);
+const told = (uptimeSeconds: number) =>
+  until('telemetry', () => health()?.telemetry?.uptimeSeconds === uptimeSeconds);
+const messages = (logged: House['logged']) => logged.map(({ message }) => message);
+
+async function ask(request: RequestKind, id: string) {
+  const askedAtMs = Date.now();
+  command.requests.add({ id, camera: camera.id, request, askedAtMs, deadlineMs: askedAtMs + 60_000 });
+  return until('the reply', () => command.requests.get(id)?.reply);
+}
+
+test('a camera shows itself, answers each request under its id, and says good-bye', async () => {
+  const house = await openHouse({ registry: own });
+  const stills = [Uint8Array.of(1), new Uint8Array(96 * 1024), Uint8Array.of(3)];
+  let asked = 0;
+  const running = runControl(() => house.port, camera, {
+    stills: {
+      take: () => stills.shift(),
+      request: () => {
+        asked++;
+        return asked < 2;
+      },
+    },
+  });
+  await told(1);
+  expect(health()?.online).toBe(true);
+  expect(running.control.view).toEqual({ connected: true, dropped: 0, trouble: undefined });
+  running.uptimeSeconds = 2;
+  await told(2);
+
+  expect(await ask('ping', 'aaaaaaaaaaaaaaaa')).toEqual({ id: 'aaaaaaaaaaaaaaaa', code: 'DONE' });
+  running.uptimeSeconds = 3;
+  expect((await ask('status', 'bbbbbbbbbbbbbbbb')).telemetry?.uptimeSeconds).toBe(3);
+  expect((await ask('look', 'cccccccccccccccc')).code).toBe('DONE');
+  expect(running.looks).toBe(1);
+  expect((await ask('still', 'dddddddddddddddd')).code).toBe('DONE');
+  expect((await ask('still', 'eeeeeeeeeeeeeeee')).code).toBe('UNAVAILABLE');
+  for (const { logged } of [house, running]) {
+    const ids = logged.flatMap(({ fields }) => (fields.request === undefined ? [] : [fields.request]));
+    expect(ids.filter((id) => id === 'aaaaaaaaaaaaaaaa')).toHaveLength(2);
+  }
+
+  await until('the stills', () => house.stills.length === 3);
+  expect(house.stills.map(({ camera: of, still }) => [of, still.length])).toEqual([
+    [camera.id, 1],
+    [camera.id, 96 * 1024],
+    [camera.id, 1],
+  ]);
+
+  await running.stop();
+  await until('absence', () => health()?.online === false);
+  expect(messages(running.logged)).toEqual(
+    expect.arrayContaining(['control connected', 'request received', 'request answered']),
+  );
+  expect(running.control.view.connected).toBe(false);
+});
+
+test('what a camera has to say while the server is away reaches it afterwards, the oldest dropped and counted', async () => {
+  let house = await openHouse({ registry: own });
+  const running = runControl(() => house.port, camera, { telemetryMs: 10 });
+  await told(1);
+  await house.stop();
+  await until('disconnection', () => !running.control.view.connected);
+  running.uptimeSeconds = 4;
+  await until('a full outbox', () => running.control.view.dropped > 5);
+  expect(running.control.view.trouble?.code).toMatch(/^(DIAL_|CONTROL_)/);
+
+  const askedAtMs = Date.now();
+  const id = 'ffffffffffffffff';
+  command.requests.add({ id, camera: camera.id, request: 'ping', askedAtMs, deadlineMs: askedAtMs + 60_000 });
+  house = await house.restart();
+  await told(4);
+  await until('the reply to what was asked in its absence', () => command.requests.get(id)?.reply);
+  expect(health()?.online).toBe(true);
+});
+
+test('a new certificate is shown at once, on a new connection', async () => {
+  const house = await openHouse({ registry: own });
+  const running = runControl(() => house.port, camera);
+  running.certificate = undefined;
+  await until('a wait', () => true);
+  running.certificate = camera.certificate;
+  running.control.reconnect();
+  await told(1);
+  running.control.reconnect();
+  await until(
+    'the next',
+    () => messages(running.logged).filter((each) => each === 'control connected').length >= 2,
+  );
+  running.uptimeSeconds = 2;
+  await told(2);
+  expect(running.control.view.trouble).toBeUndefined();
+});
+
+test('a refused camera says why, and goes on when it is let in', async () => {
+  const house = await openHouse({ registry: own });
+  const stranger = makeCamera(cameraAuthority);
+  const running = runControl(() => house.port, stranger, { random: () => 0 });
+  await until('the refusal', () => running.control.view.trouble?.code === 'CONTROL_REFUSED');
+  enrol(own, stranger);
+  await until('connection', () => running.control.view.connected);
+});
+
+test('a camera whose connection somebody else takes under its own certificate comes again', async () => {
+  const house = await openHouse({ registry: own });
+  const running = runControl(() => house.port, camera);
+  await until('connection', () => running.control.view.connected);
+  const other = controlClient(house.port, camera);
+  expect(await other.answer).toBe(0);
+  await other.gone;
+  await until('connection', () => running.control.view.connected);
+});
