@@ -14,6 +14,14 @@ export function duration(ms: number): string {
   return `${Math.floor(span / DAY)} days`;
 }
 
+const SIZES = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 } as const;
+
+/** Bytes, as in `1048576`, `512M` or `2G`; undefined for anything else. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d{1,6})([KMGT]?)$/.exec(text);
+  return match === null ? undefined : Number(match[1]) * SIZES[match[2] as keyof typeof SIZES];
+}
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** A number of bytes, to one decimal in its greatest binary unit. */

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { CommandError } from './errors.ts';
 import { checkOutput } from './files.ts';
 import { logLevelOption } from './log-level.ts';
+import { parseSize } from './quantities.ts';
 import { caCommand } from './server/ca.ts';
 import { camerasCommand } from './server/cameras.ts';
 import { pinsCommand } from './server/pins.ts';
@@ -162,6 +163,8 @@ interface RunOptions {
   readonly port?: number;
   readonly address?: string;
   readonly certificateDays: number;
+  readonly cameraQuota?: number;
+  readonly metrics?: number;
   readonly logLevel: string;
   readonly jsonLog?: boolean;
 }
@@ -182,12 +185,16 @@ function runCommand(): Command {
       parseDays,
       DEFAULT_DAYS,
     )
+    .option('--camera-quota <size>', 'footage that one camera may store, as in 200G', parseQuota)
+    .option('--metrics <port>', 'serve Prometheus metrics at http://127.0.0.1:PORT/metrics', parseMetrics)
     .addOption(logLevelOption())
     .option('--json-log', 'log JSON lines to standard output even on a terminal')
     .addHelpText(
       'after',
       `
 Footage goes to DIR/footage. While it runs, DIR/run/server.json tells its process id, port and pins.
+Without --camera-quota a camera may fill the disk, but for the last fifth: that is kept for those that hold less than
+their share. A camera that is refused keeps what it films in its spool. Metrics are for this machine alone.
 On SIGTERM or Ctrl-C it makes durable what it has received, says so to the cameras, and exits 0.
 
 Examples:
@@ -203,7 +210,7 @@ Examples:
       const person = process.stdout.isTTY && !options.jsonLog;
       const level = person && options.logLevel === 'info' ? 'warn' : options.logLevel;
       const log = pino({ level, base: null }, pino.destination({ dest: person ? 2 : 1, sync: true }));
-      const { port, address, certificateDays } = options;
+      const { port, address, certificateDays, cameraQuota, metrics: metricsPort } = options;
       // From the start on, so that whoever reads that it is listening can stop it at once.
       const asked = new Promise<string>((resolve) => {
         process.once('SIGTERM', resolve);
@@ -214,6 +221,8 @@ Examples:
         port,
         address,
         certificateDays,
+        cameraQuota,
+        metricsPort,
         disk: systemDisk,
         log,
       });
@@ -247,6 +256,21 @@ function parsePort(text: string): number {
   const port = Number(text);
   if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is 0 to 65535.');
   return port;
+}
+
+/** No other address is taken: metrics show a household's habits. */
+function parseMetrics(text: string): number {
+  const port = /^(?:127\.0\.0\.1:)?(\d{1,5})$/.exec(text)?.[1];
+  if (port === undefined) {
+    throw new InvalidArgumentError('Metrics are for this machine alone: give a port, or 127.0.0.1:PORT.');
+  }
+  return parsePort(port);
+}
+
+function parseQuota(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === undefined || bytes === 0) throw new InvalidArgumentError('A size, as in 512M or 200G.');
+  return bytes;
 }
 
 function parseDays(text: string): number {

@@ -51,7 +51,7 @@ export async function answerCamera(
 type RouteOf<K extends Route['kind']> = Extract<Route, { kind: K }>;
 
 async function putSession(
-  { store, limits }: UploadContext,
+  { store, limits, usage }: UploadContext,
   route: RouteOf<'session'>,
   request: IncomingMessage,
   response: ServerResponse,
@@ -60,7 +60,13 @@ async function putSession(
   const body = new Body(request, MAX_SESSION_HEADER_BYTES, limits);
   try {
     const bytes = await body.whole();
-    const created = await store.sessions.put(await checkSessionHeader(bytes, camera, route.session), bytes);
+    const header = await checkSessionHeader(bytes, camera, route.session);
+    if ((await store.sessions.find(camera, route.session)) === undefined) usage?.admit(camera);
+    const created = await store.sessions.put(header, bytes);
+    if (created) {
+      usage?.began(camera, 1);
+      usage?.grew(camera, bytes.length);
+    }
     response.writeHead(created ? 201 : 200, { 'content-length': 0 }).end();
   } finally {
     body.close();

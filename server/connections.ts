@@ -12,6 +12,17 @@ export interface ConnectionLimits {
   readonly strangerConnections: number;
 }
 
+/** How many connections there are. */
+export interface Census {
+  /** Cameras that have one at least. */
+  readonly cameras: number;
+  readonly cameraConnections: number;
+  /** Without a certificate, or in the handshake. */
+  readonly strangers: number;
+  /** Since the start. */
+  readonly turnedAway: number;
+}
+
 /** The connections there are, by whose they are: a camera's, or a stranger's at some address. */
 export class Connections {
   readonly #limits: ConnectionLimits;
@@ -56,6 +67,11 @@ export class Connections {
     socket.once('close', join(this.#cameras, camera, socket));
     const sockets = this.#cameras.get(camera) ?? new Set();
     if (sockets.size > this.#limits.connectionsPerCamera) oldestOf(sockets)?.destroy();
+  }
+
+  census(): Omit<Census, 'turnedAway'> {
+    const cameraConnections = [...this.#cameras.values()].reduce((sum, { size }) => sum + size, 0);
+    return { cameras: this.#cameras.size, cameraConnections, strangers: this.#strangers };
   }
 
   cameras(): string[] {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HostError } from '../host/errors.ts';
 import { parseRequestId, REQUEST_ID_HEADER } from '../wire/request-id.ts';
+import { parseRoute } from '../wire/upload.ts';
 import { refuse } from './answer.ts';
 import { BodyBroken } from './body.ts';
 import { answerCamera, Stopping } from './camera-routes.ts';
@@ -9,6 +10,7 @@ import { answerEnrolment, type EnrolmentContext, isEnrolment } from './enrolment
 import { Refused } from './errors.ts';
 import type { GateClient, GateHandler } from './gate.ts';
 import type { Log } from './log.ts';
+import { type Meter, NO_METER } from './meter.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { Sightings } from './sightings.ts';
 import type { UploadContext } from './upload.ts';
@@ -19,13 +21,18 @@ export interface GateContext {
   readonly enrolment: EnrolmentContext;
   readonly uploads: UploadContext;
   readonly sightings: Sightings;
+  readonly meter?: Meter;
 }
 
 /** Every route of the gate. The three of enrolment are for anybody, all else is for admitted cameras. */
 export function gateRoutes(context: GateContext, log: Log): GateHandler {
-  const refusals = new RefusalLog(log, context.enrolment.clock.monotonic);
+  const { clock } = context.enrolment;
+  const refusals = new RefusalLog(log, clock.monotonic);
+  const meter = context.meter ?? NO_METER;
   return async (request, response, client) => {
     const { method, url } = request;
+    const from = clock.monotonic();
+    response.once('close', () => meter.answered(routeName(request), (clock.monotonic() - from) / 1000));
     const who = client.kind === 'camera' ? { camera: client.camera } : { from: request.socket.remoteAddress };
     const name = parseRequestId(request.headers[REQUEST_ID_HEADER]);
     const asked = { ...who, method, url, request: name };
@@ -45,10 +52,19 @@ export function gateRoutes(context: GateContext, log: Log): GateHandler {
         return;
       }
       if (error !== refused) log.error({ ...asked, err: error }, 'storage failed');
+      meter.refused(refused.code);
       logRefusal(refusals, log, asked, refused);
       await refuse(request, response, refused);
     }
   };
+}
+
+/** A request's kind, of a closed set. */
+function routeName(request: IncomingMessage): string {
+  if (isEnrolment(request)) return 'enrolment';
+  if (isDocument(request)) return 'document';
+  const method = ['GET', 'PUT'].find((each) => each === request.method) ?? 'other';
+  return `${method} ${parseRoute(request.url ?? '')?.kind ?? 'unknown'}`;
 }
 
 interface Asked {

@@ -12,7 +12,7 @@ import { ALPN_MQTT } from '../wire/control.ts';
 import type { Refusal } from '../wire/refusal.ts';
 import { ALPN_HTTP } from '../wire/upload.ts';
 import type { Client, ClientJudge } from './client.ts';
-import { type ConnectionLimits, Connections } from './connections.ts';
+import { type Census, type ConnectionLimits, Connections } from './connections.ts';
 import { ServerError } from './errors.ts';
 import type { Log } from './log.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -92,6 +92,7 @@ export class Gate {
   readonly #deadlines = new WeakMap<Socket, NodeJS.Timeout>();
   readonly #busy = new WeakSet<Socket>();
   #closing = false;
+  #turnedAway = 0;
 
   constructor(
     identity: GateIdentity,
@@ -179,6 +180,10 @@ export class Gate {
     this.#refusals.close();
   }
 
+  census(): Census {
+    return { ...this.#connections.census(), turnedAway: this.#turnedAway };
+  }
+
   /** Breaks off every connection of the cameras for which `isOut` says so. */
   expel(isOut: (camera: string) => boolean): void {
     for (const camera of this.#connections.cameras().filter(isOut)) {
@@ -221,6 +226,7 @@ export class Gate {
   }
 
   #turnAway(socket: Socket, reason: string): void {
+    this.#turnedAway++;
     const from = socket.remoteAddress;
     this.#refusals.say(from, { from, reason }, 'turned away');
     socket.destroy();

@@ -4,6 +4,7 @@ import type { Migrations } from './database.ts';
 import { HEALTH_TABLE } from './health-table.ts';
 import { PINS_TABLE } from './pins-table.ts';
 import { REQUEST_TABLE } from './request-table.ts';
+import { USAGE_TABLE } from './usage-table.ts';
 
 /** The registry's tables, and what their rows mean. */
 
@@ -67,6 +68,7 @@ export const MIGRATIONS: Migrations = {
      ) STRICT;`,
     HEALTH_TABLE + REQUEST_TABLE,
     PINS_TABLE + ADMISSION_TABLE,
+    USAGE_TABLE,
   ],
 };
 

@@ -4,6 +4,7 @@ import type { HealthBook } from './health-book.ts';
 import type { Log } from './log.ts';
 import type { Registry } from './registry.ts';
 import type { Sightings } from './sightings.ts';
+import type { Usage } from './usage.ts';
 
 /** How often a running server looks whether a command has changed the registry, ms. */
 const LOOK_MS = 500;
@@ -17,13 +18,14 @@ export interface Watched {
   readonly gate: Pick<Gate, 'expel'>;
   readonly sightings: Sightings;
   readonly health: HealthBook;
+  readonly usage?: Usage;
   readonly control: Pick<Control, 'look'>;
   readonly log: Log;
 }
 
 /** Carries out what commands write into the registry, and writes down who was here and how they are. Returns its end. */
 export function watchRegistry(watched: Watched): () => void {
-  const { registry, gate, sightings, health, control, log } = watched;
+  const { registry, gate, sightings, health, usage, control, log } = watched;
   const attempt = (work: () => void) => {
     try {
       work();
@@ -39,6 +41,7 @@ export function watchRegistry(watched: Watched): () => void {
   const write = () => {
     const seen = sightings.take();
     if (seen.length > 0) registry.see(seen);
+    usage?.write();
   };
   const timers = [
     setInterval(() => attempt(look), LOOK_MS),

@@ -19,6 +19,7 @@ import {
   type Standing,
 } from './registry-tables.ts';
 import { RequestTable } from './request-table.ts';
+import { UsageTable } from './usage-table.ts';
 
 /**
  * Who may come in, and what the server keeps of each camera beside its footage: `DIR/registry.db`. Commands write to
@@ -58,6 +59,7 @@ export class Registry {
   readonly health: HealthTable;
   readonly pins: PinsTable;
   readonly requests: RequestTable;
+  readonly usage: UsageTable;
   readonly #db: Database;
 
   /** @param path of the database; `:memory:` for one that is kept nowhere. */
@@ -67,6 +69,7 @@ export class Registry {
     this.health = new HealthTable(this.#db);
     this.pins = new PinsTable(this.#db);
     this.requests = new RequestTable(this.#db);
+    this.usage = new UsageTable(this.#db);
   }
 
   /** Undefined for a camera never heard of. */
@@ -78,6 +81,12 @@ export class Registry {
   camera(id: string): CameraRecord | undefined {
     const row = this.#db.get<CameraRow>(`SELECT ${CAMERA_COLUMNS} FROM cameras WHERE id = ?`, id);
     return row && cameraOf(row);
+  }
+
+  /** Ids of those that may come in. */
+  enrolled(): string[] {
+    const sql = "SELECT id FROM cameras WHERE standing = 'enrolled' ORDER BY id";
+    return this.#db.all<{ id: string }>(sql).map(({ id }) => id);
   }
 
   /** In the order of their enrolment. */

@@ -13,17 +13,22 @@ import { type Configuration, loadConfiguration } from './configuration.ts';
 import { openControl } from './control-door.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { ENROLMENT_TIMES } from './enrolment-routes.ts';
+import { FOOTAGE_QUOTA } from './footage-quota.ts';
 import { GATE_LIMITS, Gate, type GateClient } from './gate.ts';
 import { loadGateIdentity } from './gate-identity.ts';
 import { gateRoutes } from './gate-routes.ts';
 import { Leases } from './leases.ts';
 import type { Log } from './log.ts';
+import { meteredDisk, NO_METER } from './meter.ts';
+import { type MetricsDoor, openMetricsDoor } from './metrics-door.ts';
+import type { Prometheus } from './prometheus.ts';
 import { openRegistry, type Registry } from './registry.ts';
 import { watchRegistry } from './registry-watch.ts';
 import { Sightings } from './sightings.ts';
 import { loggedStills } from './stills.ts';
 import { openStore } from './store.ts';
 import { UPLOAD_LIMITS } from './upload.ts';
+import { Usage } from './usage.ts';
 
 const DEFAULT_CERTIFICATE_DAYS = 14;
 
@@ -34,6 +39,10 @@ export interface RunOptions {
   readonly address?: string | undefined;
   /** How long the cameras' certificates are valid; 14 days otherwise. */
   readonly certificateDays?: number | undefined;
+  /** Footage of one camera, bytes; without a bound of its own otherwise. */
+  readonly cameraQuota?: number | undefined;
+  /** Serve metrics there, on loopback; nowhere otherwise. Port 0 leaves it to the system. */
+  readonly metricsPort?: number | undefined;
   readonly clock?: Clock;
   readonly disk: Disk;
   readonly log: Log;
@@ -46,6 +55,8 @@ export interface RunningServer {
   readonly hosts: readonly string[];
   readonly pin: string;
   readonly backupPin: string;
+  /** Of metrics, on 127.0.0.1. */
+  readonly metricsPort?: number;
 }
 
 export interface Running {
@@ -77,8 +88,20 @@ async function openHouse(
   registry: Registry,
 ): Promise<Running> {
   const { directory, disk, log, clock = systemClock } = options;
+  const footage = join(directory, 'footage');
   const identity = await loadGateIdentity(disk, directory, configuration, new Date());
-  const store = await openStore(disk, join(directory, 'footage'), log);
+  const prometheus = await prometheusOf(options);
+  const meter = prometheus?.meter ?? NO_METER;
+  const store = await openStore(prometheus ? meteredDisk(disk, meter, clock.monotonic) : disk, footage, log);
+  const usage = new Usage({
+    disk,
+    root: footage,
+    table: registry.usage,
+    enrolled: () => registry.enrolled(),
+    rules: { ...FOOTAGE_QUOTA, cameraBytes: options.cameraQuota },
+    clock,
+    log,
+  });
   const leases = new Leases();
   const sightings = new Sightings();
   const authority = new CameraAuthority(
@@ -93,26 +116,34 @@ async function openHouse(
     {
       admit: admitted,
       enrolment: { registry, authority, throttle, times: ENROLMENT_TIMES, clock, log },
-      uploads: { store, leases, limits: UPLOAD_LIMITS },
+      uploads: { store, leases, limits: UPLOAD_LIMITS, usage, meter },
       sightings,
+      meter,
     },
     log,
   );
   const judge = clientJudge(new X509Certificate(identity.cameraAuthority).raw);
   const gate = new Gate(identity, judge, routes, log, GATE_LIMITS, broker);
-  const port = await gate.listen(options.port ?? configuration.port, options.address).catch(async (error) => {
+  let door: MetricsDoor | undefined;
+  const port = await (async () => {
+    if (prometheus) door = await openDoor(prometheus, { options, registry, usage, gate });
+    return gate.listen(options.port ?? configuration.port, options.address);
+  })().catch(async (error) => {
+    door?.close();
     await broker.close();
     throw error;
   });
   const { hosts, pin, backupPin } = configuration;
-  const server: RunningServer = { pid: process.pid, port, hosts, pin, backupPin };
+  const own = { pid: process.pid, port, hosts, pin, backupPin };
+  const server: RunningServer = { ...own, ...(door && { metricsPort: door.port }) };
   const state = join(directory, 'run', 'server.json');
   await disk.makeDirectory(join(directory, 'run'), 0o700);
   await writeFileAtomic(disk, state, utf8(`${JSON.stringify(server)}\n`), 0o600);
-  const stopWatching = watchRegistry({ registry, gate, sightings, health, control, log });
+  const stopWatching = watchRegistry({ registry, gate, sightings, health, usage, control, log });
   return {
     server,
     async stop() {
+      door?.close();
       gate.close();
       await leases.endAll(new Stopping('the server is going down'));
       await gate.disconnect();
@@ -122,4 +153,30 @@ async function openHouse(
       await disk.unlink(state);
     },
   };
+}
+
+/** Loaded only where metrics are wanted. */
+async function prometheusOf({ metricsPort }: RunOptions): Promise<Prometheus | undefined> {
+  if (metricsPort === undefined) return undefined;
+  return (await import('./prometheus.ts')).openPrometheus();
+}
+
+/** @throws ServerError ADDRESS_REFUSED. */
+function openDoor(
+  prometheus: Prometheus,
+  house: {
+    readonly options: RunOptions;
+    readonly registry: Registry;
+    readonly usage: Usage;
+    readonly gate: Gate;
+  },
+): Promise<MetricsDoor> {
+  const { options, registry, usage, gate } = house;
+  const sources = {
+    enrolled: () => registry.enrolled(),
+    usage: (camera: string) => usage.of(camera),
+    census: () => gate.census(),
+    freeBytes: () => options.disk.freeBytes(options.directory),
+  };
+  return openMetricsDoor(options.metricsPort ?? 0, prometheus.contentType, () => prometheus.render(sources));
 }

@@ -8,10 +8,13 @@ import { BODY_TIMES, Body, type BodyTimes } from './body.ts';
 import { Refused } from './errors.ts';
 import { checkSegmentHeader } from './headers.ts';
 import type { Leases } from './leases.ts';
+import type { Meter } from './meter.ts';
 import { RecordIntake } from './record-intake.ts';
 import { tagOf } from './segment-file.ts';
+import type { SegmentPosition } from './segment-position.ts';
 import { type SegmentName, type SegmentWriter, segmentKey } from './segments.ts';
 import type { Store } from './store.ts';
+import type { Usage } from './usage.ts';
 
 export interface UploadLimits extends BodyTimes {
   /** What was received is made durable at least this often while a body comes, ms. */
@@ -31,6 +34,9 @@ export interface UploadContext {
   readonly store: Store;
   readonly leases: Leases;
   readonly limits: UploadLimits;
+  /** Undefined: nobody is held to a quota. */
+  readonly usage?: Usage;
+  readonly meter?: Meter;
 }
 
 /**
@@ -38,20 +44,22 @@ export interface UploadContext {
  * @throws Refused, HostError, BodyBroken. By then what was received is durable and reported, if the disk let it.
  */
 export async function uploadSegment(
-  { store, leases, limits }: UploadContext,
+  context: UploadContext,
   name: SegmentName,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const { store, leases, limits, usage } = context;
   const offset = uploadOffset(request);
   const lease = await leases.take(segmentKey(name));
   try {
     const writer = await store.segments.write(name);
     try {
       admit(writer, offset, request, limits.segmentBytes);
+      usage?.admit(name.session.camera);
       const body = new Body(request, limits.segmentBytes - offset, limits, lease.signal);
       beginLines(response);
-      await new Upload(store, name, writer, body, limits.durableMs, response).run();
+      await new Upload(context, name, writer, body, response).run();
     } finally {
       await writer.close();
     }
@@ -90,30 +98,28 @@ function admit(
 
 /** One upload under way: receives in order, and beside it makes durable what was received. */
 class Upload {
-  readonly #store: Store;
+  readonly #context: UploadContext;
   readonly #name: SegmentName;
   readonly #writer: SegmentWriter;
   readonly #body: Body;
-  readonly #durableMs: number;
   readonly #response: ServerResponse;
   #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
   #receiving = true;
+  #ended = false;
   #reported = '';
 
   constructor(
-    store: Store,
+    context: UploadContext,
     name: SegmentName,
     writer: SegmentWriter,
     body: Body,
-    durableMs: number,
     response: ServerResponse,
   ) {
-    this.#store = store;
+    this.#context = context;
     this.#name = name;
     this.#writer = writer;
     this.#body = body;
-    this.#durableMs = durableMs;
     this.#response = response;
   }
 
@@ -135,7 +141,10 @@ class Upload {
     const { head, rest } = await this.#body.first(SEGMENT_HEADER_LENGTH);
     checkSegmentHeader(head, this.#name);
     await this.#writer.begin(head);
-    this.#store.unfinished.began(this.#name);
+    const { store, usage, meter } = this.#context;
+    store.unfinished.began(this.#name);
+    usage?.began(this.#name.session.camera, 0);
+    meter?.segment('begun');
     this.#progressed();
     return rest;
   }
@@ -151,12 +160,22 @@ class Upload {
     ) {
       const taken = intake.take(chunk);
       if (taken.batch.length > 0) {
-        await this.#writer.append(taken.batch, taken.position);
-        this.#progressed();
+        await this.#append(taken.batch, taken.position);
       }
       if (taken.refusal !== undefined) throw taken.refusal;
     }
     if (intake.pending > 0) throw new Refused('RECORD_REFUSED', 'the body ends inside a record');
+  }
+
+  async #append(batch: readonly Uint8Array[], position: SegmentPosition): Promise<void> {
+    const { usage, meter } = this.#context;
+    const { camera } = this.#name.session;
+    usage?.admit(camera);
+    await this.#writer.append(batch, position);
+    const bytes = batch.reduce((sum, { length }) => sum + length, 0);
+    usage?.grew(camera, bytes);
+    meter?.stored(bytes);
+    this.#progressed();
   }
 
   #progressed(): void {
@@ -169,7 +188,7 @@ class Upload {
     if (!this.#receiving || this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#syncing = this.#syncBeside();
-    }, this.#durableMs);
+    }, this.#context.limits.durableMs);
   }
 
   async #syncBeside(): Promise<void> {
@@ -185,7 +204,11 @@ class Upload {
 
   async #sync(): Promise<void> {
     await this.#writer.sync();
-    if (this.#writer.copy.durable.ended) this.#store.unfinished.ended(this.#name);
+    if (this.#writer.copy.durable.ended && !this.#ended) {
+      this.#ended = true;
+      this.#context.store.unfinished.ended(this.#name);
+      this.#context.meter?.segment('ended');
+    }
     this.#report();
   }
 

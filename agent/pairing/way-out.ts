@@ -35,6 +35,8 @@ export function wayOut(code: string): string | undefined {
     case 'DIAL_CONNECT':
     case 'DIAL_TIMEOUT':
       return 'is the server running, and can its address be reached from here?';
+    case 'QUOTA_EXCEEDED':
+      return 'make room at the server for this camera (oriel server run --camera-quota); it waits in the spool meanwhile';
     case 'STORAGE_FULL':
     case 'STORAGE_FAILED':
       return "look at the server's disk; what is filmed meanwhile waits in the camera's spool";

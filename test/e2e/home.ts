@@ -28,6 +28,8 @@ export interface HomeWish {
   readonly camera?: string;
   /** The server's. */
   readonly server?: string;
+  /** What `oriel server run` is given beside directory and address. */
+  readonly serverOptions?: readonly string[];
   /** Beside the test's own. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -72,12 +74,15 @@ export class Home {
   #server: ChildProcess | undefined;
   #camera: ChildProcess | undefined;
   #port = 0;
+  /** For the next start of the server. */
+  serverOptions: readonly string[];
   /** Every process there ever was. */
   readonly #seen: Process[] = [];
 
   private constructor(household: Provisioned, wish: HomeWish) {
     this.household = household;
     this.#wish = wish;
+    this.serverOptions = wish.serverOptions ?? [];
   }
 
   /** Makes a household, does something with it, and clears it away. */
@@ -146,7 +151,8 @@ export class Home {
   async startServer(): Promise<void> {
     const { serverDirectory } = this.household;
     const at = ['--address', '127.0.0.1', '--port', String(this.#port)];
-    const server = this.#start(this.#wish.server, 'server.log', 'server', 'run', serverDirectory, ...at);
+    const options = [...at, ...this.serverOptions];
+    const server = this.#start(this.#wish.server, 'server.log', 'server', 'run', serverDirectory, ...options);
     this.#server = server;
     this.#port = await until('the server runs', () => {
       if (server.exitCode !== null) throw new Error(`the server ended:\n${this.log('server')}`);

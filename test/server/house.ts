@@ -19,6 +19,7 @@ import { type ClientJudge, clientJudge } from '../../server/client.ts';
 import { openControl } from '../../server/control-door.ts';
 import type { QuotaRules } from '../../server/control-quota.ts';
 import { ENROLMENT_TIMES } from '../../server/enrolment-routes.ts';
+import { FOOTAGE_QUOTA, type FootageQuotaRules } from '../../server/footage-quota.ts';
 import { GATE_LIMITS, Gate, type GateClient, type GateLimits } from '../../server/gate.ts';
 import { gateRoutes } from '../../server/gate-routes.ts';
 import { Leases } from '../../server/leases.ts';
@@ -28,6 +29,7 @@ import { watchRegistry } from '../../server/registry-watch.ts';
 import { Sightings } from '../../server/sightings.ts';
 import { openStore } from '../../server/store.ts';
 import { UPLOAD_LIMITS, type UploadLimits } from '../../server/upload.ts';
+import { Usage } from '../../server/usage.ts';
 import { UPLOAD_OFFSET } from '../../wire/upload.ts';
 import { type CameraDouble, makeCamera } from './camera-double.ts';
 
@@ -60,6 +62,8 @@ export interface HouseOptions {
   readonly gate?: Partial<GateLimits>;
   readonly enrolment?: Partial<BodyTimes>;
   readonly registry?: Registry;
+  /** Cameras are held to a quota by these rules. */
+  readonly quota?: Partial<FootageQuotaRules>;
   readonly control?: { readonly quota?: QuotaRules; readonly limits?: BrokerLimits };
   /** What stands in for a check, so that a test shows what happens without it. */
   readonly broken?: {
@@ -89,6 +93,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
   const admitted =
     options.broken?.admit ??
     ((client: GateClient) => admit(client, (camera) => own.standing(camera), systemClock.now()));
+  const usage = options.quota && quotaOf(options, footage, own, log);
   const stills: House['stills'] = [];
   const { control, broker, health } = await openControl({
     registry: own,
@@ -117,7 +122,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
           clock: systemClock,
           log,
         },
-        uploads: { store, leases, limits },
+        uploads: { store, leases, limits, ...(usage && { usage }) },
         sightings,
       },
       log,
@@ -154,6 +159,18 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
       return openHouse(options, directory);
     },
   };
+}
+
+function quotaOf({ quota, disk }: HouseOptions, root: string, own: Registry, log: Log): Usage {
+  return new Usage({
+    disk: disk ?? systemDisk,
+    root,
+    table: own.usage,
+    enrolled: () => own.enrolled(),
+    rules: { ...FOOTAGE_QUOTA, ...quota },
+    clock: systemClock,
+    log,
+  });
 }
 
 /** Stops every house and removes what it kept; for afterEach. */

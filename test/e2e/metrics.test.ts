@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { breakBuild } from '../broken-build.ts';
+import { Home } from './home.ts';
+import { until } from './until.ts';
+
+/** The server's metrics, scraped as Prometheus does; and who else gets to see them: nobody. */
+
+const portOf = (home: Home) =>
+  JSON.parse(readFileSync(join(home.household.serverDirectory, 'run', 'server.json'), 'utf8')).metricsPort;
+
+async function scrape(port: number, host = `127.0.0.1:${port}`, path = '/metrics', method = 'GET') {
+  const call = request({ host: '127.0.0.1', port, path, method, headers: { host }, agent: false });
+  call.end();
+  const [response] = await once(call, 'response');
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  return { status: response.statusCode as number, type: response.headers['content-type'] as string, text };
+}
+
+/** The value of a sample; undefined when it is not there. */
+function sample(text: string, name: string): number | undefined {
+  const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+  return line === undefined ? undefined : Number(line.slice(name.length + 1));
+}
+
+/** Whether somebody answers at another address of this machine. */
+function reachable(port: number, address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, address, () => resolve(true));
+    socket.on('error', () => resolve(false)).on('connect', () => socket.destroy());
+  });
+}
+
+test(
+  'footage, cameras, refusals and the disk are counted, without a secret',
+  () =>
+    Home.with({ source: 'test:', serverOptions: ['--metrics', '0'] }, async (home) => {
+      const port = portOf(home);
+      const idle = await scrape(port);
+      expect(idle).toMatchObject({ status: 200, type: expect.stringContaining('version=0.0.4') });
+      expect(sample(idle.text, 'oriel_cameras_enrolled')).toBe(1);
+      expect(sample(idle.text, 'oriel_cameras_online')).toBe(0);
+
+      await home.startCamera();
+      const { cameraId } = home.household;
+      const text = await until('footage is counted', async () => {
+        const seen = await scrape(port);
+        return (sample(seen.text, 'oriel_segments_total{event="ended"}') ?? 0) > 0 && seen.text;
+      });
+      expect(sample(text, 'oriel_cameras_online')).toBe(1);
+      expect(sample(text, 'oriel_connections{of="cameras"}')).toBeGreaterThan(0);
+      expect(sample(text, 'oriel_stored_bytes_total')).toBeGreaterThan(10_000);
+      expect(sample(text, `oriel_camera_footage_bytes{camera="${cameraId}"}`)).toBeGreaterThan(10_000);
+      expect(sample(text, `oriel_camera_sessions{camera="${cameraId}"}`)).toBe(1);
+      expect(sample(text, 'oriel_sync_seconds_count')).toBeGreaterThan(0);
+      expect(sample(text, 'oriel_request_seconds_count{route="PUT segment"}')).toBeGreaterThan(0);
+      expect(sample(text, 'oriel_disk_free_bytes')).toBeGreaterThan(0);
+      expect(sample(text, 'process_resident_memory_bytes')).toBeGreaterThan(0);
+      expect(text).not.toMatch(/BEGIN|PRIVATE|sha256\/|Bearer|\/v1\//);
+
+      const { serverDirectory } = home.household;
+      await oriel('server', 'cameras', serverDirectory, 'revoke', cameraId);
+      await until('the refusal is counted', async () => {
+        const seen = await scrape(port);
+        return (sample(seen.text, 'oriel_refusals_total{code="CAMERA_REVOKED"}') ?? 0) > 0;
+      });
+      const after = (await scrape(port)).text;
+      expect(sample(after, 'oriel_cameras_enrolled')).toBe(0);
+      expect(after).not.toContain(`camera="${cameraId}"`);
+    }),
+  90_000,
+);
+
+test(
+  'nothing is answered but the scrape, and nobody else gets that far',
+  () =>
+    Home.with({ source: 'test:', serverOptions: ['--metrics', '127.0.0.1:0'] }, async (home) => {
+      const port = portOf(home);
+      expect((await scrape(port, `localhost:${port}`)).status).toBe(200);
+      expect((await scrape(port, 'attacker.example')).status).toBe(404);
+      expect((await scrape(port, `127.0.0.1:${port}`, '/')).status).toBe(404);
+      expect((await scrape(port, `127.0.0.1:${port}`, '/metrics', 'POST')).status).toBe(404);
+      expect(await reachable(port, '127.0.0.1')).toBe(true);
+      for (const address of ['127.0.0.2', '::1']) expect(await reachable(port, address)).toBe(false);
+    }),
+  60_000,
+);
+
+test('a server that serves them everywhere is found out', async () => {
+  const broken = breakBuild({
+    file: 'server/metrics-door.ts',
+    from: "const ADDRESS = '127.0.0.1';",
+    to: "const ADDRESS = '0.0.0.0';",
+  });
+  try {
+    await Home.with(
+      { source: 'test:', server: broken.oriel, serverOptions: ['--metrics', '0'] },
+      async (home) => {
+        expect(await reachable(portOf(home), '127.0.0.2')).toBe(true);
+      },
+    );
+  } finally {
+    broken.remove();
+  }
+}, 60_000);
+
+test('they are off unless asked for, and no other address is taken', async () => {
+  await Home.with({ source: 'test:' }, async (home) => {
+    expect(portOf(home)).toBeUndefined();
+  });
+  for (const wish of ['0.0.0.0:9100', '192.168.1.10:9100', '[::]:9100', 'localhost']) {
+    expect(await oriel('server', 'run', '/nowhere', '--metrics', wish)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('for this machine alone'),
+    });
+  }
+}, 60_000);

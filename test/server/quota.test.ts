@@ -1,0 +1,169 @@
+import { systemClock } from '../../host/clock.ts';
+import { type Disk, systemDisk } from '../../host/disk.ts';
+import { FOOTAGE_QUOTA, judgeQuota, type QuotaVerdict, type QuotaView } from '../../server/footage-quota.ts';
+import { Registry } from '../../server/registry.ts';
+import { Usage } from '../../server/usage.ts';
+import { segmentPath, sessionPath } from '../../wire/upload.ts';
+import { type CameraDouble, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
+import { ask, closeHouses, enrol, type House, newCamera, openHouse, openUpload } from './house.ts';
+
+/** One camera cannot fill a server's disk for the others. */
+
+afterEach(closeHouses);
+
+const GIB = 1024 ** 3;
+const view: QuotaView = { bytes: GIB, allBytes: 4 * GIB, sessions: 10, cameras: 4, freeBytes: 20 * GIB };
+const rules = { ...FOOTAGE_QUOTA, cameraBytes: 10 * GIB, cameraSessions: 100 };
+const unbounded = { cameraBytes: undefined };
+
+test.each<[string, Partial<QuotaView>, object, QuotaVerdict]>([
+  ['below everything', {}, {}, 'admitted'],
+  ['just below its quota', { bytes: 10 * GIB - 1 }, {}, 'admitted'],
+  ['at its quota', { bytes: 10 * GIB }, {}, 'quota'],
+  ['without a quota', { bytes: 1000 * GIB }, unbounded, 'admitted'],
+  ['as many sessions as it may have', { sessions: 100 }, {}, 'sessions'],
+  ['disk not looked at yet', { freeBytes: undefined, bytes: 9 * GIB }, {}, 'admitted'],
+  ['scarce, and below its share', { allBytes: 85 * GIB, freeBytes: 15 * GIB }, {}, 'admitted'],
+  [
+    'scarce, and above its share',
+    { bytes: 60 * GIB, allBytes: 85 * GIB, freeBytes: 15 * GIB },
+    unbounded,
+    'share',
+  ],
+  [
+    'not scarce, and above its share',
+    { bytes: 60 * GIB, allBytes: 70 * GIB, freeBytes: 30 * GIB },
+    unbounded,
+    'admitted',
+  ],
+  [
+    'alone, it may fill the disk',
+    { bytes: 99 * GIB, allBytes: 99 * GIB, freeBytes: GIB, cameras: 1 },
+    unbounded,
+    'admitted',
+  ],
+  ['not counted among the enrolled', { cameras: 0 }, {}, 'admitted'],
+])('%s', (_, change, bounds, verdict) => {
+  expect(judgeQuota({ ...view, ...change }, { ...rules, ...bounds })).toBe(verdict);
+});
+
+async function session(house: House, camera: CameraDouble, number = 1) {
+  const made = makeSession(camera, number);
+  const { status, json } = await ask(house.port, camera, 'PUT', sessionPath(made.id), { body: made.bytes });
+  return { made, status, code: json?.code };
+}
+
+/** Uploads a segment of some records of 10 kB. @returns how it ended. */
+async function upload(
+  house: House,
+  camera: CameraDouble,
+  of: ReturnType<typeof makeSession>,
+  sequence: number,
+  records = 4,
+) {
+  const { whole } = makeSegment(makeSegmentHeader(camera, of, sequence), records, 10_000);
+  const open = openUpload(house.port, camera, segmentPath(of.id, sequence), 0);
+  open.write(whole);
+  open.end();
+  const { status } = await open.done;
+  return { status, last: open.lines.at(-1), whole };
+}
+
+test('a camera at its quota is refused, what was acknowledged stays, and another goes on', async () => {
+  const registry = new Registry(':memory:');
+  const house = await openHouse({ registry, quota: { cameraBytes: 100_000 } });
+  const [greedy, modest] = [newCamera(), newCamera()];
+  for (const camera of [greedy, modest]) enrol(registry, camera);
+  const { made } = await session(house, greedy);
+  const first = await upload(house, greedy, made, 0);
+  expect(first.last).toMatchObject({ ended: true });
+  const second = await upload(house, greedy, made, 1, 20);
+  expect(second.last).toMatchObject({ code: 'QUOTA_EXCEEDED' });
+  const third = await upload(house, greedy, made, 2);
+  expect(third).toMatchObject({ status: 507, last: { code: 'QUOTA_EXCEEDED' } });
+  expect(await session(house, greedy, 2)).toMatchObject({ status: 507, code: 'QUOTA_EXCEEDED' });
+  const again = await ask(house.port, greedy, 'PUT', sessionPath(made.id), { body: made.bytes });
+  expect(again.status).toBe(200);
+  const kept = await ask(house.port, greedy, 'GET', segmentPath(made.id, 0));
+  expect(kept.json).toEqual({ durable: first.whole.length, ended: true });
+
+  const other = await session(house, modest);
+  expect((await upload(house, modest, other.made, 0)).last).toMatchObject({ ended: true });
+});
+
+test('sessions are bounded too', async () => {
+  const registry = new Registry(':memory:');
+  const house = await openHouse({ registry, quota: { cameraSessions: 2 } });
+  const camera = newCamera();
+  enrol(registry, camera);
+  for (const [number, status] of [201, 201, 507].entries()) {
+    expect(await session(house, camera, number + 1)).toMatchObject({ status });
+  }
+});
+
+test('without a quota nobody is refused: the control', async () => {
+  const house = await openHouse();
+  const camera = newCamera();
+  const { made } = await session(house, camera);
+  for (const sequence of [0, 1, 2]) {
+    expect((await upload(house, camera, made, sequence, 20)).last).toMatchObject({ ended: true });
+  }
+});
+
+describe('what a camera takes up', () => {
+  const options = (registry: Registry, root: string, disk: Disk = systemDisk) => ({
+    disk,
+    root,
+    table: registry.usage,
+    enrolled: () => registry.enrolled(),
+    rules: { ...FOOTAGE_QUOTA, cameraBytes: 150_000 },
+    clock: systemClock,
+    log: { debug: () => 0, info: () => 0, warn: () => 0, error: () => 0 },
+  });
+
+  test('is kept over a restart, and measured where it was never known', async () => {
+    const registry = new Registry(':memory:');
+    const house = await openHouse({ registry });
+    const camera = newCamera();
+    enrol(registry, camera);
+    const { made } = await session(house, camera);
+    const { whole } = await upload(house, camera, made, 0);
+
+    const usage = new Usage(options(registry, house.footage));
+    await usage.settled;
+    const found = usage.of(camera.id);
+    expect(found).toMatchObject({ sessions: 1, bytes: whole.length + made.bytes.length + 2 * 4096 });
+    usage.grew(camera.id, 1000);
+    usage.write();
+    const restarted = new Usage(options(registry, '/nowhere'));
+    expect(restarted.of(camera.id)).toEqual({ ...found, bytes: found.bytes + 1000 });
+  });
+
+  test('is measured again before a camera stays refused: somebody may have made room', async () => {
+    const registry = new Registry(':memory:');
+    const house = await openHouse({ registry });
+    const camera = newCamera();
+    enrol(registry, camera);
+    registry.usage.write([{ camera: camera.id, bytes: 10 ** 9, sessions: 3 }]);
+    const usage = new Usage(options(registry, house.footage));
+    expect(() => usage.admit(camera.id)).toThrow(expect.objectContaining({ code: 'QUOTA_EXCEEDED' }));
+    await usage.settled;
+    expect(usage.of(camera.id)).toMatchObject({ bytes: 0, sessions: 0 });
+    expect(() => usage.admit(camera.id)).not.toThrow();
+  });
+
+  test('where the disk is nearly full, only those above their share are refused', async () => {
+    const registry = new Registry(':memory:');
+    const [greedy, modest] = [newCamera(), newCamera()];
+    for (const camera of [greedy, modest]) enrol(registry, camera);
+    registry.usage.write([
+      { camera: greedy.id, bytes: 900, sessions: 1 },
+      { camera: modest.id, bytes: 10, sessions: 1 },
+    ]);
+    const nearlyFull: Disk = { ...systemDisk, freeBytes: async () => 90 };
+    const usage = new Usage({ ...options(registry, '/nowhere', nearlyFull), rules: FOOTAGE_QUOTA });
+    await usage.settled;
+    expect(() => usage.admit(greedy.id)).toThrow(expect.objectContaining({ code: 'QUOTA_EXCEEDED' }));
+    expect(() => usage.admit(modest.id)).not.toThrow();
+  });
+});
