@@ -115,6 +115,7 @@ export class Enrolment {
       try {
         await disk.unlink(directory.certificate);
         await disk.syncDirectory(directory.path);
+        this.#look();
         await change();
       } finally {
         this.#moves += 1;

@@ -1,0 +1,308 @@
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { signPins } from '../../cli/keys/pins.ts';
+import { readPinsLine, writePinsLine } from '../../crypto/pin-statement.ts';
+import { makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
+import { systemDisk } from '../../host/disk.ts';
+import type { Configuration } from '../../server/configuration.ts';
+import { putPins } from '../../server/pins-check.ts';
+import { promoteBackup } from '../../server/promotion.ts';
+import { type Running, startServer } from '../../server/run.ts';
+import { type CameraRun, closeHouses, House, until } from './house.ts';
+
+/** Pin statements between real servers and the part of the agent that pairs. */
+
+let house: House;
+let camera: CameraRun;
+const served = new Set<Running>();
+beforeEach(async () => {
+  house = await House.open();
+  camera = await recordingCamera();
+}, 60_000);
+afterEach(async () => {
+  for (const running of served) await running.stop();
+  served.clear();
+  await closeHouses();
+}, 60_000);
+
+/** A camera that is enrolled, accepted, and has its policy. */
+async function recordingCamera(): Promise<CameraRun> {
+  const prepared = await house.pair();
+  house.claim(prepared);
+  const run = await house.camera(prepared.code);
+  await run.enrolled();
+  await house.accept(run.camera);
+  await run.obeys(1);
+  return run;
+}
+
+type ServerTerms = Pick<Configuration, 'pin' | 'backupPin'> & { readonly origin: string };
+const termsOf = ({ configuration, origin }: House): ServerTerms => ({ ...configuration, origin });
+
+/** The owner's next statement, as `oriel keys pins` signs it; a copy of the key forgets that it did. */
+function next(terms: ServerTerms, signer: ViewingKey = house.key): string {
+  const wish = { camera: camera.camera, server: terms.origin, pins: [terms.pin, terms.backupPin] };
+  const { key, statement } = signPins(signer, wish);
+  if (signer === house.key) house.key = key;
+  return writePinsLine(statement);
+}
+
+const put = (line: string) => putPins(house.registry, readPinsLine(line), Date.now());
+const layDown = (line: string) => writeFileSync(camera.directory.pinsInbox, `${line}\n`);
+const obeys = (counter: number, run = camera) =>
+  until(`statement ${counter}`, () => run.pairing.pinned.counter === counter);
+
+/** Serves a directory at the house's address for a while, and counts what it answers. */
+async function serve(directory: string): Promise<{ answered: () => number; stop: () => Promise<void> }> {
+  let count = 0;
+  const quiet = () => undefined;
+  const debug = (_fields: object, message: string) => {
+    if (message === 'answered') count += 1;
+  };
+  const running = await startServer({
+    directory,
+    port: Number(new URL(house.origin).port),
+    address: '127.0.0.1',
+    disk: systemDisk,
+    log: { debug, info: quiet, warn: quiet, error: quiet },
+  });
+  served.add(running);
+  return {
+    answered: () => count,
+    stop: async () => {
+      served.delete(running);
+      await running.stop();
+    },
+  };
+}
+
+test('a promoted backup is believed at once, the stolen CA no longer once its owner has said so', async () => {
+  const stolen = join(house.directory, 'stolen');
+  await house.stop();
+  cpSync(house.serverDirectory, stolen, { recursive: true });
+  const before = house.configuration;
+  const promoted = await promoteBackup(systemDisk, house.serverDirectory, before, {
+    backupKey: undefined,
+    now: new Date(),
+  });
+  expect(promoted.pin).toBe(before.backupPin);
+
+  const thief = await serve(stolen);
+  await until('the thief is believed', () => thief.answered() > 0);
+  await thief.stop();
+  const rightful = await serve(house.serverDirectory);
+  await until('the backup is believed', () => rightful.answered() > 0);
+  await put(next({ ...promoted, origin: house.origin }));
+  await obeys(1);
+  expect(camera.pairing.pinned.pins).toEqual([promoted.pin, promoted.backupPin]);
+  const certificate = await camera.enrolled();
+  await rightful.stop();
+
+  const again = await serve(stolen);
+  await until('the thief is refused', () => camera.poll.trouble?.code === 'PIN_MISMATCH');
+  expect(again.answered()).toBe(0);
+  await again.stop();
+  const back = await serve(house.serverDirectory);
+  await until('believed after that', () => back.answered() > 0 && camera.poll.trouble === undefined);
+  expect(camera.enrolment.certificate).toBe(certificate);
+}, 60_000);
+
+describe('refused by its code, whoever brings it, and seen: a statement', () => {
+  const flip = (line: string, at: number) => {
+    const bytes = readPinsLine(line).slice();
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    return writePinsLine(bytes);
+  };
+  const another = (terms: ServerTerms) => ({ ...terms, pin: terms.backupPin, backupPin: terms.pin });
+
+  test.each<[string, string, (old: string, terms: ServerTerms) => string | Promise<string>]>([
+    ['that was obeyed before the last', 'PINS_REPLAYED', (old) => old],
+    [
+      'of the same number as the last, and another',
+      'PINS_CONFLICT',
+      (_old, terms) => {
+        const forgetful = house.key.cameras.map((each) => ({ ...each, pins: 1 }));
+        return next(another(terms), { ...house.key, cameras: forgetful });
+      },
+    ],
+    [
+      'of somebody else',
+      'PINS_FORGED',
+      async (_old, terms) => {
+        const thief = await makeViewingKey('thief', new Uint8Array(32).fill(9), 1);
+        return next(terms, { ...thief, cameras: house.key.cameras });
+      },
+    ],
+    [
+      'for another camera',
+      'PINS_FOREIGN',
+      (_old, { origin, pin }) => {
+        const cameras = house.key.cameras.map((each) => ({ ...each, id: 'a'.repeat(32), pins: 5 }));
+        const wish = { camera: 'a'.repeat(32), server: origin, pins: [pin] };
+        return writePinsLine(signPins({ ...house.key, cameras }, wish).statement);
+      },
+    ],
+    [
+      'of another pairing',
+      'PINS_EPOCH',
+      (_old, terms) => {
+        const cameras = house.key.cameras.map((each) => ({ ...each, epoch: 2 }));
+        return next(terms, { ...house.key, cameras });
+      },
+    ],
+    [
+      'with a bit of its pin flipped',
+      'PINS_FORGED',
+      (_old, terms) => flip(next(terms, { ...house.key }), 45),
+    ],
+    [
+      'with a bit of its signature flipped',
+      'PINS_FORGED',
+      (_old, terms) => flip(next(terms, { ...house.key }), 130),
+    ],
+    ['cut off', 'PINS_MALFORMED', (_old, terms) => next(terms, { ...house.key }).slice(0, -4)],
+  ])(
+    '%s: %s',
+    async (_what, code, make) => {
+      const terms = termsOf(house);
+      const old = next(terms);
+      const newest = next(terms);
+      await put(old);
+      await obeys(1);
+      await put(newest);
+      await obeys(2);
+      const line = await make(old, terms);
+
+      const database = new DatabaseSync(join(house.serverDirectory, 'registry.db'));
+      database
+        .prepare('UPDATE pins SET statement = ? WHERE camera = ?')
+        .run(readPinsLine(line), camera.camera);
+      database.close();
+      await until(code, () => camera.poll.pinsTrouble?.code === code);
+      await put(newest).catch(() => undefined);
+
+      layDown(line);
+      await until(`${code} on file`, () => camera.pairing.pinsTrouble()?.code === code);
+      expect(camera.pairing.pinsTrouble()?.wayOut).toContain('statement');
+      expect(readFileSync(camera.directory.pinsInbox, 'utf8')).toContain(line);
+      expect(readFileSync(camera.directory.pins, 'utf8').trim()).toBe(newest);
+      expect(camera.pairing.pinned).toMatchObject({ counter: 2, origin: terms.origin });
+
+      // What was refused stands in the way of nothing.
+      layDown(next(another(terms)));
+      await obeys(3);
+      await until('taken', () => !existsSync(camera.directory.pinsInbox));
+      expect(camera.pairing.pinned.pins).toEqual([terms.backupPin, terms.pin]);
+    },
+    30_000,
+  );
+
+  test('that is obeyed already: nothing to do', async () => {
+    const line = next(termsOf(house));
+    await put(line);
+    await obeys(1);
+    const certificate = await camera.enrolled();
+    layDown(line);
+    await until('taken', () => !existsSync(camera.directory.pinsInbox));
+    expect(camera.pairing.pinsTrouble()).toBeUndefined();
+    expect(camera.enrolment.certificate).toBe(certificate);
+  });
+});
+
+test('what was obeyed counts after a restart, against the server and the set-up', async () => {
+  const terms = termsOf(house);
+  const first = next(terms);
+  await put(first);
+  await put(next({ ...terms, pin: terms.backupPin, backupPin: terms.pin }));
+  await obeys(2);
+  await camera.stop();
+  layDown(first);
+  camera = await house.run(camera.directory);
+  expect(camera.pairing.pinned).toMatchObject({ counter: 2, pins: [terms.backupPin, terms.pin] });
+  await until('an old one is refused', () => camera.pairing.pinsTrouble()?.code === 'PINS_REPLAYED');
+  await camera.enrolled();
+  await camera.stop();
+  writeFileSync(camera.directory.pins, 'pins:AAAA\n');
+  await expect(house.run(camera.directory)).rejects.toMatchObject({ code: 'CONFIG_MALFORMED' });
+});
+
+describe('a move', () => {
+  let other: House;
+  beforeEach(async () => {
+    other = await House.open();
+  }, 60_000);
+
+  test('by the old server: the new one knows it, and the policy goes on', async () => {
+    const before = await camera.enrolled();
+    other.registry.admissions.put(camera.camera, undefined, Date.now());
+    await put(next(termsOf(other)));
+    await obeys(1);
+    await until('enrolled there', () => {
+      const now = camera.enrolment.certificate;
+      return now !== undefined && now !== before;
+    });
+    await until('seen there', () => camera.poll.trouble === undefined);
+    expect(other.registry.camera(camera.camera)).toMatchObject({ standing: 'enrolled' });
+    expect(other.registry.admissions.all()).toEqual([]);
+    expect(camera.watch.inForce.policy.counter).toBe(1);
+    await house.stop();
+    await camera.stop();
+    camera = await other.run(camera.directory);
+    await until('no trouble', () => camera.poll.trouble === undefined && camera.enrolment.certificate);
+  }, 30_000);
+
+  test('away from a dead server, by hand; the new one lets nobody in whom nobody told it of', async () => {
+    await house.stop();
+    layDown(next(termsOf(other)));
+    await obeys(1);
+    await camera.troubled('CAMERA_UNKNOWN');
+    expect(camera.enrolment.status.trouble?.wayOut).toContain('admit');
+    expect(other.refusals).toContain('CAMERA_UNKNOWN');
+    other.registry.admissions.put(camera.camera, undefined, Date.now());
+    await camera.enrolled();
+  }, 30_000);
+
+  test('with wrong pins goes nowhere, and never back; the next statement by hand mends it', async () => {
+    const wrong = {
+      ...termsOf(other),
+      pin: house.configuration.pin,
+      backupPin: house.configuration.backupPin,
+    };
+    await put(next(wrong));
+    await obeys(1);
+    await camera.troubled('PIN_MISMATCH');
+    const logged = house.logged.length;
+    await sleep(300);
+    expect(house.logged).toHaveLength(logged);
+    other.registry.admissions.put(camera.camera, undefined, Date.now());
+    layDown(next(termsOf(other)));
+    await camera.enrolled();
+  }, 30_000);
+
+  test('and back again', async () => {
+    other.registry.admissions.put(camera.camera, undefined, Date.now());
+    await put(next(termsOf(other)));
+    await obeys(1);
+    await camera.enrolled();
+    const back = next(termsOf(house));
+    await putPins(other.registry, readPinsLine(back), Date.now());
+    await obeys(2);
+    await until('at home', () => camera.enrolment.certificate && camera.poll.trouble === undefined);
+    expect(camera.pairing.pinned.moved).toBe(false);
+  }, 30_000);
+});
+
+test('a reset forgets the statement with the camera', async () => {
+  await put(next(termsOf(house)));
+  await obeys(1);
+  await camera.stop();
+  const { eraseCamera } = await import('../../agent/camera/erase-camera.ts');
+  layDown('pins:');
+  await eraseCamera(camera.directory, systemDisk);
+  expect(existsSync(camera.directory.pins)).toBe(false);
+  expect(existsSync(camera.directory.pinsInbox)).toBe(false);
+  rmSync(camera.directory.path, { recursive: true, force: true });
+});
