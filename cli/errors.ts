@@ -9,6 +9,9 @@ export type CommandErrorCode =
   | 'CAMERA_AMBIGUOUS'
   | 'CAMERA_UNKNOWN'
   | 'KEY_MALFORMED'
+  /** A picture is none, whoever sealed it. */
+  | 'PICTURE_MALFORMED'
+  | 'SHEET_TOO_LARGE'
   | 'FILE_UNREADABLE'
   | 'FILE_UNWRITABLE'
   | 'FILE_EXISTS'

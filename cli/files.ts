@@ -83,7 +83,7 @@ function lookAt(path: string): BigIntStats | undefined {
 }
 
 /** Writes a file at once and durably; `fresh` refuses to replace one. @throws CommandError. */
-export function writeTextFile(path: string, text: string, mode: number, fresh = false): void {
+export function writeTextFile(path: string, text: string | Uint8Array, mode: number, fresh = false): void {
   if (fresh && existsSync(path)) {
     throw new CommandError('FILE_EXISTS', `${path} is there already; choose another name or move it away`);
   }
@@ -99,7 +99,7 @@ export function writeTextFile(path: string, text: string, mode: number, fresh = 
   }
 }
 
-function writeDurably(path: string, text: string, mode: number): void {
+function writeDurably(path: string, text: string | Uint8Array, mode: number): void {
   const file = openSync(path, 'wx', mode);
   try {
     writeFileSync(file, text);

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { CommandError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import type { CameraLine } from './footage/coverage.ts';
+import type { SheetReport } from './footage/make-sheet.ts';
 import type { FootageReport, SegmentLine } from './footage/report.ts';
 import { printable, rfc3339 } from './text.ts';
 
@@ -16,6 +17,11 @@ interface FootageOptions {
 }
 
 type Verb = 'list' | 'verify' | 'open';
+
+interface SheetOptions extends FootageOptions {
+  readonly columns: number;
+  readonly pictures: number;
+}
 
 const EXIT_CODES = `
 Exit codes:
@@ -37,19 +43,45 @@ Times are RFC 3339: 2026-11-21T18:44:00Z, or with an offset.
 ${EXIT_CODES}
 Examples:
   oriel footage list ./server --key me.key
-  oriel footage open ./server --key me.key --from 2026-11-21T18:00:00Z --to 2026-11-21T19:00:00Z --out evening.mp4`,
+  oriel footage open ./server --key me.key --from 2026-11-21T18:00:00Z --to 2026-11-21T19:00:00Z --out evening.mp4
+  oriel footage sheet ./server --key me.key --from 2026-11-21T18:00:00Z --out evening.jpg`,
     );
-  footage.addCommand(verb('list', 'show what footage there is and whether it is whole'));
-  footage.addCommand(verb('verify', 'check every record, signature and link, and say what does not hold'));
+  const opening = (name: Verb, description: string) =>
+    verb(name, description).action((dir: string, options: FootageOptions) => run(name, dir, options));
+  footage.addCommand(opening('list', 'show what footage there is and whether it is whole'));
+  footage.addCommand(opening('verify', 'check every record, signature and link, and say what does not hold'));
   footage.addCommand(
-    verb('open', 'verify, and write what opens to an MP4 file')
+    opening('open', 'verify, and write what opens to an MP4 file')
       .option('--out <file>', 'MP4 file to write; a changed picture format goes on in FILE-2.mp4 and so on')
       .option('--force', 'replace files that are there already'),
   );
+  footage.addCommand(sheetCommand());
   return footage;
 }
 
-function verb(name: Verb, description: string): Command {
+function sheetCommand(): Command {
+  return verb('sheet', 'verify, and make a contact sheet: one picture of pictures of the footage')
+    .option('--out <file>', 'picture to write, .jpg or .png')
+    .option('--force', 'replace a file that is there already')
+    .option('--columns <number>', 'pictures side by side', parseCount(1, 40), 6)
+    .option('--pictures <number>', 'pictures of each camera, at most', parseCount(1, 1000), 60)
+    .addHelpText(
+      'before',
+      'Shows the stills that cameras send now and then, and where there are none, keyframes of the footage itself.\n',
+    )
+    .action(makeSheetOf);
+}
+
+/** A whole number of at least `least` and at most `most`. */
+function parseCount(least: number, most: number) {
+  return (text: string): number => {
+    const count = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+    if (count >= least && count <= most) return count;
+    throw new InvalidArgumentError(`give a number from ${least} to ${most}.`);
+  };
+}
+
+function verb(name: Verb | 'sheet', description: string): Command {
   return new Command(name)
     .description(description)
     .argument('<dir>', "the server's footage directory, or a copy of it")
@@ -58,8 +90,7 @@ function verb(name: Verb, description: string): Command {
     .option('--from <time>', 'only what was captured from this time on', parseTime)
     .option('--to <time>', 'only what was captured before this time', parseTime)
     .option('--json', 'one JSON object instead of text')
-    .addHelpText('after', EXIT_CODES)
-    .action((dir: string, options: FootageOptions) => run(name, dir, options));
+    .addHelpText('after', EXIT_CODES);
 }
 
 /** RFC 3339 section 5.6, as milliseconds since 1970. */
@@ -76,23 +107,39 @@ export function parseTime(text: string): number {
 
 async function run(name: Verb, dir: string, options: FootageOptions): Promise<void> {
   const { openFootage } = await import('./footage/open-footage.ts');
-  if (options.from !== undefined && options.to !== undefined && options.from >= options.to) {
-    throw new CommandError('USAGE', '--from has to be before --to');
-  }
   const report = await openFootage({
-    directory: dir,
-    keyPath: options.key,
-    camera: options.camera,
-    range: { fromMs: options.from ?? 0, toMs: options.to ?? Number.POSITIVE_INFINITY },
-    force: options.force ?? false,
-    out: name === 'open' ? (options.out ?? defaultOut()) : undefined,
+    ...asked(dir, options),
+    out: name === 'open' ? (options.out ?? defaultOut('mp4')) : undefined,
   });
   if (options.json) console.log(JSON.stringify(report));
   else print(name, report);
   process.exitCode = exitCode(report);
 }
 
-const defaultOut = () => `footage-${new Date().toISOString().replace(/[:.]/g, '').slice(0, 15)}.mp4`;
+async function makeSheetOf(dir: string, options: SheetOptions): Promise<void> {
+  const { makeSheet } = await import('./footage/make-sheet.ts');
+  const report = await makeSheet({
+    ...asked(dir, options),
+    out: options.out ?? defaultOut('jpg'),
+    columns: options.columns,
+    most: options.pictures,
+  });
+  if (options.json) console.log(JSON.stringify(report));
+  else printSheet(report);
+  process.exitCode = exitCode(report);
+}
+
+/** @throws CommandError USAGE. */
+function asked(directory: string, { key: keyPath, camera, from, to, force }: FootageOptions) {
+  if (from !== undefined && to !== undefined && from >= to) {
+    throw new CommandError('USAGE', '--from has to be before --to');
+  }
+  const range = { fromMs: from ?? 0, toMs: to ?? Number.POSITIVE_INFINITY };
+  return { directory, keyPath, camera, range, force: force ?? false };
+}
+
+const defaultOut = (ending: string) =>
+  `footage-${new Date().toISOString().replace(/[:.]/g, '').slice(0, 15)}.${ending}`;
 
 function exitCode(report: FootageReport): number {
   switch (report.verdict) {
@@ -124,6 +171,22 @@ function print(name: Verb, report: FootageReport): void {
       : `segments: ${summary}; ${openedSeconds.toFixed(1)} s open${droppedSeconds > 0 ? `, ${droppedSeconds.toFixed(1)} s dropped by the camera` : ''}`,
   );
 }
+
+function printSheet(report: SheetReport): void {
+  for (const { camera, path, code, message } of report.refusedPictures) {
+    console.log(`${camera.slice(0, 8)} ${path}  refused  ${code}: ${message}`);
+  }
+  print('verify', report);
+  if (report.sheet === undefined) {
+    console.log('no sheet written: nothing here opens that could be shown');
+    return;
+  }
+  const { path, width, height, stills, keyframes, gaps } = report.sheet;
+  const shown = `${counted(stills, 'still')}, ${counted(keyframes, 'keyframe')}, ${counted(gaps, 'gap')}`;
+  console.log(`wrote ${path}: ${shown}; ${width} by ${height} pixels`);
+}
+
+const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 function describeCamera({ camera, name, sessions, first, last, earlier }: CameraLine): string {
   const title = `camera ${camera.slice(0, 8)}${name === '' ? '' : ` (${printable(name)})`}`;

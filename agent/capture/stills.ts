@@ -88,7 +88,7 @@ async function makePicture(
     signal,
   });
   if (code === 0 && stdout.length > 0) return { jpeg: stdout };
-  const words = stderr.trim().split('\n').at(-1)?.slice(0, 200);
+  const words = stderr.trim().split('\n').at(0)?.slice(0, 200);
   return { jpeg: new Uint8Array(0), fault: words || `ended by ${code ?? 'a signal'}` };
 }
 

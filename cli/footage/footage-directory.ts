@@ -11,6 +11,8 @@ export interface SessionFiles {
   readonly number: number;
   /** Sequence numbers and paths of its segments, ascending. */
   readonly segments: readonly { readonly sequence: number; readonly path: string }[];
+  /** Numbers and paths of its stills, ascending. */
+  readonly stills: readonly { readonly number: number; readonly path: string }[];
 }
 
 const CAMERA = /^[a-z2-7]{32}$/;
@@ -21,6 +23,7 @@ export const sessionDirectoryName = (number: number, id: string) =>
   `${String(number).padStart(12, '0')}-${id}`;
 
 const SEGMENT = /^(\d{6})\.oriel$/;
+const STILL = /^still-(\d{6})\.oriel$/;
 
 /** The directory that holds the cameras: `path` itself or `path/footage`. @throws CommandError FOOTAGE_MISSING. */
 export function footageRoot(path: string): string {
@@ -48,18 +51,22 @@ export function sessionsOf(root: string, camera: string): SessionFiles[] {
     const number = SESSION.exec(name)?.[1];
     const path = join(directory, name);
     if (number === undefined || !isDirectory(path)) continue;
-    sessions.push({ camera, path, number: Number(number), segments: segmentsIn(path) });
+    const names = entries(path);
+    const segments = numbered(path, names, SEGMENT).map(([sequence, file]) => ({ sequence, path: file }));
+    const stills = numbered(path, names, STILL).map(([still, file]) => ({ number: still, path: file }));
+    sessions.push({ camera, path, number: Number(number), segments, stills });
   }
   return sessions.sort((a, b) => a.number - b.number || (a.path < b.path ? -1 : 1));
 }
 
-function segmentsIn(path: string) {
-  return entries(path)
-    .flatMap((name) => {
-      const sequence = SEGMENT.exec(name)?.[1];
-      return sequence === undefined ? [] : [{ sequence: Number(sequence), path: join(path, name) }];
+/** The files whose name is of this form, with its number, ascending. */
+function numbered(path: string, names: readonly string[], form: RegExp): [number, string][] {
+  return names
+    .flatMap((name): [number, string][] => {
+      const number = form.exec(name)?.[1];
+      return number === undefined ? [] : [[Number(number), join(path, name)]];
     })
-    .sort((a, b) => a.sequence - b.sequence);
+    .sort(([a], [b]) => a - b);
 }
 
 /** False for links that lead nowhere, or in a circle. @throws CommandError FILE_UNREADABLE. */

@@ -35,9 +35,13 @@ const NOTHING = { path: undefined, refusal: undefined, opened: undefined } as co
 
 /** @throws what is no refusal. */
 export function refused(place: Place, path: string | undefined, error: unknown): Inspected {
+  return { ...place, path, verdict: 'refused', refusal: refusalIn(error), opened: undefined };
+}
+
+/** The code and message of a refusal. @throws what is none. */
+export function refusalIn(error: unknown): { code: string; message: string } {
   if (!(error instanceof CryptoError) && !(error instanceof CommandError)) throw error;
-  const refusal = { code: error.code, message: error.message };
-  return { ...place, path, verdict: 'refused', refusal, opened: undefined };
+  return { code: error.code, message: error.message };
 }
 
 /** Times to look at, milliseconds since 1970; a segment counts when any of it lies within. */

@@ -14,7 +14,7 @@ export interface Inspection {
   readonly holder: DayKeyHolder;
   readonly range: TimeRange;
   /** Called with every session whose header holds, whenever it was. */
-  readonly onSession: (header: ParsedSessionHeader) => void;
+  readonly onSession: (session: OpenedSession, files: SessionFiles) => void;
 }
 
 /** A session as its header file lets one look at it. */
@@ -42,7 +42,7 @@ export async function* inspectCamera(
     }
     const { header } = session.session;
     hashes.add(toHex(header.hash));
-    onSession(header);
+    onSession(session.session, files);
     const next = following?.session?.header;
     const end = next && statedEnd(header, next);
     const endMs = yield* inspectSession(files, session.session, { end, nextMs: next?.timeMs, range });

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import type { ParsedSessionHeader } from '../../crypto/header.ts';
+import type { OpenedSession } from '../../crypto/opener.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import {
   dayKeyHolder,
@@ -56,7 +56,7 @@ export async function openFootage(request: FootageRequest): Promise<FootageRepor
   try {
     for (const { camera, files } of sessions) {
       const trusted = key.cameras.some(({ id }) => id === camera);
-      const onSession = (header: ParsedSessionHeader) => coverage.note(header);
+      const onSession = ({ header }: OpenedSession) => coverage.note(header);
       const inspection = { trusted, holder, range: request.range, onSession };
       for await (const inspected of inspectCamera(files, inspection)) {
         lines.push(segmentLine(movie === undefined ? inspected : write(movie, inspected)));
@@ -89,7 +89,7 @@ export function readViewingKey(path: string): ViewingKey {
   return key;
 }
 
-function chooseCameras(cameras: readonly string[], wanted: string | undefined): readonly string[] {
+export function chooseCameras(cameras: readonly string[], wanted: string | undefined): readonly string[] {
   if (wanted === undefined) return cameras;
   const chosen = cameras.filter((camera) => camera.startsWith(wanted));
   if (chosen.length === 1) return chosen;

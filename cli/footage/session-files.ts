@@ -6,6 +6,8 @@ import { MAX_SESSION_HEADER_LENGTH, readSessionHeader } from '../../crypto/heade
 import { type OpenedSegment, type OpenedSession, openSegment } from '../../crypto/opener.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { type DayKeyHolder, openSession } from '../../crypto/session.ts';
+import { MAX_STILL_LENGTH } from '../../crypto/still.ts';
+import { type OpenedStill, openStill } from '../../crypto/still-opener.ts';
 import { CommandError } from '../errors.ts';
 import { readRegularFile } from '../files.ts';
 import { type SessionFiles, sessionDirectoryName } from './footage-directory.ts';
@@ -56,4 +58,15 @@ export async function openSegmentFile(
   const opened = await openSegment(bytes, session, nodePrimitives);
   if (opened.header.sequence === sequence) return opened;
   throw new CryptoError('SEGMENT_FOREIGN', `segment is number ${opened.header.sequence} of its session`);
+}
+
+/** Opens a still, which has to lie where it belongs. @throws CryptoError, CommandError FILE_UNREADABLE. */
+export async function openStillFile(
+  path: string,
+  number: number,
+  session: OpenedSession,
+): Promise<OpenedStill> {
+  const opened = await openStill(readRegularFile(path, MAX_STILL_LENGTH), session, nodePrimitives);
+  if (opened.header.number === number) return opened;
+  throw new CryptoError('STILL_FOREIGN', `still is number ${opened.header.number} of its session`);
 }

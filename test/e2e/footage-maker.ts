@@ -10,12 +10,21 @@ import type { DeviceSigner } from '../../crypto/primitives.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { SegmentSealer } from '../../crypto/sealer.ts';
 import { type BegunSession, beginSession } from '../../crypto/session.ts';
+import { parseStill } from '../../crypto/still.ts';
+import { StillSealer } from '../../crypto/still-sealer.ts';
 import { dayKeyHolder, makeViewingKey, type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
+import { stillFileName } from '../../server/stills.ts';
 import { makeSigner } from '../crypto/camera.ts';
 
 const BEGIN_MS = 1_790_000_000_000;
 const SESSION_MS = 600_000;
 const SEGMENT_US = 4_000_000;
+
+export interface MadeVideo {
+  readonly init: Uint8Array;
+  /** Begins with a keyframe. */
+  readonly fragment: Uint8Array;
+}
 
 export interface SessionWish {
   readonly number: number;
@@ -26,6 +35,8 @@ export interface SessionWish {
   readonly previousDigest?: Uint8Array;
   /** Of its header, milliseconds since 1970. */
   readonly timeMs?: number;
+  /** Number of the day key that it is sealed to; 0, if not given. */
+  readonly dayKey?: number;
 }
 
 /** Footage as cameras of one owner would leave it at a server, made without filming: there are no pictures in it. */
@@ -34,20 +45,31 @@ export class MadeFootage {
   readonly camera: string;
   readonly #signer: DeviceSigner;
   readonly #key: ViewingKey;
+  readonly #video: MadeVideo | undefined;
   #sessions: MadeSession[] = [];
 
-  private constructor(signer: DeviceSigner, camera: string, key: ViewingKey) {
+  private constructor(signer: DeviceSigner, camera: string, key: ViewingKey, video: MadeVideo | undefined) {
     this.#signer = signer;
+    this.#video = video;
     this.camera = camera;
     this.#key = { ...key, cameras: [{ id: camera, name: 'Door', epoch: 1, counter: 1 }] };
     this.trust();
   }
 
-  static async of(...sessions: readonly SessionWish[]): Promise<MadeFootage> {
+  static of(...sessions: readonly SessionWish[]): Promise<MadeFootage> {
+    return MadeFootage.filmed(undefined, ...sessions);
+  }
+
+  /** Footage with a picture in it: each segment holds this one fragment. */
+  static async filmed(
+    video: MadeVideo | undefined,
+    ...sessions: readonly SessionWish[]
+  ): Promise<MadeFootage> {
     const signer = makeSigner();
     const camera = idText(await cameraIdOf(signer.point, nodePrimitives));
-    const key = await makeViewingKey('test', new Uint8Array(randomBytes(32)), 1);
-    const footage = new MadeFootage(signer, camera, key);
+    const days = Math.max(0, ...sessions.map(({ dayKey = 0 }) => dayKey)) + 1;
+    const key = await makeViewingKey('test', new Uint8Array(randomBytes(32)), days);
+    const footage = new MadeFootage(signer, camera, key, video);
     for (const wish of sessions) await footage.#film(wish);
     return footage;
   }
@@ -79,14 +101,13 @@ export class MadeFootage {
     rmSync(this.directory, { recursive: true });
   }
 
-  async #film({ number, segments, previousSegments, previousDigest, timeMs }: SessionWish): Promise<void> {
+  async #film(wish: SessionWish): Promise<void> {
+    const { number, segments, previousSegments, previousDigest, timeMs, dayKey = 0 } = wish;
     const before = this.#sessions.at(-1);
     const holder = await dayKeyHolder(this.#key, nodePrimitives);
-    const recipients = this.#key.dayKeys.map((day) => ({
-      viewer: holder.viewer,
-      dayKey: day.number,
-      publicKey: day.publicKey,
-    }));
+    const recipients = this.#key.dayKeys
+      .filter((day) => day.number === dayKey)
+      .map((day) => ({ viewer: holder.viewer, dayKey, publicKey: day.publicKey }));
     const id = randomBytes(16);
     const fields = {
       id,
@@ -103,7 +124,7 @@ export class MadeFootage {
     const path = join(this.directory, 'footage', this.camera, name);
     mkdirSync(path, { recursive: true });
     writeFileSync(join(path, 'session'), begun.header);
-    const session = new MadeSession(number, path, begun, this.#signer);
+    const session = new MadeSession(number, path, begun, this.#signer, this.#video);
     for (const end of segments) await session.add(end);
     this.#sessions.push(session);
   }
@@ -112,17 +133,37 @@ export class MadeFootage {
 export class MadeSession {
   readonly number: number;
   readonly begun: BegunSession;
-  readonly #path: string;
+  readonly path: string;
   readonly #signer: DeviceSigner;
+  readonly #video: MadeVideo | undefined;
+  #stills: StillSealer | undefined;
   segments = 0;
   /** Of the last segment; undefined when that has no end. */
   digest: Uint8Array | undefined;
 
-  constructor(number: number, path: string, begun: BegunSession, signer: DeviceSigner) {
+  constructor(
+    number: number,
+    path: string,
+    begun: BegunSession,
+    signer: DeviceSigner,
+    video: MadeVideo | undefined,
+  ) {
     this.number = number;
     this.begun = begun;
-    this.#path = path;
+    this.path = path;
     this.#signer = signer;
+    this.#video = video;
+  }
+
+  /** Adds a still. @param afterMs since the session's first segment. @returns its path. */
+  async addStill(picture: Uint8Array, afterMs: number): Promise<string> {
+    const camera = await cameraIdOf(this.#signer.point, nodePrimitives);
+    const { hash: sessionHash, secret } = this.begun;
+    this.#stills ??= new StillSealer({ camera, sessionHash, secret }, nodePrimitives, this.#signer);
+    const still = this.#stills.seal(picture, BEGIN_MS + this.number * SESSION_MS + afterMs);
+    const path = join(this.path, stillFileName(parseStill(still).header.number));
+    writeFileSync(path, still);
+    return path;
   }
 
   async add(end: SessionWish['segments'][number]): Promise<void> {
@@ -141,12 +182,12 @@ export class MadeSession {
 
   /** Leaves so many of the files of its segments. */
   keep(count: number): void {
-    const files = readdirSync(this.#path).filter((name) => name.endsWith('.oriel'));
-    for (const name of files.sort().slice(count)) rmSync(join(this.#path, name));
+    const files = readdirSync(this.path).filter((name) => name.endsWith('.oriel'));
+    for (const name of files.sort().slice(count)) rmSync(join(this.path, name));
   }
 
   remove(): void {
-    rmSync(this.#path, { recursive: true });
+    rmSync(this.path, { recursive: true });
   }
 
   async #seal(sequence: number) {
@@ -156,14 +197,14 @@ export class MadeSession {
     const sealer = new SegmentSealer(this.begun.secret, header, nodePrimitives, this.#signer);
     const opening = { run: randomBytes(8), timescale: 12_800, decodeTime: 0, codecs: 'avc1.64001f' };
     const frames = [
-      sealer.sealOpening({ ...opening, init: randomBytes(100) }).bytes,
-      sealer.sealFragment(randomBytes(100), SEGMENT_US).bytes,
+      sealer.sealOpening({ ...opening, init: this.#video?.init ?? randomBytes(100) }).bytes,
+      sealer.sealFragment(this.#video?.fragment ?? randomBytes(100), SEGMENT_US).bytes,
     ];
     return { sealer, frames };
   }
 
   #write(sequence: number, parts: readonly Uint8Array[]): void {
-    const path = join(this.#path, `${String(sequence).padStart(6, '0')}.oriel`);
+    const path = join(this.path, `${String(sequence).padStart(6, '0')}.oriel`);
     writeFileSync(path, Buffer.concat(parts));
   }
 }
