@@ -5,6 +5,7 @@ export type CommandErrorCode =
   /** No camera waits to be accepted. */
   | 'PAIRING_MISSING'
   | 'CLAIM_EXPIRED'
+  | 'CLAIM_AMBIGUOUS'
   | 'SESSION_MISSING'
   | 'CAMERA_AMBIGUOUS'
   | 'CAMERA_UNKNOWN'

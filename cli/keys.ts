@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Command, InvalidArgumentError } from 'commander';
+import { parseCameraId } from './keys/camera-id.ts';
+import { distrustCommand, forgetCommand } from './keys/forgetting-commands.ts';
 import { acceptCommand, pairCommand } from './keys/pairing-commands.ts';
 import { pinsCommand } from './keys/pins-command.ts';
 import { printable } from './text.ts';
@@ -26,7 +28,9 @@ Examples:
     .addCommand(pairCommand())
     .addCommand(acceptCommand())
     .addCommand(policyCommand())
-    .addCommand(pinsCommand());
+    .addCommand(pinsCommand())
+    .addCommand(distrustCommand())
+    .addCommand(forgetCommand());
   return keys;
 }
 
@@ -145,9 +149,4 @@ function parseDays(text: string): number {
   const days = parseNumber(text);
   if (days < 1 || days > 400) throw new InvalidArgumentError('give a number from 1 to 400.');
   return days;
-}
-
-export function parseCameraId(text: string): string {
-  if (!/^[a-z2-7]{32}$/.test(text)) throw new InvalidArgumentError('a camera id has 32 letters and digits.');
-  return text;
 }

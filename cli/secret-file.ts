@@ -1,5 +1,16 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { CommandError } from './errors.ts';
+import { writeTextFile } from './files.ts';
 
 /**
  * Reads a secret from a file, or for `-` from standard input. What is given may be the secret itself, by mistake: no
@@ -15,6 +26,18 @@ export function readSecretFile(option: string, file: string, maxBytes: number): 
     'FILE_UNREADABLE',
     `${option} takes a file, or "-" for standard input; the file given ${cause}`,
   );
+}
+
+/** Writes a secret anew, durably, and overwrites with zeros what its file held before. @throws CommandError FILE_UNWRITABLE. */
+export function replaceSecretFile(path: string, text: string): void {
+  const old = openSync(path, 'r+');
+  try {
+    writeTextFile(path, text, 0o600);
+    writeSync(old, new Uint8Array(fstatSync(old).size), 0, undefined, 0);
+    fsyncSync(old);
+  } finally {
+    closeSync(old);
+  }
 }
 
 /** Why a file cannot be read; undefined for one that can. */

@@ -38,6 +38,15 @@ const PairingEntry = v.strictObject({
 /** A setup code handed out, as its owner remembers it. */
 export type Pairing = v.InferOutput<typeof PairingEntry>;
 
+const CameraEntry = v.strictObject({
+  id: cameraId,
+  name: v.pipe(v.string(), v.maxLength(100)),
+  epoch: number,
+  counter: number,
+  /** Number of the last pin statement signed; absent while there is none. */
+  pins: v.optional(number),
+});
+
 const ViewingKeyFile = v.strictObject({
   type: v.literal('oriel-viewing-key'),
   version: v.literal(1),
@@ -48,16 +57,9 @@ const ViewingKeyFile = v.strictObject({
     v.strictObject({ number: dayKeyNumber, privateKey: bytesField(32), publicKey: bytesField(32) }),
   ),
   /** Cameras whose footage this person believes, with the last policy signed for each. */
-  cameras: v.array(
-    v.strictObject({
-      id: cameraId,
-      name: v.pipe(v.string(), v.maxLength(100)),
-      epoch: number,
-      counter: number,
-      /** Number of the last pin statement signed; absent while there is none. */
-      pins: v.optional(number),
-    }),
-  ),
+  cameras: v.array(CameraEntry),
+  /** Cameras that were believed once: their counters count on, should they be again. Absent while there are none. */
+  distrusted: v.optional(v.array(CameraEntry), []),
   /** Setup codes handed out; absent from keys made before there were any. */
   pairings: v.optional(v.pipe(v.array(PairingEntry), v.maxLength(MAX_PAIRINGS)), []),
 });
@@ -69,7 +71,7 @@ export function parseViewingKey(text: string): ViewingKey {
 }
 
 export function writeViewingKey(key: ViewingKey): string {
-  const { pairings, ...rest } = key;
+  const { pairings, distrusted, ...rest } = key;
   const file: v.InferInput<typeof ViewingKeyFile> = {
     ...rest,
     seed: toBase64Url(key.seed),
@@ -79,6 +81,7 @@ export function writeViewingKey(key: ViewingKey): string {
       publicKey: toBase64Url(day.publicKey),
     })),
     // Left out while there are none: an older Oriel reads the file too.
+    ...(distrusted.length > 0 && { distrusted }),
     ...(pairings.length > 0 && { pairings: pairings.map(pairingAsText) }),
   };
   return `${JSON.stringify(file, undefined, 2)}\n`;
@@ -105,6 +108,7 @@ export async function makeViewingKey(
     seed,
     dayKeys: [],
     cameras: [],
+    distrusted: [],
     pairings: [],
   };
   return addDayKeys(key, days);
@@ -123,6 +127,24 @@ export async function addDayKeys(key: ViewingKey, days: number): Promise<Viewing
     });
   }
   return { ...key, dayKeys };
+}
+
+/** The same key without the day keys numbered up to `through`. */
+export function forgetDayKeys(key: ViewingKey, through: number): ViewingKey {
+  return { ...key, dayKeys: key.dayKeys.filter((day) => day.number > through) };
+}
+
+/** What is known of a camera, believed or not any more. */
+export function cameraKnown(key: ViewingKey, camera: string): ViewingKey['cameras'][number] | undefined {
+  return [...key.cameras, ...key.distrusted].find(({ id }) => id === camera);
+}
+
+/** The same key, which does not believe the camera any more; undefined when it does not anyway. */
+export function distrustCamera(key: ViewingKey, camera: string): ViewingKey | undefined {
+  const known = key.cameras.find(({ id }) => id === camera);
+  if (known === undefined) return undefined;
+  const cameras = key.cameras.filter((each) => each !== known);
+  return { ...key, cameras, distrusted: [...key.distrusted, known] };
 }
 
 /** What openSession needs of a viewing key. */

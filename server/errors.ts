@@ -43,6 +43,10 @@ export type ServerErrorCode =
   | 'REGISTRY_DAMAGED'
   | 'CAMERA_UNKNOWN'
   | 'CAMERA_REVOKED'
+  /** No such claim was given. */
+  | 'CLAIM_UNKNOWN'
+  /** A camera has used the claim. */
+  | 'CLAIM_USED'
   /** The same claim was given before. */
   | 'CLAIM_KNOWN'
   | 'NAME_REFUSED'

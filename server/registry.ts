@@ -128,6 +128,21 @@ export class Registry {
   }
 
   /**
+   * Takes a claim back that no camera has used.
+   * @throws ServerError CLAIM_UNKNOWN, CLAIM_USED.
+   */
+  withdrawClaim(tokenHash: Uint8Array): void {
+    this.#db.transaction(() => {
+      const claim = this.claim(tokenHash);
+      if (claim === undefined) throw new ServerError('CLAIM_UNKNOWN', 'the server knows no such claim');
+      if (claim.camera !== undefined) {
+        throw new ServerError('CLAIM_USED', `camera ${claim.camera} came in with this claim: revoke it`);
+      }
+      this.#db.run('DELETE FROM claims WHERE token_hash = ?', tokenHash);
+    });
+  }
+
+  /**
    * Lets in the camera that came with a claim, all at once: camera, claim and pairing statement.
    * @throws ServerError CAMERA_REVOKED.
    */

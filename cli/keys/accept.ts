@@ -7,7 +7,7 @@ import { loadConfiguration } from '../../server/configuration.ts';
 import { openRegistry, type PairingRecord, type Registry } from '../../server/registry.ts';
 import { CommandError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import { readTextFile, writeTextFile } from '../files.ts';
+import { readTextFile, withFileLocked, writeTextFile } from '../files.ts';
 import { readViewingKey } from '../footage/open-footage.ts';
 import { acceptCamera, statementFrom } from './pairing.ts';
 
@@ -86,13 +86,16 @@ async function acceptOne(
   wish: AcceptWish,
   deliver: (camera: string, policy: string) => void,
 ): Promise<void> {
-  const options = { audio: wish.audio ?? false, nowMs: Date.now() };
-  const { key, camera, policyFile, counter } = await acceptCamera(readViewingKey(file), statement, options);
-  if (wish.camera !== undefined && wish.camera !== camera) {
-    throw new CommandError('PAIRING_MISSING', `the statement is of camera ${camera}`);
-  }
-  // The key first: a counter once signed is never signed again, even if what follows fails.
-  writeTextFile(file, writeViewingKey(key), 0o600);
-  deliver(camera, policyFile);
+  const { camera, counter } = await withFileLocked(file, async () => {
+    const options = { audio: wish.audio ?? false, nowMs: Date.now() };
+    const accepted = await acceptCamera(readViewingKey(file), statement, options);
+    if (wish.camera !== undefined && wish.camera !== accepted.camera) {
+      throw new CommandError('PAIRING_MISSING', `the statement is of camera ${accepted.camera}`);
+    }
+    // The key first: a counter once signed is never signed again, even if what follows fails.
+    writeTextFile(file, writeViewingKey(accepted.key), 0o600);
+    deliver(accepted.camera, accepted.policyFile);
+    return accepted;
+  });
   console.log(`accepted camera ${camera}: policy 1.${counter}`);
 }

@@ -3,7 +3,7 @@ import { ed25519FromSeed, viewerIdOf } from '../../crypto/ed25519.ts';
 import { idText } from '../../crypto/header.ts';
 import { MAX_DAY_KEYS_PER_BATCH, type Policy, signDayKeys, writePolicyFile } from '../../crypto/policy.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import type { ViewingKey } from '../../crypto/viewing-key.ts';
+import { cameraKnown, type ViewingKey } from '../../crypto/viewing-key.ts';
 
 /** The public half of a viewing key, as text. */
 export async function identityOf(key: ViewingKey): Promise<{ viewer: string; publicKey: string }> {
@@ -25,7 +25,7 @@ export function signPolicy(
   wish: PolicyWish,
 ): { key: ViewingKey; policyFile: string; counter: number } {
   const owner = ed25519FromSeed(key.seed);
-  const known = key.cameras.find(({ id }) => id === wish.camera);
+  const known = cameraKnown(key, wish.camera);
   const epoch = known?.epoch ?? 1;
   const counter = (known?.counter ?? 0) + 1;
   const policy: Policy = {
@@ -41,8 +41,9 @@ export function signPolicy(
   const batch = { first: days[0]?.number ?? 0, keys: days.map(({ publicKey }) => publicKey) };
   const name = wish.name || (known?.name ?? '');
   const camera = { ...known, id: wish.camera, name, epoch, counter };
+  const others = (cameras: ViewingKey['cameras']) => cameras.filter(({ id }) => id !== wish.camera);
   return {
-    key: { ...key, cameras: [...key.cameras.filter(({ id }) => id !== wish.camera), camera] },
+    key: { ...key, cameras: [...others(key.cameras), camera], distrusted: others(key.distrusted) },
     policyFile: writePolicyFile(policy, owner, [signDayKeys(batch, owner)]),
     counter,
   };

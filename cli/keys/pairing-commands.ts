@@ -50,12 +50,15 @@ async function pair(file: string, options: PairOptions): Promise<void> {
   const { preparePairing } = await import('./pairing.ts');
   const { readViewingKey } = await import('../footage/open-footage.ts');
   const { writeViewingKey } = await import('../../crypto/viewing-key.ts');
-  const { writeTextFile } = await import('../files.ts');
+  const { withFileLocked, writeTextFile } = await import('../files.ts');
   const { server, pin: pins, expires: lifeSeconds, name, out } = options;
   const wish = { server, pins, lifeSeconds, name, wifi: await wifiOf(options) };
-  const { key, code, claim, expires } = await preparePairing(readViewingKey(file), wish, Date.now());
-  // The key first: a code that it does not remember could never be accepted.
-  writeTextFile(file, writeViewingKey(key), 0o600);
+  const { code, claim, expires } = await withFileLocked(file, async () => {
+    const prepared = await preparePairing(readViewingKey(file), wish, Date.now());
+    // The key first: a code that it does not remember could never be accepted.
+    writeTextFile(file, writeViewingKey(prepared.key), 0o600);
+    return prepared;
+  });
   if (out !== '-') writeTextFile(out, `${code}\n`, 0o600);
   const until = new Date(expires * 1000).toISOString();
   if (options.json) {

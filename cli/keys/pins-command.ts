@@ -1,5 +1,6 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { CommandError } from '../errors.ts';
+import { parseCameraId } from './camera-id.ts';
 
 /** `oriel keys pins`: which server a paired camera believes from now on. */
 
@@ -91,8 +92,3 @@ async function pins(file: string, options: PinsOptions): Promise<void> {
 }
 
 const gather = (value: string, before: string[]) => [...before, value];
-
-function parseCameraId(text: string): string {
-  if (!/^[a-z2-7]{32}$/.test(text)) throw new InvalidArgumentError('a camera id has 32 letters and digits.');
-  return text;
-}

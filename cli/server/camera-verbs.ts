@@ -8,7 +8,10 @@ import { CommandError } from '../errors.ts';
 import { cameraMeant } from './registry.ts';
 
 /** What `oriel server cameras` can do. */
-export type CameraVerb = 'list' | 'claim' | 'admit' | 'rename' | 'revoke' | 'statement';
+export type CameraVerb = 'list' | 'claim' | 'withdraw' | 'admit' | 'rename' | 'revoke' | 'statement';
+
+/** Digits by which the list calls a claim. */
+const CLAIM_PREFIX = 8;
 
 /** What a verb has to say: an object for programs, lines for people. */
 export interface Said {
@@ -25,6 +28,9 @@ export function doVerb(registry: Registry, verb: CameraVerb, words: readonly str
     case 'claim':
       expectWords(words, 1, 'claim CLAIM');
       return claim(registry, words[0] as string);
+    case 'withdraw':
+      expectWords(words, 1, 'withdraw CLAIM');
+      return withdraw(registry, words[0] as string);
     case 'admit':
       if (words.length !== 2) expectWords(words, 1, 'admit CAMERA_ID [OWNER]');
       return admit(registry, words[0] as string, words[1]);
@@ -49,7 +55,10 @@ function list(registry: Registry): Said {
   const lines = cameras.map(cameraLine);
   const expected = registry.admissions.all();
   const coming = expected.map(({ camera }) => `${camera}  is let in when it comes`);
-  const open = waiting.map(({ expires }) => `a claim waits for a camera until ${minute(expires * 1000)}`);
+  const open = waiting.map(
+    ({ tokenHash, expires }) =>
+      `a claim waits for a camera until ${minute(expires * 1000)}: ${toHex(tokenHash).slice(0, CLAIM_PREFIX)}`,
+  );
   return {
     json: {
       cameras: cameras.map((camera) => ({
@@ -94,6 +103,31 @@ function admit(registry: Registry, camera: string, identity: string | undefined)
     text:
       standing === undefined ? `camera ${camera} is let in when it comes` : `camera ${camera} is in already`,
   };
+}
+
+/** A claim, or as the list shows it, by the first digits of its token's hash; or a camera that was admitted. */
+function withdraw(registry: Registry, word: string): Said {
+  if (registry.admissions.of(word) !== undefined) {
+    registry.admissions.remove(word);
+    return { json: { id: word, withdrawn: true }, text: `camera ${word} is not let in when it comes` };
+  }
+  const { tokenHash } = word.startsWith('claim:') ? parseClaim(word) : claimMeant(registry.claims(), word);
+  registry.withdrawClaim(tokenHash);
+  return {
+    json: { tokenHash: toHex(tokenHash), withdrawn: true },
+    text: 'the claim is withdrawn: no camera comes in with its setup code',
+  };
+}
+
+/** @throws CommandError CLAIM_AMBIGUOUS. */
+function claimMeant(claims: readonly ClaimRecord[], digits: string): ClaimRecord {
+  const fits = claims.filter(
+    ({ tokenHash }) => digits.length >= CLAIM_PREFIX && toHex(tokenHash).startsWith(digits),
+  );
+  const [claim, ...others] = fits;
+  if (claim !== undefined && others.length === 0) return claim;
+  const many = fits.length > 1 ? `${fits.length} claims begin` : 'no claim begins';
+  throw new CommandError('CLAIM_AMBIGUOUS', `${many} like that; see oriel server cameras`);
 }
 
 function rename(registry: Registry, word: string, name: string): Said {

@@ -1,5 +1,8 @@
-import { Argument, Command } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
+import { EXIT } from '../exit-codes.ts';
 import type { CameraVerb } from './camera-verbs.ts';
+
+const DEFAULT_WAIT_SECONDS = 10;
 
 /** `oriel server cameras`: who may come in. */
 export function camerasCommand(): Command {
@@ -8,21 +11,29 @@ export function camerasCommand(): Command {
     .argument('<dir>', 'directory made by `oriel server init`')
     .addArgument(
       new Argument('[verb]', 'what to do')
-        .choices(['list', 'claim', 'admit', 'rename', 'revoke', 'statement'] satisfies CameraVerb[])
+        .choices(['list', 'claim', 'withdraw', 'admit', 'rename', 'revoke', 'statement', 'ask'] satisfies (
+          | CameraVerb
+          | 'ask'
+        )[])
         .default('list'),
     )
     .argument('[words...]', 'what the verb needs')
+    .option('--wait <seconds>', 'how long `ask` waits for the reply', parseWait, DEFAULT_WAIT_SECONDS)
     .option('--json', 'print one JSON object instead of text')
     .addHelpText(
       'after',
       `
   list                  the cameras, and the claims that wait for one
   claim CLAIM           let one camera in, by the claim of \`oriel keys pair\` (-: from standard input)
+  withdraw CLAIM        take a claim back that no camera has used: the whole of it, or what the list calls it;
+                        or the id of a camera that was admitted and has not come
   admit CAMERA [OWNER]  let a camera of another server in, which its owner sends here (\`oriel keys pins\`): by its
                         whole id, and by the owner's identity, so that policies can be checked
   rename CAMERA NAME    give a camera a name
   revoke CAMERA         shut a camera out, at once and for good; after a reset it can come as a new one
   statement CAMERA      print the camera's pairing statement, for \`oriel keys accept --statement\`
+  ask CAMERA REQUEST    ask a camera, and wait for its reply: \`ping\`; \`status\`, how it is; \`still\`, make one now;
+                        \`look\`, look now for what its owner has signed
 
 CAMERA is an id, its first characters, or a name. A running server acts on it within a second.
 
@@ -30,19 +41,35 @@ Examples:
   oriel server cameras ./house
   oriel server cameras ./house claim claim:Zm9v...
   oriel server cameras ./house rename 7xk2 "Front door"
+  oriel server cameras ./house ask "Front door" status
   oriel server cameras ./house revoke "Front door"`,
     )
     .action(
       async (
         directory: string,
-        verb: CameraVerb,
+        verb: CameraVerb | 'ask',
         words: readonly string[],
-        { json }: { readonly json?: true },
+        { json, wait }: { readonly json?: true; readonly wait: number },
       ) => {
         const { withRegistry } = await import('./registry.ts');
+        if (verb === 'ask') {
+          const { ask } = await import('./ask.ts');
+          const asked = await withRegistry(directory, (registry) =>
+            ask(registry, directory, words, wait * 1000, (text) => console.error(text)),
+          );
+          console.log(json ? JSON.stringify(asked.json) : asked.text);
+          if (!asked.done) process.exitCode = EXIT.failure;
+          return;
+        }
         const { doVerb } = await import('./camera-verbs.ts');
         const said = await withRegistry(directory, (registry) => doVerb(registry, verb, words));
         console.log(json ? JSON.stringify(said.json) : said.text);
       },
     );
+}
+
+function parseWait(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d{1,4}$/.test(text) || seconds < 1) throw new InvalidArgumentError('1 to 9999 seconds.');
+  return seconds;
 }

@@ -103,6 +103,32 @@ test('a claim lets one camera in; the list tells of it; its name can be changed'
   expect(parsePairingStatement(Buffer.from(statement, 'base64url')).origin).toBe(claim.terms.origin);
 });
 
+test('a claim that is withdrawn lets nobody in; one that was used cannot be', async () => {
+  const [whole, short, used] = [makeClaim(), makeClaim(), makeClaim()];
+  for (const { claim } of [whole, short, used]) await cameras('claim', writeClaim(claim));
+  const digits = Buffer.from(short.claim.tokenHash).toString('hex').slice(0, 8);
+  expect(await oriel('cameras', house)).toContain(`UTC: ${digits}\n`);
+  await cameras('withdraw', writeClaim(whole.claim));
+  expect(await cameras('withdraw', digits)).toMatchObject({ withdrawn: true });
+  for (const claim of [whole, short]) {
+    expect((await enrolAt(port, newcomer(), claim)).json.code).toBe('CLAIM_UNKNOWN');
+  }
+  const camera = newcomer();
+  expect((await enrolAt(port, camera, used)).status).toBe(200);
+  await expect(cameras('withdraw', writeClaim(used.claim))).rejects.toMatchObject({
+    stderr: expect.stringMatching(new RegExp(`${camera.id} came in with this claim: revoke it .CLAIM_USED`)),
+  });
+  expect((await enrolAt(port, camera, used)).status).toBe(200);
+});
+
+test('an admission is withdrawn by the id of the camera', async () => {
+  const { id } = newcomer();
+  await cameras('admit', id);
+  expect((await cameras()).admissions).toMatchObject([{ id }]);
+  await cameras('withdraw', id);
+  expect((await cameras()).admissions).toEqual([]);
+});
+
 test('a revoked camera is cut off by the running server and refused from then on', async () => {
   const camera = await enrolled();
   const session = makeSession(camera);
@@ -158,6 +184,9 @@ const expired = () => writeClaim(makeClaim(-5).claim);
 test.each<[string, string[], string]>([
   ['a verb that is none', ['dance'], 'error: '],
   ['a claim that is none', ['claim', 'claim:AAAA'], '[DOCUMENT_MALFORMED]'],
+  ['a claim that nobody gave', ['withdraw', writeClaim(makeClaim().claim)], '[CLAIM_UNKNOWN]'],
+  ['digits of no claim', ['withdraw', '00000000'], '[CLAIM_AMBIGUOUS]'],
+  ['too few digits of a claim', ['withdraw', ''], '[CLAIM_AMBIGUOUS]'],
   ['an expired claim', ['claim', expired()], '[CLAIM_EXPIRED]'],
   ['a camera that is unknown', ['revoke', 'nobody'], '[CAMERA_AMBIGUOUS]'],
   ['a prefix too short', ['revoke', ''], '[CAMERA_AMBIGUOUS]'],

@@ -1,0 +1,95 @@
+import { join } from 'node:path';
+import { equal } from '../../crypto/bytes.ts';
+import { ed25519FromSeed, viewerIdOf } from '../../crypto/ed25519.ts';
+import { MAX_SESSION_HEADER_LENGTH, readSessionHeader } from '../../crypto/header.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { distrustCamera, forgetDayKeys, type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
+import { CommandError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
+import { readRegularFile, withFileLocked, writeTextFile } from '../files.ts';
+import { camerasIn, footageRoot, sessionsOf } from '../footage/footage-directory.ts';
+import { readViewingKey } from '../footage/open-footage.ts';
+import { replaceSecretFile } from '../secret-file.ts';
+import { rfc3339 } from '../text.ts';
+import type { ForgetOptions } from './forgetting-commands.ts';
+
+/** `oriel keys distrust`. @throws CommandError CAMERA_UNKNOWN. */
+export async function distrust(file: string, camera: string): Promise<void> {
+  await withFileLocked(file, () => {
+    const next = distrustCamera(readViewingKey(file), camera);
+    if (next === undefined) {
+      throw new CommandError('CAMERA_UNKNOWN', `${file} trusts no camera ${camera}; see oriel keys show`);
+    }
+    writeTextFile(file, writeViewingKey(next), 0o600);
+  });
+}
+
+/** `oriel keys forget`. @returns the exit code. */
+export function forget(file: string, { through, footage, yes }: ForgetOptions): Promise<number> {
+  return withFileLocked(file, async () => {
+    const key = readViewingKey(file);
+    const left = forgetDayKeys(key, through);
+    const count = key.dayKeys.length - left.dayKeys.length;
+    check(file, count, left);
+    if (footage !== undefined) await tellLosses(footage, key, through);
+    if (yes === undefined) {
+      console.log(
+        `${count} day keys up to number ${through} would be destroyed. Nothing is changed yet: add --yes.`,
+      );
+      return EXIT.usage;
+    }
+    replaceSecretFile(file, writeViewingKey(left));
+    console.log(`${count} day keys up to number ${through} are destroyed, ${left.dayKeys.length} left.`);
+    console.log(`Copies of ${file} still hold them. Sign each camera a new policy now: oriel keys policy`);
+    return EXIT.ok;
+  });
+}
+
+function check(file: string, count: number, left: ViewingKey): void {
+  if (count === 0)
+    throw new CommandError('USAGE', `${file} holds no day key up to that number; see oriel keys show`);
+  if (left.dayKeys.length > 0) return;
+  throw new CommandError(
+    'USAGE',
+    'that would be every day key, and nothing could be sealed to you; make more first: oriel keys days',
+  );
+}
+
+interface Loss {
+  sessions: number;
+  unreadable: number;
+  /** Milliseconds since 1970. */
+  first: number;
+  last: number;
+}
+
+async function tellLosses(footage: string, key: ViewingKey, through: number): Promise<void> {
+  const root = footageRoot(footage);
+  for (const camera of camerasIn(root)) {
+    const { sessions, unreadable, first, last } = await lossOf(root, camera, key, through);
+    const when = sessions === 0 ? '' : `, begun ${rfc3339(first)} to ${rfc3339(last)}`;
+    console.log(`camera ${camera}: ${sessions} sessions open never again${when}`);
+    if (unreadable > 0)
+      console.log(`camera ${camera}: of ${unreadable} sessions that is not known, their headers are damaged`);
+  }
+}
+
+async function lossOf(root: string, camera: string, key: ViewingKey, through: number): Promise<Loss> {
+  const loss: Loss = { sessions: 0, unreadable: 0, first: Number.POSITIVE_INFINITY, last: 0 };
+  const viewer = await viewerIdOf(ed25519FromSeed(key.seed).publicKey, nodePrimitives);
+  const held = new Set(key.dayKeys.map(({ number }) => number));
+  for (const { path } of sessionsOf(root, camera)) {
+    try {
+      const bytes = readRegularFile(join(path, 'session'), MAX_SESSION_HEADER_LENGTH);
+      const { wraps, timeMs } = await readSessionHeader(bytes, nodePrimitives);
+      const mine = wraps.filter((wrap) => equal(wrap.viewer, viewer) && held.has(wrap.dayKey));
+      if (mine.length === 0 || mine.some(({ dayKey }) => dayKey > through)) continue;
+      loss.sessions += 1;
+      loss.first = Math.min(loss.first, timeMs);
+      loss.last = Math.max(loss.last, timeMs);
+    } catch {
+      loss.unreadable += 1;
+    }
+  }
+  return loss;
+}
