@@ -3,6 +3,7 @@ import { cameraCommand } from './camera.ts';
 import { EXIT } from './exit-codes.ts';
 import { footageCommand } from './footage.ts';
 import { keysCommand } from './keys.ts';
+import { releaseCommand } from './release.ts';
 import { serverCommand } from './server.ts';
 import { printable, withoutSecrets } from './text.ts';
 import { version } from './version.ts';
@@ -23,7 +24,8 @@ To see all of it at work: scripts/demo`,
   .addCommand(cameraCommand())
   .addCommand(serverCommand())
   .addCommand(keysCommand())
-  .addCommand(footageCommand());
+  .addCommand(footageCommand())
+  .addCommand(releaseCommand());
 exitByThrowing(program);
 
 /** commander ends the process with code 1 for a command line it does not understand; ours is another. */

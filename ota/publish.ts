@@ -4,14 +4,7 @@ import { dirname, join } from 'node:path';
 import type { TargetFile } from '@tufjs/models';
 import semver from 'semver';
 import { writeFileAtomic } from '../host/atomic-file.ts';
-import {
-  type Bundle,
-  type BundleFile,
-  FILES_DIRECTORY,
-  MANIFEST_FILE,
-  SIGNATURES_FILE,
-  sizeOf,
-} from './bundle.ts';
+import { type Bundle, type BundleFile, FILES_DIRECTORY, MANIFEST_FILE, SIGNATURES_FILE } from './bundle.ts';
 import { verifyFiles } from './bundle-files.ts';
 import { OtaError } from './errors.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE } from './key-list.ts';
@@ -53,7 +46,8 @@ export interface PublishOptions {
   readonly nowMs: number;
   /** zstd's, 1 to 22. */
   readonly level?: number | undefined;
-  readonly progress: (message: string) => void;
+  /** Told of each file before it is compressed. */
+  readonly progress: (file: BundleFile) => void;
 }
 
 /**
@@ -153,15 +147,12 @@ async function putFiles(options: PublishOptions, files: string): Promise<Transfe
     await repository.disk.makeDirectory(join(repository.directory, name), 0o755);
   }
   const list: TransferList = { format: 'oriel-transfer-1', files: [], deltas: [] };
-  const total = sizeOf(bundle);
-  let done = 0;
   for (const file of uniqueContents(bundle)) {
+    progress(file);
     const content = await readFile(join(files, file.path));
     const bytes = await put(options, wholePath(file.sha256), () => compress(content, undefined, level));
     list.files.push({ sha256: file.sha256, bytes });
     list.deltas.push(...(await putDelta(options, file, content, bytes)));
-    done += file.size;
-    progress(`compressing: ${Math.round((done / total) * 100)}%  ${file.path}`);
   }
   return list;
 }

@@ -279,3 +279,24 @@ async function requireMetadata(repository: Repository, name: string): Promise<Ui
   if (bytes === undefined) throw new OtaError('METADATA_MALFORMED', `the repository lacks ${name}`);
   return bytes;
 }
+
+/**
+ * Takes over the signatures of a copy of a pending document that was signed elsewhere.
+ * @throws OtaError METADATA_MIXED when it is a copy of something else.
+ */
+export async function attachPending(repository: Repository, copy: Uint8Array): Promise<void> {
+  const pending = await readPending(repository);
+  const kind = (JSON.parse(Buffer.from(copy).toString()) as { signed?: { _type?: unknown } }).signed?._type;
+  const [name, document, other] =
+    kind === 'root'
+      ? [PENDING_ROOT, pending.root, readRoot(copy)]
+      : [PENDING_TARGETS, pending.targets, readTargets(copy)];
+  if (
+    document === undefined ||
+    JSON.stringify(document.signed.toJSON()) !== JSON.stringify(other.signed.toJSON())
+  ) {
+    throw new OtaError('METADATA_MIXED', `that is no copy of the pending ${name}`);
+  }
+  Object.assign(document.signatures, other.signatures);
+  await writePending(repository, name, writeMetadata(document));
+}

@@ -24,12 +24,16 @@ const lazyBuiltins: Plugin = {
   },
 };
 
-/** Bundles the command line into `out`, which is emptied first. */
-export async function bundle(out: string): Promise<void> {
+/**
+ * Bundles the command line into `out`, which is emptied first.
+ * @returns the sources that are inside, as paths from the root.
+ */
+export async function bundle(out: string, entryPoint = 'cli/main.ts'): Promise<string[]> {
   rmSync(out, { recursive: true, force: true });
-  await build({
+  const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: { oriel: 'cli/main.ts' },
+    entryPoints: { oriel: entryPoint },
+    metafile: true,
     outdir: out,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -47,6 +51,10 @@ export async function bundle(out: string): Promise<void> {
     define: { __dirname: 'import.meta.dirname' },
     logLevel: 'warning',
   });
+  const inside = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  return [
+    ...new Set(inside.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)),
+  ].sort();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

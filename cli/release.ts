@@ -1,0 +1,116 @@
+import { Command } from 'commander';
+import { buildCommand } from './release/build.ts';
+import { keysCommand } from './release/keys.ts';
+import { haltCommand, promoteCommand, publishCommand } from './release/offer.ts';
+import { collect, print, readSigners } from './release/options.ts';
+import { rotateCommand } from './release/rotate.ts';
+
+interface SignOptions {
+  readonly key: string[];
+  readonly passphraseFile?: string;
+  readonly out?: string;
+}
+
+/** `oriel release`: the maker's side of updates. Heavy modules are loaded by the action that needs them. */
+export function releaseCommand(): Command {
+  return new Command('release')
+    .description('make, sign and publish releases that cameras install by themselves')
+    .addCommand(keysCommand())
+    .addCommand(buildCommand())
+    .addCommand(signCommand())
+    .addCommand(attachCommand())
+    .addCommand(publishCommand())
+    .addCommand(promoteCommand())
+    .addCommand(haltCommand())
+    .addCommand(finishCommand())
+    .addCommand(rotateCommand())
+    .addCommand(statusCommand())
+    .addHelpText(
+      'after',
+      `
+A release is signed by two of the release keys, which are best on machines without a network; the repository is a
+directory of static files for any web server, and whoever steals it can install nothing with it.
+
+From nothing to a release that one camera in a hundred installs:
+  oriel release keys ./keys
+  oriel release build ./bundle --arch x64 --public ./keys/public
+  oriel release sign ./bundle --key ./keys/release-1.pem
+  oriel release sign ./bundle --key ./keys/release-2.pem
+  oriel release publish ./repository ./bundle --public ./keys/public --percentage 1 \\
+    --key ./keys/release-1.pem --key ./keys/release-2.pem --online ./keys/online.pem
+  oriel release promote ./repository 1.2.0 --percentage 100 --key … --key … --online ./keys/online.pem
+
+\`oriel release COMMAND --help\` explains each.`,
+    );
+}
+
+function signCommand(): Command {
+  return new Command('sign')
+    .description('sign a bundle, a key list, or what is pending in a repository')
+    .argument('<dir>', 'bundle, directory with keys.json, or repository')
+    .requiredOption('--key <file>', 'private key to sign with; may be repeated', collect)
+    .option('--passphrase-file <file>', 'file with the passphrase of the keys')
+    .option('--out <file>', 'write the signatures there alone, to be attached elsewhere')
+    .addHelpText(
+      'after',
+      `
+Prints what it signs: compare the SHA-256 with whoever built it.
+
+On a machine without a network, of a bundle its bundle.json is enough, and of a repository its metadata/ and pending/:
+  oriel release sign ./bundle --key release-1.pem --out release-1.sig
+and where the bundle lies:
+  oriel release attach ./bundle release-1.sig`,
+    )
+    .action(async (directory: string, options: SignOptions) => {
+      const { signDirectory } = await import('./release/signing.ts');
+      const signers = await readSigners(options.key, options.passphraseFile);
+      print(await signDirectory(directory, signers, options.out));
+    });
+}
+
+function attachCommand(): Command {
+  return new Command('attach')
+    .description('add signatures that were made on another machine')
+    .argument('<dir>', 'bundle, directory with keys.json, or repository')
+    .argument(
+      '<files...>',
+      'signatures by sign --out; for a repository, signed copies of what is in its pending/',
+    )
+    .action(async (directory: string, files: string[]) => {
+      const { attachSignatures } = await import('./release/signing.ts');
+      print(await attachSignatures(directory, files));
+    });
+}
+
+function finishCommand(): Command {
+  return new Command('finish')
+    .description('put what is pending into force once it is signed, or renew the timestamp')
+    .argument('<repository>', 'directory of the repository')
+    .requiredOption('--online <file>', 'private key of snapshot and timestamp')
+    .option('--passphrase-file <file>', 'file with its passphrase')
+    .addHelpText(
+      'after',
+      `
+The timestamp lasts 30 days: run this from a timer, each day. A camera that gets none in time says that updates are
+being kept from it.`,
+    )
+    .action(
+      async (directory: string, { online, passphraseFile }: { online: string; passphraseFile?: string }) => {
+        const { finishRepository } = await import('./release/repository-changes.ts');
+        const [signer] = await readSigners([online], passphraseFile);
+        print(await finishRepository(directory, signer as NonNullable<typeof signer>));
+      },
+    );
+}
+
+function statusCommand(): Command {
+  return new Command('status')
+    .description('show what a repository offers, to whom, and until when')
+    .argument('<repository>', 'directory of the repository')
+    .option('--json', 'one JSON object instead of text')
+    .action(async (directory: string, { json = false }: { json?: boolean }) => {
+      const { statusOf, statusText } = await import('./release/show-status.ts');
+      const status = await statusOf(directory);
+      print(json ? [JSON.stringify(status)] : statusText(status));
+    });
+}

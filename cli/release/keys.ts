@@ -1,0 +1,36 @@
+import { Command } from 'commander';
+import { parseCount, print } from './options.ts';
+
+interface KeysOptions {
+  readonly product: string;
+  readonly root: number;
+  readonly release: number;
+  readonly threshold: number;
+  readonly passphraseFile?: string;
+}
+
+export function keysCommand(): Command {
+  return new Command('keys')
+    .description("make a maker's keys: root, release and online")
+    .argument('<dir>', 'directory to create')
+    .option('--product <name>', 'what the cameras are', 'oriel')
+    .option('--root <n>', 'root keys to make', parseCount, 3)
+    .option('--release <n>', 'release keys to make', parseCount, 3)
+    .option('--threshold <n>', 'how many of each have to sign', parseCount, 2)
+    .option('--passphrase-file <file>', 'seal the keys with the passphrase in this file')
+    .addHelpText(
+      'after',
+      `
+Makes, for you to take apart and keep in different places:
+  root-N.pem      sign who may release; needed when a key is lost, kept offline, in a safe each
+  release-N.pem   sign each release and who gets it; kept offline, by a person each
+  online.pem      signs every day that the repository is current; on the machine that publishes
+  public/         what goes into images, bundles and repositories: anchor.json, keys.json, root.json
+
+Two of three: a key that is lost stops nothing, a key that is stolen installs nothing.`,
+    )
+    .action(async (directory: string, options: KeysOptions) => {
+      const { makeKeys } = await import('./make-keys.ts');
+      print(makeKeys(directory, options));
+    });
+}

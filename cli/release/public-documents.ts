@@ -1,0 +1,74 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type Anchor,
+  KEY_LIST_FILE,
+  KEY_LIST_SIGNATURES_FILE,
+  type KeyList,
+  parseAnchor,
+  parseKeyList,
+  writeAnchor,
+  writeKeyList,
+} from '../../ota/key-list.ts';
+import { editionOf } from '../../ota/repository.ts';
+import { type KeyRing, keyIdOf, writeSignatures } from '../../ota/signatures.ts';
+import {
+  makeRoot,
+  type RoleRings,
+  type Signer,
+  signMetadata,
+  writeMetadata,
+} from '../../ota/tuf-metadata.ts';
+import { readRegularFile } from '../files.ts';
+
+/** What of a maker's keys anybody may see: it goes into images, bundles and repositories. */
+
+export const ANCHOR_FILE = 'anchor.json';
+export const ROOT_FILE = 'root.json';
+const MAX_BYTES = 64 * 1024;
+
+export interface MakerKeys {
+  readonly product: string;
+  readonly threshold: number;
+  readonly root: readonly Signer[];
+  /** Public keys, hex. */
+  readonly release: readonly string[];
+  readonly online: string;
+}
+
+/** Writes the anchor, the first key list and the first root, signed by the root keys. */
+export function writePublicDocuments(directory: string, keys: MakerKeys, nowMs: number): void {
+  const { product, threshold } = keys;
+  const ring = (publicKeys: readonly string[]): KeyRing => ({ keys: publicKeys, threshold });
+  const rootKeys = keys.root.map(({ publicKey }) => publicKey);
+  const online = { keys: [keys.online], threshold: 1 };
+  const rings: RoleRings = {
+    root: ring(rootKeys),
+    targets: ring(keys.release),
+    snapshot: online,
+    timestamp: online,
+  };
+  const list = writeKeyList({ format: 'oriel-keys-1', counter: 1, threshold, keys: [...keys.release] });
+  mkdirSync(directory, { recursive: true });
+  const put = (name: string, bytes: Uint8Array) => writeFileSync(join(directory, name), bytes);
+  put(ANCHOR_FILE, writeAnchor({ format: 'oriel-anchor-1', product, threshold, keys: rootKeys }));
+  put(KEY_LIST_FILE, list);
+  put(KEY_LIST_SIGNATURES_FILE, writeSignatures(signaturesOver(list, keys.root)));
+  put(ROOT_FILE, writeMetadata(signMetadata(makeRoot(editionOf('root', 1, nowMs), rings), keys.root)));
+}
+
+export function signaturesOver(message: Uint8Array, signers: readonly Signer[]) {
+  return signers.map(({ publicKey, sign }) => ({ key: keyIdOf(publicKey), signature: sign(message) }));
+}
+
+export function readAnchor(directory: string): Anchor {
+  return parseAnchor(readRegularFile(join(directory, ANCHOR_FILE), MAX_BYTES));
+}
+
+export function readKeyList(directory: string): KeyList {
+  return parseKeyList(readRegularFile(join(directory, KEY_LIST_FILE), MAX_BYTES));
+}
+
+export function readFirstRoot(directory: string): Uint8Array {
+  return readRegularFile(join(directory, ROOT_FILE), MAX_BYTES);
+}

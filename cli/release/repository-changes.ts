@@ -1,0 +1,147 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemDisk } from '../../host/disk.ts';
+import { type BundleFile, parseBundle } from '../../ota/bundle.ts';
+import { changeRollout, publish } from '../../ota/publish.ts';
+import {
+  beginRepository,
+  countSignatures,
+  finish,
+  type Repository,
+  signPending,
+} from '../../ota/repository.ts';
+import { type Rollout, SEVERITIES } from '../../ota/rollout.ts';
+import type { Signer } from '../../ota/tuf-metadata.ts';
+import { readDocuments, verifyDocuments } from '../../ota/verify-bundle.ts';
+import { CommandError } from '../errors.ts';
+import { readAnchor, readFirstRoot, readKeyList } from './public-documents.ts';
+import { describePending } from './signing.ts';
+
+/** The keys that are at hand. */
+export interface Signing {
+  readonly release: readonly Signer[];
+  readonly online: Signer | undefined;
+}
+
+export interface PublishWish {
+  readonly public?: string;
+  readonly percentage: number;
+  readonly minimum?: string;
+  readonly severity: string;
+  readonly advisory?: readonly string[];
+  readonly previous?: string;
+  readonly level?: string;
+  readonly signing: Signing;
+}
+
+const LARGE_BYTES = 8 * 1024 * 1024;
+
+const repositoryIn = (directory: string): Repository => ({ disk: systemDisk, directory });
+/** Nothing is below it: a minimum of nothing. */
+const NO_MINIMUM = '0.0.0';
+
+export async function publishBundle(directory: string, bundle: string, wish: PublishWish): Promise<string[]> {
+  const repository = repositoryIn(directory);
+  const publicDocuments = wish.public ?? '';
+  const anchor = readAnchor(publicDocuments);
+  const documents = await readDocuments(bundle);
+  const [hardware = ''] = parseBundle(documents.manifest).hardware;
+  const keysCounter = readKeyList(publicDocuments).counter;
+  const verified = await verifyDocuments(documents, {
+    root: anchor,
+    keysCounter,
+    product: anchor.product,
+    hardware,
+  });
+  if (!existsSync(join(directory, 'metadata'))) {
+    await beginRepository(repository, readFirstRoot(publicDocuments));
+  }
+  const severity = SEVERITIES.find((one) => one === wish.severity) ?? 'none';
+  await publish({
+    repository,
+    bundleDirectory: bundle,
+    verified,
+    previous: wish.previous === undefined ? undefined : await previousOf(wish.previous),
+    rollout: {
+      percentage: wish.percentage,
+      minimum: wish.minimum ?? NO_MINIMUM,
+      severity,
+      advisories: [...(wish.advisory ?? [])],
+    },
+    nowMs: Date.now(),
+    level: levelOf(wish.level),
+    progress: sayLarge,
+  });
+  const { version } = verified.bundle;
+  return settle(repository, wish.signing, `${version} for ${wish.percentage}% of the cameras`);
+}
+
+export function promote(directory: string, version: string, percentage: number, signing: Signing) {
+  return change(
+    directory,
+    version,
+    (rollout) => ({ ...rollout, percentage }),
+    signing,
+    `${version} for ${percentage}% of the cameras`,
+  );
+}
+
+export function halt(directory: string, version: string, halted: boolean, signing: Signing) {
+  return change(
+    directory,
+    version,
+    (rollout) => ({ ...rollout, halt: halted }),
+    signing,
+    `${version} ${halted ? 'halted' : 'goes on'}`,
+  );
+}
+
+export async function finishRepository(directory: string, online: Signer): Promise<string[]> {
+  const { timestampExpires } = await finish(repositoryIn(directory), online, Date.now());
+  return [`in force, and current until ${timestampExpires}`];
+}
+
+async function change(
+  directory: string,
+  version: string,
+  turn: (rollout: Rollout) => Rollout,
+  signing: Signing,
+  what: string,
+): Promise<string[]> {
+  const repository = repositoryIn(directory);
+  await changeRollout(repository, version, turn, Date.now());
+  return settle(repository, signing, what);
+}
+
+/** Signs what is pending with the keys at hand, and puts it into force if they are enough. */
+async function settle(repository: Repository, { release, online }: Signing, what: string): Promise<string[]> {
+  await signPending(repository, release);
+  const counts = await countSignatures(repository);
+  if (online !== undefined && counts.every(({ present, needed }) => present >= needed)) {
+    return [`${what}: ${(await finishRepository(repository.directory, online)).join()}`];
+  }
+  return [
+    `${what}: not in force yet`,
+    ...(await describePending(repository.directory)),
+    `next         oriel release sign ${repository.directory} --key KEY, until there are enough`,
+    `then         oriel release finish ${repository.directory} --online KEY`,
+  ];
+}
+
+/** Of files that take long. */
+function sayLarge({ path, size }: BundleFile): void {
+  if (size < LARGE_BYTES) return;
+  console.error(`compressing ${path}, ${Math.round(size / 2 ** 20)} MiB: this may take minutes`);
+}
+
+async function previousOf(directory: string) {
+  return { directory, bundle: parseBundle((await readDocuments(directory)).manifest) };
+}
+
+function levelOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const level = Number(text);
+  if (!/^\d{1,2}$/.test(text) || level < 1 || level > 22)
+    throw new CommandError('USAGE', 'a level is 1 to 22');
+  return level;
+}
