@@ -89,6 +89,12 @@ async function prepare(options: LauncherOptions): Promise<{ agent: Role; capture
   if (separation === undefined) {
     makeRunDirectory(directory);
     logger.info({ uid: process.getuid?.() }, 'started by hand: agent and capture run as the same user');
+    if (captureDials) {
+      logger.warn(
+        {},
+        'only a packet filter keeps ffmpeg from where the camera may send it (docs/hardening.md)',
+      );
+    }
     return { agent: { name: 'agent', env, under: [] }, capture: { name: 'capture', env: {}, under: [] } };
   }
   await makeSharedRunDirectory(directory, separation);

@@ -22,6 +22,8 @@ export interface CollectOptions {
   signal: AbortSignal;
   /** As for {@link spawnTethered}. */
   under?: readonly string[];
+  /** Whether all that was said on stderr so far is enough, which ends the command; asked whenever there is more. */
+  enough?: (stderr: string) => boolean;
 }
 
 /**
@@ -63,6 +65,9 @@ export function collect(
     options.signal.addEventListener('abort', kill, { once: true });
     const stdout = gather(child.stdout, options.maxBytes, kill);
     const stderr = gather(child.stderr, options.maxBytes, kill);
+    child.stderr?.on('data', () => {
+      if (options.enough?.(Buffer.concat(stderr).toString('utf8'))) kill();
+    });
     child.stdin?.on('error', () => {
       // EPIPE: the command never read its stdin; its exit code tells more.
     });

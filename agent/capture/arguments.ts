@@ -25,7 +25,7 @@ export async function runArguments(plan: RunPlan): Promise<string[]> {
   const input = inputOf(source, plan.format);
   const command = ffmpeg()
     .input(input.url)
-    .inputOptions(...reporting(input.stdin === null), ...pace(source), ...input.options);
+    .inputOptions(...reporting(input.stdin === null, source), ...pace(source), ...input.options);
   const tone = source.kind === 'test' && plan.audio !== 'none';
   if (tone) {
     command.input('sine=frequency=440:sample_rate=48000').inputOptions('-re', '-f', 'lavfi');
@@ -66,8 +66,10 @@ export async function stillArguments(size: FrameSize): Promise<string[]> {
   return (command as unknown as { _getArguments(): string[] })._getArguments();
 }
 
-function reporting(stdinFree: boolean): string[] {
-  return ['-hide_banner', '-loglevel', 'warning', '-nostats', ...(stdinFree ? ['-nostdin'] : [])];
+/** Of a camera on the network it has to say that it is sent elsewhere, which ffmpeg takes for mere information. */
+function reporting(stdinFree: boolean, source?: Source): string[] {
+  const level = source?.kind === 'rtsp' ? 'level+info' : 'warning';
+  return ['-hide_banner', '-loglevel', level, '-nostats', ...(stdinFree ? ['-nostdin'] : [])];
 }
 
 function pace(source: Source): string[] {

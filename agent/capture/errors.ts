@@ -6,6 +6,7 @@ export type CaptureErrorCode =
   | 'SOURCE_UNLISTED'
   | 'SOURCE_SILENT'
   | 'PROBE_FAILED'
+  | 'SOURCE_REDIRECTED'
   | 'NO_VIDEO'
   | 'COMMAND_MISSING'
   | 'STATE_INVALID'

@@ -4,6 +4,7 @@ import { inputOf } from './input.ts';
 import { scrubLine } from './scrub.ts';
 import { credentialsOf, type Source } from './source.ts';
 import type { RunTool, Tool, ToolResult } from './tool.ts';
+import { complaintIn, redirectIn } from './words.ts';
 
 /** What is known of a source before a run. */
 export interface SourceFacts {
@@ -39,7 +40,7 @@ const StreamsSchema = v.object({
 /**
  * Looks at a source: codecs, a file's GOPs, a device's formats.
  * @param run runs a command within limits of time and output
- * @throws CaptureError PROBE_FAILED, NO_VIDEO
+ * @throws CaptureError PROBE_FAILED, NO_VIDEO, SOURCE_REDIRECTED
  */
 export async function probeSource(source: Source, run: RunTool): Promise<SourceFacts> {
   switch (source.kind) {
@@ -124,8 +125,12 @@ function chooseFormat(formats: readonly string[]): string | null {
 
 async function expectOutput(run: RunTool, source: Source, command: Tool): Promise<ToolResult> {
   const result = await run(command);
+  const redirect = redirectIn(result.stderr);
+  if (redirect !== undefined) {
+    throw new CaptureError('SOURCE_REDIRECTED', scrubLine(redirect, credentialsOf(source)));
+  }
   if (result.code !== 0) {
-    const line = result.stderr.trim().split('\n').at(-1) ?? '';
+    const line = complaintIn(result.stderr.trim().split('\n').at(-1) ?? '');
     throw new CaptureError('PROBE_FAILED', scrubLine(line, credentialsOf(source)) || 'probing took too long');
   }
   return result;
@@ -151,7 +156,15 @@ function ffprobe(source: Source, options: string[]): Tool {
   const input = inputOf(source, null);
   return {
     command: 'ffprobe',
-    args: ['-hide_banner', '-v', 'error', ...options, ...input.options, '-i', input.url],
+    args: [
+      '-hide_banner',
+      '-v',
+      source.kind === 'rtsp' ? 'level+info' : 'error',
+      ...options,
+      ...input.options,
+      '-i',
+      input.url,
+    ],
     stdin: input.stdin,
   };
 }

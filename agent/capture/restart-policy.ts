@@ -17,7 +17,9 @@ export type RunEnd =
   /** A new agent came while an old run went on. */
   | 'superseded'
   /** The source could not be probed, so ffmpeg was not started. */
-  | 'unprobed';
+  | 'unprobed'
+  /** The camera on the network sent ffmpeg elsewhere: killed. */
+  | 'redirected';
 
 /** Ends that another run follows, each counted. */
 export type RestartCause = Exclude<RunEnd, 'finished' | 'stopped'>;
@@ -30,6 +32,7 @@ export const RESTART_CAUSES = [
   'unread',
   'superseded',
   'unprobed',
+  'redirected',
 ] as const satisfies readonly RestartCause[];
 
 export interface Restart {
@@ -63,7 +66,8 @@ export function restartAfter(end: RunEnd, goodMs: number, failures: number, jitt
     case 'stalled':
     case 'rubbish':
     case 'unread':
-    case 'unprobed': {
+    case 'unprobed':
+    case 'redirected': {
       const inRow = goodMs >= GOOD_RUN_MS ? 1 : failures + 1;
       const delay = Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** (inRow - 1));
       return { cause: end, delayMs: delay * (1 - jitter / 2), failures: inRow };

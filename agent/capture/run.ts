@@ -7,6 +7,7 @@ import { CaptureError } from './errors.ts';
 import type { RunEnd } from './restart-policy.ts';
 import { scrubLine } from './scrub.ts';
 import { goodOutputMs, isStalled, type StallLimits, sampleOutput, watchOutput } from './stall-policy.ts';
+import { complaintIn, redirectIn } from './words.ts';
 
 export interface RunOptions {
   args: readonly string[];
@@ -56,7 +57,7 @@ export function startRun(options: RunOptions, clock: Clock): Run {
   if (pid === undefined) {
     throw new CaptureError('COMMAND_MISSING', 'setpriv (util-linux) cannot be run');
   }
-  const words = listen(child.stderr as Readable);
+  const words = listen(child.stderr as Readable, () => end('redirected'));
   const gone = new AbortController();
   let watch = watchOutput(clock.monotonic());
   let why: RunEnd | null = null;
@@ -136,14 +137,20 @@ function endOf(code: number | null, brokenPipe: boolean, finite: boolean): RunEn
   return brokenPipe ? 'unread' : 'exited';
 }
 
-/** Keeps count of what ffmpeg says, and its last line. */
-function listen(stderr: Readable) {
+/** Keeps count of what ffmpeg says, and its last complaint; nothing is worth saying after a redirect. */
+function listen(stderr: Readable, onRedirect: () => void) {
   let bytes = 0;
   let line = '';
   let last = '';
   let brokenPipe = false;
+  let redirect: string | undefined;
   const finish = () => {
-    last = line.trim() === '' ? last : line;
+    if (redirect === undefined) {
+      redirect = redirectIn(line);
+      if (redirect !== undefined) onRedirect();
+    }
+    const complaint = redirect ?? complaintIn(line);
+    last = complaint.trim() === '' ? last : complaint;
     brokenPipe ||= line.includes('Broken pipe');
     line = '';
   };

@@ -25,6 +25,7 @@ const CaptureStateSchema = v.strictObject({
     unread: count,
     superseded: count,
     unprobed: count,
+    redirected: count,
   }),
   /** `code` is a RunEnd or a CaptureErrorCode; `line` ffmpeg's last words, scrubbed. */
   lastError: v.nullable(v.strictObject({ code: text, line: text })),

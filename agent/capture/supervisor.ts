@@ -82,7 +82,8 @@ export class Supervisor {
     } catch (error) {
       effects.signal.throwIfAborted();
       if (error instanceof CaptureError && isRetried(error, source)) {
-        return { end: 'unprobed', goodMs: 0, line: error.message };
+        const end = error.code === 'SOURCE_REDIRECTED' ? 'redirected' : 'unprobed';
+        return { end, goodMs: 0, line: error.message };
       }
       throw error;
     }
@@ -158,7 +159,9 @@ export class Supervisor {
   }
 }
 
+const RETRIED = new Set<string>(['PROBE_FAILED', 'NO_VIDEO', 'SOURCE_REDIRECTED']);
+
 /** A camera comes back; a file that cannot be read, or a missing command, does not. */
 function isRetried(error: CaptureError, source: Source): boolean {
-  return source.kind !== 'file' && (error.code === 'PROBE_FAILED' || error.code === 'NO_VIDEO');
+  return source.kind !== 'file' && RETRIED.has(error.code);
 }

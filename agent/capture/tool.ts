@@ -1,5 +1,6 @@
 import { COMMAND_NOT_FOUND, type Collected, collect } from '../../host/child.ts';
 import { CaptureError } from './errors.ts';
+import { redirectIn } from './words.ts';
 
 /** A short run of ffmpeg or ffprobe, to its end. */
 export interface Tool {
@@ -32,6 +33,7 @@ export function toolRunner(signal: AbortSignal): RunTool {
         timeoutMs: TIMEOUT_MS,
         maxBytes: OUTPUT_LIMIT,
         signal,
+        enough: (said) => redirectIn(said) !== undefined,
       });
     } catch (cause) {
       throw new CaptureError('COMMAND_MISSING', 'setpriv (util-linux) cannot be run', cause);

@@ -24,7 +24,7 @@ beforeAll(async () => {
 }, MINUTE);
 afterEach(() => camera?.destroy());
 afterAll(async () => {
-  await home.close();
+  await home?.close();
   for (const shipment of shipments) shipment.remove();
 });
 

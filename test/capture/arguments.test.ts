@@ -17,10 +17,12 @@ const V4L2 = [
   ...REPORTING,
   ...words('-nostdin -f v4l2 -input_format h264 -video_size 1920x1080 -framerate 30 -i /dev/video0'),
 ];
+/** Of a camera on the network ffmpeg has to say that it is sent elsewhere. */
+const TELLING = words('-hide_banner -loglevel level+info -nostats');
 const V4L2_DEFAULT = [...REPORTING, ...words('-nostdin -f v4l2 -i /dev/video0')];
-const RTSP = [...REPORTING, ...words('-f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp -i pipe:0')];
+const RTSP = [...TELLING, ...words('-f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp -i pipe:0')];
 const RTSPS = [
-  ...REPORTING,
+  ...TELLING,
   ...words('-f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp,rtsps,tls -i pipe:0'),
 ];
 

@@ -20,6 +20,7 @@ describe('restart', () => {
     ['stalled', 0, 4, 0, { cause: 'stalled', delayMs: 4000, failures: 5 }],
     ['rubbish', 0, 5, 0, { cause: 'rubbish', delayMs: 8000, failures: 6 }],
     ['unread', 0, 6, 0, { cause: 'unread', delayMs: 10_000, failures: 7 }],
+    ['redirected', 0, 1, 0, { cause: 'redirected', delayMs: 500, failures: 2 }],
     ['unprobed', 0, 5000, 0, { cause: 'unprobed', delayMs: 10_000, failures: 5001 }],
     ['exited', 0, 0, 0.5, { cause: 'exited', delayMs: 187.5, failures: 1 }],
     ['exited', 0, 0, 1, { cause: 'exited', delayMs: 125, failures: 1 }],

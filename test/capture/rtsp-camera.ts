@@ -13,6 +13,8 @@ export interface RtspCamera {
   requests: string[];
   /** Stops sending without closing anything, or goes on. */
   mute(muted: boolean): void;
+  /** From its so manieth description on (the first is 1), it sends whoever asks to another URL. */
+  redirect(to: string, from: number): void;
   close(): Promise<void>;
 }
 
@@ -27,6 +29,8 @@ export async function openRtspCamera(dir: string, clip: string, credentials: str
   const open = new Set<Socket>();
   const requests: string[] = [];
   let muted = false;
+  let redirect = { to: '', from: Number.POSITIVE_INFINITY };
+  let described = 0;
 
   rtp.on('message', (packet) => {
     for (const socket of muted ? [] : playing) {
@@ -49,7 +53,9 @@ export async function openRtspCamera(dir: string, clip: string, credentials: str
         const authorised = isAuthorised(request, credentials);
         const [method = ''] = request.split(' ', 1);
         requests.push(`${method} ${authorised}`);
-        socket.write(answer(method, request, authorised, sdpPath));
+        if (method === 'DESCRIBE' && authorised) described += 1;
+        const elsewhere = method === 'DESCRIBE' && described >= redirect.from ? redirect.to : undefined;
+        socket.write(answer(method, request, authorised, sdpPath, elsewhere));
         if (method === 'PLAY' && authorised) {
           playing.add(socket);
         }
@@ -65,6 +71,10 @@ export async function openRtspCamera(dir: string, clip: string, credentials: str
     requests,
     mute(quiet) {
       muted = quiet;
+    },
+    redirect(to, from) {
+      redirect = { to, from };
+      described = 0;
     },
     async close() {
       packetiser.kill('SIGKILL');
@@ -106,7 +116,13 @@ function isAuthorised(request: string, credentials: string): boolean {
   return request.includes(`Authorization: Basic ${Buffer.from(credentials).toString('base64')}`);
 }
 
-function answer(method: string, request: string, authorised: boolean, sdpPath: string): string {
+function answer(
+  method: string,
+  request: string,
+  authorised: boolean,
+  sdpPath: string,
+  elsewhere: string | undefined,
+): string {
   const sequence = /^CSeq: (\d+)/im.exec(request)?.[1] ?? '0';
   const respond = (status: string, headers: string[], body = '') =>
     [`RTSP/1.0 ${status}`, `CSeq: ${sequence}`, ...headers, `Content-Length: ${body.length}`, '', body].join(
@@ -120,6 +136,7 @@ function answer(method: string, request: string, authorised: boolean, sdpPath: s
   }
   switch (method) {
     case 'DESCRIBE': {
+      if (elsewhere !== undefined) return respond('302 Moved Temporarily', [`Location: ${elsewhere}`]);
       const sdp = `${readFileSync(sdpPath, 'latin1')
         .replace(/^SDP:\s*/, '')
         .trim()}\r\na=control:video\r\n`;

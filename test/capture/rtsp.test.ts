@@ -1,4 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inputOf } from '../../agent/capture/input.ts';
+import { parseSource } from '../../agent/capture/source.ts';
+import { collect } from '../../host/child.ts';
 import { flows, type Line, makeClip, openLine, until } from './line.ts';
 import { openRtspCamera, type RtspCamera } from './rtsp-camera.ts';
 
@@ -67,3 +71,50 @@ test('a camera that refuses the password is tried again, and the password stays 
   expect(line.state().lastError).toMatchObject({ code: 'unprobed', line: expect.stringContaining('401') });
   expect(`${line.logged.join('\n')}${JSON.stringify(line.state())}`).not.toMatch(/wr0ng|eve/);
 }, 60_000);
+
+describe('a camera that sends elsewhere', () => {
+  let elsewhere: RtspCamera;
+  beforeAll(async () => {
+    const clip = join(line.dir, 'clip.mp4');
+    elsewhere = await openRtspCamera(mkdtempSync(join(line.dir, 'elsewhere-')), clip, `eve:${PASSWORD}`);
+  }, 30_000);
+  afterAll(() => elsewhere.close(), 30_000);
+  const url = (of: RtspCamera) => `rtsp://eve:${ENCODED}@127.0.0.1:${of.port}/x`;
+
+  test.each([
+    ['at once', 1],
+    ['once it has been looked at', 2],
+  ])(
+    '%s is given up, nothing of there is recorded, and where it sends to is said',
+    async (_when, from) => {
+      camera.redirect(url(elsewhere), from);
+      const { runs } = line.startAgent();
+      const { stop, ended } = line.startCapture({ source: url(camera), lan: ['127.0.0.1'] });
+      await until('two attempts', () => line.state().restarts.redirected >= 2);
+      expect(line.state().lastError).toEqual({
+        code: 'redirected',
+        line: `Status 302: Redirecting to rtsp://127.0.0.1:${elsewhere.port}/x`,
+      });
+      expect(runs.some((run) => flows(run))).toBe(false);
+      stop();
+      expect(await ended).toBe('stopped');
+      expect(`${line.logged.join('\n')}${JSON.stringify(line.state())}`).not.toMatch(/s3cr3t|eve/);
+    },
+    60_000,
+  );
+
+  test('control: ffprobe by itself goes there and takes what it finds', async () => {
+    camera.redirect(url(elsewhere), 1);
+    const { options, url: from, stdin } = inputOf(parseSource(url(camera), ['127.0.0.1']), null);
+    const args = ['-v', 'error', '-show_entries', 'stream=codec_name', ...options, '-i', from];
+    const done = await collect('ffprobe', args, {
+      stdin: stdin ?? undefined,
+      timeoutMs: 20_000,
+      maxBytes: 10_000,
+      signal: new AbortController().signal,
+    });
+    expect(done).toMatchObject({ code: 0 });
+    expect(String(done.stdout)).toContain('h264');
+    expect(elsewhere.requests).toContain('PLAY true');
+  }, 60_000);
+});

@@ -41,9 +41,14 @@ export class HomeOnLan {
     chmodSync(directory, 0o711);
     const home = new HomeOnLan(await provision({ directory, host: NAME, port: PORT, source: 'test:' }));
     handOver(home.household as Household);
-    await home.resolveTo(SERVER.v4);
-    await home.startServer();
-    return home;
+    try {
+      await home.resolveTo(SERVER.v4);
+      await home.startServer();
+      return home;
+    } catch (error) {
+      await home.close();
+      throw error;
+    }
   }
 
   changeConfig(change: { readonly source: string; readonly lan: readonly string[] }): void {

@@ -43,6 +43,13 @@ export const DIALS_STRANGER = inAgent(
   }, 500);`,
 );
 
+/** Capture does not notice where ffmpeg is sent. */
+export const FOLLOWS_REDIRECTS: Change = {
+  file: 'agent/capture/words.ts',
+  from: 'return REDIRECT.exec(text)?.[1];',
+  to: 'return undefined;',
+};
+
 /**
  * Oriel as it stands on a camera: its code and the packages it runs with, where every user may read it. With changes
  * it is a build broken on purpose, for negative controls.
