@@ -278,4 +278,3 @@ function parseDays(text: string): number {
   if (!/^\d{1,5}$/.test(text) || days < 1 || days > 3650) throw new InvalidArgumentError('1 to 3650 days.');
   return days;
 }
-

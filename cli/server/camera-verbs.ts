@@ -5,6 +5,9 @@ import { PUBLIC_KEY_LENGTH } from '../../crypto/ed25519.ts';
 import type { Registry } from '../../server/registry.ts';
 import type { CameraRecord, ClaimRecord } from '../../server/registry-tables.ts';
 import { CommandError } from '../errors.ts';
+import { terminalPaint } from '../paint.ts';
+import { minute } from '../quantities.ts';
+import { fleetOf, fleetText, jsonOfHealth } from './fleet.ts';
 import { cameraMeant } from './registry.ts';
 
 /** What `oriel server cameras` can do. */
@@ -52,7 +55,7 @@ function list(registry: Registry): Said {
   const waiting = registry
     .claims()
     .filter(({ camera, expires }) => camera === undefined && expires * 1000 > nowMs);
-  const lines = cameras.map(cameraLine);
+  const fleet = fleetOf(cameras, registry.health.all(), registry.usage.all(), nowMs);
   const expected = registry.admissions.all();
   const coming = expected.map(({ camera }) => `${camera}  is let in when it comes`);
   const open = waiting.map(
@@ -61,14 +64,15 @@ function list(registry: Registry): Said {
   );
   return {
     json: {
-      cameras: cameras.map((camera) => ({
-        ...jsonOfCamera(camera),
-        policy: registry.policy(camera.id) !== undefined,
+      cameras: fleet.map((member) => ({
+        ...jsonOfCamera(member.camera),
+        policy: registry.policy(member.camera.id) !== undefined,
+        health: jsonOfHealth(member),
       })),
       claims: waiting.map(jsonOfClaim),
       admissions: expected.map(({ camera, admittedAtMs }) => ({ id: camera, admittedAt: iso(admittedAtMs) })),
     },
-    text: [...(lines.length === 0 ? ['no cameras yet'] : lines), ...coming, ...open].join('\n'),
+    text: [...fleetText(fleet, nowMs, terminalPaint), ...coming, ...open].join('\n'),
   };
 }
 
@@ -158,13 +162,6 @@ function statement(registry: Registry, word: string): Said {
   return { json: { id, statement: text }, text };
 }
 
-function cameraLine(camera: CameraRecord): string {
-  const { id, name, standing, lastSeenAtMs, lastAddress, notAfterMs } = camera;
-  const seen = lastSeenAtMs === undefined ? 'never seen' : `seen ${minute(lastSeenAtMs)} at ${lastAddress}`;
-  const until = standing === 'revoked' ? '' : `  certificate until ${minute(notAfterMs)}`;
-  return `${id}  ${standing.padEnd(8)}  ${(name || '-').padEnd(20)}  ${seen}${until}`;
-}
-
 function jsonOfCamera(camera: CameraRecord) {
   return {
     id: camera.id,
@@ -193,4 +190,3 @@ function expectWords(words: readonly string[], count: number, usage: string): vo
 }
 
 const iso = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
-const minute = (ms: number) => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;

@@ -23,7 +23,8 @@ export function camerasCommand(): Command {
     .addHelpText(
       'after',
       `
-  list                  the cameras, and the claims that wait for one
+  list                  the cameras and how they are: since when they are there, what waits in their spools, what they
+                        lost, agent + capture restarts, and what wants looking at; and the claims that wait for one
   claim CLAIM           let one camera in, by the claim of \`oriel keys pair\` (-: from standard input)
   withdraw CLAIM        take a claim back that no camera has used: the whole of it, or what the list calls it;
                         or the id of a camera that was admitted and has not come
