@@ -1,7 +1,13 @@
 import { makeVectors } from './make.ts';
 import { makePairingVectors } from './pairing.ts';
 import { makePinsVectors } from './pins.ts';
+import { makeStillsVectors } from './stills.ts';
 
-const MAKERS = { v1: makeVectors, pairing: makePairingVectors, pins: makePinsVectors };
+const MAKERS = {
+  v1: makeVectors,
+  pairing: makePairingVectors,
+  pins: makePinsVectors,
+  stills: makeStillsVectors,
+};
 const made = await MAKERS[(process.argv[2] ?? 'v1') as keyof typeof MAKERS]();
 process.stdout.write(`${JSON.stringify(made, undefined, 1)}\n`);
