@@ -43,8 +43,8 @@ function runCommand(): Command {
     .addHelpText(
       'after',
       `
-Starts two processes: the agent (keys and network, no child processes) and capture (ffmpeg; no keys, no network
-but a listed LAN source). Started by root with --agent-user and --capture-user, each has a user of its own; the
+In a directory without a camera it waits for oriel camera setup. Then it starts two processes: the agent (keys and
+network, no child processes) and capture (ffmpeg; no keys, no network but a listed LAN source). Started by root with --agent-user and --capture-user, each has a user of its own; the
 camera's directory then has to be the agent's, with the group of capture and mode 710. Otherwise both run as the
 user who starts them. What has not reached the server yet stays in the camera's spool and is uploaded by the next run.`,
     )
