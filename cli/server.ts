@@ -164,6 +164,7 @@ interface RunOptions {
   readonly address?: string;
   readonly certificateDays: number;
   readonly cameraQuota?: number;
+  readonly updates?: string;
   readonly metrics?: number;
   readonly logLevel: string;
   readonly jsonLog?: boolean;
@@ -186,6 +187,7 @@ function runCommand(): Command {
       DEFAULT_DAYS,
     )
     .option('--camera-quota <size>', 'footage that one camera may store, as in 200G', parseQuota)
+    .option('--updates <dir>', 'update repository for the cameras (default: DIR/updates, if it is there)')
     .option('--metrics <port>', 'serve Prometheus metrics at http://127.0.0.1:PORT/metrics', parseMetrics)
     .addOption(logLevelOption())
     .option('--json-log', 'log JSON lines to standard output even on a terminal')
@@ -210,7 +212,7 @@ Examples:
       const person = process.stdout.isTTY && !options.jsonLog;
       const level = person && options.logLevel === 'info' ? 'warn' : options.logLevel;
       const log = pino({ level, base: null }, pino.destination({ dest: person ? 2 : 1, sync: true }));
-      const { port, address, certificateDays, cameraQuota, metrics: metricsPort } = options;
+      const { port, address, certificateDays, cameraQuota, updates, metrics: metricsPort } = options;
       // From the start on, so that whoever reads that it is listening can stop it at once.
       const asked = new Promise<string>((resolve) => {
         process.once('SIGTERM', resolve);
@@ -222,6 +224,7 @@ Examples:
         address,
         certificateDays,
         cameraQuota,
+        updates,
         metricsPort,
         disk: systemDisk,
         log,

@@ -13,6 +13,7 @@ import type { Log } from './log.ts';
 import { type Meter, NO_METER } from './meter.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { Sightings } from './sightings.ts';
+import { answerUpdates, isUpdates } from './updates-routes.ts';
 import type { UploadContext } from './upload.ts';
 
 export interface GateContext {
@@ -21,6 +22,8 @@ export interface GateContext {
   readonly enrolment: EnrolmentContext;
   readonly uploads: UploadContext;
   readonly sightings: Sightings;
+  /** Directory of the update repository; it may be absent. */
+  readonly updates?: string | undefined;
   readonly meter?: Meter;
 }
 
@@ -63,6 +66,7 @@ export function gateRoutes(context: GateContext, log: Log): GateHandler {
 function routeName(request: IncomingMessage): string {
   if (isEnrolment(request)) return 'enrolment';
   if (isDocument(request)) return 'document';
+  if (isUpdates(request)) return 'updates';
   const method = ['GET', 'PUT'].find((each) => each === request.method) ?? 'other';
   return `${method} ${parseRoute(request.url ?? '')?.kind ?? 'unknown'}`;
 }
@@ -90,6 +94,9 @@ async function answer(
   const { registry, clock } = context.enrolment;
   context.sightings.note(camera, request.socket.remoteAddress, clock.now());
   if (isDocument(request)) return answerDocument(registry, request, response, camera);
+  if (isUpdates(request) && context.updates !== undefined) {
+    return answerUpdates(context.updates, request, response);
+  }
   return answerCamera(context.uploads, request, response, camera);
 }
 

@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly certificateDays?: number | undefined;
   /** Footage of one camera, bytes; without a bound of its own otherwise. */
   readonly cameraQuota?: number | undefined;
+  /** Directory of the update repository that cameras read; `updates` in the server's own otherwise. */
+  readonly updates?: string | undefined;
   /** Serve metrics there, on loopback; nowhere otherwise. Port 0 leaves it to the system. */
   readonly metricsPort?: number | undefined;
   readonly clock?: Clock;
@@ -118,6 +120,7 @@ async function openHouse(
       enrolment: { registry, authority, throttle, times: ENROLMENT_TIMES, clock, log },
       uploads: { store, leases, limits: UPLOAD_LIMITS, usage, meter },
       sightings,
+      updates: options.updates ?? join(directory, 'updates'),
       meter,
     },
     log,

@@ -62,6 +62,8 @@ export interface HouseOptions {
   readonly gate?: Partial<GateLimits>;
   readonly enrolment?: Partial<BodyTimes>;
   readonly registry?: Registry;
+  /** Directory of the update repository. */
+  readonly updates?: string;
   /** Cameras are held to a quota by these rules. */
   readonly quota?: Partial<FootageQuotaRules>;
   readonly control?: { readonly quota?: QuotaRules; readonly limits?: BrokerLimits };
@@ -124,6 +126,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
         },
         uploads: { store, leases, limits, ...(usage && { usage }) },
         sightings,
+        updates: options.updates,
       },
       log,
     ),
