@@ -95,6 +95,9 @@ test('init makes three authorities, a server certificate and nothing that others
   expect(made.pin).toBe(spkiPin(authority!.raw));
   expect(made.backupPin).toBe(spkiPin(backup!.raw));
   expect(new Set([authority, backup, cameras].map((each) => spkiPin(each!.raw))).size).toBe(3);
+  const years = (each?: X509Certificate) =>
+    Math.round((Number(each?.validToDate) - Number(each?.validFromDate)) / (365.25 * 86_400_000));
+  expect([authority, backup, cameras, server].map(years)).toEqual([30, 30, 30, 5]);
   expect(server!.checkIssued(authority!)).toBe(true);
   expect(server!.subjectAltName).toBe('DNS:localhost, IP Address:127.0.0.1');
   expect(readFileSync(join(house, 'identity', 'server.pem'), 'utf8').match(/BEGIN CERT/g)).toHaveLength(2);
