@@ -11,11 +11,12 @@ import { loadDeviceKey } from './camera/device-key.ts';
 import { PolicyWatch } from './camera/policy-watch.ts';
 import { openCaptureFeed } from './capture/feed.ts';
 import { CameraClock } from './clock/camera-clock.ts';
+import { openControl } from './control/open-control.ts';
 import { type Line, openLine } from './line.ts';
 import { type AgentLog, errorFields } from './log.ts';
 import { awaitSetup } from './pairing/await-setup.ts';
 import { openPairing } from './pairing/open-pairing.ts';
-import { type AgentStatus, idleLine, writeStatus } from './status.ts';
+import { type AgentStatus, idleLine, unpairedStatus, writeStatus } from './status.ts';
 
 export interface AgentEffects {
   readonly clock: Clock;
@@ -24,6 +25,7 @@ export interface AgentEffects {
   readonly random: () => number;
   /** Release time of this build, milliseconds since 1970. */
   readonly releaseTimeMs: number;
+  readonly version: string;
   readonly logger: AgentLog;
   /** Who started it, as host/process-name.ts names processes; undefined when it runs alone. */
   readonly launcher: string | undefined;
@@ -66,7 +68,8 @@ async function runCamera(directory: CameraDirectory, effects: AgentEffects): Pro
   const camera = await openCamera(directory, effects);
   const { policy, device, pairing, time } = camera;
   logger.info({ camera: device.camera, server: pairing.pinned.origin }, 'agent started');
-  const looking = pairing.run(signal);
+  camera.show('waiting', undefined);
+  const looking = Promise.all([pairing.run(signal), camera.control.run(signal)]);
 
   const untilNextLook = () => clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
   for (;;) {
@@ -95,7 +98,7 @@ type Camera = Awaited<ReturnType<typeof openCamera>>;
 
 /** What a camera has before it records: identity, certificate, policy, time, and what shows them. */
 async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
-  const { clock, disk, random, releaseTimeMs, logger } = effects;
+  const { clock, disk, random, releaseTimeMs, version, logger } = effects;
   const config = directory.readConfig();
   const device = await loadDeviceKey(directory);
   const time = await CameraClock.open({ clock, disk, path: directory.trustedTime, releaseTimeMs });
@@ -116,12 +119,13 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   const { pinned, server, enrolment, poll, uplinks } = pairing;
 
   let shown: Pick<AgentStatus, 'state' | 'since'> | undefined;
+  let status = unpairedStatus(time.now());
   const show = (phase: AgentStatus['state'], line: Line | undefined) => {
     if (shown?.state !== phase) shown = { state: phase, since: time.now() };
     const { epoch, counter } = policy.present ? policy.inForce.policy : { epoch: 0, counter: 0 };
     const lineStatus = line?.status() ?? idleLine();
     if (lineStatus.account !== undefined) writeAccount(directory.account, lineStatus.account);
-    writeStatus(directory.status, {
+    status = {
       camera: device.camera,
       server: pinned.origin,
       pins: pinned.pins,
@@ -132,11 +136,27 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
       clock: { source: time.source, trusted: time.trustedMs, server: time.serverMs },
       enrolment: enrolment.status,
       policy: { epoch, counter, trouble: poll.trouble },
+      control: control.view,
       ...lineStatus,
       memoryBytes: process.memoryUsage.rss(),
-    });
+    };
+    writeStatus(directory.status, status);
   };
   const certificate = () => enrolment.certificate;
+  const control = openControl({
+    directory,
+    disk,
+    camera: device.camera,
+    server,
+    certificate,
+    status: () => status,
+    version,
+    look: () => poll.look(),
+    clock: time,
+    random,
+    logger,
+  });
+  uplinks.add(control);
   const lookForPolicy = policyLook(policy, logger);
   return {
     config,
@@ -147,6 +167,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     server,
     pairing,
     certificate,
+    control,
     uplinks,
     lookForPolicy,
     show,
@@ -165,6 +186,7 @@ async function record(
   const { time, policy } = camera;
   const audioAllowed = () => policy.inForce.policy.audio;
   camera.uplinks.add(uplink);
+  camera.control.carry({ take: line.takeStill, request: () => line.stills.request() });
   uplink.start();
   const feed = openCaptureFeed(
     {

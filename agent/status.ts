@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { TimeSource } from './clock/display-policy.ts';
+import type { ControlView } from './control/control.ts';
 import type { EnrolmentStatus } from './pairing/enrolment.ts';
 import type { TroubleView } from './pairing/trouble.ts';
 import type { Account } from './recording/account.ts';
@@ -41,6 +42,7 @@ export interface AgentStatus extends LineStatus {
     /** What is wrong with getting the next one. */
     readonly trouble: TroubleView | undefined;
   };
+  readonly control: ControlView;
   /** Resident memory of the agent's process. */
   readonly memoryBytes: number;
 }
@@ -122,6 +124,7 @@ export const unpairedStatus = (at: number, since = at): AgentStatus => ({
   clock: { source: 'machine', trusted: 0, server: undefined },
   enrolment: { state: 'unknown', certificateEnds: undefined, certificates: 0, trouble: undefined },
   policy: { epoch: 0, counter: 0, trouble: undefined },
+  control: { connected: false, dropped: 0, trouble: undefined },
   ...idleLine(),
   memoryBytes: process.memoryUsage.rss(),
 });

@@ -9,6 +9,12 @@ export type CommandErrorCode =
   | 'SESSION_MISSING'
   | 'CAMERA_AMBIGUOUS'
   | 'CAMERA_UNKNOWN'
+  | 'CAMERA_REVOKED'
+  /** It was not there to be asked. */
+  | 'CAMERA_OFFLINE'
+  /** It was asked, and did not reply. */
+  | 'CAMERA_SILENT'
+  | 'SERVER_DOWN'
   | 'KEY_MALFORMED'
   /** A picture is none, whoever sealed it. */
   | 'PICTURE_MALFORMED'

@@ -17,6 +17,18 @@ export function lockDirectory(directory: string): Promise<Server> {
   });
 }
 
+/** Whether a server runs on a directory. @throws as lockDirectory, but DIRECTORY_IN_USE. */
+export async function isServerRunning(directory: string): Promise<boolean> {
+  try {
+    const lock = await lockDirectory(directory);
+    lock.close();
+    return false;
+  } catch (error) {
+    if (error instanceof ServerError && error.code === 'DIRECTORY_IN_USE') return true;
+    throw error;
+  }
+}
+
 function lockName(directory: string): string {
   try {
     const { dev, ino } = statSync(directory, { bigint: true });

@@ -47,6 +47,7 @@ export class PolicyPoll {
   readonly #policy: CarriedDocument;
   readonly #pins: CarriedDocument;
   #outdated = false;
+  #waiting = new AbortController();
 
   constructor(options: PolicyPollOptions) {
     const { server, enrolment, clock, logger } = options;
@@ -93,8 +94,15 @@ export class PolicyPoll {
       const certificate = enrolment.certificate !== undefined;
       if (certificate) await this.#poll(signal);
       const delayMs = policyDelayMs({ certificate, policy: watch.present }, random());
-      await clock.sleep(delayMs, signal).catch(() => undefined);
+      this.#waiting = new AbortController();
+      const until = AbortSignal.any([signal, this.#waiting.signal]);
+      await clock.sleep(delayMs, until).catch(() => undefined);
     }
+  }
+
+  /** Asks now instead of later. */
+  look(): void {
+    this.#waiting.abort();
   }
 
   /** The certificate is another, or the server: the next request goes over a new connection. */

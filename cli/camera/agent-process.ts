@@ -3,7 +3,7 @@ import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { EXIT } from '../exit-codes.ts';
-import { releaseTimeMs } from '../version.ts';
+import { releaseTimeMs, version } from '../version.ts';
 import { ignoreInterrupt, openLog, stopSignal } from './log.ts';
 
 /** The agent's process: keys and network, no child processes. */
@@ -16,6 +16,7 @@ export async function agent(dir: string, logLevel: string, launcher: string | un
       disk: systemDisk,
       random: Math.random,
       releaseTimeMs: releaseTimeMs(),
+      version: version(),
       logger,
       launcher,
       signal: stopSignal('SIGTERM'),

@@ -1,0 +1,48 @@
+import type { Disk } from '../../host/disk.ts';
+import { machineHealth } from '../../host/machine.ts';
+import { ALPN_MQTT } from '../../wire/control.ts';
+import type { CameraDirectory } from '../camera/camera-directory.ts';
+import { type CaptureState, readCaptureState } from '../capture/state.ts';
+import type { ServerDial } from '../server-dial.ts';
+import type { AgentStatus } from '../status.ts';
+import { Control, type ControlOptions } from './control.ts';
+import { telemetryOf } from './telemetry.ts';
+
+export interface OpenControlOptions extends Omit<ControlOptions, 'dial' | 'telemetry'> {
+  readonly directory: CameraDirectory;
+  readonly disk: Disk;
+  readonly server: ServerDial;
+  /** What the agent has shown last. */
+  readonly status: () => AgentStatus;
+  /** Of this build. */
+  readonly version: string;
+}
+
+/** Control of this camera, with telemetry from what agent, capture and board say of themselves. */
+export function openControl(options: OpenControlOptions): Control {
+  const { directory, disk, server, certificate, status, version, clock } = options;
+  const startedAt = clock.monotonic();
+  const control: Control = new Control({
+    ...options,
+    dial: server.dialWith(certificate, ALPN_MQTT),
+    telemetry: async () =>
+      telemetryOf({
+        status: status(),
+        capture: captureState(directory),
+        machine: await machineHealth(disk, directory.path),
+        versions: { oriel: version, node: process.versions.node },
+        uptimeMs: clock.monotonic() - startedAt,
+        messagesDropped: control.view.dropped,
+      }),
+  });
+  return control;
+}
+
+/** Capture is not trusted: what it says may be anything. */
+function captureState(directory: CameraDirectory): CaptureState | null {
+  try {
+    return readCaptureState(directory.captureRun);
+  } catch {
+    return null;
+  }
+}
