@@ -23,9 +23,9 @@ export class SessionAnnouncer {
     return this.#ours.has(session);
   }
 
-  /** Whether the server has said that it has the session's header. @param session its id. */
+  /** Whether a server has said that it has the session's header. @param session its id. */
   isKnown(session: string): boolean {
-    return this.#known.has(session);
+    return this.#known.values().some((key) => key.endsWith(` ${session}`));
   }
 
   /** Whether this process has sent it, asked with the session hash (docs/format.md) in hex. */
