@@ -3,7 +3,7 @@ import { chmodSync, chownSync, readFileSync, readlinkSync, statSync } from 'node
 import { join } from 'node:path';
 import { findAccount } from '../../host/account.ts';
 import { confined } from '../../host/confinement.ts';
-import type { Household } from '../../scripts/demonstration/household.ts';
+import { cameraStatus, type Household } from '../../scripts/demonstration/household.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import {
   AGENT,
@@ -90,6 +90,8 @@ describe('users of their own', () => {
       expect(readFileSync(`/proc/${ffmpeg}/net/route`, 'latin1').trim().split('\n')).toHaveLength(1);
       expect(readFileSync(`/proc/${ffmpeg}/net/dev`, 'latin1').match(/^\s*\w+:/gm)).toEqual(['    lo:']);
 
+      // Capture makes stills too, as that user and without a network.
+      await until('a still is made', () => (cameraStatus(household)?.stills.made ?? 0) > 0);
       expect(await camera.end()).toBe(0);
       const { serverDirectory, key } = household;
       const { stdout } = await oriel('footage', 'verify', serverDirectory, '--key', key, '--json');
