@@ -1,8 +1,9 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { FirewallOptions } from './camera/firewall.ts';
 import type { LaunchOptions } from './camera/launch.ts';
 import { initCommand, resetCommand, setupCommand, sourceCommand } from './camera/making-commands.ts';
 import { EXIT } from './exit-codes.ts';
+import { logLevelOption } from './log-level.ts';
 
 /** `oriel camera`: the agent on a camera board, or on any Linux machine. */
 export function cameraCommand(): Command {
@@ -126,11 +127,6 @@ function roleCommand(role: string, action: (dir: string, options: RoleOptions) =
       closeDoors(role);
       await action(dir, options);
     });
-}
-
-function logLevelOption(): Option {
-  const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
-  return new Option('--log-level <level>', 'how much to log').choices(levels).default('info');
 }
 
 function statusCommand(): Command {

@@ -13,6 +13,7 @@ import type { Log } from './log.ts';
 import { type Meter, NO_METER } from './meter.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { Sightings } from './sightings.ts';
+import { StorageLog } from './storage-log.ts';
 import { answerUpdates, isUpdates } from './updates-routes.ts';
 import type { UploadContext } from './upload.ts';
 
@@ -31,16 +32,15 @@ export interface GateContext {
 export function gateRoutes(context: GateContext, log: Log): GateHandler {
   const { clock } = context.enrolment;
   const refusals = new RefusalLog(log, clock.monotonic);
+  const storage = new StorageLog(log, clock.monotonic);
   const meter = context.meter ?? NO_METER;
   return async (request, response, client) => {
-    const { method, url } = request;
     const from = clock.monotonic();
     response.once('close', () => meter.answered(routeName(request), (clock.monotonic() - from) / 1000));
-    const who = client.kind === 'camera' ? { camera: client.camera } : { from: request.socket.remoteAddress };
-    const name = parseRequestId(request.headers[REQUEST_ID_HEADER]);
-    const asked = { ...who, method, url, request: name };
+    const asked = askedOf(request, client);
     try {
       await answer(context, request, response, client);
+      if (request.method === 'PUT') storage.worked();
       log.debug(asked, 'answered');
     } catch (error) {
       if (error instanceof BodyBroken || error instanceof Stopping) {
@@ -54,7 +54,7 @@ export function gateRoutes(context: GateContext, log: Log): GateHandler {
         request.socket.destroy();
         return;
       }
-      if (error !== refused) log.error({ ...asked, err: error }, 'storage failed');
+      if (error !== refused) storage.failed({ ...asked, code: refused.code, err: error });
       meter.refused(refused.code);
       logRefusal(refusals, log, asked, refused);
       await refuse(request, response, refused);
@@ -71,9 +71,18 @@ function routeName(request: IncomingMessage): string {
   return `${method} ${parseRoute(request.url ?? '')?.kind ?? 'unknown'}`;
 }
 
+/** A request as the log names it. */
 interface Asked {
   readonly camera?: string;
   readonly from?: string | undefined;
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly request: string | undefined;
+}
+
+function askedOf({ method, url, headers, socket }: IncomingMessage, client: GateClient): Asked {
+  const who = client.kind === 'camera' ? { camera: client.camera } : { from: socket.remoteAddress };
+  return { ...who, method, url, request: parseRequestId(headers[REQUEST_ID_HEADER]) };
 }
 
 function logRefusal(refusals: RefusalLog, log: Log, asked: Asked, { code, message }: Refused): void {
