@@ -79,6 +79,7 @@ test.concurrent(
       await life.observingPackets(async () => {
         ofCamera = await pair(life);
         let agent = await accept(life);
+        expect(life.dumpLimits).toEqual(new Set(['00000000 0']));
         life.crash('ffmpeg', 'SIGABRT');
         life.crash('agent', 'SIGSEGV');
         agent = await life.records(agent);
@@ -97,7 +98,7 @@ test.concurrent(
           life.source(planted.wrongRtsp),
         );
         life.startCamera();
-        await until('the password is refused', () => (life.capture?.restarts.unprobed ?? 0) > 0, 60_000);
+        await until('the password is refused', () => life.capture?.lastError?.line.includes('401'), 60_000);
         await life.ask(['camera', 'status', cameraDirectory]);
         await life.ask(['camera', 'status', cameraDirectory, '--json']);
         await life.endCamera();
@@ -233,6 +234,7 @@ test.concurrent(
       await life.observingPackets(async () => {
         ofCamera = await pair(life);
         const agent = await accept(life);
+        expect(life.dumpLimits).toContain('00000033 unlimited');
         life.crash('agent', 'SIGSEGV');
         await life.records(agent);
         life.crash('agent', 'SIGUSR2');

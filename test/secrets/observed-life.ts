@@ -1,6 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readCaptureState } from '../../agent/capture/state.ts';
@@ -14,16 +23,13 @@ import { until } from '../e2e/until.ts';
 import { decryptedPackets } from './packets.ts';
 import { type Planted, plantSecrets, secretsMade } from './secrets.ts';
 import { filesUnder, type Haystack, type Secret } from './sweep.ts';
+import { spawnTraced } from './traced.ts';
 
 /** Commands that run in place of the real one. */
 export interface Builds {
   readonly camera?: string;
   readonly server?: string;
 }
-
-/** Every program that is started is written down, with its arguments and environment. */
-const STRACE = ['strace', '-f', '-qq', '--seccomp-bpf', '-x', '-v', '-s', '65536'];
-const TRACED = ['-e', 'trace=execve', '-e', 'signal=none', '-o'];
 
 /**
  * A server, an RTSP camera and Oriel's camera on this machine, with planted secrets, and all that could show them:
@@ -231,6 +237,15 @@ export class ObservedLife {
     }
   }
 
+  /** What camera and server may leave at a crash: mappings (core(5)), then bytes, of each of their processes. */
+  get dumpLimits(): Set<string> {
+    const all = [this.#camera, this.#server].flatMap((child) => family(child?.pid ?? 0));
+    const own = all.filter(({ command }) => /^ffmpeg | (camera|server) /.test(command));
+    return new Set(
+      own.filter(({ command }) => !command.startsWith('strace ')).map(({ pid }) => dumpLimit(pid)),
+    );
+  }
+
   /** Files in which a crash left something. */
   get coreDumps(): string[] {
     return readdirSync(this.#cores);
@@ -241,23 +256,18 @@ export class ObservedLife {
     return secretsMade(this.planted, this.key, this.serverDirectory);
   }
 
-  /** Starts it as a person does who wants core dumps. */
   #spawn(
     command: readonly string[],
     log: 'pipe' | 'camera' | 'server',
     env: Record<string, string> = {},
   ): ChildProcess {
+    const said = log === 'pipe' ? 'pipe' : openSync(join(this.#logs, log), 'a', 0o600);
     const programs = join(this.#programs, String(readdirSync(this.#programs).length));
-    const file = log === 'pipe' ? 'pipe' : openSync(join(this.#logs, log), 'a', 0o600);
-    return spawn(
-      'sh',
-      ['-c', 'ulimit -c unlimited; exec "$@"', 'sh', ...STRACE, ...TRACED, programs, ...command],
-      {
-        cwd: this.#cores,
-        stdio: [log === 'pipe' ? 'pipe' : 'ignore', file, file],
-        env: { PATH: process.env.PATH, HOME: this.directory, ...env },
-      },
-    );
+    const stdio: StdioOptions = [log === 'pipe' ? 'pipe' : 'ignore', said, said];
+    const options = { cwd: this.#cores, stdio, env: { HOME: this.directory, ...env } };
+    const child = spawnTraced(command, programs, options);
+    if (typeof said === 'number') closeSync(said);
+    return child;
   }
 
   async #dispose(): Promise<void> {
@@ -267,4 +277,9 @@ export class ObservedLife {
     await this.#rtsp?.close();
     rmSync(this.directory, { recursive: true });
   }
+}
+
+function dumpLimit(pid: number): string {
+  const [, bytes] = /^Max core file size\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8')) ?? [];
+  return `${readFileSync(`/proc/${pid}/coredump_filter`, 'utf8').trim()} ${bytes}`;
 }
