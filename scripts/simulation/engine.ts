@@ -9,11 +9,11 @@ import { until } from './wait.ts';
 /** Where an engine of our own keeps its images from one run to the next. */
 export const ENGINE_ROOT = '/var/cache/oriel-engine';
 
+/** Not Docker's own: another engine's filter rules may have outlived it. Lines for a thousand cameras. */
+const ADDRESSES = 'base=10.213.0.0/16,size=26';
 const SECONDS = 1000;
 
 export interface EngineWish {
-  /** Without networks of its own it leaves the machine's network alone; containers have the host's or none. */
-  readonly network: boolean;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -24,7 +24,6 @@ export class Engine {
   readonly #stop: () => Promise<void>;
 
   constructor(socket: string | undefined, stop: () => Promise<void>) {
-    // The classic builder and buildx both take our Dockerfile; which one is there differs.
     this.#environment = socket === undefined ? {} : { DOCKER_HOST: socket };
     this.#stop = stop;
   }
@@ -71,8 +70,11 @@ export async function openEngine(wish: EngineWish): Promise<Engine> {
   return startEngine(wish);
 }
 
-/** Starts an engine of our own beside any other, with the storage that keeps our images. */
-export async function startEngine({ network, say, signal }: EngineWish): Promise<Engine> {
+/**
+ * Starts an engine of our own beside any other, with the storage that keeps our images. It leaves the machine's packet
+ * filter and forwarding alone, so that its networks are lines between containers and lead nowhere.
+ */
+export async function startEngine({ say, signal }: EngineWish): Promise<Engine> {
   say(`starting a Docker engine; its images stay in ${ENGINE_ROOT} for the next time`);
   mkdirSync(ENGINE_ROOT, { recursive: true, mode: 0o711 });
   const room = mkdtempSync(join(tmpdir(), 'oriel-engine-'));
@@ -85,7 +87,8 @@ export async function startEngine({ network, say, signal }: EngineWish): Promise
       ...['--no-fork', '--timeout', '900', `${ENGINE_ROOT}/lock`, 'dockerd', '--host', socket],
       ...['--data-root', join(ENGINE_ROOT, 'data'), '--exec-root', join(room, 'exec')],
       ...['--pidfile', join(room, 'pid'), '--storage-driver=overlay2'],
-      ...(network ? [] : ['--bridge=none', '--iptables=false']),
+      ...['--bridge=none', '--iptables=false', '--ip-forward=false'],
+      ...['--default-address-pool', ADDRESSES],
     ],
     { stdio: ['ignore', log, log], detached: true },
   );

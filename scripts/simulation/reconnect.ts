@@ -1,22 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createPrivateKey } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deviceKeyFromPem, generateDeviceKey } from '../../agent/camera/device-key.ts';
 import { serverDial } from '../../agent/server-dial.ts';
-import { pem } from '../../crypto/certificate-node.ts';
-import { makeRequest } from '../../crypto/request-node.ts';
-import { systemDisk } from '../../host/disk.ts';
-import { initServer, issueCamera, readCameraAuthority } from '../../server/identity.ts';
-import { openRegistry } from '../../server/registry.ts';
 import { SimulationError } from './errors.ts';
 import { LightCamera } from './light-camera.ts';
+import { LIGHT_HOST, makeLightHouse } from './light-house.ts';
 import { type Finding, finding } from './scene.ts';
 import { pause, until } from './wait.ts';
 
-const HOST = '127.0.0.1';
-const CERTIFICATE_DAYS = 14;
 /** The longest wait between two tries, twice over. */
 const PATIENCE_MS = 120_000;
 
@@ -52,11 +44,11 @@ export async function reconnect({
   };
   try {
     say(`making ${cameras} certificates`);
-    const house = await makeHouse(directory, cameras);
+    const house = await makeLightHouse(join(directory, 'house'), cameras);
     const first = await start(0);
     const rate = new Rate();
     const fleet = house.identities.map(({ device, certificate }) => {
-      const origin = `https://${HOST}:${first.port}`;
+      const origin = `https://${LIGHT_HOST}:${first.port}`;
       const server = serverDial({ server: { origin, pins: house.pins }, device, trustedTimeMs: () => 0 });
       const events = {
         onConnected: () => rate.connected(),
@@ -131,28 +123,8 @@ class Rate {
   }
 }
 
-/** A server's directory with so many cameras enrolled, as `oriel server certify` does it. */
-async function makeHouse(directory: string, cameras: number) {
-  const house = join(directory, 'house');
-  const now = new Date();
-  const { pin, backupPin } = await initServer(systemDisk, house, { hosts: [HOST], port: 8443, now });
-  const authority = await readCameraAuthority(systemDisk, house);
-  const registry = openRegistry(house);
-  const identities = [];
-  for (let made = 0; made < cameras; made++) {
-    const key = generateDeviceKey();
-    const device = await deviceKeyFromPem(key);
-    const request = makeRequest(createPrivateKey(key), device.camera);
-    const issued = issueCamera(authority, request, { from: now, days: CERTIFICATE_DAYS });
-    registry.enrol(issued.enrolment, now.getTime());
-    identities.push({ device, certificate: pem('CERTIFICATE', issued.certificate) });
-  }
-  registry.close();
-  return { pins: [pin, backupPin], identities };
-}
-
 function startServer(root: string, directory: string, port: number): ChildProcess {
-  const at = ['--address', HOST, '--port', String(port), '--log-level', 'error'];
+  const at = ['--address', LIGHT_HOST, '--port', String(port), '--log-level', 'error'];
   const words = ['server', 'run', join(directory, 'house'), ...at];
   return spawn(join(root, 'oriel'), words, { stdio: 'ignore', detached: true });
 }

@@ -49,7 +49,7 @@ async function playInContainers(
   long: readonly Scene[],
 ): Promise<string[]> {
   const { root, signal, say } = wish;
-  const engine = await openEngine({ network: true, say, signal });
+  const engine = await openEngine({ say, signal });
   try {
     const base = await baseImage(engine, say);
     say('building the images of camera and server');

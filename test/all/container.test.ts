@@ -50,7 +50,7 @@ let server: ReturnType<typeof spawn>;
 
 beforeAll(async () => {
   const say = () => undefined;
-  engine = await startEngine({ network: false, say, signal: new AbortController().signal });
+  engine = await startEngine({ say, signal: new AbortController().signal });
   images = await buildImages(engine, ORIEL_ROOT, await baseImage(engine, say), 'container-test');
 
   const port = await freePort();

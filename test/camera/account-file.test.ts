@@ -1,0 +1,61 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { readAccount, writeAccount } from '../../agent/camera/account-file.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'oriel-account-'));
+const path = join(directory, 'account.json');
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const us = fc.nat(Number.MAX_SAFE_INTEGER);
+const account = fc.record({
+  lives: fc.integer({ min: 1, max: 1e9 }),
+  capturedUs: us,
+  acknowledgedUs: us,
+  heldUs: us,
+  droppedUs: us,
+  skippedUs: us,
+  interruptedUs: us,
+  buriedUs: us,
+});
+
+test('what is written is read', () => {
+  fc.assert(
+    fc.property(account, (written) => {
+      writeAccount(path, written);
+      expect(readAccount(path)).toEqual(written);
+    }),
+    { numRuns: 50 },
+  );
+  expect(readdirSync(directory)).toEqual(['account.json']);
+});
+
+const GOOD = {
+  version: 1,
+  lives: 1,
+  capturedUs: 0,
+  acknowledgedUs: 0,
+  heldUs: 0,
+  droppedUs: 0,
+  skippedUs: 0,
+  interruptedUs: 0,
+  buriedUs: 0,
+};
+test.each<[string, string]>([
+  ['nothing', ''],
+  ['half of it', JSON.stringify(GOOD).slice(0, 40)],
+  ['another version', JSON.stringify({ ...GOOD, version: 2 })],
+  ['a negative time', JSON.stringify({ ...GOOD, heldUs: -1 })],
+  ['a fraction', JSON.stringify({ ...GOOD, heldUs: 0.5 })],
+  ['something more', JSON.stringify({ ...GOOD, more: 1 })],
+  ['too much', JSON.stringify(GOOD) + ' '.repeat(2000)],
+])('%s is no account: a new one begins', (_what, text) => {
+  writeFileSync(path, text);
+  expect(readAccount(path)).toBeUndefined();
+});
+
+test('no file is no account, and one that cannot be written keeps nobody from recording', () => {
+  expect(readAccount(join(directory, 'none'))).toBeUndefined();
+  expect(() => writeAccount(join(directory, 'no/such/directory'), GOOD)).not.toThrow();
+});
