@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-const ORIEL = resolve(import.meta.dirname, '../../oriel');
+export const ORIEL = resolve(import.meta.dirname, '../../oriel');
 const START_TIMEOUT_MS = 20_000;
 
 const runServer = (directory: string, port: number) =>

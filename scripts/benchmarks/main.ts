@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { bundle } from '../bundle.ts';
 import { backlog } from './backlog.ts';
 import type { Group } from './bench.ts';
+import { fleet } from './fleet.ts';
 import { gate } from './gate.ts';
 import { latency } from './latency.ts';
 import { line } from './line.ts';
@@ -12,7 +13,7 @@ import { type Measurement, ratioOf, verdictOf } from './measurement.ts';
 import { sealing } from './sealing.ts';
 import { table } from './table.ts';
 
-const GROUPS: Readonly<Record<string, Group>> = { sealing, line, latency, gate, backlog };
+const GROUPS: Readonly<Record<string, Group>> = { sealing, line, latency, gate, fleet, backlog };
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, only: { type: 'string' } },
