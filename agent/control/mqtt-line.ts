@@ -100,6 +100,8 @@ class Line implements ControlLine {
       resubscribe: false,
       queueQoSZero: false,
       timerVariant: 'native',
+      // Otherwise mqtt-packet makes a Buffer of every 16-bit number: 40 MB.
+      writeCache: false,
       will: { topic: topicOf(camera, 'status'), payload: presence(false), qos: 1, retain: true },
     });
     this.#client.on('error', (error) => this.#broke(error));

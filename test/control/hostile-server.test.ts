@@ -78,6 +78,8 @@ test('a server in order is understood', async () => {
   const { line } = await open();
   await line.publish('telemetry', Buffer.from('{}'));
   await line.end();
+  // 40 MB that a small board does not have.
+  expect((mqtt.writeToStream as unknown as { cacheNumbers: boolean }).cacheNumbers).toBe(false);
 });
 
 test.each<[string, Uint8Array | undefined, string]>([
@@ -152,7 +154,7 @@ test('whatever bytes come, before CONNACK or after it, the line ends by a closed
         }
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 

@@ -105,6 +105,7 @@ const refused: Plant[] = [
   ...['agent', 'agent/stills', 'ota', 'host', 'server', 'media', 'wire', 'crypto'].map((room) =>
     plant(`${room}/sharp.ts`, 'sharp'),
   ),
+  plant('agent/control/mqtt.ts', 'mqtt'),
 ];
 
 const accepted: Plant[] = [
@@ -127,6 +128,7 @@ const accepted: Plant[] = [
   plant('agent/capture/arguments.ts', 'fluent-ffmpeg'),
   plant('agent/capture/picture.ts', 'sharp'),
   plant('cli/sharp.ts', 'sharp'),
+  plant('agent/control/client.ts', 'mqtt/lib/client'),
   plant('crypto/buffer-node.ts', '', 'export const x = Buffer.alloc(1);'),
   plant('agent/buffer.ts', '', 'export const x = Buffer.alloc(1);'),
   plant('test/agent/any.ts', '../../server/x.ts'),
@@ -207,6 +209,29 @@ describe('what is loaded in the end', () => {
   test('the agent loads nothing of the server or the command line', async () => {
     const loaded = await loadedBy('agent');
     expect(loaded.filter((file) => !/^(agent|ota|crypto|media|wire|host)\//.test(file))).toEqual([]);
+  });
+
+  /** The modules of Node that a package loads, however indirectly. */
+  async function builtinsOf(specifier: string): Promise<string[]> {
+    const { metafile } = await build({
+      stdin: { contents: `export * from '${specifier}'`, resolveDir: root },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      write: false,
+      metafile: true,
+      logLevel: 'silent',
+    });
+    const imports = Object.values(metafile.outputs).flatMap(({ imports: all }) => all);
+    return [...new Set(imports.map(({ path }) => path.replace(/^node:/, '')))];
+  }
+
+  test('the part of MQTT.js that the agent loads can neither dial nor listen; the whole could', async () => {
+    const sockets = ['net', 'tls', 'http', 'https', 'http2', 'dgram', 'dns'];
+    const of = async (specifier: string) =>
+      (await builtinsOf(specifier)).filter((name) => sockets.includes(name));
+    expect(await of('mqtt/lib/client')).toEqual([]);
+    expect(await of('mqtt')).toEqual(expect.arrayContaining(['net', 'tls']));
   });
 
   test('one file alone uses fluent-ffmpeg', () => {
