@@ -60,6 +60,8 @@ export async function fleet({ scratch, quick, say }: Bench): Promise<Measurement
         unit: 'MiB',
         value: many / MIB,
         peer: { what: 'with one', value: one / MIB },
+        // Flat, as far as a measurement can tell.
+        budget: { of: 'ratio', bound: 'at most', limit: 1.1 },
       },
       {
         name: 'fleet-camera',
