@@ -17,7 +17,6 @@ import {
   TARGETS_DIRECTORY,
 } from './repository.ts';
 import type { Rollout } from './rollout.ts';
-import { parseSignatures } from './signatures.ts';
 import {
   deltaPath,
   MAX_DELTA_FILE_BYTES,
@@ -52,18 +51,12 @@ export interface PublishOptions {
 
 /**
  * Puts a signed bundle's files into the repository, and proposes targets that offer it.
- * @throws OtaError FILE_*, VERSION as RELEASE_MISMATCHED when that version is there already; HostError.
+ * @throws OtaError FILE_*; RELEASE_MISMATCHED for a release that no camera would take; HostError.
  */
 export async function publish(options: PublishOptions): Promise<void> {
-  const { repository, bundleDirectory, verified, rollout, nowMs } = options;
+  const { repository, bundleDirectory, verified, nowMs } = options;
   const { bundle } = verified;
-  const files = join(bundleDirectory, FILES_DIRECTORY);
-  await verifyFiles(files, bundle.files);
-  const directory = `${bundle.product}/${bundle.version}/${bundle.hardware[0]}`;
-  const targets = await targetsInWork(repository);
-  const offered = targets[`${directory}/${MANIFEST_FILE}`];
-  const documents = await readDocuments(bundleDirectory);
-  const custom: Rollout = {
+  const rollout: Rollout = {
     product: bundle.product,
     version: bundle.version,
     counter: bundle.counter,
@@ -71,29 +64,42 @@ export async function publish(options: PublishOptions): Promise<void> {
     released: bundle.released,
     seed: randomBytes(SEED_BYTES).toString('hex'),
     halt: false,
-    ...rollout,
+    ...options.rollout,
   };
-  if (semver.gt(rollout.minimum, bundle.version)) {
-    throw new OtaError('RELEASE_MISMATCHED', `minimum ${rollout.minimum} is above ${bundle.version} itself`);
-  }
-  const list = await putFiles(options, files);
+  const targets = await targetsInWork(repository);
+  checkNews(rollout, listReleases(targets).releases);
+  const files = join(bundleDirectory, FILES_DIRECTORY);
+  await verifyFiles(files, bundle.files);
+  const documents = await readDocuments(bundleDirectory);
   const contents: Record<string, Uint8Array> = {
     [MANIFEST_FILE]: documents.manifest,
     [SIGNATURES_FILE]: documents.signatures,
     [KEY_LIST_FILE]: documents.keyList,
     [KEY_LIST_SIGNATURES_FILE]: documents.keyListSignatures,
-    [TRANSFER_LIST_FILE]: writeTransferList(list),
+    [TRANSFER_LIST_FILE]: writeTransferList(await putFiles(options, files)),
   };
-  if (parseSignatures(documents.signatures).length === 0 || offered !== undefined) {
-    throw new OtaError('RELEASE_MISMATCHED', `${directory} is published already; a change is a new version`);
-  }
+  const directory = `${bundle.product}/${bundle.version}/${bundle.hardware[0]}`;
   for (const [name, bytes] of Object.entries(contents)) {
     const path = `${directory}/${name}`;
-    const target = makeTarget(path, bytes, name === MANIFEST_FILE ? { rollout: custom } : undefined);
+    const target = makeTarget(path, bytes, name === MANIFEST_FILE ? { rollout } : undefined);
     targets[path] = target;
     await putTarget(repository, target, bytes);
   }
   await proposeTargets(repository, targets, nowMs);
+}
+
+/** That cameras which have every release offered so far would take this one. @throws OtaError RELEASE_MISMATCHED. */
+function checkNews(rollout: Rollout, offered: readonly Rollout[]): void {
+  const { version, counter, minimum } = rollout;
+  const refuse = (why: string) => new OtaError('RELEASE_MISMATCHED', `release ${version}: ${why}`);
+  if (semver.gt(minimum, version)) throw refuse(`its minimum ${minimum} is above itself`);
+  for (const other of offered.filter(({ product }) => product === rollout.product)) {
+    if (!other.hardware.some((board) => rollout.hardware.includes(board))) continue;
+    if (other.version === version) throw refuse('it is published already; a change is a new version');
+    if (semver.gt(version, other.version) && counter <= other.counter) {
+      throw refuse(`its counter ${counter} is not above that of ${other.version}, ${other.counter}`);
+    }
+  }
 }
 
 /** Changes what is signed about releases of a version, on all hardware. @throws OtaError RELEASE_INCOMPLETE: none there. */

@@ -74,10 +74,12 @@ test('the timestamp is renewed without the release keys', async () => {
   expect((await house.offer()).releases).toHaveLength(1);
 });
 
-test('a version is published once', async () => {
-  expect(await codeOf(house.release({ changes: { version: '1.0.0', counter: 9 } }))).toBe(
-    'RELEASE_MISMATCHED',
-  );
+test.each<[string, { version: string; counter: number }, object]>([
+  ['a version that is there already', { version: '1.0.0', counter: 9 }, {}],
+  ['a newer version of an older counter', { version: '1.0.1', counter: 1 }, {}],
+  ['a minimum above itself', { version: '1.0.1', counter: 2 }, { minimum: '1.0.2' }],
+])('%s is not published', async (_, changes, rollout) => {
+  expect(await codeOf(house.release({ changes }, undefined, rollout))).toBe('RELEASE_MISMATCHED');
 });
 
 test('a bundle whose files are not its own is not published', async () => {

@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import { writeFileAtomic } from '../host/atomic-file.ts';
+import type { Disk } from '../host/disk.ts';
+import { MANIFEST_FILE, SIGNATURES_FILE } from './bundle.ts';
+import { type FetchOptions, fetchBundle, type Slot } from './fetch-bundle.ts';
+import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE } from './key-list.ts';
+import { type MetadataOptions, refreshMetadata } from './metadata.ts';
+import { type FetchedRelease, fetchRelease, type Offer, type Release, readOffer } from './releases.ts';
+import { type Candidate, type Choice, chooseRelease } from './rollout.ts';
+import type { BundleDocuments, BundleTrust } from './verify-bundle.ts';
+
+/** One look for an update, from the timestamp to a whole bundle in `incoming`. */
+
+export interface CheckOptions extends Omit<MetadataOptions, 'disk'> {
+  readonly disk: Disk;
+  readonly candidate: Candidate;
+  readonly trust: BundleTrust;
+}
+
+export interface Check {
+  readonly offer: Offer;
+  readonly choice: Choice<Release>;
+  /** The documents of the release to install, judged; undefined when there is none. */
+  readonly found: FetchedRelease | undefined;
+}
+
+/**
+ * Looks whether there is a release for this camera.
+ * @throws OtaError as refreshMetadata and fetchRelease; HostError.
+ */
+export async function checkForUpdate(options: CheckOptions): Promise<Check> {
+  const offer = readOffer(await refreshMetadata(options));
+  const choice = chooseRelease(offer.releases, options.candidate);
+  const found =
+    choice.install === undefined ? undefined : await fetchRelease(options, choice.install, options.trust);
+  return { offer, choice, found };
+}
+
+export interface BringOptions extends Pick<FetchOptions, 'get' | 'clock' | 'signal' | 'incoming' | 'log'> {
+  readonly disk: Disk;
+  readonly slots: readonly Slot[];
+}
+
+/**
+ * Fetches a release's files into `incoming`, and then its documents: a manifest that lies there is of a bundle whose
+ * files were all there, in `incoming/files` by their SHA-256 or in a slot.
+ * @returns bytes taken from the server.
+ * @throws OtaError as fetchBundle; HostError.
+ */
+export async function bringRelease(options: BringOptions, found: FetchedRelease): Promise<number> {
+  const { disk, incoming } = options;
+  await disk.unlink(join(incoming, MANIFEST_FILE));
+  const { bytes } = await fetchBundle({ ...options, bundle: found.bundle, list: found.list });
+  await writeDocuments(disk, incoming, found.documents);
+  return bytes;
+}
+
+async function writeDocuments(disk: Disk, directory: string, documents: BundleDocuments): Promise<void> {
+  const write = (name: string, bytes: Uint8Array) =>
+    writeFileAtomic(disk, join(directory, name), bytes, 0o644);
+  await write(KEY_LIST_FILE, documents.keyList);
+  await write(KEY_LIST_SIGNATURES_FILE, documents.keyListSignatures);
+  await write(SIGNATURES_FILE, documents.signatures);
+  await write(MANIFEST_FILE, documents.manifest);
+}
