@@ -150,6 +150,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     server,
     certificate,
     status: () => status,
+    ...(config.telemetrySeconds !== undefined && { telemetryMs: config.telemetrySeconds * 1000 }),
     version,
     look: () => poll.look(),
     clock: time,

@@ -155,6 +155,8 @@ export const CameraConfig = v.strictObject({
   lan: v.pipe(v.array(v.pipe(v.string(), v.maxLength(255))), v.maxLength(32)),
   /** How often a still is made, seconds; 0: only when asked for. A minute when it is not given. */
   stillSeconds: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(86_400))),
+  /** How often the server is told how the camera is. */
+  telemetrySeconds: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(5), v.maxValue(3_600))),
   spool: v.strictObject({
     /** The spool's greatest size on disk, bytes. */
     maxBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(1024 * 1024)),
