@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { dialledOrigin } from '../../agent/camera/pins-file.ts';
 import { signPins } from '../../cli/keys/pins.ts';
 import { readPinsLine, writePinsLine } from '../../crypto/pin-statement.ts';
 import { makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
@@ -248,6 +249,9 @@ describe('a move', () => {
     expect(other.registry.camera(camera.camera)).toMatchObject({ standing: 'enrolled' });
     expect(other.registry.admissions.all()).toEqual([]);
     expect(camera.watch.inForce.policy.counter).toBe(1);
+    // What the packet filter lets the agent reach.
+    const { directory } = camera;
+    expect(await dialledOrigin(directory, systemDisk, directory.readConfig())).toBe(other.origin);
     await house.stop();
     await camera.stop();
     camera = await other.run(camera.directory);

@@ -1,0 +1,42 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { PINS_PATH } from '../../wire/enrolment.ts';
+import { ask, closeHouses, newCamera, openHouse, registry } from './house.ts';
+import { newcomer, reenrolAt, requestOf } from './newcomer.ts';
+
+afterEach(closeHouses);
+
+test('a pin statement is handed to its camera as a line of text, and nothing while there is none', async () => {
+  const { port } = await openHouse();
+  const [camera, other] = [newCamera(), newCamera()];
+  const none = await ask(port, camera, 'GET', PINS_PATH);
+  expect([none.status, none.text]).toEqual([200, '']);
+  const statement = Buffer.from('statement');
+  registry.pins.put(camera.id, statement, Date.now());
+  const since = (tag: string | undefined) => ({ headers: { 'if-none-match': tag ?? '' } });
+  const first = await ask(port, camera, 'GET', PINS_PATH, since(none.headers.etag));
+  expect([first.status, first.text]).toEqual([200, `pins:${statement.toString('base64url')}`]);
+  const again = await ask(port, camera, 'GET', PINS_PATH, since(first.headers.etag));
+  expect([again.status, again.text]).toEqual([304, '']);
+  expect((await ask(port, other, 'GET', PINS_PATH)).text).toBe('');
+  expect((await ask(port, undefined, 'GET', PINS_PATH)).json.code).toBe('CERTIFICATE_REQUIRED');
+  expect((await ask(port, camera, 'PUT', PINS_PATH)).json.code).toBe('METHOD_REFUSED');
+});
+
+describe('a camera of another server', () => {
+  test('comes in by its key once it is admitted by its id, as its owner’s; no other does', async () => {
+    const { port } = await openHouse();
+    const [camera, stranger] = [newcomer(), newcomer()];
+    const come = ({ key }: typeof camera) => reenrolAt(port, undefined, requestOf(key));
+    expect((await come(camera)).json?.code).toBe('CAMERA_UNKNOWN');
+    const owner = Buffer.alloc(32, 7);
+    registry.admissions.put(camera.id, owner, Date.now());
+    expect((await come(stranger)).json?.code).toBe('CAMERA_UNKNOWN');
+    expect((await come(camera)).status).toBe(200);
+    const { standing, owner: noted } = registry.camera(camera.id) ?? {};
+    expect([standing, Buffer.from(noted ?? [])]).toEqual(['enrolled', owner]);
+    expect(registry.admissions.all()).toEqual([]);
+    registry.revoke(camera.id, Date.now());
+    registry.admissions.put(camera.id, owner, Date.now());
+    expect((await come(camera)).json?.code).toBe('CAMERA_REVOKED');
+  });
+});
