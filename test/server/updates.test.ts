@@ -1,13 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { repositoryGet } from '../../agent/updates/repository-get.ts';
+import { Connection } from '../../agent/uplink/connection.ts';
+import { dial } from '../../host/dialer.ts';
 import type { HttpGet } from '../../ota/transfer.ts';
 import { parseUpdatesPath, UPDATES_PREFIX, updatesPath } from '../../wire/updates.ts';
+import { ALPN_HTTP } from '../../wire/upload.ts';
 import { House as Maker } from '../ota/house.ts';
-import type { CameraDouble } from './camera-double.ts';
-import { ask, closeHouses, newCamera, openHouse, tlsOptions } from './house.ts';
+import { ask, closeHouses, newCamera, openHouse } from './house.ts';
 
 const SHA = 'ab'.repeat(32);
 const WHOLE = `files/${SHA}.zst`;
@@ -93,39 +96,56 @@ test('no path leads out of the repository', () => {
   );
 });
 
-test('a camera updates through the gate', async () => {
+test('a camera updates through the gate, over the connection that it uses for all else, dropped once', async () => {
   const maker = new Maker();
   await maker.begin();
+  const camera = newCamera();
+  const { port } = await openHouse({ updates: maker.repository.directory });
+  let dials = 0;
+  const connection = new Connection(
+    (signal) =>
+      dial({
+        host: '127.0.0.1',
+        port,
+        servername: '127.0.0.1',
+        key: camera.key.export({ type: 'pkcs8', format: 'pem' }) as string,
+        cert: camera.certificate,
+        alpn: ALPN_HTTP,
+        timeoutMs: 30_000,
+        signal,
+        judge: () => ({ verdict: 'accepted' }),
+      }),
+    () => `127.0.0.1:${port}`,
+    () => {
+      dials += 1;
+    },
+  );
+  const get = repositoryGet(connection);
+  const dropping: HttpGet = async (path, request) => {
+    const answer = await get(path, request);
+    if (path.startsWith('files/') && request.from === undefined) {
+      return { ...answer, body: cutAfter(answer.body, () => connection.close()) };
+    }
+    return answer;
+  };
+  Object.defineProperty(maker.server, 'get', { value: dropping });
   try {
-    await maker.release({ contents: { 'app/a': 'a'.repeat(500_000) } });
-    const { port } = await openHouse({ updates: maker.repository.directory });
-    Object.defineProperty(maker.server, 'get', { value: getThrough(port, newCamera()) });
+    await maker.release({ contents: { 'app/a': randomBytes(500_000) } });
     const { sources, bytes } = await maker.fetchFiles(await maker.fetchDocuments('1.2.3'));
     expect(sources.size).toBe(1);
     expect(bytes).toBe(maker.log[0]?.fields.expectedBytes);
     expect(maker.server.requests).toEqual([]);
+    expect(dials).toBeGreaterThan(1);
   } finally {
+    connection.end();
     await maker.end();
   }
 });
 
-function getThrough(port: number, camera: CameraDouble): HttpGet {
-  return (path, { from, signal }) =>
-    new Promise((resolve, reject) => {
-      const headers = from === undefined ? {} : { range: `bytes=${from}-` };
-      const options = {
-        ...tlsOptions(port, camera),
-        agent: false as const,
-        path: updatesPath(path),
-        headers,
-        signal,
-      };
-      request(options, (response) => {
-        response.on('error', () => undefined);
-        const fields = response.headers as Record<string, string | undefined>;
-        resolve({ status: response.statusCode ?? 0, headers: fields, body: response });
-      })
-        .on('error', reject)
-        .end();
-    });
+/** Lets one chunk through, and then breaks the connection. */
+async function* cutAfter(body: AsyncIterable<Uint8Array>, drop: () => void): AsyncGenerator<Uint8Array> {
+  for await (const chunk of body) {
+    yield chunk;
+    drop();
+  }
 }
