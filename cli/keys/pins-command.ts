@@ -44,7 +44,7 @@ server for one about once a minute, and takes only one with a higher number than
 From then on the camera tries the new pins and nothing else: check them twice. If they are wrong, or if the old server
 no longer answers, put the next statement into the camera's directory, as a file called pin-statement.
 
-After \`oriel server ca promote\`, with the pins that it prints:
+After \`oriel server ca DIR promote\`, with the pins that it prints:
   oriel keys pins me.key --server https://home.example:8443 --pin sha256/NEW --pin sha256/BACKUP --server-dir ./house
 
 A move. The old server tells the camera, the new one lets it in; what was not uploaded yet goes to the new one:

@@ -3,7 +3,7 @@ import { Argument, Command } from 'commander';
 /** `oriel server ca`: the authority by which cameras know the server. */
 export function caCommand(): Command {
   return new Command('ca')
-    .description('put the backup CA in the place of the one that signs the server’s certificate')
+    .description("put the backup CA in the place of the one that signs the server's certificate")
     .argument('<dir>', 'directory made by `oriel server init`; its server has to be stopped')
     .addArgument(new Argument('<verb>', 'what to do').choices(['promote']))
     .option('--backup-key <file>', "the backup CA's key, if it was taken away from the server")
