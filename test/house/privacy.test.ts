@@ -19,6 +19,7 @@ const firstColumn = (title: string) =>
 
 /** Names of all fields of a schema, those within objects as `object.field`. */
 function fieldsOf(schema: v.GenericSchema, prefix = ''): string[] {
+  if ('wrapped' in schema) return fieldsOf(schema.wrapped as v.GenericSchema, prefix);
   if (!('entries' in schema)) return [prefix];
   return Object.entries(schema.entries as Record<string, v.GenericSchema>).flatMap(([name, entry]) =>
     fieldsOf(entry, prefix === '' ? name : `${prefix}.${name}`),
