@@ -22,6 +22,7 @@ import type { ControlQuota } from './control-quota.ts';
 import { Refused } from './errors.ts';
 import type { GateCamera, GateClient } from './gate.ts';
 import type { Log } from './log.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import { type ControlRefusal, judgeConnect, judgePublish, judgeSubscribe } from './topic-rights.ts';
 
 /** What the broker asks, and whom it tells. */
@@ -36,6 +37,7 @@ export interface BrokerOptions {
   /** It is gone. */
   readonly gone: (camera: string) => void;
   readonly log: Log;
+  readonly refusals: RefusalLog;
   readonly limits?: BrokerLimits;
   /** What stands in for the rules, so that a test shows what happens without them. */
   readonly rules?: BrokerRules;
@@ -130,13 +132,13 @@ export class Broker {
 
   /** Takes over a connection whose handshake showed a camera's certificate. */
   accept(socket: Duplex, who: GateCamera): void {
-    const { log, quota } = this.#options;
+    const { refusals, quota } = this.#options;
     const { camera } = who;
     const meter = new PacketMeter(FROM_CAMERA, (length) => quota.take(camera, length));
     const stream = new CheckedStream(socket, (bytes) => {
       const code = meter.feed(bytes);
       if (code === undefined) return undefined;
-      log.info({ camera, code }, 'control refused');
+      refusals.say(camera, { camera, code }, 'control refused');
       return new Error(code);
     });
     this.#who.set(this.#aedes.handle(stream), who);
@@ -154,8 +156,9 @@ export class Broker {
   }
 
   /** Ends every connection. */
-  close(): Promise<void> {
-    return new Promise((resolve) => this.#aedes.close(resolve));
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => this.#aedes.close(resolve));
+    this.#options.refusals.close();
   }
 
   #connectRefusal(client: Client): AuthenticateError | null {
@@ -164,7 +167,7 @@ export class Broker {
     if (who === undefined || packet === undefined) return connackError(NOT_AUTHORIZED);
     const refusal = this.#admissionRefusal(who) ?? this.#rules.judgeConnect(who.camera, packet);
     if (refusal === undefined) return null;
-    this.#options.log.info({ camera: who.camera, code: refusal }, 'control refused');
+    this.#options.refusals.say(who.camera, { camera: who.camera, code: refusal }, 'control refused');
     return connackError(CONNACK_CODES[refusal as ControlRefusal] ?? NOT_AUTHORIZED);
   }
 
@@ -190,7 +193,8 @@ export class Broker {
     if (who === undefined) return new Error('nobody');
     const code = this.#admissionRefusal(who) ?? judge(who.camera);
     if (code === undefined) return null;
-    this.#options.log.info({ camera: who.camera, code, topic: topic.slice(0, 100) }, 'control refused');
+    const { camera } = who;
+    this.#options.refusals.say(camera, { camera, code, topic: topic.slice(0, 100) }, 'control refused');
     return new Error(code);
   }
 
@@ -225,7 +229,7 @@ export class Broker {
     const before = this.#present.get(camera)?.client;
     this.#present.set(camera, { client, listening: false });
     before?.close();
-    this.#options.log.info({ camera }, 'control connected');
+    this.#options.refusals.say(camera, { camera }, 'control connected');
   }
 
   #listens(client: Client): void {
@@ -240,7 +244,7 @@ export class Broker {
     const camera = this.#who.get(client)?.camera;
     if (camera === undefined || this.#present.get(camera)?.client !== client) return;
     this.#present.delete(camera);
-    this.#options.log.info({ camera }, 'control disconnected');
+    this.#options.refusals.say(camera, { camera }, 'control disconnected');
     this.#options.gone(camera);
   }
 

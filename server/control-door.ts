@@ -5,6 +5,7 @@ import { ControlQuota, QUOTA_RULES, type QuotaRules } from './control-quota.ts';
 import type { GateClient } from './gate.ts';
 import { HealthBook } from './health-book.ts';
 import type { Log } from './log.ts';
+import { RefusalLog } from './refusal-log.ts';
 import type { Registry } from './registry.ts';
 
 export interface ControlDoorOptions {
@@ -24,7 +25,8 @@ export async function openControl(options: ControlDoorOptions) {
   const { registry, admit, stills, clock, log, quota = QUOTA_RULES, limits, rules } = options;
   registry.health.allOffline(clock.now());
   const health = new HealthBook(registry.health, clock);
-  const control = new Control({ requests: registry.requests, health, stills, clock, log });
+  const refusals = new RefusalLog(log, clock.monotonic);
+  const control = new Control({ requests: registry.requests, health, stills, clock, log, refusals });
   const broker = await Broker.open({
     admit,
     quota: new ControlQuota(quota, clock.monotonic),
@@ -32,6 +34,7 @@ export async function openControl(options: ControlDoorOptions) {
     ready: (camera) => control.ready(camera),
     gone: (camera) => control.gone(camera),
     log,
+    refusals,
     ...(limits && { limits }),
     ...(rules && { rules }),
   });

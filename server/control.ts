@@ -3,6 +3,7 @@ import { HostError } from '../host/errors.ts';
 import { type CameraTopic, checkStill, encodeMessage, MessageError, parseMessage } from '../wire/control.ts';
 import type { HealthBook } from './health-book.ts';
 import type { Log } from './log.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import type { RequestRecord, RequestTable } from './request-table.ts';
 
 /** Keeps the sealed stills that cameras send. */
@@ -17,6 +18,7 @@ export interface ControlOptions {
   readonly stills: StillKeeper;
   readonly clock: Clock;
   readonly log: Log;
+  readonly refusals: RefusalLog;
 }
 
 /** How requests reach cameras. */
@@ -44,11 +46,12 @@ export class Control {
 
   /** Never rejects. */
   async receive(camera: string, topic: CameraTopic, bytes: Uint8Array): Promise<void> {
-    const { log } = this.#options;
+    const { log, refusals } = this.#options;
     try {
       await this.#take(camera, topic, bytes);
     } catch (error) {
-      if (error instanceof MessageError) log.info({ camera, topic, code: error.code }, 'message refused');
+      if (error instanceof MessageError)
+        refusals.say(camera, { camera, topic, code: error.code }, 'message refused');
       else if (error instanceof HostError) log.error({ camera, topic, code: error.code }, 'message not kept');
       else log.error({ camera, topic, err: error }, 'message failed');
     }
@@ -88,13 +91,13 @@ export class Control {
   }
 
   #reply(camera: string, bytes: Uint8Array): void {
-    const { requests, health, clock, log } = this.#options;
+    const { requests, health, clock, log, refusals } = this.#options;
     const reply = parseMessage('reply', bytes);
     if (reply.telemetry !== undefined) health.telemetry(camera, reply.telemetry);
     const taken = requests.replied(camera, reply, clock.now());
     const fields = { camera, request: reply.id, code: reply.code };
     if (taken) log.info(fields, 'reply received');
-    else log.info(fields, 'reply that nobody waits for');
+    else refusals.say(camera, fields, 'reply that nobody waits for');
   }
 
   #send(isDue: (request: RequestRecord) => boolean): void {
