@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { HealthBook } from '../../server/health-book.ts';
 import { openRegistry, type Registry } from '../../server/registry.ts';
+import { ManualClock } from '../faults/manual-clock.ts';
 import { telemetry } from '../wire/telemetry.ts';
 
 const NOW = 1_790_000_000_000;
@@ -59,6 +61,51 @@ describe('health', () => {
     other.exec(`UPDATE health SET telemetry = '{"strange":1}'`);
     other.close();
     expect(registry.health.of('a')).toMatchObject({ online: true, telemetry: undefined });
+  });
+});
+
+describe('the book of health', () => {
+  test('is written once for many changes, and not at all for none', () => {
+    const clock = new ManualClock();
+    const book = new HealthBook(registry.health, clock);
+    const other = openRegistry(directory);
+    const written = () => {
+      book.write();
+      return other.changedElsewhere();
+    };
+    expect(written()).toBe(false);
+    const begun = clock.now();
+    book.presence('a', true);
+    for (let seconds = 0; seconds < 5; seconds++) book.telemetry('a', telemetry({ uptimeSeconds: seconds }));
+    book.presence('b', false);
+    expect(other.changedElsewhere()).toBe(false);
+    expect(written()).toBe(true);
+    clock.advance(500);
+    book.presence('a', true);
+    expect(written()).toBe(false);
+    expect(other.health.all()).toMatchObject([
+      { camera: 'a', online: true, sinceMs: begun, telemetry: { uptimeSeconds: 4 } },
+      { camera: 'b', online: false, telemetry: undefined },
+    ]);
+    book.presence('a', false);
+    expect(written()).toBe(true);
+    expect(other.health.of('a')).toMatchObject({ online: false, sinceMs: begun + 500, receivedAtMs: begun });
+    other.close();
+  });
+
+  test('keeps what could not be written', () => {
+    const book = new HealthBook(registry.health, new ManualClock());
+    const other = openRegistry(directory);
+    book.presence('a', true);
+    const table = registry.health.write.bind(registry.health);
+    registry.health.write = () => {
+      throw new Error('disk full');
+    };
+    expect(() => book.write()).toThrow('disk full');
+    registry.health.write = table;
+    book.write();
+    expect(other.health.of('a')?.online).toBe(true);
+    other.close();
   });
 });
 
