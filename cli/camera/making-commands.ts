@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { parseSize } from '../quantities.ts';
 import type { SourceOptions } from './change-source.ts';
 import type { CameraWish } from './init-camera.ts';
 import type { SetupOptions } from './setup.ts';
@@ -115,15 +116,13 @@ function withChoices(command: Command): Command {
 const gather = (value: string, before: string[]) => [...before, value];
 
 function sizeOption(flags: string, description: string, fallback: number): Option {
-  return new Option(flags, description).argParser(parseSize).default(fallback, sizeText(fallback));
+  return new Option(flags, description).argParser(sizeOf).default(fallback, sizeText(fallback));
 }
 
-const UNITS = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 } as const;
-
-function parseSize(text: string): number {
-  const match = /^(\d{1,6})([KMGT]?)$/.exec(text);
-  if (match === null) throw new InvalidArgumentError('give a size in bytes, or as in 512M or 2G.');
-  return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
+function sizeOf(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === undefined) throw new InvalidArgumentError('give a size in bytes, or as in 512M or 2G.');
+  return bytes;
 }
 
 const sizeText = (bytes: number) => (bytes >= 1024 ** 3 ? `${bytes / 1024 ** 3}G` : `${bytes / 1024 ** 2}M`);
