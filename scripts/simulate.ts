@@ -8,7 +8,7 @@ import { simulate } from './simulation/simulate.ts';
 interface SimulateOptions {
   readonly cameras: number;
   readonly light: number;
-  readonly scene: readonly string[];
+  readonly scene?: readonly string[];
   readonly seconds?: number;
   readonly keep?: string;
   readonly plot: string;
@@ -23,12 +23,7 @@ const program = new Command('scripts/simulate')
     'A fleet in containers, a server and cameras, and the faults of real life; tells whether any of it lost footage.',
   )
   .option('--cameras <n>', 'how many cameras film', count(99), 2)
-  .option(
-    '--scene <name>',
-    'a scene, several with commas, or all (default: all but soak)',
-    parseScenes,
-    names(FAULTS),
-  )
+  .option('--scene <name>', 'a scene, several with commas, or all (default: all but soak)', parseScenes)
   .option('--seconds <n>', 'how long each fault lasts, instead of what the scene says', parseSeconds)
   .option('--light <n>', 'how many light cameras reconnect', count(10_000), 500)
   .option('--plot <file>', 'where soak puts its curves, SVG', 'soak.svg')
@@ -68,7 +63,7 @@ program.action(async (options: SimulateOptions) => {
     root: resolve(import.meta.dirname, '..'),
     cameras: options.cameras,
     lightCameras: options.light,
-    scenes: new Set(options.scene),
+    scenes: new Set(options.scene ?? names(FAULTS)),
     seconds: options.seconds,
     keep: options.keep === undefined ? undefined : resolve(options.keep),
     plotFile: resolve(options.plot),

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentStatus } from '../../agent/status.ts';
@@ -263,9 +263,18 @@ export class Fleet {
   }
 
   async #makeVolume(what: string, bytes: number | undefined): Promise<void> {
-    const memory = `size=${bytes},uid=${UID},gid=${GID},mode=0700`;
-    const disk = ['--opt', 'type=tmpfs', '--opt', 'device=tmpfs', '--opt', `o=${memory}`];
-    await this.docker('volume', 'create', ...(bytes === undefined ? [] : disk), this.#volumeOf(what));
+    const memory = { type: 'tmpfs', device: 'tmpfs', o: `size=${bytes},uid=${UID},gid=${GID},mode=0700` };
+    const disk = bytes === undefined ? this.#diskOf(what) : memory;
+    const options = Object.entries(disk).flatMap(([key, value]) => ['--opt', `${key}=${value}`]);
+    await this.docker('volume', 'create', ...options, this.#volumeOf(what));
+  }
+
+  /** A directory of this machine's. */
+  #diskOf(what: string) {
+    const device = join(this.#room, what);
+    mkdirSync(device, { mode: 0o700 });
+    if (UID !== undefined && GID !== undefined) chownSync(device, UID, GID);
+    return { type: 'none', device, o: 'bind' };
   }
 
   #compose(): void {

@@ -1,3 +1,4 @@
+import { imbalanceUs } from '../../agent/recording/account.ts';
 import type { AgentStatus } from '../../agent/status.ts';
 import type { Home } from './home.ts';
 
@@ -10,6 +11,7 @@ export function expectBalance(status: AgentStatus): void {
   const { acknowledgedSeconds, heldSeconds, droppedSeconds, skippedSeconds } = status;
   const accounted = acknowledgedSeconds + heldSeconds + droppedSeconds + skippedSeconds;
   expect(Math.abs(capturedSeconds + recoveredSeconds - accounted)).toBeLessThan(ROUNDING);
+  if (status.account !== undefined) expect(imbalanceUs(status.account)).toBe(0);
 }
 
 /**
