@@ -1,7 +1,7 @@
 import type { Policy } from '../../crypto/policy.ts';
 
-/** Every minute by default; each costs a second of a small board's time. */
-export const STILL_INTERVAL_MS = 60_000;
+/** By default: each costs half a second of CPU, as much as half a minute of the recording. */
+export const STILL_INTERVAL_MS = 600_000;
 /** A camera has to find its exposure first. */
 export const FIRST_STILL_MS = 2_000;
 /** However often stills are asked for, they are no closer than this: a session has numbers for as many. */
