@@ -333,7 +333,7 @@ export class Fleet {
     for (const { name } of this.cameras) {
       const enrolled = `${FLEET}/${name}/client.pem`;
       const look = async () => (await this.#owner('test', '-e', enrolled)).code === 0;
-      await until(`${name} has a certificate`, look, { signal: this.signal });
+      await until(`${name} has a certificate`, look, { signal: this.signal, patienceMs: 150_000 });
     }
     await this.orielDoes('keys', 'accept', VIEWING_KEY, '--server-dir', SERVER_DIRECTORY);
     await Promise.all(this.cameras.map((camera) => this.records(camera)));
