@@ -154,11 +154,13 @@ async function putFiles(options: PublishOptions, files: string): Promise<Transfe
   }
   const list: TransferList = { format: 'oriel-transfer-1', files: [], deltas: [] };
   for (const file of uniqueContents(bundle)) {
-    progress(file);
-    const content = await readFile(join(files, file.path));
-    const bytes = await put(options, wholePath(file.sha256), () => compress(content, undefined, level));
+    const read = () => readFile(join(files, file.path));
+    const bytes = await put(options, wholePath(file.sha256), async () => {
+      progress(file);
+      return compress(await read(), undefined, level);
+    });
     list.files.push({ sha256: file.sha256, bytes });
-    list.deltas.push(...(await putDelta(options, file, content, bytes)));
+    list.deltas.push(...(await putDelta(options, file, read, bytes)));
   }
   return list;
 }
@@ -186,12 +188,13 @@ const MAX_DELTA_BASES = 4;
 async function putDelta(
   options: PublishOptions,
   file: BundleFile,
-  content: Uint8Array,
+  read: () => Promise<Uint8Array>,
   wholeBytes: number,
 ): Promise<TransferList['deltas']> {
   const { previous, repository } = options;
   if (previous === undefined || file.size > MAX_DELTA_FILE_BYTES) return [];
   if (previous.bundle.files.some(({ sha256 }) => sha256 === file.sha256)) return [];
+  const content = await read();
   let best: { readonly from: string; readonly delta: Uint8Array } | undefined;
   for (const base of deltaBases(previous.bundle.files, file)) {
     const dictionary = await readFile(join(previous.directory, FILES_DIRECTORY, base.path));
