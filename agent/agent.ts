@@ -34,6 +34,7 @@ export interface AgentEffects {
 }
 
 const LOOK_INTERVAL_MS = 1000;
+const ACCOUNT_INTERVAL_MS = 10_000;
 /** How long an ending agent goes on uploading; the rest stays in the spool. */
 const DRAIN_MS = 10_000;
 
@@ -118,13 +119,14 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   });
   const { pinned, server, enrolment, poll, uplinks } = pairing;
 
+  const keepAccount = accountKeeper(directory.account, clock);
   let shown: Pick<AgentStatus, 'state' | 'since'> | undefined;
   let status = unpairedStatus(time.now());
   const show = (phase: AgentStatus['state'], line: Line | undefined) => {
     if (shown?.state !== phase) shown = { state: phase, since: time.now() };
     const { epoch, counter } = policy.present ? policy.inForce.policy : { epoch: 0, counter: 0 };
     const lineStatus = line?.status() ?? idleLine();
-    if (lineStatus.account !== undefined) writeAccount(directory.account, lineStatus.account);
+    keepAccount(lineStatus.account, phase !== 'running');
     status = {
       camera: device.camera,
       server: pinned.origin,
@@ -172,6 +174,16 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     uplinks,
     lookForPolicy,
     show,
+  };
+}
+
+/** Keeps the account now and then, as it lies on the board's flash; and at once when a life of the agent ends. */
+function accountKeeper(path: string, clock: Clock): (account: AgentStatus['account'], now: boolean) => void {
+  let keptAt = Number.NEGATIVE_INFINITY;
+  return (account, now) => {
+    if (account === undefined || (!now && clock.monotonic() - keptAt < ACCOUNT_INTERVAL_MS)) return;
+    keptAt = clock.monotonic();
+    writeAccount(path, account);
   };
 }
 

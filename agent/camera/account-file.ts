@@ -30,8 +30,7 @@ export function readAccount(path: string): Account | undefined {
 }
 
 /**
- * Replaces the account in one step. Not synced, as it is written every second: SIGKILL takes nothing of it, and a power
- * cut leaves an older one. On a disk that is full or fails the old one stays.
+ * Replaces the account in one step. Not synced: a power cut leaves an older one. On a disk that is full or fails the old one stays.
  */
 export function writeAccount(path: string, account: Account): void {
   try {

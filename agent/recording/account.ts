@@ -27,8 +27,8 @@ export type LifeAccount = Omit<Account, 'lives' | 'interruptedUs'>;
 export type Found = Pick<Account, 'heldUs' | 'buriedUs'>;
 
 /**
- * The account with which a life begins, from the last that the life before wrote, which is up to a second older than
- * that life's end. What was held then and is not found now was dropped, where a tombstone says so, or else was in
+ * The account with which a life begins, from the last that the life before wrote, which is up to ten seconds older
+ * than that life's end. What was held then and is not found now was dropped, where a tombstone says so, or else was in
  * memory: interrupted. What is found and was not held then had been captured since.
  * @param former undefined for a camera's first life, and where the account was lost.
  */
