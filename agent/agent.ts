@@ -3,7 +3,7 @@ import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Clock } from '../host/clock.ts';
 import type { Disk } from '../host/disk.ts';
 import { ownProcessName } from '../host/process-name.ts';
-import { writeAccount } from './camera/account-file.ts';
+import { accountKeeper } from './camera/account-file.ts';
 import { claimCamera } from './camera/camera-claim.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import { CameraState } from './camera/camera-state.ts';
@@ -34,7 +34,6 @@ export interface AgentEffects {
 }
 
 const LOOK_INTERVAL_MS = 1000;
-const ACCOUNT_INTERVAL_MS = 10_000;
 /** How long an ending agent goes on uploading; the rest stays in the spool. */
 const DRAIN_MS = 10_000;
 
@@ -174,16 +173,6 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     uplinks,
     lookForPolicy,
     show,
-  };
-}
-
-/** Keeps the account now and then, as it lies on the board's flash; and at once when a life of the agent ends. */
-function accountKeeper(path: string, clock: Clock): (account: AgentStatus['account'], now: boolean) => void {
-  let keptAt = Number.NEGATIVE_INFINITY;
-  return (account, now) => {
-    if (account === undefined || (!now && clock.monotonic() - keptAt < ACCOUNT_INTERVAL_MS)) return;
-    keptAt = clock.monotonic();
-    writeAccount(path, account);
   };
 }
 

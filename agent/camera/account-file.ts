@@ -1,9 +1,11 @@
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
+import type { Clock } from '../../host/clock.ts';
 import type { Account } from '../recording/account.ts';
 
 const MAX_FILE_BYTES = 1024;
+const INTERVAL_MS = 10_000;
 
 const microseconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const AccountFile = v.strictObject({
@@ -41,4 +43,17 @@ export function writeAccount(path: string, account: Account): void {
   } catch (error) {
     if ((error as { code?: unknown }).code === undefined) throw error;
   }
+}
+
+/** Keeps the account now and then, as it lies on the board's flash; and at once when a life of the agent ends. */
+export function accountKeeper(
+  path: string,
+  clock: Clock,
+): (account: Account | undefined, now: boolean) => void {
+  let keptAt = Number.NEGATIVE_INFINITY;
+  return (account, now) => {
+    if (account === undefined || (!now && clock.monotonic() - keptAt < INTERVAL_MS)) return;
+    keptAt = clock.monotonic();
+    writeAccount(path, account);
+  };
 }
