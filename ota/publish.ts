@@ -8,14 +8,9 @@ import { type Bundle, type BundleFile, FILES_DIRECTORY, MANIFEST_FILE, SIGNATURE
 import { verifyFiles } from './bundle-files.ts';
 import { OtaError } from './errors.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE } from './key-list.ts';
+import { proposeTargets, readPending } from './pending.ts';
 import { listReleases } from './releases.ts';
-import {
-  proposeTargets,
-  type Repository,
-  readInForce,
-  readPending,
-  TARGETS_DIRECTORY,
-} from './repository.ts';
+import { type Repository, readInForce, TARGETS_DIRECTORY } from './repository.ts';
 import type { Rollout } from './rollout.ts';
 import {
   deltaPath,

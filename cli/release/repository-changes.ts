@@ -2,14 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemDisk } from '../../host/disk.ts';
 import { type BundleFile, parseBundle } from '../../ota/bundle.ts';
+import { countSignatures, finish, signPending } from '../../ota/pending.ts';
 import { changeRollout, publish } from '../../ota/publish.ts';
-import {
-  beginRepository,
-  countSignatures,
-  finish,
-  type Repository,
-  signPending,
-} from '../../ota/repository.ts';
+import { beginRepository, type Repository } from '../../ota/repository.ts';
 import { type Rollout, SEVERITIES } from '../../ota/rollout.ts';
 import type { Signer } from '../../ota/tuf-metadata.ts';
 import { readDocuments, verifyDocuments } from '../../ota/verify-bundle.ts';

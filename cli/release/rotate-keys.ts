@@ -2,13 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemDisk } from '../../host/disk.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE, writeKeyList } from '../../ota/key-list.ts';
-import {
-  editionOf,
-  proposeRoot,
-  proposeTargets,
-  type Repository,
-  readInForce,
-} from '../../ota/repository.ts';
+import { proposeRoot, proposeTargets } from '../../ota/pending.ts';
+import { editionOf, type Repository, readInForce } from '../../ota/repository.ts';
 import { type KeyRing, keyIdOf, writeSignatures } from '../../ota/signatures.ts';
 import { makeRoot, type RoleRings, ringOf, TOP_ROLES } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';

@@ -1,6 +1,7 @@
 import { systemDisk } from '../../host/disk.ts';
+import { countSignatures, type SignatureCount } from '../../ota/pending.ts';
 import { listReleases } from '../../ota/releases.ts';
-import { countSignatures, type Repository, readInForce, type SignatureCount } from '../../ota/repository.ts';
+import { type Repository, readInForce } from '../../ota/repository.ts';
 import type { Rollout } from '../../ota/rollout.ts';
 
 export interface RepositoryStatus {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { systemDisk } from '../../host/disk.ts';
 import { MANIFEST_FILE, MAX_MANIFEST_BYTES, parseBundle, SIGNATURES_FILE } from '../../ota/bundle.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE, MAX_KEY_LIST_BYTES } from '../../ota/key-list.ts';
-import { attachPending, countSignatures, signPending } from '../../ota/repository.ts';
+import { attachPending, countSignatures, signPending } from '../../ota/pending.ts';
 import { keyIdOf, parseSignatures, type Signature, writeSignatures } from '../../ota/signatures.ts';
 import type { Signer } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { countSignatures, finish, proposeRoot, signPending } from '../../ota/pending.ts';
 import { changeRollout } from '../../ota/publish.ts';
 import { fetchRelease } from '../../ota/releases.ts';
-import { countSignatures, finish, proposeRoot, readInForce, signPending } from '../../ota/repository.ts';
+import { readInForce } from '../../ota/repository.ts';
 import { chooseRelease } from '../../ota/rollout.ts';
 import { makeRoot } from '../../ota/tuf-metadata.ts';
 import { House } from './house.ts';
