@@ -87,7 +87,7 @@ export async function signPending(repository: Repository, signers: readonly Sign
  */
 export async function finish(repository: Repository, online: Signer, nowMs: number): Promise<InForce> {
   const current = await readInForce(repository);
-  const pending = await readPending(repository);
+  const pending = withoutInForce(await readPending(repository), current);
   const root = pending.root === undefined ? current.root : checkRoot(current.root, pending.root);
   const targets = pending.targets ?? current.targets;
   if (targets === undefined) throw new OtaError('METADATA_MALFORMED', 'there is nothing to put into force');
@@ -126,6 +126,16 @@ export async function finish(repository: Repository, online: Signer, nowMs: numb
     await repository.disk.unlink(join(repository.directory, PENDING_DIRECTORY, name));
   }
   return readInForce(repository);
+}
+
+/** What came into force before a run broke off is pending no more. */
+function withoutInForce({ root, targets }: Pending, current: InForce): Pending {
+  const same = (a: Metadata<Root | Targets> | undefined, b: Metadata<Root | Targets> | undefined) =>
+    a !== undefined && b !== undefined && writeMetadata(a).equals(writeMetadata(b));
+  return {
+    root: same(root, current.root) ? undefined : root,
+    targets: same(targets, current.targets) ? undefined : targets,
+  };
 }
 
 /** How many signatures of how many needed a document has. */

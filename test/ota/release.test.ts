@@ -1,11 +1,19 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { countSignatures, finish, proposeRoot, signPending } from '../../ota/pending.ts';
+import {
+  countSignatures,
+  finish,
+  proposeRoot,
+  proposeTargets,
+  readPending,
+  signPending,
+} from '../../ota/pending.ts';
 import { changeRollout } from '../../ota/publish.ts';
 import { fetchRelease } from '../../ota/releases.ts';
 import { readInForce } from '../../ota/repository.ts';
 import { chooseRelease } from '../../ota/rollout.ts';
-import { makeRoot } from '../../ota/tuf-metadata.ts';
+import { makeRoot, makeTarget } from '../../ota/tuf-metadata.ts';
+import { CrashDisk, type CrashState } from '../faults/crash-disk.ts';
 import { House } from './house.ts';
 import { entryOf, HARDWARE, makeKey, PRODUCT, ringOf } from './maker.ts';
 import { DAY_MS, iso, NOW, signerOf } from './tuf-repository.ts';
@@ -153,4 +161,43 @@ test('a pending change made for another edition is not put into force', async ()
   writeFileSync(pending, JSON.stringify(stale));
   expect(await codeOf(finish(house.repository, signerOf(house.online), NOW))).toBe('METADATA_OUTDATED');
   expect(readdirSync(join(house.repository.directory, 'pending'))).toEqual(['targets.json']);
+});
+
+test('a repository is whole whenever putting it into force breaks off, and the next try ends it', async () => {
+  const maker = new House();
+  await maker.begin();
+  const online = signerOf(maker.online);
+  const ring = { keys: [maker.online.publicKey], threshold: 1 };
+  const rings = {
+    root: ringOf(maker.maker.root),
+    targets: ringOf(maker.maker.release),
+    snapshot: ring,
+    timestamp: ring,
+  };
+  const states: CrashState[] = [];
+  const disk = new CrashDisk({ onCall: (call) => states.push(...call.states) });
+  for (const path of ['/r', '/r/metadata', '/r/pending']) disk.place(path);
+  const first = readFileSync(join(maker.repository.directory, 'metadata/1.root.json'));
+  disk.place('/r/metadata/1.root.json', first);
+  const repository = { disk, directory: '/r' };
+  const signers = [...maker.maker.root, ...maker.maker.release].map(signerOf);
+  await proposeTargets(repository, {}, NOW);
+  await signPending(repository, signers);
+  await finish(repository, online, NOW);
+  await proposeRoot(repository, makeRoot({ version: 2, expires: iso(NOW + DAY_MS) }, rings));
+  await proposeTargets(repository, { 'a.json': makeTarget('a.json', Buffer.from('a')) }, NOW);
+  await signPending(repository, signers);
+  states.length = 0;
+  await finish(repository, online, NOW);
+  expect(states.length).toBeGreaterThan(15);
+  for (const state of states) {
+    for (const crash of ['killed', 'power cut', 3] as const) {
+      const after = { disk: state.reboot(crash), directory: '/r' };
+      expect([1, 2]).toContain((await readInForce(after)).targets?.signed.version);
+      const { root, targets } = await finish(after, online, NOW);
+      expect([root.signed.version, targets?.signed.version]).toEqual([2, 2]);
+      expect(await readPending(after)).toEqual({ root: undefined, targets: undefined });
+    }
+  }
+  await maker.end();
 });
