@@ -10,6 +10,8 @@ import type { Session, Sessions } from './sessions.ts';
 /** Older sessions are not searched for unfinished segments: their cameras had their chance. */
 const SESSIONS_SEARCHED = 50;
 const MAX_LISTED = 1000;
+/** Of a camera: one that begins ever more and ends none costs no more memory, and no more files are looked at. */
+const MAX_KNOWN = 4096;
 const CACHED_CAMERAS = 4096;
 const FILE = /^([0-9]{6})\.oriel$/;
 
@@ -41,7 +43,7 @@ export class Unfinished {
     const segments: UnfinishedSegments['segments'] = [];
     for (const [key, name] of [...names].sort(([, a], [, b]) => inOrder(a, b))) {
       const { header, durable } = await this.#segments.look(name);
-      if (durable.ended) names.delete(key);
+      if (header === undefined || durable.ended) names.delete(key);
       if (header === undefined || durable.length === 0 || durable.ended) continue;
       segments.push({
         session: name.session.id,
@@ -56,7 +58,8 @@ export class Unfinished {
 
   /** A segment was begun. */
   began(name: SegmentName): void {
-    this.#cameras.get(name.session.camera)?.names.set(segmentKey(name), name);
+    const names = this.#cameras.get(name.session.camera)?.names;
+    if (names !== undefined) remember(names, name);
   }
 
   /** A segment's end is durable. */
@@ -79,8 +82,7 @@ export class Unfinished {
       for (const file of (await this.#disk.list(session.directory)) ?? []) {
         const sequence = FILE.exec(file)?.[1];
         if (sequence === undefined || !(await this.#open(session, file))) continue;
-        const name = { session, sequence: Number(sequence) };
-        names.set(segmentKey(name), name);
+        remember(names, { session, sequence: Number(sequence) });
       }
     }
   }
@@ -94,6 +96,14 @@ export class Unfinished {
       await file.close();
     }
   }
+}
+
+/** The oldest give way. */
+function remember(names: Map<string, SegmentName>, name: SegmentName): void {
+  names.set(segmentKey(name), name);
+  if (names.size <= MAX_KNOWN) return;
+  const [oldest] = names.keys();
+  if (oldest !== undefined) names.delete(oldest);
 }
 
 function inOrder(a: SegmentName, b: SegmentName): number {

@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemDisk } from '../../host/disk.ts';
+import type { Log } from '../../server/log.ts';
+import { type SegmentName, Segments } from '../../server/segments.ts';
+import { Sessions } from '../../server/sessions.ts';
+import { Unfinished } from '../../server/unfinished.ts';
+
+const nothing = () => undefined;
+const log: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+class CountedSegments extends Segments {
+  looks = 0;
+
+  override look(name: SegmentName) {
+    this.looks += 1;
+    return super.look(name);
+  }
+}
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'oriel-unfinished-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+test('a camera that begins ever more segments and ends none is remembered up to a bound', async () => {
+  const sessions = new Sessions(systemDisk, root);
+  const segments = new CountedSegments(systemDisk, log);
+  const unfinished = new Unfinished(systemDisk, sessions, segments);
+  const camera = 'a'.repeat(32);
+  expect(await unfinished.list(camera)).toEqual({ segments: [] });
+  const session = { camera, id: '0'.repeat(32), number: 1, directory: root, headerHash: new Uint8Array(32) };
+  for (let sequence = 0; sequence < 10_000; sequence += 1) unfinished.began({ session, sequence });
+
+  expect(await unfinished.list(camera)).toEqual({ segments: [] });
+  expect(segments.looks).toBe(4096);
+  // Nothing lay there: it is not looked for again.
+  await unfinished.list(camera);
+  expect(segments.looks).toBe(4096);
+});
