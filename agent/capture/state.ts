@@ -1,10 +1,11 @@
-import { closeSync, openSync, readSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { CaptureError } from './errors.ts';
 
 /** Longest capture.json, in bytes. */
 const STATE_LIMIT = 8192;
+const READING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const text = v.pipe(v.string(), v.maxLength(2048));
@@ -60,8 +61,10 @@ export function readCaptureState(runDir: string): CaptureState | null {
   const bytes = Buffer.alloc(STATE_LIMIT + 1);
   let length: number;
   try {
-    const fd = openSync(statePath(runDir), 'r');
+    // Capture's user may have put anything there: opening a FIFO would otherwise wait for its other end.
+    const fd = openSync(statePath(runDir), READING);
     try {
+      if (!fstatSync(fd).isFile()) throw new Error('no regular file');
       length = readSync(fd, bytes);
     } finally {
       closeSync(fd);
