@@ -53,7 +53,15 @@ export type OtaErrorCode =
   /** A bundle is not the release that the metadata says it is. */
   | 'RELEASE_MISMATCHED'
   /** The metadata lacks a document that belongs to the release. */
-  | 'RELEASE_INCOMPLETE';
+  | 'RELEASE_INCOMPLETE'
+  /** The state of the slots is not of its form. */
+  | 'SLOTS_MALFORMED'
+  /** Something came about in the slots that cannot, as they are. */
+  | 'SLOTS_TRANSITION'
+  /** A slot holds another release than it should. */
+  | 'SLOT_FOREIGN'
+  /** A verified release may not be tried here now. */
+  | 'STAGING_REFUSED';
 
 /** A refusal by this room. The message never holds a secret; `cause` is what lies beneath. */
 export class OtaError extends Error {
