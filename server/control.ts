@@ -57,19 +57,27 @@ export class Control {
     }
   }
 
-  /** The camera takes requests now: it gets all that wait, those again that a lost connection may have swallowed. */
+  /**
+   * The camera takes requests now: it gets all that wait, those again that a lost connection may have swallowed.
+   * Never throws.
+   */
   ready(camera: string): void {
-    this.#options.health.presence(camera, true);
-    this.#attempt(() => this.#send((request) => request.camera === camera));
+    this.#presence(camera, true);
+    this.#attempt('requests failed', () => this.#send((request) => request.camera === camera));
   }
 
+  /** Never throws. */
   gone(camera: string): void {
-    this.#options.health.presence(camera, false);
+    this.#presence(camera, false);
   }
 
-  /** A command may have written requests. */
+  /** A command may have written requests. Never throws. */
   look(): void {
-    this.#attempt(() => this.#send(({ sentAtMs }) => sentAtMs === undefined));
+    this.#attempt('requests failed', () => this.#send(({ sentAtMs }) => sentAtMs === undefined));
+  }
+
+  #presence(camera: string, online: boolean): void {
+    this.#attempt('presence failed', () => this.#options.health.presence(camera, online));
   }
 
   async #take(camera: string, topic: CameraTopic, bytes: Uint8Array): Promise<void> {
@@ -112,11 +120,11 @@ export class Control {
     }
   }
 
-  #attempt(work: () => void): void {
+  #attempt(failure: string, work: () => void): void {
     try {
       work();
     } catch (error) {
-      this.#options.log.error({ err: error }, 'requests failed');
+      this.#options.log.error({ err: error }, failure);
     }
   }
 }

@@ -1,0 +1,28 @@
+import { HostError } from '../../host/errors.ts';
+import { topicOf } from '../../wire/control.ts';
+import { closeClients, presentCamera } from './control-client.ts';
+import { closeHouses, newCamera, openHouse, registry } from './house.ts';
+
+const { of } = registry.health;
+
+afterEach(async () => {
+  registry.health.of = of;
+  closeClients();
+  await closeHouses();
+});
+
+test('a registry that cannot be read ends nobody’s control, and no server', async () => {
+  const house = await openHouse();
+  registry.health.of = () => {
+    throw new HostError('DISK_IO', 'no disk');
+  };
+  const camera = newCamera();
+  const { mqtt, gone } = await presentCamera(house.port, camera);
+  await mqtt.publishAsync(topicOf(camera.id, 'still'), Buffer.from('still'), { qos: 1 });
+  expect(house.stills).toHaveLength(1);
+  mqtt.end();
+  await gone;
+  await house.stop();
+  const failed = house.logged.filter(({ message }) => message === 'presence failed');
+  expect(failed).toHaveLength(2);
+});
