@@ -22,10 +22,11 @@ import type { Log } from './log.ts';
 import { meteredDisk, NO_METER } from './meter.ts';
 import { type MetricsDoor, openMetricsDoor } from './metrics-door.ts';
 import type { Prometheus } from './prometheus.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { openRegistry, type Registry } from './registry.ts';
 import { watchRegistry } from './registry-watch.ts';
 import { Sightings } from './sightings.ts';
-import { loggedStills } from './stills.ts';
+import { stillKeeper } from './stills.ts';
 import { openStore } from './store.ts';
 import { UPLOAD_LIMITS } from './upload.ts';
 import { Usage } from './usage.ts';
@@ -112,7 +113,8 @@ async function openHouse(
   );
   const throttle = new ClaimThrottle(clock.monotonic);
   const admitted = (client: GateClient) => admit(client, (camera) => registry.standing(camera), clock.now());
-  const stills = loggedStills(store.stills, log);
+  const refusals = new RefusalLog(log, clock.monotonic);
+  const stills = stillKeeper(store.stills, { usage, log, refusals });
   const { control, broker, health } = await openControl({ registry, admit: admitted, stills, clock, log });
   const routes = gateRoutes(
     {
@@ -151,6 +153,7 @@ async function openHouse(
       await leases.endAll(new Stopping('the server is going down'));
       await gate.disconnect();
       await broker.close();
+      refusals.close();
       stopWatching();
       registry.close();
       await disk.unlink(state);

@@ -8,10 +8,13 @@ import { readFileBounded, TEMPORARY_SUFFIX, writeFileAtomic } from '../host/atom
 import type { Disk } from '../host/disk.ts';
 import { HostError } from '../host/errors.ts';
 import { MAX_SESSION_HEADER_BYTES } from '../wire/limits.ts';
+import { Refused } from './errors.ts';
 import type { Log } from './log.ts';
 import { LruMap } from './lru.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import type { Session, Sessions } from './sessions.ts';
 import { type Bucket, type BucketRule, refilled } from './token-bucket.ts';
+import type { Usage } from './usage.ts';
 
 /** What became of a still that a camera sent. */
 export type StillVerdict =
@@ -112,14 +115,35 @@ export class StillStore {
   }
 }
 
-/** The store as control knows it: what became of a still stands in the log. */
-export function loggedStills(store: StillStore, log: Log) {
+/** What stills share with the rest of a camera's footage. */
+export interface StillKeeping {
+  readonly usage: Pick<Usage, 'admit' | 'began' | 'grew'>;
+  readonly log: Log;
+  readonly refusals: RefusalLog;
+}
+
+/** The store as control knows it: within the camera's room on the disk; what became of a still stands in the log. */
+export function stillKeeper(store: StillStore, { usage, log, refusals }: StillKeeping) {
+  const keep = async (camera: string, bytes: Uint8Array) => {
+    try {
+      usage.admit(camera);
+    } catch (error) {
+      if (error instanceof Refused) return error.code;
+      throw error;
+    }
+    const verdict = await store.keep(camera, bytes);
+    if (verdict === 'KEPT') {
+      usage.began(camera, 0);
+      usage.grew(camera, bytes.length);
+    }
+    return verdict;
+  };
   return {
     async keep(camera: string, bytes: Uint8Array): Promise<void> {
-      const verdict = await store.keep(camera, bytes);
+      const verdict = await keep(camera, bytes);
       const fields = { camera, verdict, bytes: bytes.length };
       if (verdict === 'KEPT' || verdict === 'KNOWN') log.debug(fields, 'still kept');
-      else log.info(fields, 'still not kept');
+      else refusals.say(camera, fields, 'still not kept');
     },
   };
 }

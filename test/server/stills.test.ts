@@ -7,8 +7,11 @@ import { MAX_STILL_LENGTH } from '../../crypto/still.ts';
 import { StillSealer } from '../../crypto/still-sealer.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
+import { Refused } from '../../server/errors.ts';
+import type { Log } from '../../server/log.ts';
+import { RefusalLog } from '../../server/refusal-log.ts';
 import { Sessions } from '../../server/sessions.ts';
-import { STILL_RATE, StillStore, stillFileName } from '../../server/stills.ts';
+import { STILL_RATE, StillStore, stillFileName, stillKeeper } from '../../server/stills.ts';
 import { breakBuild } from '../broken-build.ts';
 import { makeSessionPair, makeSigner } from '../crypto/camera.ts';
 
@@ -166,4 +169,45 @@ test.each([
   } finally {
     broken.remove();
   }
+});
+
+describe('the keeper', () => {
+  /** A camera with room for so many stills, and what is logged. */
+  async function kept(room: number) {
+    const { store, sealer, id, ...rest } = await house();
+    const lines: { message: string; fields: object }[] = [];
+    const write = (fields: object, message: string) => lines.push({ message, fields });
+    const log: Log = { debug: () => undefined, info: write, warn: write, error: write };
+    const used = { files: 0, bytes: 0 };
+    const usage = {
+      admit: () => {
+        if (used.files >= room) throw new Refused('QUOTA_EXCEEDED', 'no room');
+      },
+      began: () => void used.files++,
+      grew: (_camera: string, bytes: number) => {
+        used.bytes += bytes;
+      },
+    };
+    const refusals = new RefusalLog(log, () => 0);
+    const keeper = stillKeeper(store, { usage, log, refusals });
+    return { keeper, sealer: sealer(), id, used, lines, refusals, ...rest };
+  }
+
+  test('counts stills as footage, each once, and takes none beyond the quota', async () => {
+    const { keeper, sealer, id, used, lines, sessionDirectory } = await kept(2);
+    const stills = [0, 1, 2].map((n) => sealer.seal(picture, TIME_MS + n));
+    const [first, second, third] = stills as [Uint8Array, Uint8Array, Uint8Array];
+    for (const still of [first, first, second, third]) await keeper.keep(id, still);
+    expect(used).toEqual({ files: 2, bytes: first.length + second.length });
+    expect(readdirSync(sessionDirectory)).toEqual(['session', stillFileName(0), stillFileName(1)]);
+    expect(lines).toMatchObject([{ fields: { verdict: 'QUOTA_EXCEEDED' } }]);
+  });
+
+  test('does not let a camera fill the log', async () => {
+    const { keeper, id, lines, refusals } = await kept(1);
+    for (let n = 0; n < 100; n++) await keeper.keep(id, picture);
+    expect(lines).toHaveLength(10);
+    refusals.close();
+    expect(lines.at(-1)).toEqual({ message: 'more were refused', fields: { count: 90 } });
+  });
 });
