@@ -59,11 +59,10 @@ export class RequestTable {
     return row && requestOf(row);
   }
 
-  /** Neither answered nor past their deadline, oldest first; at most `limit`. */
-  open(nowMs: number, limit = 100): RequestRecord[] {
-    const sql = `SELECT ${COLUMNS} FROM requests WHERE reply IS NULL AND deadline >= ?
-                 ORDER BY asked_at, id LIMIT ?`;
-    return this.#db.all<RequestRow>(sql, nowMs, limit).map(requestOf);
+  /** Neither answered nor past their deadline, oldest first. */
+  open(nowMs: number): RequestRecord[] {
+    const sql = `SELECT ${COLUMNS} FROM requests WHERE reply IS NULL AND deadline >= ? ORDER BY asked_at, id`;
+    return this.#db.all<RequestRow>(sql, nowMs).map(requestOf);
   }
 
   sent(id: string, nowMs: number): void {

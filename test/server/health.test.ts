@@ -123,6 +123,14 @@ describe('a request', () => {
     expect(registry.requests.get(asked.id)).toMatchObject({ sentAtMs: NOW + 1, reply });
   });
 
+  test('is not held up by any number that wait for another camera', () => {
+    const others = Array.from({ length: 150 }, (_, n) => n.toString(16).padStart(16, '0'));
+    for (const id of others) {
+      registry.requests.add({ ...asked, id, camera: 'b', askedAtMs: NOW - 1, deadlineMs });
+    }
+    expect(registry.requests.open(NOW).map(({ camera }) => camera)).toContain('a');
+  });
+
   test('is over after its deadline', () => {
     registry.requests.sent(asked.id, NOW);
     expect(registry.requests.open(deadlineMs)).toHaveLength(1);
