@@ -8,6 +8,7 @@ import {
   fsyncSync,
   openSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -17,14 +18,25 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError } from './errors.ts';
 
-/** Reads a text file whole, its size checked first. @throws CommandError FILE_UNREADABLE. */
+/**
+ * Reads a text file whole; a pipe too, and of a device that never ends no more than is wanted.
+ * @throws CommandError FILE_UNREADABLE.
+ */
 export function readTextFile(path: string, maxBytes: number): string {
+  let file: number | undefined;
   try {
-    const { size } = statSync(path);
-    if (size > maxBytes) throw new Error(`${size} bytes are more than ${maxBytes}`);
-    return readFileSync(path, 'utf8');
+    file = openSync(path, 'r');
+    const bytes = Buffer.alloc(maxBytes + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length <= maxBytes; length += read) {
+      read = readSync(file, bytes, length, bytes.length - length, null);
+    }
+    if (length > maxBytes) throw new Error(`it is longer than ${maxBytes} bytes`);
+    return bytes.toString('utf8', 0, length);
   } catch (cause) {
     throw new CommandError('FILE_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, cause);
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 

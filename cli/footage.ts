@@ -4,7 +4,7 @@ import { EXIT } from './exit-codes.ts';
 import type { CameraLine } from './footage/coverage.ts';
 import type { SheetReport } from './footage/make-sheet.ts';
 import type { FootageReport, SegmentLine } from './footage/report.ts';
-import { printable, rfc3339 } from './text.ts';
+import { jsonLine, printable, rfc3339 } from './text.ts';
 
 interface FootageOptions {
   readonly key: string;
@@ -111,7 +111,7 @@ async function run(name: Verb, dir: string, options: FootageOptions): Promise<vo
     ...asked(dir, options),
     out: name === 'open' ? (options.out ?? defaultOut('mp4')) : undefined,
   });
-  if (options.json) console.log(JSON.stringify(report));
+  if (options.json) console.log(jsonLine(report));
   else print(name, report);
   process.exitCode = exitCode(report);
 }
@@ -124,7 +124,7 @@ async function makeSheetOf(dir: string, options: SheetOptions): Promise<void> {
     columns: options.columns,
     most: options.pictures,
   });
-  if (options.json) console.log(JSON.stringify(report));
+  if (options.json) console.log(jsonLine(report));
   else printSheet(report);
   process.exitCode = exitCode(report);
 }

@@ -3,6 +3,7 @@ import { cameraCommand } from './camera.ts';
 import { EXIT } from './exit-codes.ts';
 import { footageCommand } from './footage.ts';
 import { keysCommand } from './keys.ts';
+import { launcherCommand } from './launcher.ts';
 import { releaseCommand } from './release.ts';
 import { serverCommand } from './server.ts';
 import { printable, withoutSecrets } from './text.ts';
@@ -25,14 +26,24 @@ To see all of it at work: scripts/demo`,
   .addCommand(serverCommand())
   .addCommand(keysCommand())
   .addCommand(footageCommand())
-  .addCommand(releaseCommand());
+  .addCommand(releaseCommand())
+  .addCommand(launcherCommand());
 exitByThrowing(program);
+endWithReader();
 
 /** commander ends the process with code 1 for a command line it does not understand; ours is another. */
 function exitByThrowing(command: Command): void {
   command.exitOverride();
   command.configureOutput({ outputError: (text, write) => write(withoutSecrets(text)) });
   for (const child of command.commands) exitByThrowing(child);
+}
+
+/** Whoever reads may have read enough, as `head` has: the rest is not worth an error. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: { code?: unknown }) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.failure);
+  });
 }
 
 try {

@@ -204,14 +204,15 @@ Examples:
   oriel server run ./house --address 127.0.0.1 --port 0 --log-level debug`,
     )
     .action(async (directory: string, options: RunOptions) => {
-      const [{ startServer }, { systemDisk }, { default: pino }] = await Promise.all([
+      const [{ startServer }, { systemDisk }, { default: pino }, { logDestination }] = await Promise.all([
         import('../server/run.ts'),
         import('../host/disk.ts'),
         import('pino'),
+        import('./log-destination.ts'),
       ]);
       const person = process.stdout.isTTY && !options.jsonLog;
       const level = person && options.logLevel === 'info' ? 'warn' : options.logLevel;
-      const log = pino({ level, base: null }, pino.destination({ dest: person ? 2 : 1, sync: true }));
+      const log = pino({ level, base: null }, logDestination(person ? 2 : 1));
       const { port, address, certificateDays, cameraQuota, updates, metrics: metricsPort } = options;
       // From the start on, so that whoever reads that it is listening can stop it at once.
       const asked = new Promise<string>((resolve) => {

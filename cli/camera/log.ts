@@ -1,11 +1,9 @@
 import pino, { type Logger } from 'pino';
+import { logDestination } from '../log-destination.ts';
 
 /** JSON lines on stderr: stdout is for what a command answers. */
 export function openLog(level: string, process: string): Logger {
-  return pino(
-    { level, base: { process }, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: 2, sync: true }),
-  );
+  return pino({ level, base: { process }, timestamp: pino.stdTimeFunctions.isoTime }, logDestination(2));
 }
 
 /**

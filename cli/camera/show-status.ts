@@ -3,6 +3,7 @@ import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { type CaptureState, readCaptureState } from '../../agent/capture/state.ts';
 import { readStatus } from '../../agent/status.ts';
 import { terminalPaint } from '../paint.ts';
+import { jsonLine } from '../text.ts';
 import { type CameraView, judgeCondition } from './status/condition.ts';
 import { statusText } from './status/status-text.ts';
 
@@ -15,7 +16,7 @@ export function showStatus(dir: string, json: boolean): boolean {
   const { agentAt, ...view } = viewOf(dir);
   const condition = judgeCondition(view);
   const { agent, capture } = view;
-  if (json) console.log(JSON.stringify({ ...condition, agent, capture }));
+  if (json) console.log(jsonLine({ ...condition, agent, capture }));
   else console.log(statusText({ condition, agent, capture, nowMs: agentAt + view.silentMs }, terminalPaint));
   return condition.light !== 'red';
 }

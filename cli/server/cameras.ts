@@ -1,5 +1,6 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '../exit-codes.ts';
+import { jsonLine } from '../text.ts';
 import type { CameraVerb } from './camera-verbs.ts';
 
 const DEFAULT_WAIT_SECONDS = 10;
@@ -58,13 +59,13 @@ Examples:
           const asked = await withRegistry(directory, (registry) =>
             ask(registry, directory, words, wait * 1000, (text) => console.error(text)),
           );
-          console.log(json ? JSON.stringify(asked.json) : asked.text);
+          console.log(json ? jsonLine(asked.json) : asked.text);
           if (!asked.done) process.exitCode = EXIT.failure;
           return;
         }
         const { doVerb } = await import('./camera-verbs.ts');
         const said = await withRegistry(directory, (registry) => doVerb(registry, verb, words));
-        console.log(json ? JSON.stringify(said.json) : said.text);
+        console.log(json ? jsonLine(said.json) : said.text);
       },
     );
 }

@@ -3,7 +3,7 @@ import { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
 import { toolRunner } from '../../../agent/capture/tool.ts';
 import { readStatus } from '../../../agent/status.ts';
 import { type Light, type Paint, terminalPaint } from '../../paint.ts';
-import { printable } from '../../text.ts';
+import { jsonLine, printable } from '../../text.ts';
 import { releaseTimeMs } from '../../version.ts';
 import { statusAgeMs } from '../show-status.ts';
 import { certificateOf, clockOf, configOf, filesOf, sourceFacts, spoolOf, toolsOf } from './camera-facts.ts';
@@ -15,7 +15,7 @@ import { firewallOf, machineOf, ROOTS } from './machine-facts.ts';
 /** `oriel camera selfcheck`. @returns whether no check failed. */
 export async function selfcheck(dir: string, json: boolean): Promise<boolean> {
   const findings = judge(await gather(dir));
-  if (json) console.log(JSON.stringify({ findings }));
+  if (json) console.log(jsonLine({ findings }));
   else console.log(findingsText(findings, terminalPaint));
   return findings.every(({ result }) => result !== 'fail');
 }
