@@ -56,6 +56,23 @@ export function verdict(
   return { passed, failed, notes, ok: failed === 0 };
 }
 
+/** Several runs as one. A run that left no report is a file that could not run. */
+export function together(results: readonly (JestResult | undefined)[]): JestResult | undefined {
+  const runs = results.filter((result) => result !== undefined);
+  if (runs.length === 0) return undefined;
+  const sum = (count: (run: JestResult) => number) => runs.reduce((all, run) => all + count(run), 0);
+  const missing = results.length - runs.length;
+  return {
+    numPassedTests: sum((run) => run.numPassedTests),
+    numFailedTests: sum((run) => run.numFailedTests),
+    numPendingTests: sum((run) => run.numPendingTests),
+    numTodoTests: sum((run) => run.numTodoTests),
+    numRuntimeErrorTestSuites: sum((run) => run.numRuntimeErrorTestSuites) + missing,
+    success: missing === 0 && runs.every(({ success }) => success),
+    testResults: runs.flatMap(({ testResults }) => testResults),
+  };
+}
+
 function readResult(path: string): JestResult | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as JestResult;
@@ -75,8 +92,8 @@ function unprovenIn(result: JestResult | undefined, profile: Profile): string[] 
 }
 
 if (import.meta.main) {
-  const [path = '', check, profile] = process.argv.slice(2);
-  const result = readResult(path);
+  const [check, profile, ...paths] = process.argv.slice(2);
+  const result = together(paths.map(readResult));
   const { passed, failed, notes, ok } = verdict(
     result,
     check === 'passed' ? 'passed' : 'failed',

@@ -101,6 +101,7 @@ test.concurrent.each(POLICIES)(
       await home.endServer();
       home.launchCamera();
       await home.waits();
+      await until('it says so', () => code === '' || home.complaints().length > 0);
       expect(home.status.capturedSeconds).toBe(0);
       expect(home.complaints().map((complaint) => complaint.code)).toEqual(code === '' ? [] : [code]);
       await home.startServer();

@@ -7,19 +7,39 @@ export interface ClipWish {
   readonly seconds: number;
   readonly size?: string;
   readonly audio?: boolean;
+  /** Time between keyframes; a second, if not given. */
+  readonly keyframeSeconds?: number;
   /** Text carried in the H.264 bitstream itself, in a user data SEI (ITU-T H.264 annex D.1.6) of every keyframe. */
   readonly marker?: string;
 }
 
 const SEI_UUID = '086f3693-b7b3-4f2c-9653-21492feee5b8';
 
-/** Makes an H.264 MP4, 25 frames/s, a keyframe each second and with B-frames, so that decode order is not display order. */
-export function makeClip({ path, seconds, size = '320x240', audio, marker }: ClipWish): string {
+/** Makes an H.264 MP4, 25 frames/s, a keyframe now and then and with B-frames, so that decode order is not display order. */
+export function makeClip({
+  path,
+  seconds,
+  size = '320x240',
+  audio,
+  keyframeSeconds = 1,
+  marker,
+}: ClipWish): string {
   const video = ['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=25:duration=${seconds}`];
   const sound = ['-f', 'lavfi', '-i', `sine=frequency=440:sample_rate=48000:duration=${seconds}`];
   const bitstream =
     marker === undefined ? [] : ['-bsf:v', `h264_metadata=sei_user_data=${SEI_UUID}+${marker}`];
-  const x264 = ['-c:v', 'libx264', '-preset', 'fast', '-pix_fmt', 'yuv420p', '-g', '25', '-bf', '2'];
+  const x264 = [
+    '-c:v',
+    'libx264',
+    '-preset',
+    'fast',
+    '-pix_fmt',
+    'yuv420p',
+    '-g',
+    String(25 * keyframeSeconds),
+    '-bf',
+    '2',
+  ];
   ffmpeg(
     ...video,
     ...(audio ? sound : []),

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type JestResult, verdict } from '../../scripts/test-verdict.ts';
+import { type JestResult, together, verdict } from '../../scripts/test-verdict.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const run = (script: string, ...args: string[]) =>
@@ -43,6 +43,19 @@ const clean: JestResult = {
   success: true,
   testResults: [],
 };
+
+test.each<[string, (JestResult | undefined)[], JestResult | undefined]>([
+  ['no report', [undefined, undefined], undefined],
+  ['two runs', [clean, clean], { ...clean, numPassedTests: 10 }],
+  [
+    'one that failed',
+    [clean, { ...clean, numFailedTests: 2, success: false }],
+    { ...clean, numPassedTests: 10, numFailedTests: 2, success: false },
+  ],
+  ['one without a report', [clean, undefined], { ...clean, numRuntimeErrorTestSuites: 1, success: false }],
+])('several runs as one: %s', (_, runs, expected) => {
+  expect(together(runs)).toEqual(expected);
+});
 
 describe('the verdict on a run', () => {
   test.each<
@@ -85,9 +98,13 @@ describe('the verdict on a run', () => {
     try {
       const path = join(scratch, 'result.json');
       writeFileSync(path, report);
-      const ran = spawnSync(process.execPath, [join(root, 'scripts/test-verdict.ts'), path, 'passed'], {
-        encoding: 'utf8',
-      });
+      const ran = spawnSync(
+        process.execPath,
+        [join(root, 'scripts/test-verdict.ts'), 'passed', 'some', path],
+        {
+          encoding: 'utf8',
+        },
+      );
       expect(ran).toMatchObject({ status, stdout });
     } finally {
       rmSync(scratch, { recursive: true });

@@ -40,6 +40,16 @@ test.each<[string, Ledger, RegExp[]]>([
     [],
   ],
   [
+    'a kill had two seconds acknowledged twice',
+    after({ capturedUs: 27 * S, acknowledgedUs: 27 * S }, 25 * S, { kills: 1 }),
+    [],
+  ],
+  [
+    'a kill explains no five seconds that were acknowledged and are not there',
+    after({ capturedUs: 25 * S, acknowledgedUs: 25 * S }, 20 * S, { kills: 1 }),
+    [/5\.000 s were acknowledged and do not open/, /5\.000 s are lost/],
+  ],
+  [
     'a kill cost three',
     after({ acknowledgedUs: 22 * S, interruptedUs: 3 * S }, 22 * S, { kills: 1 }),
     [/3\.000 s are lost, and 1 kills/],

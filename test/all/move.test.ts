@@ -15,6 +15,7 @@ import {
 } from '../../scripts/demonstration/household.ts';
 import { endProcess, oriel, orielDoes, startOriel } from '../../scripts/demonstration/oriel-command.ts';
 import { type BrokenBuild, breakBuild } from '../broken-build.ts';
+import { makeClip } from '../e2e/clips.ts';
 
 /** A move to another server while the camera films, by the real processes and commands. */
 
@@ -30,7 +31,9 @@ let broken: BrokenBuild;
 
 beforeAll(async () => {
   const directory = join(root, 'household');
-  household = await makeHousehold({ directory, source: 'test:?size=320x240&rate=10', audio: false });
+  // Segments of ten seconds: a move falls into the middle of one.
+  const clip = makeClip({ path: join(root, 'clip.mp4'), seconds: 60, keyframeSeconds: 10 });
+  household = await makeHousehold({ directory, source: `file:${clip}?loop`, audio: false });
   camera = new CameraDirectory(household.cameraDirectory);
   const { pin, backupPin } = JSON.parse(
     await orielDoes('server', 'init', newDirectory, '--host', '127.0.0.1', '--json'),
