@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { EXIT } from '../cli/exit-codes.ts';
 import { SimulationError } from './simulation/errors.ts';
 import { RECONNECT, SCENES, SOAK } from './simulation/scenes.ts';
-import { simulate } from './simulation/simulate.ts';
+import { SOAK_AMONG_OTHERS_SECONDS, simulate } from './simulation/simulate.ts';
 
 interface SimulateOptions {
   readonly cameras: number;
@@ -33,6 +33,8 @@ const program = new Command('scripts/simulate')
     `
 Scenes, and how long the fault lasts in each:
 ${ALL.map(({ name, title, seconds }) => `  ${name.padEnd(12)} ${title} (${seconds} s)`).join('\n')}
+
+Among other scenes the soak lasts ${SOAK_AMONG_OTHERS_SECONDS} s. All of them take a quarter of an hour.
 
 A scene ends with a table, a line a camera, in seconds of video:
   captured + recovered = acknowledged + spooled + dropped + skipped + killed

@@ -29,12 +29,16 @@ export interface Wish {
 /** Small enough to be filled in a moment. */
 const SMALL_DISK_BYTES = 256 * 1024 ** 2;
 
+/** How long the soak lasts among others; alone it takes its hour. */
+export const SOAK_AMONG_OTHERS_SECONDS = 120;
+
 /** Plays scenes. @returns whether all of them hold. @throws SimulationError. */
 export async function simulate(wish: Wish): Promise<boolean> {
   const { scenes, say } = wish;
   const broken: string[] = [];
   const shared = SCENES.filter(({ name }) => scenes.has(name));
-  const long = scenes.has(SOAK.name) ? [SOAK] : [];
+  const soak = scenes.size > 1 ? { ...SOAK, seconds: SOAK_AMONG_OTHERS_SECONDS } : SOAK;
+  const long = scenes.has(SOAK.name) ? [soak] : [];
   if (shared.length + long.length > 0) broken.push(...(await playInContainers(wish, shared, long)));
   if (scenes.has(RECONNECT.name) && !(await playReconnect(wish))) broken.push(RECONNECT.name);
   const all = scenes.size === 1 ? 'the scene holds' : `all ${scenes.size} scenes hold`;
@@ -87,7 +91,8 @@ async function playOnFleet(
       print(reportOf(played));
       if (!holds(played)) broken.push(scene.name);
     }
-    if (keep !== undefined) await fleet.keep(join(keep, scenes.includes(SOAK) ? 'soak' : 'fleet'));
+    if (keep !== undefined)
+      await fleet.keep(join(keep, scenes.some(({ name }) => name === SOAK.name) ? 'soak' : 'fleet'));
     return broken;
   } finally {
     say('clearing away');
