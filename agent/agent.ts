@@ -17,6 +17,7 @@ import { type AgentLog, errorFields } from './log.ts';
 import { awaitSetup } from './pairing/await-setup.ts';
 import { openPairing } from './pairing/open-pairing.ts';
 import { type AgentStatus, idleLine, unpairedStatus, writeStatus } from './status.ts';
+import type { OpenedUpdates, OpenUpdatesOptions, SlotPlace } from './updates/open-updates.ts';
 
 export interface AgentEffects {
   readonly clock: Clock;
@@ -29,6 +30,8 @@ export interface AgentEffects {
   readonly logger: AgentLog;
   /** Who started it, as host/process-name.ts names processes; undefined when it runs alone. */
   readonly launcher: string | undefined;
+  /** The slot that it runs from; undefined where nothing updates it. */
+  readonly place: SlotPlace | undefined;
   /** Aborted to end the agent: it closes what is open and uploads what it can. */
   readonly signal: AbortSignal;
 }
@@ -69,7 +72,11 @@ async function runCamera(directory: CameraDirectory, effects: AgentEffects): Pro
   const { policy, device, pairing, time } = camera;
   logger.info({ camera: device.camera, server: pairing.pinned.origin }, 'agent started');
   camera.show('waiting', undefined);
-  const looking = Promise.all([pairing.run(signal), camera.control.run(signal)]);
+  const looking = Promise.all([
+    pairing.run(signal),
+    camera.control.run(signal),
+    camera.updates?.run(camera.showing, signal),
+  ]);
 
   const untilNextLook = () => clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
   for (;;) {
@@ -98,7 +105,7 @@ type Camera = Awaited<ReturnType<typeof openCamera>>;
 
 /** What a camera has before it records: identity, certificate, policy, time, and what shows them. */
 async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
-  const { clock, disk, random, releaseTimeMs, version, logger } = effects;
+  const { clock, disk, random, releaseTimeMs, logger, place } = effects;
   const config = directory.readConfig();
   const device = await loadDeviceKey(directory);
   const time = await CameraClock.open({ clock, disk, path: directory.trustedTime, releaseTimeMs });
@@ -144,6 +151,8 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     writeStatus(directory.status, status);
   };
   const certificate = () => enrolment.certificate;
+  const common = { directory, disk, device, server, certificate, clock: time, random, logger };
+  const updates = place === undefined ? undefined : await loadUpdates({ ...common, place });
   const control = openControl({
     directory,
     disk,
@@ -152,13 +161,18 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     certificate,
     status: () => status,
     ...(config.telemetrySeconds !== undefined && { telemetryMs: config.telemetrySeconds * 1000 }),
-    version,
-    look: () => poll.look(),
+    version: updates?.version ?? effects.version,
+    look: () => {
+      poll.look();
+      updates?.look();
+    },
     clock: time,
     random,
     logger,
   });
   uplinks.add(control);
+  if (updates !== undefined) uplinks.add(updates);
+  const showing = () => ({ status, mayFilm: policy.present, connected: control.view.connected });
   const lookForPolicy = policyLook(policy, logger);
   return {
     config,
@@ -170,10 +184,18 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     pairing,
     certificate,
     control,
+    updates,
+    showing,
     uplinks,
     lookForPolicy,
     show,
   };
+}
+
+/** A camera that nothing updates does without the code for it. */
+async function loadUpdates(options: OpenUpdatesOptions): Promise<OpenedUpdates> {
+  const { openUpdates } = await import('./updates/open-updates.ts');
+  return openUpdates(options);
 }
 
 /** Records until the agent is to end; then closes what is open and uploads what it can. */

@@ -26,6 +26,8 @@ export interface LauncherOptions {
   /** Whether the source is a camera on the network; any other capture is cut off from it. */
   readonly captureDials: boolean;
   readonly command: OrielCommand;
+  /** With slots: what is done around each life of the agent. */
+  readonly lives?: AgentLives;
   readonly logger: Logger;
   /** This process's, which has claimed the camera's directory. */
   readonly name: string;
@@ -35,9 +37,26 @@ export interface LauncherOptions {
 
 /** How this very program is started: its script, the Node flags before it, and what it logs. */
 export interface OrielCommand {
+  /** The Node that runs it; this process's own if not given. */
+  readonly runtime?: string;
   readonly script: string;
   readonly execArgv: readonly string[];
   readonly logLevel: string;
+}
+
+/** A role's process. */
+export type RoleProcess = Pick<ChildProcess, 'pid' | 'stdio' | 'exitCode' | 'signalCode'>;
+
+/** What a launcher with slots does around each life of the agent. */
+export interface AgentLives {
+  /** More for the agent's command line. */
+  readonly args: readonly string[];
+  /** Whether it may be started now. */
+  mayStart(): Promise<boolean>;
+  /** @param child with a pipe at ota/launcher-protocol.ts's descriptor. */
+  started(child: RoleProcess): void;
+  /** It ended unasked. @returns whether to start it again. */
+  ended(code: number): Promise<boolean>;
 }
 
 /**
@@ -67,11 +86,14 @@ const V8_FLAGS = ['--no-opt'];
  * Runs the camera until the signal, or until its source has been played to its end.
  * @returns 0 when both processes ended in good order, else 1.
  */
-export async function runCamera(options: LauncherOptions): Promise<number> {
-  const { logger, signal } = options;
-  const roles = await prepare(options);
+export async function runCamera(given: LauncherOptions): Promise<number> {
+  const { logger } = given;
+  const roles = await prepare(given);
   const stopping = new AbortController();
-  const agent = keepAgent(options, roles.agent, stopping.signal);
+  const agentGivenUp = new AbortController();
+  const signal = AbortSignal.any([given.signal, agentGivenUp.signal]);
+  const options = { ...given, signal };
+  const agent = keepAgent(options, roles.agent, stopping.signal).finally(() => agentGivenUp.abort());
   const captureCode = await keepCapture(options, roles.capture);
   if (!signal.aborted) {
     logger.info({ code: captureCode }, captureCode === 0 ? 'source played to its end' : 'capture failed');
@@ -136,16 +158,18 @@ async function keepCapture(options: LauncherOptions, role: Role): Promise<number
 
 /** Starts the agent again whenever it dies, until asked to stop; then gives it the time it needs to drain. */
 async function keepAgent(options: LauncherOptions, role: Role, stopping: AbortSignal): Promise<number> {
-  const { logger } = options;
+  const { logger, lives } = options;
   for (let failures = 0; ; ) {
+    if (!((await lives?.mayStart()) ?? true)) return 1;
     const startedAt = systemClock.monotonic();
     const child = startRole(options, role);
+    lives?.started(child);
     const stop = () => child.stdin?.end();
     stopping.addEventListener('abort', stop, { once: true });
     if (stopping.aborted) stop();
     const code = await exitOf(child);
     stopping.removeEventListener('abort', stop);
-    if (stopping.aborted) return code;
+    if (stopping.aborted || !((await lives?.ended(code)) ?? true)) return code;
     failures = systemClock.monotonic() - startedAt > 60_000 ? 1 : failures + 1;
     const delay = restartDelay(failures, Math.random());
     logger.error({ code, delayMs: Math.round(delay) }, 'agent ended; starting it again');
@@ -159,14 +183,15 @@ async function keepAgent(options: LauncherOptions, role: Role, stopping: AbortSi
  * dies. (Without CAP_KILL the launcher may signal no process of another user.)
  */
 function startRole(
-  { directory, command, name: launcher }: LauncherOptions,
+  { directory, command, name: launcher, lives }: LauncherOptions,
   { name, env, under }: Role,
 ): ChildProcess {
   const args = ['camera', name, directory.path, '--log-level', command.logLevel, '--tethered', launcher];
+  const watched = name === 'agent' ? lives : undefined;
   const child = spawnTethered(
-    process.execPath,
-    [...V8_FLAGS, ...orielArguments(command, args)],
-    ['pipe', 'inherit', 'inherit'],
+    command.runtime ?? process.execPath,
+    [...V8_FLAGS, ...orielArguments(command, [...args, ...(watched?.args ?? [])])],
+    ['pipe', 'inherit', 'inherit', ...(watched === undefined ? [] : (['pipe'] as const))],
     env,
     under,
   );

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { FirewallOptions } from './camera/firewall.ts';
 import type { LaunchOptions } from './camera/launch.ts';
 import { initCommand, resetCommand, setupCommand, sourceCommand } from './camera/making-commands.ts';
@@ -77,11 +77,13 @@ function firewallCommand(): Command {
 
 /** The launcher starts these; they are no commands for people. */
 function agentCommand(): Command {
-  return roleCommand('agent', async (dir, { logLevel, tethered }) => {
+  const role = roleCommand('agent', async (dir, { logLevel, tethered, slots, slot }) => {
     if (tethered !== undefined) (await import('./camera/tether.ts')).holdTether();
     const { agent } = await import('./camera/agent-process.ts');
-    process.exitCode = await agent(dir, logLevel, tethered);
+    const place = slots === undefined || slot === undefined ? undefined : { installation: slots, slot };
+    process.exitCode = await agent(dir, logLevel, tethered, place);
   });
+  return role.option('--slots <installation>').addOption(new Option('--slot <name>').choices(['a', 'b']));
 }
 
 function captureCommand(): Command {
@@ -115,6 +117,9 @@ interface RoleOptions {
   readonly tethered?: string;
   /** The same, of the launcher that is about to start it. */
   readonly claimFor?: string;
+  /** The agent's: the slot that it runs from. */
+  readonly slots?: string;
+  readonly slot?: 'a' | 'b';
 }
 
 function roleCommand(role: string, action: (dir: string, options: RoleOptions) => Promise<void>): Command {

@@ -65,6 +65,10 @@ export class CameraDirectory {
   get account(): string {
     return this.#file('account.json');
   }
+  /** Metadata of updates, and what was fetched of one. */
+  get updates(): string {
+    return this.#file('updates');
+  }
   get spool(): string {
     return this.#file('spool');
   }

@@ -1,5 +1,6 @@
 import { runAgent } from '../../agent/agent.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import type { SlotPlace } from '../../agent/updates/open-updates.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -7,7 +8,12 @@ import { releaseTimeMs, version } from '../version.ts';
 import { ignoreInterrupt, openLog, stopSignal } from './log.ts';
 
 /** The agent's process: keys and network, no child processes. */
-export async function agent(dir: string, logLevel: string, launcher: string | undefined): Promise<number> {
+export async function agent(
+  dir: string,
+  logLevel: string,
+  launcher: string | undefined,
+  place: SlotPlace | undefined,
+): Promise<number> {
   ignoreInterrupt();
   const logger = openLog(logLevel, 'agent');
   try {
@@ -19,6 +25,7 @@ export async function agent(dir: string, logLevel: string, launcher: string | un
       version: version(),
       logger,
       launcher,
+      place,
       signal: stopSignal('SIGTERM'),
     });
     return 0;

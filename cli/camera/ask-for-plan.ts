@@ -11,8 +11,10 @@ export interface PlanQuestion {
   /** The launcher's, as a process. */
   readonly name: string;
   readonly command: OrielCommand;
-  /** The agent's. */
-  readonly account: Account;
+  /** The agent's; undefined by hand. */
+  readonly account: Account | undefined;
+  /** Whether the directory is to be claimed; once is enough. */
+  readonly claim?: boolean;
   /** Aborted to ask no more. */
   readonly signal: AbortSignal;
 }
@@ -24,14 +26,20 @@ export interface PlanQuestion {
  * @throws CaptureError PLAN_INVALID.
  */
 export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | undefined> {
-  const { directory, name, command, account, signal } = question;
-  const options = ['--claim-for', name, '--tethered', name, '--log-level', command.logLevel];
+  const { directory, name, command, account, signal, claim = true } = question;
+  const options = [
+    ...(claim ? ['--claim-for', name] : []),
+    '--tethered',
+    name,
+    '--log-level',
+    command.logLevel,
+  ];
   const child = spawnTethered(
-    process.execPath,
+    command.runtime ?? process.execPath,
     orielArguments(command, ['camera', 'plan', directory.path, ...options]),
     ['pipe', 'pipe', 'inherit'],
     {},
-    confined(confinementOf(account, 'shared')),
+    account === undefined ? [] : confined(confinementOf(account, 'shared')),
   );
   const stop = () => child.stdin?.end();
   // EPIPE: it is gone, which its exit tells.

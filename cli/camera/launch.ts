@@ -7,22 +7,19 @@ import { type OrielCommand, runCamera } from '../../agent/launcher.ts';
 import { checkSeparation, type Separation } from '../../agent/launcher-separation.ts';
 import { awaitSetup, claimAfterSetup } from '../../agent/pairing/await-setup.ts';
 import { readStatus } from '../../agent/status.ts';
-import { findAccount } from '../../host/account.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { ownProcessName } from '../../host/process-name.ts';
-import { CommandError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { askForPlan } from './ask-for-plan.ts';
 import { closeDoors } from './close-doors.ts';
 import { showCounters } from './counters.ts';
 import { openLog, stopSignal } from './log.ts';
 import { type CameraPlan, planCamera } from './plan.ts';
+import { type RoleUsers, separationOf } from './separation.ts';
 
-export interface LaunchOptions {
+export interface LaunchOptions extends RoleUsers {
   readonly logLevel: string;
-  readonly agentUser?: string;
-  readonly captureUser?: string;
 }
 
 /** `oriel camera run`: the launcher. */
@@ -45,14 +42,6 @@ interface Start {
   readonly command: Omit<OrielCommand, 'logLevel'>;
   /** This process's. */
   readonly name: string;
-}
-
-function separationOf({ agentUser, captureUser }: LaunchOptions): Separation | undefined {
-  if (agentUser === undefined && captureUser === undefined) return undefined;
-  if (agentUser === undefined || captureUser === undefined) {
-    throw new CommandError('USAGE', '--agent-user and --capture-user go together');
-  }
-  return { agent: findAccount(agentUser), capture: findAccount(captureUser) };
 }
 
 /** All of it as the user who starts it, with what a person at a terminal wants to see. */

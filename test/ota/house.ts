@@ -24,6 +24,8 @@ export class House {
   readonly repository: Repository = { disk: systemDisk, directory: join(this.directory, 'repository') };
   readonly log: { message: string; fields: Readonly<Record<string, unknown>> }[] = [];
   readonly incoming = join(this.directory, 'incoming');
+  /** When all of it happens. */
+  nowMs = NOW;
   readonly #made: string[] = [];
   #server: StaticServer | undefined;
 
@@ -65,7 +67,7 @@ export class House {
       verified: await verifyBundle(directory, this.maker.trust),
       previous: previous === undefined ? undefined : this.slot(previous),
       rollout: { percentage: 100, minimum: '0.0.1', severity: 'none', advisories: [], ...rollout },
-      nowMs: NOW,
+      nowMs: this.nowMs,
       level: 3,
       progress: () => undefined,
     });
@@ -75,7 +77,7 @@ export class House {
 
   async sign(): Promise<void> {
     await signPending(this.repository, this.maker.release.slice(0, 2).map(signerOf));
-    await finish(this.repository, signerOf(this.online), NOW);
+    await finish(this.repository, signerOf(this.online), this.nowMs);
   }
 
   slot(directory: string) {
@@ -96,7 +98,7 @@ export class House {
         directory,
         shippedRoot: readFileSync(join(this.repository.directory, 'metadata/1.root.json')),
         scratch: join(this.directory, 'scratch'),
-        trustedTimeMs: NOW,
+        trustedTimeMs: this.nowMs,
       }),
     );
   }

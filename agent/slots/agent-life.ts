@@ -1,0 +1,57 @@
+import type { Readable } from 'node:stream';
+import type { Clock } from '../../host/clock.ts';
+import { killAs } from '../../host/kill-as.ts';
+import { type AgentFacts, FACTS_FD, FactsReader } from '../../ota/launcher-protocol.ts';
+import { HEARTBEAT_MS } from '../../ota/slot-policy.ts';
+import type { RoleProcess } from '../launcher.ts';
+
+/** One life of an agent, as its launcher sees it. */
+export class AgentLife {
+  readonly #clock: Clock;
+  readonly #startedAt: number;
+  readonly #child: RoleProcess;
+  #heardAt: number;
+  #facts: AgentFacts | undefined;
+  #killed = false;
+
+  constructor(child: RoleProcess, clock: Clock) {
+    this.#child = child;
+    this.#clock = clock;
+    this.#startedAt = clock.monotonic();
+    this.#heardAt = this.#startedAt;
+    const reader = new FactsReader();
+    const pipe = child.stdio[FACTS_FD] as Readable | null | undefined;
+    pipe?.on('error', () => undefined);
+    pipe?.on('data', (chunk: Uint8Array) => {
+      const facts = reader.read(chunk);
+      if (facts === undefined) return;
+      this.#facts = facts;
+      this.#heardAt = clock.monotonic();
+    });
+  }
+
+  /** What it said last; undefined before it has said anything. */
+  get facts(): AgentFacts | undefined {
+    return this.#facts;
+  }
+
+  get elapsedMs(): number {
+    return this.#clock.monotonic() - this.#startedAt;
+  }
+
+  /** Why it ended, if it has. */
+  get ending(): 'AGENT_EXITED' | 'HEARTBEAT_LOST' {
+    return this.#killed ? 'HEARTBEAT_LOST' : 'AGENT_EXITED';
+  }
+
+  /** Kills it when it has been silent too long. @returns whether that was so. */
+  async killIfSilent(under: readonly string[]): Promise<boolean> {
+    if (this.#clock.monotonic() - this.#heardAt < HEARTBEAT_MS) return false;
+    const { pid } = this.#child;
+    if (pid === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null) return false;
+    this.#killed = true;
+    this.#heardAt = this.#clock.monotonic();
+    await killAs(under, pid);
+    return true;
+  }
+}

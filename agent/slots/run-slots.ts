@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Clock } from '../../host/clock.ts';
+import { FILES_DIRECTORY, PROGRAM_PATH, RUNTIME_PATH } from '../../ota/bundle.ts';
+import { phaseOf } from '../../ota/slot-transitions.ts';
+import type { Slots, WholeSlot } from '../../ota/slots.ts';
+import type { CameraDirectory } from '../camera/camera-directory.ts';
+import type { CapturePlan } from '../capture/plan.ts';
+import { parseSource } from '../capture/source.ts';
+import { type OrielCommand, runCamera } from '../launcher.ts';
+import type { Separation } from '../launcher-separation.ts';
+import { errorFields } from '../log.ts';
+import { SlotRun } from './slot-run.ts';
+
+export interface RunSlotsOptions {
+  readonly slots: Slots;
+  /** What the camera was flashed with. */
+  readonly installation: string;
+  readonly directory: CameraDirectory;
+  readonly separation: Separation | undefined;
+  /**
+   * Has a release say what is to be captured. @param claim whether the camera is to be claimed for this launcher, once.
+   * @returns undefined when it refuses, or was told to end.
+   */
+  readonly plan: (
+    command: OrielCommand,
+    claim: boolean,
+    signal: AbortSignal,
+  ) => Promise<CapturePlan | undefined>;
+  readonly logLevel: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** This process's, as host/process-name.ts gives it. */
+  readonly name: string;
+  /** Aborted to end. */
+  readonly signal: AbortSignal;
+}
+
+/** With no slot to run, how long until they are looked at again. */
+const NOTHING_WHOLE_MS = 60_000;
+/** Before a slot that could not be started is tried again, or the other. */
+const GIVEN_UP_MS = 1_000;
+/** A release that is set up says what it captures in a second. */
+const PLAN_MS = 60_000;
+
+/** Runs the camera from its slots, and changes between them, until the signal. @returns an exit code. */
+export async function runSlots(options: RunSlotsOptions): Promise<number> {
+  const { slots, clock, logger, signal } = options;
+  const onAltered = (slot: string, error: unknown) =>
+    logger.error({ slot, ...errorFields(error) }, 'this slot is not as it was signed');
+  let claimed = false;
+  while (!signal.aborted) {
+    const whole = await slots.choose(onAltered);
+    if (whole === undefined) {
+      logger.fatal({}, 'no slot holds a release that is whole: nothing runs; flash this camera again');
+      await clock.sleep(NOTHING_WHOLE_MS, signal).catch(() => undefined);
+      continue;
+    }
+    const { code, planned } = await runSlot(options, whole, !claimed);
+    claimed ||= planned;
+    if (code !== undefined) return code;
+  }
+  return 0;
+}
+
+interface SlotEnd {
+  /** Undefined when another slot, or the same, is to be run. */
+  readonly code: number | undefined;
+  /** Whether the release said what is to be captured. */
+  readonly planned: boolean;
+}
+
+/** Runs one slot until another is to run, or all is to end. */
+async function runSlot(options: RunSlotsOptions, whole: WholeSlot, claim: boolean): Promise<SlotEnd> {
+  const { slots, directory, separation, logger, name, signal } = options;
+  const { slot, bundle } = whole;
+  const command = commandOf(whole, options.logLevel);
+  const onTrial = phaseOf(slots.state) === 'trial';
+  logger.info({ slot, version: bundle.version, phase: phaseOf(slots.state) }, 'starting this slot');
+  const patience = claim ? signal : AbortSignal.any([signal, AbortSignal.timeout(PLAN_MS)]);
+  const plan = await options.plan(command, claim, patience).catch((error) => {
+    logger.error(errorFields(error), 'this release does not say what it captures');
+    return undefined;
+  });
+  if (plan === undefined) {
+    if (signal.aborted || !onTrial) return { code: signal.aborted ? 0 : 1, planned: false };
+    await slots.advance({ kind: 'unhealthy', code: 'PLAN_REFUSED' });
+    return { code: undefined, planned: false };
+  }
+  const run = new SlotRun({ ...options, whole, incoming: join(directory.path, 'updates', 'incoming') });
+  const ended = new AbortController();
+  const watching = run.watch(AbortSignal.any([signal, ended.signal]));
+  const code = await runCamera({
+    directory,
+    plan,
+    separation,
+    captureDials: parseSource(plan.source, plan.lan).kind === 'rtsp',
+    command,
+    lives: run,
+    logger,
+    name,
+    signal: AbortSignal.any([signal, run.over]),
+  });
+  ended.abort();
+  await watching;
+  return { code: await afterRun(options, run, code), planned: true };
+}
+
+/** What follows the end of both processes. */
+async function afterRun(
+  { slots, clock, signal }: RunSlotsOptions,
+  run: SlotRun,
+  code: number,
+): Promise<number | undefined> {
+  if (signal.aborted) {
+    await run.settle();
+    return code;
+  }
+  if (run.over.aborted) return undefined;
+  if (run.givenUp) {
+    await clock.sleep(GIVEN_UP_MS, signal).catch(() => undefined);
+    return undefined;
+  }
+  // Capture has ended by itself: its source was played to its end, or is refused.
+  if (code !== 0 && phaseOf(slots.state) === 'trial') {
+    await slots.advance({ kind: 'unhealthy', code: 'CAPTURE_FAILED' });
+    return undefined;
+  }
+  await run.settle();
+  return code;
+}
+
+/** A slot's own runtime and program. */
+function commandOf({ directory }: WholeSlot, logLevel: string): OrielCommand {
+  const file = (path: string) => join(directory, FILES_DIRECTORY, path);
+  return { runtime: file(RUNTIME_PATH), script: file(PROGRAM_PATH), execArgv: [], logLevel };
+}

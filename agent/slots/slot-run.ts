@@ -1,0 +1,197 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../host/clock.ts';
+import { confined } from '../../host/confinement.ts';
+import { fetchedBundle } from '../../ota/incoming.ts';
+import { isTurnDue, judgeTrial, judgeTurn } from '../../ota/slot-policy.ts';
+import { addOutcome, otherSlot } from '../../ota/slot-state.ts';
+import { forgetDelivered, phaseOf, slotToRun } from '../../ota/slot-transitions.ts';
+import type { Slots, WholeSlot } from '../../ota/slots.ts';
+import type { AgentLives, RoleProcess } from '../launcher.ts';
+import { confinementOf, type Separation } from '../launcher-separation.ts';
+import { errorFields } from '../log.ts';
+import { AgentLife } from './agent-life.ts';
+
+export interface SlotRunOptions {
+  readonly slots: Slots;
+  /** Looked at just now. */
+  readonly whole: WholeSlot;
+  readonly installation: string;
+  /** Where the agent puts what it has fetched. */
+  readonly incoming: string;
+  readonly separation: Separation | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const LOOK_MS = 500;
+
+/**
+ * One slot while it runs: watches its agent, judges a trial, and takes what the agent has fetched into the other slot.
+ * Whatever changes the slot to run ends it, by `over`.
+ */
+export class SlotRun implements AgentLives {
+  readonly args: readonly string[];
+  readonly #options: SlotRunOptions;
+  readonly #over = new AbortController();
+  readonly #startedAt: number;
+  readonly #under: readonly string[];
+  #life: AgentLife | undefined;
+  #verified = true;
+  #counted = false;
+  #givenUp = false;
+  #asked: string | undefined;
+
+  constructor(options: SlotRunOptions) {
+    const { whole, installation, separation, clock } = options;
+    this.#options = options;
+    this.#startedAt = clock.monotonic();
+    this.#under = separation === undefined ? [] : confined(confinementOf(separation.agent, 'shared'));
+    this.args = ['--slots', installation, '--slot', whole.slot];
+  }
+
+  /** Aborted when another slot is to run. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** Whether its agent may not be started again. */
+  get givenUp(): boolean {
+    return this.#givenUp;
+  }
+
+  /** Each start is of what was looked at just before, and of a trial it is counted first. */
+  async mayStart(): Promise<boolean> {
+    const { slots, whole, logger } = this.#options;
+    try {
+      if (!this.#verified) await slots.verify(whole.slot);
+      this.#verified = false;
+      if (phaseOf(slots.state) === 'trial') {
+        await slots.advance({ kind: 'started' });
+        this.#counted = phaseOf(slots.state) === 'trial';
+      }
+    } catch (error) {
+      logger.error({ ...errorFields(error), slot: whole.slot }, 'this slot cannot be started');
+      this.#givenUp = true;
+      return false;
+    }
+    return this.#goesOn();
+  }
+
+  started(child: RoleProcess): void {
+    this.#life = new AgentLife(child, this.#options.clock);
+  }
+
+  async ended(code: number): Promise<boolean> {
+    const { slots, whole, logger } = this.#options;
+    const ending = this.#life?.ending ?? 'AGENT_EXITED';
+    this.#life = undefined;
+    if (phaseOf(slots.state) === 'trial') {
+      logger.error({ code, ending, slot: whole.slot }, 'the release on trial failed');
+      this.#counted = false;
+      await this.#change(() => slots.advance({ kind: 'failed', code: ending }));
+    }
+    return this.#goesOn();
+  }
+
+  #goesOn(): boolean {
+    const { slots, whole } = this.#options;
+    this.#givenUp = slotToRun(slots.state) !== whole.slot;
+    return !this.#givenUp;
+  }
+
+  /** Watches until the signal aborts, or another slot is to run. */
+  async watch(signal: AbortSignal): Promise<void> {
+    const { clock, slots, whole } = this.#options;
+    const until = AbortSignal.any([signal, this.over]);
+    while (!until.aborted) {
+      await this.#look();
+      if (slotToRun(slots.state) !== whole.slot && !until.aborted) this.#over.abort();
+      await clock.sleep(LOOK_MS, until).catch(() => undefined);
+    }
+  }
+
+  /** The run has ended for a reason that is not the release's: the start that was counted does not count. */
+  async settle(): Promise<void> {
+    const { slots } = this.#options;
+    if (!this.#counted || phaseOf(slots.state) !== 'trial') return;
+    await this.#change(() => slots.advance({ kind: 'stopped' }));
+  }
+
+  async #look(): Promise<void> {
+    const life = this.#life;
+    const { slots, logger } = this.#options;
+    if (life === undefined) return;
+    if (await life.killIfSilent(this.#under)) {
+      logger.error({}, 'the agent has stopped saying that it lives, and was killed');
+      return;
+    }
+    const { facts } = life;
+    if (facts !== undefined && slots.state.outcomes.some(({ number }) => number <= facts.delivered)) {
+      await this.#change(() => slots.change((state) => forgetDelivered(state, facts.delivered)));
+    }
+    switch (phaseOf(slots.state)) {
+      case 'trial':
+        return this.#judgeTrial(life);
+      case 'turn':
+        return this.#judgeTurn(life);
+      case 'steady':
+        return this.#stageIfAsked(life);
+    }
+  }
+
+  async #judgeTrial(life: AgentLife): Promise<void> {
+    const { slots, clock, logger } = this.#options;
+    const { trial } = slots.state;
+    if (trial === null) return;
+    const { version } = trial.release;
+    const judged = judgeTrial(life.facts, life.elapsedMs, trial.filmed);
+    if (judged.verdict === 'healthy') {
+      await this.#change(() => slots.advance({ kind: 'healthy', minimum: life.facts?.minimum ?? '0.0.0' }));
+      logger.info({ version, minimum: slots.state.minimum }, 'the release has proved itself');
+    } else if (judged.verdict === 'unhealthy') {
+      logger.error({ version, code: judged.code }, 'the release on trial goes back');
+      await this.#change(() => slots.advance({ kind: 'unhealthy', code: judged.code }));
+    } else if (isTurnDue(trial, clock.monotonic() - this.#startedAt)) {
+      logger.warn({ version }, 'no word from the server: the release before has a turn');
+      this.#counted = false;
+      await this.#change(() => slots.advance({ kind: 'turn' }));
+    }
+  }
+
+  async #judgeTurn(life: AgentLife): Promise<void> {
+    const { slots, clock, logger } = this.#options;
+    const judged = judgeTurn(life.facts, clock.monotonic() - this.#startedAt);
+    if (judged === 'unknown') return;
+    logger.info({ judged }, 'the turn of the release before is over');
+    await this.#change(() => slots.advance({ kind: judged }));
+  }
+
+  /** Each wish is tried once. */
+  async #stageIfAsked(life: AgentLife): Promise<void> {
+    const { facts } = life;
+    if (facts === undefined || facts.stage === null || facts.stage === this.#asked) return;
+    this.#asked = facts.stage;
+    const { slots, incoming, logger } = this.#options;
+    try {
+      const { version } = await slots.stage(
+        fetchedBundle(incoming, this.#under),
+        facts.captured && facts.mayFilm,
+      );
+      logger.info({ version, slot: otherSlot(slots.state.active) }, 'a release goes on trial');
+    } catch (error) {
+      const fields = errorFields(error);
+      logger.error(fields, 'what was fetched is not put on trial');
+      const slot = otherSlot(slots.state.active);
+      const code = /^[A-Z_]{1,40}$/.test(fields.code) ? fields.code : 'UNKNOWN';
+      const outcome = { event: 'refused', slot, release: null, code } as const;
+      await this.#change(() => slots.change((state) => addOutcome(state, outcome)));
+    }
+  }
+
+  /** A disk that takes no more leaves things as they are; they are tried again. */
+  async #change(change: () => Promise<void>): Promise<void> {
+    await change().catch((error) => {
+      this.#options.logger.error(errorFields(error), 'the state of the slots cannot be written');
+    });
+  }
+}

@@ -1,0 +1,82 @@
+import type { Disk } from '../../host/disk.ts';
+import { type Installation, readInstallation } from '../../ota/installation.ts';
+import type { SlotName } from '../../ota/slot-state.ts';
+import type { CameraDirectory } from '../camera/camera-directory.ts';
+import type { DeviceKey } from '../camera/device-key.ts';
+import type { CameraClock } from '../clock/camera-clock.ts';
+import { type AgentLog, errorFields } from '../log.ts';
+import type { ServerDial } from '../server-dial.ts';
+import type { AgentStatus } from '../status.ts';
+import { tellFacts } from './facts-teller.ts';
+import { opensItsOwn } from './own-segment.ts';
+import { readOwnSlot } from './own-slot.ts';
+import { Updates } from './updates.ts';
+
+/** Where an agent runs from that a launcher with slots has started. */
+export interface SlotPlace {
+  readonly installation: string;
+  readonly slot: SlotName;
+}
+
+export interface OpenUpdatesOptions {
+  readonly place: SlotPlace;
+  readonly directory: CameraDirectory;
+  readonly device: DeviceKey;
+  readonly server: ServerDial;
+  readonly certificate: () => string | undefined;
+  readonly disk: Disk;
+  readonly clock: CameraClock;
+  readonly random: () => number;
+  readonly logger: AgentLog;
+}
+
+/** What the launcher judges this agent by, beside what its updates tell. */
+export interface Showing {
+  readonly status: Pick<AgentStatus, 'fragments' | 'records'>;
+  readonly mayFilm: boolean;
+  readonly connected: boolean;
+}
+
+export interface OpenedUpdates {
+  /** What this agent is, by its bundle. */
+  readonly version: string;
+  look(): void;
+  reconnect(): void;
+  /** Updates the camera, and tells the launcher how this agent does, until the signal. */
+  run(showing: () => Showing, signal: AbortSignal): Promise<void>;
+}
+
+/** @throws OtaError, HostError when the slot cannot be read. */
+export async function openUpdates(options: OpenUpdatesOptions): Promise<OpenedUpdates> {
+  const { place, directory, device, disk, clock, logger } = options;
+  const installation: Installation = await readInstallation(disk, place.installation);
+  const own = await readOwnSlot(disk, installation, place.slot);
+  const updates = new Updates({ ...options, own, directory: directory.updates, camera: device.camera });
+  let opened = false;
+  return {
+    version: own.bundle.version,
+    look: () => updates.look(),
+    reconnect: () => updates.reconnect(),
+    run: async (showing, signal) => {
+      const facts = () => {
+        const { status, mayFilm, connected } = showing();
+        return {
+          mayFilm,
+          captured: status.fragments > 0,
+          sealed: status.records > 0,
+          opened,
+          ...updates.facts,
+          connected: connected || updates.facts.connected,
+          memoryBytes: process.memoryUsage.rss(),
+          delivered: 0,
+        };
+      };
+      const telling = tellFacts(facts, clock, signal);
+      opened = await opensItsOwn(device).catch((error) => {
+        logger.error(errorFields(error), 'this agent cannot open what it seals');
+        return false;
+      });
+      await Promise.all([telling, updates.run(signal)]);
+    },
+  };
+}

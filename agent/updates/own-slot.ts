@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { readFileBounded } from '../../host/atomic-file.ts';
+import type { Disk } from '../../host/disk.ts';
+import { type Bundle, MANIFEST_FILE, MAX_MANIFEST_BYTES, parseBundle } from '../../ota/bundle.ts';
+import { OtaError } from '../../ota/errors.ts';
+import { type Installation, slotDirectory, slotStateFile } from '../../ota/installation.ts';
+import { MAX_STATE_BYTES, parseSlotState, type SlotName, type SlotState } from '../../ota/slot-state.ts';
+
+/** The slot that this agent runs from, which its launcher alone can write to. */
+export interface OwnSlot {
+  readonly installation: Installation;
+  readonly slot: SlotName;
+  readonly directory: string;
+  /** What this agent is. */
+  readonly bundle: Bundle;
+}
+
+/** @throws OtaError FILE_MISSING, BUNDLE_*; HostError. */
+export async function readOwnSlot(disk: Disk, installation: Installation, slot: SlotName): Promise<OwnSlot> {
+  const directory = slotDirectory(installation.directory, slot);
+  const manifest = await readFileBounded(disk, join(directory, MANIFEST_FILE), MAX_MANIFEST_BYTES);
+  if (manifest === undefined) throw new OtaError('FILE_MISSING', `slot ${slot} has no manifest`);
+  return { installation, slot, directory, bundle: parseBundle(manifest) };
+}
+
+/** What the launcher wrote last. @throws OtaError SLOTS_MALFORMED; HostError. */
+export async function readSlotState(disk: Disk, { directory }: Installation): Promise<SlotState> {
+  const bytes = await readFileBounded(disk, slotStateFile(directory), MAX_STATE_BYTES);
+  if (bytes === undefined) throw new OtaError('SLOTS_MALFORMED', 'the slots have no state that can be read');
+  return parseSlotState(bytes);
+}

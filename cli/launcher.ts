@@ -1,0 +1,77 @@
+import { Command } from 'commander';
+import type { RoleUsers } from './camera/separation.ts';
+import { logLevelOption } from './log-level.ts';
+
+export interface LauncherRunOptions extends RoleUsers {
+  readonly logLevel: string;
+}
+
+export interface LauncherInstallOptions {
+  readonly anchor: string;
+  readonly root: string;
+  readonly hardware: string;
+}
+
+/** `oriel launcher`: a camera that updates itself. */
+export function launcherCommand(): Command {
+  return new Command('launcher')
+    .description('run a camera from two slots, which releases take turns in (docs/updates.md)')
+    .addCommand(installCommand())
+    .addCommand(runCommand())
+    .addCommand(statusCommand());
+}
+
+function installCommand(): Command {
+  return new Command('install')
+    .description('put the first release into a new directory with two slots')
+    .argument('<installation>', 'directory to make; belongs to whoever runs the launcher, root on a board')
+    .argument('<bundle>', 'signed bundle, as oriel release sign leaves it')
+    .requiredOption('--anchor <file>', 'public/anchor.json of oriel release keys: the root keys to believe')
+    .requiredOption('--root <file>', 'public/root.json of oriel release keys: where update metadata begins')
+    .requiredOption('--hardware <board>', 'the board that this is, as bundles name it: linux-x64')
+    .addHelpText(
+      'after',
+      `
+The bundle is verified first, and copied while it is hashed. Nothing in the directory is secret; whoever can write to it
+decides what the camera runs.
+
+Example:
+  oriel launcher install /opt/oriel/slots ./bundle-x64 --anchor ./anchor.json --root ./root.json --hardware linux-x64`,
+    )
+    .action(async (installation: string, bundle: string, options: LauncherInstallOptions) => {
+      const { install } = await import('./launcher/install.ts');
+      await install(installation, bundle, options);
+    });
+}
+
+function runCommand(): Command {
+  return new Command('run')
+    .description('run the camera from the slot that is due, and change slots when a release is due')
+    .argument('<installation>', 'directory with the slots')
+    .argument('<camera>', 'camera directory')
+    .addOption(logLevelOption())
+    .option('--agent-user <user>', 'run the agent as this user: a name, or UID:GID')
+    .option('--capture-user <user>', 'run capture as this user, a member of the group video for V4L2')
+    .addHelpText(
+      'after',
+      `
+Like oriel camera run, but agent and capture are those of the release in the slot, which is verified byte by byte before
+every start. A release that the agent has fetched goes on trial in the other slot: it is kept once it has filmed, sealed,
+opened and reached the server, and goes back by itself when it fails.`,
+    )
+    .action(async (installation: string, camera: string, options: LauncherRunOptions) => {
+      const { runLauncher } = await import('./launcher/run.ts');
+      process.exitCode = await runLauncher(installation, camera, options);
+    });
+}
+
+function statusCommand(): Command {
+  return new Command('status')
+    .description('show what the slots hold, and what became of releases')
+    .argument('<installation>', 'directory with the slots')
+    .option('--json', 'the state as it is kept')
+    .action(async (installation: string, options: { json?: true }) => {
+      const { showSlots } = await import('./launcher/status.ts');
+      await showSlots(installation, options.json ?? false);
+    });
+}

@@ -1,0 +1,44 @@
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { wholeBundle } from '../../ota/incoming.ts';
+import { ANCHOR_FILE, HARDWARE_FILE, ROOT_FILE, readInstallation } from '../../ota/installation.ts';
+import { Slots } from '../../ota/slots.ts';
+import { CommandError } from '../errors.ts';
+import type { LauncherInstallOptions } from '../launcher.ts';
+
+const MAX_DOCUMENT_BYTES = 128 * 1024;
+const PUBLIC = 0o644;
+
+/** @throws CommandError; OtaError; HostError, and the directory is not there. */
+export async function install(
+  directory: string,
+  bundle: string,
+  { anchor, root, hardware }: LauncherInstallOptions,
+): Promise<void> {
+  if (existsSync(directory)) throw new CommandError('FILE_EXISTS', `${directory} is there already`);
+  const documents = [
+    [ANCHOR_FILE, await document(anchor)],
+    [ROOT_FILE, await document(root)],
+    [HARDWARE_FILE, Buffer.from(`${hardware}\n`)],
+  ] as const;
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  try {
+    for (const [name, bytes] of documents) {
+      await writeFileAtomic(systemDisk, join(directory, name), bytes, PUBLIC);
+    }
+    const { trust } = await readInstallation(systemDisk, directory);
+    const { state } = await Slots.install({ disk: systemDisk, directory, trust }, wholeBundle(bundle));
+    console.log(`${directory}: slot a holds ${state.release.version}; slot b is empty.`);
+  } catch (error) {
+    rmSync(directory, { recursive: true });
+    throw error;
+  }
+}
+
+async function document(path: string): Promise<Uint8Array> {
+  const bytes = await readFileBounded(systemDisk, path, MAX_DOCUMENT_BYTES);
+  if (bytes === undefined) throw new CommandError('FILE_UNREADABLE', `${path} is missing, or too long`);
+  return bytes;
+}

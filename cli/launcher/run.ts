@@ -1,0 +1,44 @@
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { checkSeparation } from '../../agent/launcher-separation.ts';
+import { runSlots } from '../../agent/slots/run-slots.ts';
+import { systemClock } from '../../host/clock.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { ownProcessName } from '../../host/process-name.ts';
+import { readInstallation } from '../../ota/installation.ts';
+import { Slots } from '../../ota/slots.ts';
+import { askForPlan } from '../camera/ask-for-plan.ts';
+import { closeDoors } from '../camera/close-doors.ts';
+import { openLog, stopSignal } from '../camera/log.ts';
+import { separationOf } from '../camera/separation.ts';
+import type { LauncherRunOptions } from '../launcher.ts';
+
+/** `oriel launcher run`: it reads no file of the camera's, and runs no code but that of a verified slot. */
+export async function runLauncher(
+  installation: string,
+  camera: string,
+  options: LauncherRunOptions,
+): Promise<number> {
+  closeDoors('launcher');
+  const { logLevel } = options;
+  const logger = openLog(logLevel, 'launcher');
+  const signal = stopSignal('SIGINT', 'SIGTERM');
+  const directory = new CameraDirectory(camera);
+  const separation = separationOf(options);
+  if (separation !== undefined) checkSeparation(directory, separation);
+  const { trust } = await readInstallation(systemDisk, installation);
+  const slots = await Slots.open({ disk: systemDisk, directory: installation, trust });
+  const name = await ownProcessName(systemDisk);
+  return runSlots({
+    slots,
+    installation,
+    directory,
+    separation,
+    plan: (command, claim, until) =>
+      askForPlan({ directory, name, command, account: separation?.agent, claim, signal: until }),
+    logLevel,
+    clock: systemClock,
+    logger,
+    name,
+    signal,
+  });
+}

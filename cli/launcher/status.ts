@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { readFileBounded } from '../../host/atomic-file.ts';
+import { systemDisk } from '../../host/disk.ts';
+import {
+  MAX_STATE_BYTES,
+  otherSlot,
+  parseSlotState,
+  type ReleaseName,
+  type SlotState,
+} from '../../ota/slot-state.ts';
+import { STATE_FILE } from '../../ota/slots.ts';
+import { CommandError } from '../errors.ts';
+
+/** @throws CommandError FILE_UNREADABLE; OtaError SLOTS_MALFORMED. */
+export async function showSlots(installation: string, json: boolean): Promise<void> {
+  const path = join(installation, STATE_FILE);
+  const bytes = await readFileBounded(systemDisk, path, MAX_STATE_BYTES);
+  if (bytes === undefined) throw new CommandError('FILE_UNREADABLE', `${path} is missing, or too long`);
+  const state = parseSlotState(bytes);
+  console.log(json ? JSON.stringify(state) : slotsText(state).join('\n'));
+}
+
+/** The slots for people. */
+export function slotsText(state: SlotState): string[] {
+  const { active, release, minimum, refused } = state;
+  const other = otherSlot(active);
+  return [
+    `slot ${active}  ${named(release)}, confirmed: it runs`,
+    `slot ${other}  ${otherText(state)}`,
+    `nothing below ${minimum} is installed any more`,
+    ...refused.map(({ counter, code }) => `release number ${counter} went back: ${code}`),
+  ];
+}
+
+function otherText({ trial, spare }: SlotState): string {
+  if (spare !== null) return `${named(spare)}, confirmed before`;
+  if (trial === null) return 'empty';
+  const turn = trial.phase === 'turn' ? '; the release before has a turn' : '';
+  return `${named(trial.release)}, on trial: ${trial.tries} failed tries${turn}`;
+}
+
+const named = ({ version, counter }: ReleaseName) => `${version} (number ${counter})`;

@@ -1,0 +1,109 @@
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { writeAnchor } from '../../ota/key-list.ts';
+import { parseSlotState, type SlotState } from '../../ota/slot-state.ts';
+import { bundle } from '../../scripts/bundle.ts';
+import { ORIEL, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
+import { Home } from '../e2e/home.ts';
+import { House } from './house.ts';
+import { HARDWARE, PRODUCT, ringOf } from './maker.ts';
+
+/**
+ * A household whose camera runs from slots, and whose server has a maker's repository. Releases are whole but for the
+ * runtime: `bin/node` starts the pinned one where it lies, which saves 150 MB each.
+ */
+export interface SlottedHome {
+  readonly house: House;
+  readonly home: Home;
+  readonly installation: string;
+  readonly state: () => SlotState;
+  /** Publishes a release to everybody. @param begin what its program does before all else. */
+  release(counter: number, begin?: string): Promise<void>;
+  /** Has the server say that there is something to look at. */
+  push(): Promise<void>;
+}
+
+export async function withSlots<T>(
+  source: string,
+  act: (slotted: SlottedHome) => Promise<T>,
+  launcher = ORIEL,
+): Promise<T> {
+  const house = new House();
+  const scratch = mkdtempSync(join(tmpdir(), 'oriel-slotted-'));
+  try {
+    house.nowMs = Date.now();
+    await house.begin();
+    const program = await buildProgram(join(scratch, 'app'));
+    const releases = new Map<number, string>();
+    const release = async (counter: number, begin = '') => {
+      const contents = releaseContents(program, counter, begin);
+      const before = releases.get(Math.max(0, ...releases.keys()));
+      const changes = { version: versionOf(counter), counter };
+      releases.set(counter, await house.release({ contents, changes }, before));
+    };
+    await release(1);
+    const installation = join(scratch, 'installation');
+    await install(house, installation, releases.get(1) ?? '');
+    const camera = join(scratch, 'camera');
+    writeFileSync(
+      camera,
+      `#!/bin/sh\nexec '${launcher}' launcher run '${installation}' "$3" --log-level info\n`,
+    );
+    chmodSync(camera, 0o755);
+    const serverOptions = ['--updates', house.repository.directory];
+    return await Home.with({ source, camera, serverOptions }, (home) => {
+      const state = () => parseSlotState(readFileSync(join(installation, 'state.json')));
+      const push = async () => {
+        const { serverDirectory, cameraId } = home.household;
+        await orielDoes('server', 'cameras', serverDirectory, 'ask', cameraId, 'look');
+      };
+      return act({ house, home, installation, state, release, push });
+    });
+  } finally {
+    await house.end();
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+export const versionOf = (counter: number) => `1.0.${counter}`;
+
+async function buildProgram(directory: string): Promise<Map<string, string>> {
+  await bundle(directory);
+  const names = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((one) =>
+    one.isFile(),
+  );
+  return new Map(
+    names.map((one) => {
+      const path = join(one.parentPath, one.name);
+      return [`app/${relative(directory, path)}`, readFileSync(path, 'utf8')];
+    }),
+  );
+}
+
+function releaseContents(program: ReadonlyMap<string, string>, counter: number, begin: string) {
+  const main = 'app/oriel.mjs';
+  return {
+    ...Object.fromEntries(program),
+    [main]: `// ${versionOf(counter)}\n${begin}\n${program.get(main)}`,
+    'bin/node': `#!/bin/sh\nexec '${process.execPath}' "$@"\n`,
+  };
+}
+
+async function install(house: House, installation: string, bundleDirectory: string): Promise<void> {
+  const documents = mkdtempSync(join(tmpdir(), 'oriel-documents-'));
+  try {
+    mkdirSync(documents, { recursive: true });
+    const anchor = join(documents, 'anchor.json');
+    const { keys, threshold } = ringOf(house.maker.root);
+    writeFileSync(
+      anchor,
+      writeAnchor({ format: 'oriel-anchor-1', product: PRODUCT, keys: [...keys], threshold }),
+    );
+    const root = join(house.repository.directory, 'metadata', '1.root.json');
+    const options = ['--anchor', anchor, '--root', root, '--hardware', HARDWARE];
+    await orielDoes('launcher', 'install', installation, bundleDirectory, ...options);
+  } finally {
+    rmSync(documents, { recursive: true });
+  }
+}
