@@ -18,8 +18,8 @@ import type { Finding } from '../../cli/camera/selfcheck/finding.ts';
 import { collect } from '../../host/child.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
+import { Home } from '../e2e/home.ts';
 import { GUARD_OFF, LISTENS } from '../no-way-in/shipment.ts';
-import { Home } from './home.ts';
 
 /** What is planted in real cameras, `oriel camera selfcheck` finds; and in one that is whole it finds nothing. */
 

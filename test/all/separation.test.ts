@@ -16,8 +16,8 @@ import {
   RunningCamera,
   SEPARATED,
   until,
-} from './household.ts';
-import { Shipment } from './shipment.ts';
+} from '../no-way-in/household.ts';
+import { Shipment } from '../no-way-in/shipment.ts';
 
 const MINUTE = 60_000;
 

@@ -6,10 +6,10 @@ import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { firewallRules, unitDropIn } from '../../agent/firewall/rules.ts';
 import { leaveWord, WORD_EVERY_MS } from '../../agent/firewall/unreachable.ts';
 import { cameraStatus, type Household } from '../../scripts/demonstration/household.ts';
-import { HomeOnLan, requireRoot } from './home-on-lan.ts';
-import { AGENT, CAPTURE, type RunningCamera, until } from './household.ts';
-import { CAMERA, SERVER, STRANGER, Wiretap } from './lan.ts';
-import { DIALS_STRANGER, FOLLOWS_REDIRECTS, Shipment } from './shipment.ts';
+import { HomeOnLan, requireRoot } from '../no-way-in/home-on-lan.ts';
+import { AGENT, CAPTURE, type RunningCamera, until } from '../no-way-in/household.ts';
+import { CAMERA, SERVER, STRANGER, Wiretap } from '../no-way-in/lan.ts';
+import { DIALS_STRANGER, FOLLOWS_REDIRECTS, Shipment } from '../no-way-in/shipment.ts';
 
 const MINUTE = 60_000;
 /** Where the server moves to. */
@@ -170,7 +170,7 @@ describe('on a camera', () => {
       // The filter has to hold by itself: this build does not end ffmpeg when that is sent elsewhere.
       blind = new Shipment(FOLLOWS_REDIRECTS);
       home.changeConfig({ source, lan: [SERVER.v4] });
-      const script = join(import.meta.dirname, 'redirecting-camera.ts');
+      const script = join(import.meta.dirname, '../no-way-in/redirecting-camera.ts');
       const target = `rtsp://${STRANGER.v4}:${PORT}/lens`;
       const redirecting = [process.execPath, script, SERVER.v4, PORT, target];
       await once(home.lan.start('server', redirecting, 'pipe').stdout!, 'data');

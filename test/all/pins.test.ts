@@ -12,7 +12,7 @@ import type { Configuration } from '../../server/configuration.ts';
 import { putPins } from '../../server/pins-check.ts';
 import { promoteBackup } from '../../server/promotion.ts';
 import { type Running, startServer } from '../../server/run.ts';
-import { type CameraRun, closeHouses, House, until } from './house.ts';
+import { type CameraRun, closeHouses, House, until } from '../pairing/house.ts';
 
 /** Pin statements between real servers and the part of the agent that pairs. */
 
