@@ -9,6 +9,7 @@ import { caCommand } from './server/ca.ts';
 import { camerasCommand } from './server/cameras.ts';
 import { pinsCommand } from './server/pins.ts';
 import { policyCommand } from './server/policy.ts';
+import { fleetCommand } from './server/releases-command.ts';
 
 /** How long a camera's certificate is valid: renewed at two thirds of it, a stolen one is soon worth nothing. */
 const DEFAULT_DAYS = 14;
@@ -21,6 +22,7 @@ export function serverCommand(): Command {
     .addCommand(certifyCommand())
     .addCommand(runCommand())
     .addCommand(camerasCommand())
+    .addCommand(fleetCommand())
     .addCommand(policyCommand())
     .addCommand(pinsCommand())
     .addCommand(caCommand())

@@ -12,6 +12,7 @@ import type { GateClient, GateHandler } from './gate.ts';
 import type { Log } from './log.ts';
 import { type Meter, NO_METER } from './meter.ts';
 import { RefusalLog } from './refusal-log.ts';
+import { answerReport, isReport } from './report-routes.ts';
 import type { Sightings } from './sightings.ts';
 import { StorageLog } from './storage-log.ts';
 import { answerUpdates, isUpdates } from './updates-routes.ts';
@@ -67,6 +68,7 @@ function routeName(request: IncomingMessage): string {
   if (isEnrolment(request)) return 'enrolment';
   if (isDocument(request)) return 'document';
   if (isUpdates(request)) return 'updates';
+  if (isReport(request)) return 'report';
   const method = ['GET', 'PUT'].find((each) => each === request.method) ?? 'other';
   return `${method} ${parseRoute(request.url ?? '')?.kind ?? 'unknown'}`;
 }
@@ -103,6 +105,7 @@ async function answer(
   const { registry, clock } = context.enrolment;
   context.sightings.note(camera, request.socket.remoteAddress, clock.now());
   if (isDocument(request)) return answerDocument(registry, request, response, camera);
+  if (isReport(request)) return answerReport(context.enrolment, request, response, camera);
   if (isUpdates(request) && context.updates !== undefined) {
     return answerUpdates(context.updates, request, response);
   }

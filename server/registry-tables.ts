@@ -3,6 +3,7 @@ import { ADMISSION_TABLE } from './admission-table.ts';
 import type { Migrations } from './database.ts';
 import { HEALTH_TABLE } from './health-table.ts';
 import { PINS_TABLE } from './pins-table.ts';
+import { REPORT_TABLE } from './report-table.ts';
 import { REQUEST_TABLE } from './request-table.ts';
 import { USAGE_TABLE } from './usage-table.ts';
 
@@ -69,6 +70,7 @@ export const MIGRATIONS: Migrations = {
     HEALTH_TABLE + REQUEST_TABLE,
     PINS_TABLE + ADMISSION_TABLE,
     USAGE_TABLE,
+    REPORT_TABLE,
   ],
 };
 

@@ -18,6 +18,7 @@ import {
   MIGRATIONS,
   type Standing,
 } from './registry-tables.ts';
+import { ReportTable } from './report-table.ts';
 import { RequestTable } from './request-table.ts';
 import { UsageTable } from './usage-table.ts';
 
@@ -58,6 +59,7 @@ export class Registry {
   readonly admissions: AdmissionTable;
   readonly health: HealthTable;
   readonly pins: PinsTable;
+  readonly reports: ReportTable;
   readonly requests: RequestTable;
   readonly usage: UsageTable;
   readonly #db: Database;
@@ -68,6 +70,7 @@ export class Registry {
     this.admissions = new AdmissionTable(this.#db);
     this.health = new HealthTable(this.#db);
     this.pins = new PinsTable(this.#db);
+    this.reports = new ReportTable(this.#db);
     this.requests = new RequestTable(this.#db);
     this.usage = new UsageTable(this.#db);
   }
@@ -81,6 +84,11 @@ export class Registry {
   camera(id: string): CameraRecord | undefined {
     const row = this.#db.get<CameraRow>(`SELECT ${CAMERA_COLUMNS} FROM cameras WHERE id = ?`, id);
     return row && cameraOf(row);
+  }
+
+  /** A camera's key, an uncompressed P-256 point. */
+  point(id: string): Uint8Array | undefined {
+    return this.#db.get<{ point: Uint8Array }>('SELECT point FROM cameras WHERE id = ?', id)?.point;
   }
 
   /** Ids of those that may come in. */

@@ -6,6 +6,9 @@
 
 export const UPDATES_PREFIX = '/v1/updates/';
 
+/** POST of one update report (docs/format.md) → 200; the same again is no other. */
+export const REPORTS_PATH = '/v1/update-reports';
+
 const FILES: readonly RegExp[] = [
   /^metadata\/(timestamp|[1-9]\d{0,8}\.(root|snapshot|targets))\.json$/,
   /^targets\/[a-z0-9-]{1,40}\/[0-9A-Za-z.-]{1,64}\/[a-z0-9-]{1,40}\/[0-9a-f]{64}\.[a-z-]{1,40}\.json$/,

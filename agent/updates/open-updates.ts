@@ -10,6 +10,7 @@ import type { AgentStatus } from '../status.ts';
 import { tellFacts } from './facts-teller.ts';
 import { opensItsOwn } from './own-segment.ts';
 import { readOwnSlot } from './own-slot.ts';
+import { Reports } from './reports.ts';
 import { Updates } from './updates.ts';
 
 /** Where an agent runs from that a launcher with slots has started. */
@@ -52,6 +53,7 @@ export async function openUpdates(options: OpenUpdatesOptions): Promise<OpenedUp
   const installation: Installation = await readInstallation(disk, place.installation);
   const own = await readOwnSlot(disk, installation, place.slot);
   const updates = new Updates({ ...options, own, directory: directory.updates, camera: device.camera });
+  const reports = new Reports({ ...options, installation });
   let opened = false;
   return {
     version: own.bundle.version,
@@ -68,7 +70,7 @@ export async function openUpdates(options: OpenUpdatesOptions): Promise<OpenedUp
           ...updates.facts,
           connected: connected || updates.facts.connected,
           memoryBytes: process.memoryUsage.rss(),
-          delivered: 0,
+          delivered: reports.delivered,
         };
       };
       const telling = tellFacts(facts, clock, signal);
@@ -76,7 +78,7 @@ export async function openUpdates(options: OpenUpdatesOptions): Promise<OpenedUp
         logger.error(errorFields(error), 'this agent cannot open what it seals');
         return false;
       });
-      await Promise.all([telling, updates.run(signal)]);
+      await Promise.all([telling, updates.run(signal), reports.run(signal)]);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { until } from '../e2e/until.ts';
 import { withSlots } from '../ota/slotted-home.ts';
 
@@ -38,6 +39,21 @@ test(
       await until('1.0.4 is confirmed', () => state().release.version === '1.0.4', PATIENCE_MS);
       await home.records();
       await home.captures(3);
+      const fleet = async () => {
+        const { serverDirectory } = home.household;
+        return JSON.parse(await orielDoes('server', 'fleet', serverDirectory, '--json')).cameras[0];
+      };
+      const said = await until('all of it is reported', async () => {
+        const camera = await fleet();
+        return camera.reports.length === 3 && camera;
+      });
+      expect(said.reports).toMatchObject([
+        { number: 3, event: 'confirmed', version: '1.0.4', slot: 'a' },
+        { number: 2, event: 'returned', version: '1.0.3', slot: 'a', code: 'AGENT_EXITED' },
+        { number: 1, event: 'confirmed', version: '1.0.2', slot: 'b' },
+      ]);
+      await until('the launcher forgets what was reported', () => state().outcomes.length === 0);
+      expect((await fleet()).version).toBe('1.0.4');
       expect(await home.endCamera()).toBe(0);
     });
   },

@@ -1,0 +1,29 @@
+import { Command } from 'commander';
+import { jsonLine } from '../text.ts';
+
+const SHOWN = 3;
+
+/** `oriel server fleet`: who runs what. */
+export function fleetCommand(): Command {
+  return new Command('fleet')
+    .description('show which release each camera runs, and which went back, and why')
+    .argument('<dir>', 'directory made by `oriel server init`')
+    .option('--json', 'print one JSON object, with every report that is kept')
+    .addHelpText(
+      'after',
+      `
+A camera that updates itself signs what became of each release and sends it here (docs/updates.md). The server keeps the
+newest 100 of each camera, and cannot change one unseen.
+
+Example:
+  oriel server fleet ./house --json | jq '.cameras[] | select(.reports[0].event == "returned")'`,
+    )
+    .action(async (directory: string, { json }: { readonly json?: true }) => {
+      const { withRegistry } = await import('./registry.ts');
+      const { releasesJson, releasesOf, releasesText } = await import('./releases.ts');
+      const fleet = await withRegistry(directory, (registry) =>
+        releasesOf(registry.cameras(), registry.health.all(), registry.reports.all()),
+      );
+      console.log(json ? jsonLine({ cameras: releasesJson(fleet) }) : releasesText(fleet, SHOWN).join('\n'));
+    });
+}

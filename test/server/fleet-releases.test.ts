@@ -1,0 +1,44 @@
+import { releasesText, reportText } from '../../cli/server/releases.ts';
+import type { UpdateEvent } from '../../crypto/update-report.ts';
+import type { CameraRecord } from '../../server/registry-tables.ts';
+import type { ReceivedReport } from '../../server/report-table.ts';
+
+const report = (event: UpdateEvent, change: Partial<ReceivedReport> = {}): ReceivedReport => ({
+  from: 'x',
+  receivedAtMs: 0,
+  camera: new Uint8Array(20),
+  number: 1,
+  timeMs: 0,
+  event,
+  slot: 'b',
+  counter: 3,
+  version: '1.0.3',
+  code: 'AGENT_EXITED',
+  ...change,
+});
+
+test.each<[UpdateEvent, Partial<ReceivedReport>, string]>([
+  ['confirmed', { code: '' }, '1.0.3 proved itself and runs, from slot b'],
+  ['returned', {}, '1.0.3 went back: AGENT_EXITED'],
+  [
+    'refused',
+    { version: '', code: 'SIGNATURES_MISSING' },
+    'a release was refused before it ran: SIGNATURES_MISSING',
+  ],
+  ['altered', { code: 'FILE_ALTERED' }, '1.0.3 in slot b was found altered: FILE_ALTERED'],
+  ['recovered', { code: '' }, 'the state of the slots was lost and made anew; 1.0.3 runs'],
+])('%s in words', (event, change, text) => {
+  expect(reportText(report(event, change))).toBe(text);
+});
+
+test('who runs what, and what each camera reported last', () => {
+  const camera = { id: 'cameraid', name: 'Door\u001b[2J', standing: 'enrolled' } as CameraRecord;
+  const reports = [report('returned'), report('confirmed', { version: '1.0.2' })];
+  expect(releasesText([{ camera, version: '1.0.2', reports }], 1)).toEqual([
+    '1 run 1.0.2',
+    '',
+    expect.not.stringContaining('\u001b'),
+    '    1970-01-01T00:00:00.000Z  1.0.3 went back: AGENT_EXITED',
+  ]);
+  expect(releasesText([], 1)).toEqual(['no cameras yet']);
+});
