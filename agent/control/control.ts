@@ -7,6 +7,7 @@ import type { Dial } from '../uplink/connection.ts';
 import type { ControlLine } from './mqtt-line.ts';
 import { Outbox, type QueuedTopic } from './outbox.ts';
 import { type Ending, reconnectDelayMs } from './reconnect-policy.ts';
+import { RequestLog } from './request-log.ts';
 import { Requests } from './requests.ts';
 
 /** Sealed stills, made elsewhere. */
@@ -56,6 +57,7 @@ export class Control {
   readonly #options: ControlOptions;
   readonly #outbox = new Outbox();
   readonly #requests: Requests;
+  readonly #requestLog: RequestLog;
   readonly #trouble: Trouble;
   #stills: StillSource | undefined;
   #connected = false;
@@ -68,6 +70,7 @@ export class Control {
     const { telemetry, look, clock, logger } = options;
     this.#options = options;
     this.#requests = new Requests({ telemetry, look, still: () => this.#stills?.request() }, clock);
+    this.#requestLog = new RequestLog(logger, () => clock.monotonic());
     this.#trouble = new Trouble('no control', clock, logger);
   }
 
@@ -198,16 +201,16 @@ export class Control {
   }
 
   async #request(bytes: Uint8Array): Promise<void> {
-    const { logger } = this.#options;
+    const log = this.#requestLog;
     try {
       const request = parseMessage('request', bytes);
       const { id } = request;
-      logger.info({ request: id, what: request.request }, 'request received');
+      log.info({ request: id, what: request.request }, 'request received');
       const reply = await this.#requests.answer(request);
-      logger.info({ request: id, code: reply.code }, 'request answered');
+      log.info({ request: id, code: reply.code }, 'request answered');
       this.#put('reply', encodeMessage('reply', reply));
     } catch (error) {
-      logger.warn(errorFields(error), 'request refused');
+      log.warn(errorFields(error), 'request refused');
     }
   }
 

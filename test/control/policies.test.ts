@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Outbox } from '../../agent/control/outbox.ts';
 import { type Ending, reconnectDelayMs } from '../../agent/control/reconnect-policy.ts';
+import { RequestLog } from '../../agent/control/request-log.ts';
 import { Requests } from '../../agent/control/requests.ts';
 import { telemetryOf } from '../../agent/control/telemetry.ts';
 import { type AgentStatus, idleLine, unpairedStatus } from '../../agent/status.ts';
@@ -140,6 +141,24 @@ describe('a request', () => {
       clock,
     );
     expect(await broken.answer({ id, request: 'status' })).toEqual({ id, code: 'FAILED' });
+  });
+});
+
+describe('the log of requests', () => {
+  test('holds sixty lines a minute, and counts the others', () => {
+    const clock = new ManualClock();
+    const lines: { fields: object; message: string }[] = [];
+    const write = (fields: object, message: string) => void lines.push({ fields, message });
+    const log = new RequestLog({ info: write, warn: write }, () => clock.monotonic());
+    for (let n = 0; n < 100; n++) log.info({ n }, 'request received');
+    for (let n = 0; n < 100; n++) log.warn({ n }, 'request refused');
+    expect(lines).toHaveLength(60);
+    clock.advance(60_000);
+    log.info({ n: 100 }, 'request received');
+    expect(lines.slice(60)).toEqual([
+      { fields: { count: 140 }, message: 'more was said of requests' },
+      { fields: { n: 100 }, message: 'request received' },
+    ]);
   });
 });
 
