@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { TimeSource } from './clock/display-policy.ts';
 import type { ControlView } from './control/control.ts';
 import type { EnrolmentStatus } from './pairing/enrolment.ts';
@@ -145,11 +145,21 @@ export function writeStatus(path: string, status: AgentStatus): void {
   }
 }
 
+const MAX_STATUS_BYTES = 256 * 1024;
+/** Readers may be root, and the directory is the agent's: a FIFO in the file's place must not make them wait. */
+const READING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+
 /** The last status written; undefined when there is none. */
 export function readStatus(path: string): AgentStatus | undefined {
+  let file: number | undefined;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as AgentStatus;
+    file = openSync(path, READING);
+    const stat = fstatSync(file);
+    if (!stat.isFile() || stat.size > MAX_STATUS_BYTES) return undefined;
+    return JSON.parse(readFileSync(file, 'utf8')) as AgentStatus;
   } catch {
     return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }

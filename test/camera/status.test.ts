@@ -30,6 +30,20 @@ test('a status that cannot be written ends nothing, and the old one stays', () =
   expect(readStatus(path)).toEqual({ at: 1 });
 });
 
+test.each([
+  ['a FIFO', (path: string) => execFileSync('mkfifo', [path])],
+  ['a symbolic link', (path: string) => symlinkSync(`${path}.elsewhere`, path)],
+  ['a file without end', (path: string) => writeFileSync(path, JSON.stringify('x'.repeat(300_000)))],
+])('%s in its place makes nobody wait, and is no status', (_what, put) => {
+  const path = join(dir, 'status.json');
+  writeFileSync(`${path}.elsewhere`, '{"at":1}');
+  put(path);
+  const held = openSync(path, constants.O_RDWR);
+  if (_what === 'a FIFO') writeSync(held, '{"at":1}');
+  expect(readStatus(path)).toBeUndefined();
+  closeSync(held);
+});
+
 test('nor does a state of capture that cannot be written', () => {
   mkdirSync(join(dir, 'capture.json.tmp'));
   writeCaptureState(dir, {} as CaptureState);
