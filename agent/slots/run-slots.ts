@@ -10,7 +10,7 @@ import { parseSource } from '../capture/source.ts';
 import { type OrielCommand, runCamera } from '../launcher.ts';
 import type { Separation } from '../launcher-separation.ts';
 import { errorFields } from '../log.ts';
-import { SlotRun } from './slot-run.ts';
+import { type ReadySlot, SlotRun } from './slot-run.ts';
 
 export interface RunSlotsOptions {
   readonly slots: Slots;
@@ -49,45 +49,62 @@ export async function runSlots(options: RunSlotsOptions): Promise<number> {
   const onAltered = (slot: string, error: unknown) =>
     logger.error({ slot, ...errorFields(error) }, 'this slot is not as it was signed');
   let claimed = false;
+  let ready: ReadySlot | undefined;
   while (!signal.aborted) {
-    const whole = await slots.choose(onAltered);
+    const whole = ready?.whole ?? (await slots.choose(onAltered));
     if (whole === undefined) {
       logger.fatal({}, 'no slot holds a release that is whole: nothing runs; flash this camera again');
       await clock.sleep(NOTHING_WHOLE_MS, signal).catch(() => undefined);
       continue;
     }
-    const { code, planned } = await runSlot(options, whole, !claimed);
-    claimed ||= planned;
-    if (code !== undefined) return code;
+    const plan = ready?.plan ?? (await planOf(options, whole, !claimed));
+    ready = undefined;
+    if (plan === undefined) {
+      if (signal.aborted) return 0;
+      if (phaseOf(slots.state) !== 'trial') return 1;
+      await slots.advance({ kind: 'unhealthy', code: 'PLAN_REFUSED' });
+      continue;
+    }
+    claimed = true;
+    const end = await runSlot(options, { whole, plan });
+    if (end.code !== undefined) return end.code;
+    ready = end.next;
   }
   return 0;
+}
+
+/** @param claim whether the camera is to be claimed; then it may have to be set up first, which takes any time. */
+async function planOf(
+  { plan, logLevel, logger, signal }: RunSlotsOptions,
+  whole: WholeSlot,
+  claim: boolean,
+): Promise<CapturePlan | undefined> {
+  const patience = claim ? signal : AbortSignal.any([signal, AbortSignal.timeout(PLAN_MS)]);
+  try {
+    return await plan(commandOf(whole, logLevel), claim, patience);
+  } catch (error) {
+    logger.error(errorFields(error), 'this release does not say what it captures');
+    return undefined;
+  }
 }
 
 interface SlotEnd {
   /** Undefined when another slot, or the same, is to be run. */
   readonly code: number | undefined;
-  /** Whether the release said what is to be captured. */
-  readonly planned: boolean;
+  readonly next: ReadySlot | undefined;
 }
 
 /** Runs one slot until another is to run, or all is to end. */
-async function runSlot(options: RunSlotsOptions, whole: WholeSlot, claim: boolean): Promise<SlotEnd> {
+async function runSlot(options: RunSlotsOptions, { whole, plan }: ReadySlot): Promise<SlotEnd> {
   const { slots, directory, separation, logger, name, signal } = options;
   const { slot, bundle } = whole;
-  const command = commandOf(whole, options.logLevel);
-  const onTrial = phaseOf(slots.state) === 'trial';
   logger.info({ slot, version: bundle.version, phase: phaseOf(slots.state) }, 'starting this slot');
-  const patience = claim ? signal : AbortSignal.any([signal, AbortSignal.timeout(PLAN_MS)]);
-  const plan = await options.plan(command, claim, patience).catch((error) => {
-    logger.error(errorFields(error), 'this release does not say what it captures');
-    return undefined;
+  const run = new SlotRun({
+    ...options,
+    whole,
+    incoming: join(directory.path, 'updates', 'incoming'),
+    planOf: (next) => planOf(options, next, false),
   });
-  if (plan === undefined) {
-    if (signal.aborted || !onTrial) return { code: signal.aborted ? 0 : 1, planned: false };
-    await slots.advance({ kind: 'unhealthy', code: 'PLAN_REFUSED' });
-    return { code: undefined, planned: false };
-  }
-  const run = new SlotRun({ ...options, whole, incoming: join(directory.path, 'updates', 'incoming') });
   const ended = new AbortController();
   const watching = run.watch(AbortSignal.any([signal, ended.signal]));
   const code = await runCamera({
@@ -95,7 +112,7 @@ async function runSlot(options: RunSlotsOptions, whole: WholeSlot, claim: boolea
     plan,
     separation,
     captureDials: parseSource(plan.source, plan.lan).kind === 'rtsp',
-    command,
+    command: commandOf(whole, options.logLevel),
     lives: run,
     logger,
     name,
@@ -103,7 +120,7 @@ async function runSlot(options: RunSlotsOptions, whole: WholeSlot, claim: boolea
   });
   ended.abort();
   await watching;
-  return { code: await afterRun(options, run, code), planned: true };
+  return { code: await afterRun(options, run, code), next: run.next };
 }
 
 /** What follows the end of both processes. */

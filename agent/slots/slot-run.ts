@@ -6,10 +6,17 @@ import { isTurnDue, judgeTrial, judgeTurn } from '../../ota/slot-policy.ts';
 import { addOutcome, otherSlot } from '../../ota/slot-state.ts';
 import { forgetDelivered, phaseOf, slotToRun } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
+import type { CapturePlan } from '../capture/plan.ts';
 import type { AgentLives, RoleProcess } from '../launcher.ts';
 import { confinementOf, type Separation } from '../launcher-separation.ts';
 import { errorFields } from '../log.ts';
 import { AgentLife } from './agent-life.ts';
+
+/** A slot that was looked at just now, and what its release captures. */
+export interface ReadySlot {
+  readonly whole: WholeSlot;
+  readonly plan: CapturePlan;
+}
 
 export interface SlotRunOptions {
   readonly slots: Slots;
@@ -19,6 +26,8 @@ export interface SlotRunOptions {
   /** Where the agent puts what it has fetched. */
   readonly incoming: string;
   readonly separation: Separation | undefined;
+  /** Has a release say what it captures; undefined when it does not. */
+  readonly planOf: (whole: WholeSlot) => Promise<CapturePlan | undefined>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -39,6 +48,7 @@ export class SlotRun implements AgentLives {
   #verified = true;
   #counted = false;
   #givenUp = false;
+  #next: ReadySlot | undefined;
   #asked: string | undefined;
 
   constructor(options: SlotRunOptions) {
@@ -52,6 +62,11 @@ export class SlotRun implements AgentLives {
   /** Aborted when another slot is to run. */
   get over(): AbortSignal {
     return this.#over.signal;
+  }
+
+  /** What is to run next, made ready while this slot still filmed. */
+  get next(): ReadySlot | undefined {
+    return this.#next;
   }
 
   /** Whether its agent may not be started again. */
@@ -178,6 +193,7 @@ export class SlotRun implements AgentLives {
         facts.captured && facts.mayFilm,
       );
       logger.info({ version, slot: otherSlot(slots.state.active) }, 'a release goes on trial');
+      await this.#makeReady();
     } catch (error) {
       const fields = errorFields(error);
       logger.error(fields, 'what was fetched is not put on trial');
@@ -185,6 +201,19 @@ export class SlotRun implements AgentLives {
       const code = /^[A-Z_]{1,40}$/.test(fields.code) ? fields.code : 'UNKNOWN';
       const outcome = { event: 'refused', slot, release: null, code } as const;
       await this.#change(() => slots.change((state) => addOutcome(state, outcome)));
+    }
+  }
+
+  /** What takes time is done before this slot stops to film. A release that says nothing is not started at all. */
+  async #makeReady(): Promise<void> {
+    const { slots, planOf, logger } = this.#options;
+    const whole = await slots.verify(slotToRun(slots.state));
+    const plan = await planOf(whole);
+    if (plan === undefined) {
+      logger.error({ version: whole.bundle.version }, 'the release does not say what it captures');
+      await this.#change(() => slots.advance({ kind: 'unhealthy', code: 'PLAN_REFUSED' }));
+    } else {
+      this.#next = { whole, plan };
     }
   }
 

@@ -1,3 +1,4 @@
+import type { SegmentLine } from '../../cli/footage/report.ts';
 import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { until } from '../e2e/until.ts';
 import { withSlots } from '../ota/slotted-home.ts';
@@ -5,6 +6,17 @@ import { withSlots } from '../ota/slotted-home.ts';
 /** A camera that updates itself, with a real server, real video, and releases that are real but for the runtime. */
 
 const PATIENCE_MS = 120_000;
+
+/** Between the end of one session and the beginning of the next, seconds. */
+function gapsOf(segments: readonly SegmentLine[]): number[] {
+  const inTurn = segments.toSorted((a, b) => Date.parse(a.time ?? '') - Date.parse(b.time ?? ''));
+  return inTurn.flatMap((segment, at) => {
+    const before = inTurn[at - 1];
+    if (before === undefined || before.session === segment.session) return [];
+    const end = Date.parse(before.time ?? '') / 1000 + (before.seconds ?? 0);
+    return [Math.round((Date.parse(segment.time ?? '') / 1000 - end) * 100) / 100];
+  });
+}
 
 test(
   'a good release rolls out by push; a bad one goes back by itself; the next repairs it',
@@ -55,6 +67,10 @@ test(
       await until('the launcher forgets what was reported', () => state().outcomes.length === 0);
       expect((await fleet()).version).toBe('1.0.4');
       expect(await home.endCamera()).toBe(0);
+      const { report } = await home.verify();
+      expect(report.counts).toMatchObject({ open: 0, missing: 0, refused: 0 });
+      const gaps = gapsOf(report.segments);
+      console.log(`seconds without footage around each start of a release: ${gaps.join(', ')}`);
     });
   },
   6 * PATIENCE_MS,
