@@ -69,7 +69,12 @@ const LEGAL: { readonly [P in Phase]: { readonly [K in Kind]?: Step<K> } } = {
     failed: fail,
     healthy: confirm,
     unhealthy: (state, { code }) => goBack(state, code),
-    turn: (state) => changed(state, ({ turns }) => ({ phase: 'turn', turns: turns + 1 })),
+    turn: (state) =>
+      changed(state, ({ turns, boots }) => ({
+        phase: 'turn',
+        turns: turns + 1,
+        boots: Math.max(boots - 1, 0),
+      })),
     altered: loseTrial,
     rollback: (state) => goBack(state, 'ROLLBACK_ASKED'),
   },

@@ -168,7 +168,6 @@ export class SlotRun implements AgentLives {
       await this.#change(() => slots.advance({ kind: 'unhealthy', code: judged.code }));
     } else if (isTurnDue(trial, clock.monotonic() - this.#startedAt)) {
       logger.warn({ version }, 'no word from the server: the release before has a turn');
-      this.#counted = false;
       await this.#change(() => slots.advance({ kind: 'turn' }));
     }
   }

@@ -1,0 +1,251 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { SlotRun } from '../../agent/slots/slot-run.ts';
+import type { Clock } from '../../host/clock.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { wholeBundle } from '../../ota/incoming.ts';
+import { type AgentFacts, writeFacts } from '../../ota/launcher-protocol.ts';
+import { FILM_MS, FIRST_UNKNOWN_MS, HEARTBEAT_MS, MAX_AGENT_BYTES, TURN_MS } from '../../ota/slot-policy.ts';
+import { Slots } from '../../ota/slots.ts';
+import { until } from '../e2e/until.ts';
+import { makeBundle, newMaker } from './maker.ts';
+
+/** One slot's run, with real processes in place of agents, and a clock that is turned by hand. */
+
+const three = newMaker();
+const maker = { ...three, trust: { ...three.trust, root: { ...three.trust.root, threshold: 1 } } };
+const made: string[] = [];
+const children: ChildProcess[] = [];
+let trying: string;
+beforeAll(async () => {
+  trying = scratch();
+  const slots = await Slots.install(options(trying), wholeBundle(bundle(1)));
+  await slots.stage(wholeBundle(bundle(2)), true);
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+afterAll(() => {
+  for (const directory of made) rmSync(directory, { recursive: true });
+});
+
+const options = (directory: string) => ({ disk: systemDisk, directory, trust: maker.trust });
+
+function scratch(): string {
+  const path = mkdtempSync(join(tmpdir(), 'oriel-run-'));
+  made.push(path);
+  return path;
+}
+
+function bundle(counter: number): string {
+  const path = makeBundle(maker, {
+    changes: { version: `1.0.${counter}`, counter },
+    signers: maker.release.slice(0, 1),
+    keyListSigners: maker.root.slice(0, 1),
+    keyList: { threshold: 1 },
+  });
+  made.push(path);
+  return path;
+}
+
+const GOOD: AgentFacts = {
+  mayFilm: true,
+  captured: true,
+  sealed: true,
+  opened: true,
+  connected: true,
+  checked: true,
+  memoryBytes: 80_000_000,
+  minimum: '1.0.1',
+  stage: null,
+  delivered: 0,
+};
+
+/** Real waits are short; what is waited for is turned. */
+class HandClock implements Clock {
+  #ms = 0;
+  now = () => this.#ms;
+  monotonic = () => this.#ms;
+  turn(ms: number): void {
+    this.#ms += ms;
+  }
+  sleep(_ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, 5);
+      signal?.addEventListener('abort', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+interface Running {
+  readonly slots: Slots;
+  readonly clock: HandClock;
+  readonly run: SlotRun;
+  /** Starts a process in an agent's place. */
+  start(): Promise<ChildProcess>;
+  say(change?: Partial<AgentFacts>): void;
+}
+
+async function running(directory: string, act: (running: Running) => Promise<void>): Promise<Slots> {
+  const slots = await Slots.open(options(directory));
+  const whole = await slots.choose(() => undefined);
+  if (whole === undefined) throw new Error('nothing to run');
+  const clock = new HandClock();
+  const run = new SlotRun({
+    slots,
+    whole,
+    installation: directory,
+    incoming: join(directory, 'incoming'),
+    separation: undefined,
+    planOf: async () => undefined,
+    clock,
+    logger: pino({ level: 'silent' }),
+  });
+  const over = new AbortController();
+  let child: ChildProcess | undefined;
+  const watching = run.watch(over.signal);
+  await act({
+    slots,
+    clock,
+    run,
+    start: async () => {
+      expect(await run.mayStart()).toBe(true);
+      child = spawn('sleep', ['600'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+      children.push(child);
+      // sleep reads nothing and says nothing: the test speaks for it.
+      run.started(child);
+      return child;
+    },
+    say: (change) => {
+      const pipe = child?.stdio[3] as NodeJS.EventEmitter | undefined;
+      pipe?.emit('data', writeFacts({ ...GOOD, ...change }));
+    },
+  });
+  over.abort();
+  await watching;
+  return slots;
+}
+
+const onTrial = () => {
+  const directory = scratch();
+  cpSync(trying, directory, { recursive: true });
+  return directory;
+};
+const ends = (run: SlotRun) => until('the run is over', () => run.over.aborted);
+
+test('a release that has done all is confirmed, and its minimum counts', async () => {
+  const slots = await running(onTrial(), async ({ start, say, slots: its }) => {
+    await start();
+    say();
+    await until('it is confirmed', () => its.state.trial === null);
+  });
+  expect(slots.state).toMatchObject({ active: 'b', release: { counter: 2 }, minimum: '1.0.1' });
+  expect((await Slots.open(options(slots.directoryOf('a').slice(0, -2)))).state).toEqual(slots.state);
+});
+
+test('an agent that falls silent is killed, and that counts as a try; the third goes back', async () => {
+  const slots = await running(onTrial(), async ({ start, clock, run }) => {
+    for (const again of [true, true, false]) {
+      const child = await start();
+      const gone = once(child, 'exit');
+      clock.turn(HEARTBEAT_MS);
+      await gone;
+      expect(child.signalCode).toBe('SIGKILL');
+      expect(await run.ended(128)).toBe(again);
+    }
+  });
+  expect(slots.state).toMatchObject({ trial: null, refused: [{ counter: 2, code: 'HEARTBEAT_LOST' }] });
+});
+
+test('an agent that says that it lives is left alone', async () => {
+  await running(onTrial(), async ({ start, clock, say }) => {
+    const child = await start();
+    for (let count = 0; count < 5; count += 1) {
+      say({ checked: false });
+      clock.turn(HEARTBEAT_MS - 1);
+    }
+    expect([child.exitCode, child.signalCode]).toEqual([null, null]);
+  });
+});
+
+test.each<[string, Partial<AgentFacts>, number, string]>([
+  ['starts but takes no picture', { captured: false, sealed: false }, FILM_MS, 'CAPTURE_FAILED'],
+  ['cannot open what it seals', { opened: false }, FILM_MS, 'OPEN_FAILED'],
+  ['eats memory', { memoryBytes: MAX_AGENT_BYTES + 1 }, 0, 'MEMORY_EXCEEDED'],
+])('a release that %s goes back', async (_, facts, afterMs, code) => {
+  const slots = await running(onTrial(), async ({ start, clock, say, run }) => {
+    await start();
+    clock.turn(afterMs - 1);
+    say(facts);
+    clock.turn(1);
+    await ends(run);
+  });
+  expect(slots.state).toMatchObject({ active: 'a', trial: null, refused: [{ counter: 2, code }] });
+});
+
+describe('a release that does not reach the server', () => {
+  /** Until the release before has its turn. */
+  async function untilTurn(directory: string): Promise<void> {
+    await running(directory, async ({ start, clock, say, run }) => {
+      await start();
+      clock.turn(FIRST_UNKNOWN_MS);
+      say({ connected: false, checked: false });
+      await ends(run);
+    });
+  }
+
+  test('goes back when the release before reaches it in its turn', async () => {
+    const directory = onTrial();
+    await untilTurn(directory);
+    const slots = await running(directory, async ({ start, say, slots: its }) => {
+      expect(its.state.trial?.phase).toBe('turn');
+      await start();
+      say();
+      await until('it is judged', () => its.state.trial === null);
+    });
+    expect(slots.state).toMatchObject({ active: 'a', refused: [{ counter: 2, code: 'SERVER_UNREACHED' }] });
+  });
+
+  test('goes on when the release before does not reach it either, and starts so far do not count', async () => {
+    const directory = onTrial();
+    await untilTurn(directory);
+    const slots = await running(directory, async ({ start, clock, say, run }) => {
+      await start();
+      clock.turn(TURN_MS);
+      say({ connected: true, checked: false });
+      await ends(run);
+    });
+    expect(slots.state.trial).toMatchObject({ phase: 'new', turns: 1, tries: 0, boots: 0 });
+  });
+});
+
+test('an end that was asked for takes the start back that was counted', async () => {
+  const slots = await running(onTrial(), async ({ start, run, slots: its }) => {
+    await start();
+    expect(its.state.trial?.boots).toBe(1);
+    await run.settle();
+  });
+  expect(slots.state.trial).toMatchObject({ boots: 0, tries: 0 });
+});
+
+test('what is asked to be tried and is not there is told, once, and nothing else happens', async () => {
+  const directory = scratch();
+  await Slots.install(options(directory), wholeBundle(bundle(1)));
+  const slots = await running(directory, async ({ start, say, run, slots: its }) => {
+    await start();
+    say({ stage: '0123456789abcdef' });
+    await until('it is told', () => its.state.outcomes.length > 0);
+    say({ stage: '0123456789abcdef' });
+    say({ stage: '0123456789abcdef', delivered: 1 });
+    await until('what was delivered is forgotten', () => its.state.outcomes.length === 0);
+    expect(run.over.aborted).toBe(false);
+  });
+  expect(slots.state).toMatchObject({ active: 'a', trial: null, nextOutcome: 2 });
+});
