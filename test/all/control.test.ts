@@ -1,7 +1,7 @@
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
-import { Home } from './home.ts';
-import { until } from './until.ts';
+import { Home } from '../e2e/home.ts';
+import { until } from '../e2e/until.ts';
 
 /** Control between the real processes, asked at the command line. */
 

@@ -1,8 +1,8 @@
 import { readFileSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
-import { Home } from './home.ts';
-import { until } from './until.ts';
+import { Home } from '../e2e/home.ts';
+import { until } from '../e2e/until.ts';
 
 /** What `oriel camera status` says, and its exit code, which health checks use, through a camera's bad days. */
 
