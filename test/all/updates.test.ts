@@ -1,5 +1,8 @@
+import { appendFileSync, existsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { SegmentLine } from '../../cli/footage/report.ts';
 import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
+import { breakBuild } from '../broken-build.ts';
 import { until } from '../e2e/until.ts';
 import { withSlots } from '../ota/slotted-home.ts';
 
@@ -21,7 +24,7 @@ function gapsOf(segments: readonly SegmentLine[]): number[] {
 test(
   'a good release rolls out by push; a bad one goes back by itself; the next repairs it',
   async () => {
-    await withSlots('test:', async ({ home, state, release, push }) => {
+    await withSlots({ source: 'test:' }, async ({ home, state, release, push }) => {
       await home.startCamera();
       expect(state()).toMatchObject({ active: 'a', release: { version: '1.0.1' }, trial: null });
 
@@ -75,3 +78,59 @@ test(
   },
   6 * PATIENCE_MS,
 );
+
+test(
+  'with users of their own and a launcher of two capabilities; an altered slot gives way to the other',
+  async () => {
+    await withSlots(
+      { source: 'test:', separated: true },
+      async ({ home, installation, state, release, push }) => {
+        await home.startCamera();
+        await release(2);
+        await push();
+        await until('1.0.2 is confirmed', () => state().release.version === '1.0.2', PATIENCE_MS);
+        const program = (slot: string) => join(installation, slot, 'files/app/oriel.mjs');
+        expect(statSync(program('b'))).toMatchObject({ uid: 0, mode: 0o100644 });
+        expect(await home.endCamera()).toBe(0);
+
+        appendFileSync(program('b'), '\n');
+        await home.startCamera();
+        expect(state()).toMatchObject({ active: 'a', release: { version: '1.0.1' }, spare: null });
+        expect(await home.endCamera()).toBe(0);
+      },
+    );
+  },
+  3 * PATIENCE_MS,
+);
+
+/** Starts a camera whose only slot was altered. @returns whether what was put there ran. */
+function altersAndRuns(launcher?: string): Promise<boolean> {
+  const wish = { source: 'test:', ...(launcher !== undefined && { launcher }) };
+  return withSlots(wish, async ({ home, installation }) => {
+    const mark = join(home.directory, 'ran');
+    const thief = `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(mark)}, '');\n`;
+    writeFileSync(join(installation, 'a/files/app/oriel.mjs'), thief);
+    home.launchCamera();
+    return until('it is clear what runs', () => {
+      if (existsSync(mark)) return 'ran' as const;
+      return home.log('camera').includes('no slot holds a release that is whole') && ('refused' as const);
+    }).then((seen) => seen === 'ran');
+  });
+}
+
+test('what was altered in the only slot never runs, and the launcher says so', async () => {
+  expect(await altersAndRuns()).toBe(false);
+});
+
+test('control: a launcher that looks at signatures alone when it starts runs what was altered', async () => {
+  const broken = breakBuild({
+    file: 'ota/verify-bundle.ts',
+    from: '  await verifyFiles(join(directory, FILES_DIRECTORY), verified.bundle.files);\n',
+    to: '',
+  });
+  try {
+    expect(await altersAndRuns(broken.oriel)).toBe(true);
+  } finally {
+    broken.remove();
+  }
+});

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -20,6 +21,7 @@ import { fetchedBundle, wholeBundle } from '../../ota/incoming.ts';
 import { parseSlotState } from '../../ota/slot-state.ts';
 import { releaseIn, slotToRun } from '../../ota/slot-transitions.ts';
 import { Slots, STATE_FILE } from '../../ota/slots.ts';
+import { breakBuild } from '../broken-build.ts';
 import { type Crash, CrashDisk, type CrashState } from '../faults/crash-disk.ts';
 import { type BundleWish, CONTENTS, type Maker, makeBundle, newMaker } from './maker.ts';
 
@@ -184,6 +186,21 @@ test.each<[string, (incoming: string) => void, string]>([
   await expect(slots.stage(fetchedBundle(incoming, []), true)).rejects.toMatchObject({ code });
   expect(slots.state.trial).toBeNull();
   expect(slotToRun(slots.state)).toBe('a');
+});
+
+test('control: a launcher that follows links takes what lies elsewhere', async () => {
+  const broken = breakBuild({ file: 'host/read-as.ts', from: 'iflag=nofollow,', to: 'iflag=' });
+  try {
+    const incoming = fetched(NEW);
+    const [from, to] = [join(incoming, 'bundle.json'), join(incoming, 'elsewhere')];
+    renameSync(from, to);
+    symlinkSync(to, from);
+    await expect(fetchedBundle(incoming, []).documents()).rejects.toMatchObject({ code: 'FILE_MISSING' });
+    const { fetchedBundle: careless } = await import(join(broken.root, 'ota/incoming.ts'));
+    expect((await careless(incoming, []).documents()).manifest).toEqual(readFileSync(to));
+  } finally {
+    broken.remove();
+  }
 });
 
 test('a state that was lost is made anew: the older whole slot runs, and nothing older may come', async () => {

@@ -6,6 +6,7 @@ import { parseSlotState, type SlotState } from '../../ota/slot-state.ts';
 import { bundle } from '../../scripts/bundle.ts';
 import { ORIEL, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { Home } from '../e2e/home.ts';
+import { AGENT, CAPTURE, MINIMAL_ROOT, SEPARATED } from '../no-way-in/household.ts';
 import { House } from './house.ts';
 import { HARDWARE, PRODUCT, ringOf } from './maker.ts';
 
@@ -24,10 +25,17 @@ export interface SlottedHome {
   push(): Promise<void>;
 }
 
+export interface SlottedWish {
+  readonly source: string;
+  /** The launcher's `oriel`, if not the real one. */
+  readonly launcher?: string;
+  /** Whether launcher, agent and capture each have a user of their own, and the launcher no more than it needs. */
+  readonly separated?: boolean;
+}
+
 export async function withSlots<T>(
-  source: string,
+  { source, launcher = ORIEL, separated = false }: SlottedWish,
   act: (slotted: SlottedHome) => Promise<T>,
-  launcher = ORIEL,
 ): Promise<T> {
   const house = new House();
   const scratch = mkdtempSync(join(tmpdir(), 'oriel-slotted-'));
@@ -46,10 +54,11 @@ export async function withSlots<T>(
     const installation = join(scratch, 'installation');
     await install(house, installation, releases.get(1) ?? '');
     const camera = join(scratch, 'camera');
-    writeFileSync(
-      camera,
-      `#!/bin/sh\nexec '${launcher}' launcher run '${installation}' "$3" --log-level info\n`,
-    );
+    const run = [`'${launcher}'`, 'launcher', 'run', `'${installation}'`, '"$3"', '--log-level', 'info'];
+    const command = separated ? [...MINIMAL_ROOT, ...run, ...SEPARATED] : run;
+    const lines = ['#!/bin/sh', ...(separated ? GIVE_AWAY : []), `exec ${command.join(' ')}`, ''];
+    writeFileSync(camera, lines.join('\n'));
+    chmodSync(scratch, 0o711);
     chmodSync(camera, 0o755);
     const serverOptions = ['--updates', house.repository.directory];
     return await Home.with({ source, camera, serverOptions }, (home) => {
@@ -65,6 +74,13 @@ export async function withSlots<T>(
     rmSync(scratch, { recursive: true });
   }
 }
+
+/** As docs/hardening.md says. */
+const GIVE_AWAY = [
+  'chmod 711 "$(dirname "$3")"',
+  `chown -R ${AGENT.uid}:${CAPTURE.gid} "$3"`,
+  'chmod 710 "$3"',
+];
 
 export const versionOf = (counter: number) => `1.0.${counter}`;
 
