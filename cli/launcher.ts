@@ -18,7 +18,8 @@ export function launcherCommand(): Command {
     .description('run a camera from two slots, which releases take turns in (docs/updates.md)')
     .addCommand(installCommand())
     .addCommand(runCommand())
-    .addCommand(statusCommand());
+    .addCommand(statusCommand())
+    .addCommand(rollbackCommand());
 }
 
 function installCommand(): Command {
@@ -62,6 +63,22 @@ opened and reached the server, and goes back by itself when it fails.`,
     .action(async (installation: string, camera: string, options: LauncherRunOptions) => {
       const { runLauncher } = await import('./launcher/run.ts');
       process.exitCode = await runLauncher(installation, camera, options);
+    });
+}
+
+function rollbackCommand(): Command {
+  return new Command('rollback')
+    .description('have the running launcher go back to the release before')
+    .argument('<installation>', 'directory with the slots')
+    .addHelpText(
+      'after',
+      `
+Ends a trial, or brings back the release that was confirmed before, unless that is below the minimum that a confirmed
+release has set. The release that goes is not tried again by itself; a higher version is.`,
+    )
+    .action(async (installation: string) => {
+      const { askForRollback } = await import('./launcher/rollback.ts');
+      await askForRollback(installation);
     });
 }
 

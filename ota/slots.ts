@@ -27,6 +27,8 @@ import { type BundleTrust, type VerifiedBundle, verifyBundle, verifyDocuments } 
  */
 
 export const STATE_FILE = 'state.json';
+/** Laid down by whoever wants the release before back; taken and removed. */
+export const ROLLBACK_FILE = 'rollback';
 const STATE_MODE = 0o644;
 
 export interface SlotsOptions {
@@ -100,6 +102,11 @@ export class Slots {
   async change(change: (state: SlotState) => SlotState): Promise<void> {
     const next = change(this.#state);
     if (next !== this.#state) await this.#keep(next);
+  }
+
+  /** Takes a wish for the release before, if one was laid down. @throws HostError. */
+  takeRollback(): Promise<boolean> {
+    return this.#options.disk.unlink(join(this.#options.directory, ROLLBACK_FILE));
   }
 
   /**

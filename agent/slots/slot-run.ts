@@ -4,7 +4,7 @@ import { confined } from '../../host/confinement.ts';
 import { fetchedBundle } from '../../ota/incoming.ts';
 import { isTurnDue, judgeTrial, judgeTurn } from '../../ota/slot-policy.ts';
 import { addOutcome, otherSlot } from '../../ota/slot-state.ts';
-import { forgetDelivered, phaseOf, slotToRun } from '../../ota/slot-transitions.ts';
+import { forgetDelivered, isLegal, phaseOf, slotToRun } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
 import type { CapturePlan } from '../capture/plan.ts';
 import type { AgentLives, RoleProcess } from '../launcher.ts';
@@ -144,6 +144,7 @@ export class SlotRun implements AgentLives {
     if (facts !== undefined && slots.state.outcomes.some(({ number }) => number <= facts.delivered)) {
       await this.#change(() => slots.change((state) => forgetDelivered(state, facts.delivered)));
     }
+    await this.#rollBackIfAsked();
     switch (phaseOf(slots.state)) {
       case 'trial':
         return this.#judgeTrial(life);
@@ -152,6 +153,17 @@ export class SlotRun implements AgentLives {
       case 'steady':
         return this.#stageIfAsked(life);
     }
+  }
+
+  async #rollBackIfAsked(): Promise<void> {
+    const { slots, logger } = this.#options;
+    if (!(await slots.takeRollback().catch(() => false))) return;
+    if (!isLegal(slots.state, 'rollback')) {
+      logger.warn({}, 'the release before was asked for, and may not come back');
+      return;
+    }
+    logger.warn({}, 'the release before was asked for: it comes back');
+    await this.#change(() => slots.advance({ kind: 'rollback' }));
   }
 
   async #judgeTrial(life: AgentLife): Promise<void> {

@@ -91,15 +91,17 @@ export class Updates {
     }
   }
 
-  /** @returns whether it was answered. */
+  /** @returns whether there is nothing left to do until the next. */
   async #lookOnce(signal: AbortSignal): Promise<boolean> {
     const { logger } = this.#options;
     try {
       const state = await readSlotState(this.#options.disk, this.#options.own.installation);
       const { offer, found } = await this.#check(state, signal);
       this.#learn(offer);
-      // During a trial nothing else can be tried, and what is found may be gone when it ends.
-      if (found !== undefined && state.trial === null) await this.#fetch(found, signal);
+      if (found === undefined) return true;
+      // During a trial nothing else can be tried: soon after, perhaps.
+      if (state.trial !== null) return false;
+      await this.#fetch(found, signal);
       return true;
     } catch (error) {
       if (!signal.aborted) logger.warn(errorFields(error), 'no look for updates');

@@ -13,11 +13,16 @@ import { CommandError } from '../errors.ts';
 
 /** @throws CommandError FILE_UNREADABLE; OtaError SLOTS_MALFORMED. */
 export async function showSlots(installation: string, json: boolean): Promise<void> {
+  const state = await readState(installation);
+  console.log(json ? JSON.stringify(state) : slotsText(state).join('\n'));
+}
+
+/** @throws CommandError FILE_UNREADABLE; OtaError SLOTS_MALFORMED. */
+export async function readState(installation: string): Promise<SlotState> {
   const path = join(installation, STATE_FILE);
   const bytes = await readFileBounded(systemDisk, path, MAX_STATE_BYTES);
   if (bytes === undefined) throw new CommandError('FILE_UNREADABLE', `${path} is missing, or too long`);
-  const state = parseSlotState(bytes);
-  console.log(json ? JSON.stringify(state) : slotsText(state).join('\n'));
+  return parseSlotState(bytes);
 }
 
 /** The slots for people. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
@@ -10,7 +10,7 @@ import { systemDisk } from '../../host/disk.ts';
 import { wholeBundle } from '../../ota/incoming.ts';
 import { type AgentFacts, writeFacts } from '../../ota/launcher-protocol.ts';
 import { FILM_MS, FIRST_UNKNOWN_MS, HEARTBEAT_MS, MAX_AGENT_BYTES, TURN_MS } from '../../ota/slot-policy.ts';
-import { Slots } from '../../ota/slots.ts';
+import { ROLLBACK_FILE, Slots } from '../../ota/slots.ts';
 import { until } from '../e2e/until.ts';
 import { makeBundle, newMaker } from './maker.ts';
 
@@ -248,4 +248,35 @@ test('what is asked to be tried and is not there is told, once, and nothing else
     expect(run.over.aborted).toBe(false);
   });
   expect(slots.state).toMatchObject({ active: 'a', trial: null, nextOutcome: 2 });
+});
+
+test('the release before comes back when it is asked for, once', async () => {
+  const directory = onTrial();
+  const slots = await running(directory, async ({ start, say, run, slots: its }) => {
+    await start();
+    say();
+    await until('it is confirmed', () => its.state.trial === null);
+    writeFileSync(join(directory, ROLLBACK_FILE), '');
+    await ends(run);
+  });
+  expect(slots.state).toMatchObject({
+    active: 'a',
+    release: { counter: 1 },
+    refused: [{ counter: 2, code: 'ROLLBACK_ASKED' }],
+  });
+  expect(await slots.takeRollback()).toBe(false);
+});
+
+test('an agent of a confirmed release that ends is started again, but not from a slot that was altered since', async () => {
+  const directory = scratch();
+  await Slots.install(options(directory), wholeBundle(bundle(1)));
+  await running(directory, async ({ start, run }) => {
+    await start();
+    expect(await run.ended(1)).toBe(true);
+    await start();
+    expect(await run.ended(1)).toBe(true);
+    appendFileSync(join(directory, 'a/files/app/oriel.mjs'), ' ');
+    expect(await run.mayStart()).toBe(false);
+    expect(run.givenUp).toBe(true);
+  });
 });
