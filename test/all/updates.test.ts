@@ -22,9 +22,9 @@ function gapsOf(segments: readonly SegmentLine[]): number[] {
 }
 
 test(
-  'a good release rolls out by push; a bad one goes back by itself; the next repairs it',
+  'a good release rolls out by push; a bad one goes back by itself; the next repairs it; one is taken back on request',
   async () => {
-    await withSlots({ source: 'test:' }, async ({ home, state, release, push }) => {
+    await withSlots({ source: 'test:' }, async ({ home, installation, state, release, push }) => {
       await home.startCamera();
       expect(state()).toMatchObject({ active: 'a', release: { version: '1.0.1' }, trial: null });
 
@@ -69,6 +69,12 @@ test(
       ]);
       await until('the launcher forgets what was reported', () => state().outcomes.length === 0);
       expect((await fleet()).version).toBe('1.0.4');
+
+      await orielDoes('launcher', 'rollback', installation);
+      await until('1.0.2 is back', () => state().release.version === '1.0.2');
+      await home.records();
+      const shown = await orielDoes('launcher', 'status', installation);
+      expect(shown).toContain('went back: ROLLBACK_ASKED');
       expect(await home.endCamera()).toBe(0);
       const { report } = await home.verify();
       expect(report.counts).toMatchObject({ open: 0, missing: 0, refused: 0 });
