@@ -32,6 +32,8 @@ export interface AgentEffects {
   readonly launcher: string | undefined;
   /** The slot that it runs from; undefined where nothing updates it. */
   readonly place: SlotPlace | undefined;
+  /** Whether another agent goes on from here at once, and uploads what this one has not. */
+  readonly handsOver: () => boolean;
   /** Aborted to end the agent: it closes what is open and uploads what it can. */
   readonly signal: AbortSignal;
 }
@@ -39,6 +41,8 @@ export interface AgentEffects {
 const LOOK_INTERVAL_MS = 1000;
 /** How long an ending agent goes on uploading; the rest stays in the spool. */
 const DRAIN_MS = 10_000;
+/** The same where nothing is filmed until it has ended. */
+const HAND_OVER_DRAIN_MS = 500;
 
 /**
  * The agent: waits to be set up, enrols, waits for its owner's policy; then takes what capture brings, seals it, and
@@ -204,7 +208,7 @@ async function record(
   camera: Camera,
   line: Line,
   untilNextLook: () => Promise<void>,
-  { clock, logger, signal }: AgentEffects,
+  { clock, logger, signal, handsOver }: AgentEffects,
 ): Promise<void> {
   const { recorder, intake, uplink, spool } = line;
   const { time, policy } = camera;
@@ -236,7 +240,7 @@ async function record(
   feed.close();
   await Promise.all([recorder.stop(), line.stills.close()]);
   await line.sessionsSettled();
-  const drained = uplink.stop({ drainMs: DRAIN_MS });
+  const drained = uplink.stop({ drainMs: handsOver() ? HAND_OVER_DRAIN_MS : DRAIN_MS });
   const shown = showWhile(drained, () => camera.show('draining', line), clock);
   await drained;
   await shown;

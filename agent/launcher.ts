@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { spawnTethered } from '../host/child.ts';
 import { systemClock } from '../host/clock.ts';
 import { confined } from '../host/confinement.ts';
+import { HAND_OVER } from '../ota/launcher-protocol.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import type { CapturePlan } from './capture/plan.ts';
 import { afterCapture, restartDelay } from './launcher-policy.ts';
@@ -51,6 +52,8 @@ export type RoleProcess = Pick<ChildProcess, 'pid' | 'stdio' | 'exitCode' | 'sig
 export interface AgentLives {
   /** More for the agent's command line. */
   readonly args: readonly string[];
+  /** Whether another agent goes on from here at once. */
+  readonly handsOver: boolean;
   /** Whether it may be started now. */
   mayStart(): Promise<boolean>;
   /** @param child with a pipe at ota/launcher-protocol.ts's descriptor. */
@@ -164,7 +167,7 @@ async function keepAgent(options: LauncherOptions, role: Role, stopping: AbortSi
     const startedAt = systemClock.monotonic();
     const child = startRole(options, role);
     lives?.started(child);
-    const stop = () => child.stdin?.end();
+    const stop = () => child.stdin?.end(lives?.handsOver ? HAND_OVER : undefined);
     stopping.addEventListener('abort', stop, { once: true });
     if (stopping.aborted) stop();
     const code = await exitOf(child);

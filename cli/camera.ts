@@ -78,10 +78,10 @@ function firewallCommand(): Command {
 /** The launcher starts these; they are no commands for people. */
 function agentCommand(): Command {
   const role = roleCommand('agent', async (dir, { logLevel, tethered, slots, slot }) => {
-    if (tethered !== undefined) (await import('./camera/tether.ts')).holdTether();
+    const tether = tethered === undefined ? undefined : (await import('./camera/tether.ts')).holdTether();
     const { agent } = await import('./camera/agent-process.ts');
     const place = slots === undefined || slot === undefined ? undefined : { installation: slots, slot };
-    process.exitCode = await agent(dir, logLevel, tethered, place);
+    process.exitCode = await agent(dir, logLevel, { launcher: tethered, place, tether });
   });
   return role.option('--slots <installation>').addOption(new Option('--slot <name>').choices(['a', 'b']));
 }

@@ -8,6 +8,8 @@ import { Version } from './bundle.ts';
  * it passes over, and those that it knows keep their meaning.
  */
 export const FACTS_FD = 3;
+/** What the launcher writes on the agent's stdin before it ends it, when another agent goes on from here at once. */
+export const HAND_OVER = 'hand-over\n';
 /** Longest line, bytes. */
 export const MAX_FACTS_BYTES = 4 * 1024;
 

@@ -64,6 +64,10 @@ export class SlotRun implements AgentLives {
     return this.#over.signal;
   }
 
+  get handsOver(): boolean {
+    return this.#over.signal.aborted;
+  }
+
   /** What is to run next, made ready while this slot still filmed. */
   get next(): ReadySlot | undefined {
     return this.#next;

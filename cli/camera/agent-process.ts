@@ -6,13 +6,20 @@ import { systemDisk } from '../../host/disk.ts';
 import { EXIT } from '../exit-codes.ts';
 import { releaseTimeMs, version } from '../version.ts';
 import { ignoreInterrupt, openLog, stopSignal } from './log.ts';
+import type { Tether } from './tether.ts';
+
+/** How it was started. */
+export interface Started {
+  readonly launcher: string | undefined;
+  readonly place: SlotPlace | undefined;
+  readonly tether: Tether | undefined;
+}
 
 /** The agent's process: keys and network, no child processes. */
 export async function agent(
   dir: string,
   logLevel: string,
-  launcher: string | undefined,
-  place: SlotPlace | undefined,
+  { launcher, place, tether }: Started,
 ): Promise<number> {
   ignoreInterrupt();
   const logger = openLog(logLevel, 'agent');
@@ -26,6 +33,7 @@ export async function agent(
       logger,
       launcher,
       place,
+      handsOver: () => tether?.handsOver() ?? false,
       signal: stopSignal('SIGTERM'),
     });
     return 0;

@@ -1,13 +1,25 @@
+import { HAND_OVER } from '../../ota/launcher-protocol.ts';
+
+export interface Tether {
+  /** Whether the launcher has said that another goes on from here at once. */
+  handsOver(): boolean;
+}
+
 /**
  * The role's line to the launcher, its stdin. Its end, or the launcher's death, is SIGTERM to this process: a role
  * with a user of its own cannot be sent one.
  */
-export function holdTether(): void {
+export function holdTether(): Tether {
+  let handsOver = false;
+  process.stdin.on('data', (chunk: Buffer) => {
+    handsOver ||= chunk.toString('latin1').includes(HAND_OVER);
+  });
   // An error is always followed by this; the second SIGTERM would kill a role that is ending in good order.
   process.stdin.on('error', () => undefined).once('close', () => process.kill(process.pid, 'SIGTERM'));
   // A role that is done does not wait for its launcher.
   (process.stdin as { unref?: () => void }).unref?.();
   process.stdin.resume();
+  return { handsOver: () => handsOver };
 }
 
 /** The first line of stdin, then as {@link holdTether}. @returns at most `maxBytes` and one byte more. */

@@ -70,9 +70,18 @@ test(
       await until('the launcher forgets what was reported', () => state().outcomes.length === 0);
       expect((await fleet()).version).toBe('1.0.4');
 
+      // Without a server there is nothing to wait for when one hands over to the other.
+      await home.endServer();
+      const { pid } = home.status;
       await orielDoes('launcher', 'rollback', installation);
       await until('1.0.2 is back', () => state().release.version === '1.0.2');
-      await home.records();
+      await until('its agent records', () => {
+        // None while the run directory is made anew.
+        const status = home.lookAtStatus();
+        return status !== undefined && status.pid !== pid && status.capturedSeconds >= 1;
+      });
+      await home.startServer();
+      await home.drains();
       const shown = await orielDoes('launcher', 'status', installation);
       expect(shown).toContain('went back: ROLLBACK_ASKED');
       expect(await home.endCamera()).toBe(0);
