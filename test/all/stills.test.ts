@@ -5,9 +5,9 @@ import type { SheetReport } from '../../cli/footage/make-sheet.ts';
 import { MAX_STILL_LENGTH } from '../../crypto/still.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
-import { makeClip } from './clips.ts';
-import { Home } from './home.ts';
-import { until } from './until.ts';
+import { makeClip } from '../e2e/clips.ts';
+import { Home } from '../e2e/home.ts';
+import { until } from '../e2e/until.ts';
 
 /** Stills, from the camera's keyframes to the viewer's contact sheet; and that the recording never needs them. */
 
