@@ -1,28 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { type Done, run } from '../simulation/command.ts';
 
 /** The very command a user types. */
 export const ORIEL = fileURLToPath(new URL('../../oriel', import.meta.url));
 
 /** Runs `oriel` to its end, which Ctrl-C on the terminal does not hasten; gives its exit code and what it printed. */
-export function oriel(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(ORIEL, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout.on('data', (chunk) => stdout.push(chunk));
-    child.stderr.on('data', (chunk) => stderr.push(chunk));
-    child.once('error', reject);
-    child.once('close', (code) => {
-      resolve({
-        code: code ?? 1,
-        stdout: Buffer.concat(stdout).toString(),
-        stderr: Buffer.concat(stderr).toString(),
-      });
-    });
-  });
-}
+export const oriel = (...args: readonly string[]): Promise<Done> => run([ORIEL, ...args]);
 
 /** As `oriel`, for a command that has to succeed. @throws Error with what it printed. */
 export async function orielDoes(...args: readonly string[]): Promise<string> {

@@ -3,7 +3,6 @@ import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentStatus } from '../../agent/status.ts';
 import {
   cameraStatus,
@@ -11,6 +10,7 @@ import {
   type Household,
   makeHousehold,
 } from '../../scripts/demonstration/household.ts';
+import { until } from '../e2e/until.ts';
 
 export const ORIEL_ROOT = join(import.meta.dirname, '../..');
 
@@ -29,20 +29,7 @@ export const MINIMAL_ROOT = [
   '--',
 ] as const;
 
-/** Looks until there is something to see. */
-export async function until<T>(
-  what: string,
-  look: () => T | false | undefined | Promise<T | false | undefined>,
-  patienceMs = 30_000,
-): Promise<T> {
-  const deadline = performance.now() + patienceMs;
-  for (;;) {
-    const seen = await look();
-    if (seen !== false && seen !== undefined) return seen;
-    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
-    await sleep(50);
-  }
-}
+export { until };
 
 export interface OpenHousehold {
   readonly household: Household;
