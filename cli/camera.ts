@@ -68,6 +68,7 @@ function firewallCommand(): Command {
       '--service <unit>',
       'with --apply: have systemd allow a unit the same addresses, until the next boot',
     )
+    .option('--addresses-only', 'with --service: do that alone, and leave the packet filter as it is')
     .option('--unit', 'show the same addresses as a drop-in for the systemd unit')
     .action(async (dir: string, options: FirewallOptions) => {
       const { firewall } = await import('./camera/firewall.ts');

@@ -15,11 +15,13 @@ export interface LauncherInstallOptions {
 /** `oriel launcher`: a camera that updates itself. */
 export function launcherCommand(): Command {
   return new Command('launcher')
+    .enablePositionalOptions()
     .description('run a camera from two slots, which releases take turns in (docs/updates.md)')
     .addCommand(installCommand())
     .addCommand(runCommand())
     .addCommand(statusCommand())
-    .addCommand(rollbackCommand());
+    .addCommand(rollbackCommand())
+    .addCommand(execCommand());
 }
 
 function installCommand(): Command {
@@ -79,6 +81,25 @@ release has set. The release that goes is not tried again by itself; a higher ve
     .action(async (installation: string) => {
       const { askForRollback } = await import('./launcher/rollback.ts');
       await askForRollback(installation);
+    });
+}
+
+function execCommand(): Command {
+  return new Command('exec')
+    .description('run an oriel command of the release in the active slot, which is verified first')
+    .argument('<installation>', 'directory with the slots')
+    .argument('[command...]', 'the command and its options')
+    .passThroughOptions()
+    .allowUnknownOption()
+    .addHelpText(
+      'after',
+      `
+Example, as /opt/oriel/oriel on a board does it:
+  oriel launcher exec /opt/oriel/slots camera status /var/lib/oriel-camera`,
+    )
+    .action(async (installation: string, command: string[]) => {
+      const { execInSlot } = await import('./launcher/exec.ts');
+      await execInSlot(installation, command);
     });
 }
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { buildCommand } from './release/build.ts';
 import { keysCommand } from './release/keys.ts';
+import { kitCommand } from './release/kit.ts';
 import { haltCommand, promoteCommand, publishCommand } from './release/offer.ts';
 import { collect, print, readSigners } from './release/options.ts';
 import { rotateCommand } from './release/rotate.ts';
@@ -19,6 +20,7 @@ export function releaseCommand(): Command {
     .addCommand(buildCommand())
     .addCommand(signCommand())
     .addCommand(attachCommand())
+    .addCommand(kitCommand())
     .addCommand(publishCommand())
     .addCommand(promoteCommand())
     .addCommand(haltCommand())

@@ -54,7 +54,10 @@ export const systemDisk: Disk = {
   create(path, mode) {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
     return answered(`create ${path}`, ['EEXIST'], undefined, async () => {
-      return new SystemFile(await fs.open(path, flags, mode), path);
+      const handle = await fs.open(path, flags, mode);
+      // What others are to read they can, under a umask too that keeps all else from them.
+      if ((mode & 0o077) !== 0) await handle.chmod(mode);
+      return new SystemFile(handle, path);
     });
   },
   rename: (from, to) => attempt(`rename ${from}`, () => fs.rename(from, to)),

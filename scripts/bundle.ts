@@ -2,7 +2,7 @@ import { readdirSync, rmSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -24,6 +24,23 @@ const lazyBuiltins: Plugin = {
   },
 };
 
+const options = {
+  absWorkingDir: root,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node26',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  plugins: [lazyBuiltins],
+  // For the CommonJS packages within.
+  banner: {
+    js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);",
+  },
+  define: { __dirname: 'import.meta.dirname' },
+  logLevel: 'warning',
+} as const satisfies BuildOptions;
+
 /**
  * Bundles the command line into `out`, which is emptied first.
  * @returns the sources that are inside, as paths from the root.
@@ -31,27 +48,27 @@ const lazyBuiltins: Plugin = {
 export async function bundle(out: string, entryPoint = 'cli/main.ts'): Promise<string[]> {
   rmSync(out, { recursive: true, force: true });
   const { metafile } = await build({
-    absWorkingDir: root,
+    ...options,
     entryPoints: { oriel: entryPoint },
     metafile: true,
     outdir: out,
     outExtension: { '.js': '.mjs' },
-    bundle: true,
     splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node26',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    plugins: [lazyBuiltins],
-    // For the CommonJS packages within.
-    banner: {
-      js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);",
-    },
-    define: { __dirname: 'import.meta.dirname' },
-    logLevel: 'warning',
   });
-  const inside = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  return sourcesIn(metafile);
+}
+
+/** Bundles the launcher into one file. @returns the sources that are inside, as paths from the root. */
+export async function bundleLauncher(
+  outfile: string,
+  entryPoint = 'cli/launcher-main.ts',
+): Promise<string[]> {
+  const { metafile } = await build({ ...options, entryPoints: [entryPoint], metafile: true, outfile });
+  return sourcesIn(metafile);
+}
+
+function sourcesIn({ outputs }: Metafile): string[] {
+  const inside = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
   return [
     ...new Set(inside.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)),
   ].sort();

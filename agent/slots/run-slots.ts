@@ -148,7 +148,10 @@ async function afterRun(
 }
 
 /** A slot's own runtime and program. */
-function commandOf({ directory }: WholeSlot, logLevel: string): OrielCommand {
+export function commandOf({ directory }: WholeSlot, logLevel: string): SlotCommand {
   const file = (path: string) => join(directory, FILES_DIRECTORY, path);
   return { runtime: file(RUNTIME_PATH), script: file(PROGRAM_PATH), execArgv: [], logLevel };
 }
+
+/** Of which the runtime is its own too. */
+export type SlotCommand = OrielCommand & Required<Pick<OrielCommand, 'runtime'>>;

@@ -6,6 +6,7 @@ import { addressesOf, firewallRules, type Reachable, unitDropIn } from '../../ag
 import { findAccount } from '../../host/account.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { configuredResolvers, resolveAddresses } from '../../host/resolver.ts';
+import { CommandError } from '../errors.ts';
 
 export interface FirewallOptions {
   readonly agentUser: string;
@@ -13,6 +14,7 @@ export interface FirewallOptions {
   readonly apply?: true;
   readonly unit?: true;
   readonly service?: string;
+  readonly addressesOnly?: true;
 }
 
 const HTTPS_PORT = 443;
@@ -24,12 +26,15 @@ const NOBODY: Reachable['server'] = { addresses: [], port: HTTPS_PORT };
 export async function firewall(dir: string, options: FirewallOptions): Promise<void> {
   const reachable = await reachableOf(dir, options);
   if (options.unit) console.log(unitDropIn(reachable));
-  else if (options.apply) apply(reachable, options.service);
+  else if (options.apply) apply(reachable, options);
   else console.log(firewallRules(reachable));
 }
 
-function apply(reachable: Reachable, service: string | undefined): void {
-  execFileSync('nft', ['-f', '-'], { input: firewallRules(reachable) });
+function apply(reachable: Reachable, { service, addressesOnly }: FirewallOptions): void {
+  if (addressesOnly && service === undefined) {
+    throw new CommandError('USAGE', '--addresses-only takes the unit whose addresses they are: --service');
+  }
+  if (!addressesOnly) execFileSync('nft', ['-f', '-'], { input: firewallRules(reachable) });
   if (service === undefined) return;
   // The empty one takes back what was allowed before.
   const allowed = ['IPAddressAllow=', `IPAddressAllow=${addressesOf(reachable).join(' ')}`];

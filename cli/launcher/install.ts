@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
 import { systemDisk } from '../../host/disk.ts';
@@ -23,8 +23,9 @@ export async function install(
     [ROOT_FILE, await document(root)],
     [HARDWARE_FILE, Buffer.from(`${hardware}\n`)],
   ] as const;
-  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  mkdirSync(directory, { recursive: true });
   try {
+    chmodSync(directory, 0o755);
     for (const [name, bytes] of documents) {
       await writeFileAtomic(systemDisk, join(directory, name), bytes, PUBLIC);
     }

@@ -1,0 +1,37 @@
+import { type Command, CommanderError } from 'commander';
+import { EXIT } from './exit-codes.ts';
+import { printable, withoutSecrets } from './text.ts';
+
+/** Runs a command line of this process's arguments; what fails is said in one line, with its code. */
+export async function runProgram(program: Command): Promise<void> {
+  exitByThrowing(program);
+  endWithReader();
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    } else {
+      const { code, message } = error as { code?: unknown; message?: unknown };
+      console.error(
+        `oriel: ${printable(withoutSecrets(String(message)))}${typeof code === 'string' ? ` [${code}]` : ''}`,
+      );
+      process.exitCode = code === 'USAGE' ? EXIT.usage : EXIT.failure;
+    }
+  }
+}
+
+/** commander ends the process with code 1 for a command line it does not understand; ours is another. */
+function exitByThrowing(command: Command): void {
+  command.exitOverride();
+  command.configureOutput({ outputError: (text, write) => write(withoutSecrets(text)) });
+  for (const child of command.commands) exitByThrowing(child);
+}
+
+/** Whoever reads may have read enough, as `head` has: the rest is not worth an error. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: { code?: unknown }) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.failure);
+  });
+}
