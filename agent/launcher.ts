@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { spawnTethered } from '../host/child.ts';
 import { systemClock } from '../host/clock.ts';
 import { confined } from '../host/confinement.ts';
+import { killAs } from '../host/kill-as.ts';
 import { HAND_OVER } from '../ota/launcher-protocol.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import type { CapturePlan } from './capture/plan.ts';
@@ -77,7 +78,12 @@ interface Role {
   readonly env: Readonly<Record<string, string>>;
   /** The command it is run under. */
   readonly under: readonly string[];
+  /** The command that may kill it. */
+  readonly killer: readonly string[];
 }
+
+/** How long a role may take to end where another release goes on from here: nothing is filmed meanwhile. */
+const HAND_OVER_MS = 30_000;
 
 /**
  * V8's flags for both: a few records a second never repay optimising the JavaScript around them, since all bulk work is
@@ -120,7 +126,8 @@ async function prepare(options: LauncherOptions): Promise<{ agent: Role; capture
         'only a packet filter keeps ffmpeg from where the camera may send it (docs/hardening.md)',
       );
     }
-    return { agent: { name: 'agent', env, under: [] }, capture: { name: 'capture', env: {}, under: [] } };
+    const under = { under: [], killer: [] };
+    return { agent: { name: 'agent', env, ...under }, capture: { name: 'capture', env: {}, ...under } };
   }
   await makeSharedRunDirectory(directory, separation);
   const cut = !captureDials && (await canCutNetwork(separation.capture));
@@ -134,19 +141,24 @@ async function prepare(options: LauncherOptions): Promise<{ agent: Role; capture
   const agent = confined(confinementOf(separation.agent, 'shared'));
   const capture = confined(confinementOf(separation.capture, cut ? 'none' : 'shared'));
   return {
-    agent: { name: 'agent', env, under: agent },
-    capture: { name: 'capture', env: {}, under: capture },
+    agent: { name: 'agent', env, under: agent, killer: agent },
+    capture: {
+      name: 'capture',
+      env: {},
+      under: capture,
+      killer: confined(confinementOf(separation.capture, 'shared')),
+    },
   };
 }
 
 /** Starts capture again whenever it was killed or failed; what it refuses by itself it would refuse again. */
 async function keepCapture(options: LauncherOptions, role: Role): Promise<number> {
-  const { plan, logger, signal } = options;
+  const { plan, lives, logger, signal } = options;
   for (let failures = 0; ; ) {
     const startedAt = systemClock.monotonic();
     const child = startRole(options, role);
     child.stdin?.write(`${JSON.stringify(plan)}\n`);
-    const stop = () => child.stdin?.end();
+    const stop = () => askToEnd(child, role, lives);
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     const code = await exitOf(child);
@@ -167,7 +179,7 @@ async function keepAgent(options: LauncherOptions, role: Role, stopping: AbortSi
     const startedAt = systemClock.monotonic();
     const child = startRole(options, role);
     lives?.started(child);
-    const stop = () => child.stdin?.end(lives?.handsOver ? HAND_OVER : undefined);
+    const stop = () => askToEnd(child, role, lives, HAND_OVER);
     stopping.addEventListener('abort', stop, { once: true });
     if (stopping.aborted) stop();
     const code = await exitOf(child);
@@ -206,6 +218,15 @@ function startRole(
 /** What to give Node so that it runs `oriel ARGS`. */
 export function orielArguments({ script, execArgv }: OrielCommand, args: readonly string[]): string[] {
   return [NO_INSPECTOR, ...execArgv.filter((flag) => flag !== NO_INSPECTOR), script, ...args];
+}
+
+/** @param last said to it before, if another release goes on from here. What then does not end is killed. */
+function askToEnd(child: ChildProcess, { killer }: Role, lives: AgentLives | undefined, last?: string): void {
+  child.stdin?.end(lives?.handsOver ? last : undefined);
+  const { pid } = child;
+  if (!lives?.handsOver || pid === undefined) return;
+  const timer = setTimeout(killAs, HAND_OVER_MS, killer, pid);
+  child.once('exit', () => clearTimeout(timer));
 }
 
 /** Stands for the exit code of a process that a signal ended. */

@@ -10,6 +10,7 @@ export interface LauncherInstallOptions {
   readonly anchor: string;
   readonly root: string;
   readonly hardware: string;
+  readonly limits?: string;
 }
 
 /** `oriel launcher`: a camera that updates itself. */
@@ -32,6 +33,10 @@ function installCommand(): Command {
     .requiredOption('--anchor <file>', 'public/anchor.json of oriel release keys: the root keys to believe')
     .requiredOption('--root <file>', 'public/root.json of oriel release keys: where update metadata begins')
     .requiredOption('--hardware <board>', 'the board that this is, as bundles name it: linux-x64')
+    .option(
+      '--limits <file>',
+      'how long to wait before a release is judged, if not the usual (docs/updates.md)',
+    )
     .addHelpText(
       'after',
       `

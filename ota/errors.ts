@@ -60,6 +60,8 @@ export type OtaErrorCode =
   | 'SLOTS_TRANSITION'
   /** A slot holds another release than it should. */
   | 'SLOT_FOREIGN'
+  /** The launcher's limits, flashed with a camera, are not of their form. */
+  | 'LIMITS_MALFORMED'
   /** A verified release may not be tried here now. */
   | 'STAGING_REFUSED';
 

@@ -1,21 +1,22 @@
 import semver from 'semver';
 import type { Bundle } from './bundle.ts';
+import type { LauncherLimits } from './launcher-limits.ts';
 import type { AgentFacts } from './launcher-protocol.ts';
 import type { ReturnCode, SlotState, Trial } from './slot-state.ts';
 
 /** What the launcher decides about releases, from what it knows. Pure. */
 
-/** An agent that has not said for so long that it lives, is killed. */
-export const HEARTBEAT_MS = 60_000;
-/** From its start, until an agent that is to film has to have filmed, sealed and opened. */
-export const FILM_MS = 120_000;
-/** What an agent may keep resident: three times what it takes, and a board of 512 MB has it to give. */
-export const MAX_AGENT_BYTES = 300 * 1024 * 1024;
-/** How long a first trial may be unknown before the release before gets a turn; twice as long before each further. */
-export const FIRST_UNKNOWN_MS = 30 * 60_000;
 const LONGEST_UNKNOWN_MS = 24 * 3_600_000;
-/** How long a turn lasts at most. */
-export const TURN_MS = 10 * 60_000;
+
+/** An agent, as its launcher sees it. */
+export interface AgentSeen {
+  /** What it says of itself; undefined while it has said nothing. */
+  readonly facts: AgentFacts | undefined;
+  /** What it keeps resident, by its own word or the kernel's; 0 while neither is known. */
+  readonly memoryBytes: number;
+  /** Since it was started. */
+  readonly elapsedMs: number;
+}
 
 export type Verdict =
   | { readonly verdict: 'healthy' }
@@ -25,18 +26,23 @@ export type Verdict =
 
 /**
  * How a release on trial does.
- * @param facts what its agent says of itself; undefined while it has said nothing.
- * @param elapsedMs since its agent was started.
  * @param filmed whether the release before filmed when it was replaced.
  */
-export function judgeTrial(facts: AgentFacts | undefined, elapsedMs: number, filmed: boolean): Verdict {
+export function judgeTrial(
+  { facts, memoryBytes, elapsedMs }: AgentSeen,
+  filmed: boolean,
+  limits: LauncherLimits,
+): Verdict {
+  if (memoryBytes > limits.memoryBytes) return { verdict: 'unhealthy', code: 'MEMORY_EXCEEDED' };
   if (facts === undefined) return { verdict: 'unknown' };
-  if (facts.memoryBytes > MAX_AGENT_BYTES) return { verdict: 'unhealthy', code: 'MEMORY_EXCEEDED' };
   const missing = firstMissing(facts, filmed);
   if (missing !== undefined) {
-    return elapsedMs < FILM_MS ? { verdict: 'unknown' } : { verdict: 'unhealthy', code: missing };
+    return elapsedMs < limits.verdictSeconds * 1000
+      ? { verdict: 'unknown' }
+      : { verdict: 'unhealthy', code: missing };
   }
-  return facts.connected && facts.checked ? { verdict: 'healthy' } : { verdict: 'unknown' };
+  const proved = elapsedMs >= limits.proveSeconds * 1000;
+  return proved && facts.connected && facts.checked ? { verdict: 'healthy' } : { verdict: 'unknown' };
 }
 
 /** What it should have done by itself and has not: a server has no part in any of it. */
@@ -48,17 +54,22 @@ function firstMissing(facts: AgentFacts, filmed: boolean): ReturnCode | undefine
 }
 
 /** Whether the release before gets a turn now. @param unknownMs since the agent on trial was started. */
-export function isTurnDue({ turns }: Pick<Trial, 'turns'>, unknownMs: number): boolean {
-  return unknownMs >= Math.min(FIRST_UNKNOWN_MS * 2 ** turns, LONGEST_UNKNOWN_MS);
+export function isTurnDue(
+  { turns }: Pick<Trial, 'turns'>,
+  unknownMs: number,
+  { unknownSeconds }: LauncherLimits,
+): boolean {
+  return unknownMs >= Math.min(unknownSeconds * 1000 * 2 ** turns, LONGEST_UNKNOWN_MS);
 }
 
 /** How the turn of the release before stands. */
 export function judgeTurn(
   facts: AgentFacts | undefined,
   elapsedMs: number,
+  { turnSeconds }: LauncherLimits,
 ): 'reached' | 'turn-over' | 'unknown' {
   if (facts?.connected && facts.checked) return 'reached';
-  return elapsedMs < TURN_MS ? 'unknown' : 'turn-over';
+  return elapsedMs < turnSeconds * 1000 ? 'unknown' : 'turn-over';
 }
 
 export type StagingRefusal =

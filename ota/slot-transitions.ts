@@ -30,6 +30,8 @@ export type SlotEvent =
     }
   /** The release on trial is about to be started. */
   | { readonly kind: 'started' }
+  /** It cannot be tried now, for reasons that are not its own: it may be brought again. */
+  | { readonly kind: 'set-aside' }
   /** It was ended for reasons that are not its own. */
   | { readonly kind: 'stopped' }
   /** It ended by itself, or had to be killed. */
@@ -66,6 +68,7 @@ const LEGAL: { readonly [P in Phase]: { readonly [K in Kind]?: Step<K> } } = {
   trial: {
     started: start,
     stopped: (state) => changed(state, ({ boots }) => ({ boots: Math.max(boots - 1, 0) })),
+    'set-aside': (state) => ({ ...state, trial: null }),
     failed: fail,
     healthy: confirm,
     unhealthy: (state, { code }) => goBack(state, code),

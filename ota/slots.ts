@@ -56,7 +56,8 @@ export class Slots {
 
   /**
    * Reads the state. One that cannot be read is made anew from the slots: of two that are whole the older is the one
-   * that was confirmed, and nothing older than it may come.
+   * that was confirmed, and nothing older than it may come. A disk that does not take what was made anew is asked again
+   * with the next change.
    * @throws OtaError SLOTS_MALFORMED when neither slot is whole; HostError.
    */
   static async open(options: SlotsOptions): Promise<Slots> {
@@ -65,7 +66,7 @@ export class Slots {
     if (known !== undefined) return new Slots(options, known);
     const state = await stateOfSlots(options);
     const slots = new Slots(options, state);
-    await slots.#keep(state);
+    await slots.#keep(state).catch(() => undefined);
     return slots;
   }
 
@@ -104,6 +105,23 @@ export class Slots {
     if (next !== this.#state) await this.#keep(next);
   }
 
+  /**
+   * As change, but on a disk that takes no more it holds at least until the next start: for what the camera is safe with
+   * if it is forgotten then.
+   * @param onUnkept told why it is not durable.
+   */
+  async changeAnyway(
+    change: (state: SlotState) => SlotState,
+    onUnkept: (error: unknown) => void = () => undefined,
+  ): Promise<void> {
+    const next = change(this.#state);
+    if (next === this.#state) return;
+    await this.#keep(next).catch((error) => {
+      this.#state = next;
+      onUnkept(error);
+    });
+  }
+
   /** Takes a wish for the release before, if one was laid down. @throws HostError. */
   takeRollback(): Promise<boolean> {
     return this.#options.disk.unlink(join(this.#options.directory, ROLLBACK_FILE));
@@ -124,10 +142,7 @@ export class Slots {
         const code = error instanceof OtaError ? error.code : 'SLOT_UNREADABLE';
         const next = advance(this.#state, { kind: 'altered', slot, code });
         if (slotToRun(next) === slot) return undefined;
-        // On a disk that takes no more it holds at least until the next start, which will see the same.
-        await this.#keep(next).catch(() => {
-          this.#state = next;
-        });
+        await this.changeAnyway(() => next);
       }
     }
   }

@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../host/clock.ts';
 import { killAs } from '../../host/kill-as.ts';
+import { residentBytes } from '../../host/resident-memory.ts';
 import { type AgentFacts, FACTS_FD, FactsReader } from '../../ota/launcher-protocol.ts';
-import { HEARTBEAT_MS } from '../../ota/slot-policy.ts';
+import type { AgentSeen } from '../../ota/slot-policy.ts';
 import type { RoleProcess } from '../launcher.ts';
 
 /** One life of an agent, as its launcher sees it. */
@@ -35,8 +36,16 @@ export class AgentLife {
     return this.#facts;
   }
 
-  get elapsedMs(): number {
-    return this.#clock.monotonic() - this.#startedAt;
+  /** What it is judged by. Of its memory the kernel knows best, where the launcher may ask it. */
+  get seen(): AgentSeen {
+    const facts = this.#facts;
+    const { pid } = this.#child;
+    const resident = pid === undefined ? undefined : residentBytes(pid);
+    return {
+      facts,
+      memoryBytes: Math.max(facts?.memoryBytes ?? 0, resident ?? 0),
+      elapsedMs: this.#clock.monotonic() - this.#startedAt,
+    };
   }
 
   /** Why it ended, if it has. */
@@ -44,9 +53,9 @@ export class AgentLife {
     return this.#killed ? 'HEARTBEAT_LOST' : 'AGENT_EXITED';
   }
 
-  /** Kills it when it has been silent too long. @returns whether that was so. */
-  async killIfSilent(under: readonly string[]): Promise<boolean> {
-    if (this.#clock.monotonic() - this.#heardAt < HEARTBEAT_MS) return false;
+  /** Kills it when it has been silent for so long. @returns whether that was so. */
+  async killIfSilent(under: readonly string[], heartbeatSeconds: number): Promise<boolean> {
+    if (this.#clock.monotonic() - this.#heardAt < heartbeatSeconds * 1000) return false;
     const { pid } = this.#child;
     if (pid === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null) return false;
     this.#killed = true;

@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../../host/clock.ts';
 import { FILES_DIRECTORY, PROGRAM_PATH, RUNTIME_PATH } from '../../ota/bundle.ts';
-import { phaseOf } from '../../ota/slot-transitions.ts';
+import type { LauncherLimits } from '../../ota/launcher-limits.ts';
+import type { ReturnCode } from '../../ota/slot-state.ts';
+import { advance, phaseOf } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
 import type { CameraDirectory } from '../camera/camera-directory.ts';
 import type { CapturePlan } from '../capture/plan.ts';
@@ -16,6 +18,7 @@ export interface RunSlotsOptions {
   readonly slots: Slots;
   /** What the camera was flashed with. */
   readonly installation: string;
+  readonly limits: LauncherLimits;
   readonly directory: CameraDirectory;
   readonly separation: Separation | undefined;
   /**
@@ -62,7 +65,7 @@ export async function runSlots(options: RunSlotsOptions): Promise<number> {
     if (plan === undefined) {
       if (signal.aborted) return 0;
       if (phaseOf(slots.state) !== 'trial') return 1;
-      await slots.advance({ kind: 'unhealthy', code: 'PLAN_REFUSED' });
+      await sendBack(slots, 'PLAN_REFUSED');
       continue;
     }
     claimed = true;
@@ -140,12 +143,16 @@ async function afterRun(
   }
   // Capture has ended by itself: its source was played to its end, or is refused.
   if (code !== 0 && phaseOf(slots.state) === 'trial') {
-    await slots.advance({ kind: 'unhealthy', code: 'CAPTURE_FAILED' });
+    await sendBack(slots, 'CAPTURE_FAILED');
     return undefined;
   }
   await run.settle();
   return code;
 }
+
+/** Also on a disk that takes no more. */
+const sendBack = (slots: Slots, code: ReturnCode) =>
+  slots.changeAnyway((state) => advance(state, { kind: 'unhealthy', code }));
 
 /** A slot's own runtime and program. */
 export function commandOf({ directory }: WholeSlot, logLevel: string): SlotCommand {

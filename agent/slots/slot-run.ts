@@ -2,9 +2,17 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../host/clock.ts';
 import { confined } from '../../host/confinement.ts';
 import { fetchedBundle } from '../../ota/incoming.ts';
+import type { LauncherLimits } from '../../ota/launcher-limits.ts';
 import { isTurnDue, judgeTrial, judgeTurn } from '../../ota/slot-policy.ts';
-import { addOutcome, otherSlot } from '../../ota/slot-state.ts';
-import { forgetDelivered, isLegal, phaseOf, slotToRun } from '../../ota/slot-transitions.ts';
+import { addOutcome, otherSlot, type SlotState } from '../../ota/slot-state.ts';
+import {
+  advance,
+  forgetDelivered,
+  isLegal,
+  phaseOf,
+  type SlotEvent,
+  slotToRun,
+} from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
 import type { CapturePlan } from '../capture/plan.ts';
 import type { AgentLives, RoleProcess } from '../launcher.ts';
@@ -23,6 +31,7 @@ export interface SlotRunOptions {
   /** Looked at just now. */
   readonly whole: WholeSlot;
   readonly installation: string;
+  readonly limits: LauncherLimits;
   /** Where the agent puts what it has fetched. */
   readonly incoming: string;
   readonly separation: Separation | undefined;
@@ -84,16 +93,28 @@ export class SlotRun implements AgentLives {
     try {
       if (!this.#verified) await slots.verify(whole.slot);
       this.#verified = false;
-      if (phaseOf(slots.state) === 'trial') {
-        await slots.advance({ kind: 'started' });
-        this.#counted = phaseOf(slots.state) === 'trial';
-      }
     } catch (error) {
       logger.error({ ...errorFields(error), slot: whole.slot }, 'this slot cannot be started');
       this.#givenUp = true;
       return false;
     }
+    if (phaseOf(slots.state) === 'trial') await this.#countStart();
     return this.#goesOn();
+  }
+
+  /** What cannot be counted is not tried: a release that takes the machine with it would do so without end. */
+  async #countStart(): Promise<void> {
+    const { slots, logger } = this.#options;
+    try {
+      await slots.advance({ kind: 'started' });
+      this.#counted = phaseOf(slots.state) === 'trial';
+    } catch (error) {
+      logger.error(
+        errorFields(error),
+        'the state of the slots cannot be written: no release is tried, and the one confirmed last runs',
+      );
+      await this.#advance({ kind: 'set-aside' });
+    }
   }
 
   started(child: RoleProcess): void {
@@ -107,7 +128,7 @@ export class SlotRun implements AgentLives {
     if (phaseOf(slots.state) === 'trial') {
       logger.error({ code, ending, slot: whole.slot }, 'the release on trial failed');
       this.#counted = false;
-      await this.#change(() => slots.advance({ kind: 'failed', code: ending }));
+      await this.#advance({ kind: 'failed', code: ending });
     }
     return this.#goesOn();
   }
@@ -133,21 +154,19 @@ export class SlotRun implements AgentLives {
   async settle(): Promise<void> {
     const { slots } = this.#options;
     if (!this.#counted || phaseOf(slots.state) !== 'trial') return;
-    await this.#change(() => slots.advance({ kind: 'stopped' }));
+    await this.#advance({ kind: 'stopped' });
   }
 
   async #look(): Promise<void> {
     const life = this.#life;
-    const { slots, logger } = this.#options;
+    const { slots, limits, logger } = this.#options;
     if (life === undefined) return;
-    if (await life.killIfSilent(this.#under)) {
+    if (await life.killIfSilent(this.#under, limits.heartbeatSeconds)) {
       logger.error({}, 'the agent has stopped saying that it lives, and was killed');
       return;
     }
     const { facts } = life;
-    if (facts !== undefined && slots.state.outcomes.some(({ number }) => number <= facts.delivered)) {
-      await this.#change(() => slots.change((state) => forgetDelivered(state, facts.delivered)));
-    }
+    if (facts !== undefined) await this.#change((state) => forgetDelivered(state, facts.delivered));
     await this.#rollBackIfAsked();
     switch (phaseOf(slots.state)) {
       case 'trial':
@@ -167,33 +186,33 @@ export class SlotRun implements AgentLives {
       return;
     }
     logger.warn({}, 'the release before was asked for: it comes back');
-    await this.#change(() => slots.advance({ kind: 'rollback' }));
+    await this.#advance({ kind: 'rollback' });
   }
 
   async #judgeTrial(life: AgentLife): Promise<void> {
-    const { slots, clock, logger } = this.#options;
+    const { slots, limits, clock, logger } = this.#options;
     const { trial } = slots.state;
     if (trial === null) return;
     const { version } = trial.release;
-    const judged = judgeTrial(life.facts, life.elapsedMs, trial.filmed);
+    const judged = judgeTrial(life.seen, trial.filmed, limits);
     if (judged.verdict === 'healthy') {
-      await this.#change(() => slots.advance({ kind: 'healthy', minimum: life.facts?.minimum ?? '0.0.0' }));
+      await this.#advance({ kind: 'healthy', minimum: life.facts?.minimum ?? '0.0.0' });
       logger.info({ version, minimum: slots.state.minimum }, 'the release has proved itself');
     } else if (judged.verdict === 'unhealthy') {
       logger.error({ version, code: judged.code }, 'the release on trial goes back');
-      await this.#change(() => slots.advance({ kind: 'unhealthy', code: judged.code }));
-    } else if (isTurnDue(trial, clock.monotonic() - this.#startedAt)) {
+      await this.#advance({ kind: 'unhealthy', code: judged.code });
+    } else if (isTurnDue(trial, clock.monotonic() - this.#startedAt, limits)) {
       logger.warn({ version }, 'no word from the server: the release before has a turn');
-      await this.#change(() => slots.advance({ kind: 'turn' }));
+      await this.#advance({ kind: 'turn' });
     }
   }
 
   async #judgeTurn(life: AgentLife): Promise<void> {
-    const { slots, clock, logger } = this.#options;
-    const judged = judgeTurn(life.facts, clock.monotonic() - this.#startedAt);
+    const { limits, clock, logger } = this.#options;
+    const judged = judgeTurn(life.facts, clock.monotonic() - this.#startedAt, limits);
     if (judged === 'unknown') return;
     logger.info({ judged }, 'the turn of the release before is over');
-    await this.#change(() => slots.advance({ kind: judged }));
+    await this.#advance({ kind: judged });
   }
 
   /** Each wish is tried once. */
@@ -215,7 +234,7 @@ export class SlotRun implements AgentLives {
       const slot = otherSlot(slots.state.active);
       const code = /^[A-Z_]{1,40}$/.test(fields.code) ? fields.code : 'UNKNOWN';
       const outcome = { event: 'refused', slot, release: null, code } as const;
-      await this.#change(() => slots.change((state) => addOutcome(state, outcome)));
+      await this.#change((state) => addOutcome(state, outcome));
     }
   }
 
@@ -226,16 +245,20 @@ export class SlotRun implements AgentLives {
     const plan = await planOf(whole);
     if (plan === undefined) {
       logger.error({ version: whole.bundle.version }, 'the release does not say what it captures');
-      await this.#change(() => slots.advance({ kind: 'unhealthy', code: 'PLAN_REFUSED' }));
+      await this.#advance({ kind: 'unhealthy', code: 'PLAN_REFUSED' });
     } else {
       this.#next = { whole, plan };
     }
   }
 
-  /** A disk that takes no more leaves things as they are; they are tried again. */
-  async #change(change: () => Promise<void>): Promise<void> {
-    await change().catch((error) => {
-      this.#options.logger.error(errorFields(error), 'the state of the slots cannot be written');
-    });
+  async #advance(event: SlotEvent): Promise<void> {
+    await this.#change((state) => advance(state, event));
+  }
+
+  async #change(change: (state: SlotState) => SlotState): Promise<void> {
+    const { slots, logger } = this.#options;
+    await slots.changeAnyway(change, (error) =>
+      logger.error(errorFields(error), 'the state of the slots is not kept'),
+    );
   }
 }

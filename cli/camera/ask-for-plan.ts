@@ -5,6 +5,10 @@ import { confinementOf } from '../../agent/launcher-separation.ts';
 import type { Account } from '../../host/account.ts';
 import { spawnTethered } from '../../host/child.ts';
 import { confined } from '../../host/confinement.ts';
+import { killAs } from '../../host/kill-as.ts';
+
+/** How long one that is told to end may take. */
+const ENDING_MS = 10_000;
 
 export interface PlanQuestion {
   readonly directory: CameraDirectory;
@@ -21,7 +25,7 @@ export interface PlanQuestion {
 
 /**
  * Has the agent's user, whose alone they are, wait until the camera is set up, claim its directory for this launcher
- * and read its files. That process ends with its stdin: the launcher may send no signal to another user's.
+ * and read its files. That process ends with its stdin, or is killed when it does not.
  * @returns undefined when that was refused, for a reason that has been said, or ended by the signal.
  * @throws CaptureError PLAN_INVALID.
  */
@@ -34,14 +38,19 @@ export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | 
     '--log-level',
     command.logLevel,
   ];
+  const under = account === undefined ? [] : confined(confinementOf(account, 'shared'));
   const child = spawnTethered(
     command.runtime ?? process.execPath,
     orielArguments(command, ['camera', 'plan', directory.path, ...options]),
     ['pipe', 'pipe', 'inherit'],
     {},
-    account === undefined ? [] : confined(confinementOf(account, 'shared')),
+    under,
   );
-  const stop = () => child.stdin?.end();
+  let timer: NodeJS.Timeout | undefined;
+  const stop = () => {
+    child.stdin?.end();
+    if (child.pid !== undefined) timer = setTimeout(killAs, ENDING_MS, under, child.pid);
+  };
   // EPIPE: it is gone, which its exit tells.
   child.stdin?.on('error', () => undefined);
   signal.addEventListener('abort', stop, { once: true });
@@ -54,5 +63,6 @@ export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | 
     child.once('error', reject).once('close', resolve);
   });
   signal.removeEventListener('abort', stop);
+  clearTimeout(timer);
   return code === 0 && !signal.aborted ? parsePlan(answer) : undefined;
 }

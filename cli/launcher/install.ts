@@ -4,6 +4,7 @@ import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { wholeBundle } from '../../ota/incoming.ts';
 import { ANCHOR_FILE, HARDWARE_FILE, ROOT_FILE, readInstallation } from '../../ota/installation.ts';
+import { LIMITS_FILE, parseLimits } from '../../ota/launcher-limits.ts';
 import { Slots } from '../../ota/slots.ts';
 import { CommandError } from '../errors.ts';
 import type { LauncherInstallOptions } from '../launcher.ts';
@@ -15,13 +16,14 @@ const PUBLIC = 0o644;
 export async function install(
   directory: string,
   bundle: string,
-  { anchor, root, hardware }: LauncherInstallOptions,
+  { anchor, root, hardware, limits }: LauncherInstallOptions,
 ): Promise<void> {
   if (existsSync(directory)) throw new CommandError('FILE_EXISTS', `${directory} is there already`);
   const documents = [
     [ANCHOR_FILE, await document(anchor)],
     [ROOT_FILE, await document(root)],
     [HARDWARE_FILE, Buffer.from(`${hardware}\n`)],
+    ...(limits === undefined ? [] : [[LIMITS_FILE, await limitsDocument(limits)] as const]),
   ] as const;
   mkdirSync(directory, { recursive: true });
   try {
@@ -36,6 +38,13 @@ export async function install(
     rmSync(directory, { recursive: true });
     throw error;
   }
+}
+
+/** A camera would run with the usual limits instead: better to hear of it now. */
+async function limitsDocument(path: string): Promise<Uint8Array> {
+  const bytes = await document(path);
+  parseLimits(bytes);
+  return bytes;
 }
 
 async function document(path: string): Promise<Uint8Array> {

@@ -1,10 +1,12 @@
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { checkSeparation } from '../../agent/launcher-separation.ts';
+import { errorFields } from '../../agent/log.ts';
 import { runSlots } from '../../agent/slots/run-slots.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { ownProcessName } from '../../host/process-name.ts';
 import { readInstallation } from '../../ota/installation.ts';
+import { readLimits } from '../../ota/launcher-limits.ts';
 import { Slots } from '../../ota/slots.ts';
 import { askForPlan } from '../camera/ask-for-plan.ts';
 import { closeDoors } from '../camera/close-doors.ts';
@@ -26,11 +28,15 @@ export async function runLauncher(
   const separation = separationOf(options);
   if (separation !== undefined) checkSeparation(directory, separation);
   const { trust } = await readInstallation(systemDisk, installation);
+  const limits = await readLimits(systemDisk, installation, (error) =>
+    logger.error(errorFields(error), 'the limits on file do not count: the usual ones do'),
+  );
   const slots = await Slots.open({ disk: systemDisk, directory: installation, trust });
   const name = await ownProcessName(systemDisk);
   return runSlots({
     slots,
     installation,
+    limits,
     directory,
     separation,
     plan: (command, claim, until) =>

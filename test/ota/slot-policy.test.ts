@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { USUAL_LIMITS } from '../../ota/launcher-limits.ts';
 import {
   type AgentFacts,
   FactsReader,
@@ -6,16 +7,7 @@ import {
   readFacts,
   writeFacts,
 } from '../../ota/launcher-protocol.ts';
-import {
-  FILM_MS,
-  FIRST_UNKNOWN_MS,
-  isTurnDue,
-  judgeStaging,
-  judgeTrial,
-  judgeTurn,
-  MAX_AGENT_BYTES,
-  TURN_MS,
-} from '../../ota/slot-policy.ts';
+import { isTurnDue, judgeStaging, judgeTrial, judgeTurn } from '../../ota/slot-policy.ts';
 import { addRefused, firstState } from '../../ota/slot-state.ts';
 import { advance } from '../../ota/slot-transitions.ts';
 
@@ -31,10 +23,23 @@ const GOOD: AgentFacts = {
   stage: null,
   delivered: 0,
 };
+const { memoryBytes: MAX_AGENT_BYTES } = USUAL_LIMITS;
 const SOON = 5_000;
+const PROVED_MS = USUAL_LIMITS.proveSeconds * 1000;
+const FILM_MS = USUAL_LIMITS.verdictSeconds * 1000;
+const FIRST_UNKNOWN_MS = USUAL_LIMITS.unknownSeconds * 1000;
+const TURN_MS = USUAL_LIMITS.turnSeconds * 1000;
+
+/** By its own word alone, where the kernel's is not to be had. */
+const seen = (facts: AgentFacts | undefined, elapsedMs: number) => ({
+  facts,
+  memoryBytes: facts?.memoryBytes ?? 0,
+  elapsedMs,
+});
 
 test.each<[string, Partial<AgentFacts> | undefined, number, boolean, string]>([
-  ['all is done', {}, SOON, true, 'healthy'],
+  ['all is done', {}, PROVED_MS, true, 'healthy'],
+  ['all is done, and it has just begun', {}, PROVED_MS - 1, true, 'unknown'],
   ['all is done, late', {}, FILM_MS * 10, true, 'healthy'],
   ['nothing was said', undefined, FILM_MS * 10, true, 'unknown'],
   ['no picture yet', { captured: false, sealed: false }, SOON, true, 'unknown'],
@@ -55,15 +60,21 @@ test.each<[string, Partial<AgentFacts> | undefined, number, boolean, string]>([
   ['too much memory', { memoryBytes: MAX_AGENT_BYTES + 1 }, SOON, true, 'MEMORY_EXCEEDED'],
   ['no picture and no server', { captured: false, connected: false }, FILM_MS, true, 'CAPTURE_FAILED'],
 ])('a trial: %s', (_, facts, elapsedMs, filmed, expected) => {
-  const verdict = judgeTrial(facts && { ...GOOD, ...facts }, elapsedMs, filmed);
+  const verdict = judgeTrial(seen(facts && { ...GOOD, ...facts }, elapsedMs), filmed, USUAL_LIMITS);
   expect(verdict.verdict === 'unhealthy' ? verdict.code : verdict.verdict).toBe(expected);
+});
+
+test('memory counts before an agent has said anything', () => {
+  const silent = { facts: undefined, memoryBytes: MAX_AGENT_BYTES + 1, elapsedMs: 0 };
+  expect(judgeTrial(silent, true, USUAL_LIMITS)).toEqual({ verdict: 'unhealthy', code: 'MEMORY_EXCEEDED' });
 });
 
 test('no server can make a verdict unhealthy', () => {
   const answers = fc.record({ connected: fc.boolean(), checked: fc.boolean() });
   fc.assert(
     fc.property(answers, fc.nat(), fc.boolean(), (withheld, elapsedMs, filmed) => {
-      expect(judgeTrial({ ...GOOD, ...withheld }, elapsedMs, filmed).verdict).not.toBe('unhealthy');
+      const agent = seen({ ...GOOD, ...withheld }, elapsedMs);
+      expect(judgeTrial(agent, filmed, USUAL_LIMITS).verdict).not.toBe('unhealthy');
     }),
   );
 });
@@ -75,7 +86,7 @@ test.each<[number, number, boolean]>([
   [1, 2 * FIRST_UNKNOWN_MS, true],
   [1000, 24 * 3_600_000, true],
 ])('after %i turns and %i ms of unknown, a turn is due: %p', (turns, unknownMs, due) => {
-  expect(isTurnDue({ turns }, unknownMs)).toBe(due);
+  expect(isTurnDue({ turns }, unknownMs, USUAL_LIMITS)).toBe(due);
 });
 
 test.each<[Partial<AgentFacts> | undefined, number, string]>([
@@ -85,7 +96,7 @@ test.each<[Partial<AgentFacts> | undefined, number, string]>([
   [undefined, TURN_MS, 'turn-over'],
   [undefined, SOON, 'unknown'],
 ])('a turn of the release before, %j after %i ms: %s', (facts, elapsedMs, expected) => {
-  expect(judgeTurn(facts && { ...GOOD, ...facts }, elapsedMs)).toBe(expected);
+  expect(judgeTurn(facts && { ...GOOD, ...facts }, elapsedMs, USUAL_LIMITS)).toBe(expected);
 });
 
 const RUNNING = { ...firstState('a', { version: '1.2.0', counter: 5 }, 1), minimum: '1.1.0' };

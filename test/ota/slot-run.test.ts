@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { SlotRun } from '../../agent/slots/slot-run.ts';
 import type { Clock } from '../../host/clock.ts';
-import { systemDisk } from '../../host/disk.ts';
+import { type Disk, systemDisk } from '../../host/disk.ts';
+import { HostError } from '../../host/errors.ts';
 import { wholeBundle } from '../../ota/incoming.ts';
+import { USUAL_LIMITS } from '../../ota/launcher-limits.ts';
 import { type AgentFacts, writeFacts } from '../../ota/launcher-protocol.ts';
-import { FILM_MS, FIRST_UNKNOWN_MS, HEARTBEAT_MS, MAX_AGENT_BYTES, TURN_MS } from '../../ota/slot-policy.ts';
 import { ROLLBACK_FILE, Slots } from '../../ota/slots.ts';
 import { until } from '../e2e/until.ts';
 import { makeBundle, newMaker } from './maker.ts';
@@ -65,6 +66,13 @@ const GOOD: AgentFacts = {
   delivered: 0,
 };
 
+const PROVED_MS = USUAL_LIMITS.proveSeconds * 1000;
+const HEARTBEAT_MS = USUAL_LIMITS.heartbeatSeconds * 1000;
+const FILM_MS = USUAL_LIMITS.verdictSeconds * 1000;
+const FIRST_UNKNOWN_MS = USUAL_LIMITS.unknownSeconds * 1000;
+const TURN_MS = USUAL_LIMITS.turnSeconds * 1000;
+const { memoryBytes: MAX_AGENT_BYTES } = USUAL_LIMITS;
+
 /** Real waits are short; what is waited for is turned. */
 class HandClock implements Clock {
   #ms = 0;
@@ -84,17 +92,23 @@ class HandClock implements Clock {
   }
 }
 
+const SLEEPER: readonly string[] = ['sleep', '600'];
+
 interface Running {
   readonly slots: Slots;
   readonly clock: HandClock;
   readonly run: SlotRun;
   /** Starts a process in an agent's place. */
-  start(): Promise<ChildProcess>;
+  start(command?: readonly string[]): Promise<ChildProcess>;
   say(change?: Partial<AgentFacts>): void;
 }
 
-async function running(directory: string, act: (running: Running) => Promise<void>): Promise<Slots> {
-  const slots = await Slots.open(options(directory));
+async function running(
+  directory: string,
+  act: (running: Running) => Promise<void>,
+  disk: Disk = systemDisk,
+): Promise<Slots> {
+  const slots = await Slots.open({ ...options(directory), disk });
   const whole = await slots.choose(() => undefined);
   if (whole === undefined) throw new Error('nothing to run');
   const clock = new HandClock();
@@ -102,6 +116,7 @@ async function running(directory: string, act: (running: Running) => Promise<voi
     slots,
     whole,
     installation: directory,
+    limits: USUAL_LIMITS,
     incoming: join(directory, 'incoming'),
     separation: undefined,
     planOf: async () => undefined,
@@ -115,11 +130,11 @@ async function running(directory: string, act: (running: Running) => Promise<voi
     slots,
     clock,
     run,
-    start: async () => {
+    start: async ([command = '', ...args] = SLEEPER) => {
       expect(await run.mayStart()).toBe(true);
-      child = spawn('sleep', ['600'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+      child = spawn(command, args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
       children.push(child);
-      // sleep reads nothing and says nothing: the test speaks for it.
+      // It reads nothing and says nothing: the test speaks for it.
       run.started(child);
       return child;
     },
@@ -141,8 +156,9 @@ const onTrial = () => {
 const ends = (run: SlotRun) => until('the run is over', () => run.over.aborted);
 
 test('a release that has done all is confirmed, and its minimum counts', async () => {
-  const slots = await running(onTrial(), async ({ start, say, slots: its }) => {
+  const slots = await running(onTrial(), async ({ start, clock, say, slots: its }) => {
     await start();
+    clock.turn(PROVED_MS);
     say();
     await until('it is confirmed', () => its.state.trial === null);
   });
@@ -252,8 +268,9 @@ test('what is asked to be tried and is not there is told, once, and nothing else
 
 test('the release before comes back when it is asked for, once', async () => {
   const directory = onTrial();
-  const slots = await running(directory, async ({ start, say, run, slots: its }) => {
+  const slots = await running(directory, async ({ start, clock, say, run, slots: its }) => {
     await start();
+    clock.turn(PROVED_MS);
     say();
     await until('it is confirmed', () => its.state.trial === null);
     writeFileSync(join(directory, ROLLBACK_FILE), '');
@@ -279,4 +296,77 @@ test('an agent of a confirmed release that ends is started again, but not from a
     expect(await run.mayStart()).toBe(false);
     expect(run.givenUp).toBe(true);
   });
+});
+
+/** A disk that takes nothing while it is full, and gives what it holds. */
+class FillingDisk {
+  full = false;
+  readonly disk: Disk = {
+    ...systemDisk,
+    create: async (path, mode) => {
+      if (this.full) throw new HostError('DISK_FULL', 'no space');
+      return systemDisk.create(path, mode);
+    },
+  };
+}
+
+describe('on a disk that takes no more', () => {
+  test('what is on trial is not started: the release confirmed last runs; the trial goes on when there is room', async () => {
+    const directory = onTrial();
+    const { disk } = Object.assign(new FillingDisk(), { full: true });
+    const slots = await running(
+      directory,
+      async ({ run }) => {
+        expect(await run.mayStart()).toBe(false);
+        expect(run.givenUp).toBe(true);
+      },
+      disk,
+    );
+    expect((await slots.choose(() => undefined))?.slot).toBe('a');
+    expect(slots.state).toMatchObject({ trial: null, refused: [] });
+    expect((await Slots.open(options(directory))).state.trial).toMatchObject({ boots: 0, tries: 0 });
+  });
+
+  test('a release that fails goes back all the same', async () => {
+    const filling = new FillingDisk();
+    const slots = await running(
+      onTrial(),
+      async ({ start, say, run }) => {
+        await start();
+        filling.full = true;
+        say({ memoryBytes: MAX_AGENT_BYTES + 1 });
+        await ends(run);
+      },
+      filling.disk,
+    );
+    expect(slots.state).toMatchObject({ trial: null, refused: [{ counter: 2, code: 'MEMORY_EXCEEDED' }] });
+    expect((await slots.choose(() => undefined))?.slot).toBe('a');
+  });
+
+  test('an agent of the release confirmed last is started again and again', async () => {
+    const directory = scratch();
+    await Slots.install(options(directory), wholeBundle(bundle(1)));
+    const filling = Object.assign(new FillingDisk(), { full: true });
+    await running(
+      directory,
+      async ({ start, run }) => {
+        for (let count = 0; count < 3; count += 1) {
+          await start();
+          expect(await run.ended(1)).toBe(true);
+        }
+      },
+      filling.disk,
+    );
+  });
+});
+
+test('a release that takes more memory than it says goes back', async () => {
+  const slots = await running(onTrial(), async ({ start, say, run }) => {
+    const greedy = 'const held = Buffer.alloc(340e6, 1); setInterval(() => held, 1e6)';
+    const child = await start([process.execPath, '-e', greedy]);
+    say({ memoryBytes: 1 });
+    await ends(run);
+    expect(child.exitCode).toBeNull();
+  });
+  expect(slots.state).toMatchObject({ refused: [{ counter: 2, code: 'MEMORY_EXCEEDED' }] });
 });

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { writeAnchor } from '../../ota/key-list.ts';
+import type { LauncherLimits } from '../../ota/launcher-limits.ts';
 import { parseSlotState, type SlotState } from '../../ota/slot-state.ts';
 import { bundle } from '../../scripts/bundle.ts';
 import { ORIEL, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
@@ -52,7 +53,7 @@ export async function withSlots<T>(
     };
     await release(1);
     const installation = join(scratch, 'installation');
-    await install(house, installation, releases.get(1) ?? '');
+    await install(house, installation, releases.get(1) ?? '', { limits: { proveSeconds: 1 } });
     const camera = join(scratch, 'camera');
     const run = [`'${launcher}'`, 'launcher', 'run', `'${installation}'`, '"$3"', '--log-level', 'info'];
     const command = separated ? [...MINIMAL_ROOT, ...run, ...SEPARATED] : run;
@@ -86,6 +87,11 @@ export const versionOf = (counter: number) => `1.0.${counter}`;
 
 async function buildProgram(directory: string): Promise<Map<string, string>> {
   await bundle(directory);
+  return readProgram(directory);
+}
+
+/** The files of a built program, by their paths in a release. */
+export function readProgram(directory: string): Map<string, string> {
   const names = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((one) =>
     one.isFile(),
   );
@@ -97,7 +103,8 @@ async function buildProgram(directory: string): Promise<Map<string, string>> {
   );
 }
 
-function releaseContents(program: ReadonlyMap<string, string>, counter: number, begin: string) {
+/** Releases are whole but for the runtime. @param begin what its program does before all else. */
+export function releaseContents(program: ReadonlyMap<string, string>, counter: number, begin = '') {
   const main = 'app/oriel.mjs';
   return {
     ...Object.fromEntries(program),
@@ -106,7 +113,18 @@ function releaseContents(program: ReadonlyMap<string, string>, counter: number, 
   };
 }
 
-async function install(house: House, installation: string, bundleDirectory: string): Promise<void> {
+export interface Flashed {
+  readonly hardware?: string;
+  /** Those of the launcher's that are not as usual. */
+  readonly limits: Partial<LauncherLimits>;
+}
+
+export async function install(
+  house: House,
+  installation: string,
+  bundleDirectory: string,
+  { hardware = HARDWARE, limits }: Flashed,
+): Promise<void> {
   const documents = mkdtempSync(join(tmpdir(), 'oriel-documents-'));
   try {
     mkdirSync(documents, { recursive: true });
@@ -117,7 +135,9 @@ async function install(house: House, installation: string, bundleDirectory: stri
       writeAnchor({ format: 'oriel-anchor-1', product: PRODUCT, keys: [...keys], threshold }),
     );
     const root = join(house.repository.directory, 'metadata', '1.root.json');
-    const options = ['--anchor', anchor, '--root', root, '--hardware', HARDWARE];
+    const limitsFile = join(documents, 'limits.json');
+    writeFileSync(limitsFile, JSON.stringify({ format: 'oriel-limits-1', ...limits }));
+    const options = ['--anchor', anchor, '--root', root, '--hardware', hardware, '--limits', limitsFile];
     await orielDoes('launcher', 'install', installation, bundleDirectory, ...options);
   } finally {
     rmSync(documents, { recursive: true });
