@@ -149,6 +149,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
       enrolment: enrolment.status,
       policy: { epoch, counter, trouble: poll.trouble },
       control: control.view,
+      updates: updates && { trouble: updates.trouble },
       ...lineStatus,
       memoryBytes: process.memoryUsage.rss(),
     };

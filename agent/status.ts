@@ -43,6 +43,8 @@ export interface AgentStatus extends LineStatus {
     readonly trouble: TroubleView | undefined;
   };
   readonly control: ControlView;
+  /** Of a camera that updates itself: why its last look for updates came to nothing. */
+  readonly updates: { readonly trouble: TroubleView | undefined } | undefined;
   /** Resident memory of the agent's process. */
   readonly memoryBytes: number;
 }
@@ -125,6 +127,7 @@ export const unpairedStatus = (at: number, since = at): AgentStatus => ({
   enrolment: { state: 'unknown', certificateEnds: undefined, certificates: 0, trouble: undefined },
   policy: { epoch: 0, counter: 0, trouble: undefined },
   control: { connected: false, dropped: 0, trouble: undefined },
+  updates: undefined,
   ...idleLine(),
   memoryBytes: process.memoryUsage.rss(),
 });

@@ -9,6 +9,8 @@ const PACE: Omit<TransferLimits, 'maxBytes'> = { headMs: 30_000, windowMs: 30_00
 const PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 60_000;
 const MAX_BARREN_TRIES = 4;
+/** Of tries that brought less than a window has to. */
+const MAX_POOR_TRIES = 32;
 
 /** What may still come, over all downloads of an update. */
 export interface ByteBudget {
@@ -17,7 +19,7 @@ export interface ByteBudget {
 
 /**
  * Fetches until the file at `partial` has `size` bytes, over as many connections as that takes, and gives up once
- * several in a row have brought nothing. What is there counts as the beginning.
+ * several in a row have brought nothing, or many have brought little. What is there counts as the beginning.
  * @throws OtaError FETCH_*; the signal's reason; the platform's errors. The file stays for the next attempt.
  */
 export async function download(
@@ -27,18 +29,37 @@ export async function download(
   size: number,
   budget: ByteBudget,
 ): Promise<void> {
-  let barren = 0;
+  const patience = new Patience();
   for (let have = await lengthOf(partial); have !== size; ) {
     try {
       await attempt(effects, path, partial, have, size, budget);
     } catch (error) {
       if (!isPassing(error)) throw error;
-      const now = await lengthOf(partial);
-      barren = now > have ? 0 : barren + 1;
-      if (barren === MAX_BARREN_TRIES) throw error;
-      await effects.clock.sleep(Math.min(PAUSE_MS * 2 ** barren, MAX_PAUSE_MS), effects.signal);
+      patience.note((await lengthOf(partial)) - have);
+      if (patience.over) throw error;
+      await effects.clock.sleep(patience.pauseMs, effects.signal);
     }
     have = await lengthOf(partial);
+  }
+}
+
+/** With tries that ended too early: a line may break again and again, and a server may feign that. */
+class Patience {
+  #barren = 0;
+  #poor = 0;
+
+  /** @param gained bytes that the try brought. */
+  note(gained: number): void {
+    this.#barren = gained > 0 ? 0 : this.#barren + 1;
+    if (gained < PACE.windowBytes) this.#poor += 1;
+  }
+
+  get over(): boolean {
+    return this.#barren === MAX_BARREN_TRIES || this.#poor === MAX_POOR_TRIES;
+  }
+
+  get pauseMs(): number {
+    return Math.min(PAUSE_MS * 2 ** this.#barren, MAX_PAUSE_MS);
   }
 }
 

@@ -6,9 +6,11 @@ import { equal } from '../crypto/bytes.ts';
 import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import { HostError } from '../host/errors.ts';
+import { OtaError } from './errors.ts';
 import { METADATA_BASE, MetadataFetcher } from './metadata-fetcher.ts';
 import type { TransferEffects } from './transfer.ts';
 import { type LastRefusal, metadataError, TrustedStore } from './trusted-store.ts';
+import { readTimestamp } from './tuf-metadata.ts';
 
 /**
  * TUF metadata (The Update Framework 1.0.31, client workflow section 5), by tuf-js.
@@ -44,13 +46,31 @@ const FILE_MODE = 0o600;
  * Brings the trusted metadata up to date.
  * @returns the targets that are signed for now.
  * @throws OtaError METADATA_*, FETCH_*; HostError. What was accepted before the refusal, a newer root perhaps, stays
- * accepted (TUF section 5.3.8), and nothing that was refused is kept.
+ * accepted (TUF section 5.3.8), and nothing that was refused is kept. METADATA_EXPIRED also where nothing can be fetched,
+ * and what was accepted before is past its end: whoever answers with errors alone withholds updates too.
  */
-export function refreshMetadata(options: MetadataOptions): Promise<Targets> {
-  return withUpdater(options, {}, async (updater, store) => {
-    await updater.refresh();
-    return (store.targets as Metadata<Targets>).signed;
-  });
+export async function refreshMetadata(options: MetadataOptions): Promise<Targets> {
+  try {
+    return await withUpdater(options, {}, async (updater, store) => {
+      await updater.refresh();
+      return (store.targets as Metadata<Targets>).signed;
+    });
+  } catch (error) {
+    const unreached = error instanceof OtaError && error.code.startsWith('FETCH_');
+    if (!unreached || !(await isOutlived(options))) throw error;
+    throw new OtaError('METADATA_EXPIRED', `nothing newer than what has ended came: ${error.message}`, error);
+  }
+}
+
+/** Whether the timestamp accepted last is past its end. */
+async function isOutlived({ disk, directory, trustedTimeMs }: MetadataOptions): Promise<boolean> {
+  const bytes = await readFileBounded(disk, join(directory, 'timestamp.json'), MAX_FILE_BYTES);
+  if (bytes === undefined) return false;
+  try {
+    return readTimestamp(bytes).signed.isExpired(new Date(trustedTimeMs));
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -43,6 +43,8 @@ export const Telemetry = v.strictObject({
     /** Resident memory of the agent's process. */
     agentMemoryBytes: count,
   }),
+  /** Why the last look for updates came to nothing, by its code; absent when it did not. */
+  updateTrouble: v.optional(text),
   /** Messages of control given up for want of room while the server was away. */
   messagesDropped: count,
 });

@@ -17,6 +17,7 @@ export interface TelemetrySources {
 export function telemetryOf(sources: TelemetrySources): Telemetry {
   const { status, capture, machine, versions, uptimeMs, messagesDropped } = sources;
   const { uplink, account } = status;
+  const updateTrouble = status.updates?.trouble?.code;
   return {
     at: Math.max(0, Math.floor(status.at)),
     clock: status.clock.source,
@@ -35,6 +36,7 @@ export function telemetryOf(sources: TelemetrySources): Telemetry {
       reconnects: uplink.reconnects ?? 0,
     },
     machine: { ...machine, agentMemoryBytes: status.memoryBytes },
+    ...(updateTrouble !== undefined && { updateTrouble: updateTrouble.slice(0, 64) }),
     messagesDropped,
   };
 }

@@ -40,6 +40,8 @@ export function wayOut(code: string): string | undefined {
     case 'STORAGE_FULL':
     case 'STORAGE_FAILED':
       return "look at the server's disk; what is filmed meanwhile waits in the camera's spool";
+    case 'METADATA_EXPIRED':
+      return 'updates are kept from this camera: has its server the newest of the maker (oriel server run --updates)?';
     default:
       return undefined;
   }

@@ -5,6 +5,7 @@ import type { CameraDirectory } from '../camera/camera-directory.ts';
 import type { DeviceKey } from '../camera/device-key.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
+import type { TroubleView } from '../pairing/trouble.ts';
 import type { ServerDial } from '../server-dial.ts';
 import type { AgentStatus } from '../status.ts';
 import { tellFacts } from './facts-teller.ts';
@@ -41,6 +42,8 @@ export interface Showing {
 export interface OpenedUpdates {
   /** What this agent is, by its bundle. */
   readonly version: string;
+  /** Why the last look for updates came to nothing. */
+  readonly trouble: TroubleView | undefined;
   look(): void;
   reconnect(): void;
   /** Updates the camera, and tells the launcher how this agent does, until the signal. */
@@ -57,6 +60,9 @@ export async function openUpdates(options: OpenUpdatesOptions): Promise<OpenedUp
   let opened = false;
   return {
     version: own.bundle.version,
+    get trouble() {
+      return updates.trouble;
+    },
     look: () => updates.look(),
     reconnect: () => updates.reconnect(),
     run: async (showing, signal) => {

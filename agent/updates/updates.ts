@@ -8,7 +8,8 @@ import { ROOT_FILE } from '../../ota/installation.ts';
 import type { FetchedRelease, Offer } from '../../ota/releases.ts';
 import type { SlotState } from '../../ota/slot-state.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
-import { type AgentLog, errorFields } from '../log.ts';
+import type { AgentLog } from '../log.ts';
+import { Trouble, type TroubleView } from '../pairing/trouble.ts';
 import type { ServerDial } from '../server-dial.ts';
 import { Connection } from '../uplink/connection.ts';
 import { type OwnSlot, readSlotState } from './own-slot.ts';
@@ -37,6 +38,7 @@ const WITHOUT_CERTIFICATE_MS = 1_000;
 export class Updates {
   readonly #options: UpdatesOptions;
   readonly #connection: Connection;
+  readonly #trouble: Trouble;
   #waiting = new AbortController();
   #wanted = false;
   #connected = false;
@@ -45,8 +47,9 @@ export class Updates {
   #stage: string | null = null;
 
   constructor(options: UpdatesOptions) {
-    const { server, certificate, logger } = options;
+    const { server, certificate, clock, logger } = options;
     this.#options = options;
+    this.#trouble = new Trouble('no look for updates', clock, logger);
     const dial = server.dialWith(certificate);
     const onDialled = () => {
       this.#connected = true;
@@ -62,6 +65,11 @@ export class Updates {
       minimum: this.#minimum,
       stage: this.#stage,
     };
+  }
+
+  /** Why the last look came to nothing; undefined when it did not. */
+  get trouble(): TroubleView | undefined {
+    return this.#trouble.view;
   }
 
   /** Looks now instead of later. */
@@ -93,18 +101,17 @@ export class Updates {
 
   /** @returns whether there is nothing left to do until the next. */
   async #lookOnce(signal: AbortSignal): Promise<boolean> {
-    const { logger } = this.#options;
     try {
       const state = await readSlotState(this.#options.disk, this.#options.own.installation);
       const { offer, found } = await this.#check(state, signal);
       this.#learn(offer);
-      if (found === undefined) return true;
       // During a trial nothing else can be tried: soon after, perhaps.
-      if (state.trial !== null) return false;
-      await this.#fetch(found, signal);
-      return true;
+      const due = found !== undefined && state.trial === null;
+      if (due) await this.#fetch(found, signal);
+      this.#trouble.over();
+      return due || found === undefined;
     } catch (error) {
-      if (!signal.aborted) logger.warn(errorFields(error), 'no look for updates');
+      if (!signal.aborted) this.#trouble.note(error);
       return false;
     } finally {
       // Between looks lie hours.

@@ -1,3 +1,4 @@
+import { updateConcern } from '../../ota/update-concern.ts';
 import type { Health } from '../../server/health-table.ts';
 import type { CameraRecord } from '../../server/registry-tables.ts';
 import type { Light } from '../paint.ts';
@@ -70,5 +71,7 @@ function telemetryConcerns(health: Health | undefined): string[] {
     [temperature !== null && temperature >= HOT_CELSIUS, `it is hot: ${Math.round(temperature ?? 0)} °C`],
     [clock !== 'machine', 'its clock is wrong'],
   ];
-  return concerns.filter(([holds]) => holds).map(([, text]) => text);
+  const { updateTrouble } = telemetry;
+  const updates = updateTrouble === undefined ? undefined : updateConcern(updateTrouble);
+  return [...concerns.filter(([holds]) => holds).map(([, text]) => text), ...(updates ? [updates] : [])];
 }

@@ -220,6 +220,19 @@ describe('a server that sends', () => {
       'FETCH_ENDLESS',
     ],
     [
+      'a few bytes more on each connection',
+      (request, response, path) => {
+        if (!path.startsWith('files/')) return false;
+        const bytes = original(path);
+        const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+        const range = { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` };
+        response.writeHead(from > 0 ? 206 : 200, from > 0 ? range : {});
+        response.write(bytes.subarray(from, from + 100));
+        return true;
+      },
+      'FETCH_SLOW',
+    ],
+    [
       'a byte now and then',
       (_request, response, path) => {
         if (!path.startsWith('files/')) return false;

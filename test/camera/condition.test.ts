@@ -117,6 +117,14 @@ test.each<[string, Partial<AgentStatus>, Partial<CameraView>, string, string[]]>
   ],
   ['server away', away('DIAL_CONNECT'), {}, 'yellow', ['DIAL_CONNECT']],
   [
+    'updates are kept from it',
+    { updates: { trouble: trouble('METADATA_EXPIRED') } },
+    {},
+    'yellow',
+    ['METADATA_EXPIRED'],
+  ],
+  ['its server has no updates', { updates: { trouble: trouble('FETCH_REFUSED') } }, {}, 'green', []],
+  [
     'server away, for the policy too',
     { ...away('DIAL_CONNECT'), policy: { epoch: 1, counter: 1, trouble: trouble('DIAL_CONNECT') } },
     {},

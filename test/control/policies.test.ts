@@ -180,6 +180,14 @@ describe('telemetry', () => {
     expect(parseMessage('telemetry', encodeMessage('telemetry', told))).toEqual(told);
   });
 
+  test('tells by its code why updates do not come', () => {
+    const view = { code: 'METADATA_EXPIRED', message: 'secret', wayOut: undefined, since: 0, times: 1 };
+    const told = of({ ...unpairedStatus(0), updates: { trouble: view } });
+    expect(told.updateTrouble).toBe('METADATA_EXPIRED');
+    expect(parseMessage('telemetry', encodeMessage('telemetry', told))).toEqual(told);
+    expect(of({ ...unpairedStatus(0), updates: { trouble: undefined } })).not.toHaveProperty('updateTrouble');
+  });
+
   test('tells where all footage is, over all lives', () => {
     const account = {
       lives: 3,

@@ -266,6 +266,23 @@ describe('time', () => {
     expect(await one.outcome()).toBe('ACCEPTED');
   });
 
+  test.each<[string, Answer]>([
+    ['answers with errors', (_request, response) => Boolean(response.writeHead(404).end())],
+    ['ends every connection', (_request, response) => Boolean(response.destroy())],
+  ])('tells that updates are withheld by who %s', async (_, answer) => {
+    const one = camera();
+    await one.refresh();
+    one.answer = answer;
+    expect(await one.outcome()).toMatch(/^FETCH_/);
+    one.trustedTimeMs = NOW + 15 * DAY_MS;
+    expect(await one.outcome()).toBe('METADATA_EXPIRED');
+    one.answer = () => false;
+    one.repository.expires.timestamp += 30 * DAY_MS;
+    one.repository.expires.snapshot += 30 * DAY_MS;
+    one.repository.publish();
+    expect(await one.outcome()).toBe('ACCEPTED');
+  });
+
   test.each(['targets', 'snapshot', 'root'] as const)('is up for %s alone', async (role) => {
     const one = camera();
     one.repository.expires[role] = NOW - DAY_MS;

@@ -97,6 +97,8 @@ test.each<[string, Partial<CameraRecord>, Partial<Health> | undefined, string | 
   ['hot', {}, machine({ temperature: 80 }), 'yellow', true, 1],
   ['no thermometer', {}, machine({ temperature: null }), 'green', true, 0],
   ['its clock is wrong', {}, told({ clock: 'server' }), 'yellow', true, 1],
+  ['updates are kept from it', {}, told({ updateTrouble: 'METADATA_EXPIRED' }), 'yellow', true, 1],
+  ['its server has no updates', {}, told({ updateTrouble: 'FETCH_REFUSED' }), 'green', true, 0],
   ['two things', {}, { ...told({ clock: 'server', state: 'waiting' }) }, 'yellow', true, 2],
 ])('%s', (_, record, report, light, online, concerns) => {
   const judged = judgeHealth({ ...camera, ...record }, report && { ...health, ...report }, NOW);

@@ -2,6 +2,7 @@ import type { CaptureState } from '../../../agent/capture/state.ts';
 import { wayOut } from '../../../agent/pairing/way-out.ts';
 import type { AgentStatus } from '../../../agent/status.ts';
 import type { LaneTrouble } from '../../../agent/uplink/uplink-stats.ts';
+import { updateConcern } from '../../../ota/update-concern.ts';
 import type { Light } from '../../paint.ts';
 
 /** What a camera's own files say of it, judged. Pure. */
@@ -76,6 +77,7 @@ function concernsOf({ directory, agent, agentRuns, silentMs, capture }: CameraVi
     ...connectionConcerns(agent),
     ...footageConcerns(agent),
     ...clockConcerns(agent),
+    ...updateConcerns(agent),
   ];
 }
 
@@ -161,6 +163,14 @@ function clockConcerns({ clock }: AgentStatus): Concern[] {
   return [
     yellow('CLOCK_WRONG', `the machine's clock is wrong: ${instead}`, undefined, 'set the machine’s clock'),
   ];
+}
+
+function updateConcerns({ updates }: AgentStatus): Concern[] {
+  const trouble = updates?.trouble;
+  if (trouble === undefined) return [];
+  const text = updateConcern(trouble.code);
+  if (text === undefined) return [];
+  return [yellow(trouble.code, text, trouble.since, trouble.wayOut)];
 }
 
 function red(code: string, text: string, since: number | undefined, way: string | undefined): Concern {
