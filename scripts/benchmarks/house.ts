@@ -1,6 +1,8 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import type { FootageReport } from '../../cli/footage/report.ts';
 
 export const ORIEL = resolve(import.meta.dirname, '../../oriel');
 const START_TIMEOUT_MS = 20_000;
@@ -9,7 +11,11 @@ const runServer = (directory: string, port: number) =>
   spawn(ORIEL, ['server', 'run', directory, '--address', '127.0.0.1', '--port', String(port)], {
     stdio: 'ignore',
   });
-const oriel = (...args: string[]) => execFileSync(ORIEL, args, { encoding: 'utf8' });
+/** Runs `oriel` to its end. @returns what it prints. @throws Error unless it exits with 0. */
+export const oriel = (...args: string[]) => execFileSync(ORIEL, args, { encoding: 'utf8' });
+
+/** As `oriel`, while this process goes on with what it does beside. */
+export const orielMeanwhile = (...args: string[]) => promisify(execFile)(ORIEL, args);
 
 /** A server at work, its owner, and the cameras certified by it: all made by the commands that a person would use. */
 export class House {
@@ -17,7 +23,7 @@ export class House {
   #server: ChildProcess;
   readonly #pin: string;
   readonly #owner: string;
-  #cameras = 0;
+  readonly #ids = new Map<string, string>();
 
   private constructor(directory: string, server: ChildProcess, pin: string, owner: string) {
     this.#directory = directory;
@@ -52,8 +58,17 @@ export class House {
     return join(this.#directory, 'server/footage');
   }
 
+  /** The repository of releases that the server passes on. */
+  get updates(): string {
+    return join(this.#directory, 'server/updates');
+  }
+
   get origin(): string {
-    return `https://127.0.0.1:${this.#port}`;
+    return `https://127.0.0.1:${this.port}`;
+  }
+
+  get port(): number {
+    return JSON.parse(readFileSync(this.#state, 'utf8')).port;
   }
 
   /** Of the server's process. */
@@ -63,7 +78,7 @@ export class House {
 
   /** Takes the server away; `start` brings it back where it was. */
   async stop(): Promise<() => Promise<void>> {
-    const port = this.#port;
+    const port = this.port;
     await this.close();
     return async () => {
       this.#server = runServer(join(this.#directory, 'server'), port);
@@ -71,14 +86,15 @@ export class House {
     };
   }
 
-  /** A new camera that records the file, ready to run; returns its directory. */
-  makeCamera(video: string): string {
-    const camera = join(this.#directory, `camera-${this.#cameras++}`);
+  /** A new camera that records the file, ready to run; returns its directory. @param origin where it finds the server. */
+  makeCamera(video: string, origin = this.origin): string {
+    const camera = join(this.#directory, `camera-${this.#ids.size}`);
     const made = oriel(
       ...['camera', 'init', camera, '--source', `file:${video}`, '--owner', this.#owner],
-      ...['--server', this.origin, '--pin', this.#pin],
+      ...['--server', origin, '--pin', this.#pin],
     );
     const [, id = ''] = /^camera id +(\S+)$/m.exec(made) ?? [];
+    this.#ids.set(camera, id);
     const server = join(this.#directory, 'server');
     const [request, certificate] = [join(camera, 'request.pem'), join(camera, 'client.pem')];
     oriel('server', 'certify', server, '--request', request, '--out', certificate);
@@ -94,15 +110,23 @@ export class House {
     return camera;
   }
 
+  /** `oriel server cameras … ask`. @param camera its directory. */
+  async ask(camera: string, request: string): Promise<void> {
+    const id = this.#ids.get(camera) ?? '';
+    await orielMeanwhile('server', 'cameras', join(this.#directory, 'server'), 'ask', id, request);
+  }
+
+  /** What `oriel footage verify` finds. */
+  verify(): FootageReport {
+    const options = ['--key', join(this.#directory, 'owner.key'), '--json'];
+    return JSON.parse(oriel('footage', 'verify', join(this.#directory, 'server'), ...options));
+  }
+
   async close(): Promise<void> {
     if (this.#server.exitCode !== null) return;
     const gone = new Promise((resolve) => this.#server.once('exit', resolve));
     this.#server.kill('SIGTERM');
     await gone;
-  }
-
-  get #port(): number {
-    return JSON.parse(readFileSync(this.#state, 'utf8')).port;
   }
 
   get #state(): string {

@@ -11,9 +11,20 @@ import { latency } from './latency.ts';
 import { line } from './line.ts';
 import { type Measurement, ratioOf, verdictOf } from './measurement.ts';
 import { sealing } from './sealing.ts';
+import { staging } from './staging.ts';
 import { table } from './table.ts';
+import { updates } from './updates.ts';
 
-const GROUPS: Readonly<Record<string, Group>> = { sealing, line, latency, gate, fleet, backlog };
+const GROUPS: Readonly<Record<string, Group>> = {
+  sealing,
+  line,
+  latency,
+  gate,
+  fleet,
+  backlog,
+  staging,
+  updates,
+};
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, only: { type: 'string' } },

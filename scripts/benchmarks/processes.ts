@@ -5,12 +5,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 const TICK_MS = 10;
 
 export interface ProcessUse {
+  readonly pid: number;
   readonly command: string;
   /** CPU time, user and system, its own and that of the children it has waited for, ms. */
   readonly cpuMs: number;
   /** Resident memory, bytes, and the part of it that no other process has. */
   readonly residentBytes: number;
   readonly privateBytes: number;
+  /** Its share of memory: what n processes have in common counts as an nth. */
+  readonly proportionalBytes: number;
+  /** The most that was ever resident of the program that it runs now. */
+  readonly peakBytes: number;
 }
 
 /** A process and all its descendants. Those that end while it is read are left out. */
@@ -25,13 +30,17 @@ function processUse(pid: number): ProcessUse | undefined {
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ');
     const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
-    const bytes = (field: string) =>
-      Number(new RegExp(`^${field}: +(\\d+)`, 'm').exec(rollup)?.[1] ?? 0) * 1024;
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    const bytes = (field: string, text = rollup) =>
+      Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) * 1024;
     return {
+      pid,
       command,
       cpuMs: cpuMs(pid),
       residentBytes: bytes('Rss'),
       privateBytes: bytes('Private_Clean') + bytes('Private_Dirty'),
+      proportionalBytes: bytes('Pss'),
+      peakBytes: bytes('VmHWM', status),
     };
   } catch {
     return undefined;

@@ -22,7 +22,7 @@ function row(measurement: Measurement): string[] {
     what,
     quantity(value, unit),
     peer === undefined ? '' : `${quantity(peer.value, unit)}  ${peer.what}`,
-    ratio === undefined ? '' : ratio.toFixed(2),
+    ratio === undefined ? '' : ratio.toFixed(ratio < 0.01 ? 4 : 2),
     budget === undefined ? '' : budgetText(budget, unit),
     verdictOf(measurement) ?? '',
   ];
