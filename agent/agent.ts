@@ -76,6 +76,8 @@ async function runCamera(directory: CameraDirectory, effects: AgentEffects): Pro
   const { policy, device, pairing, time } = camera;
   logger.info({ camera: device.camera, server: pairing.pinned.origin }, 'agent started');
   camera.show('waiting', undefined);
+  // What its owner has chosen counts from the first look for updates on.
+  await camera.lookForPolicy();
   const looking = Promise.all([
     pairing.run(signal),
     camera.control.run(signal),
@@ -150,6 +152,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
       policy: { epoch, counter, trouble: poll.trouble },
       control: control.view,
       updates: updates && { trouble: updates.trouble },
+      release: updates?.release,
       ...lineStatus,
       memoryBytes: process.memoryUsage.rss(),
     };
@@ -157,7 +160,8 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   };
   const certificate = () => enrolment.certificate;
   const common = { directory, disk, device, server, certificate, clock: time, random, logger };
-  const updates = place === undefined ? undefined : await loadUpdates({ ...common, place });
+  const choice = () => (policy.present ? policy.inForce.policy.updates : undefined);
+  const updates = place === undefined ? undefined : await loadUpdates({ ...common, place, choice });
   const control = openControl({
     directory,
     disk,
@@ -233,7 +237,10 @@ async function record(
     camera.show('running', line);
     await untilNextLook();
     const withAudio = audioAllowed();
-    if (await camera.lookForPolicy()) recorder.outdateSession();
+    if (await camera.lookForPolicy()) {
+      recorder.outdateSession();
+      camera.updates?.look();
+    }
     if (audioAllowed() !== withAudio) feed.refuse();
     await time.keep().catch((cause) => logger.error(errorFields(cause), 'trusted time not kept'));
   }

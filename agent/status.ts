@@ -5,6 +5,7 @@ import type { EnrolmentStatus } from './pairing/enrolment.ts';
 import type { TroubleView } from './pairing/trouble.ts';
 import type { Account } from './recording/account.ts';
 import type { StillCounts } from './stills/stills.ts';
+import type { ReleaseView } from './updates/release-view.ts';
 import type { UplinkStats } from './uplink/uplink-stats.ts';
 
 /** What the agent shows of itself, once a second, in `run/status.json`. */
@@ -45,6 +46,8 @@ export interface AgentStatus extends LineStatus {
   readonly control: ControlView;
   /** Of a camera that updates itself: why its last look for updates came to nothing. */
   readonly updates: { readonly trouble: TroubleView | undefined } | undefined;
+  /** The same camera's: what it runs from its slots, and what waits. */
+  readonly release: ReleaseView | undefined;
   /** Resident memory of the agent's process. */
   readonly memoryBytes: number;
 }
@@ -128,6 +131,7 @@ export const unpairedStatus = (at: number, since = at): AgentStatus => ({
   policy: { epoch: 0, counter: 0, trouble: undefined },
   control: { connected: false, dropped: 0, trouble: undefined },
   updates: undefined,
+  release: undefined,
   ...idleLine(),
   memoryBytes: process.memoryUsage.rss(),
 });

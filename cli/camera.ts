@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { FirewallOptions } from './camera/firewall.ts';
 import type { LaunchOptions } from './camera/launch.ts';
 import { initCommand, resetCommand, setupCommand, sourceCommand } from './camera/making-commands.ts';
+import { updateCommand, versionCommand } from './camera/release-commands.ts';
 import { EXIT } from './exit-codes.ts';
 import { logLevelOption } from './log-level.ts';
 
@@ -22,6 +23,8 @@ Examples:
     setupCommand(),
     runCommand(),
     statusCommand(),
+    versionCommand(),
+    updateCommand(),
     selfcheckCommand(),
     sourceCommand(),
     resetCommand(),

@@ -4,6 +4,12 @@ import { parseCameraId } from './keys/camera-id.ts';
 import { distrustCommand, forgetCommand } from './keys/forgetting-commands.ts';
 import { acceptCommand, pairCommand } from './keys/pairing-commands.ts';
 import { pinsCommand } from './keys/pins-command.ts';
+import {
+  parsePostponeDays,
+  parseUpdateWindow,
+  type UpdateWindow,
+  updateChoice,
+} from './keys/update-choice.ts';
 import { printable } from './text.ts';
 
 /** `oriel keys`: a person's viewing key, and the policies signed with it. */
@@ -103,6 +109,8 @@ interface PolicyOptions {
   readonly name: string;
   readonly audio?: true;
   readonly dayKey?: number;
+  readonly updateWindow?: UpdateWindow;
+  readonly postponeUpdates?: number;
   readonly force?: true;
 }
 
@@ -116,15 +124,32 @@ function policyCommand(): Command {
     .option('--name <name>', 'name of the camera, for display', parseName, '')
     .option('--audio', 'allow sound to be recorded')
     .option('--day-key <n>', 'the camera uses no day key below this number', parseNumber)
+    .option(
+      '--update-window <from-to>',
+      'hours in which updates are installed: 02:00-05:00 (UTC) or 02:00-05:00+01:00',
+      parseUpdateWindow,
+    )
+    .option('--postpone-updates <days>', 'days that an update waits at first, 0 to 30', parsePostponeDays)
+    .addHelpText(
+      'after',
+      `
+A policy says everything anew: what is not given here is off, and updates are installed as soon as they are there. What
+mends a security hole waits 7 days at most, whatever is given.
+
+Examples:
+  oriel keys policy me.key --camera CAMERA_ID --out policy.json --force --update-window 02:00-05:00+01:00
+  oriel server policy ./house put policy.json --camera CAMERA_ID`,
+    )
     .action(async (file: string, options: PolicyOptions) => {
       const { signPolicy } = await import('./keys/identity.ts');
       const { readViewingKey } = await import('./footage/open-footage.ts');
       const { checkOutput, withFileLocked, writeTextFile } = await import('./files.ts');
       const { writeViewingKey } = await import('../crypto/viewing-key.ts');
       const { camera, name, out, audio = false, dayKey, force = false } = options;
+      const updates = updateChoice(options.updateWindow, options.postponeUpdates);
       checkOutput(out, { force, inputs: [file] });
       const counter = await withFileLocked(file, () => {
-        const signed = signPolicy(readViewingKey(file), { camera, name, audio, dayKey });
+        const signed = signPolicy(readViewingKey(file), { camera, name, audio, dayKey, updates });
         // The key first: a counter once signed is never signed again, even if what follows fails.
         writeTextFile(file, writeViewingKey(signed.key), 0o600);
         writeTextFile(out, signed.policyFile, 0o600);

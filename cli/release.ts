@@ -4,6 +4,7 @@ import { keysCommand } from './release/keys.ts';
 import { kitCommand } from './release/kit.ts';
 import { haltCommand, promoteCommand, publishCommand } from './release/offer.ts';
 import { collect, print, readSigners } from './release/options.ts';
+import type { PackWish } from './release/pack.ts';
 import { rotateCommand } from './release/rotate.ts';
 
 interface SignOptions {
@@ -26,6 +27,7 @@ export function releaseCommand(): Command {
     .addCommand(haltCommand())
     .addCommand(finishCommand())
     .addCommand(rotateCommand())
+    .addCommand(packCommand())
     .addCommand(statusCommand())
     .addHelpText(
       'after',
@@ -103,6 +105,28 @@ being kept from it.`,
         print(await finishRepository(directory, signer as NonNullable<typeof signer>));
       },
     );
+}
+
+function packCommand(): Command {
+  return new Command('pack')
+    .description('write one release into one file, for cameras without a network')
+    .argument('<repository>', 'directory of the repository')
+    .argument('<out>', 'file to write')
+    .option('--release <version>', 'which release (default: the newest)')
+    .option('--hardware <board>', 'the board that it is for, where there are several')
+    .addHelpText(
+      'after',
+      `
+On the board, as root or as the agent's user:
+  oriel camera update CAMERA FILE
+
+The file is judged there as the repository would be, and nothing in it is secret. Its timestamp lasts 30 days: pack anew
+after each \`oriel release finish\`. A camera that has seen newer metadata refuses older: pack what is newest.`,
+    )
+    .action(async (directory: string, out: string, options: PackWish) => {
+      const { packRelease } = await import('./release/pack.ts');
+      print(await packRelease(directory, out, options));
+    });
 }
 
 function statusCommand(): Command {

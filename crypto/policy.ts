@@ -16,10 +16,28 @@ const POLICY_TYPE = 'application/vnd.oriel.policy.v1+json';
 const DAY_KEYS_TYPE = 'application/vnd.oriel.day-keys.v1+json';
 export const MAX_DAY_KEYS_PER_BATCH = 400;
 const MAX_VIEWERS = 32;
+export const MAX_POSTPONE_DAYS = 30;
 
 const counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const u32Number = v.pipe(counter, v.maxValue(0xffffffff));
 const publicKey = bytesField(PUBLIC_KEY_LENGTH);
+
+/** A time of day, UTC. */
+const TimeOfDay = v.pipe(v.string(), v.regex(/^([01]\d|2[0-3]):[0-5]\d$/));
+
+/** When a release that waits may be installed; docs/updates.md says what holds in spite of it. */
+const UpdateChoice = v.strictObject({
+  /** Days of running time that a release waits at first. */
+  postponeDays: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(MAX_POSTPONE_DAYS))),
+  /** The hours for it, each day; over midnight when `to` is the earlier. */
+  window: v.optional(
+    v.pipe(
+      v.strictObject({ from: TimeOfDay, to: TimeOfDay }),
+      v.check(({ from, to }) => from !== to),
+    ),
+  ),
+});
+export type UpdateChoice = v.InferOutput<typeof UpdateChoice>;
 
 const PolicyDocument = v.strictObject({
   /** Camera id, 32 characters of base32. */
@@ -34,6 +52,8 @@ const PolicyDocument = v.strictObject({
   audio: v.boolean(),
   /** The camera uses no day key of a lower number. */
   dayKey: u32Number,
+  /** Absent: updates are installed at once. */
+  updates: v.optional(UpdateChoice),
 });
 export type Policy = v.InferOutput<typeof PolicyDocument>;
 

@@ -15,12 +15,16 @@ export interface CheckOptions extends Omit<MetadataOptions, 'disk'> {
   readonly disk: Disk;
   readonly candidate: Candidate;
   readonly trust: BundleTrust;
+  /** Of the releases listed, those that can be had from here; all, when it is not given. */
+  readonly among?: (release: Release) => boolean;
+  /** Takes one of those that the camera may install, which come newest first; the newest, when it is not given. */
+  readonly choose?: (eligible: readonly Release[]) => Promise<Release | undefined>;
 }
 
 export interface Check {
   readonly offer: Offer;
   readonly choice: Choice<Release>;
-  /** The documents of the release to install, judged; undefined when there is none. */
+  /** The documents of the release chosen, judged; undefined when there is none. */
   readonly found: FetchedRelease | undefined;
 }
 
@@ -30,9 +34,10 @@ export interface Check {
  */
 export async function checkForUpdate(options: CheckOptions): Promise<Check> {
   const offer = readOffer(await refreshMetadata(options));
-  const choice = chooseRelease(offer.releases, options.candidate);
-  const found =
-    choice.install === undefined ? undefined : await fetchRelease(options, choice.install, options.trust);
+  const { among = () => true, choose = async ([newest]) => newest } = options;
+  const choice = chooseRelease(offer.releases.filter(among), options.candidate);
+  const release = await choose(choice.eligible);
+  const found = release === undefined ? undefined : await fetchRelease(options, release, options.trust);
   return { offer, choice, found };
 }
 

@@ -54,14 +54,18 @@ export type OtaErrorCode =
   | 'RELEASE_MISMATCHED'
   /** The metadata lacks a document that belongs to the release. */
   | 'RELEASE_INCOMPLETE'
+  /** A file with an update in it is longer than any can be. */
+  | 'UPDATE_FILE_OVERSIZED'
+  /** It is no archive of a repository's files, or ends too early. */
+  | 'UPDATE_FILE_MALFORMED'
   /** The state of the slots is not of its form. */
   | 'SLOTS_MALFORMED'
+  /** The launcher's limits, flashed with a camera, are not of their form. */
+  | 'LIMITS_MALFORMED'
   /** Something came about in the slots that cannot, as they are. */
   | 'SLOTS_TRANSITION'
   /** A slot holds another release than it should. */
   | 'SLOT_FOREIGN'
-  /** The launcher's limits, flashed with a camera, are not of their form. */
-  | 'LIMITS_MALFORMED'
   /** A verified release may not be tried here now. */
   | 'STAGING_REFUSED';
 

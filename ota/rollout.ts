@@ -44,6 +44,8 @@ export interface Candidate {
   readonly minimum: string;
   /** Counters of releases that went wrong here. */
   readonly failed: readonly number[];
+  /** Somebody has brought the release by hand: its turn is now, whatever its share of the cameras is. */
+  readonly byHand?: boolean;
 }
 
 /** Why a release is not for this camera now; closed. */
@@ -73,12 +75,14 @@ export function judgeRelease(release: Rollout, candidate: Candidate): Judgement 
   if (semver.lt(version, candidate.minimum)) return 'VERSION_BELOW_MINIMUM';
   if (candidate.failed.includes(counter)) return 'VERSION_FAILED';
   if (release.halt) return 'ROLLOUT_HALTED';
-  return isDrawn(release, candidate.camera) ? 'install' : 'ROLLOUT_WAITING';
+  return candidate.byHand === true || isDrawn(release, candidate.camera) ? 'install' : 'ROLLOUT_WAITING';
 }
 
 export interface Choice<R extends Rollout> {
   /** The newest release that this camera is to install. */
   readonly install: R | undefined;
+  /** All that it may install, the newest first. */
+  readonly eligible: readonly R[];
   /** Every release listed, with what was judged of it. */
   readonly judged: readonly { readonly release: R; readonly judgement: Judgement }[];
 }
@@ -86,11 +90,11 @@ export interface Choice<R extends Rollout> {
 /** Judges all releases and takes the newest of those to install. */
 export function chooseRelease<R extends Rollout>(releases: readonly R[], candidate: Candidate): Choice<R> {
   const judged = releases.map((release) => ({ release, judgement: judgeRelease(release, candidate) }));
-  const [install] = judged
+  const eligible = judged
     .filter(({ judgement }) => judgement === 'install')
     .map(({ release }) => release)
     .sort((a, b) => semver.rcompare(a.version, b.version) || b.counter - a.counter);
-  return { install, judged };
+  return { install: eligible[0], eligible, judged };
 }
 
 /**

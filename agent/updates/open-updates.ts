@@ -1,3 +1,4 @@
+import type { UpdateChoice } from '../../crypto/policy.ts';
 import type { Disk } from '../../host/disk.ts';
 import { type Installation, readInstallation } from '../../ota/installation.ts';
 import type { SlotName } from '../../ota/slot-state.ts';
@@ -11,7 +12,9 @@ import type { AgentStatus } from '../status.ts';
 import { tellFacts } from './facts-teller.ts';
 import { opensItsOwn } from './own-segment.ts';
 import { readOwnSlot } from './own-slot.ts';
+import type { ReleaseView } from './release-view.ts';
 import { Reports } from './reports.ts';
+import { watchInbox } from './update-inbox.ts';
 import { Updates } from './updates.ts';
 
 /** Where an agent runs from that a launcher with slots has started. */
@@ -26,6 +29,8 @@ export interface OpenUpdatesOptions {
   readonly device: DeviceKey;
   readonly server: ServerDial;
   readonly certificate: () => string | undefined;
+  /** When its owner lets it install updates; undefined when nothing was chosen. */
+  readonly choice: () => UpdateChoice | undefined;
   readonly disk: Disk;
   readonly clock: CameraClock;
   readonly random: () => number;
@@ -44,6 +49,7 @@ export interface OpenedUpdates {
   readonly version: string;
   /** Why the last look for updates came to nothing. */
   readonly trouble: TroubleView | undefined;
+  readonly release: ReleaseView;
   look(): void;
   reconnect(): void;
   /** Updates the camera, and tells the launcher how this agent does, until the signal. */
@@ -62,6 +68,9 @@ export async function openUpdates(options: OpenUpdatesOptions): Promise<OpenedUp
     version: own.bundle.version,
     get trouble() {
       return updates.trouble;
+    },
+    get release() {
+      return updates.release;
     },
     look: () => updates.look(),
     reconnect: () => updates.reconnect(),
@@ -84,7 +93,12 @@ export async function openUpdates(options: OpenUpdatesOptions): Promise<OpenedUp
         logger.error(errorFields(error), 'this agent cannot open what it seals');
         return false;
       });
-      await Promise.all([telling, updates.run(signal), reports.run(signal)]);
+      const inbox = watchInbox(
+        { directory: directory.updates, disk, clock, logger },
+        (update) => updates.take(update, signal),
+        signal,
+      );
+      await Promise.all([telling, updates.run(signal), reports.run(signal), inbox]);
     },
   };
 }

@@ -1,35 +1,34 @@
-import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toHex } from '../../crypto/bytes.ts';
+import type { UpdateChoice } from '../../crypto/policy.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import type { Disk } from '../../host/disk.ts';
-import { bringRelease, checkForUpdate } from '../../ota/check.ts';
-import { ROOT_FILE } from '../../ota/installation.ts';
-import type { FetchedRelease, Offer } from '../../ota/releases.ts';
-import type { SlotState } from '../../ota/slot-state.ts';
-import type { CameraClock } from '../clock/camera-clock.ts';
-import type { AgentLog } from '../log.ts';
+import type { FetchedRelease, Offer, Release } from '../../ota/releases.ts';
+import { errorFields } from '../log.ts';
+import { Mutex } from '../mutex.ts';
 import { Trouble, type TroubleView } from '../pairing/trouble.ts';
 import type { ServerDial } from '../server-dial.ts';
 import { Connection } from '../uplink/connection.ts';
-import { type OwnSlot, readSlotState } from './own-slot.ts';
+import { takeBrought } from './brought-update.ts';
+import { bring, type LookOptions, lookForUpdate } from './look.ts';
+import { readSlotState } from './own-slot.ts';
+import { OwnersChoice } from './owners-choice.ts';
+import type { BroughtView, ReleaseView } from './release-view.ts';
 import { repositoryGet } from './repository-get.ts';
+import type { BroughtUpdate } from './update-inbox.ts';
 import { lookDelayMs } from './update-policy.ts';
 
-export interface UpdatesOptions {
-  readonly own: OwnSlot;
-  /** The camera's own: metadata, and what is fetched. */
-  readonly directory: string;
-  readonly camera: string;
+export interface UpdatesOptions extends LookOptions {
+  /** When its owner lets it install updates; at once, when nothing was chosen. */
+  readonly choice?: () => UpdateChoice | undefined;
   readonly server: ServerDial;
   readonly certificate: () => string | undefined;
-  readonly disk: Disk;
-  readonly clock: CameraClock;
   readonly random: () => number;
-  readonly logger: AgentLog;
 }
 
 const WITHOUT_CERTIFICATE_MS = 1_000;
+/** How often it is looked whether what its owner lets wait is due. */
+const LOOK_AT_CHOICE_MS = 30_000;
+const NOT_KEPT = 'how long an update has waited is not kept';
 
 /**
  * Looks for updates: when the agent starts, now and then, and when the server says so; fetches what is for this camera, and
@@ -39,16 +38,22 @@ export class Updates {
   readonly #options: UpdatesOptions;
   readonly #connection: Connection;
   readonly #trouble: Trouble;
+  readonly #choice: OwnersChoice;
+  readonly #mutex = new Mutex();
+  /** Ends the look under way. */
+  #interrupt = new AbortController();
   #waiting = new AbortController();
   #wanted = false;
   #connected = false;
   #checked = false;
   #minimum: string | null = null;
   #stage: string | null = null;
+  #brought: BroughtView | undefined;
 
   constructor(options: UpdatesOptions) {
-    const { server, certificate, clock, logger } = options;
+    const { server, certificate, clock, logger, disk, directory, choice = () => undefined } = options;
     this.#options = options;
+    this.#choice = new OwnersChoice({ choice, disk, path: join(directory, 'waiting.json'), clock });
     this.#trouble = new Trouble('no look for updates', clock, logger);
     const dial = server.dialWith(certificate);
     const onDialled = () => {
@@ -72,6 +77,18 @@ export class Updates {
     return this.#trouble.view;
   }
 
+  /** What is shown of it. */
+  get release(): ReleaseView {
+    const { own } = this.#options;
+    return {
+      installation: own.installation.directory,
+      slot: own.slot,
+      version: own.bundle.version,
+      waiting: this.#choice.view,
+      brought: this.#brought,
+    };
+  }
+
   /** Looks now instead of later. */
   look(): void {
     this.#wanted = true;
@@ -85,25 +102,33 @@ export class Updates {
 
   /** Works until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, certificate } = this.#options;
+    const { random, certificate } = this.#options;
     signal.addEventListener('abort', () => this.#connection.end(), { once: true });
     for (let failures = 0; !signal.aborted; ) {
       let delayMs = WITHOUT_CERTIFICATE_MS;
       if (certificate() !== undefined) {
         this.#wanted = false;
-        failures = (await this.#lookOnce(signal)) ? 0 : failures + 1;
+        this.#interrupt = new AbortController();
+        const stop = AbortSignal.any([signal, this.#interrupt.signal]);
+        failures = (await this.#mutex.run(() => this.#lookOnce(stop))) ? 0 : failures + 1;
         delayMs = this.#wanted ? 0 : lookDelayMs(failures, random());
       }
-      this.#waiting = new AbortController();
-      await clock.sleep(delayMs, AbortSignal.any([signal, this.#waiting.signal])).catch(() => undefined);
+      await this.#pause(delayMs, signal);
     }
+    await this.#choice.keep().catch((error) => this.#options.logger.warn(errorFields(error), NOT_KEPT));
   }
 
   /** @returns whether there is nothing left to do until the next. */
   async #lookOnce(signal: AbortSignal): Promise<boolean> {
     try {
-      const state = await readSlotState(this.#options.disk, this.#options.own.installation);
-      const { offer, found } = await this.#check(state, signal);
+      const { own, disk } = this.#options;
+      const state = await readSlotState(disk, own.installation);
+      const source = {
+        get: repositoryGet(this.#connection),
+        choose: (eligible: readonly Release[]) => this.#choice.choose(eligible, own.bundle.counter),
+      };
+      const { offer, found } = await lookForUpdate(this.#options, state, source, signal);
+      this.#checked = true;
       this.#learn(offer);
       // During a trial nothing else can be tried: soon after, perhaps.
       const due = found !== undefined && state.trial === null;
@@ -112,66 +137,65 @@ export class Updates {
       return due || found === undefined;
     } catch (error) {
       if (!signal.aborted) this.#trouble.note(error);
-      return false;
+      // What was brought by hand takes its place.
+      return signal.aborted;
     } finally {
       // Between looks lie hours.
       this.#connection.close();
     }
   }
 
-  async #check(state: SlotState, signal: AbortSignal) {
-    const { own, directory, camera, disk, clock, logger } = this.#options;
-    const { trust, directory: installation } = own.installation;
-    const metadata = join(directory, 'metadata');
-    await mkdir(metadata, { recursive: true, mode: 0o700 });
-    const { version, counter } = own.bundle;
-    const check = await checkForUpdate({
-      get: repositoryGet(this.#connection),
-      clock,
-      signal,
-      disk,
-      directory: metadata,
-      shippedRoot: await readFile(join(installation, ROOT_FILE)),
-      scratch: join(directory, 'scratch'),
-      trustedTimeMs: clock.trustedMs,
-      candidate: {
-        camera,
-        product: trust.product,
-        hardware: trust.hardware,
-        version,
-        counter,
-        minimum: state.minimum,
-        failed: state.refused.map((each) => each.counter),
-      },
-      trust: { ...trust, keysCounter: state.keys },
+  /** Takes what was brought by hand, before all else. Never rejects. */
+  async take(update: BroughtUpdate, signal: AbortSignal): Promise<void> {
+    this.#interrupt.abort();
+    await this.#mutex.run(async () => {
+      const show = (view: BroughtView) => {
+        this.#brought = view;
+      };
+      const check = await takeBrought(this.#options, update, show, signal);
+      if (check === undefined) return;
+      this.#learn(check.offer);
+      this.#askToTry();
     });
-    const judged = check.choice.judged.map(({ release, judgement }) => `${release.version}: ${judgement}`);
-    logger.info({ running: version, releases: judged }, 'looked for updates');
-    return check;
   }
 
-  #learn({ releases, issuedMs }: Offer): void {
-    const { own, clock } = this.#options;
-    if (issuedMs !== undefined) clock.trust(issuedMs);
-    this.#checked = true;
-    this.#minimum = releases.find(({ counter }) => counter === own.bundle.counter)?.minimum ?? null;
+  #learn({ releases }: Offer): void {
+    const { counter } = this.#options.own.bundle;
+    this.#minimum = releases.find((release) => release.counter === counter)?.minimum ?? null;
   }
 
   async #fetch(found: FetchedRelease, signal: AbortSignal): Promise<void> {
-    const { own, directory, disk, clock, logger } = this.#options;
-    const bytes = await bringRelease(
-      {
-        get: repositoryGet(this.#connection),
-        clock,
-        signal,
-        disk,
-        incoming: join(directory, 'incoming'),
-        slots: [own],
-        log: (message, fields) => logger.info(fields, message),
-      },
-      found,
-    );
-    logger.info({ version: found.bundle.version, bytes }, 'an update is here: it is to be tried');
+    const { logger } = this.#options;
+    const bytes = await bring(this.#options, found, repositoryGet(this.#connection), signal);
+    const { version } = found.bundle;
+    if (!this.#choice.due) {
+      logger.info(
+        { version, bytes, ...this.#choice.view },
+        'an update is here: it waits, as its owner has chosen',
+      );
+      return;
+    }
+    logger.info({ version, bytes }, 'an update is here: it is to be tried');
+    this.#askToTry();
+  }
+
+  #askToTry(): void {
     this.#stage = toHex(nodePrimitives.random(8));
+  }
+
+  /** Until the time has come, somebody wants a look, or what its owner lets wait is due. */
+  async #pause(delayMs: number, signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
+    const until = clock.monotonic() + delayMs;
+    this.#waiting = new AbortController();
+    const over = AbortSignal.any([signal, this.#waiting.signal]);
+    for (let left = delayMs; left > 0 && !over.aborted; left = until - clock.monotonic()) {
+      await clock.sleep(Math.min(left, LOOK_AT_CHOICE_MS), over).catch(() => undefined);
+      const due = this.#choice.becameDue().catch((error) => {
+        logger.warn(errorFields(error), NOT_KEPT);
+        return false;
+      });
+      if (await due) return;
+    }
   }
 }

@@ -4,6 +4,7 @@ import { type CaptureState, readCaptureState } from '../../agent/capture/state.t
 import { readStatus } from '../../agent/status.ts';
 import { terminalPaint } from '../paint.ts';
 import { jsonLine } from '../text.ts';
+import { isRunning } from './is-running.ts';
 import { type CameraView, judgeCondition } from './status/condition.ts';
 import { statusText } from './status/status-text.ts';
 
@@ -48,14 +49,5 @@ function captureState({ captureRun }: CameraDirectory): CaptureState | undefined
     return readCaptureState(captureRun) ?? undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** Whether there is a process of that id, ours or another user's. */
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as { code?: unknown }).code === 'EPERM';
   }
 }

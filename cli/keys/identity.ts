@@ -1,7 +1,13 @@
 import { toBase64Url } from '../../crypto/bytes.ts';
 import { ed25519FromSeed, viewerIdOf } from '../../crypto/ed25519.ts';
 import { idText } from '../../crypto/header.ts';
-import { MAX_DAY_KEYS_PER_BATCH, type Policy, signDayKeys, writePolicyFile } from '../../crypto/policy.ts';
+import {
+  MAX_DAY_KEYS_PER_BATCH,
+  type Policy,
+  signDayKeys,
+  type UpdateChoice,
+  writePolicyFile,
+} from '../../crypto/policy.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { cameraKnown, type ViewingKey } from '../../crypto/viewing-key.ts';
 
@@ -17,6 +23,8 @@ export interface PolicyWish {
   readonly audio: boolean;
   /** The lowest day key the camera may use; undefined leaves it to the camera. */
   readonly dayKey: number | undefined;
+  /** When the camera may install updates; at once when it is not given. */
+  readonly updates?: UpdateChoice | undefined;
 }
 
 /** Signs the next policy for a camera; gives the key with the counter moved on. */
@@ -36,6 +44,7 @@ export function signPolicy(
     mode: 'continuous',
     audio: wish.audio,
     dayKey: wish.dayKey ?? Math.min(...key.dayKeys.map(({ number }) => number)),
+    ...(wish.updates !== undefined && { updates: wish.updates }),
   };
   const days = [...key.dayKeys].sort((a, b) => a.number - b.number).slice(-MAX_DAY_KEYS_PER_BATCH);
   const batch = { first: days[0]?.number ?? 0, keys: days.map(({ publicKey }) => publicKey) };

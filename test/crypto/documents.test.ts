@@ -55,6 +55,32 @@ describe('the policy file', () => {
     expect(await read(policyFile(document))).toMatchObject({ policy });
   });
 
+  test.each([
+    {},
+    { postponeDays: 30 },
+    { window: { from: '23:00', to: '04:30' } },
+    { postponeDays: 0, window: { from: '00:00', to: '23:59' } },
+  ])('may say when updates are installed: %j', async (updates) => {
+    const signed = writePolicyFile({ ...policy, updates }, owner, [batch]);
+    expect((await read(signed)).policy.updates).toEqual(updates);
+  });
+
+  test.each([
+    { postponeDays: 31 },
+    { postponeDays: -1 },
+    { postponeDays: 0.5 },
+    { window: { from: '24:00', to: '02:00' } },
+    { window: { from: '2:00', to: '04:00' } },
+    { window: { from: '02:00', to: '02:00' } },
+    { window: { from: '02:00' } },
+    { never: true },
+    null,
+  ])('says nothing else of updates: %j', async (updates) => {
+    await expect(read(policyFile({ ...document, updates }))).rejects.toMatchObject({
+      code: 'DOCUMENT_MALFORMED',
+    });
+  });
+
   const altered = (change: (json: { policy: Envelope; dayKeys: (typeof batch)[] }) => unknown) => {
     const json = JSON.parse(file);
     change(json);

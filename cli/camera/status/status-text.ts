@@ -3,6 +3,7 @@ import type { AgentStatus } from '../../../agent/status.ts';
 import type { Light, Paint } from '../../paint.ts';
 import { duration, minute, size } from '../../quantities.ts';
 import { printable } from '../../text.ts';
+import { waitingText } from '../version/version-text.ts';
 import type { Concern, Condition } from './condition.ts';
 
 /** A camera's status as people read it. Pure. */
@@ -87,7 +88,19 @@ function captureText({ state, mode, encoder, restarts, source }: CaptureState): 
   return `${state}, ${mode === null ? '' : how[mode]}${count} restarts, from ${source}`;
 }
 
-function standing({ enrolment, policy, clock, dayKey, memoryBytes }: AgentStatus, nowMs: number): Row[] {
+function releaseRows(release: AgentStatus['release']): Row[] {
+  if (release === undefined) return [];
+  const { version, slot, waiting } = release;
+  return [
+    ['version', `${version}, in slot ${slot}`],
+    ...(waiting === undefined ? [] : [['waiting', waitingText(waiting)] as const]),
+  ];
+}
+
+function standing(
+  { enrolment, policy, clock, dayKey, memoryBytes, release }: AgentStatus,
+  nowMs: number,
+): Row[] {
   const ends = enrolment.certificateEnds;
   const certificate = ends === undefined ? 'none yet' : `until ${minute(ends)}${left(ends, nowMs)}`;
   const number = dayKey.number === undefined ? '' : `, day key ${dayKey.number}`;
@@ -96,6 +109,7 @@ function standing({ enrolment, policy, clock, dayKey, memoryBytes }: AgentStatus
     ['policy', policy.epoch === 0 ? 'none yet' : `${policy.epoch}.${policy.counter}${number}`],
     ['clock', CLOCKS[clock.source]],
     ['memory', `${size(memoryBytes)} (agent)`],
+    ...releaseRows(release),
   ];
 }
 

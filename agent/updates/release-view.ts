@@ -1,0 +1,23 @@
+import type { WaitingView } from './owners-choice.ts';
+
+/** What a camera that updates itself runs, and what waits, as its status shows it. */
+export interface ReleaseView {
+  /** The directory with the slots. */
+  readonly installation: string;
+  readonly slot: 'a' | 'b';
+  readonly version: string;
+  /** The release that its owner lets wait. */
+  readonly waiting: WaitingView | undefined;
+  /** What came of the update that was brought by hand last, since the agent started. */
+  readonly brought: BroughtView | undefined;
+}
+
+export interface BroughtView {
+  readonly id: string;
+  /** `staged`: the launcher has been asked to try it. */
+  readonly state: 'checking' | 'fetching' | 'staged' | 'refused';
+  readonly version?: string;
+  /** Why it was refused. */
+  readonly code?: string;
+  readonly message?: string;
+}

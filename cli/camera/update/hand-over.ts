@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import { constants, statSync } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
+import { INBOX_DIRECTORY } from '../../../agent/updates/update-inbox.ts';
+import { systemDisk } from '../../../host/disk.ts';
+import { OtaError } from '../../../ota/errors.ts';
+import { readUpdateFile } from '../../../ota/update-file.ts';
+import { CommandError } from '../../errors.ts';
+import { size } from '../../quantities.ts';
+
+const CHUNK_BYTES = 1024 * 1024;
+
+/**
+ * Copies a file with an update to where the camera's agent looks for one, whole or not at all, after a look at its form. By
+ * root it is done as the camera's user: nothing below a directory that is the agent's is written with root's rights.
+ * @returns the number that the agent calls it by.
+ * @throws CommandError FILE_UNREADABLE, FILE_UNWRITABLE; OtaError UPDATE_FILE_*.
+ */
+export async function handOver(directory: CameraDirectory, path: string): Promise<string> {
+  const source = await openRegular(path);
+  try {
+    const bytes = (await source.stat()).size;
+    await readUpdateFile(source, bytes);
+    becomeOwnerOf(directory.path);
+    const id = randomBytes(8).toString('hex');
+    await copyInto(join(directory.updates, INBOX_DIRECTORY), id, source, bytes);
+    return id;
+  } finally {
+    await source.close();
+  }
+}
+
+async function openRegular(path: string): Promise<FileHandle> {
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
+    throw new Error('it is no regular file');
+  } catch (cause) {
+    throw new CommandError('FILE_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, cause);
+  }
+}
+
+function becomeOwnerOf(path: string): void {
+  const { uid, gid } = statSync(path);
+  if (process.getuid?.() !== 0 || uid === 0) return;
+  process.setgroups?.([gid]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+}
+
+async function copyInto(inbox: string, id: string, source: FileHandle, bytes: number): Promise<void> {
+  const temporary = join(inbox, `${id}.tmp`);
+  try {
+    await mkdir(inbox, { recursive: true, mode: 0o700 });
+    const free = await systemDisk.freeBytes(inbox);
+    // It lies there beside what is taken from it.
+    if (free < 2 * bytes) {
+      throw new Error(`${size(2 * bytes)} are needed there, and ${size(free)} are free`);
+    }
+    await copy(source, temporary, bytes);
+    await rename(temporary, join(inbox, `${id}.tar`));
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    if (cause instanceof OtaError) throw cause;
+    throw new CommandError(
+      'FILE_UNWRITABLE',
+      `cannot put it into ${inbox}, as root or as the camera's user: ${(cause as Error).message}`,
+      cause,
+    );
+  }
+}
+
+/** @throws OtaError UPDATE_FILE_MALFORMED when it has become shorter. */
+async function copy(source: FileHandle, path: string, bytes: number): Promise<void> {
+  const target = await open(path, 'wx', 0o600);
+  try {
+    const chunk = new Uint8Array(CHUNK_BYTES);
+    for (let at = 0; at < bytes; ) {
+      const { bytesRead } = await source.read(chunk, 0, Math.min(chunk.length, bytes - at), at);
+      if (bytesRead === 0) throw new OtaError('UPDATE_FILE_MALFORMED', 'the update file: it ends too early');
+      await target.writeFile(chunk.subarray(0, bytesRead));
+      at += bytesRead;
+    }
+    await target.sync();
+  } finally {
+    await target.close();
+  }
+}

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
+import { readStatus } from '../../../agent/status.ts';
+import type { ReleaseView } from '../../../agent/updates/release-view.ts';
+import { CommandError } from '../../errors.ts';
+import { readState } from '../../launcher/status.ts';
+import { jsonLine, printable } from '../../text.ts';
+import { isRunning } from '../is-running.ts';
+import { type Course, courseOf, type Seen } from './course.ts';
+import { courseText, whatToDo } from './course-text.ts';
+import { handOver } from './hand-over.ts';
+
+export interface UpdateOptions {
+  readonly json?: true;
+  /** Seconds. */
+  readonly wait: number;
+}
+
+const LOOK_INTERVAL_MS = 200;
+
+/**
+ * `oriel camera update`: gives a file with an update to a running camera, and follows what comes of it.
+ * @returns whether it was confirmed, or is on trial.
+ * @throws CommandError CAMERA_OFFLINE, USAGE, FILE_UNREADABLE, FILE_UNWRITABLE; OtaError UPDATE_FILE_*.
+ */
+export async function updateFromFile(dir: string, path: string, options: UpdateOptions): Promise<boolean> {
+  const directory = new CameraDirectory(dir);
+  const { installation } = releaseRun(directory, dir);
+  const before = await readState(installation);
+  const id = await handOver(directory, path);
+  const course = await follow(
+    options.wait * 1000,
+    async (staged): Promise<Seen> => ({
+      brought: readStatus(directory.status)?.release?.brought,
+      id,
+      before,
+      staged,
+      slots: await readState(installation),
+    }),
+    (step) => options.json === undefined && console.error(printable(courseText(step))),
+  );
+  if (options.json) console.log(jsonLine(course));
+  else for (const line of whatToDo(course, dir)) console.log(printable(line));
+  return course.state === 'confirmed' || course.state === 'trial';
+}
+
+/** Of a camera that runs now. */
+function releaseRun(directory: CameraDirectory, dir: string): ReleaseView {
+  const status = readStatus(directory.status);
+  if (status === undefined || status.state === 'stopped' || !isRunning(status.pid)) {
+    throw new CommandError('CAMERA_OFFLINE', `the camera in ${dir} does not run: start it, and try again`);
+  }
+  if (status.release === undefined) {
+    throw new CommandError(
+      'USAGE',
+      `the camera in ${dir} is not run from slots (oriel launcher run), so nothing updates it`,
+    );
+  }
+  return status.release;
+}
+
+/** Until it is judged, or for so long. */
+async function follow(
+  waitMs: number,
+  look: (staged: string | undefined) => Promise<Seen>,
+  say: (course: Course) => void,
+): Promise<Course> {
+  const until = performance.now() + waitMs;
+  let staged: string | undefined;
+  let said = '';
+  for (;;) {
+    const course = courseOf(await look(staged));
+    if (course.state !== 'waiting' && course.state !== 'checking') staged ??= course.version;
+    if (said !== course.state) say(course);
+    said = course.state;
+    if (course.over || performance.now() >= until) return course;
+    await sleep(LOOK_INTERVAL_MS);
+  }
+}

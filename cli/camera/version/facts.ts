@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
+import { readStatus } from '../../../agent/status.ts';
+import type { ReleaseView } from '../../../agent/updates/release-view.ts';
+import { readFileBounded } from '../../../host/atomic-file.ts';
+import { systemDisk } from '../../../host/disk.ts';
+import { type Bundle, MANIFEST_FILE, MAX_MANIFEST_BYTES, parseBundle } from '../../../ota/bundle.ts';
+import { slotDirectory } from '../../../ota/installation.ts';
+import type { SlotState } from '../../../ota/slot-state.ts';
+import { slotToRun } from '../../../ota/slot-transitions.ts';
+import packageJson from '../../../package.json' with { type: 'json' };
+import { readState } from '../../launcher/status.ts';
+
+/** A release, and until when it is looked after. */
+export interface ReleaseFacts {
+  readonly version: string;
+  /** Undefined where there is no bundle. */
+  readonly counter: number | undefined;
+  /** UTC. */
+  readonly released: string;
+  /** The last day with security fixes. */
+  readonly supported: string;
+}
+
+export interface VersionFacts {
+  /** What runs, or would. */
+  readonly release: ReleaseFacts;
+  /** The slots; undefined where nothing updates the camera. */
+  readonly slots: SlotState | undefined;
+  /** The slot that it runs from. */
+  readonly slot: 'a' | 'b' | undefined;
+  readonly waiting: ReleaseView['waiting'];
+  /** What is certainly past, ms since 1970; undefined where nobody keeps it. */
+  readonly trustedMs: number | undefined;
+}
+
+/** Of this program. */
+export function programFacts(): VersionFacts {
+  const { version, releaseTime: released, supportEnds: supported } = packageJson;
+  const release = { version, counter: undefined, released, supported };
+  return { release, slots: undefined, slot: undefined, waiting: undefined, trustedMs: undefined };
+}
+
+/**
+ * Of a camera, from what its agent shows and its launcher keeps.
+ * @param given directory with the slots, for a camera whose agent has not run since the machine started.
+ * @throws CameraError CAMERA_MISSING; CommandError FILE_UNREADABLE; OtaError.
+ */
+export async function cameraFacts(dir: string, given: string | undefined): Promise<VersionFacts> {
+  const directory = new CameraDirectory(dir);
+  const status = readStatus(directory.status);
+  if (status === undefined) directory.readConfig();
+  const trustedMs = status?.clock.trusted;
+  const installation = given ?? status?.release?.installation;
+  if (installation === undefined) return { ...programFacts(), trustedMs };
+  const slots = await readState(installation);
+  const slot = slotToRun(slots);
+  const { version, counter, released, supported } = await bundleOf(slotDirectory(installation, slot));
+  const release = { version, counter, released, supported };
+  return { release, slots, slot, waiting: status?.release?.waiting, trustedMs };
+}
+
+async function bundleOf(slot: string): Promise<Bundle> {
+  const bytes = await readFileBounded(systemDisk, join(slot, MANIFEST_FILE), MAX_MANIFEST_BYTES);
+  return parseBundle(bytes ?? new Uint8Array());
+}

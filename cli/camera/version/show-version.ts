@@ -1,0 +1,25 @@
+import { jsonLine, printable } from '../../text.ts';
+import { cameraFacts, programFacts } from './facts.ts';
+import { supportOf, versionText } from './version-text.ts';
+
+export interface VersionOptions {
+  readonly json?: true;
+  readonly slots?: string;
+}
+
+/** `oriel camera version`: of a camera, or of this program. @throws as cameraFacts. */
+export async function showVersion(dir: string | undefined, { json, slots }: VersionOptions): Promise<void> {
+  const facts = dir === undefined ? programFacts() : await cameraFacts(dir, slots);
+  const nowMs = facts.trustedMs ?? Date.now();
+  if (json === undefined) {
+    for (const line of versionText(facts, nowMs)) console.log(printable(line));
+    return;
+  }
+  const { release, slot, waiting, trustedMs } = facts;
+  const { minimum, spare, trial, outcomes, refused } = facts.slots ?? {};
+  const support = supportOf(release.supported, nowMs);
+  const outcome = outcomes?.at(-1);
+  console.log(
+    jsonLine({ ...release, support, slot, minimum, spare, trial, waiting, outcome, refused, trustedMs }),
+  );
+}
