@@ -53,6 +53,19 @@ describe('what is absent or there already is an answer', () => {
   });
 });
 
+test('a file has the mode that it was given, under a umask too that keeps others from all else', async () => {
+  const before = process.umask(0o077);
+  try {
+    for (const mode of [0o600, 0o644]) {
+      const path = fresh();
+      await writeFileAtomic(disk, path, bytes('public, or not'), mode);
+      expect(statSync(path).mode & 0o777).toBe(mode);
+    }
+  } finally {
+    process.umask(before);
+  }
+});
+
 test('bytes are written and read in their place, to the end of the file', async () => {
   const path = fresh();
   const file = (await disk.create(path, 0o600)) as DiskFile;

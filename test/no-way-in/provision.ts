@@ -46,7 +46,10 @@ export async function serverRuns(serverDirectory: string, server: ChildProcess):
 }
 
 /** What `oriel footage verify` says of all that the server holds. */
-export async function verdictOf({ serverDirectory, key }: Provisioned): Promise<FootageVerdict> {
+export async function verdictOf({
+  serverDirectory,
+  key,
+}: Pick<Provisioned, 'serverDirectory' | 'key'>): Promise<FootageVerdict> {
   const { stdout, stderr } = await oriel('footage', 'verify', serverDirectory, '--key', key, '--json');
   if (!stdout.startsWith('{')) throw new Error(stderr);
   return JSON.parse(stdout);

@@ -1,10 +1,33 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ORIEL_ROOT } from './household.ts';
 
 const UNITS = join(ORIEL_ROOT, 'deploy/systemd');
+/** Units with what a kit puts beside them. */
+const slotted = mkdtempSync(join(tmpdir(), 'oriel-units-'));
+beforeAll(() => {
+  cpSync(UNITS, slotted, { recursive: true });
+  for (const [unit, dropIn] of [
+    ['oriel-camera.service', 'slots.conf'],
+    ['oriel-camera-firewall.service', 'addresses-only.conf'],
+  ] as const) {
+    mkdirSync(join(slotted, `${unit}.d`));
+    copyFileSync(join(ORIEL_ROOT, 'deploy/kit', dropIn), join(slotted, `${unit}.d`, dropIn));
+  }
+});
+afterAll(() => rmSync(slotted, { recursive: true }));
 /** systemd's exposure level, 0 to 100, that the project holds itself to. */
 const THRESHOLD = 25;
 
@@ -27,6 +50,22 @@ test.each(['oriel-camera.service', 'oriel-camera-firewall.service', 'oriel-serve
   },
 );
 
+test.each(['oriel-camera.service', 'oriel-camera-firewall.service'])(
+  '%s is so from a kit too, which starts releases from slots',
+  (unit) => {
+    expect(exposure(join(slotted, unit))).toMatchObject({ status: 0, level: expect.any(Number) });
+    writeFileSync(
+      join(slotted, `${unit}.d`, 'open.conf'),
+      '[Service]\nSystemCallFilter=\nProtectSystem=no\n',
+    );
+    try {
+      expect(exposure(join(slotted, unit)).status).not.toBe(0);
+    } finally {
+      rmSync(join(slotted, `${unit}.d`, 'open.conf'));
+    }
+  },
+);
+
 test('control: a unit without its fences is found out', () => {
   const directory = mkdtempSync(join(tmpdir(), 'oriel-unit-'));
   try {
@@ -39,15 +78,19 @@ test('control: a unit without its fences is found out', () => {
   }
 });
 
-test('the units themselves say nothing that systemd does not know', () => {
+test.each([
+  ['as delivered', UNITS],
+  ['from a kit', slotted],
+])('the units themselves say nothing that systemd does not know, %s', (_, directory) => {
+  const units = readdirSync(directory).filter((name) => !name.endsWith('.d'));
   const { stderr } = spawnSync(
     'systemd-analyze',
-    ['verify', '--man=no', ...readdirSync(UNITS).map((unit) => join(UNITS, unit))],
+    ['verify', '--man=no', ...units.map((unit) => join(directory, unit))],
     { encoding: 'utf8' },
   );
   const complaints = stderr
     .split('\n')
-    .filter((line) => line !== '' && !line.includes('/opt/oriel/oriel is not executable'));
+    .filter((line) => line !== '' && !/Command \/opt\/oriel\/\S+ is not executable/.test(line));
   expect(complaints).toEqual([]);
 });
 
