@@ -1,12 +1,14 @@
 import { makeVectors } from './make.ts';
 import { makePairingVectors } from './pairing.ts';
 import { makePinsVectors } from './pins.ts';
+import { makeReportsVectors } from './reports.ts';
 import { makeStillsVectors } from './stills.ts';
 
 const MAKERS = {
   v1: makeVectors,
   pairing: makePairingVectors,
   pins: makePinsVectors,
+  reports: makeReportsVectors,
   stills: makeStillsVectors,
 };
 const made = await MAKERS[(process.argv[2] ?? 'v1') as keyof typeof MAKERS]();
