@@ -52,7 +52,7 @@ const healthy: Facts = {
   machine: { swap: [], swapForbidden: false, corePattern: 'core', coreLimit: 0, ports: [] },
   roles: [role('launcher', 0), role('agent', 61201), role('capture', 61202)],
   nodeOptions: '',
-  firewall: { unit: true, present: true },
+  firewall: { unit: true, leftAlone: false, present: true },
 };
 
 const resultOf = (facts: Facts, check: CheckName) =>
@@ -226,9 +226,25 @@ test.each<Row>([
     machine({ corePattern: '|/usr/lib/systemd/systemd-coredump %P' }),
   ],
   ['core dumps', 'unknown', 'unknown', machine({ corePattern: undefined })],
-  ['packet filter', 'absent', 'fail', () => ({ firewall: { unit: true, present: false } })],
-  ['packet filter', 'unseen', 'unknown', () => ({ firewall: { unit: true, present: undefined } })],
-  ['packet filter', 'started by hand', 'ok', () => ({ firewall: { unit: false, present: undefined } })],
+  ['packet filter', 'absent', 'fail', () => ({ firewall: { unit: true, leftAlone: false, present: false } })],
+  [
+    'packet filter',
+    'unseen',
+    'unknown',
+    () => ({ firewall: { unit: true, leftAlone: false, present: undefined } }),
+  ],
+  [
+    'packet filter',
+    'left alone on purpose',
+    'warn',
+    () => ({ firewall: { unit: true, leftAlone: true, present: undefined } }),
+  ],
+  [
+    'packet filter',
+    'started by hand',
+    'ok',
+    () => ({ firewall: { unit: false, leftAlone: false, present: undefined } }),
+  ],
 ])('%s: %s: %s', (check, _what, result, change) => {
   expect(resultOf({ ...healthy, ...change(healthy) }, check)).toBe(result);
 });

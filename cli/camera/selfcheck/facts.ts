@@ -117,6 +117,8 @@ export interface Facts {
   readonly firewall: {
     /** systemd knows Oriel's unit. */
     readonly unit: boolean;
+    /** The machine's was left alone when the camera was installed. */
+    readonly leftAlone: boolean;
     /** Undefined where that may not be seen. */
     readonly present: boolean | undefined;
   };

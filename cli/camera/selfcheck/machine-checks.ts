@@ -100,8 +100,14 @@ function optionsVerdict(options: string, whose: string): Verdict {
   return warn(`NODE_OPTIONS ${whose} is set`, way);
 }
 
-export function checkFirewall({ firewall: { unit, present } }: Facts): Verdict {
+export function checkFirewall({ firewall: { unit, leftAlone, present } }: Facts): Verdict {
   if (!unit) return ok('not installed by its unit: none is expected');
+  if (leftAlone) {
+    return warn(
+      'left as it is on this machine: the unit alone is held to its addresses',
+      './install --firewall',
+    );
+  }
   if (present === undefined) return unknown('only root sees it: nft list table inet oriel');
   if (present) return ok('set');
   return fail('the unit is installed without it', 'systemctl enable --now oriel-camera-firewall.timer');

@@ -90,14 +90,16 @@ function portsOf(
 
 /** The packet filter, which only root may look at. */
 export async function firewallOf({ etc }: Roots): Promise<Facts['firewall']> {
-  const unit = existsSync(join(etc, 'systemd/system/oriel-camera.service'));
-  if (!unit || process.geteuid?.() !== 0) return { unit, present: undefined };
+  const units = join(etc, 'systemd/system');
+  const unit = existsSync(join(units, 'oriel-camera.service'));
+  const leftAlone = existsSync(join(units, 'oriel-camera-firewall.service.d/10-addresses-only.conf'));
+  if (!unit || leftAlone || process.geteuid?.() !== 0) return { unit, leftAlone, present: undefined };
   const { code } = await collect('/usr/sbin/nft', ['list', 'table', 'inet', 'oriel'], {
     timeoutMs: 10_000,
     maxBytes: 1 << 20,
     signal: new AbortController().signal,
   });
-  return { unit, present: code === 0 };
+  return { unit, leftAlone, present: code === 0 };
 }
 
 function textOf(path: string): string | undefined {
