@@ -15,6 +15,8 @@ export interface CheckOptions extends Omit<MetadataOptions, 'disk'> {
   readonly disk: Disk;
   readonly candidate: Candidate;
   readonly trust: BundleTrust;
+  /** Told what signed metadata offers, whatever comes of the release itself. */
+  readonly heard?: (offer: Offer) => void;
   /** Of the releases listed, those that can be had from here; all, when it is not given. */
   readonly among?: (release: Release) => boolean;
   /** Takes one of those that the camera may install, which come newest first; the newest, when it is not given. */
@@ -34,6 +36,7 @@ export interface Check {
  */
 export async function checkForUpdate(options: CheckOptions): Promise<Check> {
   const offer = readOffer(await refreshMetadata(options));
+  options.heard?.(offer);
   const { among = () => true, choose = async ([newest]) => newest } = options;
   const choice = chooseRelease(offer.releases.filter(among), options.candidate);
   const release = await choose(choice.eligible);

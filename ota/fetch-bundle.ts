@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bundle, FILES_DIRECTORY } from './bundle.ts';
 import { type Content, readContent } from './bundle-files.ts';
@@ -128,7 +128,7 @@ async function fetchContent(
 ): Promise<string> {
   if (one.from === undefined) return fetchOne(options, one, budget);
   try {
-    return await fetchOne(options, one, budget, await readFile(sources.get(one.from) ?? ''));
+    return await fetchOne(options, one, budget, await readDictionary(sources.get(one.from) ?? ''));
   } catch (error) {
     const code = error instanceof OtaError ? error.code : undefined;
     if (code !== 'FETCH_WRONG' && code !== 'FETCH_REFUSED' && code !== 'FETCH_ENDLESS') throw error;
@@ -136,6 +136,13 @@ async function fetchContent(
     const bytes = options.list.files.find(({ sha256 }) => sha256 === one.sha256)?.bytes ?? 0;
     return fetchOne(options, { sha256: one.sha256, size: one.size, bytes }, budget);
   }
+}
+
+/** @throws OtaError FETCH_WRONG for a file too large to lie in memory, which no delta is made to. */
+async function readDictionary(path: string): Promise<Uint8Array> {
+  const { size } = await stat(path);
+  if (size > MAX_DELTA_FILE_BYTES) throw new OtaError('FETCH_WRONG', `${size} bytes are no dictionary`);
+  return readFile(path);
 }
 
 async function fetchOne(

@@ -105,15 +105,20 @@ export async function fetchRelease(
   return { ...verified, documents, list };
 }
 
-/** What decides who gets a release is said in the metadata; it is the bundle's own, or the two were mixed. */
-function checkSameRelease(release: Rollout, bundle: Bundle): void {
-  const same =
+/** Whether what metadata says is of this bundle, and not of one for another product or board. */
+export function isOf(release: Rollout, bundle: Bundle): boolean {
+  return (
     release.product === bundle.product &&
     release.version === bundle.version &&
     release.counter === bundle.counter &&
     release.released === bundle.released &&
-    release.hardware.toSorted().join() === bundle.hardware.toSorted().join();
-  if (!same) {
+    release.hardware.toSorted().join() === bundle.hardware.toSorted().join()
+  );
+}
+
+/** What decides who gets a release is said in the metadata; it is the bundle's own, or the two were mixed. */
+function checkSameRelease(release: Rollout, bundle: Bundle): void {
+  if (!isOf(release, bundle)) {
     throw new OtaError('RELEASE_MISMATCHED', `the bundle is not release ${release.version} of the metadata`);
   }
 }

@@ -48,32 +48,48 @@ const PLAN_MS = 60_000;
 
 /** Runs the camera from its slots, and changes between them, until the signal. @returns an exit code. */
 export async function runSlots(options: RunSlotsOptions): Promise<number> {
-  const { slots, clock, logger, signal } = options;
-  const onAltered = (slot: string, error: unknown) =>
-    logger.error({ slot, ...errorFields(error) }, 'this slot is not as it was signed');
-  let claimed = false;
+  const { signal } = options;
+  const camera: Claim = { made: false };
   let ready: ReadySlot | undefined;
   while (!signal.aborted) {
-    const whole = ready?.whole ?? (await slots.choose(onAltered));
-    if (whole === undefined) {
-      logger.fatal({}, 'no slot holds a release that is whole: nothing runs; flash this camera again');
-      await clock.sleep(NOTHING_WHOLE_MS, signal).catch(() => undefined);
-      continue;
-    }
-    const plan = ready?.plan ?? (await planOf(options, whole, !claimed));
+    const next = ready ?? (await makeReady(options, camera));
     ready = undefined;
-    if (plan === undefined) {
-      if (signal.aborted) return 0;
-      if (phaseOf(slots.state) !== 'trial') return 1;
-      await sendBack(slots, 'PLAN_REFUSED');
-      continue;
-    }
-    claimed = true;
-    const end = await runSlot(options, { whole, plan });
+    if (typeof next === 'number') return next;
+    if (next === undefined) continue;
+    const end = await runSlot(options, next);
     if (end.code !== undefined) return end.code;
     ready = end.next;
   }
   return 0;
+}
+
+/** Whether the camera has been claimed for this launcher. */
+interface Claim {
+  made: boolean;
+}
+
+/** The slot to run, looked at just now. @returns undefined when that is to be asked again; an exit code when nothing may run. */
+async function makeReady(options: RunSlotsOptions, camera: Claim): Promise<ReadySlot | number | undefined> {
+  const { slots, clock, logger, signal } = options;
+  const whole = await slots.choose((slot, error) =>
+    logger.error({ slot, ...errorFields(error) }, 'this slot is not as it was signed'),
+  );
+  if (whole === undefined) {
+    logger.fatal({}, 'no slot holds a release that is whole: nothing runs; flash this camera again');
+    await clock.sleep(NOTHING_WHOLE_MS, signal).catch(() => undefined);
+    return undefined;
+  }
+  const lookedAt = clock.monotonic();
+  const plan = await planOf(options, whole, !camera.made);
+  if (plan === undefined) {
+    if (signal.aborted) return 0;
+    if (phaseOf(slots.state) !== 'trial') return 1;
+    await sendBack(slots, 'PLAN_REFUSED');
+    return undefined;
+  }
+  camera.made = true;
+  // To set a camera up takes any time: what was looked at before it is looked at again.
+  return clock.monotonic() - lookedAt > PLAN_MS ? undefined : { whole, plan };
 }
 
 /** @param claim whether the camera is to be claimed; then it may have to be set up first, which takes any time. */

@@ -21,7 +21,7 @@ export interface LookOptions {
 }
 
 /** Where a look is at: the server's repository, or one that was brought by hand. */
-export interface LookSource extends Pick<CheckOptions, 'among' | 'choose'> {
+export interface LookSource extends Pick<CheckOptions, 'among' | 'choose' | 'heard'> {
   readonly get: HttpGet;
   readonly byHand?: boolean;
 }
@@ -39,6 +39,10 @@ export async function lookForUpdate(
   const { version, counter } = own.bundle;
   const check = await checkForUpdate({
     ...source,
+    heard: (offer) => {
+      if (offer.issuedMs !== undefined) clock.trust(offer.issuedMs);
+      source.heard?.(offer);
+    },
     clock,
     signal,
     disk,
@@ -60,8 +64,6 @@ export async function lookForUpdate(
   });
   const judged = check.choice.judged.map(({ release, judgement }) => `${release.version}: ${judgement}`);
   logger.info({ running: version, releases: judged, byHand }, 'looked for updates');
-  const { issuedMs } = check.offer;
-  if (issuedMs !== undefined) clock.trust(issuedMs);
   return check;
 }
 

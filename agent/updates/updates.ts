@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { toHex } from '../../crypto/bytes.ts';
 import type { UpdateChoice } from '../../crypto/policy.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import type { FetchedRelease, Offer, Release } from '../../ota/releases.ts';
+import { type FetchedRelease, isOf, type Offer, type Release } from '../../ota/releases.ts';
 import { errorFields } from '../log.ts';
 import { Mutex } from '../mutex.ts';
 import { Trouble, type TroubleView } from '../pairing/trouble.ts';
@@ -126,10 +126,12 @@ export class Updates {
       const source = {
         get: repositoryGet(this.#connection),
         choose: (eligible: readonly Release[]) => this.#choice.choose(eligible, own.bundle.counter),
+        heard: (offer: Offer) => {
+          this.#checked = true;
+          this.#learn(offer);
+        },
       };
-      const { offer, found } = await lookForUpdate(this.#options, state, source, signal);
-      this.#checked = true;
-      this.#learn(offer);
+      const { found } = await lookForUpdate(this.#options, state, source, signal);
       // During a trial nothing else can be tried: soon after, perhaps.
       const due = found !== undefined && state.trial === null;
       if (due) await this.#fetch(found, signal);
@@ -160,8 +162,8 @@ export class Updates {
   }
 
   #learn({ releases }: Offer): void {
-    const { counter } = this.#options.own.bundle;
-    this.#minimum = releases.find((release) => release.counter === counter)?.minimum ?? null;
+    const { bundle } = this.#options.own;
+    this.#minimum = releases.find((release) => isOf(release, bundle))?.minimum ?? null;
   }
 
   async #fetch(found: FetchedRelease, signal: AbortSignal): Promise<void> {

@@ -1,11 +1,18 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { zstdCompressSync } from 'node:zlib';
 import { systemDisk } from '../../host/disk.ts';
 import { bringRelease, checkForUpdate } from '../../ota/check.ts';
+import { fetchBundle } from '../../ota/fetch-bundle.ts';
 import { changeRollout } from '../../ota/publish.ts';
+import { isOf, type Offer } from '../../ota/releases.ts';
+import type { HttpGet } from '../../ota/transfer.ts';
+import { MAX_DELTA_FILE_BYTES, type TransferList, wholePath } from '../../ota/transfer-list.ts';
 import { readDocuments, verifyDocuments } from '../../ota/verify-bundle.ts';
 import { House } from './house.ts';
-import { HARDWARE, PRODUCT } from './maker.ts';
+import { describeBundle, HARDWARE, PRODUCT } from './maker.ts';
 import { DAY_MS, NOW } from './tuf-repository.ts';
 
 let house: House;
@@ -28,7 +35,7 @@ const candidate = {
   minimum: '0.0.0',
   failed: [] as number[],
 };
-const check = async (changes = {}, trustedTimeMs = NOW) => {
+const check = async (changes = {}, trustedTimeMs = NOW, more = {}) => {
   await systemDisk.makeDirectory(join(house.directory, 'trusted'), 0o700);
   return checkForUpdate({
     ...house.effects(),
@@ -39,6 +46,7 @@ const check = async (changes = {}, trustedTimeMs = NOW) => {
     trustedTimeMs,
     candidate: { ...candidate, ...changes },
     trust: house.maker.trust,
+    ...more,
   });
 };
 
@@ -90,6 +98,54 @@ test.each<[string, object, string]>([
 
 test('a repository that stands still too long is told of', async () => {
   await expect(check({}, NOW + 31 * DAY_MS)).rejects.toMatchObject({ code: 'METADATA_EXPIRED' });
+});
+
+test('what signed metadata says counts, although a server keeps the release itself back', async () => {
+  house.server.answer = (_request, response, path) =>
+    path.startsWith('targets/') && Boolean(response.writeHead(404).end());
+  const offers: Offer[] = [];
+  const looking = check({}, NOW, { heard: (offer: Offer) => offers.push(offer) });
+  await expect(looking).rejects.toMatchObject({ code: 'FETCH_REFUSED' });
+  house.server.answer = () => false;
+  expect(offers).toMatchObject([{ issuedMs: NOW }]);
+});
+
+test('a release is that of a bundle, and not one of the same number for another product or board', async () => {
+  const { found, choice } = await check();
+  const [release] = choice.eligible;
+  if (found === undefined || release === undefined) throw new Error('nothing was found');
+  expect(isOf(release, found.bundle)).toBe(true);
+  const others = [
+    { product: 'another' },
+    { hardware: ['linux-arm64'] },
+    { version: '1.1.1' },
+    { counter: 3 },
+  ];
+  for (const other of others) expect(isOf({ ...release, ...other }, found.bundle)).toBe(false);
+});
+
+test('no delta is made to a file that is too large to lie in memory', async () => {
+  const large = randomBytes(MAX_DELTA_FILE_BYTES + 1);
+  const [before, after] = ['the agent before', 'the agent after'.repeat(99)];
+  const old = house.bundle({ contents: { 'bin/node': large, 'app/oriel.mjs': before } });
+  const bundle = describeBundle({ 'bin/node': large, 'app/oriel.mjs': after });
+  const [from, to] = ['bin/node', 'app/oriel.mjs'].map(
+    (path) => bundle.files.find((file) => file.path === path)?.sha256 ?? '',
+  );
+  if (from === undefined || to === undefined) throw new Error('the bundle has no such files');
+  const [requests, whole] = [[] as string[], zstdCompressSync(after)];
+  const get: HttpGet = async (path) => {
+    requests.push(path);
+    return { status: path === wholePath(to) ? 200 : 404, headers: {}, body: Readable.from([whole]) };
+  };
+  const list: TransferList = {
+    format: 'oriel-transfer-1',
+    files: [{ sha256: to, bytes: whole.length }],
+    deltas: [{ from, to, bytes: 10 }],
+  };
+  const options = { ...house.effects(), get, incoming: house.incoming, log: () => undefined };
+  await fetchBundle({ ...options, bundle, list, slots: [house.slot(old)] });
+  expect(requests).toEqual([wholePath(to)]);
 });
 
 test('a halt reaches the camera with the next look', async () => {

@@ -76,11 +76,13 @@ test('the protocol: init, refresh, download, from the cache too, and 1 for every
     expect(await client(...fetch('dir/a b.txt'))).toBe(0);
     expect(repository.requests.filter((path) => path.startsWith('targets/'))).toEqual([]);
     expect(await client(...fetch('absent'))).toBe(1);
-    // A month on, by the clock that the suite turns.
-    const later = iso(Date.now() + 31 * DAY_MS)
-      .replace('T', ' ')
-      .replace('Z', '');
-    expect(await run('faketime', [later, CLIENT, ...from, 'refresh'])).toBe(1);
+    // By the clock that the suite turns: before the end of a month, and after.
+    const inDays = (days: number) =>
+      iso(Date.now() + days * DAY_MS)
+        .replace('T', ' ')
+        .replace('Z', '+00:00');
+    expect(await run('faketime', [inDays(18), CLIENT, ...from, 'refresh'])).toBe(0);
+    expect(await run('faketime', [inDays(31), CLIENT, ...from, 'refresh'])).toBe(1);
     repository.publish({ targets: [makeKey(), makeKey()] });
     expect(await client(...from, 'refresh')).toBe(1);
     expect(await client('refresh')).toBe(1);
