@@ -60,9 +60,10 @@ async function takeOne(
   id: string,
   take: (update: BroughtUpdate) => Promise<void>,
 ): Promise<void> {
-  const file = await open(path, READING).catch(() => undefined);
+  const opening = open(path, READING);
+  await opening.catch(() => undefined);
   await disk.unlink(path);
-  if (file === undefined) return;
+  const file = await opening;
   try {
     const stat = await file.stat();
     if (stat.isFile()) await take({ id, file, bytes: stat.size });
