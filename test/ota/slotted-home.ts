@@ -6,10 +6,11 @@ import type { LauncherLimits } from '../../ota/launcher-limits.ts';
 import { parseSlotState, type SlotState } from '../../ota/slot-state.ts';
 import { bundle } from '../../scripts/bundle.ts';
 import { ORIEL, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
+import { does } from '../../scripts/simulation/command.ts';
 import { Home } from '../e2e/home.ts';
 import { AGENT, CAPTURE, MINIMAL_ROOT, SEPARATED } from '../no-way-in/household.ts';
 import { House } from './house.ts';
-import { HARDWARE, PRODUCT, ringOf } from './maker.ts';
+import { type Contents, HARDWARE, PRODUCT, ringOf } from './maker.ts';
 
 /**
  * A household whose camera runs from slots, and whose server has a maker's repository. Releases are whole but for the
@@ -20,22 +21,34 @@ export interface SlottedHome {
   readonly home: Home;
   readonly installation: string;
   readonly state: () => SlotState;
-  /** Publishes a release to everybody. @param begin what its program does before all else. */
-  release(counter: number, begin?: string): Promise<void>;
+  /** Publishes a release, to everybody unless said otherwise. @param begin what its program does before all else. */
+  release(counter: number, begin?: string, wish?: ReleaseWish): Promise<void>;
+  /** What such a release holds. */
+  contents(counter: number): Contents;
   /** Has the server say that there is something to look at. */
   push(): Promise<void>;
+}
+
+export interface ReleaseWish {
+  readonly percentage?: number;
+  /** Files beside the program. */
+  readonly beside?: Contents;
 }
 
 export interface SlottedWish {
   readonly source: string;
   /** The launcher's `oriel`, if not the real one. */
   readonly launcher?: string;
+  /** The server's `oriel`, if not the real one: it is given the address of the maker's own web server for `--updates`. */
+  readonly server?: string;
+  /** Where the sources of the releases are, if not here. */
+  readonly sources?: string;
   /** Whether launcher, agent and capture each have a user of their own, and the launcher no more than it needs. */
   readonly separated?: boolean;
 }
 
 export async function withSlots<T>(
-  { source, launcher = ORIEL, separated = false }: SlottedWish,
+  { source, launcher = ORIEL, server, sources, separated = false }: SlottedWish,
   act: (slotted: SlottedHome) => Promise<T>,
 ): Promise<T> {
   const house = new House();
@@ -43,13 +56,17 @@ export async function withSlots<T>(
   try {
     house.nowMs = Date.now();
     await house.begin();
-    const program = await buildProgram(join(scratch, 'app'));
+    const program = await buildProgram(join(scratch, 'app'), sources);
     const releases = new Map<number, string>();
-    const release = async (counter: number, begin = '') => {
-      const contents = releaseContents(program, counter, begin);
+    const release = async (
+      counter: number,
+      begin = '',
+      { percentage = 100, beside = {} }: ReleaseWish = {},
+    ) => {
+      const contents = { ...releaseContents(program, counter, begin), ...beside };
       const before = releases.get(Math.max(0, ...releases.keys()));
       const changes = { version: versionOf(counter), counter };
-      releases.set(counter, await house.release({ contents, changes }, before));
+      releases.set(counter, await house.release({ contents, changes }, before, { percentage }));
     };
     await release(1);
     const installation = join(scratch, 'installation');
@@ -61,14 +78,17 @@ export async function withSlots<T>(
     writeFileSync(camera, lines.join('\n'));
     chmodSync(scratch, 0o711);
     chmodSync(camera, 0o755);
-    const serverOptions = ['--updates', house.repository.directory];
-    return await Home.with({ source, camera, serverOptions }, (home) => {
+    const updates = server === undefined ? house.repository.directory : house.server.url;
+    const serverOptions = ['--updates', updates];
+    const wish = { source, camera, serverOptions, ...(server !== undefined && { server }) };
+    return await Home.with(wish, (home) => {
       const state = () => parseSlotState(readFileSync(join(installation, 'state.json')));
       const push = async () => {
         const { serverDirectory, cameraId } = home.household;
         await orielDoes('server', 'cameras', serverDirectory, 'ask', cameraId, 'look');
       };
-      return act({ house, home, installation, state, release, push });
+      const contents = (counter: number) => releaseContents(program, counter);
+      return act({ house, home, installation, state, release, contents, push });
     });
   } finally {
     await house.end();
@@ -85,8 +105,9 @@ const GIVE_AWAY = [
 
 export const versionOf = (counter: number) => `1.0.${counter}`;
 
-async function buildProgram(directory: string): Promise<Map<string, string>> {
-  await bundle(directory);
+async function buildProgram(directory: string, sources?: string): Promise<Map<string, string>> {
+  if (sources === undefined) await bundle(directory);
+  else await does([process.execPath, join(sources, 'scripts/bundle.ts'), directory]);
   return readProgram(directory);
 }
 
