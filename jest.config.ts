@@ -6,7 +6,7 @@ const config: Config = {
   // Jest leaves a core free unless told otherwise: of two, half.
   maxWorkers: '100%',
   // A limit for tests that hang, not for slow machines.
-  testTimeout: 60_000,
+  testTimeout: 300_000,
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],

@@ -9,7 +9,7 @@ import { SimulationError } from './errors.ts';
 /** A Debian with what the Dockerfile would install: where it comes from, an engine need fetch nothing. */
 export const BASE = 'oriel-base:trixie';
 const UPSTREAM = 'debian:trixie-slim';
-const PACKAGES = 'ffmpeg,libatomic1';
+const PACKAGES = 'ffmpeg libatomic1';
 const PULL_TIMEOUT_MS = 120_000;
 
 type Say = (line: string) => void;
@@ -30,22 +30,13 @@ export async function baseImage(engine: Engine, say: Say): Promise<string> {
     );
   }
   say(`${UPSTREAM} cannot be pulled; making it from Debian's packages with debootstrap (2 minutes)`);
-  await makeBase(engine);
+  const tree = await does([join(import.meta.dirname, '../debian-tree'), 'trixie', PACKAGES]);
+  await pipe(tree.trim(), engine);
   return BASE;
 }
 
-async function makeBase(engine: Engine): Promise<void> {
-  const root = mkdtempSync(join(tmpdir(), 'oriel-base-'));
-  try {
-    await does(['debootstrap', '--variant=minbase', `--include=${PACKAGES}`, 'trixie', root]);
-    await pipe(root, engine);
-  } finally {
-    await does(['rm', '-rf', '--one-file-system', root]);
-  }
-}
-
 function pipe(root: string, { environment }: Engine): Promise<void> {
-  const script = 'tar -C "$1" --exclude=./var/cache/apt/archives/*.deb -c . | docker import - "$2"';
+  const script = 'tar -C "$1" -c . | docker import - "$2"';
   const child = spawn('sh', ['-c', script, 'sh', root, BASE], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, ...environment },

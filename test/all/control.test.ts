@@ -11,44 +11,38 @@ async function ask(home: Home, what: string, ...options: string[]) {
   return oriel('server', 'cameras', serverDirectory, 'ask', camera, what, ...options);
 }
 
-test(
-  'a camera is asked how it is, by name of the request in both logs; absent, it is said to be',
-  () =>
-    Home.with({ source: 'test:' }, async (home) => {
-      const before = await ask(home, 'ping', '--wait', '1');
-      expect(before).toMatchObject({ code: 1, stdout: '' });
-      expect(before.stderr).toMatch(/is offline; waiting up to 1 s for it\n/);
-      expect(before.stderr).toMatch(/is offline \(since \d{4}-.*\) and did not come within 1 s; --wait/);
+test('a camera is asked how it is, by name of the request in both logs; absent, it is said to be', () =>
+  Home.with({ source: 'test:' }, async (home) => {
+    const before = await ask(home, 'ping', '--wait', '1');
+    expect(before).toMatchObject({ code: 1, stdout: '' });
+    expect(before.stderr).toMatch(/is offline; waiting up to 1 s for it\n/);
+    expect(before.stderr).toMatch(/is offline \(since \d{4}-.*\) and did not come within 1 s; --wait/);
 
-      home.launchCamera();
-      const ping = await ask(home, 'ping', '--wait', '60', '--json');
-      expect(ping.code).toBe(0);
-      const { id, code, camera } = JSON.parse(ping.stdout);
-      expect({ code, camera }).toEqual({ code: 'DONE', camera: home.household.cameraId });
-      for (const log of ['server', 'camera'] as const) expect(home.log(log)).toContain(`"request":"${id}"`);
+    home.launchCamera();
+    const ping = await ask(home, 'ping', '--wait', '60', '--json');
+    expect(ping.code).toBe(0);
+    const { id, code, camera } = JSON.parse(ping.stdout);
+    expect({ code, camera }).toEqual({ code: 'DONE', camera: home.household.cameraId });
+    for (const log of ['server', 'camera'] as const) expect(home.log(log)).toContain(`"request":"${id}"`);
 
-      await home.records();
-      const { stdout } = await ask(home, 'status', '--json');
-      const { telemetry } = JSON.parse(stdout);
-      expect(telemetry).toMatchObject({ state: 'running', capture: 'running', upload: { connected: true } });
-      expect(telemetry.footage.capturedSeconds).toBeGreaterThan(0);
-      expect(telemetry.machine.agentMemoryBytes).toBeGreaterThan(0);
-      expect((await ask(home, 'status')).stdout).toMatch(
-        /is there \(\d+ ms, request [0-9a-f]{16}\)\n {2}time/,
-      );
-      expect((await ask(home, 'look')).stdout).toMatch(/looks for what its owner has signed/);
-      expect((await ask(home, 'reboot')).stderr).toMatch(/usage: .* ping\|status\|still\|look/);
-      await until('a still can be asked for', async () => (await ask(home, 'still')).code === 0);
+    await home.records();
+    const { stdout } = await ask(home, 'status', '--json');
+    const { telemetry } = JSON.parse(stdout);
+    expect(telemetry).toMatchObject({ state: 'running', capture: 'running', upload: { connected: true } });
+    expect(telemetry.footage.capturedSeconds).toBeGreaterThan(0);
+    expect(telemetry.machine.agentMemoryBytes).toBeGreaterThan(0);
+    expect((await ask(home, 'status')).stdout).toMatch(/is there \(\d+ ms, request [0-9a-f]{16}\)\n {2}time/);
+    expect((await ask(home, 'look')).stdout).toMatch(/looks for what its owner has signed/);
+    expect((await ask(home, 'reboot')).stderr).toMatch(/usage: .* ping\|status\|still\|look/);
+    await until('a still can be asked for', async () => (await ask(home, 'still')).code === 0);
 
-      await home.endCamera();
-      expect((await ask(home, 'ping', '--wait', '1')).stderr).toMatch(
-        /is offline \(since \d{4}-.*\) and did not come/,
-      );
-      await home.endServer();
-      expect((await ask(home, 'ping')).stderr).toMatch(/no server runs on .*; start it: oriel server run/);
-    }),
-  120_000,
-);
+    await home.endCamera();
+    expect((await ask(home, 'ping', '--wait', '1')).stderr).toMatch(
+      /is offline \(since \d{4}-.*\) and did not come/,
+    );
+    await home.endServer();
+    expect((await ask(home, 'ping')).stderr).toMatch(/no server runs on .*; start it: oriel server run/);
+  }));
 
 /** The camera with a control that does not work. @returns seconds acknowledged after some were captured. */
 async function goesOn(home: Home): Promise<number> {
@@ -82,7 +76,7 @@ test('a server without control, or one that breaks it off at once, gets all the 
     lacking.remove();
     breaking.remove();
   }
-}, 120_000);
+});
 
 test('control: a camera whose recording hangs on control gets none', async () => {
   const server = breakBuild({
@@ -104,4 +98,4 @@ test('control: a camera whose recording hangs on control gets none', async () =>
     server.remove();
     camera.remove();
   }
-}, 120_000);
+});

@@ -13,18 +13,15 @@ test.concurrent.each([
   ['network cut', (home: Home) => home.relay.cut(), async (home: Home) => home.relay.mend()],
   ['network dead', (home: Home) => home.relay.deaden(), async (home: Home) => home.relay.mend()],
   ['server killed', (home: Home) => home.killServer(), (home: Home) => home.startServer()],
-] as const)(
-  '%s for a minute: recording goes on, and everything arrives',
-  (_, leave, comeBack) =>
-    Home.with({ source: `file:${clip}?loop` }, async (home) => {
-      await home.startCamera();
-      const back = await expectBridged(home, async () => {
-        await leave(home);
-        await home.captures(60, 90_000);
-        await comeBack(home);
-      });
-      expect(back.heldSeconds).toBeGreaterThan(55);
-      expect(back.spooledBytes).toBeGreaterThan(0);
-    }),
-  240_000,
+] as const)('%s for a minute: recording goes on, and everything arrives', (_, leave, comeBack) =>
+  Home.with({ source: `file:${clip}?loop` }, async (home) => {
+    await home.startCamera();
+    const back = await expectBridged(home, async () => {
+      await leave(home);
+      await home.captures(60);
+      await comeBack(home);
+    });
+    expect(back.heldSeconds).toBeGreaterThan(55);
+    expect(back.spooledBytes).toBeGreaterThan(0);
+  }),
 );

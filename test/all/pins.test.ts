@@ -22,12 +22,12 @@ const served = new Set<Running>();
 beforeEach(async () => {
   house = await House.open();
   camera = await recordingCamera();
-}, 60_000);
+});
 afterEach(async () => {
   for (const running of served) await running.stop();
   served.clear();
   await closeHouses();
-}, 60_000);
+});
 
 /** A camera that is enrolled, accepted, and has its policy. */
 async function recordingCamera(): Promise<CameraRun> {
@@ -109,7 +109,7 @@ test('a promoted backup is believed at once, the stolen CA no longer once its ow
   const back = await serve(house.serverDirectory);
   await until('believed after that', () => back.answered() > 0 && camera.poll.trouble === undefined);
   expect(camera.enrolment.certificate).toBe(certificate);
-}, 60_000);
+});
 
 describe('refused by its code, whoever brings it, and seen: a statement', () => {
   const flip = (line: string, at: number) => {
@@ -165,41 +165,35 @@ describe('refused by its code, whoever brings it, and seen: a statement', () => 
       (_old, terms) => flip(next(terms, { ...house.key }), 130),
     ],
     ['cut off', 'PINS_MALFORMED', (_old, terms) => next(terms, { ...house.key }).slice(0, -4)],
-  ])(
-    '%s: %s',
-    async (_what, code, make) => {
-      const terms = termsOf(house);
-      const old = next(terms);
-      const newest = next(terms);
-      await put(old);
-      await obeys(1);
-      await put(newest);
-      await obeys(2);
-      const line = await make(old, terms);
+  ])('%s: %s', async (_what, code, make) => {
+    const terms = termsOf(house);
+    const old = next(terms);
+    const newest = next(terms);
+    await put(old);
+    await obeys(1);
+    await put(newest);
+    await obeys(2);
+    const line = await make(old, terms);
 
-      const database = new DatabaseSync(join(house.serverDirectory, 'registry.db'));
-      database
-        .prepare('UPDATE pins SET statement = ? WHERE camera = ?')
-        .run(readPinsLine(line), camera.camera);
-      database.close();
-      await until(code, () => camera.poll.pinsTrouble?.code === code);
-      await put(newest).catch(() => undefined);
+    const database = new DatabaseSync(join(house.serverDirectory, 'registry.db'));
+    database.prepare('UPDATE pins SET statement = ? WHERE camera = ?').run(readPinsLine(line), camera.camera);
+    database.close();
+    await until(code, () => camera.poll.pinsTrouble?.code === code);
+    await put(newest).catch(() => undefined);
 
-      layDown(line);
-      await until(`${code} on file`, () => camera.pairing.pinsTrouble()?.code === code);
-      expect(camera.pairing.pinsTrouble()?.wayOut).toContain('statement');
-      expect(readFileSync(camera.directory.pinsInbox, 'utf8')).toContain(line);
-      expect(readFileSync(camera.directory.pins, 'utf8').trim()).toBe(newest);
-      expect(camera.pairing.pinned).toMatchObject({ counter: 2, origin: terms.origin });
+    layDown(line);
+    await until(`${code} on file`, () => camera.pairing.pinsTrouble()?.code === code);
+    expect(camera.pairing.pinsTrouble()?.wayOut).toContain('statement');
+    expect(readFileSync(camera.directory.pinsInbox, 'utf8')).toContain(line);
+    expect(readFileSync(camera.directory.pins, 'utf8').trim()).toBe(newest);
+    expect(camera.pairing.pinned).toMatchObject({ counter: 2, origin: terms.origin });
 
-      // What was refused stands in the way of nothing.
-      layDown(next(another(terms)));
-      await obeys(3);
-      await until('taken', () => !existsSync(camera.directory.pinsInbox));
-      expect(camera.pairing.pinned.pins).toEqual([terms.backupPin, terms.pin]);
-    },
-    30_000,
-  );
+    // What was refused stands in the way of nothing.
+    layDown(next(another(terms)));
+    await obeys(3);
+    await until('taken', () => !existsSync(camera.directory.pinsInbox));
+    expect(camera.pairing.pinned.pins).toEqual([terms.backupPin, terms.pin]);
+  });
 
   test('that is obeyed already: nothing to do', async () => {
     const line = next(termsOf(house));
@@ -234,7 +228,7 @@ describe('a move', () => {
   let other: House;
   beforeEach(async () => {
     other = await House.open();
-  }, 60_000);
+  });
 
   test('by the old server: the new one knows it, and the policy goes on', async () => {
     const before = await camera.enrolled();
@@ -256,7 +250,7 @@ describe('a move', () => {
     await camera.stop();
     camera = await other.run(camera.directory);
     await until('no trouble', () => camera.poll.trouble === undefined && camera.enrolment.certificate);
-  }, 30_000);
+  });
 
   test('away from a dead server, by hand; the new one lets nobody in whom nobody told it of', async () => {
     await house.stop();
@@ -267,7 +261,7 @@ describe('a move', () => {
     expect(other.refusals).toContain('CAMERA_UNKNOWN');
     other.registry.admissions.put(camera.camera, undefined, Date.now());
     await camera.enrolled();
-  }, 30_000);
+  });
 
   test('with wrong pins goes nowhere, and never back; the next statement by hand mends it', async () => {
     const wrong = {
@@ -284,7 +278,7 @@ describe('a move', () => {
     other.registry.admissions.put(camera.camera, undefined, Date.now());
     layDown(next(termsOf(other)));
     await camera.enrolled();
-  }, 30_000);
+  });
 
   test('and back again', async () => {
     other.registry.admissions.put(camera.camera, undefined, Date.now());
@@ -296,7 +290,7 @@ describe('a move', () => {
     await obeys(2);
     await until('at home', () => camera.enrolment.certificate && camera.poll.trouble === undefined);
     expect(camera.pairing.pinned.moved).toBe(false);
-  }, 30_000);
+  });
 });
 
 test('a reset forgets the statement with the camera', async () => {

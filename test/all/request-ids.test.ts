@@ -38,19 +38,15 @@ async function oneUpload(home: Home) {
   });
 }
 
-test(
-  'one upload bears one name in both logs, and no other request bears it',
-  () =>
-    Home.with({ source: 'test:', environment: debug }, async (home) => {
-      const { answered, asked } = await oneUpload(home);
-      expect(answered.request).toMatch(/^[0-9a-f]{12}-\d+$/);
-      expect(asked).toHaveLength(1);
-      expect(asked[0]).toMatchObject({ msg: 'asking', method: answered.method, url: answered.url });
-      const named = lines(home.log('server')).filter(({ request }) => request === answered.request);
-      expect(named).toHaveLength(1);
-    }),
-  60_000,
-);
+test('one upload bears one name in both logs, and no other request bears it', () =>
+  Home.with({ source: 'test:', environment: debug }, async (home) => {
+    const { answered, asked } = await oneUpload(home);
+    expect(answered.request).toMatch(/^[0-9a-f]{12}-\d+$/);
+    expect(asked).toHaveLength(1);
+    expect(asked[0]).toMatchObject({ msg: 'asking', method: answered.method, url: answered.url });
+    const named = lines(home.log('server')).filter(({ request }) => request === answered.request);
+    expect(named).toHaveLength(1);
+  }));
 
 test('a camera that names no request cannot be followed', async () => {
   const broken = breakBuild({
@@ -67,28 +63,24 @@ test('a camera that names no request cannot be followed', async () => {
   } finally {
     broken.remove();
   }
-}, 60_000);
+});
 
-test(
-  'at the usual level a refusal bears one name in both logs, and records leave no line',
-  () =>
-    Home.with({ source: 'test:' }, async (home) => {
-      await home.startCamera();
-      const { serverDirectory, cameraId } = home.household;
-      await orielDoes('server', 'cameras', serverDirectory, 'revoke', cameraId);
-      const refused = await until('the camera is refused', () =>
-        lines(home.log('server')).find(
-          ({ code, request }) => code === 'CAMERA_REVOKED' && request !== undefined,
-        ),
-      );
-      await until('the camera says so', () =>
-        lines(home.log('camera')).some(({ request }) => request === refused.request),
-      );
-      await until('fifty records', () => home.status.records >= 50);
-      expect(lines(home.log('camera')).filter(({ level }) => level <= INFO).length).toBeLessThan(25);
-    }),
-  60_000,
-);
+test('at the usual level a refusal bears one name in both logs, and records leave no line', () =>
+  Home.with({ source: 'test:' }, async (home) => {
+    await home.startCamera();
+    const { serverDirectory, cameraId } = home.household;
+    await orielDoes('server', 'cameras', serverDirectory, 'revoke', cameraId);
+    const refused = await until('the camera is refused', () =>
+      lines(home.log('server')).find(
+        ({ code, request }) => code === 'CAMERA_REVOKED' && request !== undefined,
+      ),
+    );
+    await until('the camera says so', () =>
+      lines(home.log('camera')).some(({ request }) => request === refused.request),
+    );
+    await until('fifty records', () => home.status.records >= 50);
+    expect(lines(home.log('camera')).filter(({ level }) => level <= INFO).length).toBeLessThan(25);
+  }));
 
 test('whatever else comes in the field is no name', () => {
   fc.assert(

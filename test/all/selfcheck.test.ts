@@ -60,72 +60,68 @@ const withFullSpool = (directory: string) => [
   join(directory, 'spool'),
 ];
 
-test(
-  'a whole camera has nothing to be found, and each thing planted in it is',
-  () =>
-    Home.with({ source: 'test:' }, async (home) => {
-      const camera = home.cameraDirectory;
-      const healthy = await selfcheck(camera);
-      expect(healthy).toMatchObject({ code: 0 });
-      expect(healthy.results).toMatchObject({
-        directory: 'ok',
-        'device key': 'ok',
-        configuration: 'ok',
-        pins: 'ok',
-        'setup code': 'ok',
-        certificate: 'ok',
-        clock: 'ok',
-        ffmpeg: 'ok',
-        source: 'ok',
-        users: 'unknown',
-        inspector: 'ok',
-        'core dumps': expect.stringMatching('ok|warn'),
-        'packet filter': 'ok',
-      });
-      expect(failed(healthy)).toEqual([]);
+test('a whole camera has nothing to be found, and each thing planted in it is', () =>
+  Home.with({ source: 'test:' }, async (home) => {
+    const camera = home.cameraDirectory;
+    const healthy = await selfcheck(camera);
+    expect(healthy).toMatchObject({ code: 0 });
+    expect(healthy.results).toMatchObject({
+      directory: 'ok',
+      'device key': 'ok',
+      configuration: 'ok',
+      pins: 'ok',
+      'setup code': 'ok',
+      certificate: 'ok',
+      clock: 'ok',
+      ffmpeg: 'ok',
+      source: 'ok',
+      users: 'unknown',
+      inspector: 'ok',
+      'core dumps': expect.stringMatching('ok|warn'),
+      'packet filter': 'ok',
+    });
+    expect(failed(healthy)).toEqual([]);
 
-      const planted = join(scratch, 'planted');
-      cpSync(camera, planted, { recursive: true });
-      const file = (name: string) => join(planted, name);
-      const config = JSON.parse(readFileSync(file('camera.json'), 'utf8'));
-      config.server.pins = config.server.pins.slice(0, 1);
-      config.source = 'v4l2:/dev/video63';
-      writeFileSync(file('camera.json'), JSON.stringify(config));
-      writeFileSync(file('setup-code'), 'left over', { mode: 0o644 });
-      writeFileSync(file('client.pem'), 'no certificate');
-      const tomorrow = Date.now() + 86_400_000;
-      writeFileSync(file('time.json'), JSON.stringify({ version: 1, trustedMs: tomorrow }));
-      for (const name of ['camera.json', 'device.key']) chmodSync(file(name), 0o644);
-      chmodSync(planted, 0o755);
-      const many = await selfcheck(planted, ['env', 'NODE_OPTIONS=--require=/dev/null']);
-      expect(many.code).toBe(1);
-      expect(many.results).toMatchObject({ pins: 'warn' });
-      expect(failed(many)).toEqual(
-        expect.arrayContaining([
-          'directory',
-          'device key',
-          'configuration',
-          'setup code',
-          'certificate',
-          'clock',
-          'source',
-          'inspector',
-        ]),
-      );
+    const planted = join(scratch, 'planted');
+    cpSync(camera, planted, { recursive: true });
+    const file = (name: string) => join(planted, name);
+    const config = JSON.parse(readFileSync(file('camera.json'), 'utf8'));
+    config.server.pins = config.server.pins.slice(0, 1);
+    config.source = 'v4l2:/dev/video63';
+    writeFileSync(file('camera.json'), JSON.stringify(config));
+    writeFileSync(file('setup-code'), 'left over', { mode: 0o644 });
+    writeFileSync(file('client.pem'), 'no certificate');
+    const tomorrow = Date.now() + 86_400_000;
+    writeFileSync(file('time.json'), JSON.stringify({ version: 1, trustedMs: tomorrow }));
+    for (const name of ['camera.json', 'device.key']) chmodSync(file(name), 0o644);
+    chmodSync(planted, 0o755);
+    const many = await selfcheck(planted, ['env', 'NODE_OPTIONS=--require=/dev/null']);
+    expect(many.code).toBe(1);
+    expect(many.results).toMatchObject({ pins: 'warn' });
+    expect(failed(many)).toEqual(
+      expect.arrayContaining([
+        'directory',
+        'device key',
+        'configuration',
+        'setup code',
+        'certificate',
+        'clock',
+        'source',
+        'inspector',
+      ]),
+    );
 
-      rmSync(file('device.key'));
-      writeFileSync(file('camera.json'), '{}');
-      const missing = await selfcheck(planted);
-      expect(failed(missing)).toEqual(expect.arrayContaining(['device key', 'configuration']));
+    rmSync(file('device.key'));
+    writeFileSync(file('camera.json'), '{}');
+    const missing = await selfcheck(planted);
+    expect(failed(missing)).toEqual(expect.arrayContaining(['device key', 'configuration']));
 
-      mkdirSync(join(camera, 'spool'), { recursive: true });
-      const full = await selfcheck(camera, withFullSpool(camera));
-      expect(full.findings).toContainEqual(
-        expect.objectContaining({ check: 'spool', result: 'fail', text: expect.stringContaining('ENOSPC') }),
-      );
-    }),
-  120_000,
-);
+    mkdirSync(join(camera, 'spool'), { recursive: true });
+    const full = await selfcheck(camera, withFullSpool(camera));
+    expect(full.findings).toContainEqual(
+      expect.objectContaining({ check: 'spool', result: 'fail', text: expect.stringContaining('ENOSPC') }),
+    );
+  }));
 
 test('a running camera without a door has none; one that listens is told from others on the board', async () => {
   const broken = breakBuild(GUARD_OFF, LISTENS);
@@ -152,7 +148,7 @@ test('a running camera without a door has none; one that listens is told from ot
   } finally {
     broken.remove();
   }
-}, 120_000);
+});
 
 describe('ffmpeg', () => {
   /** The tools of a machine whose PATH is one directory, with these commands in it. */

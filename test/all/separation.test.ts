@@ -19,8 +19,6 @@ import {
 } from '../no-way-in/household.ts';
 import { Shipment } from '../no-way-in/shipment.ts';
 
-const MINUTE = 60_000;
-
 describe('accounts', () => {
   test.each([
     ['61201:61202', { uid: 61201, gid: 61202, groups: [] }],
@@ -60,7 +58,7 @@ describe('users of their own', () => {
     shipment = new Shipment();
     home = await openHousehold();
     ({ household } = home);
-  }, MINUTE);
+  });
   afterAll(async () => {
     await home.close();
     shipment.remove();
@@ -70,102 +68,86 @@ describe('users of their own', () => {
   const start = (options: readonly string[], before: readonly string[] = []) =>
     new RunningCamera(household, shipment.oriel, options, before);
 
-  test(
-    'a launcher with two capabilities starts agent and capture, which have none, and no core dumps',
-    async () => {
-      const camera = start(SEPARATED, MINIMAL_ROOT);
-      await camera.captures(2);
-      const agent = camera.pid(/ camera agent /);
-      const capture = camera.pid(/ camera capture /);
-      const ffmpeg = camera.pid(/^ffmpeg /);
-      expect(identity(camera.launcher.pid ?? 0)).toMatchObject({ uid: '0 0 0 0', effective: 0xc0n });
-      expect(identity(agent)).toEqual(powerless(AGENT));
-      for (const pid of [capture, ffmpeg]) expect(identity(pid)).toEqual(powerless(CAPTURE));
+  test('a launcher with two capabilities starts agent and capture, which have none, and no core dumps', async () => {
+    const camera = start(SEPARATED, MINIMAL_ROOT);
+    await camera.captures(2);
+    const agent = camera.pid(/ camera agent /);
+    const capture = camera.pid(/ camera capture /);
+    const ffmpeg = camera.pid(/^ffmpeg /);
+    expect(identity(camera.launcher.pid ?? 0)).toMatchObject({ uid: '0 0 0 0', effective: 0xc0n });
+    expect(identity(agent)).toEqual(powerless(AGENT));
+    for (const pid of [capture, ffmpeg]) expect(identity(pid)).toEqual(powerless(CAPTURE));
 
-      const network = (pid: number) => readlinkSync(`/proc/${pid}/ns/net`);
-      expect(network(agent)).toBe(readlinkSync('/proc/self/ns/net'));
-      expect(network(capture)).not.toBe(network(agent));
-      expect(network(ffmpeg)).toBe(network(capture));
-      // Nothing but a loopback that is down: no route leads anywhere.
-      expect(readFileSync(`/proc/${ffmpeg}/net/route`, 'latin1').trim().split('\n')).toHaveLength(1);
-      expect(readFileSync(`/proc/${ffmpeg}/net/dev`, 'latin1').match(/^\s*\w+:/gm)).toEqual(['    lo:']);
+    const network = (pid: number) => readlinkSync(`/proc/${pid}/ns/net`);
+    expect(network(agent)).toBe(readlinkSync('/proc/self/ns/net'));
+    expect(network(capture)).not.toBe(network(agent));
+    expect(network(ffmpeg)).toBe(network(capture));
+    // Nothing but a loopback that is down: no route leads anywhere.
+    expect(readFileSync(`/proc/${ffmpeg}/net/route`, 'latin1').trim().split('\n')).toHaveLength(1);
+    expect(readFileSync(`/proc/${ffmpeg}/net/dev`, 'latin1').match(/^\s*\w+:/gm)).toEqual(['    lo:']);
 
-      // Capture makes stills too, as that user and without a network.
-      await until('a still is made', () => (cameraStatus(household)?.stills.made ?? 0) > 0);
-      expect(await camera.end()).toBe(0);
-      const { serverDirectory, key } = household;
-      const { stdout } = await oriel('footage', 'verify', serverDirectory, '--key', key, '--json');
-      expect(JSON.parse(stdout)).toMatchObject({ verdict: 'complete' });
-    },
-    MINUTE,
-  );
+    // Capture makes stills too, as that user and without a network.
+    await until('a still is made', () => (cameraStatus(household)?.stills.made ?? 0) > 0);
+    expect(await camera.end()).toBe(0);
+    const { serverDirectory, key } = household;
+    const { stdout } = await oriel('footage', 'verify', serverDirectory, '--key', key, '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ verdict: 'complete' });
+  });
 
-  test(
-    'the user of capture can read nothing of the camera and write nowhere but beside the FIFOs',
-    async () => {
-      const camera = start(SEPARATED, MINIMAL_ROOT);
-      await camera.captures(1);
-      const dir = household.cameraDirectory;
-      const files = ['device.key', 'camera.json', 'policy.json', 'state.json', 'run/status.json'];
-      for (const file of files) expect(as(CAPTURE, 'cat', join(dir, file))).toBe('Permission denied');
-      for (const folder of ['.', 'spool', 'run']) {
-        expect(as(CAPTURE, 'ls', join(dir, folder))).toBe('Permission denied');
-        expect(as(CAPTURE, 'touch', join(dir, folder, 'planted'))).toBe('Permission denied');
-      }
-      const media = join(dir, 'run/capture/media.fifo');
-      expect(as(CAPTURE, 'dd', 'count=0', `if=${media}`)).toBe('Permission denied');
-      // Control: the same commands succeed for the agent's user.
-      expect(as(AGENT, 'cat', join(dir, 'device.key'))).toContain('PRIVATE KEY');
-      expect(as(AGENT, 'ls', join(dir, 'spool'))).toContain('lock-');
-      expect(await camera.end()).toBe(0);
-    },
-    MINUTE,
-  );
+  test('the user of capture can read nothing of the camera and write nowhere but beside the FIFOs', async () => {
+    const camera = start(SEPARATED, MINIMAL_ROOT);
+    await camera.captures(1);
+    const dir = household.cameraDirectory;
+    const files = ['device.key', 'camera.json', 'policy.json', 'state.json', 'run/status.json'];
+    for (const file of files) expect(as(CAPTURE, 'cat', join(dir, file))).toBe('Permission denied');
+    for (const folder of ['.', 'spool', 'run']) {
+      expect(as(CAPTURE, 'ls', join(dir, folder))).toBe('Permission denied');
+      expect(as(CAPTURE, 'touch', join(dir, folder, 'planted'))).toBe('Permission denied');
+    }
+    const media = join(dir, 'run/capture/media.fifo');
+    expect(as(CAPTURE, 'dd', 'count=0', `if=${media}`)).toBe('Permission denied');
+    // Control: the same commands succeed for the agent's user.
+    expect(as(AGENT, 'cat', join(dir, 'device.key'))).toContain('PRIVATE KEY');
+    expect(as(AGENT, 'ls', join(dir, 'spool'))).toContain('lock-');
+    expect(await camera.end()).toBe(0);
+  });
 
-  test(
-    'what a broken capture left behind does not stop the next start, nor lead it out of the run directory',
-    async () => {
-      const dir = household.cameraDirectory;
-      const keyBefore = readFileSync(join(dir, 'device.key'), 'utf8');
-      const plant =
-        'cd "$1" && mkdir -p trap/deeper && chmod 000 trap && ln -s ../../device.key key && rm media.fifo';
-      expect(as(CAPTURE, 'sh', '-c', plant, 'sh', join(dir, 'run/capture'))).toBe('');
-      const camera = start(SEPARATED, MINIMAL_ROOT);
-      await camera.captures(1);
-      // The launcher is killed: the roles end, although it could not have signalled them.
-      const roles = [camera.pid(/ camera agent /), camera.pid(/ camera capture /)];
-      await camera.end('SIGKILL');
-      expect(roles.filter(isRunning)).toEqual([]);
-      expect(readFileSync(join(dir, 'device.key'), 'utf8')).toBe(keyBefore);
-      expect(statSync(join(dir, 'device.key')).mode & 0o777).toBe(0o600);
-    },
-    MINUTE,
-  );
+  test('what a broken capture left behind does not stop the next start, nor lead it out of the run directory', async () => {
+    const dir = household.cameraDirectory;
+    const keyBefore = readFileSync(join(dir, 'device.key'), 'utf8');
+    const plant =
+      'cd "$1" && mkdir -p trap/deeper && chmod 000 trap && ln -s ../../device.key key && rm media.fifo';
+    expect(as(CAPTURE, 'sh', '-c', plant, 'sh', join(dir, 'run/capture'))).toBe('');
+    const camera = start(SEPARATED, MINIMAL_ROOT);
+    await camera.captures(1);
+    // The launcher is killed: the roles end, although it could not have signalled them.
+    const roles = [camera.pid(/ camera agent /), camera.pid(/ camera capture /)];
+    await camera.end('SIGKILL');
+    expect(roles.filter(isRunning)).toEqual([]);
+    expect(readFileSync(join(dir, 'device.key'), 'utf8')).toBe(keyBefore);
+    expect(statSync(join(dir, 'device.key')).mode & 0o777).toBe(0o600);
+  });
 
-  test(
-    'a second launcher is refused, and so is a reset, as long as the first runs',
-    async () => {
-      const camera = start(SEPARATED, MINIMAL_ROOT);
-      await camera.captures(1);
-      const first = camera.pid(/ camera agent /);
-      for (const options of [SEPARATED, []]) {
-        const second = start(options);
-        await until('it has ended', () => second.launcher.exitCode !== null);
-        expect(second.launcher.exitCode).toBe(1);
-        expect(second.log.trimEnd()).toMatch(/ is running already; end it first \[CAMERA_RUNNING\]$/);
-      }
-      const reset = await oriel('camera', 'reset', household.cameraDirectory, '--yes');
-      expect(reset).toMatchObject({ code: 1, stderr: expect.stringContaining('[CAMERA_RUNNING]') });
-      await camera.captures(2);
-      expect(camera.pid(/ camera agent /)).toBe(first);
-      await camera.end('SIGKILL');
-      // What a killed launcher claimed is free again.
-      const next = start(SEPARATED, MINIMAL_ROOT);
-      await next.captures(1);
-      expect(await next.end()).toBe(0);
-    },
-    MINUTE,
-  );
+  test('a second launcher is refused, and so is a reset, as long as the first runs', async () => {
+    const camera = start(SEPARATED, MINIMAL_ROOT);
+    await camera.captures(1);
+    const first = camera.pid(/ camera agent /);
+    for (const options of [SEPARATED, []]) {
+      const second = start(options);
+      await until('it has ended', () => second.launcher.exitCode !== null);
+      expect(second.launcher.exitCode).toBe(1);
+      expect(second.log.trimEnd()).toMatch(/ is running already; end it first \[CAMERA_RUNNING\]$/);
+    }
+    const reset = await oriel('camera', 'reset', household.cameraDirectory, '--yes');
+    expect(reset).toMatchObject({ code: 1, stderr: expect.stringContaining('[CAMERA_RUNNING]') });
+    await camera.captures(2);
+    expect(camera.pid(/ camera agent /)).toBe(first);
+    await camera.end('SIGKILL');
+    // What a killed launcher claimed is free again.
+    const next = start(SEPARATED, MINIMAL_ROOT);
+    await next.captures(1);
+    expect(await next.end()).toBe(0);
+  });
 
   const nothing = () => undefined;
   test.each<[string, string, (dir: string) => void, string[]]>([
@@ -186,21 +168,15 @@ describe('users of their own', () => {
     expect(camera.log).toContain(`[${code}]`);
   });
 
-  test(
-    'control: by hand capture runs as the user who started it and can read the key',
-    async () => {
-      const camera = start([]);
-      await camera.captures(1);
-      const own = identity(process.pid).uid;
-      const ids = ['agent', 'capture'].map(
-        (role) => identity(camera.pid(new RegExp(` camera ${role} `))).uid,
-      );
-      expect(ids).toEqual([own, own]);
-      expect(camera.log).toContain('agent and capture run as the same user');
-      expect(await camera.end()).toBe(0);
-    },
-    MINUTE,
-  );
+  test('control: by hand capture runs as the user who started it and can read the key', async () => {
+    const camera = start([]);
+    await camera.captures(1);
+    const own = identity(process.pid).uid;
+    const ids = ['agent', 'capture'].map((role) => identity(camera.pid(new RegExp(` camera ${role} `))).uid);
+    expect(ids).toEqual([own, own]);
+    expect(camera.log).toContain('agent and capture run as the same user');
+    expect(await camera.end()).toBe(0);
+  });
 });
 
 function powerless({ uid, gid }: { readonly uid: number; readonly gid: number }) {

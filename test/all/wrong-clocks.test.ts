@@ -28,16 +28,16 @@ beforeAll(async () => {
   household = await makeHousehold({ directory: root, source: 'test:?size=320x240&rate=10', audio: false });
   directory = new CameraDirectory(household.cameraDirectory);
   clockFile = join(root, 'clock');
-}, 60_000);
+});
 
 afterEach(async () => {
   for (const child of running.splice(0).reverse()) await endProcess(child);
-}, 60_000);
+});
 
 afterAll(async () => {
   await endServer(household);
   rmSync(household.directory, { recursive: true });
-}, 60_000);
+});
 
 /** What the wall clock says from now on: faketime's own form, `@` and a date and time. */
 const setClock = (to: string) => writeFileSync(clockFile, `${to}\n`);
@@ -62,7 +62,7 @@ const FAKED = () => ({
 });
 
 async function until(what: string, fits: (status: AgentStatus) => boolean): Promise<AgentStatus> {
-  for (const from = Date.now(); Date.now() - from < 30_000; await sleep(100)) {
+  for (const from = Date.now(); Date.now() - from < 120_000; await sleep(100)) {
     const status = readStatus(directory.status);
     if (status !== undefined && fits(status)) return status;
   }
@@ -115,7 +115,7 @@ test('the clock at 1970, then at 2099, then right: the camera records on, and ev
     expect(time).toBeLessThan(Date.now() + 5_000);
   }
   expect(times).toEqual([...times].sort((a, b) => a - b));
-}, 90_000);
+});
 
 test('the clock at 1970 and no server: it records on trusted time, which the next start does not lose', async () => {
   const before = readStatus(directory.status)?.clock.trusted ?? 0;
@@ -129,4 +129,4 @@ test('the clock at 1970 and no server: it records on trusted time, which the nex
   expect(status.clock.trusted).toBeGreaterThanOrEqual(before - 1000);
   expect(Math.abs(status.at - status.clock.trusted)).toBeLessThan(1000);
   expect(await endProcess(agent)).toBe(0);
-}, 60_000);
+});

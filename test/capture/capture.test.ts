@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { flows, type Line, makeClip, openLine, probe, type SeenRun, until } from './line.ts';
 
 const PATTERN = 'test:?size=320x240&rate=25';
-const SHORT_LIMITS = { startMs: 10_000, silenceMs: 1500 };
+const SHORT_LIMITS = { startMs: 10_000, silenceMs: 4000 };
 const SOUND = ['-f', 'lavfi', '-i', 'sine=frequency=300:sample_rate=48000'];
 const picture = (rate: number) => ['-f', 'lavfi', '-i', `testsrc2=size=320x240:rate=${rate}`];
 
@@ -13,7 +13,7 @@ beforeEach(() => {
   line = openLine();
 });
 
-afterEach(() => line.close(), 30_000);
+afterEach(() => line.close());
 
 function ffmpegPid(): number {
   const { pid } = line.state();
@@ -31,21 +31,17 @@ describe('a run that goes wrong is followed by another, whole from its first byt
   test.each<[string, object, (pid: number) => void, string]>([
     ['ffmpeg is killed', {}, (pid) => process.kill(pid, 'SIGKILL'), 'exited'],
     ['ffmpeg stands still', { limits: SHORT_LIMITS }, (pid) => process.kill(pid, 'SIGSTOP'), 'stalled'],
-  ])(
-    '%s',
-    async (_, options, harm, cause) => {
-      const { runs } = line.startAgent();
-      line.startCapture({ source: PATTERN, ...options });
-      await untilFlowing(runs, 1);
-      const pid = ffmpegPid();
-      harm(pid);
-      await untilFlowing(runs, 2);
-      expect(line.state()).toMatchObject({ state: 'running', run: 2, lastError: { code: cause } });
-      expect(line.state().restarts).toMatchObject({ [cause]: 1 });
-      expect(existsSync(`/proc/${pid}`)).toBe(false);
-    },
-    60_000,
-  );
+  ])('%s', async (_, options, harm, cause) => {
+    const { runs } = line.startAgent();
+    line.startCapture({ source: PATTERN, ...options });
+    await untilFlowing(runs, 1);
+    const pid = ffmpegPid();
+    harm(pid);
+    await untilFlowing(runs, 2);
+    expect(line.state()).toMatchObject({ state: 'running', run: 2, lastError: { code: cause } });
+    expect(line.state().restarts).toMatchObject({ [cause]: 1 });
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+  });
 
   test('the agent refuses what comes', async () => {
     const { feed, runs } = line.startAgent();
@@ -56,16 +52,16 @@ describe('a run that goes wrong is followed by another, whole from its first byt
     feed.refuse();
     await untilFlowing(runs, 3);
     expect(line.state().restarts).toMatchObject({ rubbish: 2 });
-  }, 60_000);
+  });
 });
 
 test('an ffmpeg that works is left alone', async () => {
   const { runs } = line.startAgent();
   line.startCapture({ source: PATTERN, limits: SHORT_LIMITS });
-  await until('four seconds of video', () => (runs[0]?.bytes.length ?? 0) > 0 && videoSeconds(runs[0]) >= 4);
+  await until('six seconds of video', () => (runs[0]?.bytes.length ?? 0) > 0 && videoSeconds(runs[0]) >= 6);
   expect(runs).toHaveLength(1);
   expect(Object.values(line.state().restarts).every((count) => count === 0)).toBe(true);
-}, 60_000);
+});
 
 test('without a reader nothing runs', async () => {
   line.startCapture({ source: PATTERN });
@@ -75,7 +71,7 @@ test('without a reader nothing runs', async () => {
   );
   const { runs } = line.startAgent();
   await untilFlowing(runs, 1);
-}, 60_000);
+});
 
 test('an agent that dies is waited for, and its successor gets a run of its own', async () => {
   line.startCapture({ source: PATTERN });
@@ -86,7 +82,7 @@ test('an agent that dies is waited for, and its successor gets a run of its own'
   expect(line.state().restarts).toMatchObject({ unread: 1 });
   const second = line.startAgent();
   await untilFlowing(second.runs, 1);
-}, 60_000);
+});
 
 test('a successor that comes before the old run ended gets a run of its own too', async () => {
   line.startCapture({ source: PATTERN });
@@ -97,7 +93,7 @@ test('a successor that comes before the old run ended gets a run of its own too'
   const second = line.startAgent();
   await until('a whole run', () => flows(second.runs.at(-1)));
   expect(line.state().restarts).toMatchObject({ superseded: 1 });
-}, 60_000);
+});
 
 test('capture that is started anew finds the agent waiting', async () => {
   const { runs } = line.startAgent();
@@ -108,7 +104,7 @@ test('capture that is started anew finds the agent waiting', async () => {
   expect(line.state()).toMatchObject({ state: 'stopped', pid: null });
   line.startCapture({ source: PATTERN });
   await untilFlowing(runs, 2);
-}, 60_000);
+});
 
 test('rubbish on capture.fifo changes nothing and is told once', async () => {
   const { runs } = line.startAgent();
@@ -118,7 +114,7 @@ test('rubbish on capture.fifo changes nothing and is told once', async () => {
   await until('it is told', () => line.logged.some((entry) => entry.includes('no command')));
   expect(line.logged.filter((entry) => entry.includes('no command'))).toHaveLength(1);
   expect(line.state()).toMatchObject({ state: 'running', run: 1 });
-}, 60_000);
+});
 
 describe('a file', () => {
   async function play(source: string, audio = false) {
@@ -147,7 +143,7 @@ describe('a file', () => {
       { codec: 'h264', packets: 50, seconds: expect.closeTo(2, 1) },
     ]);
     expect(line.state()).toMatchObject({ mode: 'copy', encoder: null });
-  }, 60_000);
+  });
 
   test('keeps its sound when asked', async () => {
     const path = makeClip(line.dir, 'a.mkv', [
@@ -165,7 +161,7 @@ describe('a file', () => {
     const streams = await play(`file:${path}`, true);
     expect(streams.map((stream) => stream.codec)).toEqual(['h264', 'aac']);
     expect(streams[0]?.packets).toBe(50);
-  }, 60_000);
+  });
 
   test('of another codec is encoded, frame by frame', async () => {
     const path = makeClip(line.dir, 'a.avi', [...picture(10), '-t', '3', '-c:v', 'mpeg4']);
@@ -173,7 +169,7 @@ describe('a file', () => {
       { codec: 'h264', packets: 30, seconds: expect.closeTo(3, 1) },
     ]);
     expect(line.state()).toMatchObject({ mode: 'encode' });
-  }, 60_000);
+  });
 
   test('with keyframes too far apart is encoded, and that is said', async () => {
     const path = makeClip(line.dir, 'a.mp4', [
@@ -194,7 +190,7 @@ describe('a file', () => {
     await until('it runs', () => runs.length === 1);
     expect(line.state()).toMatchObject({ mode: 'encode' });
     expect(line.logged.some((entry) => entry.includes('too far apart'))).toBe(true);
-  }, 60_000);
+  });
 
   test('is encoded from the moment the agent asks for it', async () => {
     const path = makeClip(line.dir, 'a.mp4', [
@@ -216,7 +212,7 @@ describe('a file', () => {
     process.kill(ffmpegPid(), 'SIGKILL');
     await untilFlowing(runs, 3);
     expect(line.state()).toMatchObject({ mode: 'encode' });
-  }, 60_000);
+  });
 
   test('that loops goes on past its end', async () => {
     const path = makeClip(line.dir, 'a.mp4', [
@@ -232,25 +228,21 @@ describe('a file', () => {
     line.startCapture({ source: `file:${path}?loop` });
     await until('three seconds of video', () => runs.length === 1 && videoSeconds(runs[0]) >= 3);
     expect(runs).toHaveLength(1);
-  }, 60_000);
+  });
 
   test.each([
     ['PROBE_FAILED', 'missing.mp4', null],
     ['PROBE_FAILED', 'empty.mp4', ''],
     ['NO_VIDEO', 'words.srt', '1\n00:00:00,000 --> 00:00:01,000\nwords\n'],
-  ])(
-    'is refused with %s: %s',
-    async (code, name, content) => {
-      const path = join(line.dir, name);
-      if (content !== null) {
-        writeFileSync(path, content);
-      }
-      line.startAgent();
-      await expect(line.startCapture({ source: `file:${path}` }).ended).rejects.toMatchObject({ code });
-      expect(line.state()).toMatchObject({ state: 'failed', lastError: { code } });
-    },
-    60_000,
-  );
+  ])('is refused with %s: %s', async (code, name, content) => {
+    const path = join(line.dir, name);
+    if (content !== null) {
+      writeFileSync(path, content);
+    }
+    line.startAgent();
+    await expect(line.startCapture({ source: `file:${path}` }).ended).rejects.toMatchObject({ code });
+    expect(line.state()).toMatchObject({ state: 'failed', lastError: { code } });
+  });
 
   test('that is a playlist does not lead to other hosts', async () => {
     const path = join(line.dir, 'list.m3u8');
@@ -262,7 +254,7 @@ describe('a file', () => {
     await expect(line.startCapture({ source: `file:${path}` }).ended).rejects.toMatchObject({
       code: 'PROBE_FAILED',
     });
-  }, 60_000);
+  });
 });
 
 test('a source that is refused is told in capture.json', async () => {
@@ -283,7 +275,7 @@ test('a camera that is not there is tried again', async () => {
     () => existsSync(join(line.dir, 'capture.json')) && line.state().restarts.exited >= 2,
   );
   expect(line.state().lastError?.line).toContain('/dev/video987');
-}, 60_000);
+});
 
 test('nothing stays behind', async () => {
   const { runs } = line.startAgent();
@@ -294,7 +286,7 @@ test('nothing stays behind', async () => {
   await capture.ended;
   expect(existsSync(`/proc/${pid}`)).toBe(false);
   expect(readdirSync(line.dir).sort()).toEqual(['capture.fifo', 'capture.json', 'media.fifo']);
-}, 60_000);
+});
 
 function videoSeconds(run: SeenRun | undefined): number {
   return run === undefined ? 0 : (probe(line.dir, run.bytes)[0]?.seconds ?? 0);

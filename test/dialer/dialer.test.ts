@@ -86,7 +86,7 @@ const options = (port: number, change: Partial<DialOptions> = {}): DialOptions =
   cert: client.pem,
   alpn: 'http/1.1',
   judge: pinned,
-  timeoutMs: 5000,
+  timeoutMs: 60_000,
   ...change,
 });
 

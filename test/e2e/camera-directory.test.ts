@@ -36,17 +36,14 @@ const FAULTS: [string, string, Spoil][] = [
   ['a state that is none', 'DOCUMENT_MALFORMED', (_, path) => writeFileSync(path('state.json'), '{')],
 ];
 
-test.concurrent.each(FAULTS)(
-  '%s: refused with %s',
-  (_, code, spoil) =>
-    Home.with({ source: `file:${clip}?loop` }, async (home) => {
-      await spoil(home, inCameraDirectory(home));
-      const { code: exit, stdout, stderr } = await run(home);
-      expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
-      expect(stderr).toMatch(new RegExp(`^oriel: .* \\[${code}\\]\\n$`));
-      expect(stderr).toContain(home.cameraDirectory);
-    }),
-  60_000,
+test.concurrent.each(FAULTS)('%s: refused with %s', (_, code, spoil) =>
+  Home.with({ source: `file:${clip}?loop` }, async (home) => {
+    await spoil(home, inCameraDirectory(home));
+    const { code: exit, stdout, stderr } = await run(home);
+    expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^oriel: .* \\[${code}\\]\\n$`));
+    expect(stderr).toContain(home.cameraDirectory);
+  }),
 );
 
 const CERTIFICATES: [string, Spoil][] = [
@@ -76,7 +73,6 @@ test.concurrent.each(CERTIFICATES)(
       const { code, report } = await expectNothingAcknowledgedLost(home, [home.status]);
       expect({ code, verdict: report.verdict }).toEqual({ code: 0, verdict: 'complete' });
     }),
-  90_000,
 );
 
 const POLICIES: [string, string, Spoil][] = [
@@ -109,82 +105,65 @@ test.concurrent.each(POLICIES)(
       expect(home.status.policy).toMatchObject({ epoch: 1, counter: 1 });
       expect(await home.endCamera()).toBe(0);
     }),
-  90_000,
 );
 
-test.concurrent(
-  'a policy older than the one obeyed last: it says so once, and waits for the other',
-  () =>
-    Home.with({ source: `file:${clip}?loop` }, async (home) => {
-      const policy = join(home.cameraDirectory, 'policy.json');
-      const old = readFileSync(policy);
-      await signPolicy(home, home.household.key, policy);
-      const newer = readFileSync(policy);
-      await home.startCamera();
-      expect(home.status.policy).toMatchObject({ epoch: 1, counter: 2 });
-      expect(await home.endCamera()).toBe(0);
+test.concurrent('a policy older than the one obeyed last: it says so once, and waits for the other', () =>
+  Home.with({ source: `file:${clip}?loop` }, async (home) => {
+    const policy = join(home.cameraDirectory, 'policy.json');
+    const old = readFileSync(policy);
+    await signPolicy(home, home.household.key, policy);
+    const newer = readFileSync(policy);
+    await home.startCamera();
+    expect(home.status.policy).toMatchObject({ epoch: 1, counter: 2 });
+    expect(await home.endCamera()).toBe(0);
 
-      writeFileSync(policy, old);
-      home.launchCamera();
-      await home.waits();
-      // The server still has the older one too.
-      await until('the server was asked', () => home.status.policy.trouble?.code === 'POLICY_REFUSED');
-      expect(home.complaints()).toEqual([
-        expect.objectContaining({ code: 'POLICY_REFUSED', reason: expect.stringContaining(policy) }),
-      ]);
-      expect(home.complaints()[0]?.reason).toContain('oriel keys policy');
-      writeFileSync(policy, newer);
-      await home.records();
-      expect(await home.endCamera()).toBe(0);
-    }),
-  90_000,
-);
+    writeFileSync(policy, old);
+    home.launchCamera();
+    await home.waits();
+    // The server still has the older one too.
+    await until('the server was asked', () => home.status.policy.trouble?.code === 'POLICY_REFUSED');
+    expect(home.complaints()).toEqual([
+      expect.objectContaining({ code: 'POLICY_REFUSED', reason: expect.stringContaining(policy) }),
+    ]);
+    expect(home.complaints()[0]?.reason).toContain('oriel keys policy');
+    writeFileSync(policy, newer);
+    await home.records();
+    expect(await home.endCamera()).toBe(0);
+  }));
 
-test.concurrent(
-  'a device key that others can read is warned of',
-  () =>
-    Home.with({ source: `file:${clip}` }, async (home) => {
-      const key = join(home.cameraDirectory, 'device.key');
-      chmodSync(key, 0o644);
-      const { code, stderr } = await run(home);
-      expect(code).toBe(0);
-      expect(stderr).toContain(`chmod 600 ${key}`);
-    }),
-  60_000,
-);
+test.concurrent('a device key that others can read is warned of', () =>
+  Home.with({ source: `file:${clip}` }, async (home) => {
+    const key = join(home.cameraDirectory, 'device.key');
+    chmodSync(key, 0o644);
+    const { code, stderr } = await run(home);
+    expect(code).toBe(0);
+    expect(stderr).toContain(`chmod 600 ${key}`);
+  }));
 
-test.concurrent(
-  'two on one directory: the second is refused, the first records on',
-  () =>
-    Home.with({ source: `file:${clip}?loop` }, async (home) => {
-      await home.startCamera();
-      const before = home.status;
-      const { code, stderr } = await run(home);
-      expect(code).toBe(1);
-      expect(stderr).toMatch(
-        /^oriel: the camera in \S+ is running already; end it first \[CAMERA_RUNNING\]\n$/,
-      );
-      const after = await home.captures(2);
-      expect(after).toMatchObject({ pid: before.pid, session: before.session });
-      expect(await home.endCamera()).toBe(0);
-      expect((await expectNothingAcknowledgedLost(home, [home.status])).code).toBe(0);
-    }),
-  60_000,
-);
+test.concurrent('two on one directory: the second is refused, the first records on', () =>
+  Home.with({ source: `file:${clip}?loop` }, async (home) => {
+    await home.startCamera();
+    const before = home.status;
+    const { code, stderr } = await run(home);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^oriel: the camera in \S+ is running already; end it first \[CAMERA_RUNNING\]\n$/,
+    );
+    const after = await home.captures(2);
+    expect(after).toMatchObject({ pid: before.pid, session: before.session });
+    expect(await home.endCamera()).toBe(0);
+    expect((await expectNothingAcknowledgedLost(home, [home.status])).code).toBe(0);
+  }));
 
-test.concurrent(
-  'a camera that was killed is not called running, and starts again',
-  () =>
-    Home.with({ source: `file:${clip}?loop` }, async (home) => {
-      await home.startCamera();
-      await home.killCamera();
-      const shown = () => oriel('camera', 'status', home.cameraDirectory);
-      await until('it is called killed', async () => /its agent was killed/.test((await shown()).stdout));
-      await home.startCamera();
-      expect(await shown()).toMatchObject({
-        code: 0,
-        stdout: expect.stringMatching(/^● \w+ {2}recording, /),
-      });
-    }),
-  60_000,
-);
+test.concurrent('a camera that was killed is not called running, and starts again', () =>
+  Home.with({ source: `file:${clip}?loop` }, async (home) => {
+    await home.startCamera();
+    await home.killCamera();
+    const shown = () => oriel('camera', 'status', home.cameraDirectory);
+    await until('it is called killed', async () => /its agent was killed/.test((await shown()).stdout));
+    await home.startCamera();
+    expect(await shown()).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^● \w+ {2}recording, /),
+    });
+  }));

@@ -9,7 +9,6 @@ import { family } from './processes.ts';
 import { until } from './until.ts';
 
 const VTEST = '/usr/share/doc/opencv-doc/examples/data/vtest.avi';
-const LIMIT_MS = 60_000;
 
 /** As a terminal does: to the whole process group. */
 const interrupt = ({ pid }: ChildProcess) => process.kill(-(pid ?? 0), 'SIGINT');
@@ -17,42 +16,34 @@ const interrupt = ({ pid }: ChildProcess) => process.kill(-(pid ?? 0), 'SIGINT')
 const directory = mkdtempSync(join(tmpdir(), 'oriel-clips-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test.concurrent(
-  'the test pattern: every captured second is acknowledged and opens',
-  () =>
-    filmed(['--seconds', '6'], ({ summary, movie }) => {
-      expect(summary).toEqual({
-        cameraId: expect.stringMatching(/^[a-z2-7]{32}$/),
-        segments: expect.any(Number),
-        records: expect.any(Number),
-        bytes: expect.any(Number),
-        capturedSeconds: expect.any(Number),
-        acknowledgedSeconds: summary.capturedSeconds,
-        openedSeconds: summary.capturedSeconds,
-        lostSeconds: 0,
-        verdict: 'complete',
-      });
-      expect(summary.capturedSeconds).toBeGreaterThanOrEqual(6);
-      expect(summary.segments).toBeGreaterThanOrEqual(2);
-      const { video, audio } = probe(movie);
-      expect(video).toMatchObject({ codec: 'h264', frames: Math.round(summary.capturedSeconds * 25) });
-      expect(video.duration).toBeCloseTo(summary.capturedSeconds, 1);
-      expect(audio).toBeUndefined();
-    }),
-  LIMIT_MS,
-);
+test.concurrent('the test pattern: every captured second is acknowledged and opens', () =>
+  filmed(['--seconds', '6'], ({ summary, movie }) => {
+    expect(summary).toEqual({
+      cameraId: expect.stringMatching(/^[a-z2-7]{32}$/),
+      segments: expect.any(Number),
+      records: expect.any(Number),
+      bytes: expect.any(Number),
+      capturedSeconds: expect.any(Number),
+      acknowledgedSeconds: summary.capturedSeconds,
+      openedSeconds: summary.capturedSeconds,
+      lostSeconds: 0,
+      verdict: 'complete',
+    });
+    expect(summary.capturedSeconds).toBeGreaterThanOrEqual(6);
+    expect(summary.segments).toBeGreaterThanOrEqual(2);
+    const { video, audio } = probe(movie);
+    expect(video).toMatchObject({ codec: 'h264', frames: Math.round(summary.capturedSeconds * 25) });
+    expect(video.duration).toBeCloseTo(summary.capturedSeconds, 1);
+    expect(audio).toBeUndefined();
+  }));
 
-test.concurrent(
-  'ten seconds of a surveillance clip that has to be encoded',
-  () =>
-    filmed(['--seconds', '10', '--input', VTEST], ({ summary, movie }) => {
-      expect(summary.lostSeconds).toBe(0);
-      const { video } = probe(movie);
-      expect(video.frames).toBe(Math.round(summary.capturedSeconds * 10));
-      expect(video.duration).toBeCloseTo(summary.capturedSeconds, 1);
-    }),
-  LIMIT_MS,
-);
+test.concurrent('ten seconds of a surveillance clip that has to be encoded', () =>
+  filmed(['--seconds', '10', '--input', VTEST], ({ summary, movie }) => {
+    expect(summary.lostSeconds).toBe(0);
+    const { video } = probe(movie);
+    expect(video.frames).toBe(Math.round(summary.capturedSeconds * 10));
+    expect(video.duration).toBeCloseTo(summary.capturedSeconds, 1);
+  }));
 
 test.concurrent.each([
   ['dropped', [], undefined],
@@ -70,43 +61,34 @@ test.concurrent.each([
       if (codec !== undefined) expect(packetHashes(movie, 'a')).toEqual(packetHashes(source, 'a'));
     });
   },
-  LIMIT_MS,
 );
 
-test.concurrent(
-  'Ctrl-C while it films: all of it opens, and nothing is left running',
-  async () => {
-    const { child, end } = startDemo();
-    const said: Buffer[] = [];
-    child.stdout?.on('data', (chunk) => said.push(chunk));
-    await until('it films', () => /captured [1-9]/.test(Buffer.concat(said).toString()), 60_000);
-    interrupt(child);
-    const { code, stdout, left } = await end;
-    expect({ code, left }).toEqual({ code: 0, left: [] });
-    expect(stdout).toMatch(/demo: all [\d.]+ s captured were acknowledged, and open with the viewing key/);
-    const kept = / in (\/\S+)/.exec(stdout)?.[1] ?? '';
-    expect(stdout).toContain(`footage open ${kept}/server`);
-    rmSync(kept, { recursive: true });
-  },
-  LIMIT_MS,
-);
+test.concurrent('Ctrl-C while it films: all of it opens, and nothing is left running', async () => {
+  const { child, end } = startDemo();
+  const said: Buffer[] = [];
+  child.stdout?.on('data', (chunk) => said.push(chunk));
+  await until('it films', () => /captured [1-9]/.test(Buffer.concat(said).toString()), 60_000);
+  interrupt(child);
+  const { code, stdout, left } = await end;
+  expect({ code, left }).toEqual({ code: 0, left: [] });
+  expect(stdout).toMatch(/demo: all [\d.]+ s captured were acknowledged, and open with the viewing key/);
+  const kept = / in (\/\S+)/.exec(stdout)?.[1] ?? '';
+  expect(stdout).toContain(`footage open ${kept}/server`);
+  rmSync(kept, { recursive: true });
+});
 
 test.concurrent.each([
   ['the server is being set up', /oriel server|main\.ts server/],
   ['the camera is being started', /main\.ts camera run/],
-])(
-  'Ctrl-C while %s: nothing is left, and it is said in a line',
-  async (_, process) => {
-    const { child, end } = startDemo();
-    await until('it is at that', () => family(child.pid ?? 0).some(({ command }) => process.test(command)));
-    interrupt(child);
-    const { code, stdout, stderr, left } = await end;
-    expect({ code, stderr, left }).toEqual({ code: 1, stderr: '', left: [] });
-    expect(stdout).toMatch(/demo: ended before anything was filmed\n$/);
-    expect(existsSync(/ in (\/\S+)/.exec(stdout)?.[1] ?? '/')).toBe(false);
-  },
-  LIMIT_MS,
-);
+])('Ctrl-C while %s: nothing is left, and it is said in a line', async (_, process) => {
+  const { child, end } = startDemo();
+  await until('it is at that', () => family(child.pid ?? 0).some(({ command }) => process.test(command)));
+  interrupt(child);
+  const { code, stdout, stderr, left } = await end;
+  expect({ code, stderr, left }).toEqual({ code: 1, stderr: '', left: [] });
+  expect(stdout).toMatch(/demo: ended before anything was filmed\n$/);
+  expect(existsSync(/ in (\/\S+)/.exec(stdout)?.[1] ?? '/')).toBe(false);
+});
 
 test('a directory that holds something is not written to', async () => {
   const kept = join(directory, 'mine');
@@ -129,22 +111,18 @@ test.each([
   expect(stderr).not.toContain('demo: making');
 });
 
-test(
-  'a broken build that loses a second is found out',
-  async () => {
-    const broken = breakBuild({
-      file: 'agent/recording/recorder.ts',
-      from: 'this.#keep(segment.sealer.sealFragment(fragment.bytes, fragment.durationUs));',
-      to: 'if (this.#options.tally.fragments !== 9) this.#keep(segment.sealer.sealFragment(fragment.bytes, fragment.durationUs));',
-    });
-    try {
-      const end = await startDemoOf(broken.root, '--headless', '--seconds', '4').end;
-      expect({ code: end.code, left: end.left }).toEqual({ code: 1, left: [] });
-      expect(end.stderr).toContain('NOT all is well');
-      expect(summaryOf(end).lostSeconds).toBeCloseTo(0.2, 2);
-    } finally {
-      broken.remove();
-    }
-  },
-  LIMIT_MS,
-);
+test('a broken build that loses a second is found out', async () => {
+  const broken = breakBuild({
+    file: 'agent/recording/recorder.ts',
+    from: 'this.#keep(segment.sealer.sealFragment(fragment.bytes, fragment.durationUs));',
+    to: 'if (this.#options.tally.fragments !== 9) this.#keep(segment.sealer.sealFragment(fragment.bytes, fragment.durationUs));',
+  });
+  try {
+    const end = await startDemoOf(broken.root, '--headless', '--seconds', '4').end;
+    expect({ code: end.code, left: end.left }).toEqual({ code: 1, left: [] });
+    expect(end.stderr).toContain('NOT all is well');
+    expect(summaryOf(end).lostSeconds).toBeCloseTo(0.2, 2);
+  } finally {
+    broken.remove();
+  }
+});

@@ -239,28 +239,20 @@ export class Home {
   }
 
   /** Waits until so many more seconds have been captured. */
-  async captures(seconds: number, patienceMs = 30_000): Promise<AgentStatus> {
+  async captures(seconds: number): Promise<AgentStatus> {
     const wanted = this.status.capturedSeconds + seconds;
-    return until(
-      `${seconds} s more are captured`,
-      () => {
-        const { status } = this;
-        return status.capturedSeconds >= wanted && status;
-      },
-      patienceMs,
-    );
+    return until(`${seconds} s more are captured`, () => {
+      const { status } = this;
+      return status.capturedSeconds >= wanted && status;
+    });
   }
 
   /** Waits until nothing is held but what is on its way, while recording goes on. */
   drains(): Promise<AgentStatus> {
-    return until(
-      'the backlog has drained',
-      () => {
-        const { status } = this;
-        return status.heldSeconds <= UNDER_WAY_SECONDS && status;
-      },
-      60_000,
-    );
+    return until('the backlog has drained', () => {
+      const { status } = this;
+      return status.heldSeconds <= UNDER_WAY_SECONDS && status;
+    });
   }
 
   log(name: 'camera' | 'server'): string {
@@ -293,7 +285,7 @@ export class Home {
     const left = await until(
       'no process is left over',
       () => stillRunning(this.#seen).length === 0 && [],
-      10_000,
+      60_000,
     ).catch(() => stillRunning(this.#seen));
     for (const { pid } of left) process.kill(pid, 'SIGKILL');
     rmSync(this.directory, { recursive: true });

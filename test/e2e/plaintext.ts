@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from './until.ts';
 
 /** Names of MP4 boxes where they can only be MP4 (ISO/IEC 14496-12): each with what has to stand beside it. */
@@ -54,8 +55,6 @@ function places(bytes: Buffer, text: string): number[] {
   return found;
 }
 
-const SETTLED_MS = 500;
-
 /** What crosses loopback to or from a port while `act` runs, as a packet capture file's bytes. */
 export async function recordingPackets(
   port: number,
@@ -64,7 +63,7 @@ export async function recordingPackets(
 ): Promise<Buffer> {
   if (process.getuid?.() !== 0) throw new Error('recording packets needs root: run this test as root');
   const options = ['-i', 'lo', '-s', '0', '-B', '65536', '--immediate-mode', '-U', '-Z', 'root', '-w', path];
-  const sniffer = spawn('tcpdump', [...options, `tcp port ${port}`], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const sniffer = spawn('tcpdump', [...options, `port ${port}`], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   sniffer.stderr.on('data', (chunk) => {
     said += chunk;
@@ -76,7 +75,7 @@ export async function recordingPackets(
       return said.includes('listening on');
     });
     await act();
-    await settled(path);
+    await recordedAll(port, path);
   } finally {
     sniffer.kill('SIGINT');
     await gone;
@@ -85,10 +84,11 @@ export async function recordingPackets(
   return readFileSync(path);
 }
 
-/** Waits until a file has stopped growing. */
-async function settled(path: string): Promise<void> {
-  for (let before = -1, size = statSync(path).size; size !== before; size = statSync(path).size) {
-    before = size;
-    await sleep(SETTLED_MS);
-  }
+/** Waits until a datagram that is sent now, to nobody, is recorded too: everything before it then is. */
+async function recordedAll(port: number, path: string): Promise<void> {
+  const last = randomBytes(16);
+  const socket = createSocket('udp4');
+  socket.send(last, port, '127.0.0.1');
+  await until('tcpdump has recorded everything', () => readFileSync(path).includes(last));
+  socket.close();
 }

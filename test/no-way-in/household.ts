@@ -100,7 +100,7 @@ export class RunningCamera {
   }
 
   /** Waits until so many seconds of this run are captured. */
-  captures(seconds: number, patienceMs = 30_000): Promise<AgentStatus> {
+  captures(seconds: number): Promise<AgentStatus> {
     const look = () => {
       if (this.launcher.exitCode !== null) throw new Error(`the camera ended:\n${this.log}`);
       const status = cameraStatus(this.#household);
@@ -108,7 +108,7 @@ export class RunningCamera {
         status !== undefined && this.pids().has(status.pid) && status.capturedSeconds >= seconds && status
       );
     };
-    return until(`${seconds} s are captured`, look, patienceMs);
+    return until(`${seconds} s are captured`, look);
   }
 
   /** Its processes by pid, each with its command line. */

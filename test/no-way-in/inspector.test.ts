@@ -4,27 +4,21 @@ import { join } from 'node:path';
 import { ORIEL_ROOT, RunningCamera, until, withHousehold } from './household.ts';
 import { doorsOf } from './sockets.ts';
 
-const MINUTE = 60_000;
-
-test(
-  'SIGUSR1 opens no inspector in the launcher, the agent or capture, however the launcher was started',
-  () =>
-    withHousehold(async (household) => {
-      const camera = new RunningCamera(household, join(ORIEL_ROOT, 'oriel'), []);
-      const { capturedSeconds } = await camera.captures(1);
-      const node = [...camera.pids()].filter(([, command]) => command.includes('cli/main.ts'));
-      expect(node).toHaveLength(3);
-      for (const [pid, command] of node) {
-        expect(command).toContain('--disable-sigusr1');
-        process.kill(pid, 'SIGUSR1');
-      }
-      // The inspector's thread opens its port within milliseconds (see the control); recording goes on meanwhile.
-      await camera.captures(capturedSeconds + 2);
-      for (const [pid] of camera.pids()) expect(doorsOf(pid)).toEqual([]);
-      expect(await camera.end()).toBe(0);
-    }),
-  MINUTE,
-);
+test('SIGUSR1 opens no inspector in the launcher, the agent or capture, however the launcher was started', () =>
+  withHousehold(async (household) => {
+    const camera = new RunningCamera(household, join(ORIEL_ROOT, 'oriel'), []);
+    const { capturedSeconds } = await camera.captures(1);
+    const node = [...camera.pids()].filter(([, command]) => command.includes('cli/main.ts'));
+    expect(node).toHaveLength(3);
+    for (const [pid, command] of node) {
+      expect(command).toContain('--disable-sigusr1');
+      process.kill(pid, 'SIGUSR1');
+    }
+    // The inspector's thread opens its port within milliseconds (see the control); recording goes on meanwhile.
+    await camera.captures(capturedSeconds + 2);
+    for (const [pid] of camera.pids()) expect(doorsOf(pid)).toEqual([]);
+    expect(await camera.end()).toBe(0);
+  }));
 
 test('control: without --disable-sigusr1 the signal opens it, and the look at the sockets sees it', async () => {
   const code = 'setInterval(() => 0, 1000); console.log("ready")';
@@ -43,22 +37,18 @@ test('control: without --disable-sigusr1 the signal opens it, and the look at th
   }
 });
 
-test(
-  'a role gets the flag even when the launcher was started without it',
-  () =>
-    withHousehold(async (household) => {
-      const camera = new RunningCamera(
-        household,
-        join(ORIEL_ROOT, 'cli/main.ts'),
-        [],
-        [process.execPath, '--disable-warning=ExperimentalWarning'],
-      );
-      await camera.captures(1);
-      for (const [pid, command] of camera.pids()) {
-        if (pid !== camera.launcher.pid && command.includes('cli/main.ts'))
-          expect(command).toContain('--disable-sigusr1');
-      }
-      expect(await camera.end()).toBe(0);
-    }),
-  MINUTE,
-);
+test('a role gets the flag even when the launcher was started without it', () =>
+  withHousehold(async (household) => {
+    const camera = new RunningCamera(
+      household,
+      join(ORIEL_ROOT, 'cli/main.ts'),
+      [],
+      [process.execPath, '--disable-warning=ExperimentalWarning'],
+    );
+    await camera.captures(1);
+    for (const [pid, command] of camera.pids()) {
+      if (pid !== camera.launcher.pid && command.includes('cli/main.ts'))
+        expect(command).toContain('--disable-sigusr1');
+    }
+    expect(await camera.end()).toBe(0);
+  }));

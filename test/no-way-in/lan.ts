@@ -1,7 +1,8 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 export const SERVER = { v4: '10.77.0.1', v6: 'fd77::1' } as const;
 export const CAMERA = { v4: '10.77.0.2', v6: 'fd77::2' } as const;
@@ -55,6 +56,12 @@ export class Lan {
     return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
+  /** As `run`, while the test goes on. */
+  async does(place: Place, ...command: string[]): Promise<string> {
+    const [program = '', ...args] = [...this.at(place), ...command];
+    return (await promisify(execFile)(program, args)).stdout;
+  }
+
   /** Starts a command there; it is ended with the network. */
   start(place: Place, command: readonly string[], stdio: 'ignore' | 'pipe' = 'ignore'): ChildProcess {
     const [program = '', ...args] = [...this.at(place), ...command];
@@ -77,19 +84,31 @@ export class Lan {
  * Ports of the camera at which a scanner finds somebody, from the stranger's place: all of TCP and the common ones of
  * UDP, IPv4 and IPv6. Each as `port/protocol/version`; a port that swallows probes counts.
  */
-export function scan(lan: Lan): string[] {
-  const look = (version: 4 | 6, ...options: string[]) => {
+export async function scan(lan: Lan): Promise<string[]> {
+  const look = async (version: 4 | 6, ...options: string[]) => {
     const family = version === 6 ? ['-6', CAMERA.v6] : [CAMERA.v4];
-    const grepable = lan.run('stranger', 'nmap', '-n', '-Pn', '-T4', ...options, '-oG', '-', ...family);
+    const grepable = await lan.does(
+      'stranger',
+      'nmap',
+      '-n',
+      '-Pn',
+      '-T4',
+      ...options,
+      '-oG',
+      '-',
+      ...family,
+    );
     if (!grepable.includes('1 host up')) throw new Error(`nmap: ${grepable}`);
     return [...grepable.matchAll(/(\d+)\/((?:open|filtered)[^/]*)\/(tcp|udp)\//g)].map(
       ([, port, , protocol]) => `${port}/${protocol}/${version}`,
     );
   };
-  return ([4, 6] as const).flatMap((version) => [
-    ...look(version, '-sS', '-p-'),
-    ...look(version, '-sU', '--top-ports', '200'),
-  ]);
+  const found: string[] = [];
+  for (const version of [4, 6] as const) {
+    found.push(...(await look(version, '-sS', '-p-')));
+    found.push(...(await look(version, '-sU', '--top-ports', '200')));
+  }
+  return found;
 }
 
 /** Everything that leaves the camera's Ethernet port from now on. */

@@ -65,7 +65,7 @@ beforeAll(async () => {
     expect(await oriel(['keys', 'new', at(key), '--days', '1'])).toMatchObject({ code: 0 });
   expect(await pair('--out', at('code'))).toMatchObject({ code: 0 });
   code = readFileSync(at('code'), 'utf8').trim();
-}, 30_000);
+});
 
 describe('oriel keys pair', () => {
   test('writes the code for its reader alone, prints the claim, and no secret', async () => {
@@ -203,7 +203,7 @@ test('a paired camera ignores codes; reset, it is another camera', async () => {
   const refused = await oriel(['camera', 'reset', dir, '--yes']);
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('[CAMERA_MISSING]') });
   expect(cameraId(await setup())).not.toBe(first);
-}, 20_000);
+});
 
 test('a camera is given another source and stays the same; the password of before is overwritten', async () => {
   const dir = at('moved');
@@ -229,7 +229,7 @@ test('a camera is given another source and stays the same; the password of befor
     code: 1,
     stderr: expect.stringContaining('[CAMERA_MISSING]'),
   });
-}, 20_000);
+});
 
 test('a camera that is claimed is neither set up nor reset nor given another source', async () => {
   const dir = at('running');
@@ -242,7 +242,7 @@ test('a camera that is claimed is neither set up nor reset nor given another sou
   expect(await oriel(['camera', 'reset', dir, '--yes'])).toMatchObject(running);
   await release();
   expect(await oriel(['camera', 'reset', dir, '--yes'])).toMatchObject({ code: 0 });
-}, 20_000);
+});
 
 describe('oriel keys accept', () => {
   let statement: string;

@@ -189,7 +189,7 @@ describe('cut off anywhere', () => {
     const seen = await outcomes(states, [code]);
     expect(seen).toMatchObject({ half: 0 });
     expect(Math.min(seen.camera, seen.none)).toBeGreaterThan(0);
-  }, 30_000);
+  });
 
   test('an erasure leaves the camera, or none', async () => {
     const { code, text } = await freshCode();
@@ -198,7 +198,7 @@ describe('cut off anywhere', () => {
     expect(states.length).toBeGreaterThan(5);
     const seen = await outcomes(states, [code]);
     expect(seen).toMatchObject({ half: 0 });
-  }, 30_000);
+  });
 
   test('control: on a disk that syncs nothing, half a camera is seen', async () => {
     const { code, text } = await freshCode();

@@ -30,7 +30,7 @@ beforeAll(async () => {
     const pins = ['--pin', pin, '--pin', backupPin, '--out', join(room, `code-${name}`)];
     await orielDoes('keys', 'pair', key, '--server', 'https://home.example', ...pins);
   }
-}, 60_000);
+});
 
 interface Board {
   readonly path: string;
@@ -97,7 +97,7 @@ test('two cameras flashed with one image share no secret, key, id, token or seri
     'one/camera/device.key: device key',
     'one/camera/pairing.json: claim token',
   ]);
-}, 60_000);
+});
 
 test('control: an image with a key of its own is found out', async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -113,4 +113,4 @@ test('control: an image with a key of its own is found out', async () => {
     'one/agent/camera/device-key.ts: device key',
   );
   expect(shared(one, two).filter((word) => !isPublic(word))).not.toEqual([]);
-}, 60_000);
+});

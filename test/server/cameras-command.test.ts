@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { jest } from '@jest/globals';
 import { writeClaim } from '../../crypto/claim.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { parsePairingStatement } from '../../crypto/pairing-statement.ts';
@@ -21,7 +20,6 @@ import { enrolAt, equipped, makeClaim, newcomer } from './newcomer.ts';
 /** `oriel server cameras` and `oriel server policy`, beside a server that runs in a process of its own. */
 
 // Each command is a process of its own, and the machine may be busy.
-jest.setTimeout(30_000);
 
 const ORIEL = fileURLToPath(new URL('../../oriel', import.meta.url));
 const run = promisify(execFile);

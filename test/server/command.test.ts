@@ -16,7 +16,6 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { jest } from '@jest/globals';
 import { concat } from '../../crypto/bytes.ts';
 import { pem } from '../../crypto/certificate-node.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
@@ -26,7 +25,6 @@ import { cameraOfKey, makeRecord, makeSegment, makeSegmentHeader, makeSession } 
 import { ask, openUpload, trustServer } from './house.ts';
 
 // Each command is a process of its own, and the machine may be busy.
-jest.setTimeout(30_000);
 
 const ORIEL = fileURLToPath(new URL('../../oriel', import.meta.url));
 const run = promisify(execFile);
@@ -215,7 +213,7 @@ test('killed in the middle of an append, it has what it called durable, and cuts
     held = json.durable;
     expect(readFileSync(file).equals(sent.subarray(0, held))).toBe(true);
   }
-}, 30_000);
+});
 
 test.each([['server'], ['server init'], ['server certify'], ['server run']])(
   'oriel %s --help teaches by example',

@@ -72,7 +72,7 @@ test('cut off anywhere it has not happened, or the next start makes it good', as
     }
   }
   expect(seen).toEqual(new Set([before.pin, before.backupPin]));
-}, 60_000);
+});
 
 test('without the backup key nothing changes; with its copy it goes on, with another key not', async () => {
   const disk = new CrashDisk();
