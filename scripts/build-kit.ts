@@ -23,6 +23,7 @@ import {
 } from '../ota/bundle.ts';
 import { ANCHOR_FILE, HARDWARE_FILE, ROOT_FILE } from '../ota/installation.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE, parseAnchor } from '../ota/key-list.ts';
+import { LIMITS_FILE, parseLimits } from '../ota/launcher-limits.ts';
 import { verifyBundle } from '../ota/verify-bundle.ts';
 import { bundleLauncher } from './bundle.ts';
 import { ROOT } from './release/lockfile.ts';
@@ -39,13 +40,13 @@ const ARCHITECTURES: Readonly<Record<number, string>> = { 62: 'amd64', 183: 'arm
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { public: { type: 'string' }, hardware: { type: 'string' } },
+  options: { public: { type: 'string' }, hardware: { type: 'string' }, limits: { type: 'string' } },
 });
 
 async function makeKit(): Promise<void> {
   const [target, source] = positionals.map((path) => resolve(path));
   if (target === undefined || source === undefined || values.public === undefined) {
-    throw new Error('usage: build-kit DIR BUNDLE --public PUBLIC_DIR [--hardware BOARD]');
+    throw new Error('usage: build-kit DIR BUNDLE --public PUBLIC_DIR [--hardware BOARD] [--limits FILE]');
   }
   if (existsSync(target)) throw new Error(`${target} is there already`);
   mkdirSync(dirname(target), { recursive: true });
@@ -83,6 +84,10 @@ async function takeBundle(kit: string, source: string, documents: string): Promi
   });
   for (const name of [ANCHOR_FILE, ROOT_FILE]) copyFile(join(documents, name), join(kit, name), 0o644);
   place(join(kit, HARDWARE_FILE), `${hardware}\n`);
+  if (values.limits !== undefined) {
+    parseLimits(readFileSync(values.limits));
+    copyFile(values.limits, join(kit, LIMITS_FILE), 0o644);
+  }
   place(join(kit, 'architecture'), `${architectureOf(join(copy, FILES_DIRECTORY, RUNTIME_PATH))}\n`);
   return verified.bundle;
 }

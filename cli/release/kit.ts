@@ -7,6 +7,7 @@ import { CommandError } from '../errors.ts';
 interface KitOptions {
   readonly public: string;
   readonly hardware?: string;
+  readonly limits?: string;
 }
 
 export function kitCommand(): Command {
@@ -16,6 +17,7 @@ export function kitCommand(): Command {
     .argument('<bundle>', 'bundle, signed by as many release keys as it takes')
     .requiredOption('--public <dir>', 'public documents, as oriel release keys made them')
     .option('--hardware <board>', 'the board that it is for, if the bundle is for several')
+    .option('--limits <file>', 'how long to wait before a release is judged there, if not the usual')
     .addHelpText(
       'after',
       `
@@ -36,8 +38,8 @@ function makeKit(kit: string, bundle: string, options: KitOptions): void {
     throw new CommandError('USAGE', 'a kit is made from a checkout of the sources, with its ./oriel');
   }
   if (existsSync(kit)) throw new CommandError('FILE_EXISTS', `${kit} is there already`);
-  const hardware = options.hardware === undefined ? [] : [`--hardware=${options.hardware}`];
-  const args = [script, kit, bundle, `--public=${options.public}`, ...hardware];
+  const given = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+  const args = [script, kit, bundle, ...given];
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
   if (status !== 0) throw new CommandError('FILE_UNWRITABLE', `${kit} was not made; see above`);
 }

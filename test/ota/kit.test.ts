@@ -118,6 +118,18 @@ describe('a kit', () => {
     expect(await maker.kit(said, bundle, '--hardware', 'rock-5')).toMatchObject({ code: 0 });
     expect(readFileSync(join(said, 'hardware'), 'utf8')).toBe('rock-5\n');
   });
+
+  test('takes the limits of a board along, and no others', async () => {
+    const limits = maker.place('limits');
+    writeFileSync(limits, '{"format": "oriel-limits-1", "turnSeconds": 700}');
+    const limited = maker.place('kit');
+    expect(await maker.kit(limited, join(kit, 'bundle'), '--limits', limits)).toMatchObject({ code: 0 });
+    const root = maker.system();
+    expect(install(limited, root).status).toBe(0);
+    expect(readFileSync(join(root, 'opt/oriel/slots/limits.json'))).toEqual(readFileSync(limits));
+    writeFileSync(limits, '{"format": "oriel-limits-1", "turnSeconds": 1}');
+    expect((await maker.kit(maker.place('kit'), join(kit, 'bundle'), '--limits', limits)).code).toBe(1);
+  });
 });
 
 describe('its installation', () => {
