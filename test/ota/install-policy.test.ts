@@ -2,14 +2,18 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import type { CameraClock } from '../../agent/clock/camera-clock.ts';
 import {
   chooseReady,
   isOpen,
   judgeReadiness,
   SECURITY_LIMIT_MS,
 } from '../../agent/updates/install-policy.ts';
+import { OwnersChoice } from '../../agent/updates/owners-choice.ts';
 import { WaitingReleases } from '../../agent/updates/waiting-releases.ts';
+import type { UpdateChoice } from '../../crypto/policy.ts';
 import { systemDisk } from '../../host/disk.ts';
+import type { Release } from '../../ota/releases.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -159,6 +163,36 @@ test.each([
 ])('%s', (_, readinesses, expected) => {
   const releases = readinesses.map((readiness, release) => ({ release, readiness }));
   expect(chooseReady(releases)?.release).toBe(expected);
+});
+
+test('an owner’s choice over days: what waits is shown, is due in time, and is due once', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'oriel-choice-'));
+  let running = 0;
+  let choice: UpdateChoice | undefined = { postponeDays: 30, window: NIGHT };
+  // The wall clock stands still, at noon.
+  const clock = { monotonic: () => running, now: () => at('12:00') } as CameraClock;
+  const options = { choice: () => choice, disk: systemDisk, path: join(directory, 'waiting.json'), clock };
+  const release = (counter: number, severity: Release['severity']) =>
+    ({ version: `1.0.${counter}`, counter, severity, advisories: [] as string[] }) as unknown as Release;
+  try {
+    const owners = new OwnersChoice(options);
+    const offered = [release(3, 'none'), release(2, 'critical')];
+    expect((await owners.choose(offered, 1))?.counter).toBe(2);
+    expect(owners.view).toEqual({ version: '1.0.2', state: 'postponed', window: NIGHT, latestMs: 7 * DAY });
+    running += 6 * DAY;
+    expect([await owners.becameDue(), owners.due]).toEqual([false, false]);
+    running += DAY;
+    expect([await owners.becameDue(), await owners.becameDue(), owners.due]).toEqual([true, false, true]);
+    expect(owners.view).toBeUndefined();
+
+    // The other, once that one runs.
+    expect((await owners.choose([release(3, 'none')], 2))?.counter).toBe(3);
+    expect(owners.view).toMatchObject({ state: 'postponed', latestMs: 24 * DAY });
+    choice = undefined;
+    expect(await owners.becameDue()).toBe(true);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 describe('how long a release has waited', () => {

@@ -78,6 +78,16 @@ function printOf(directory: string): string {
   return hash.digest('hex');
 }
 
+const TRIAL = {
+  release: { version: '1.0.5', counter: 5 },
+  phase: 'new',
+  tries: 0,
+  boots: 1,
+  turns: 0,
+  filmed: true,
+  keys: 1,
+};
+
 interface Wish {
   /** The camera's own directory of updates, where a former one is to be gone on with. */
   readonly updates?: string;
@@ -281,6 +291,7 @@ test.each<[string, string, Wish, object]>([
   ['whose metadata has ended', 'METADATA_EXPIRED', { trustedMs: NOW + 31 * DAY_MS }, {}],
   ['that went back here', 'VERSION_FAILED', {}, { refused: [{ counter: 2, code: 'AGENT_EXITED' }] }],
   ['below the minimum', 'VERSION_BELOW_MINIMUM', {}, { minimum: '1.2.0' }],
+  ['brought during a trial', 'STAGING_REFUSED', {}, { trial: TRIAL }],
 ])('one %s is refused: %s', async (_, code, wish, slots) => {
   writeSlots(slots);
   expect((await bringTo(good, wish)).last).toMatchObject({ state: 'refused', code });
