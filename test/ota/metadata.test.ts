@@ -337,6 +337,24 @@ describe('keys', () => {
     expect(one.versions().root).toBe(1);
   });
 
+  test('of the online machine, stolen and used to run ahead, keep nothing from a camera once they are replaced', async () => {
+    const one = camera();
+    const { repository } = one;
+    await one.refresh();
+    const honest = { ...repository.versions };
+    repository.versions.snapshot = repository.versions.timestamp = 1_000_000;
+    repository.publishTimestamp(repository.publishSnapshot(repository.publishTargets()));
+    expect(await one.outcome()).toBe('ACCEPTED');
+    Object.assign(repository.versions, honest, { targets: repository.versions.targets });
+    repository.publish();
+    expect(await one.outcome()).toBe('METADATA_OUTDATED');
+    repository.keys.timestamp = repository.keys.snapshot = [makeKey()];
+    repository.publishRoot();
+    repository.publish();
+    expect(await one.outcome()).toBe('ACCEPTED');
+    expect(one.versions()).toMatchObject({ root: 2, timestamp: 3, snapshot: 3 });
+  });
+
   test('that were rotated away sign nothing any more', async () => {
     const one = camera();
     const { repository } = one;
