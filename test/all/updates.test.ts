@@ -1,6 +1,9 @@
-import { appendFileSync, existsSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SegmentLine } from '../../cli/footage/report.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { wholeBundle } from '../../ota/incoming.ts';
+import { Slots } from '../../ota/slots.ts';
 import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
 import { until } from '../e2e/until.ts';
@@ -145,6 +148,42 @@ test('control: a launcher that looks at signatures alone when it starts runs wha
   });
   try {
     expect(await altersAndRuns(broken.oriel)).toBe(true);
+  } finally {
+    broken.remove();
+  }
+});
+
+/**
+ * Starts a camera with a release on trial and a disk that takes no more of the launcher's state.
+ * @returns the version that runs.
+ */
+function runsOnFullDisk(launcher?: string): Promise<string> {
+  const wish = { source: 'test:', ...(launcher !== undefined && { launcher }) };
+  return withSlots(wish, async ({ house, home, installation, contents }) => {
+    const changes = { version: '1.0.2', counter: 2 };
+    const directory = await house.release({ contents: contents(2), changes });
+    const slots = await Slots.open({ disk: systemDisk, directory: installation, trust: house.maker.trust });
+    await slots.stage(wholeBundle(directory), true);
+    // Where it is written first.
+    mkdirSync(join(installation, 'state.json.tmp'));
+    home.launchCamera();
+    await home.records();
+    return until('its agent says what it is', () => /"running":"([\d.]+)"/.exec(home.log('camera'))?.[1]);
+  });
+}
+
+test('on a disk that takes no more nothing is tried: the release confirmed last records', async () => {
+  expect(await runsOnFullDisk()).toBe('1.0.1');
+});
+
+test('control: a launcher that does without counting tries it', async () => {
+  const broken = breakBuild({
+    file: 'agent/slots/slot-run.ts',
+    from: "      await this.#advance({ kind: 'set-aside' });\n",
+    to: '',
+  });
+  try {
+    expect(await runsOnFullDisk(broken.oriel)).toBe('1.0.2');
   } finally {
     broken.remove();
   }
