@@ -155,7 +155,8 @@ export class Updates {
         this.#brought = view;
       };
       const check = await takeBrought(this.#options, update, show, signal);
-      if (check === undefined) return;
+      // What it has ended has still to be done.
+      if (check === undefined) return this.look();
       this.#learn(check.offer);
       this.#askToTry();
     });
