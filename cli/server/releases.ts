@@ -76,8 +76,8 @@ export function releasesJson(fleet: readonly CameraReleases[]) {
         counter,
         version: release,
         code,
-        at: new Date(timeMs).toISOString(),
-        received: new Date(receivedAtMs).toISOString(),
+        at: rfc3339(timeMs),
+        received: rfc3339(receivedAtMs),
       }),
     ),
   }));

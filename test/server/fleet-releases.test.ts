@@ -1,4 +1,4 @@
-import { releasesText, reportText } from '../../cli/server/releases.ts';
+import { releasesJson, releasesText, reportText } from '../../cli/server/releases.ts';
 import type { UpdateEvent } from '../../crypto/update-report.ts';
 import type { CameraRecord } from '../../server/registry-tables.ts';
 import type { ReceivedReport } from '../../server/report-table.ts';
@@ -41,4 +41,12 @@ test('who runs what, and what each camera reported last', () => {
     '    1970-01-01T00:00:00.000Z  1.0.3 went back: AGENT_EXITED',
   ]);
   expect(releasesText([], 1)).toEqual(['no cameras yet']);
+});
+
+test('a camera that signs a time of no calendar hides nobody from the programs that read of the fleet', () => {
+  const camera = { id: 'cameraid', name: 'Door', standing: 'enrolled' } as CameraRecord;
+  const reports = [report('returned', { timeMs: Number.MAX_SAFE_INTEGER })];
+  expect(releasesJson([{ camera, version: undefined, reports }])).toMatchObject([
+    { reports: [{ at: '(9007199254740991 ms)', received: '1970-01-01T00:00:00.000Z' }] },
+  ]);
 });
