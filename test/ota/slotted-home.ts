@@ -85,7 +85,7 @@ export async function withSlots<T>(
       const state = () => parseSlotState(readFileSync(join(installation, 'state.json')));
       const push = async () => {
         const { serverDirectory, cameraId } = home.household;
-        await orielDoes('server', 'cameras', serverDirectory, 'ask', cameraId, 'look');
+        await orielDoes('server', 'cameras', serverDirectory, 'ask', cameraId, 'look', '--wait', '60');
       };
       const contents = (counter: number) => releaseContents(program, counter);
       return act({ house, home, installation, state, release, contents, push });

@@ -57,8 +57,15 @@ export function runningOf({ installation, home, state }: SlottedHome) {
   };
 }
 
-/** Plays a trick. @returns `refused` once its code is seen where it should; `installed` if another release runs. */
-export async function attempt(slotted: SlottedHome, trick: Trick): Promise<'refused' | 'installed'> {
+/**
+ * Plays a trick. @param meanwhile done before the house is put in order again.
+ * @returns `refused` once its code is seen where it should; `installed` if another release runs.
+ */
+export async function attempt(
+  slotted: SlottedHome,
+  trick: Trick,
+  meanwhile = () => Promise.resolve(),
+): Promise<'refused' | 'installed'> {
   const { home, state, push } = slotted;
   const { version } = state().release;
   const undo = await trick.play(slotted);
@@ -76,6 +83,7 @@ export async function attempt(slotted: SlottedHome, trick: Trick): Promise<'refu
     },
     PATIENCE_MS,
   );
+  await meanwhile();
   await undo();
   return outcome;
 }

@@ -6,6 +6,7 @@ import { finish } from '../../ota/pending.ts';
 import { changeRollout } from '../../ota/publish.ts';
 import { LIFETIME_DAYS } from '../../ota/repository.ts';
 import { wholePath } from '../../ota/transfer-list.ts';
+import type { House } from '../ota/house.ts';
 import type { BundleWish, Contents } from '../ota/maker.ts';
 import { describeBundle, entryOf } from '../ota/maker.ts';
 import type { SlottedHome } from '../ota/slotted-home.ts';
@@ -58,15 +59,24 @@ const agentRefuses = (name: string, code: string, play: Trick['play']): Trick =>
   play,
 });
 
+/** While a repository is worked on, nobody is to see it: a camera looks when it likes. */
+async function unseen({ server }: House, work: () => Promise<void>): Promise<void> {
+  server.answer = (_request, response) => Boolean(response.writeHead(503).end());
+  await work();
+  server.answer = () => false;
+}
+
 /** Metadata that the camera is not to accept; then the maker's own, in newer editions. */
 const metadata = (name: string, code: string, forge: (slotted: SlottedHome) => Promise<void>): Trick =>
   agentRefuses(name, code, async (slotted) => {
-    const restore = keepMetadata(slotted.house);
-    await forge(slotted);
-    return async () => {
-      restore();
-      await renew(slotted.house);
-    };
+    const { house } = slotted;
+    const restore = keepMetadata(house);
+    await unseen(house, () => forge(slotted));
+    return () =>
+      unseen(house, async () => {
+        restore();
+        await renew(house);
+      });
   });
 
 /** A bundle behind metadata that the release keys have signed; then it is taken out. */
