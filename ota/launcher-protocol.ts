@@ -12,6 +12,8 @@ export const FACTS_FD = 3;
 export const HAND_OVER = 'hand-over\n';
 /** Longest line, bytes. */
 export const MAX_FACTS_BYTES = 4 * 1024;
+/** Of what comes at once only the last lines are read: a flood of them keeps no launcher busy. */
+const MAX_LINES = 4;
 
 const AgentFacts = v.object({
   /** Whether this camera may film now: its owner has set it up, and no privacy mode is on. */
@@ -56,17 +58,21 @@ export class FactsReader {
 
   /** @returns the newest facts in what came; undefined when it holds none. */
   read(chunk: Uint8Array): AgentFacts | undefined {
-    let newest: AgentFacts | undefined;
+    const lines: Uint8Array[] = [];
     let from = 0;
     for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
       this.#keep(chunk.subarray(from, end));
-      if (!this.#overlong) newest = readFacts(this.#rest) ?? newest;
+      if (!this.#overlong) lines.push(this.#rest);
       this.#rest = new Uint8Array(0);
       this.#overlong = false;
       from = end + 1;
     }
     this.#keep(chunk.subarray(from));
-    return newest;
+    for (const line of lines.slice(-MAX_LINES).toReversed()) {
+      const facts = readFacts(line);
+      if (facts !== undefined) return facts;
+    }
+    return undefined;
   }
 
   #keep(bytes: Uint8Array): void {

@@ -154,3 +154,10 @@ test('lines are found however they come, and an endless one costs nothing', () =
   for (let count = 0; count < 100; count += 1) expect(reader.read(Buffer.alloc(1000, 0x61))).toBeUndefined();
   expect(reader.read(Buffer.concat([Buffer.from('\n'), writeFacts(GOOD)]))).toEqual(GOOD);
 });
+
+test('of a flood of lines only the last are read', () => {
+  const reader = new FactsReader();
+  const flood = Buffer.from('{}\n'.repeat(1000));
+  expect(reader.read(Buffer.concat([writeFacts(GOOD), flood]))).toBeUndefined();
+  expect(reader.read(Buffer.concat([flood, writeFacts(GOOD), Buffer.from('{}\n')]))).toEqual(GOOD);
+});
