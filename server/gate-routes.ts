@@ -8,13 +8,13 @@ import { answerCamera, Stopping } from './camera-routes.ts';
 import { answerDocument, isDocument } from './document-routes.ts';
 import { answerEnrolment, type EnrolmentContext, isEnrolment } from './enrolment-routes.ts';
 import { Refused } from './errors.ts';
+import { FailureLog } from './failure-log.ts';
 import type { GateClient, GateHandler } from './gate.ts';
 import type { Log } from './log.ts';
 import { type Meter, NO_METER } from './meter.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { answerReport, isReport } from './report-routes.ts';
 import type { Sightings } from './sightings.ts';
-import { StorageLog } from './storage-log.ts';
 import { answerUpdates, isUpdates } from './updates-routes.ts';
 import type { UploadContext } from './upload.ts';
 
@@ -33,7 +33,7 @@ export interface GateContext {
 export function gateRoutes(context: GateContext, log: Log): GateHandler {
   const { clock } = context.enrolment;
   const refusals = new RefusalLog(log, clock.monotonic);
-  const storage = new StorageLog(log, clock.monotonic);
+  const storage = new FailureLog('storage', log, clock.monotonic);
   const meter = context.meter ?? NO_METER;
   return async (request, response, client) => {
     const from = clock.monotonic();

@@ -1,4 +1,6 @@
+import type { Clock } from '../host/clock.ts';
 import type { Control } from './control.ts';
+import { FailureLog } from './failure-log.ts';
 import type { Gate } from './gate.ts';
 import type { HealthBook } from './health-book.ts';
 import type { Log } from './log.ts';
@@ -21,36 +23,43 @@ export interface Watched {
   readonly usage?: Usage;
   readonly control: Pick<Control, 'look'>;
   readonly log: Log;
+  readonly clock: Pick<Clock, 'monotonic'>;
 }
 
 /** Carries out what commands write into the registry, and writes down who was here and how they are. Returns its end. */
 export function watchRegistry(watched: Watched): () => void {
-  const { registry, gate, sightings, health, usage, control, log } = watched;
-  const attempt = (work: () => void) => {
-    try {
-      work();
-    } catch (error) {
-      log.error({ err: error }, 'registry failed');
-    }
+  const { registry, gate, sightings, health, usage, control, log, clock } = watched;
+  /** Does it, and says when that begins to fail and when it is over. */
+  const attempting = (work: () => void) => {
+    const failures = new FailureLog('registry', log, () => clock.monotonic());
+    return () => {
+      try {
+        work();
+        failures.worked();
+      } catch (error) {
+        failures.failed({ err: error });
+      }
+    };
   };
-  const look = () => {
+  const look = attempting(() => {
     if (!registry.changedElsewhere()) return;
     gate.expel((camera) => registry.standing(camera) === 'revoked');
     control.look();
-  };
-  const write = () => {
+  });
+  const writeSightings = attempting(() => {
     const seen = sightings.take();
     if (seen.length > 0) registry.see(seen);
     usage?.write();
-  };
+  });
+  const writeHealth = attempting(() => health.write());
   const timers = [
-    setInterval(() => attempt(look), LOOK_MS),
-    setInterval(() => attempt(write), SIGHTINGS_MS),
-    setInterval(() => attempt(() => health.write()), HEALTH_MS),
+    setInterval(look, LOOK_MS),
+    setInterval(writeSightings, SIGHTINGS_MS),
+    setInterval(writeHealth, HEALTH_MS),
   ];
   return () => {
     for (const timer of timers) clearInterval(timer);
-    attempt(write);
-    attempt(() => health.write());
+    writeSightings();
+    writeHealth();
   };
 }

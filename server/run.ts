@@ -144,7 +144,7 @@ async function openHouse(
   const state = join(directory, 'run', 'server.json');
   await disk.makeDirectory(join(directory, 'run'), 0o700);
   await writeFileAtomic(disk, state, utf8(`${JSON.stringify(server)}\n`), 0o600);
-  const stopWatching = watchRegistry({ registry, gate, sightings, health, usage, control, log });
+  const stopWatching = watchRegistry({ registry, gate, sightings, health, usage, control, log, clock });
   return {
     server,
     async stop() {

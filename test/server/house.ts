@@ -137,7 +137,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
   const unwatched = options.broken?.watch === false;
   const stopWatching = unwatched
     ? () => undefined
-    : watchRegistry({ registry: own, gate, sightings, health, control, log });
+    : watchRegistry({ registry: own, gate, sightings, health, control, log, clock: systemClock });
   const port = await gate.listen(0, '127.0.0.1');
   let stopped: Promise<void> | undefined;
   const stop = () => {

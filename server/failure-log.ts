@@ -1,17 +1,19 @@
 import type { Log } from './log.ts';
 
-/** While the disk goes on failing, a line as often as this, ms: every camera tries again and again. */
+/** While it goes on failing, a line as often as this, ms: what fails is tried again and again. */
 const AGAIN_MS = 60_000;
 
-/** Says that the disk fails, that it still does, and that it works again. */
-export class StorageLog {
+/** Says of one thing that it fails, that it still does, and that it works again. */
+export class FailureLog {
+  readonly #what: string;
   readonly #log: Log;
   readonly #monotonic: () => number;
   #saidAt: number | undefined;
   #failures = 0;
 
   /** @param monotonic ms, as Clock.monotonic. */
-  constructor(log: Log, monotonic: () => number) {
+  constructor(what: string, log: Log, monotonic: () => number) {
+    this.#what = what;
     this.#log = log;
     this.#monotonic = monotonic;
   }
@@ -21,13 +23,13 @@ export class StorageLog {
     const now = this.#monotonic();
     if (this.#saidAt !== undefined && now - this.#saidAt < AGAIN_MS) return;
     this.#saidAt = now;
-    this.#log.error({ ...fields, failures: this.#failures }, 'storage failed');
+    this.#log.error({ ...fields, failures: this.#failures }, `${this.#what} failed`);
   }
 
-  /** Footage was stored. */
+  /** It did what it should. */
   worked(): void {
     if (this.#saidAt === undefined) return;
-    this.#log.warn({ failures: this.#failures }, 'storage works again');
+    this.#log.warn({ failures: this.#failures }, `${this.#what} works again`);
     this.#saidAt = undefined;
     this.#failures = 0;
   }

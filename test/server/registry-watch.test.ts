@@ -1,0 +1,31 @@
+import { jest } from '@jest/globals';
+import { watchRegistry } from '../../server/registry-watch.ts';
+import { ManualClock } from '../faults/manual-clock.ts';
+
+test('a registry that cannot be written is told of once, not each second, and when it can again', () => {
+  jest.useFakeTimers();
+  const said: string[] = [];
+  const say = (_fields: object, message: string) => void said.push(message);
+  const clock = new ManualClock();
+  let full = true;
+  const stop = watchRegistry({
+    registry: { changedElsewhere: () => false } as never,
+    gate: { expel: () => undefined },
+    sightings: { take: () => [] } as never,
+    health: {
+      write() {
+        if (full) throw new Error('database or disk is full');
+      },
+    } as never,
+    control: { look: () => undefined },
+    log: { debug: say, info: say, warn: say, error: say },
+    clock,
+  });
+  jest.advanceTimersByTime(20_000);
+  expect(said).toEqual(['registry failed']);
+  full = false;
+  jest.advanceTimersByTime(20_000);
+  expect(said).toEqual(['registry failed', 'registry works again']);
+  stop();
+  jest.useRealTimers();
+});
