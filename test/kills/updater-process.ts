@@ -1,0 +1,41 @@
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { CameraClock } from '../../agent/clock/camera-clock.ts';
+import { readOwnSlot } from '../../agent/updates/own-slot.ts';
+import { Updates } from '../../agent/updates/updates.ts';
+import { systemClock } from '../../host/clock.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { readInstallation } from '../../ota/installation.ts';
+
+/**
+ * An agent's updater in a process of its own: `node updater-process.ts INSTALLATION SLOT CAMERA PORT`. Looks once, through
+ * a server without TLS, and ends with 0 when that came to something.
+ */
+const [, , directory = '', slot, camera = '', port] = process.argv;
+const installation = await readInstallation(systemDisk, directory);
+const clock = await CameraClock.open({
+  clock: systemClock,
+  disk: systemDisk,
+  path: join(camera, 'time.json'),
+  releaseTimeMs: Date.now(),
+});
+const updates = new Updates({
+  own: await readOwnSlot(systemDisk, installation, slot === 'a' ? 'a' : 'b'),
+  directory: join(camera, 'updates'),
+  camera: 'camera',
+  server: {
+    authority: 'server',
+    dialWith: () => async () => connect(Number(port), '127.0.0.1'),
+  },
+  certificate: () => '',
+  disk: systemDisk,
+  clock,
+  // Asked for once a look is over, to say when the next is due.
+  random: () => process.exit(updates.facts.checked ? 0 : 1),
+  logger: { info: say, warn: say, error: say },
+});
+await updates.run(new AbortController().signal);
+
+function say(fields: object, message: string): void {
+  console.log(JSON.stringify({ ...fields, msg: message }));
+}
