@@ -11,13 +11,16 @@ const [, , serverFile = ''] = process.argv;
 const [server = '', port = ''] = readFileSync(serverFile, 'utf8').trim().split(' ');
 /** QEMU's own resolver: there, but on no list. */
 const ELSEWHERE = { host: '10.0.2.3', port: 53 };
-const PATIENCE_MS = 5000;
+/** For what answers at once unless it is kept from it; a machine that is emulated takes its time. */
+const PATIENCE_MS = 60_000;
+/** For what may be met with silence. */
+const SILENCE_MS = 10_000;
 
-const settle = (emitter: EventEmitter, success: string): Promise<string> =>
+const settle = (emitter: EventEmitter, success: string, patienceMs = PATIENCE_MS): Promise<string> =>
   new Promise((resolve) => {
     emitter.once('error', (error: NodeJS.ErrnoException) => resolve(String(error.code)));
     emitter.once(success, () => resolve('done'));
-    setTimeout(resolve, PATIENCE_MS, 'silence');
+    setTimeout(resolve, patienceMs, 'silence');
   });
 
 function writeSystem(): string {
@@ -35,7 +38,7 @@ const attempts: Record<string, () => string | Promise<string>> = {
   'listen-unix': () => settle(createServer().listen(`/tmp/attempt-${process.pid}.socket`), 'listening'),
   bind: () => settle(createSocket('udp4').bind(0), 'listening'),
   'dial-server': () => settle(connect(Number(port), server), 'connect'),
-  'dial-elsewhere': () => settle(connect(ELSEWHERE), 'connect'),
+  'dial-elsewhere': () => settle(connect(ELSEWHERE), 'connect', SILENCE_MS),
   'write-system': writeSystem,
 };
 for (const [name, attempt] of Object.entries(attempts)) console.log(`${name} ${await attempt()}`);

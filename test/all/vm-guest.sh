@@ -45,7 +45,7 @@ tries=0
 until grep -Eq '"acknowledgedSeconds":([3-9]|[0-9]{2})' $camera/run/status.json 2>/dev/null; do
   sleep 2
   tries=$((tries + 1))
-  [ $tries -lt 90 ] || { journalctl --no-pager -u oriel-camera | tail -30; break; }
+  [ $tries -lt 180 ] || { journalctl --no-pager -u oriel-camera | tail -30; break; }
 done
 for role in agent capture; do
   pid=$(pgrep -f "camera $role " | head -1)
@@ -58,7 +58,7 @@ echo "capture network $(ip netns identify "$pid")$([ "$(readlink /proc/"$pid"/ns
 nft flush ruleset
 setpriv --reuid=oriel-agent --regid=oriel-agent --clear-groups sh -c "echo >$camera/run/unreachable"
 tries=0
-until filled || [ $tries -ge 60 ]; do
+until filled || [ $tries -ge 180 ]; do
   sleep 1
   tries=$((tries + 1))
 done
@@ -74,7 +74,7 @@ again setpriv --reuid=oriel-server --regid=oriel-server --clear-groups \
   /opt/oriel/oriel server init /var/lib/oriel-server --host 10.0.2.15 >/dev/null
 start oriel-server.service
 tries=0
-until [ -e /var/lib/oriel-server/run/server.json ] || [ $tries -ge 30 ]; do
+until [ -e /var/lib/oriel-server/run/server.json ] || [ $tries -ge 180 ]; do
   sleep 1
   tries=$((tries + 1))
 done
