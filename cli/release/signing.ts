@@ -1,15 +1,21 @@
 import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Targets } from '@tufjs/models';
 import { systemDisk } from '../../host/disk.ts';
 import { MANIFEST_FILE, MAX_MANIFEST_BYTES, parseBundle, SIGNATURES_FILE } from '../../ota/bundle.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE, MAX_KEY_LIST_BYTES } from '../../ota/key-list.ts';
-import { attachPending, countSignatures, signPending } from '../../ota/pending.ts';
+import { attachPending, countSignatures, readPending, signPending } from '../../ota/pending.ts';
+import { readOffer } from '../../ota/releases.ts';
 import { keyIdOf, parseSignatures, type Signature, writeSignatures } from '../../ota/signatures.ts';
 import type { Signer } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';
 import { readRegularFile } from '../files.ts';
+import { rfc3339 } from '../text.ts';
 import { signaturesOver } from './public-documents.ts';
+
+/** Clocks of a maker's machines are not further apart. */
+const CLOCKS_DIFFER_MS = 24 * 3_600_000;
 
 /** What a maker signs: a bundle's manifest, a key list, or what is pending in a repository. */
 type Signable =
@@ -46,8 +52,11 @@ export async function signDirectory(
         'what is pending holds its own signatures: sign a copy, and attach that',
       );
     }
-    await signPending({ disk: systemDisk, directory }, signers);
-    return describePending(directory);
+    const repository = { disk: systemDisk, directory };
+    const { targets } = await readPending(repository);
+    const offered = targets === undefined ? [] : describeTargets(targets.signed, Date.now());
+    await signPending(repository, signers);
+    return [...offered, ...(await describePending(directory))];
   }
   const message = readRegularFile(join(directory, signable.document), signable.maxBytes);
   const made = signaturesOver(message, signers);
@@ -82,6 +91,28 @@ export async function describePending(directory: string): Promise<string[]> {
   return counts.map(
     ({ document, present, needed }) => `pending      ${document}: ${present} of ${needed} signatures`,
   );
+}
+
+/**
+ * What release keys vouch for beside bundles, for the person who signs to see: the machine that proposed it may be a thief's.
+ * @throws CommandError USAGE for targets of a time to come, which every camera would take for past.
+ */
+function describeTargets(targets: Targets, nowMs: number): string[] {
+  const { releases, issuedMs = 0 } = readOffer(targets);
+  const made = rfc3339(issuedMs);
+  if (issuedMs > nowMs + CLOCKS_DIFFER_MS) {
+    throw new CommandError(
+      'USAGE',
+      `what is pending says that it was made at ${made}, and here it is ${rfc3339(nowMs)}: cameras that believe it lose their certificates; one of the two clocks is wrong`,
+    );
+  }
+  return [
+    `targets      edition ${targets.version}, made ${made}`,
+    ...releases.map(
+      ({ version, hardware, percentage, minimum, halt }) =>
+        `offers       ${version} for ${hardware.join(', ')}: ${percentage}% of the cameras, minimum ${minimum}${halt ? ', halted' : ''}`,
+    ),
+  ];
 }
 
 function describe(document: string, message: Uint8Array): string[] {

@@ -79,7 +79,17 @@ test('keys, bundle, publish, promote, halt, a lost key', async () => {
   // The other key, on a machine that has a copy of what is small.
   cpSync(at('repository/metadata'), at('copy/metadata'), { recursive: true });
   cpSync(at('repository/pending'), at('copy/pending'), { recursive: true });
-  await release('sign', 'copy', '--key', key('release-3'));
+  const proposed = readFileSync(at('copy/pending/targets.json'), 'utf8');
+  const forged = proposed.replace(/("x-oriel-issued": ")\d{4}/, '$12999');
+  writeFileSync(at('copy/pending/targets.json'), forged);
+  const refused = await release('sign', 'copy', '--key', key('release-3'));
+  expect(refused).toMatchObject({ code: 2, error: expect.stringMatching(/made at 2999-.*\[USAGE\]/s) });
+  expect(readFileSync(at('copy/pending/targets.json'), 'utf8')).toBe(forged);
+  writeFileSync(at('copy/pending/targets.json'), proposed);
+  const shown = await release('sign', 'copy', '--key', key('release-3'));
+  expect(shown.out).toMatch(
+    /edition 1, made 2\d{3}-[\s\S]*1\.0\.0 for linux-x64: 1% of the cameras, minimum [\s\S]*2 of 2/,
+  );
   expect((await release('attach', 'repository', 'copy/pending/targets.json')).out).toContain('2 of 2');
   expect((await release('finish', 'repository', '--online', key('online'))).out).toContain('in force');
   expect((await status()).releases).toMatchObject([{ version: '1.0.0', percentage: 1, halt: false }]);
