@@ -12,7 +12,7 @@ import { type FetchedRelease, fetchRelease, type Release, readOffer } from '../.
 import { beginRepository, type Repository } from '../../ota/repository.ts';
 import { makeRoot, signMetadata, writeMetadata } from '../../ota/tuf-metadata.ts';
 import { verifyBundle } from '../../ota/verify-bundle.ts';
-import { type BundleWish, type Maker, makeBundle, makeKey, newMaker, ringOf } from './maker.ts';
+import { type BundleWish, HARDWARE, type Maker, makeBundle, makeKey, newMaker, ringOf } from './maker.ts';
 import { type StaticServer, serveDirectory } from './static-server.ts';
 import { NOW, signerOf } from './tuf-repository.ts';
 
@@ -61,10 +61,11 @@ export class House {
     rollout: Partial<Parameters<typeof publish>[0]['rollout']> = {},
   ): Promise<string> {
     const directory = this.bundle(wish);
+    const [hardware = HARDWARE] = wish.changes?.hardware ?? [];
     await publish({
       repository: this.repository,
       bundleDirectory: directory,
-      verified: await verifyBundle(directory, this.maker.trust),
+      verified: await verifyBundle(directory, { ...this.maker.trust, hardware }),
       previous: previous === undefined ? undefined : this.slot(previous),
       rollout: { percentage: 100, minimum: '0.0.1', severity: 'none', advisories: [], ...rollout },
       nowMs: this.nowMs,
