@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Disk } from '../../host/disk.ts';
 import { bringRelease, type Check, type CheckOptions, checkForUpdate } from '../../ota/check.ts';
@@ -36,6 +36,9 @@ export async function lookForUpdate(
   const { trust, directory: installation } = own.installation;
   const metadata = join(directory, 'metadata');
   await mkdir(metadata, { recursive: true, mode: 0o700 });
+  const scratch = join(directory, 'scratch');
+  // A life that was killed at a look has left its copy there.
+  await rm(scratch, { recursive: true, force: true });
   const { version, counter } = own.bundle;
   const check = await checkForUpdate({
     ...source,
@@ -48,7 +51,7 @@ export async function lookForUpdate(
     disk,
     directory: metadata,
     shippedRoot: await readFile(join(installation, ROOT_FILE)),
-    scratch: join(directory, 'scratch'),
+    scratch,
     trustedTimeMs: clock.trustedMs,
     candidate: {
       camera,

@@ -130,12 +130,17 @@ export async function faultsOfNextLook(
   const before = await faultsOf(volume, parts);
   let ran = await runUpdater(volume, parts);
   for (let tries = 1; ran.code !== 0 && tries < MAX_LOOKS; tries += 1) ran = await runUpdater(volume, parts);
-  const brought = ran.code === 0 && digestOf(broughtTo(volume)) === wanted;
-  return brought ? before : [...before, `it brings nothing, or something else: ${ran.lines.join(' / ')}`];
+  const faults = readdirSync(join(cameraOf(volume), 'updates/scratch')).map(
+    (name) => `${name} is left for good`,
+  );
+  if (ran.code !== 0 || digestOf(broughtTo(volume)) !== wanted) {
+    faults.push(`it brings nothing, or something else: ${ran.lines.join(' / ')}`);
+  }
+  return [...before, ...faults];
 }
 
-/** What was fetched may turn out wrong once, and is then fetched anew. */
-const MAX_LOOKS = 2;
+/** What was fetched may turn out wrong once, and is then fetched anew; and a connection may break. */
+const MAX_LOOKS = 4;
 
 /** What the launcher takes from there. */
 export const broughtTo = (volume: Volume): string => join(cameraOf(volume), 'updates/incoming');

@@ -45,14 +45,18 @@ export interface Tried {
   readonly faults: readonly string[];
 }
 
+/** A connection may break on a busy machine, before the point is reached. */
+const MAX_TRIES = 3;
+
 /** Kills it once, and has both go on: what a kill leaves, and what a power cut at that moment leaves. */
-export async function tryPoint(kills: Kills, at: number): Promise<Tried> {
+export async function tryPoint(kills: Kills, at: number, tries = MAX_TRIES): Promise<Tried> {
   const { volumes, from, run } = kills;
   const killed = volumes.cut(from);
   volumes.mount(killed);
   const { calls, code, lines, ...ran } = await run(killed, { at });
   if (!ran.killed) {
     await volumes.discard(killed);
+    if (code !== 0 && tries > 1) return tryPoint(kills, at, tries - 1);
     const faults = code === 0 ? [] : [`not killed, it ended with ${code}: ${lines.slice(-3).join(' / ')}`];
     return { call: undefined, faults };
   }

@@ -19,6 +19,7 @@ const clock = await CameraClock.open({
   path: join(camera, 'time.json'),
   releaseTimeMs: Date.now(),
 });
+let hasFailed = false;
 const updates = new Updates({
   own: await readOwnSlot(systemDisk, installation, slot === 'a' ? 'a' : 'b'),
   directory: join(camera, 'updates'),
@@ -31,10 +32,15 @@ const updates = new Updates({
   disk: systemDisk,
   clock,
   // Asked for once a look is over, to say when the next is due.
-  random: () => process.exit(updates.facts.checked ? 0 : 1),
-  logger: { info: say, warn: say, error: say },
+  random: () => process.exit(hasFailed ? 1 : 0),
+  logger: { info: say, warn: complain, error: complain },
 });
 await updates.run(new AbortController().signal);
+
+function complain(fields: object, message: string): void {
+  hasFailed = true;
+  say(fields, message);
+}
 
 function say(fields: object, message: string): void {
   console.log(JSON.stringify({ ...fields, msg: message }));
