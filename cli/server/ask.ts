@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isServerRunning } from '../../server/directory-lock.ts';
 import type { Registry } from '../../server/registry.ts';
 import type { CameraRecord } from '../../server/registry-tables.ts';
-import type { RequestRecord } from '../../server/request-table.ts';
 import { REQUESTS, type Reply, type RequestKind } from '../../wire/control.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 import { CommandError } from '../errors.ts';
@@ -32,31 +31,88 @@ export async function ask(
   waitMs: number,
   say: (text: string) => void,
 ): Promise<Asked> {
-  const [word = '', what = ''] = words;
-  const request = REQUESTS.find((each) => each === what);
-  if (words.length !== 2 || request === undefined) {
-    throw new CommandError('USAGE', `usage: oriel server cameras DIR ask CAMERA ${REQUESTS.join('|')}`);
-  }
+  const [word = '', what] = words;
+  const request = requestOf(what);
+  if (words.length !== 2 || request === undefined) throw usage('CAMERA');
   const camera = cameraMeant(registry.cameras(), word);
-  await checkReachable(camera, directory);
-  if (registry.health.of(camera.id)?.online !== true) {
-    say(`camera ${called(camera)} is offline; waiting up to ${waitMs / 1000} s for it`);
-  }
-  const id = randomBytes(8).toString('hex');
-  const askedAtMs = Date.now();
-  registry.requests.add({ id, camera: camera.id, request, askedAtMs, deadlineMs: askedAtMs + waitMs });
-  const reply = await replyTo(registry, id, askedAtMs + waitMs + GRACE_MS);
-  if (reply === undefined) throw noReply(registry, camera, id, waitMs);
-  return asked(camera, request, reply, Date.now() - askedAtMs);
-}
-
-async function checkReachable(camera: CameraRecord, directory: string): Promise<void> {
   if (camera.standing === 'revoked') {
     throw new CommandError(
       'CAMERA_REVOKED',
       `camera ${called(camera)} was revoked: it is never let in again`,
     );
   }
+  await expectServer(directory);
+  if (!isOnline(registry, camera)) {
+    say(`camera ${called(camera)} is offline; waiting up to ${waitMs / 1000} s for it`);
+  }
+  return askCamera(registry, camera, request, waitMs);
+}
+
+/**
+ * Asks every camera that is there, all at once. Those that are offline are named and not waited for.
+ * @throws CommandError USAGE, SERVER_DOWN.
+ */
+export async function askAll(
+  registry: Registry,
+  directory: string,
+  words: readonly string[],
+  waitMs: number,
+): Promise<Asked> {
+  const request = requestOf(words[0]);
+  if (words.length !== 1 || request === undefined) throw usage('--all');
+  await expectServer(directory);
+  const cameras = registry.cameras().filter(({ standing }) => standing !== 'revoked');
+  const answers = await Promise.all(
+    cameras.map((camera) =>
+      isOnline(registry, camera)
+        ? askCamera(registry, camera, request, waitMs).catch((error) => unanswered(camera, request, error))
+        : unanswered(camera, request, noReply(registry, camera)),
+    ),
+  );
+  const done = answers.filter((answer) => answer.done).length;
+  return {
+    done: done === answers.length,
+    json: { request, asked: answers.length, done, cameras: answers.map(({ json }) => json) },
+    text: [...answers.map(({ text }) => text), `${done} of ${answers.length} cameras did it`].join('\n'),
+  };
+}
+
+function requestOf(what: string | undefined): RequestKind | undefined {
+  return REQUESTS.find((each) => each === what);
+}
+
+function usage(whom: string): CommandError {
+  return new CommandError('USAGE', `usage: oriel server cameras DIR ask ${whom} ${REQUESTS.join('|')}`);
+}
+
+function isOnline(registry: Registry, { id }: CameraRecord): boolean {
+  return registry.health.of(id)?.online === true;
+}
+
+async function askCamera(
+  registry: Registry,
+  camera: CameraRecord,
+  request: RequestKind,
+  waitMs: number,
+): Promise<Asked> {
+  const id = randomBytes(8).toString('hex');
+  const askedAtMs = Date.now();
+  registry.requests.add({ id, camera: camera.id, request, askedAtMs, deadlineMs: askedAtMs + waitMs });
+  const reply = await replyTo(registry, id, askedAtMs + waitMs + GRACE_MS);
+  if (reply === undefined) throw noReply(registry, camera, { id, waitMs });
+  return asked(camera, request, reply, Date.now() - askedAtMs);
+}
+
+function unanswered(camera: CameraRecord, request: RequestKind, error: unknown): Asked {
+  if (!(error instanceof CommandError)) throw error;
+  return {
+    done: false,
+    json: { camera: camera.id, request, code: error.code, message: error.message },
+    text: error.message,
+  };
+}
+
+async function expectServer(directory: string): Promise<void> {
   if (await isServerRunning(directory)) return;
   throw new CommandError(
     'SERVER_DOWN',
@@ -72,27 +128,32 @@ async function replyTo(registry: Registry, id: string, untilMs: number): Promise
   }
 }
 
-function noReply(registry: Registry, camera: CameraRecord, id: string, waitMs: number): CommandError {
-  const record: RequestRecord | undefined = registry.requests.get(id);
-  if (record?.sentAtMs !== undefined) {
+/** @param asked what it was asked, and for how long; undefined when it was not there to be asked. */
+function noReply(
+  registry: Registry,
+  camera: CameraRecord,
+  asked?: { readonly id: string; readonly waitMs: number },
+): CommandError {
+  if (asked !== undefined && registry.requests.get(asked.id)?.sentAtMs !== undefined) {
     return new CommandError(
       'CAMERA_SILENT',
-      `camera ${called(camera)} got request ${id} but did not reply within ${waitMs / 1000} s`,
+      `camera ${called(camera)} got request ${asked.id} but did not reply within ${asked.waitMs / 1000} s`,
     );
   }
   const health = registry.health.of(camera.id);
   const since = health === undefined ? 'it was never connected' : `since ${rfc3339(health.sinceMs)}`;
-  return new CommandError(
-    'CAMERA_OFFLINE',
-    `camera ${called(camera)} is offline (${since}) and did not come within ${waitMs / 1000} s; --wait SECONDS waits longer`,
-  );
+  const waited =
+    asked === undefined
+      ? 'was not asked'
+      : `did not come within ${asked.waitMs / 1000} s; --wait SECONDS waits longer`;
+  return new CommandError('CAMERA_OFFLINE', `camera ${called(camera)} is offline (${since}) and ${waited}`);
 }
 
 const SAID: Readonly<Record<RequestKind, string>> = {
   ping: 'is there',
   status: 'is there',
   still: 'makes a still of its next keyframe',
-  look: 'looks for what its owner has signed',
+  look: 'looks for what its owner has signed, and for a release',
 };
 
 function asked(camera: CameraRecord, request: RequestKind, reply: Reply, tookMs: number): Asked {

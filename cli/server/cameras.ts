@@ -1,4 +1,5 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
+import { CommandError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { jsonLine } from '../text.ts';
 import type { CameraVerb } from './camera-verbs.ts';
@@ -19,6 +20,7 @@ export function camerasCommand(): Command {
         .default('list'),
     )
     .argument('[words...]', 'what the verb needs')
+    .option('--all', '`ask` every camera that is there')
     .option('--wait <seconds>', 'how long `ask` waits for the reply', parseWait, DEFAULT_WAIT_SECONDS)
     .option('--json', 'print one JSON object instead of text')
     .addHelpText(
@@ -35,7 +37,8 @@ export function camerasCommand(): Command {
   revoke CAMERA         shut a camera out, at once and for good; after a reset it can come as a new one
   statement CAMERA      print the camera's pairing statement, for \`oriel keys accept --statement\`
   ask CAMERA REQUEST    ask a camera, and wait for its reply: \`ping\`; \`status\`, how it is; \`still\`, make one now;
-                        \`look\`, look now for what its owner has signed
+                        \`look\`, look now for what its owner has signed, and for a release
+  ask --all REQUEST     ask every camera that is there; exit code 0 when all did it
 
 CAMERA is an id, its first characters, or a name. A running server acts on it within a second.
 
@@ -44,6 +47,7 @@ Examples:
   oriel server cameras ./house claim claim:Zm9v...
   oriel server cameras ./house rename 7xk2 "Front door"
   oriel server cameras ./house ask "Front door" status
+  oriel server cameras ./house ask --all look
   oriel server cameras ./house revoke "Front door"`,
     )
     .action(
@@ -51,18 +55,21 @@ Examples:
         directory: string,
         verb: CameraVerb | 'ask',
         words: readonly string[],
-        { json, wait }: { readonly json?: true; readonly wait: number },
+        { all, json, wait }: { readonly all?: true; readonly json?: true; readonly wait: number },
       ) => {
         const { withRegistry } = await import('./registry.ts');
         if (verb === 'ask') {
-          const { ask } = await import('./ask.ts');
+          const { ask, askAll } = await import('./ask.ts');
           const asked = await withRegistry(directory, (registry) =>
-            ask(registry, directory, words, wait * 1000, (text) => console.error(text)),
+            all
+              ? askAll(registry, directory, words, wait * 1000)
+              : ask(registry, directory, words, wait * 1000, (text) => console.error(text)),
           );
           console.log(json ? jsonLine(asked.json) : asked.text);
           if (!asked.done) process.exitCode = EXIT.failure;
           return;
         }
+        if (all) throw new CommandError('USAGE', '--all goes with ask');
         const { doVerb } = await import('./camera-verbs.ts');
         const said = await withRegistry(directory, (registry) => doVerb(registry, verb, words));
         console.log(json ? jsonLine(said.json) : said.text);

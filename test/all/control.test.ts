@@ -11,6 +11,10 @@ async function ask(home: Home, what: string, ...options: string[]) {
   return oriel('server', 'cameras', serverDirectory, 'ask', camera, what, ...options);
 }
 
+async function askAll(home: Home, what: string, ...options: string[]) {
+  return oriel('server', 'cameras', home.household.serverDirectory, 'ask', '--all', what, ...options);
+}
+
 test('a camera is asked how it is, by name of the request in both logs; absent, it is said to be', () =>
   Home.with({ source: 'test:' }, async (home) => {
     const before = await ask(home, 'ping', '--wait', '1');
@@ -33,6 +37,10 @@ test('a camera is asked how it is, by name of the request in both logs; absent, 
     expect(telemetry.machine.agentMemoryBytes).toBeGreaterThan(0);
     expect((await ask(home, 'status')).stdout).toMatch(/is there \(\d+ ms, request [0-9a-f]{16}\)\n {2}time/);
     expect((await ask(home, 'look')).stdout).toMatch(/looks for what its owner has signed/);
+    expect(await askAll(home, 'ping')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/is there .*\n1 of 1 cameras did it\n$/),
+    });
     expect((await ask(home, 'reboot')).stderr).toMatch(/usage: .* ping\|status\|still\|look/);
     await until('a still can be asked for', async () => (await ask(home, 'still')).code === 0);
 
@@ -40,6 +48,13 @@ test('a camera is asked how it is, by name of the request in both logs; absent, 
     expect((await ask(home, 'ping', '--wait', '1')).stderr).toMatch(
       /is offline \(since \d{4}-.*\) and did not come/,
     );
+    const { code: missed, stdout: absent } = await askAll(home, 'look', '--json');
+    expect(missed).toBe(1);
+    expect(JSON.parse(absent)).toMatchObject({
+      asked: 1,
+      done: 0,
+      cameras: [{ camera: home.household.cameraId, code: 'CAMERA_OFFLINE' }],
+    });
     await home.endServer();
     expect((await ask(home, 'ping')).stderr).toMatch(/no server runs on .*; start it: oriel server run/);
   }));
