@@ -42,6 +42,7 @@ test('a release waits for its window; one brought by hand does not; an owner ope
         home.log('camera').includes('it waits, as its owner has chosen'),
       );
       const shown = await orielDoes('camera', 'version', camera);
+      expect(shown).toMatch(/model +\S+ on \S+\n/);
       expect(shown).toMatch(/version +1\.0\.1 \(number 1\), in slot a/);
       expect(shown).toMatch(/waiting +1\.0\.2 waits for .* at most/);
       expect(await orielDoes('camera', 'status', camera)).toMatch(/waiting +1\.0\.2 waits for/);

@@ -66,8 +66,10 @@ test('what runs, what waits and until when, and what nobody mends any more', () 
   const window = { from: '02:00', to: '05:00' };
   const waiting = { version: '1.1.0', state: 'window', window, latestMs: 5 * 3_600_000 } as const;
   const slots = { ...before, spare: { version: '0.9.0', counter: 0 } };
-  const facts = { release, slots, slot: 'a', waiting, trustedMs: undefined } as const;
+  const model = { product: 'oriel', hardware: 'linux-x64' };
+  const facts = { model, release, slots, slot: 'a', waiting, trustedMs: undefined } as const;
   const text = versionText(facts, Date.parse('2028-01-01')).join('\n');
+  expect(text).toMatch(/model +oriel on linux-x64/);
   expect(text).toMatch(/version +1\.0\.0 \(number 1\), in slot a/);
   expect(text).toMatch(/supported +ENDED on 2027-11-21/);
   expect(text).toMatch(/waiting +1\.1\.0 waits for 02:00 to 05:00 UTC, for 5 h at most/);

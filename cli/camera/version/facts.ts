@@ -5,7 +5,7 @@ import type { ReleaseView } from '../../../agent/updates/release-view.ts';
 import { readFileBounded } from '../../../host/atomic-file.ts';
 import { systemDisk } from '../../../host/disk.ts';
 import { type Bundle, MANIFEST_FILE, MAX_MANIFEST_BYTES, parseBundle } from '../../../ota/bundle.ts';
-import { slotDirectory } from '../../../ota/installation.ts';
+import { readInstallation, slotDirectory } from '../../../ota/installation.ts';
 import type { SlotState } from '../../../ota/slot-state.ts';
 import { slotToRun } from '../../../ota/slot-transitions.ts';
 import packageJson from '../../../package.json' with { type: 'json' };
@@ -22,7 +22,15 @@ export interface ReleaseFacts {
   readonly supported: string;
 }
 
+/** The board, as it was flashed. */
+export interface Model {
+  readonly product: string;
+  readonly hardware: string;
+}
+
 export interface VersionFacts {
+  /** Undefined where nothing says. */
+  readonly model: Model | undefined;
   /** What runs, or would. */
   readonly release: ReleaseFacts;
   /** The slots; undefined where nothing updates the camera. */
@@ -38,7 +46,14 @@ export interface VersionFacts {
 export function programFacts(): VersionFacts {
   const { version, releaseTime: released, supportEnds: supported } = packageJson;
   const release = { version, counter: undefined, released, supported };
-  return { release, slots: undefined, slot: undefined, waiting: undefined, trustedMs: undefined };
+  return {
+    model: undefined,
+    release,
+    slots: undefined,
+    slot: undefined,
+    waiting: undefined,
+    trustedMs: undefined,
+  };
 }
 
 /**
@@ -57,7 +72,8 @@ export async function cameraFacts(dir: string, given: string | undefined): Promi
   const slot = slotToRun(slots);
   const { version, counter, released, supported } = await bundleOf(slotDirectory(installation, slot));
   const release = { version, counter, released, supported };
-  return { release, slots, slot, waiting: status?.release?.waiting, trustedMs };
+  const { product, hardware } = (await readInstallation(systemDisk, installation)).trust;
+  return { model: { product, hardware }, release, slots, slot, waiting: status?.release?.waiting, trustedMs };
 }
 
 async function bundleOf(slot: string): Promise<Bundle> {

@@ -15,11 +15,23 @@ export async function showVersion(dir: string | undefined, { json, slots }: Vers
     for (const line of versionText(facts, nowMs)) console.log(printable(line));
     return;
   }
-  const { release, slot, waiting, trustedMs } = facts;
+  const { model, release, slot, waiting, trustedMs } = facts;
   const { minimum, spare, trial, outcomes, refused } = facts.slots ?? {};
   const support = supportOf(release.supported, nowMs);
   const outcome = outcomes?.at(-1);
   console.log(
-    jsonLine({ ...release, support, slot, minimum, spare, trial, waiting, outcome, refused, trustedMs }),
+    jsonLine({
+      ...model,
+      ...release,
+      support,
+      slot,
+      minimum,
+      spare,
+      trial,
+      waiting,
+      outcome,
+      refused,
+      trustedMs,
+    }),
   );
 }

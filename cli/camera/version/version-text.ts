@@ -20,9 +20,10 @@ type Row = readonly [name: string, value: string];
 
 /** @param nowMs trusted time, or the machine's where there is none. */
 export function versionText(facts: VersionFacts, nowMs: number): string[] {
-  const { release, slots, slot, waiting } = facts;
+  const { model, release, slots, slot, waiting } = facts;
   const number = release.counter === undefined ? '' : ` (number ${release.counter})`;
   const rows: Row[] = [
+    ...(model === undefined ? [] : [['model', `${model.product} on ${model.hardware}`] as const]),
     ['version', `${release.version}${number}${slot === undefined ? '' : `, in slot ${slot}`}`],
     ['released', release.released],
     ['supported', supportText(release.supported, nowMs)],
