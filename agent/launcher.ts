@@ -126,8 +126,8 @@ async function prepare(options: LauncherOptions): Promise<{ agent: Role; capture
         'only a packet filter keeps ffmpeg from where the camera may send it (docs/hardening.md)',
       );
     }
-    const under = { under: [], killer: [] };
-    return { agent: { name: 'agent', env, ...under }, capture: { name: 'capture', env: {}, ...under } };
+    const same = { under: [], killer: [] };
+    return { agent: { name: 'agent', env, ...same }, capture: { name: 'capture', env: {}, ...same } };
   }
   await makeSharedRunDirectory(directory, separation);
   const cut = !captureDials && (await canCutNetwork(separation.capture));

@@ -181,8 +181,8 @@ const LEAKS: readonly Breakage[] = [
   },
   {
     file: 'agent/launcher.ts',
-    from: "capture: { name: 'capture', env: {}, under: [] }",
-    to: "capture: { name: 'capture', env: { SOURCE: options.plan.source }, under: [] }",
+    from: "capture: { name: 'capture', env: {}, ...same }",
+    to: "capture: { name: 'capture', env: { SOURCE: options.plan.source }, ...same }",
   },
   {
     file: 'agent/pairing/enrolment-client.ts',

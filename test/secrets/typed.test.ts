@@ -80,7 +80,7 @@ test('a password file that is damaged is not quoted either', () => {
 
 test('control: without the sieve a source typed for a command is quoted', () => {
   const broken = breakBuild({
-    file: 'cli/main.ts',
+    file: 'cli/program.ts',
     from: 'write(withoutSecrets(text))',
     to: 'write(text)',
   });
