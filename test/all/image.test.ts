@@ -155,7 +155,10 @@ test(
       await orielDoes('keys', 'accept', home.key, '--server-dir', home.serverDirectory);
       await board.says('records');
       await release(contents, 2, first);
-      await orielDoes('server', 'cameras', home.serverDirectory, 'ask', (await fleet()).camera, 'look');
+      const ask = ['ask', (await fleet()).camera, 'look', '--wait', '60'];
+      await until('the camera is told to look', async () => {
+        return (await oriel('server', 'cameras', home.serverDirectory, ...ask)).code === 0;
+      });
       await board.says('the end');
       await until('its report is here', async () => (await fleet()).reports.length === 1, MINUTES);
     });

@@ -5,9 +5,10 @@ import { writeAnchor } from '../../ota/key-list.ts';
 import type { LauncherLimits } from '../../ota/launcher-limits.ts';
 import { parseSlotState, type SlotState } from '../../ota/slot-state.ts';
 import { bundle } from '../../scripts/bundle.ts';
-import { ORIEL, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
+import { ORIEL, oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { does } from '../../scripts/simulation/command.ts';
 import { Home } from '../e2e/home.ts';
+import { until } from '../e2e/until.ts';
 import { AGENT, CAPTURE, MINIMAL_ROOT, SEPARATED } from '../no-way-in/household.ts';
 import { House } from './house.ts';
 import { type Contents, HARDWARE, PRODUCT, ringOf } from './maker.ts';
@@ -85,7 +86,11 @@ export async function withSlots<T>(
       const state = () => parseSlotState(readFileSync(join(installation, 'state.json')));
       const push = async () => {
         const { serverDirectory, cameraId } = home.household;
-        await orielDoes('server', 'cameras', serverDirectory, 'ask', cameraId, 'look', '--wait', '60');
+        const ask = ['ask', cameraId, 'look', '--wait', '60'];
+        // A camera that was asked a moment ago is busy; one that starts anew has to connect first.
+        await until('the camera is told to look', async () => {
+          return (await oriel('server', 'cameras', serverDirectory, ...ask)).code === 0;
+        });
       };
       const contents = (counter: number) => releaseContents(program, counter);
       return act({ house, home, installation, state, release, contents, push });
