@@ -14,8 +14,8 @@ interface SimulateOptions {
   readonly plot: string;
 }
 
-const FAULTS = [...SCENES, RECONNECT];
-const ALL = [...FAULTS, SOAK];
+const ALL = [...SCENES, RECONNECT, SOAK];
+const FAULTS = [...SCENES.filter(({ onlyIfAsked }) => !onlyIfAsked), RECONNECT];
 const names = (scenes: readonly { readonly name: string }[]) => scenes.map(({ name }) => name);
 
 const program = new Command('scripts/simulate')
@@ -23,7 +23,11 @@ const program = new Command('scripts/simulate')
     'A fleet in containers, a server and cameras, and the faults of real life; tells whether any of it lost footage.',
   )
   .option('--cameras <n>', 'how many cameras film', count(99), 2)
-  .option('--scene <name>', 'a scene, several with commas, or all (default: all but soak)', parseScenes)
+  .option(
+    '--scene <name>',
+    'a scene, several with commas, or all (default: all but updates and soak)',
+    parseScenes,
+  )
   .option('--seconds <n>', 'how long each fault lasts, instead of what the scene says', parseSeconds)
   .option('--light <n>', 'how many light cameras reconnect', count(10_000), 500)
   .option('--plot <file>', 'where soak puts its curves, SVG', 'soak.svg')
@@ -34,7 +38,7 @@ const program = new Command('scripts/simulate')
 Scenes, and how long the fault lasts in each:
 ${ALL.map(({ name, title, seconds }) => `  ${name.padEnd(12)} ${title} (${seconds} s)`).join('\n')}
 
-Among other scenes the soak lasts ${SOAK_AMONG_OTHERS_SECONDS} s. All of them take a quarter of an hour.
+Among other scenes the soak lasts ${SOAK_AMONG_OTHERS_SECONDS} s. All of them take twenty minutes.
 
 A scene ends with a table, a line a camera, in seconds of video:
   captured + recovered = acknowledged + spooled + dropped + skipped + killed

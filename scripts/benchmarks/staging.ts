@@ -6,8 +6,8 @@ import { FILES_DIRECTORY, MANIFEST_FILE, SIGNATURES_FILE, sizeOf } from '../../o
 import { fetchedBundle, wholeBundle } from '../../ota/incoming.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE, parseAnchor } from '../../ota/key-list.ts';
 import { Slots } from '../../ota/slots.ts';
+import { type MadeRelease, Maker } from '../release/maker.ts';
 import type { Bench } from './bench.ts';
-import { type MadeRelease, Maker } from './maker.ts';
 import { type Measurement, median } from './measurement.ts';
 
 const ROUNDS = 5;
@@ -18,9 +18,9 @@ export async function staging({ scratch, quick, say }: Bench): Promise<Measureme
   const directory = join(scratch, 'staging');
   mkdirSync(directory);
   say('building two releases');
-  const maker = new Maker(join(directory, 'maker'), join(directory, 'repository'));
-  const first = maker.build();
-  const next = maker.withOtherRuntime(first);
+  const maker = await Maker.open(join(directory, 'maker'), join(directory, 'repository'));
+  const first = await maker.build();
+  const next = await maker.withOtherRuntime(first);
   const incoming = join(directory, 'incoming');
   fillIncoming(incoming, next);
   const seconds = { changed: [] as number[], all: [] as number[], verify: [] as number[] };

@@ -7,11 +7,11 @@ import type { FootageReport, SegmentLine } from '../../cli/footage/report.ts';
 import { sizeOf } from '../../ota/bundle.ts';
 import { slotStateFile } from '../../ota/installation.ts';
 import { parseSlotState } from '../../ota/slot-state.ts';
+import { type MadeRelease, Maker, type SourceChange } from '../release/maker.ts';
 import type { Bench } from './bench.ts';
 import { makeClip } from './clip.ts';
 import { CountingRelay } from './counting-relay.ts';
 import { House, oriel } from './house.ts';
-import { type MadeRelease, Maker } from './maker.ts';
 import { type Measurement, median } from './measurement.ts';
 import { processTree } from './processes.ts';
 
@@ -22,6 +22,12 @@ const MIB = 1024 * 1024;
 /** A board of 512 MB, less what kernel, firmware and a minimal Debian take of it. */
 const BOARD_BYTES = 512e6;
 const SYSTEM_BYTES = 160 * MIB;
+
+/** In the agent. */
+const A_LINE_MORE: SourceChange = {
+  file: 'agent/updates/updates.ts',
+  edit: (source) => `${source}\nperformance.mark('patched');\n`,
+};
 
 /** Memory of the camera's processes while it updates, greatest values seen, bytes. */
 interface Peaks {
@@ -38,11 +44,11 @@ export async function updates({ scratch, bundle, say }: Bench): Promise<Measurem
   mkdirSync(directory);
   const clip = makeClip(directory, 30);
   const house = await House.open(directory);
-  const maker = new Maker(join(directory, 'maker'), house.updates);
+  const maker = await Maker.open(join(directory, 'maker'), house.updates);
   say('building three releases');
-  const first = maker.build();
-  const patch = maker.buildPatch();
-  const runtime = maker.withOtherRuntime(patch);
+  const first = await maker.build();
+  const patch = await maker.buildPatch(A_LINE_MORE);
+  const runtime = await maker.withOtherRuntime(patch);
   say('publishing the first');
   await maker.publish(first);
   const relay = await CountingRelay.to(house.port);

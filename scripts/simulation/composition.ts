@@ -22,6 +22,8 @@ export interface CompositionWish {
   readonly user: string;
   /** A folder of this machine with clips; cameras see it at /clips. */
   readonly clips: string | undefined;
+  /** A folder of this machine with a maker's repository, which the server passes on. */
+  readonly updates?: string;
 }
 
 export interface CameraService extends CameraExtras {
@@ -34,6 +36,8 @@ export interface CameraExtras {
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly mounts?: readonly string[];
+  /** How many processes and threads it may have, if not as many as others. */
+  readonly pids?: number;
 }
 
 /** Where everything lies in the owner's container. */
@@ -53,14 +57,15 @@ export function composition(wish: CompositionWish): object {
   if (server === undefined || camera === undefined || line === undefined) {
     throw new TypeError('compose.yaml has no server, camera-1 or line-1');
   }
-  const { cameras, images, user, serverVolume, ownerVolume, clips } = wish;
+  const { cameras, images, user, serverVolume, ownerVolume, clips, updates } = wish;
   const shared = clips === undefined ? [] : [`${clips}:/clips:ro`];
   const services: Record<string, Service> = {
     server: {
       ...server,
       image: images.server,
       user,
-      volumes: [`${serverVolume}:/server`],
+      ...(updates && { command: ['oriel', 'server', 'run', '/server', '--updates', '/updates'] }),
+      volumes: [`${serverVolume}:/server`, ...(updates === undefined ? [] : [`${updates}:/updates:ro`])],
       networks: cameras.map(({ name }) => lineOf(name)),
     },
     owner: {
@@ -78,13 +83,14 @@ export function composition(wish: CompositionWish): object {
       ],
     },
   };
-  for (const { name, volume, environment = {}, mounts = [], command } of cameras) {
+  for (const { name, volume, environment = {}, mounts = [], command, pids } of cameras) {
     services[name] = {
       ...camera,
       image: images.camera,
       user,
       environment,
       ...(command && { command }),
+      ...(pids && { pids_limit: pids }),
       volumes: [`${volume}:/camera`, ...shared, ...mounts],
       networks: [lineOf(name)],
     };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentStatus } from '../../agent/status.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
-import type { Done } from './command.ts';
+import { type Done, does } from './command.ts';
 import { Composition, findCompose } from './compose.ts';
 import { type CameraExtras, composition, FLEET, lineOf } from './composition.ts';
 import type { Engine } from './engine.ts';
@@ -71,6 +71,7 @@ export class Fleet {
       revoked: false,
     }));
     const file = join(this.#room, 'compose.json');
+    mkdirSync(this.updates);
     this.#composition = new Composition(engine, compose, root, this.#name, file);
   }
 
@@ -97,6 +98,21 @@ export class Fleet {
     if (networks.length > 0) await this.docker('network', 'rm', ...networks);
     await this.docker('volume', 'rm', '--force', ...this.#volumes());
     rmSync(this.#room, { recursive: true, force: true });
+  }
+
+  /** A directory of this machine's, cleared away with the fleet. */
+  get room(): string {
+    return this.#room;
+  }
+
+  /** A directory of this machine's for a maker's repository, which the server passes on. */
+  get updates(): string {
+    return join(this.#room, 'updates');
+  }
+
+  /** Gives what lies in a directory of this machine's to the user of all these files. */
+  async own(directory: string): Promise<void> {
+    if (process.getuid?.() === 0) await does(['chown', '-R', `${UID}:${GID}`, directory]);
   }
 
   get images(): Images {
@@ -175,6 +191,11 @@ export class Fleet {
   /** `oriel` on the owner's machine, which can reach into all directories. */
   oriel(...args: readonly string[]): Promise<Done> {
     return this.#owner('oriel', ...args);
+  }
+
+  /** `oriel` where the server runs: only there is it seen to run. Its directory is /server. */
+  async orielAtServer(...args: readonly string[]): Promise<Done> {
+    return this.#wish.engine.try(['exec', await this.container('server'), 'oriel', ...args]);
   }
 
   async orielDoes(...args: readonly string[]): Promise<string> {
@@ -291,6 +312,7 @@ export class Fleet {
       ownerVolume: this.#volumeOf('owner'),
       user: `${UID}:${GID}`,
       clips: this.cameras.find(({ film }) => film.clips !== undefined)?.film.clips,
+      updates: this.updates,
     });
     // A dollar sign would begin the name of a variable.
     const text = JSON.stringify(content, null, 2).replaceAll('$', '$$$$');

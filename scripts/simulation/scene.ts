@@ -9,6 +9,8 @@ export interface Scene {
   readonly seconds: number;
   /** Whether it may cost footage for want of room, which is then counted. */
   readonly mayDrop?: boolean;
+  /** Whether it is played only where it, or all, is asked for. */
+  readonly onlyIfAsked?: boolean;
   /** Plays it; the fault is over when it resolves. */
   play(stage: Stage): Promise<readonly Finding[]>;
 }

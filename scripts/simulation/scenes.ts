@@ -10,6 +10,7 @@ import { serverFull } from './scenes/server-full.ts';
 import { serverKill } from './scenes/server-kill.ts';
 import { slow } from './scenes/slow.ts';
 import { soak } from './scenes/soak.ts';
+import { updates } from './scenes/updates.ts';
 
 /** Those that share one fleet, in the order in which they are played: what cannot be undone comes last. */
 export const SCENES: readonly Scene[] = [
@@ -22,6 +23,7 @@ export const SCENES: readonly Scene[] = [
   cameraFull,
   nineteenSeventy,
   slow,
+  updates,
   revoked,
 ];
 

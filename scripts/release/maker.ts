@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import semver from 'semver';
 import {
@@ -11,13 +10,21 @@ import {
   RUNTIME_PATH,
   writeBundle,
 } from '../../ota/bundle.ts';
-import { ROOT } from '../release/lockfile.ts';
-import { ORIEL, orielMeanwhile } from './house.ts';
+import { orielDoes } from '../demonstration/oriel-command.ts';
+import { does, run } from '../simulation/command.ts';
+import { ROOT } from './lockfile.ts';
 
-/** Compresses fast: what is measured of the runtime is how a camera takes it, not how a maker packs it. */
+/** Compresses fast: what counts of the runtime is how a camera takes it, not how a maker packs it. */
 const RUNTIME_LEVEL = '1';
 const SOURCES = ['agent', 'cli', 'crypto', 'host', 'media', 'ota', 'scripts', 'server', 'wire'];
 const DOCUMENTS = ['LICENSE', 'package.json', 'package-lock.json', 'oriel'];
+
+/** A change of one file of the sources. */
+export interface SourceChange {
+  /** From the root of the sources. */
+  readonly file: string;
+  readonly edit: (source: string) => string;
+}
 
 /** A signed bundle on the maker's disk. */
 export interface MadeRelease {
@@ -29,12 +36,18 @@ export interface MadeRelease {
 export class Maker {
   readonly #directory: string;
   readonly #repository: string;
+  #builds = 0;
 
-  /** @param repository where it is to be, for instance `updates` in a server's directory. */
-  constructor(directory: string, repository: string) {
+  private constructor(directory: string, repository: string) {
     this.#directory = directory;
     this.#repository = repository;
-    oriel('release', 'keys', this.#keys());
+  }
+
+  /** @param repository where it is to be, for instance `updates` in a server's directory. */
+  static async open(directory: string, repository: string): Promise<Maker> {
+    const maker = new Maker(directory, repository);
+    await orielDoes('release', 'keys', maker.#keys());
+    return maker;
   }
 
   get anchor(): string {
@@ -46,25 +59,29 @@ export class Maker {
   }
 
   /** These sources as they are. */
-  build(): MadeRelease {
-    return this.#build(ROOT, 'first', 1);
+  build(): Promise<MadeRelease> {
+    return this.#build(ROOT);
   }
 
-  /** These sources with a line more in the agent, as the next patch release. */
-  buildPatch(): MadeRelease {
+  /** These sources with a change, as the patch release that follows all built before. */
+  async buildPatch({ file, edit }: SourceChange): Promise<MadeRelease> {
     const sources = join(this.#directory, 'sources');
-    for (const name of [...SOURCES, ...DOCUMENTS])
-      cpSync(join(ROOT, name), join(sources, name), { recursive: true });
-    copyLinked(join(ROOT, 'node_modules'), join(sources, 'node_modules'));
+    if (!existsSync(sources)) await copySources(sources);
+    const changed = join(sources, file);
+    const original = readFileSync(changed, 'utf8');
+    writeFileSync(changed, edit(original));
     const manifest = join(sources, 'package.json');
     const { version, ...rest } = JSON.parse(readFileSync(manifest, 'utf8'));
     writeFileSync(manifest, JSON.stringify({ ...rest, version: nextPatch(version) }));
-    appendFileSync(join(sources, 'agent/updates/updates.ts'), "\nperformance.mark('patched');\n");
-    return this.#build(sources, 'patch', 2);
+    try {
+      return await this.#build(sources);
+    } finally {
+      writeFileSync(changed, original);
+    }
   }
 
   /** The release with another runtime, which a camera has to fetch whole. */
-  withOtherRuntime(release: MadeRelease): MadeRelease {
+  withOtherRuntime(release: MadeRelease): Promise<MadeRelease> {
     const directory = join(this.#directory, 'runtime');
     cpSync(release.directory, directory, { recursive: true });
     const runtime = join(directory, FILES_DIRECTORY, RUNTIME_PATH);
@@ -91,20 +108,20 @@ export class Maker {
     const online = ['--online', this.#keys('online.pem')];
     const options = ['--public', this.#public, '--percentage', '100', '--level', RUNTIME_LEVEL];
     const all = [...options, ...given, ...keys, ...online];
-    await orielMeanwhile('release', 'publish', this.#repository, directory, ...all);
+    await orielDoes('release', 'publish', this.#repository, directory, ...all);
   }
 
-  #build(sources: string, name: string, counter: number): MadeRelease {
-    const directory = join(this.#directory, name);
-    const arch = process.arch === 'x64' ? 'x64' : 'arm64';
-    const options = ['--arch', arch, '--public', this.#public, '--counter', String(counter)];
-    run(join(sources, 'oriel'), 'release', 'build', directory, ...options);
+  async #build(sources: string): Promise<MadeRelease> {
+    this.#builds += 1;
+    const directory = join(this.#directory, `release-${this.#builds}`);
+    const options = ['--arch', process.arch, '--public', this.#public, '--counter', String(this.#builds)];
+    await does([join(sources, 'oriel'), 'release', 'build', directory, ...options]);
     return this.#sign(directory);
   }
 
-  #sign(directory: string): MadeRelease {
+  async #sign(directory: string): Promise<MadeRelease> {
     for (const key of ['release-1.pem', 'release-2.pem']) {
-      oriel('release', 'sign', directory, '--key', this.#keys(key));
+      await orielDoes('release', 'sign', directory, '--key', this.#keys(key));
     }
     return { directory, bundle: parseBundle(readFileSync(join(directory, MANIFEST_FILE))) };
   }
@@ -118,18 +135,20 @@ export class Maker {
   }
 }
 
-const run = (command: string, ...args: string[]) =>
-  execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-const oriel = (...args: string[]) => run(ORIEL, ...args);
-
 const nextPatch = (version = '') => semver.inc(version, 'patch') ?? version;
 
-/** The bundler follows symbolic links; hard links cost no space, where the file system has them from here to there. */
-function copyLinked(from: string, to: string): void {
-  try {
-    execFileSync('cp', ['-al', from, to], { stdio: 'ignore' });
-  } catch {
-    rmSync(to, { recursive: true, force: true });
-    execFileSync('cp', ['-a', from, to]);
+async function copySources(to: string): Promise<void> {
+  for (const name of [...SOURCES, ...DOCUMENTS]) {
+    cpSync(join(ROOT, name), join(to, name), { recursive: true });
   }
+  await copyLinked(join(ROOT, 'node_modules'), join(to, 'node_modules'));
+}
+
+/** The bundler follows symbolic links; hard links cost no space, where the file system has them from here to there. */
+async function copyLinked(from: string, to: string): Promise<void> {
+  // Where it is a link itself, what it leads to.
+  const { code } = await run(['cp', '-alH', from, to]);
+  if (code === 0) return;
+  rmSync(to, { recursive: true, force: true });
+  await does(['cp', '-aH', from, to]);
 }
