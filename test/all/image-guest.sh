@@ -24,32 +24,22 @@ waits() {
   done
 }
 active() { grep -qs "\"active\": \"$1\"" $slots/state.json && grep -q '"trial": null' $slots/state.json; }
-# recording SLOT: the agent that runs is that slot's, and has captured.
-recording() {
-  pid=$(grep -os '"pid":[0-9]*' $camera/run/status.json | head -n 1 | cut -d : -f 2)
-  { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -q -- "--slot $1 " &&
-    grep -q '"capturedSeconds":[1-9]' $camera/run/status.json
-}
 
 has_acknowledged() { grep -Eqs '"acknowledgedSeconds":([3-9]|[0-9]{2})' $camera/run/status.json; }
 
-if active a; then
-  waits 850 test -e $camera/client.pem
-  echo enrolled
-  waits 850 has_acknowledged
-  echo records
-  waits 850 active b
-  echo "updated $(/opt/oriel/launcher/oriel-launcher status $slots | head -n 1)"
-  touch /opt/mark 2>/dev/null || echo 'system read-only'
-  echo "boot $(echo /boot/*)"
-  nft list table inet oriel >/dev/null && echo 'filter filled'
-  echo "data MiB $(df -m /var | awk 'NR == 2 { print $2 }')"
-  systemctl --failed --no-legend --plain | sed 's/^/failed /'
-else
-  waits 400 recording b
-  recording b && echo 'slot b records after the power was cut'
-  busybox nc -l -p 9 &
-  waits 60 grep -q ':9 ' /run/listening
-fi
+waits 850 test -e $camera/client.pem
+echo enrolled
+waits 850 has_acknowledged
+echo records
+waits 850 active b
+echo "updated $(/opt/oriel/launcher/oriel-launcher status $slots | head -n 1)"
+touch /opt/mark 2>/dev/null || echo 'system read-only'
+echo "boot $(echo /boot/*)"
+nft list table inet oriel >/dev/null && echo 'filter filled'
+echo "data MiB $(df -m /var | awk 'NR == 2 { print $2 }')"
+systemctl --failed --no-legend --plain | sed 's/^/failed /'
 awk '{ print "listens", $1, $5 }' /run/listening | sort -u
+busybox nc -l -p 9 &
+waits 60 grep -q ':9 ' /run/listening
+awk '{ print "control listens", $1, $5 }' /run/listening | sort -u
 echo 'the end'

@@ -23,10 +23,10 @@ export class VirtualBoard {
   readonly #said: string;
   readonly #console: string;
 
-  /** @param room where consoles are written to; `name` begins their names. */
-  constructor(image: string, room: string, name: string, script: string) {
-    this.#said = join(room, `${name}-said`);
-    this.#console = join(room, `${name}-console`);
+  /** @param room where its consoles are written to. */
+  constructor(image: string, room: string, script: string) {
+    this.#said = join(room, 'said');
+    this.#console = join(room, 'console');
     const disk = ['-drive', `file=${image},format=raw,if=virtio,cache=unsafe`];
     const network = ['-nic', 'user,model=virtio-net-pci'];
     const serials = ['-serial', `file:${this.#console}`, '-serial', `file:${this.#said}`];

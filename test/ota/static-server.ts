@@ -17,7 +17,8 @@ export interface StaticServer {
 }
 
 export async function serveDirectory(directory: string): Promise<StaticServer> {
-  const server = createServer((request, response) => {
+  // Like the gate, it keeps connections that are idle: a busy client's next request would meet the end of one.
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const path = decodeURIComponent((request.url ?? '').slice(1));
     const { range } = request.headers;
     state.requests.push(range === undefined ? path : `${path} ${range}`);
