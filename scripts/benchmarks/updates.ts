@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FootageReport, SegmentLine } from '../../cli/footage/report.ts';
+import type { SegmentLine } from '../../cli/footage/report.ts';
 import { sizeOf } from '../../ota/bundle.ts';
 import { slotStateFile } from '../../ota/installation.ts';
 import { parseSlotState } from '../../ota/slot-state.ts';
 import { type MadeRelease, Maker, type SourceChange } from '../release/maker.ts';
+import { gapsOf } from '../simulation/rollout.ts';
 import type { Bench } from './bench.ts';
 import { makeClip } from './clip.ts';
 import { CountingRelay } from './counting-relay.ts';
@@ -219,15 +220,4 @@ async function watch(launcher: ChildProcess, act: () => Promise<unknown>): Promi
     clearInterval(timer);
   }
   return peaks;
-}
-
-/** Between the end of one agent's footage and the beginning of the next one's, seconds. */
-function gapsOf(segments: FootageReport['segments']): number[] {
-  const inTurn = segments.toSorted((a, b) => Date.parse(a.time ?? '') - Date.parse(b.time ?? ''));
-  return inTurn.flatMap((segment, at) => {
-    const before = inTurn[at - 1];
-    if (before === undefined || before.session === segment.session) return [];
-    const end = Date.parse(before.time ?? '') / 1000 + (before.seconds ?? 0);
-    return [Date.parse(segment.time ?? '') / 1000 - end];
-  });
 }

@@ -51,5 +51,15 @@ export function gapAt(
   };
 }
 
+/** Between the end of each session's footage and the beginning of the next one's, seconds. @param segments of one camera. */
+export function gapsOf(segments: readonly SegmentLine[]): number[] {
+  const inTurn = segments.toSorted((one, other) => startOf(one) - startOf(other));
+  return inTurn.flatMap((segment, at) => {
+    const before = inTurn[at - 1];
+    if (before === undefined || before.session === segment.session) return [];
+    return [(startOf(segment) - endOf(before)) / 1000];
+  });
+}
+
 const startOf = ({ time }: SegmentLine) => Date.parse(time ?? '');
 const endOf = (segment: SegmentLine) => startOf(segment) + (segment.seconds ?? 0) * 1000;

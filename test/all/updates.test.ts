@@ -1,10 +1,10 @@
 import { appendFileSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SegmentLine } from '../../cli/footage/report.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { wholeBundle } from '../../ota/incoming.ts';
 import { Slots } from '../../ota/slots.ts';
 import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
+import { gapsOf } from '../../scripts/simulation/rollout.ts';
 import { breakBuild } from '../broken-build.ts';
 import { until } from '../e2e/until.ts';
 import { withSlots } from '../ota/slotted-home.ts';
@@ -12,17 +12,6 @@ import { withSlots } from '../ota/slotted-home.ts';
 /** A camera that updates itself, with a real server, real video, and releases that are real but for the runtime. */
 
 const PATIENCE_MS = 120_000;
-
-/** Between the end of one session and the beginning of the next, seconds. */
-function gapsOf(segments: readonly SegmentLine[]): number[] {
-  const inTurn = segments.toSorted((a, b) => Date.parse(a.time ?? '') - Date.parse(b.time ?? ''));
-  return inTurn.flatMap((segment, at) => {
-    const before = inTurn[at - 1];
-    if (before === undefined || before.session === segment.session) return [];
-    const end = Date.parse(before.time ?? '') / 1000 + (before.seconds ?? 0);
-    return [Math.round((Date.parse(segment.time ?? '') / 1000 - end) * 100) / 100];
-  });
-}
 
 test(
   'a good release rolls out by push; a bad one goes back by itself; the next repairs it; one is taken back on request',
@@ -90,7 +79,7 @@ test(
       expect(await home.endCamera()).toBe(0);
       const { report } = await home.verify();
       expect(report.counts).toMatchObject({ open: 0, missing: 0, refused: 0 });
-      const gaps = gapsOf(report.segments);
+      const gaps = gapsOf(report.segments).map((seconds) => seconds.toFixed(2));
       console.log(`seconds without footage around each start of a release: ${gaps.join(', ')}`);
     });
   },
