@@ -5,6 +5,8 @@ const config: Config = {
   testEnvironment: 'node',
   // Jest leaves a core free unless told otherwise: of two, half.
   maxWorkers: '100%',
+  // Tests run in a worker even if there is one file: one that kills its process does not take the report with it.
+  workerIdleMemoryLimit: '1GB',
   // A limit for tests that hang, not for slow machines.
   testTimeout: 300_000,
   roots: ['<rootDir>/test'],

@@ -1,0 +1,60 @@
+/** Which of the tests are to run: those of every day, those that start no process, all but the long, or the long. */
+export type Profile = 'everyday' | 'unit' | 'all' | 'long';
+
+export interface Wish {
+  readonly profile: Profile;
+  /** Only files whose path matches one, of every day or not. */
+  readonly patterns: readonly RegExp[];
+}
+
+/** Test files that run in one Jest. */
+export interface Lane {
+  readonly name: string;
+  readonly files: readonly string[];
+  /** How many run at once; undefined for as many as there are cores. */
+  readonly workers?: number;
+  /** It runs beside the lane after it. */
+  readonly beside?: true;
+}
+
+const ALL = 'test/all/';
+const LONG = 'test/long/';
+
+/** Makes whole machines, which is long at one thing: these run one at a time, beside others that wait for most of theirs. */
+const MACHINES = /^test\/all\/(container|fleet|image|kit|vm)[.]test/;
+
+/** The files that a wish names. @param starters those of the files that start processes; needed for `unit` alone */
+export function select(
+  files: readonly string[],
+  { profile, patterns }: Wish,
+  starters: ReadonlySet<string>,
+): string[] {
+  const named = (file: string) => patterns.length === 0 || patterns.some((pattern) => pattern.test(file));
+  const belongs = (file: string) => {
+    const everyday = !file.startsWith(ALL) && !file.startsWith(LONG);
+    switch (profile) {
+      case 'everyday':
+        return everyday || patterns.length > 0;
+      case 'unit':
+        return everyday && !starters.has(file);
+      case 'all':
+        return !file.startsWith(LONG);
+      case 'long':
+        return file.startsWith(LONG);
+    }
+  };
+  return files.filter((file) => named(file) && belongs(file));
+}
+
+/** How files run: those of every day first, then those of test/all/; none of these holds no file. */
+export function lanesOf(files: readonly string[]): Lane[] {
+  const machines = files.filter((file) => MACHINES.test(file));
+  const rest = files.filter((file) => file.startsWith(ALL) && !MACHINES.test(file));
+  const others = files.filter((file) => !file.startsWith(ALL));
+  const lanes: Lane[] = [
+    { name: 'everyday', files: others },
+    { name: 'machines', files: machines, workers: 1, ...(rest.length > 0 && { beside: true }) },
+    { name: 'all', files: rest, workers: 2 },
+  ];
+  return lanes.filter((lane) => lane.files.length > 0);
+}
