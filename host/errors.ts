@@ -8,7 +8,9 @@ export type HostErrorCode =
   | 'DIAL_TLS'
   | 'DIAL_REFUSED'
   | 'LISTEN_REFUSED'
-  | 'ACCOUNT_UNKNOWN';
+  | 'ACCOUNT_UNKNOWN'
+  /** A program failed; the message holds what it said. */
+  | 'COMMAND_FAILED';
 
 /** A failure of the machine. The message never holds a secret; `cause` is the platform's own error. */
 export class HostError extends Error {

@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { dialledOrigin } from '../../agent/camera/pins-file.ts';
 import { parseSource, type RtspSource } from '../../agent/capture/source.ts';
 import { addressesOf, firewallRules, type Reachable, unitDropIn } from '../../agent/firewall/rules.ts';
 import { findAccount } from '../../host/account.ts';
+import { runCommand } from '../../host/command.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { configuredResolvers, resolveAddresses } from '../../host/resolver.ts';
 import { CommandError } from '../errors.ts';
@@ -34,11 +34,11 @@ function apply(reachable: Reachable, { service, addressesOnly }: FirewallOptions
   if (addressesOnly && service === undefined) {
     throw new CommandError('USAGE', '--addresses-only takes the unit whose addresses they are: --service');
   }
-  if (!addressesOnly) execFileSync('nft', ['-f', '-'], { input: firewallRules(reachable) });
+  if (!addressesOnly) runCommand('nft', ['-f', '-'], firewallRules(reachable));
   if (service === undefined) return;
   // The empty one takes back what was allowed before.
   const allowed = ['IPAddressAllow=', `IPAddressAllow=${addressesOf(reachable).join(' ')}`];
-  execFileSync('systemctl', ['set-property', '--runtime', service, ...allowed]);
+  runCommand('systemctl', ['set-property', '--runtime', service, ...allowed]);
 }
 
 async function reachableOf(dir: string, { agentUser, captureUser }: FirewallOptions): Promise<Reachable> {

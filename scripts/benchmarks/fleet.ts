@@ -23,6 +23,8 @@ export async function fleet({ scratch, quick, say }: Bench): Promise<Measurement
   const load = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, house], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  // EPIPE: it is gone, which its exit tells.
+  load.stdin.on('error', () => undefined);
   const ask = async (words: string) => {
     load.stdin.write(`${words}\n`);
     await Promise.race([

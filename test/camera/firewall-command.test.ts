@@ -52,3 +52,20 @@ test('the addresses alone, of no unit: refused', async () => {
   });
   expect(called()).toEqual(['']);
 });
+
+test('a filter that nft refuses without reading it is refused in its own words, and the unit is left alone', async () => {
+  const nft = readFileSync(join(programs, 'nft'));
+  writeFileSync(
+    join(programs, 'nft'),
+    '#!/bin/sh\nexec 0<&-\necho "Error: No such file or directory" >&2\nexit 1\n',
+  );
+  try {
+    expect(await firewall('--service', 'oriel-camera.service')).toMatchObject({
+      code: 1,
+      stderr: 'oriel: nft failed (exit code 1): Error: No such file or directory [COMMAND_FAILED]\n',
+    });
+    expect(called()).toEqual(['']);
+  } finally {
+    writeFileSync(join(programs, 'nft'), nft);
+  }
+});
