@@ -21,7 +21,7 @@ import {
  * its sources; processes, video and clock are real.
  */
 
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 240_000;
 
 interface Kind extends BoardWish {
   readonly code: ReturnCode;

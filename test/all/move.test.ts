@@ -65,7 +65,7 @@ afterAll(async () => {
 
 async function until<T>(what: string, look: () => T | undefined | false): Promise<T> {
   let failure: unknown;
-  for (const from = Date.now(); Date.now() - from < 120_000; await sleep(100)) {
+  for (const from = Date.now(); Date.now() - from < 240_000; await sleep(100)) {
     try {
       const found = look();
       if (found !== undefined && found !== false) return found as T;

@@ -50,7 +50,7 @@ async function until(
   what: string,
   fits: (status: AgentStatus) => boolean,
 ): Promise<AgentStatus> {
-  for (const from = Date.now(); Date.now() - from < 120_000; await sleep(100)) {
+  for (const from = Date.now(); Date.now() - from < 240_000; await sleep(100)) {
     const status = readStatus(directory.status);
     if (status !== undefined && fits(status)) return status;
   }

@@ -13,7 +13,7 @@ const refusals = (home: Home) => home.status.uplink.refusals?.[REFUSED] ?? 0;
 test('at its quota a camera holds its footage in the spool and shows why; with more room all of it arrives', () =>
   Home.with({ source: SOURCE, serverOptions: ['--camera-quota', '1M'] }, async (home) => {
     await home.startCamera();
-    await until('it is refused', () => refusals(home) > 0, 60_000);
+    await until('it is refused', () => refusals(home) > 0);
     await home.captures(3);
     const shown = await oriel('camera', 'status', home.cameraDirectory);
     expect(shown.code).toBe(0);
@@ -46,7 +46,7 @@ test('a server that looks at no quota takes all of it', async () => {
       { source: SOURCE, server: broken.oriel, serverOptions: ['--camera-quota', '1M'] },
       async (home) => {
         await home.startCamera();
-        await until('more than its quota is there', () => home.status.acknowledgedBytes > 2 ** 21, 60_000);
+        await until('more than its quota is there', () => home.status.acknowledgedBytes > 2 ** 21);
         expect(refusals(home)).toBe(0);
       },
     );

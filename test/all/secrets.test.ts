@@ -64,7 +64,7 @@ async function pair(life: ObservedLife): Promise<Secret[]> {
 /** Lets the camera in. @returns the agent that records. */
 async function accept(life: ObservedLife): Promise<number> {
   life.startCamera();
-  await until('its certificate', () => life.status?.enrolment.state === 'enrolled', 60_000);
+  await until('its certificate', () => life.status?.enrolment.state === 'enrolled');
   await life.oriel(['keys', 'accept', life.key, '--server-dir', life.serverDirectory]);
   return life.records(undefined, 2);
 }
@@ -90,7 +90,7 @@ test.concurrent(
         await life.serverGone();
         life.look('running, the server crashed');
         await life.startServer();
-        await until('the backlog', () => (life.status?.heldSeconds ?? 99) < 3, 60_000);
+        await until('the backlog', () => (life.status?.heldSeconds ?? 99) < 3);
         await life.endCamera();
 
         await life.oriel(
@@ -98,7 +98,7 @@ test.concurrent(
           life.source(planted.wrongRtsp),
         );
         life.startCamera();
-        await until('the password is refused', () => life.capture?.lastError?.line.includes('401'), 60_000);
+        await until('the password is refused', () => life.capture?.lastError?.line.includes('401'));
         await life.ask(['camera', 'status', cameraDirectory]);
         await life.ask(['camera', 'status', cameraDirectory, '--json']);
         await life.endCamera();

@@ -46,7 +46,7 @@ const filming = (wish: { camera?: string; server?: string }, act: (home: Home) =
 
 test.concurrent('a camera makes stills, its server keeps what it cannot open, and the viewing key makes a sheet of them', () =>
   filming({}, async (home) => {
-    await until('stills are at the server', () => stillsAt(home).length >= 2, 60_000);
+    await until('stills are at the server', () => stillsAt(home).length >= 2);
     await home.endCamera();
     for (const path of stillsAt(home)) {
       const bytes = readFileSync(path);
@@ -96,7 +96,7 @@ test.concurrent('stills sealed under the label of segments open for nobody: that
   });
   try {
     await filming({ camera: broken.oriel }, async (home) => {
-      await until('a still is at the server', () => stillsAt(home).length >= 1, 60_000);
+      await until('a still is at the server', () => stillsAt(home).length >= 1);
       await home.endCamera();
       const { code, report } = await sheetOf(home);
       expect(code).toBe(4);
@@ -118,7 +118,7 @@ test.concurrent('stills that are not sealed are found where they lie', async () 
   });
   try {
     await filming({ camera: broken.oriel }, async (home) => {
-      await until('a still is at the server', () => stillsAt(home).length >= 1, 60_000);
+      await until('a still is at the server', () => stillsAt(home).length >= 1);
       await home.endCamera();
       expect(stillsAt(home).map((path) => jpegIn(readFileSync(path)))).toContain(true);
     });

@@ -34,7 +34,7 @@ export interface Line {
 }
 
 /** Long enough for a start on a busy machine; nothing is asserted of it. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 240_000;
 
 export function openLine(): Line {
   const dir = mkdtempSync(join(tmpdir(), 'oriel-capture-'));

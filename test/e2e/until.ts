@@ -10,7 +10,7 @@ const LOOK_INTERVAL_MS = 50;
 export async function until<T>(
   what: string,
   look: () => T | false | undefined | Promise<T | false | undefined>,
-  patienceMs = 120_000,
+  patienceMs = 240_000,
 ): Promise<T> {
   const deadline = performance.now() + patienceMs;
   for (;;) {

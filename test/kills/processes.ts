@@ -41,7 +41,7 @@ export interface Said {
 }
 
 const PRELOADED = join(import.meta.dirname, 'kill-point.ts');
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 240_000;
 
 /** Runs a TypeScript program until it ends, by itself or by the kill. */
 export async function runWatched(program: readonly string[], watched: Watched): Promise<Ran> {

@@ -37,7 +37,7 @@ export interface FleetWish {
 /** A release's files beside the runtime, by path. */
 export type Program = ReadonlyMap<string, string>;
 
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 240_000;
 const QUIETER = ['--log-level', 'info'];
 
 /** One camera, its launcher and its slots. */

@@ -40,9 +40,9 @@ export class HastyClock implements Clock {
   }
 }
 
-/** Waits until it is so. @throws after a minute. */
+/** Waits until it is so. @throws after four minutes. */
 export async function until<T>(what: string, look: () => T | undefined | false): Promise<T> {
-  for (const from = Date.now(); Date.now() - from < 60_000; await sleep(10)) {
+  for (const from = Date.now(); Date.now() - from < 240_000; await sleep(10)) {
     const found = look();
     if (found !== undefined && found !== false) return found as T;
   }
@@ -224,7 +224,7 @@ export class CameraRun {
 
   /** Waits for a policy from the server, and obeys it. */
   async obeys(counter: number): Promise<void> {
-    for (const from = Date.now(); Date.now() - from < 60_000; await sleep(20)) {
+    for (const from = Date.now(); Date.now() - from < 240_000; await sleep(20)) {
       await this.watch.check().catch(() => undefined);
       if (this.watch.present && this.watch.inForce.policy.counter === counter) return;
     }

@@ -297,10 +297,11 @@ describe('bytes', () => {
   });
 
   test('that never become a CONNECT, and silence after one, are not waited for', async () => {
-    const house = await openHouse({ control: { limits: { connectMs: 100, unreadMs: 100 } } });
+    const hasty = await openHouse({ control: { limits: { connectMs: 100, unreadMs: 60_000 } } });
     const camera = newCamera();
-    await sendRaw(house.port, camera);
-    await sendRaw(house.port, camera, connect(camera).subarray(0, 5));
+    await sendRaw(hasty.port, camera);
+    await sendRaw(hasty.port, camera, connect(camera).subarray(0, 5));
+    const house = await openHouse({ control: { limits: { connectMs: 60_000, unreadMs: 100 } } });
     const answer = await sendRaw(house.port, camera, connect(camera, 1));
     expect([...answer]).toEqual([32, 2, 0, 0]);
   });

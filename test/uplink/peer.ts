@@ -15,7 +15,7 @@ const own = server(root);
 const client = certificate({ name: 'camera', extensions: CLIENT_EXTENSIONS }, clientCa);
 
 /** The dialer as a camera has it, pinned to the peer's CA. */
-export function dialTo(port: number | (() => number), timeoutMs = 5000) {
+export function dialTo(port: number | (() => number), timeoutMs = 60_000) {
   return (signal: AbortSignal) =>
     dial({
       host: '127.0.0.1',

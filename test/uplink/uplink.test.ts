@@ -38,7 +38,8 @@ function makeUplink(queue: MemoryQueue, peer: Peer, change: Partial<UplinkOption
     makeMark: () => MARK,
     makeForeignMark: () => FOREIGN_MARK,
     ...change,
-    times: { stallMs: 300, ...change.times },
+    // Long: a busy machine is no stalled server.
+    times: { stallMs: 60_000, ...change.times },
   });
   uplinks.push(uplink);
   return { uplink, logged };
@@ -447,7 +448,8 @@ describe('faults: everything arrives, byte for byte', () => {
     queue.whole(of, 40, 20_000);
     queue.whole(of, 3);
     peer.hooks.push(hook);
-    const { uplink } = makeUplink(queue, peer);
+    const times = code === 'STALLED' ? { stallMs: 1000 } : {};
+    const { uplink } = makeUplink(queue, peer, { times });
     uplink.start();
     await drained(queue);
     expectStored(peer, queue);
@@ -506,7 +508,8 @@ describe('a segment that is refused', () => {
     await until(() => queue.segments().length === 1);
     expect(queue.segments()).toEqual([bad]);
     expect(peer.stored(name(good)).ended).toBe(true);
-    expect(uplink.stats().refusals[code]).toBe(3);
+    // More when its time to be tried again is over before this is seen.
+    expect(uplink.stats().refusals[code]).toBeGreaterThanOrEqual(3);
     expect(logged.some((line) => line.level === level && line.details)).toBe(true);
 
     const late = queue.whole(of, 3);
