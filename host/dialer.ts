@@ -1,6 +1,7 @@
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { HostError } from './errors.ts';
+import { connectTcp } from './tcp.ts';
 
 /**
  * The only way to a server: TLS 1.3 to a peer whose certificate chain the caller's judge accepts.
@@ -35,8 +36,19 @@ export interface DialOptions {
   readonly judge: ChainJudge;
   /** For everything from resolving the name to the verdict. */
   readonly timeoutMs: number;
+  /** Which key share is offered: `hybrid` unless said otherwise. */
+  readonly keyShare?: KeyShare | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/**
+ * The key share of the ClientHello. `hybrid` offers X25519MLKEM768, whose 1,216 bytes make a ClientHello of more than one
+ * TCP segment; `classical` X25519 alone, which fits into one.
+ */
+export type KeyShare = 'hybrid' | 'classical';
+
+/** The TCP connection stood, and the peer sent not one byte in answer to the ClientHello: DIAL_TLS or DIAL_TIMEOUT. */
+export class Unanswered extends HostError {}
 
 /** A peer that answered but is not to be talked to: DIAL_REFUSED, with the judge's code or one of ours. */
 export class DialRefusal extends HostError {
@@ -49,25 +61,40 @@ export class DialRefusal extends HostError {
 }
 
 const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
-const GROUPS = 'X25519MLKEM768:X25519:P-256';
+const GROUPS = { hybrid: 'X25519MLKEM768:X25519:P-256', classical: 'X25519:P-256' } as const;
 const KEEPALIVE_MS = 15_000;
 /** A longer chain is passed on cut to this length, which every judge refuses. */
 const MAX_CHAIN_LENGTH = 16;
 
 /**
  * Connects. The socket is handed over only once the judge has accepted the chain.
- * @throws HostError DIAL_RESOLVE, DIAL_CONNECT, DIAL_TLS, DIAL_TIMEOUT; DialRefusal; the signal's reason.
+ * @throws HostError DIAL_RESOLVE, DIAL_CONNECT, DIAL_TLS, DIAL_TIMEOUT; Unanswered; DialRefusal; the signal's reason.
  */
-export function dial(options: DialOptions): Promise<TLSSocket> {
-  const { host, port, servername, key, cert, alpn, judge, timeoutMs, signal } = options;
+export async function dial(options: DialOptions): Promise<TLSSocket> {
+  const { host, port, timeoutMs, signal } = options;
+  signal?.throwIfAborted();
+  const deadline = new AbortController();
+  const timeout = new HostError('DIAL_TIMEOUT', `no verdict within ${timeoutMs} ms`);
+  const timer = setTimeout(() => deadline.abort(timeout), timeoutMs);
+  const onAbort = () => deadline.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    const tcp = await connectTcp({ host, port, signal: deadline.signal });
+    return await handshake(tcp, options, deadline.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+function handshake(
+  tcp: Socket,
+  { servername, key, cert, alpn, judge, keyShare = 'hybrid' }: DialOptions,
+  deadline: AbortSignal,
+): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) {
-      reject(signal.reason);
-      return;
-    }
     const socket = connect({
-      host,
-      port,
+      socket: tcp,
       servername: isIP(servername) ? '' : servername,
       ...(key !== undefined && cert !== undefined && { key, cert }),
       // No store of public CAs: the judge alone decides, and loading one costs memory and time.
@@ -78,48 +105,47 @@ export function dial(options: DialOptions): Promise<TLSSocket> {
       minVersion: 'TLSv1.3',
       maxVersion: 'TLSv1.3',
       ciphers: CIPHERS,
-      ecdhCurve: GROUPS,
+      ecdhCurve: GROUPS[keyShare],
     });
-    let connected = false;
-    const fail = (error: unknown) => {
-      release();
-      socket.destroy();
-      reject(error);
-    };
-    const onError = (cause: Error) => fail(dialError(cause, connected));
-    const onClose = () => fail(new HostError('DIAL_TLS', 'the peer closed the connection in the handshake'));
-    const onAbort = () => fail(signal?.reason);
-    const timer = setTimeout(
-      () => fail(new HostError('DIAL_TIMEOUT', `no verdict within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
     const release = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
+      deadline.removeEventListener('abort', onAbort);
       socket.off('error', onError).off('close', onClose);
     };
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const fail = (error: unknown) => {
+      const unanswered = tcp.bytesRead === 0;
+      release();
+      socket.destroy();
+      reject(unanswered ? asUnanswered(error) : error);
+    };
+    const onError = (cause: Error & { code?: string }) =>
+      fail(new HostError('DIAL_TLS', `TLS handshake failed: ${cause.code ?? cause.message}`, cause));
+    const onClose = () => fail(new HostError('DIAL_TLS', 'the peer closed the connection in the handshake'));
+    const onAbort = () => fail(deadline.reason);
+    deadline.addEventListener('abort', onAbort, { once: true });
     // The peer may refuse our certificate in the very turn in which the handshake ends: without a listener
     // that error would end the process before the new owner has put up its own. It sees a destroyed socket.
     socket.on('error', () => undefined);
     socket
       .on('error', onError)
       .on('close', onClose)
-      .once('connect', () => {
-        connected = true;
+      .once('secureConnect', () => {
+        const refusal = refusalOf(socket, alpn, judge);
+        if (refusal) {
+          fail(refusal);
+          return;
+        }
+        release();
+        socket.setNoDelay(true);
+        socket.setKeepAlive(true, KEEPALIVE_MS);
+        resolve(socket);
       });
-    socket.once('secureConnect', () => {
-      const refusal = refusalOf(socket, alpn, judge);
-      if (refusal) {
-        fail(refusal);
-        return;
-      }
-      release();
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, KEEPALIVE_MS);
-      resolve(socket);
-    });
   });
+}
+
+/** A failure of the handshake as Unanswered; the caller's own reason to give up stays as it is. */
+function asUnanswered(error: unknown): unknown {
+  if (!(error instanceof HostError)) return error;
+  return new Unanswered(error.code, `${error.message}, without an answer to the ClientHello`, error.cause);
 }
 
 function refusalOf(socket: TLSSocket, alpn: string, judge: ChainJudge): DialRefusal | undefined {
@@ -145,11 +171,4 @@ function chainOf(socket: TLSSocket): Uint8Array[] {
     certificate = certificate.issuerCertificate;
   }
   return chain;
-}
-
-function dialError(cause: Error & { code?: string; syscall?: string }, connected: boolean): HostError {
-  const what = cause.code ?? cause.message;
-  if (connected) return new HostError('DIAL_TLS', `TLS handshake failed: ${what}`, cause);
-  if (cause.syscall === 'getaddrinfo') return new HostError('DIAL_RESOLVE', `no such host: ${what}`, cause);
-  return new HostError('DIAL_CONNECT', `cannot connect: ${what}`, cause);
 }

@@ -170,8 +170,8 @@ test('control: a build that offers the last session again talks to who stole the
     },
     {
       file: 'host/dialer.ts',
-      from: '    let connected = false;\n',
-      to: "    socket.on('session', (session) => { kept = session; });\n    let connected = false;\n",
+      from: "    deadline.addEventListener('abort', onAbort, { once: true });\n",
+      to: "    socket.on('session', (session) => { kept = session; }); deadline.addEventListener('abort', onAbort, { once: true });\n",
     },
     {
       file: 'host/dialer.ts',
