@@ -143,6 +143,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
       camera: device.camera,
       server: pinned.origin,
       pins: pinned.pins,
+      keyShare: server.keyShare,
       pinning: { counter: pinned.counter, trouble: pairing.pinsTrouble() },
       pid: process.pid,
       ...shown,

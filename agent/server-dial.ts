@@ -1,8 +1,9 @@
 import { judgeRawChain } from '../crypto/chain-node.ts';
-import { dial } from '../host/dialer.ts';
+import { type DialOptions, dial, type KeyShare } from '../host/dialer.ts';
 import type { ALPN_MQTT } from '../wire/control.ts';
 import { ALPN_HTTP } from '../wire/upload.ts';
 import type { DeviceKey } from './camera/device-key.ts';
+import { learn, NOTHING_LEARNT, shareToOffer, triesClassical, wasAnswered } from './key-share.ts';
 import type { Dial } from './uplink/connection.ts';
 
 export interface ServerDialOptions {
@@ -13,12 +14,18 @@ export interface ServerDialOptions {
   readonly trustedTimeMs: () => number;
   /** Told of each dialling that met nobody, whom a packet filter may have kept from it. */
   readonly onUnreachable?: () => void;
+  /** Told when the camera goes over to the classical key share, since a larger ClientHello is not answered. */
+  readonly onClassical?: () => void;
+  /** Milliseconds that never go back. */
+  readonly monotonic?: () => number;
 }
 
 /** How this camera reaches its one pinned server, whichever that is at the time. */
 export interface ServerDial {
   /** What the Host field says. */
   readonly authority: string;
+  /** What its next ClientHello offers (key-share.ts). */
+  readonly keyShare: KeyShare;
   /**
    * Dials it.
    * @param certificate gives the client certificate to show, PEM, at each dialling; undefined shows none.
@@ -32,10 +39,38 @@ const HTTPS_PORT = 443;
 
 const MET_NOBODY = new Set<unknown>(['DIAL_RESOLVE', 'DIAL_CONNECT', 'DIAL_TIMEOUT']);
 
-export function serverDial({ server, device, trustedTimeMs, onUnreachable }: ServerDialOptions): ServerDial {
+export function serverDial(options: ServerDialOptions): ServerDial {
+  const { server, device, trustedTimeMs, onUnreachable, monotonic = () => performance.now() } = options;
+  let memory = NOTHING_LEARNT;
+
+  /** Dials, and once more with a smaller ClientHello when nobody answers the first. */
+  const dialTwice = async (wanted: DialOptions) => {
+    const offered = shareToOffer(memory, monotonic());
+    try {
+      return await dial({ ...wanted, keyShare: offered });
+    } catch (error) {
+      if (!triesClassical(memory, { offered, error, now: monotonic() })) throw error;
+    }
+    const finish = (answered: boolean) => {
+      memory = learn(memory, answered, monotonic());
+      if (answered) options.onClassical?.();
+    };
+    try {
+      const socket = await dial({ ...wanted, keyShare: 'classical' });
+      finish(true);
+      return socket;
+    } catch (error) {
+      finish(wasAnswered(error));
+      throw error;
+    }
+  };
+
   return {
     get authority() {
       return new URL(server.origin).host;
+    },
+    get keyShare() {
+      return shareToOffer(memory, monotonic());
     },
     dialWith:
       (certificate, alpn = ALPN_HTTP) =>
@@ -43,7 +78,7 @@ export function serverDial({ server, device, trustedTimeMs, onUnreachable }: Ser
         const cert = certificate();
         const { hostname, port } = new URL(server.origin);
         const host = hostname.replace(/^\[|\]$/g, '');
-        const dialled = dial({
+        const dialled = dialTwice({
           host,
           port: port === '' ? HTTPS_PORT : Number(port),
           servername: host,

@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { KeyShare } from '../host/dialer.ts';
 import type { TimeSource } from './clock/display-policy.ts';
 import type { ControlView } from './control/control.ts';
 import type { EnrolmentStatus } from './pairing/enrolment.ts';
@@ -14,6 +15,8 @@ export interface AgentStatus extends LineStatus {
   readonly camera: string;
   readonly server: string;
   readonly pins: readonly string[];
+  /** What is offered to it in the handshake; `classical` where the network lets no larger ClientHello through. */
+  readonly keyShare: KeyShare;
   /** The pin statement obeyed: 0 while server and pins are those of the set-up. */
   readonly pinning: {
     readonly counter: number;
@@ -121,6 +124,7 @@ export const unpairedStatus = (at: number, since = at): AgentStatus => ({
   camera: '',
   server: '',
   pins: [],
+  keyShare: 'hybrid',
   pinning: { counter: 0, trouble: undefined },
   pid: process.pid,
   state: 'unpaired',

@@ -63,6 +63,11 @@ export async function openPairing(options: PairingOptions): Promise<Pairing> {
     device,
     trustedTimeMs: () => clock.trustedMs,
     onUnreachable: leaveWord(directory.unreachable, clock),
+    onClassical: () =>
+      logger.warn(
+        { server: pinned.origin },
+        'the server answers a small ClientHello only: X25519 alone is offered for six hours, without ML-KEM',
+      ),
   });
   const common = { directory, disk, clock, random, logger };
   const enrolment = await Enrolment.open({

@@ -26,6 +26,7 @@ const updates = new Updates({
   camera: 'camera',
   server: {
     authority: 'server',
+    keyShare: 'hybrid',
     dialWith: () => async () => connect(Number(port), '127.0.0.1'),
   },
   certificate: () => '',

@@ -59,13 +59,16 @@ function concernLines({ light, text, since, wayOut }: Concern, nowMs: number, pa
 const sinceText = (since: number, nowMs: number) =>
   since > nowMs ? ` (${minute(since)})` : ` (for ${duration(nowMs - since)})`;
 
-function identity({ camera, server, pins, uplink }: AgentStatus): Row[] {
+function identity({ camera, server, pins, keyShare, uplink }: AgentStatus): Row[] {
   const connection = uplink.connected ? 'connected' : 'not connected';
   return [
     ['camera', camera],
     ['server', `${server}  ${connection}, ${pins.length} ${pins.length === 1 ? 'pin' : 'pins'}`],
+    ...(keyShare === 'classical' ? [['key share', CLASSICAL] as const] : []),
   ];
 }
+
+const CLASSICAL = 'X25519 without ML-KEM: the network lets no larger handshake through';
 
 function footage(agent: AgentStatus, capture: CaptureState | undefined): Row[] {
   const seconds = (value: number) => `${value.toFixed(1)} s`;
