@@ -1,16 +1,18 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { spkiPin } from '../crypto/spki-node.ts';
 import type { Disk } from '../host/disk.ts';
+import { namesHost, namesIn, readServerCertificate } from './certificate-names.ts';
 import { type Configuration, identityFile, readText } from './configuration.ts';
 import type { GateIdentity } from './gate.ts';
+import type { Log } from './log.ts';
 
 const DAY_MS = 86_400_000;
 /** A server certificate with less than this left is issued anew at the next start. */
 const RENEWAL_DAYS = 365;
 
 /**
- * What the gate shows and whom it trusts. A server certificate near its end, of another CA than server.json names, or whose
- * renewal was cut off between its files, is issued anew first.
+ * What the gate shows and whom it trusts. A server certificate near its end, of another CA than server.json names, that does
+ * not name each of its hosts, or whose renewal was cut off between its files, is issued anew first.
  * @throws ServerError DIRECTORY_MALFORMED; HostError.
  */
 export async function loadGateIdentity(
@@ -18,15 +20,18 @@ export async function loadGateIdentity(
   directory: string,
   configuration: Configuration,
   now: Date,
+  log?: Pick<Log, 'info' | 'warn'>,
 ): Promise<GateIdentity> {
   const read = (name: string) => readText(disk, identityFile(directory, name));
-  if (!isUsable(await read('server.pem'), await read('server.key'), configuration.pin, now)) {
+  if (!isUsable(await read('server.pem'), await read('server.key'), configuration, now)) {
+    const before = await readServerCertificate(disk, directory);
     const [{ settleAuthorities }, { renewServer }] = await Promise.all([
       import('./promotion.ts'),
       import('./identity.ts'),
     ]);
     await settleAuthorities(disk, directory, configuration);
     await renewServer(disk, directory, configuration.hosts, now);
+    if (log) tellNames(log, before, await readServerCertificate(disk, directory));
   }
   return {
     chain: await read('server.pem'),
@@ -35,13 +40,30 @@ export async function loadGateIdentity(
   };
 }
 
-function isUsable(chain: string, key: string, pin: string, now: Date): boolean {
+function tellNames(log: Pick<Log, 'info' | 'warn'>, before: X509Certificate, after: X509Certificate): void {
+  log.info({ hosts: namesIn(after) }, 'the server has a new certificate');
+  const dropped = namesIn(before).filter((host) => !namesHost(after, host));
+  if (dropped.length === 0) return;
+  log.warn(
+    { dropped },
+    'names that server.json has no more are not in it: a camera that dials one of them is lost until they are put back',
+  );
+}
+
+/** @param configuration of it: the pin of the CA, and the names that cameras dial. */
+function isUsable(
+  chain: string,
+  key: string,
+  { pin, hosts }: Pick<Configuration, 'pin' | 'hosts'>,
+  now: Date,
+): boolean {
   const certificate = new X509Certificate(chain);
   const left = certificate.validToDate.getTime() - now.getTime();
   const authority = new X509Certificate(chain.slice(chain.lastIndexOf('-----BEGIN')));
   return (
     left >= RENEWAL_DAYS * DAY_MS &&
     certificate.checkPrivateKey(createPrivateKey(key)) &&
+    hosts.every((host) => namesHost(certificate, host)) &&
     spkiPin(authority.raw) === pin
   );
 }

@@ -92,7 +92,7 @@ async function openHouse(
 ): Promise<Running> {
   const { directory, disk, log, clock = systemClock } = options;
   const footage = join(directory, 'footage');
-  const identity = await loadGateIdentity(disk, directory, configuration, new Date());
+  const identity = await loadGateIdentity(disk, directory, configuration, new Date(), log);
   const prometheus = await prometheusOf(options);
   const meter = prometheus?.meter ?? NO_METER;
   const store = await openStore(prometheus ? meteredDisk(disk, meter, clock.monotonic) : disk, footage, log);

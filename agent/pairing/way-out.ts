@@ -15,6 +15,8 @@ export function wayOut(code: string): string | undefined {
       return 'the server cannot read what this camera asks: is one of the two out of date?';
     case 'PIN_MISMATCH':
       return 'whoever answers there is not the server of the setup code, nor of the last pin statement: is the address right?';
+    case 'HOST_MISMATCH':
+      return 'the certificate of the server does not name the address that this camera dials: add it to "hosts" in server.json there, and start the server again';
     case 'POLICY_NONE':
       return 'the owner has not accepted this camera yet: oriel keys accept';
     case 'POLICY_REFUSED':

@@ -1,4 +1,6 @@
+import type { X509Certificate } from 'node:crypto';
 import { systemDisk } from '../../host/disk.ts';
+import { namesHost, readServerCertificate } from '../../server/certificate-names.ts';
 import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
 import { putPins } from '../../server/pins-check.ts';
 import { openRegistry, type Registry } from '../../server/registry.ts';
@@ -10,6 +12,8 @@ import type { PinsWish, SignedPins } from './pins.ts';
 export interface ServerAtHand {
   readonly directory: string;
   readonly configuration: Configuration;
+  /** What it shows to cameras. */
+  readonly certificate: X509Certificate;
   readonly registry: Registry;
 }
 
@@ -22,7 +26,8 @@ export async function withServers<T>(
   try {
     for (const directory of directories) {
       const configuration = await loadConfiguration(systemDisk, directory);
-      servers.push({ directory, configuration, registry: openRegistry(directory) });
+      const certificate = await readServerCertificate(systemDisk, directory);
+      servers.push({ directory, configuration, certificate, registry: openRegistry(directory) });
     }
     return await work(servers);
   } finally {
@@ -42,9 +47,10 @@ export type Delivery = 'admits it' | 'hands it over';
 /**
  * What a server has to do with a statement. One that knows the camera hands it over; another has to be the one that the
  * statement names.
- * @throws CommandError CAMERA_UNKNOWN; USAGE for pins with which the camera would be lost.
+ * @throws CommandError CAMERA_UNKNOWN; USAGE for a statement with which the camera would be lost.
  */
-export function deliveryAt({ directory, configuration, registry }: ServerAtHand, wish: PinsWish): Delivery {
+export function deliveryAt(server: ServerAtHand, wish: PinsWish): Delivery {
+  const { directory, configuration, registry } = server;
   const { pin, hosts, port } = configuration;
   const isNamed = wish.pins.includes(pin);
   if (!isNamed && origins(hosts, port).includes(wish.server)) {
@@ -53,11 +59,34 @@ export function deliveryAt({ directory, configuration, registry }: ServerAtHand,
       `the server in ${directory} is at ${wish.server}, but its pin is ${pin}: the camera would not find it again`,
     );
   }
+  if (isNamed) refuseUnreachable(server, wish);
   if (registry.standing(wish.camera) !== undefined) return 'hands it over';
   if (isNamed) return 'admits it';
   throw new CommandError(
     'CAMERA_UNKNOWN',
     `the server in ${directory} does not know camera ${wish.camera}, and the pins given are not its own: ${pin}`,
+  );
+}
+
+/**
+ * The camera would dial the address and refuse the certificate found there, or have no way back once the backup CA takes
+ * over, and only a file laid into its directory could bring it back.
+ */
+function refuseUnreachable({ directory, configuration, certificate }: ServerAtHand, wish: PinsWish): void {
+  // What is no address at all is refused where it is signed.
+  const host = URL.canParse(wish.server) ? new URL(wish.server).hostname.replace(/^\[|\]$/g, '') : undefined;
+  if (host !== undefined && !namesHost(certificate, host)) {
+    throw new CommandError(
+      'USAGE',
+      `no certificate of the server in ${directory} names ${host}, and the camera would be lost: add it to "hosts" in ${directory}/server.json, start the server again, and sign then`,
+    );
+  }
+  const { pin, backupPin } = configuration;
+  const foreign = wish.pins.find((each) => each !== pin && each !== backupPin);
+  if (foreign === undefined) return;
+  throw new CommandError(
+    'USAGE',
+    `${foreign} is not the backup pin of the server in ${directory}, and the camera would be lost when that takes over: it is ${backupPin}`,
   );
 }
 
