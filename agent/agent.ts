@@ -34,6 +34,8 @@ export interface AgentEffects {
   readonly place: SlotPlace | undefined;
   /** Whether another agent goes on from here at once, and uploads what this one has not. */
   readonly handsOver: () => boolean;
+  /** Whether the kernel calls the machine's clock synchronised; undefined while the launcher has not said. */
+  readonly clockIsSynchronised?: () => boolean | undefined;
   /** Aborted to end the agent: it closes what is open and uploads what it can. */
   readonly signal: AbortSignal;
 }
@@ -114,7 +116,13 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   const { clock, disk, random, releaseTimeMs, logger, place } = effects;
   const config = directory.readConfig();
   const device = await loadDeviceKey(directory);
-  const time = await CameraClock.open({ clock, disk, path: directory.trustedTime, releaseTimeMs });
+  const time = await CameraClock.open({
+    clock,
+    disk,
+    path: directory.trustedTime,
+    releaseTimeMs,
+    synchronised: effects.clockIsSynchronised,
+  });
   const state = new CameraState(directory, disk);
   const identity = { camera: device.camera, owner: config.owner };
   const policy = new PolicyWatch(directory, state, identity, nodePrimitives);
@@ -148,7 +156,12 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
       pid: process.pid,
       ...shown,
       at: time.now(),
-      clock: { source: time.source, trusted: time.trustedMs, server: time.serverMs },
+      clock: {
+        source: time.source,
+        trusted: time.trustedMs,
+        server: time.serverMs,
+        serverApart: time.serverApartMs,
+      },
       enrolment: enrolment.status,
       policy: { epoch, counter, trouble: poll.trouble },
       control: control.view,

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { spawnTethered } from '../host/child.ts';
 import { systemClock } from '../host/clock.ts';
 import { confined } from '../host/confinement.ts';
+import { kernelClockIsSynchronised } from '../host/kernel-clock.ts';
 import { killAs } from '../host/kill-as.ts';
 import { HAND_OVER } from '../ota/launcher-protocol.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
@@ -15,6 +16,7 @@ import {
   makeSharedRunDirectory,
   type Separation,
 } from './launcher-separation.ts';
+import { tellClock } from './tell-clock.ts';
 
 /**
  * Starts the camera's two processes, agent and capture, joined by FIFOs, and keeps them running: each with a user of
@@ -179,11 +181,17 @@ async function keepAgent(options: LauncherOptions, role: Role, stopping: AbortSi
     const startedAt = systemClock.monotonic();
     const child = startRole(options, role);
     lives?.started(child);
+    const over = new AbortController();
+    const signal = AbortSignal.any([stopping, over.signal]);
+    const write = (line: string) => void child.stdin?.write(line);
+    const telling = tellClock({ ask: kernelClockIsSynchronised, write, clock: systemClock, signal });
     const stop = () => askToEnd(child, role, lives, HAND_OVER);
     stopping.addEventListener('abort', stop, { once: true });
     if (stopping.aborted) stop();
     const code = await exitOf(child);
     stopping.removeEventListener('abort', stop);
+    over.abort();
+    await telling;
     if (stopping.aborted || !((await lives?.ended(code)) ?? true)) return code;
     failures = systemClock.monotonic() - startedAt > 60_000 ? 1 : failures + 1;
     const delay = restartDelay(failures, Math.random());

@@ -37,6 +37,8 @@ export interface AgentStatus extends LineStatus {
     readonly trusted: number;
     /** By the server, milliseconds since 1970. */
     readonly server: number | undefined;
+    /** The machine's, when the kernel calls it synchronised and the server's is another: by how much, milliseconds. */
+    readonly serverApart: number | undefined;
   };
   readonly enrolment: EnrolmentStatus;
   /** The policy in force; 0.0 while there is none. */
@@ -130,7 +132,7 @@ export const unpairedStatus = (at: number, since = at): AgentStatus => ({
   state: 'unpaired',
   since,
   at,
-  clock: { source: 'machine', trusted: 0, server: undefined },
+  clock: { source: 'machine', trusted: 0, server: undefined, serverApart: undefined },
   enrolment: { state: 'unknown', certificateEnds: undefined, certificates: 0, trouble: undefined },
   policy: { epoch: 0, counter: 0, trouble: undefined },
   control: { connected: false, dropped: 0, trouble: undefined },

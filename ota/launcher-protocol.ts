@@ -10,6 +10,9 @@ import { Version } from './bundle.ts';
 export const FACTS_FD = 3;
 /** What the launcher writes on the agent's stdin before it ends it, when another agent goes on from here at once. */
 export const HAND_OVER = 'hand-over\n';
+/** What it writes there of the machine's clock, whenever that changes (adjtimex(2)); nothing while it cannot tell. */
+export const CLOCK_SYNCHRONISED = 'clock-synchronised\n';
+export const CLOCK_UNSYNCHRONISED = 'clock-unsynchronised\n';
 /** Longest line, bytes. */
 export const MAX_FACTS_BYTES = 4 * 1024;
 /** Of what comes at once only the last lines are read: a flood of them keeps no launcher busy. */

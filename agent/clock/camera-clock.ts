@@ -4,7 +4,7 @@ import { parseJson } from '../../crypto/document.ts';
 import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
-import { displayTime, type TimeSource } from './display-policy.ts';
+import { AGREEMENT_MS, displayTime, type TimeSource } from './display-policy.ts';
 import { parseHttpDate } from './server-time.ts';
 
 const MAX_FILE_BYTES = 256;
@@ -24,6 +24,8 @@ export interface CameraClockOptions {
   readonly path: string;
   /** When this build was released, ms since 1970. */
   readonly releaseTimeMs: number;
+  /** Whether the kernel calls the machine's clock synchronised; undefined where nobody can tell. */
+  readonly synchronised?: (() => boolean | undefined) | undefined;
 }
 
 /**
@@ -57,6 +59,19 @@ export class CameraClock implements Clock {
   get serverMs(): number | undefined {
     if (this.#server === undefined) return undefined;
     return Math.floor(this.#server.timeMs + this.#options.clock.monotonic() - this.#server.at);
+  }
+
+  /** Whether the kernel calls the machine's clock synchronised. */
+  get synchronised(): boolean {
+    return this.#options.synchronised?.() ?? false;
+  }
+
+  /** How far the server's time is from that of a synchronised machine, where the two differ; else undefined. */
+  get serverApartMs(): number | undefined {
+    const { serverMs, synchronised, source } = this;
+    if (serverMs === undefined || !synchronised || source !== 'machine') return undefined;
+    const apart = Math.round(Math.abs(serverMs - this.#options.clock.now()));
+    return apart > AGREEMENT_MS ? apart : undefined;
   }
 
   get source(): TimeSource {
@@ -96,8 +111,8 @@ export class CameraClock implements Clock {
   }
 
   #display() {
-    const { trustedMs, serverMs } = this;
-    return displayTime({ machineMs: this.#options.clock.now(), trustedMs, serverMs });
+    const { trustedMs, serverMs, synchronised } = this;
+    return displayTime({ machineMs: this.#options.clock.now(), synchronised, trustedMs, serverMs });
   }
 }
 

@@ -34,6 +34,7 @@ export async function agent(
       launcher,
       place,
       handsOver: () => tether?.handsOver() ?? false,
+      clockIsSynchronised: () => tether?.clockIsSynchronised(),
       signal: stopSignal('SIGTERM'),
     });
     return 0;

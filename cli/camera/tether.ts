@@ -1,9 +1,14 @@
-import { HAND_OVER } from '../../ota/launcher-protocol.ts';
+import { CLOCK_SYNCHRONISED, CLOCK_UNSYNCHRONISED, HAND_OVER } from '../../ota/launcher-protocol.ts';
 
 export interface Tether {
   /** Whether the launcher has said that another goes on from here at once. */
   handsOver(): boolean;
+  /** Whether the kernel calls the machine's clock synchronised, as the launcher said last; undefined while it has not. */
+  clockIsSynchronised(): boolean | undefined;
 }
+
+/** Longer than any line that a launcher writes; what is longer is none. */
+const MAX_LINE_LENGTH = 64;
 
 /**
  * The role's line to the launcher, its stdin. Its end, or the launcher's death, is SIGTERM to this process: a role
@@ -11,15 +16,23 @@ export interface Tether {
  */
 export function holdTether(): Tether {
   let handsOver = false;
+  let clockIsSynchronised: boolean | undefined;
+  let rest = '';
   process.stdin.on('data', (chunk: Buffer) => {
-    handsOver ||= chunk.toString('latin1').includes(HAND_OVER);
+    const lines = (rest + chunk.toString('latin1')).split('\n');
+    rest = lines.pop()?.slice(0, MAX_LINE_LENGTH) ?? '';
+    for (const line of lines.map((each) => `${each}\n`)) {
+      if (line === HAND_OVER) handsOver = true;
+      if (line === CLOCK_SYNCHRONISED) clockIsSynchronised = true;
+      if (line === CLOCK_UNSYNCHRONISED) clockIsSynchronised = false;
+    }
   });
   // An error is always followed by this; the second SIGTERM would kill a role that is ending in good order.
   process.stdin.on('error', () => undefined).once('close', () => process.kill(process.pid, 'SIGTERM'));
   // A role that is done does not wait for its launcher.
   (process.stdin as { unref?: () => void }).unref?.();
   process.stdin.resume();
-  return { handsOver: () => handsOver };
+  return { handsOver: () => handsOver, clockIsSynchronised: () => clockIsSynchronised };
 }
 
 /** The first line of stdin, then as {@link holdTether}. @returns at most `maxBytes` and one byte more. */

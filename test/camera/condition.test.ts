@@ -17,7 +17,7 @@ const agent: AgentStatus = {
   state: 'running',
   since: NOW - 600_000,
   lastFragmentAt: NOW - 200,
-  clock: { source: 'machine', trusted: NOW - DAY, server: NOW },
+  clock: { source: 'machine', trusted: NOW - DAY, server: NOW, serverApart: undefined },
   enrolment: { state: 'enrolled', certificateEnds: NOW + 10 * DAY, certificates: 1, trouble: undefined },
   policy: { epoch: 1, counter: 1, trouble: undefined },
 };
@@ -150,7 +150,15 @@ test.each<[string, Partial<AgentStatus>, Partial<CameraView>, string, string[]]>
   ['footage skipped before the first keyframe', { skippedSeconds: 0.2 }, {}, 'green', []],
   ['server lost footage', { uplink: { serverLost: 1 } }, {}, 'yellow', ['SERVER_LOST']],
   ['day keys gone', { dayKey: { number: 9, exhausted: true } }, {}, 'yellow', ['DAY_KEYS_EXHAUSTED']],
-  ['clock wrong', { clock: { source: 'server', trusted: NOW, server: NOW } }, {}, 'yellow', ['CLOCK_WRONG']],
+  ['clock wrong', { clock: { ...agent.clock, source: 'server' } }, {}, 'yellow', ['CLOCK_WRONG']],
+  ['clock wrong, no server', { clock: { ...agent.clock, source: 'trusted' } }, {}, 'yellow', ['CLOCK_WRONG']],
+  [
+    'clock synchronised, server seven days off',
+    { clock: { ...agent.clock, serverApart: 7 * DAY } },
+    {},
+    'yellow',
+    ['CLOCKS_APART'],
+  ],
   [
     'the worst first',
     { droppedSeconds: 4, lastFragmentAt: NOW - 31_000 },

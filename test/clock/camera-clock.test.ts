@@ -29,6 +29,25 @@ class Machine {
 const open = (machine: Machine, disk = new CrashDisk(), releaseTimeMs = RELEASE) =>
   CameraClock.open({ clock: machine, disk, path: '/time.json', releaseTimeMs });
 
+test('[FC-25] a server seven days on moves no date of a synchronised machine, and is shown; of another it does', async () => {
+  const machine = new Machine(at('2027-01-01T00:00'));
+  let synchronised: boolean | undefined = true;
+  const clock = await CameraClock.open({
+    clock: machine,
+    disk: new CrashDisk(),
+    path: '/time.json',
+    releaseTimeMs: RELEASE,
+    synchronised: () => synchronised,
+  });
+  const lie = machine.wall + 7 * 24 * HOUR;
+  clock.hearServer(httpDate(lie));
+  expect([clock.now(), clock.source, clock.serverApartMs]).toEqual([machine.wall, 'machine', 7 * 24 * HOUR]);
+  // Control: where nothing says that the clock is right, the server's word is all there is.
+  for (synchronised of [false, undefined]) {
+    expect([clock.now(), clock.source, clock.serverApartMs]).toEqual([lie, 'server', undefined]);
+  }
+});
+
 describe('trusted time', () => {
   test.each(['1970-01-01T00:00', '2026-12-01T00:00', '2099-01-01T00:00'])(
     'begins at the release and rises with running time, with the machine at %s',

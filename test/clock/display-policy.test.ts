@@ -38,14 +38,26 @@ describe('which clock counts', () => {
     ['at trusted time itself', RELEASE, RELEASE, undefined, RELEASE, 'machine'],
     ['one millisecond before it', RELEASE - 1, RELEASE, undefined, RELEASE, 'trusted'],
   ])('%s', (_what, machineMs, trustedMs, serverMs, timeMs, source) => {
-    expect(displayTime({ machineMs, trustedMs, serverMs })).toEqual({ timeMs, source });
+    expect(displayTime({ machineMs, synchronised: false, trustedMs, serverMs })).toEqual({ timeMs, source });
+  });
+
+  test.each<[string, number, number | undefined, string]>([
+    // what, machine, server → source; the machine's clock is synchronised
+    ['a server seven days on', NOW, NOW + 7 * 86_400_000, 'machine'],
+    ['a server seven days back', NOW, NOW - 7 * 86_400_000, 'machine'],
+    ['no server', NOW, undefined, 'machine'],
+    ['at 1970, whatever the kernel calls it', 0, NOW, 'server'],
+    ['at 1970, no server', 0, undefined, 'trusted'],
+  ])('[FC-25] synchronised: %s', (_what, machineMs, serverMs, source) => {
+    const view = { machineMs, synchronised: true, trustedMs: RELEASE, serverMs };
+    expect(displayTime(view).source).toBe(source);
   });
 
   test('what is shown is never before trusted time, and never a time that nobody said', () => {
     const time = fc.integer({ min: 0, max: at('9999-01-01T00:00') });
     fc.assert(
       fc.property(time, time, fc.option(time, { nil: undefined }), (machineMs, trustedMs, serverMs) => {
-        const { timeMs } = displayTime({ machineMs, trustedMs, serverMs });
+        const { timeMs } = displayTime({ machineMs, synchronised: false, trustedMs, serverMs });
         expect(timeMs).toBeGreaterThanOrEqual(trustedMs);
         expect([machineMs, trustedMs, serverMs]).toContain(timeMs);
         if (serverMs !== undefined && serverMs >= trustedMs) {

@@ -4,6 +4,7 @@ import type { AgentStatus } from '../../../agent/status.ts';
 import type { LaneTrouble } from '../../../agent/uplink/uplink-stats.ts';
 import { updateConcern } from '../../../ota/update-concern.ts';
 import type { Light } from '../../paint.ts';
+import { duration } from '../../quantities.ts';
 
 /** What a camera's own files say of it, judged. Pure. */
 
@@ -154,15 +155,21 @@ function footageConcerns({ droppedSeconds, dayKey, uplink }: AgentStatus): Conce
   return concerns;
 }
 
+const SYNCHRONISE = 'set the machine’s clock, as with systemd-timesyncd: one that is synchronised counts';
+
 function clockConcerns({ clock }: AgentStatus): Concern[] {
-  if (clock.source === 'machine') return [];
-  const instead =
-    clock.source === 'server'
-      ? "the server's counts"
-      : 'until the server is heard, the newest time known counts';
-  return [
-    yellow('CLOCK_WRONG', `the machine's clock is wrong: ${instead}`, undefined, 'set the machine’s clock'),
-  ];
+  const { source, serverApart } = clock;
+  if (source === 'server') {
+    const text = "the machine's clock and the server's differ: the server's counts";
+    return [yellow('CLOCK_WRONG', text, undefined, SYNCHRONISE)];
+  }
+  if (source === 'trusted') {
+    const text = "the machine's clock is wrong: until the server is heard, the newest time known counts";
+    return [yellow('CLOCK_WRONG', text, undefined, SYNCHRONISE)];
+  }
+  if (serverApart === undefined) return [];
+  const text = `the server's clock is ${duration(serverApart)} from this machine's, which is synchronised and counts`;
+  return [yellow('CLOCKS_APART', text, undefined, 'see which of the two is right')];
 }
 
 function updateConcerns({ updates }: AgentStatus): Concern[] {

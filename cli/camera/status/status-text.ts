@@ -120,6 +120,6 @@ const left = (ends: number, nowMs: number) => (ends > nowMs ? `, ${duration(ends
 
 const CLOCKS = {
   machine: "the machine's",
-  server: "the server's; the machine's is wrong",
+  server: "the server's; the machine's is another, and nothing synchronises it",
   trusted: "the newest time known; the machine's is wrong, and the server has not been heard",
 } as const;
