@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import type { Key, Metadata, Root, Targets } from '@tufjs/models';
 import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
+import { HostError } from '../host/errors.ts';
 import { OtaError } from './errors.ts';
 import {
+  checkRoot,
   editionOf,
   FILE_MODE,
   type InForce,
@@ -14,6 +16,7 @@ import {
   requireDelegate,
   toSecond,
 } from './repository.ts';
+import { keyIdOf } from './signatures.ts';
 import {
   makeSnapshot,
   makeTargets,
@@ -63,31 +66,106 @@ export async function readPending({ disk, directory }: Repository): Promise<Pend
   return { root: root && readRoot(root), targets: targets && readTargets(targets) };
 }
 
-/** Adds signatures to what is pending. Signatures by keys that its roles do not know are left out. */
-export async function signPending(repository: Repository, signers: readonly Signer[]): Promise<void> {
+/**
+ * Adds signatures to what is pending. A key that may sign none of it adds none.
+ * @returns the ids of such keys.
+ */
+export async function signPending(repository: Repository, signers: readonly Signer[]): Promise<string[]> {
   const { root: current } = await readInForce(repository);
   const pending = await readPending(repository);
-  const known = (ring: { readonly keys: readonly string[] }) =>
-    signers.filter(({ publicKey }) => ring.keys.includes(publicKey));
+  const rings = ringsOf(current, pending);
+  const known = (keys: readonly string[]) => signers.filter(({ publicKey }) => keys.includes(publicKey));
   if (pending.root !== undefined) {
-    const keys = [...ringOf(current, 'root').keys, ...ringOf(pending.root, 'root').keys];
-    await proposeRoot(repository, signMetadata(pending.root, known({ keys })));
+    await proposeRoot(repository, signMetadata(pending.root, known(rings.root)));
   }
   if (pending.targets !== undefined) {
-    const signed = signMetadata(pending.targets, known(ringOf(pending.root ?? current, 'targets')));
+    const signed = signMetadata(pending.targets, known(rings.targets));
     await writePending(repository, PENDING_TARGETS, writeMetadata(signed));
   }
+  const all = [...rings.root, ...rings.targets];
+  return signers
+    .filter(({ publicKey }) => !all.includes(publicKey))
+    .map(({ publicKey }) => keyIdOf(publicKey));
+}
+
+/** Public keys whose signatures count: on a new root those of the old one and its own; on targets those of the newest. */
+function ringsOf(current: Metadata<Root>, { root, targets }: Pending) {
+  const ofRoot = root === undefined ? [] : [...ringOf(current, 'root').keys, ...ringOf(root, 'root').keys];
+  return { root: ofRoot, targets: targets === undefined ? [] : ringOf(root ?? current, 'targets').keys };
+}
+
+/** What finishing came to. */
+export interface Finished extends InForce {
+  /** Why something that is pending is so still; undefined when nothing is. */
+  readonly refusal: OtaError | undefined;
 }
 
 /**
- * Puts what is pending into force, or renews what is in force.
+ * Puts into force what is pending and signed, and renews what is in force. What is pending and not ready (its signatures
+ * are missing, or it follows another edition) stays pending, and holds up no renewal.
  * @param online the key of snapshot and timestamp.
- * @throws OtaError METADATA_UNSIGNED when signatures are missing, METADATA_OUTDATED when it was proposed on another
- * edition than the one in force; HostError.
+ * @throws OtaError METADATA_UNSIGNED when there is nothing to renew either; METADATA_MALFORMED; HostError.
  */
-export async function finish(repository: Repository, online: Signer, nowMs: number): Promise<InForce> {
+export async function finish(repository: Repository, online: Signer, nowMs: number): Promise<Finished> {
   const current = await readInForce(repository);
-  const pending = withoutInForce(await readPending(repository), current);
+  const { files, done, refusal } = await prepare(repository, current, { online, nowMs });
+  for (const { name, bytes } of files) {
+    const path = join(repository.directory, METADATA_DIRECTORY, name);
+    await writeFileAtomic(repository.disk, path, bytes, FILE_MODE);
+  }
+  for (const name of done) await repository.disk.unlink(join(repository.directory, PENDING_DIRECTORY, name));
+  return { ...(await readInForce(repository)), refusal };
+}
+
+interface Renewal {
+  readonly online: Signer;
+  readonly nowMs: number;
+}
+
+interface MetadataFile {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+/** The files of the next edition, with as much of what is pending as is ready, and what is pending no more then. */
+async function prepare(
+  repository: Repository,
+  current: InForce,
+  renewal: Renewal,
+): Promise<{ files: MetadataFile[]; done: string[]; refusal: OtaError | undefined }> {
+  const read = await readPending(repository).catch((cause: unknown) => {
+    if (cause instanceof HostError) throw cause;
+    return new OtaError('METADATA_MALFORMED', 'what is pending cannot be read', cause);
+  });
+  if (read instanceof OtaError) {
+    return { files: filesOf(current, NOTHING, renewal), done: [], refusal: read };
+  }
+  const pending = withoutInForce(read, current);
+  const { root, targets } = pending;
+  let refusal: OtaError | undefined;
+  for (const choice of [pending, { ...NOTHING, targets }, { ...NOTHING, root }, NOTHING]) {
+    try {
+      const files = filesOf(current, choice, renewal);
+      const done = [
+        ...(choice.root === root ? [PENDING_ROOT] : []),
+        ...(choice.targets === targets ? [PENDING_TARGETS] : []),
+      ];
+      return { files, done, refusal };
+    } catch (error) {
+      if (!(error instanceof OtaError)) throw error;
+      refusal ??= error;
+    }
+  }
+  throw refusal ?? new OtaError('METADATA_MALFORMED', 'there is nothing to put into force');
+}
+
+const NOTHING: Pending = { root: undefined, targets: undefined };
+
+/**
+ * One edition, whole, in the order in which it is written: the timestamp last.
+ * @throws OtaError METADATA_UNSIGNED, METADATA_OUTDATED; METADATA_MALFORMED when no targets are there.
+ */
+function filesOf(current: InForce, pending: Pending, { online, nowMs }: Renewal): MetadataFile[] {
   const root = pending.root === undefined ? current.root : checkRoot(current.root, pending.root);
   const targets = pending.targets ?? current.targets;
   if (targets === undefined) throw new OtaError('METADATA_MALFORMED', 'there is nothing to put into force');
@@ -101,31 +179,27 @@ export async function finish(repository: Repository, online: Signer, nowMs: numb
     );
   }
   requireDelegate(root, 'targets', targets);
-  const write = (name: string, bytes: Uint8Array) =>
-    writeFileAtomic(repository.disk, join(repository.directory, METADATA_DIRECTORY, name), bytes, FILE_MODE);
-  if (pending.root !== undefined) await write(`${root.signed.version}.root.json`, writeMetadata(root));
   const targetsBytes = writeMetadata(targets);
-  await write(`${targets.signed.version}.targets.json`, targetsBytes);
-
   const snapshot = makeSnapshot(editionOf('snapshot', current.snapshotVersion + 1, nowMs), {
     version: targets.signed.version,
     bytes: targetsBytes,
   });
   const snapshotBytes = writeMetadata(signMetadata(snapshot, [online]));
   requireDelegate(root, 'snapshot', snapshot);
-  await write(`${snapshot.signed.version}.snapshot.json`, snapshotBytes);
-
   const timestamp = makeTimestamp(editionOf('timestamp', current.timestampVersion + 1, nowMs), {
     version: snapshot.signed.version,
     bytes: snapshotBytes,
   });
   signMetadata(timestamp, [online]);
   requireDelegate(root, 'timestamp', timestamp);
-  await write('timestamp.json', writeMetadata(timestamp));
-  for (const name of [PENDING_ROOT, PENDING_TARGETS]) {
-    await repository.disk.unlink(join(repository.directory, PENDING_DIRECTORY, name));
-  }
-  return readInForce(repository);
+  return [
+    ...(pending.root === undefined
+      ? []
+      : [{ name: `${root.signed.version}.root.json`, bytes: writeMetadata(root) }]),
+    { name: `${targets.signed.version}.targets.json`, bytes: targetsBytes },
+    { name: `${snapshot.signed.version}.snapshot.json`, bytes: snapshotBytes },
+    { name: 'timestamp.json', bytes: writeMetadata(timestamp) },
+  ];
 }
 
 /** What came into force before a run broke off is pending no more. */
@@ -161,6 +235,11 @@ export async function countSignatures(repository: Repository): Promise<Signature
   ];
 }
 
+/** A role's keys, by id. */
+function roleKeys({ signed }: Metadata<Root>, role: TopRole): [string, Key | undefined][] {
+  return (signed.roles[role]?.keyIDs ?? []).map((id) => [id, signed.keys[id]]);
+}
+
 function fits(key: Key | undefined, metadata: Metadata<Root | Targets>): boolean {
   try {
     key?.verifySignature(metadata);
@@ -170,15 +249,6 @@ function fits(key: Key | undefined, metadata: Metadata<Root | Targets>): boolean
   }
 }
 
-function checkRoot(current: Metadata<Root>, next: Metadata<Root>): Metadata<Root> {
-  if (next.signed.version !== current.signed.version + 1) {
-    throw new OtaError('METADATA_OUTDATED', 'the pending root does not follow the one in force');
-  }
-  requireDelegate(current, 'root', next);
-  requireDelegate(next, 'root', next);
-  return next;
-}
-
 async function writePending({ disk, directory }: Repository, name: string, bytes: Uint8Array): Promise<void> {
   await disk.makeDirectory(join(directory, PENDING_DIRECTORY), 0o755);
   await writeFileAtomic(disk, join(directory, PENDING_DIRECTORY, name), bytes, FILE_MODE);
@@ -186,9 +256,11 @@ async function writePending({ disk, directory }: Repository, name: string, bytes
 
 /**
  * Takes over the signatures of a copy of a pending document that was signed elsewhere.
+ * @returns the ids of keys among them that may not sign it, or whose signature does not fit it: they are left out.
  * @throws OtaError METADATA_MIXED when it is a copy of something else.
  */
-export async function attachPending(repository: Repository, copy: Uint8Array): Promise<void> {
+export async function attachPending(repository: Repository, copy: Uint8Array): Promise<string[]> {
+  const { root: current } = await readInForce(repository);
   const pending = await readPending(repository);
   const kind = (JSON.parse(Buffer.from(copy).toString()) as { signed?: { _type?: unknown } }).signed?._type;
   const [name, document, other] =
@@ -201,6 +273,17 @@ export async function attachPending(repository: Repository, copy: Uint8Array): P
   ) {
     throw new OtaError('METADATA_MIXED', `that is no copy of the pending ${name}`);
   }
-  Object.assign(document.signatures, other.signatures);
+  const newest = pending.root ?? current;
+  const keys = new Map(
+    kind === 'root'
+      ? [...roleKeys(current, 'root'), ...roleKeys(newest, 'root')]
+      : roleKeys(newest, 'targets'),
+  );
+  const left: string[] = [];
+  for (const [id, signature] of Object.entries(other.signatures)) {
+    if (fits(keys.get(id), other)) document.signatures[id] = signature;
+    else left.push(id);
+  }
   await writePending(repository, name, writeMetadata(document));
+  return left;
 }

@@ -99,6 +99,37 @@ async function newestRoot(repository: Repository): Promise<Metadata<Root>> {
   return readRoot(newest);
 }
 
+/**
+ * The roots of a repository, each signed by the keys of the one before it and by its own (The Update Framework 5.3).
+ * @param trusted where to begin; the repository's first root if not given.
+ * @returns the root to begin with, and those that follow it.
+ * @throws OtaError METADATA_UNSIGNED, METADATA_OUTDATED, METADATA_MALFORMED; HostError.
+ */
+export async function rootsFrom(
+  repository: Repository,
+  trusted: Metadata<Root> | undefined,
+): Promise<Metadata<Root>[]> {
+  let newest = trusted ?? readRoot(await requireMetadata(repository, '1.root.json'));
+  requireDelegate(newest, 'root', newest);
+  const roots = [newest];
+  for (;;) {
+    const bytes = await readMetadata(repository, `${newest.signed.version + 1}.root.json`);
+    if (bytes === undefined) return roots;
+    newest = checkRoot(newest, readRoot(bytes));
+    roots.push(newest);
+  }
+}
+
+/** A root that may follow another. @throws OtaError METADATA_OUTDATED, METADATA_UNSIGNED. */
+export function checkRoot(current: Metadata<Root>, next: Metadata<Root>): Metadata<Root> {
+  if (next.signed.version !== current.signed.version + 1) {
+    throw new OtaError('METADATA_OUTDATED', 'the pending root does not follow the one in force');
+  }
+  requireDelegate(current, 'root', next);
+  requireDelegate(next, 'root', next);
+  return next;
+}
+
 /** @throws OtaError METADATA_UNSIGNED when the role's keys have not signed. */
 export function requireDelegate(
   root: Metadata<Root>,

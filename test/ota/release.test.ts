@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   countSignatures,
@@ -10,8 +10,9 @@ import {
 } from '../../ota/pending.ts';
 import { changeRollout } from '../../ota/publish.ts';
 import { fetchRelease } from '../../ota/releases.ts';
-import { readInForce } from '../../ota/repository.ts';
+import { type Repository, readInForce } from '../../ota/repository.ts';
 import { chooseRelease } from '../../ota/rollout.ts';
+import { keyIdOf } from '../../ota/signatures.ts';
 import { makeRoot, makeTarget } from '../../ota/tuf-metadata.ts';
 import { CrashDisk, type CrashState } from '../faults/crash-disk.ts';
 import { House } from './house.ts';
@@ -58,7 +59,7 @@ test('a release is promoted and halted by the release keys, and by nobody else',
   await signPending(house.repository, [signerOf(makeKey()), signerOf(house.online)]);
   await signPending(house.repository, house.maker.release.slice(0, 1).map(signerOf));
   expect(await countSignatures(house.repository)).toEqual([{ document: 'targets', present: 1, needed: 2 }]);
-  expect(await codeOf(finish(house.repository, signerOf(house.online), NOW))).toBe('METADATA_UNSIGNED');
+  expect(await refusalOf(house.repository)).toBe('METADATA_UNSIGNED');
   expect((await house.releaseOf('1.0.0')).percentage).toBe(100);
   await signPending(house.repository, house.maker.release.slice(2).map(signerOf));
   expect(await codeOf(finish(house.repository, signerOf(makeKey()), NOW))).toBe('METADATA_UNSIGNED');
@@ -73,6 +74,34 @@ test('a release is promoted and halted by the release keys, and by nobody else',
   expect(await codeOf(changeRollout(house.repository, '9.9.9', (rollout) => rollout, NOW))).toBe(
     'RELEASE_INCOMPLETE',
   );
+});
+
+/** What finishing leaves pending and why; meanwhile the timestamp is renewed, and nothing else is changed. */
+async function refusalOf(repository: Repository): Promise<unknown> {
+  const before = await readInForce(repository);
+  const { refusal, ...after } = await finish(repository, signerOf(house.online), NOW);
+  expect(after.timestampVersion).toBe(before.timestampVersion + 1);
+  const same = ({ root, targets }: typeof before) => [root.signed.version, targets?.signed.version];
+  expect(same(after)).toEqual(same(before));
+  return refusal?.code;
+}
+
+test.each<[string, (proposed: string) => string, string]>([
+  ['a release that lacks signatures', (proposed) => proposed, 'METADATA_UNSIGNED'],
+  [
+    'one made for another edition',
+    (proposed) => proposed.replace(/"version": \d+/, '"version": 99'),
+    'METADATA_OUTDATED',
+  ],
+  ['one that is no metadata', () => '{', 'METADATA_MALFORMED'],
+])('[FC-07] %s holds up no renewal, and stays pending', async (_, change, code) => {
+  const pending = join(house.repository.directory, 'pending/targets.json');
+  await changeRollout(house.repository, '1.0.0', (rollout) => rollout, NOW);
+  const changed = change(readFileSync(pending, 'utf8'));
+  writeFileSync(pending, changed);
+  expect(await refusalOf(house.repository)).toBe(code);
+  expect(readFileSync(pending, 'utf8')).toBe(changed);
+  rmSync(pending);
 });
 
 test('the timestamp is renewed without the release keys', async () => {
@@ -141,13 +170,15 @@ test('keys are replaced: the new ones publish, the old ones no longer do', async
   await proposeRoot(repository, makeRoot(edition, rings));
   await changeRollout(repository, '1.0.0', (rollout) => rollout, NOW);
   await signPending(repository, [...maker.root.slice(1), ...lost].map(signerOf));
-  expect(await codeOf(finish(repository, signerOf(house.online), NOW))).toBe('METADATA_UNSIGNED');
+  expect(await refusalOf(repository)).toBe('METADATA_UNSIGNED');
   await signPending(repository, fresh.map(signerOf));
   await finish(repository, signerOf(house.online), NOW);
   expect((await house.offer()).releases.length).toBeGreaterThan(0);
   await changeRollout(repository, '1.0.0', (rollout) => ({ ...rollout, halt: false }), NOW);
-  await signPending(repository, lost.map(signerOf));
-  expect(await codeOf(finish(repository, signerOf(house.online), NOW))).toBe('METADATA_UNSIGNED');
+  expect(await signPending(repository, lost.map(signerOf))).toEqual(
+    lost.map(({ publicKey }) => keyIdOf(publicKey)),
+  );
+  expect(await refusalOf(repository)).toBe('METADATA_UNSIGNED');
   await signPending(repository, fresh.map(signerOf));
   await finish(repository, signerOf(house.online), NOW);
   expect((await house.releaseOf('1.0.0')).halt).toBe(false);
@@ -159,7 +190,7 @@ test('a pending change made for another edition is not put into force', async ()
   const stale = JSON.parse(readFileSync(pending, 'utf8'));
   stale.signed.version += 1;
   writeFileSync(pending, JSON.stringify(stale));
-  expect(await codeOf(finish(house.repository, signerOf(house.online), NOW))).toBe('METADATA_OUTDATED');
+  expect(await refusalOf(house.repository)).toBe('METADATA_OUTDATED');
   expect(readdirSync(join(house.repository.directory, 'pending'))).toEqual(['targets.json']);
 });
 
