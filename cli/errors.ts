@@ -1,6 +1,8 @@
 /** Why a command could not do its work, with the way out in the message. */
 export type CommandErrorCode =
   | 'USAGE'
+  /** The person who was to sign said no. */
+  | 'SIGNING_DECLINED'
   | 'FOOTAGE_MISSING'
   /** No camera waits to be accepted. */
   | 'PAIRING_MISSING'

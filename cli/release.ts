@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { anchorCommand } from './release/anchor.ts';
 import { buildCommand } from './release/build.ts';
 import { keysCommand } from './release/keys.ts';
 import { kitCommand } from './release/kit.ts';
@@ -8,6 +9,7 @@ import type { PackWish } from './release/pack.ts';
 import { rotateCommand } from './release/rotate.ts';
 
 interface SignOptions {
+  readonly yes?: true;
   readonly key: string[];
   readonly passphraseFile?: string;
   readonly out?: string;
@@ -27,6 +29,7 @@ export function releaseCommand(): Command {
     .addCommand(haltCommand())
     .addCommand(finishCommand())
     .addCommand(rotateCommand())
+    .addCommand(anchorCommand())
     .addCommand(packCommand())
     .addCommand(statusCommand())
     .addHelpText(
@@ -55,10 +58,13 @@ function signCommand(): Command {
     .requiredOption('--key <file>', 'private key to sign with; may be repeated', collect)
     .option('--passphrase-file <file>', 'file with the passphrase of the keys')
     .option('--out <file>', 'write the signatures there alone, to be attached elsewhere')
+    .option('--yes', 'sign what is shown without being asked')
     .addHelpText(
       'after',
       `
-Prints what it signs: compare the SHA-256 with whoever built it.
+Shows what it is to sign, and at a terminal asks before it does. Of a bundle: compare the SHA-256 with the person who built
+it. Of a rotation and of a key list: who may do what, which keys are ADDED and which are REMOVED. A key that you do not
+expect is somebody else's, and what you sign then is theirs. Of targets: what each release is offered to.
 
 On a machine without a network, of a bundle its bundle.json is enough, and of a repository its metadata/ and pending/:
   oriel release sign ./bundle --key release-1.pem --out release-1.sig
@@ -68,7 +74,9 @@ and where the bundle lies:
     .action(async (directory: string, options: SignOptions) => {
       const { signDirectory } = await import('./release/signing.ts');
       const signers = await readSigners(options.key, options.passphraseFile);
-      print(await signDirectory(directory, signers, options.out));
+      const { confirm } = await import('./release/confirm.ts');
+      const { out, yes = false } = options;
+      print(await signDirectory(directory, { signers, out, confirm: (lines) => confirm(lines, yes) }));
     });
 }
 
@@ -88,13 +96,15 @@ function attachCommand(): Command {
 
 function finishCommand(): Command {
   return new Command('finish')
-    .description('put what is pending into force once it is signed, or renew the timestamp')
+    .description('put what is pending and signed into force, and renew the timestamp')
     .argument('<repository>', 'directory of the repository')
     .requiredOption('--online <file>', 'private key of snapshot and timestamp')
     .option('--passphrase-file <file>', 'file with its passphrase')
     .addHelpText(
       'after',
       `
+What still lacks signatures stays pending, and is told; it holds up no renewal.
+
 The timestamp lasts 30 days: run this from a timer, each day. A camera that gets none in time says that updates are
 being kept from it.`,
     )

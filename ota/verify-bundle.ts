@@ -89,6 +89,13 @@ async function readDocument(directory: string, name: string): Promise<Uint8Array
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const handle = await open(join(directory, name), flags).catch((cause: { code?: unknown }) => {
     if (cause.code === 'ELOOP') throw new OtaError('FILE_IRREGULAR', `${name} is a symbolic link`, cause);
+    if (cause.code === 'ENOENT' && name === SIGNATURES_FILE) {
+      throw new OtaError(
+        'SIGNATURES_MISSING',
+        `nobody has signed ${directory} yet: it has no ${name}`,
+        cause,
+      );
+    }
     if (cause.code === 'ENOENT') throw new OtaError('FILE_MISSING', `${name} is not there`, cause);
     throw cause;
   });

@@ -21,6 +21,7 @@ import {
   RUNTIME_PATH,
   SIGNATURES_FILE,
 } from '../ota/bundle.ts';
+import { OtaError } from '../ota/errors.ts';
 import { ANCHOR_FILE, HARDWARE_FILE, ROOT_FILE } from '../ota/installation.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE, parseAnchor } from '../ota/key-list.ts';
 import { LIMITS_FILE, parseLimits } from '../ota/launcher-limits.ts';
@@ -68,6 +69,17 @@ async function makeKit(): Promise<void> {
 /** What is verified is the copy. */
 async function takeBundle(kit: string, source: string, documents: string): Promise<Bundle> {
   const copy = join(kit, BUNDLE_DIRECTORY);
+  for (const name of DOCUMENTS) {
+    if (existsSync(join(source, name))) continue;
+    const way =
+      name === SIGNATURES_FILE
+        ? `nobody has signed it yet: oriel release sign ${source} --key KEY`
+        : 'is it a bundle?';
+    throw new OtaError(
+      name === SIGNATURES_FILE ? 'SIGNATURES_MISSING' : 'FILE_MISSING',
+      `${source} has no ${name}: ${way}`,
+    );
+  }
   const bundle = parseBundle(readFileSync(join(source, MANIFEST_FILE)));
   for (const name of DOCUMENTS) copyFile(join(source, name), join(copy, name), 0o644);
   for (const { path, mode } of bundle.files) {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Anchor,
@@ -7,6 +7,7 @@ import {
   type KeyList,
   parseAnchor,
   parseKeyList,
+  verifyKeyList,
   writeAnchor,
   writeKeyList,
 } from '../../ota/key-list.ts';
@@ -67,6 +68,32 @@ export function readAnchor(directory: string): Anchor {
 
 export function readKeyList(directory: string): KeyList {
   return parseKeyList(readRegularFile(join(directory, KEY_LIST_FILE), MAX_BYTES));
+}
+
+/** Where a key list is kept once another has replaced it. */
+const keptList = (counter: number) => `keys-${counter}.json`;
+const keptSignatures = (counter: number) => `keys-${counter}-signatures.json`;
+
+/** Keeps the key list and its signatures under its number, for those who sign the next one to compare. */
+export function keepKeyList(directory: string): void {
+  const { counter } = readKeyList(directory);
+  copyFileSync(join(directory, KEY_LIST_FILE), join(directory, keptList(counter)));
+  copyFileSync(join(directory, KEY_LIST_SIGNATURES_FILE), join(directory, keptSignatures(counter)));
+}
+
+/** The key list before number `counter`, if it is here and the anchor's root keys have signed it. */
+export async function readListBefore(
+  directory: string,
+  counter: number,
+  anchor: Anchor,
+): Promise<KeyList | undefined> {
+  const read = (name: string) => readRegularFile(join(directory, name), MAX_BYTES);
+  for (let number = counter - 1; number > 0; number--) {
+    if (!existsSync(join(directory, keptList(number)))) continue;
+    const [list, signatures] = [read(keptList(number)), read(keptSignatures(number))];
+    return verifyKeyList(list, signatures, anchor, 0).catch(() => undefined);
+  }
+  return undefined;
 }
 
 export function readFirstRoot(directory: string): Uint8Array {

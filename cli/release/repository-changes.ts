@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemDisk } from '../../host/disk.ts';
 import { type BundleFile, parseBundle } from '../../ota/bundle.ts';
@@ -10,7 +10,7 @@ import type { Signer } from '../../ota/tuf-metadata.ts';
 import { readDocuments, verifyDocuments } from '../../ota/verify-bundle.ts';
 import { CommandError } from '../errors.ts';
 import { readAnchor, readFirstRoot, readKeyList } from './public-documents.ts';
-import { describePending } from './signing.ts';
+import { alone, describePending, describeProposal, withoutWeight } from './signing.ts';
 
 /** The keys that are at hand. */
 export interface Signing {
@@ -35,7 +35,12 @@ const repositoryIn = (directory: string): Repository => ({ disk: systemDisk, dir
 /** Nothing is below it: a minimum of nothing. */
 const NO_MINIMUM = '0.0.0';
 
-export async function publishBundle(directory: string, bundle: string, wish: PublishWish): Promise<string[]> {
+export function publishBundle(directory: string, bundle: string, wish: PublishWish): Promise<string[]> {
+  mkdirSync(directory, { recursive: true });
+  return alone(directory, () => publishAlone(directory, bundle, wish));
+}
+
+async function publishAlone(directory: string, bundle: string, wish: PublishWish): Promise<string[]> {
   const repository = repositoryIn(directory);
   const publicDocuments = wish.public ?? '';
   const anchor = readAnchor(publicDocuments);
@@ -91,9 +96,19 @@ export function halt(directory: string, version: string, halted: boolean, signin
   );
 }
 
-export async function finishRepository(directory: string, online: Signer): Promise<string[]> {
-  const { timestampExpires } = await finish(repositoryIn(directory), online, Date.now());
-  return [`in force, and current until ${timestampExpires}`];
+/** Puts what is ready into force, and renews the rest, whatever somebody else has not signed yet. */
+export function finishRepository(directory: string, online: Signer): Promise<string[]> {
+  return alone(directory, () => putIntoForce(repositoryIn(directory), online));
+}
+
+async function putIntoForce(repository: Repository, online: Signer): Promise<string[]> {
+  const { timestampExpires, refusal } = await finish(repository, online, Date.now());
+  if (refusal === undefined) return [`in force, and current until ${timestampExpires}`];
+  return [
+    `renewed, and current until ${timestampExpires}`,
+    `not ready    ${refusal.message}`,
+    ...(await describePending(repository.directory)),
+  ];
 }
 
 async function change(
@@ -104,18 +119,23 @@ async function change(
   what: string,
 ): Promise<string[]> {
   const repository = repositoryIn(directory);
-  await changeRollout(repository, version, turn, Date.now());
-  return settle(repository, signing, what);
+  return alone(directory, async () => {
+    await changeRollout(repository, version, turn, Date.now());
+    return settle(repository, signing, what);
+  });
 }
 
 /** Signs what is pending with the keys at hand, and puts it into force if they are enough. */
 async function settle(repository: Repository, { release, online }: Signing, what: string): Promise<string[]> {
-  await signPending(repository, release);
+  const shown = release.length === 0 ? [] : await describeProposal(repository);
+  const left = await signPending(repository, release);
+  const signed = [...shown, ...withoutWeight(left, 'may sign nothing of what is pending')];
   const counts = await countSignatures(repository);
   if (online !== undefined && counts.every(({ present, needed }) => present >= needed)) {
-    return [`${what}: ${(await finishRepository(repository.directory, online)).join()}`];
+    return [...signed, `${what}: ${(await putIntoForce(repository, online)).join()}`];
   }
   return [
+    ...signed,
     `${what}: not in force yet`,
     ...(await describePending(repository.directory)),
     `next         oriel release sign ${repository.directory} --key KEY, until there are enough`,

@@ -8,8 +8,8 @@ import { type KeyRing, keyIdOf, writeSignatures } from '../../ota/signatures.ts'
 import { makeRoot, type RoleRings, ringOf, TOP_ROLES } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';
 import { readKeyFile } from './key-file.ts';
-import { readKeyList } from './public-documents.ts';
-import { describePending } from './signing.ts';
+import { keepKeyList, readKeyList } from './public-documents.ts';
+import { alone, describePending } from './signing.ts';
 
 const ROLES_OF: Readonly<Record<string, readonly (keyof RoleRings)[]>> = {
   root: ['root'],
@@ -24,7 +24,11 @@ interface Wish {
 }
 
 /** Proposes a root with other keys. @returns what to tell. @throws CommandError USAGE. */
-export async function rotate(directory: string, wish: Wish): Promise<string[]> {
+export function rotate(directory: string, wish: Wish): Promise<string[]> {
+  return alone(directory, () => rotateAlone(directory, wish));
+}
+
+async function rotateAlone(directory: string, wish: Wish): Promise<string[]> {
   const repository: Repository = { disk: systemDisk, directory };
   const { root, targets } = await readInForce(repository);
   const before = Object.fromEntries(TOP_ROLES.map((role) => [role, ringOf(root, role)])) as RoleRings;
@@ -35,6 +39,7 @@ export async function rotate(directory: string, wish: Wish): Promise<string[]> {
   const lines = await describePending(directory);
   if (before.targets.keys.join() === after.targets.keys.join()) return lines;
   const { counter, threshold } = readKeyList(wish.public);
+  keepKeyList(wish.public);
   const list = writeKeyList({
     format: 'oriel-keys-1',
     counter: counter + 1,

@@ -23,6 +23,7 @@ A release key was lost, and a new one takes its place:
   oriel release sign ./repository --key root-1.pem --key root-2.pem --key release-2.pem --key release-4.pem
   oriel release sign ./keys/public --key root-1.pem --key root-2.pem
   oriel release finish ./repository --online online.pem
+  oriel release anchor ./keys/public --repository ./repository
 
 A new root is signed by root keys of the old and of the new one, and the targets anew. Bundles that are published from
 then on carry the new key list; a camera that has seen it refuses older ones. What a camera was flashed with, the

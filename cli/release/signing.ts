@@ -4,23 +4,34 @@ import { join } from 'node:path';
 import type { Targets } from '@tufjs/models';
 import { systemDisk } from '../../host/disk.ts';
 import { MANIFEST_FILE, MAX_MANIFEST_BYTES, parseBundle, SIGNATURES_FILE } from '../../ota/bundle.ts';
-import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE, MAX_KEY_LIST_BYTES } from '../../ota/key-list.ts';
+import {
+  KEY_LIST_FILE,
+  KEY_LIST_SIGNATURES_FILE,
+  MAX_KEY_LIST_BYTES,
+  parseKeyList,
+} from '../../ota/key-list.ts';
 import { attachPending, countSignatures, readPending, signPending } from '../../ota/pending.ts';
-import { readOffer } from '../../ota/releases.ts';
-import { keyIdOf, parseSignatures, type Signature, writeSignatures } from '../../ota/signatures.ts';
+import { type Release, readOffer } from '../../ota/releases.ts';
+import { MAX_METADATA_BYTES, type Repository, readInForce } from '../../ota/repository.ts';
+import { fittingKeys, parseSignatures, type Signature, writeSignatures } from '../../ota/signatures.ts';
 import type { Signer } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';
-import { readRegularFile } from '../files.ts';
+import { readRegularFile, withFileLocked } from '../files.ts';
 import { rfc3339 } from '../text.ts';
-import { signaturesOver } from './public-documents.ts';
+import { describeKeyList, describeRoot, shortId } from './describe-keys.ts';
+import { ANCHOR_FILE, readAnchor, readKeyList, readListBefore, signaturesOver } from './public-documents.ts';
 
 /** Clocks of a maker's machines are not further apart. */
 const CLOCKS_DIFFER_MS = 24 * 3_600_000;
 
 /** What a maker signs: a bundle's manifest, a key list, or what is pending in a repository. */
-type Signable =
-  | { readonly document: string; readonly signatures: string; readonly maxBytes: number }
-  | 'repository';
+type Signable = SignableFile | 'repository';
+
+interface SignableFile {
+  readonly document: string;
+  readonly signatures: string;
+  readonly maxBytes: number;
+}
 
 /** @throws CommandError USAGE for a directory that is none of the three. */
 function signableIn(directory: string): Signable {
@@ -34,56 +45,131 @@ function signableIn(directory: string): Signable {
   throw new CommandError('USAGE', `${directory} holds no bundle, no key list and no repository`);
 }
 
+export interface SigningWish {
+  readonly signers: readonly Signer[];
+  /** Where to write these signatures alone; undefined adds them to those that are there. */
+  readonly out: string | undefined;
+  /** Shows the person who signs what it is, and asks. */
+  readonly confirm: (lines: readonly string[]) => Promise<boolean>;
+}
+
 /**
- * Signs what a directory holds.
- * @param out where to write these signatures alone; undefined adds them to those that are there.
- * @returns what to tell the person who signs.
+ * Signs what a directory holds, once the person who signs has seen it.
+ * @returns what to tell that person.
+ * @throws CommandError USAGE, SIGNING_DECLINED, FILE_BUSY.
  */
-export async function signDirectory(
-  directory: string,
-  signers: readonly Signer[],
-  out: string | undefined,
-): Promise<string[]> {
+export function signDirectory(directory: string, wish: SigningWish): Promise<string[]> {
   const signable = signableIn(directory);
-  if (signable === 'repository') {
-    if (out !== undefined) {
+  return signable === 'repository' ? signProposal(directory, wish) : signDocument(directory, signable, wish);
+}
+
+async function signProposal(directory: string, { signers, out, confirm }: SigningWish): Promise<string[]> {
+  if (out !== undefined) {
+    throw new CommandError('USAGE', 'what is pending holds its own signatures: sign a copy, and attach that');
+  }
+  const repository = { disk: systemDisk, directory };
+  const contents = async () =>
+    JSON.stringify(Object.values(await readPending(repository)).map((one) => one?.signed));
+  const shown = await contents();
+  await agree(confirm, await describeProposal(repository));
+  return alone(directory, async () => {
+    if ((await contents()) !== shown) {
       throw new CommandError(
-        'USAGE',
-        'what is pending holds its own signatures: sign a copy, and attach that',
+        'FILE_BUSY',
+        `${directory}: what is pending has changed since it was shown; sign again`,
       );
     }
-    const repository = { disk: systemDisk, directory };
-    const { targets } = await readPending(repository);
-    const offered = targets === undefined ? [] : describeTargets(targets.signed, Date.now());
-    await signPending(repository, signers);
-    return [...offered, ...(await describePending(directory))];
-  }
+    const left = await signPending(repository, signers);
+    return [
+      ...withoutWeight(left, 'may sign nothing of what is pending'),
+      ...(await describePending(directory)),
+    ];
+  });
+}
+
+async function signDocument(
+  directory: string,
+  signable: SignableFile,
+  { signers, out, confirm }: SigningWish,
+): Promise<string[]> {
   const message = readRegularFile(join(directory, signable.document), signable.maxBytes);
+  const { lines, keys } = await describe(directory, signable.document, message);
+  await agree(confirm, lines);
   const made = signaturesOver(message, signers);
   const place = out ?? join(directory, signable.signatures);
   const before = out === undefined ? readSignatures(place) : [];
   writeFileSync(place, writeSignatures(merge(before, made)));
   return [
-    ...describe(signable.document, message),
-    ...signers.map(({ publicKey }) => `signed by    ${keyIdOf(publicKey).slice(0, 16)}`),
+    ...signers.map(({ publicKey }) => `signed by    ${shortId(publicKey)}`),
+    ...withoutWeight(await idle(message, made, keys), `does not count: it may not sign ${signable.document}`),
     `signatures   ${place}`,
   ];
 }
 
-/** Adds signatures made elsewhere. */
+async function agree(confirm: SigningWish['confirm'], lines: readonly string[]): Promise<void> {
+  if (!(await confirm(lines))) throw new CommandError('SIGNING_DECLINED', 'nothing is signed');
+}
+
+/** Adds signatures made elsewhere. @throws OtaError METADATA_MIXED; CommandError USAGE, FILE_BUSY. */
 export async function attachSignatures(directory: string, files: readonly string[]): Promise<string[]> {
   const signable = signableIn(directory);
   if (signable === 'repository') {
-    for (const file of files) {
-      await attachPending({ disk: systemDisk, directory }, readRegularFile(file, 1024 * 1024));
-    }
-    return describePending(directory);
+    return alone(directory, async () => {
+      const left: string[] = [];
+      for (const file of files) {
+        const copy = readRegularFile(file, MAX_METADATA_BYTES);
+        left.push(...(await attachPending({ disk: systemDisk, directory }, copy)));
+      }
+      return [
+        ...withoutWeight(left, 'does not count, and is left out'),
+        ...(await describePending(directory)),
+      ];
+    });
   }
   const place = join(directory, signable.signatures);
+  const message = readRegularFile(join(directory, signable.document), signable.maxBytes);
+  const { keys } = await describe(directory, signable.document, message);
   let signatures = readSignatures(place);
   for (const file of files) signatures = merge(signatures, readSignatures(file));
   writeFileSync(place, writeSignatures(signatures));
-  return [`${place}: ${signatures.length} signatures`];
+  const without = await idle(message, signatures, keys);
+  return [
+    ...withoutWeight(without, `does not count for ${signable.document}`),
+    `${place}: ${signatures.length - without.length} signatures`,
+  ];
+}
+
+/** @param keys who may sign; undefined where nothing says. @returns ids of keys whose signature counts for nothing. */
+async function idle(
+  message: Uint8Array,
+  signatures: readonly Signature[],
+  keys: readonly string[] | undefined,
+): Promise<string[]> {
+  if (keys === undefined) return [];
+  const fitting = await fittingKeys(message, signatures, { keys, threshold: 1 });
+  return signatures.map(({ key }) => key).filter((key) => !fitting.has(key));
+}
+
+/** Warnings about signatures that count for nothing. @param left ids of their keys. */
+export function withoutWeight(left: readonly string[], why: string): string[] {
+  return [...new Set(left)].map((id) => `WARNING      the signature of ${id.slice(0, 16)} ${why}`);
+}
+
+/** All that is pending in a repository, against what is in force, for those who sign it. @throws CommandError USAGE. */
+export async function describeProposal(repository: Repository): Promise<string[]> {
+  const [current, { root, targets }] = [await readInForce(repository), await readPending(repository)];
+  return [
+    ...(root === undefined ? [] : describeRoot(current.root, root)),
+    ...(targets === undefined ? [] : describeTargets(targets.signed, current.targets?.signed, Date.now())),
+  ];
+}
+
+/**
+ * Changes a repository, with no other command changing it: of two that read the same targets one would be undone.
+ * @throws CommandError FILE_BUSY.
+ */
+export function alone<T>(directory: string, act: () => Promise<T>): Promise<T> {
+  return existsSync(directory) ? withFileLocked(join(directory, 'repository'), act) : act();
 }
 
 export async function describePending(directory: string): Promise<string[]> {
@@ -95,9 +181,10 @@ export async function describePending(directory: string): Promise<string[]> {
 
 /**
  * What release keys vouch for beside bundles, for the person who signs to see: the machine that proposed it may be a thief's.
+ * @param before what is in force.
  * @throws CommandError USAGE for targets of a time to come, which every camera would take for past.
  */
-function describeTargets(targets: Targets, nowMs: number): string[] {
+function describeTargets(targets: Targets, before: Targets | undefined, nowMs: number): string[] {
   const { releases, issuedMs = 0 } = readOffer(targets);
   const made = rfc3339(issuedMs);
   if (issuedMs > nowMs + CLOCKS_DIFFER_MS) {
@@ -108,21 +195,43 @@ function describeTargets(targets: Targets, nowMs: number): string[] {
   }
   return [
     `targets      edition ${targets.version}, made ${made}`,
-    ...releases.map(
-      ({ version, hardware, percentage, minimum, halt }) =>
-        `offers       ${version} for ${hardware.join(', ')}: ${percentage}% of the cameras, minimum ${minimum}${halt ? ', halted' : ''}`,
-    ),
+    ...describeReleases(before === undefined ? [] : readOffer(before).releases, releases),
   ];
 }
 
-function describe(document: string, message: Uint8Array): string[] {
-  const digest = `SHA-256      ${createHash('sha256').update(message).digest('hex')}  ${document}`;
-  if (document !== MANIFEST_FILE) return [digest];
-  const { product, version, counter, hardware, files } = parseBundle(message);
+/** Each release on offer, and what is new about it; then those that are offered no more. */
+function describeReleases(before: readonly Release[], after: readonly Release[]): string[] {
+  const words = ({ version, hardware, percentage, minimum, halt }: Release) =>
+    `${version} for ${hardware.join(', ')}: ${percentage}% of the cameras, minimum ${minimum}${halt ? ', halted' : ''}`;
+  const old = new Map(before.map((release) => [release.directory, words(release)]));
+  const gone = before.filter(({ directory }) => !after.some((release) => release.directory === directory));
   return [
-    `bundle       ${product} ${version} (${counter}) for ${hardware.join(', ')}, ${files.length} files`,
-    digest,
+    ...after.map((release) => {
+      const was = old.get(release.directory);
+      const change = was === undefined ? ' (NEW)' : ` (CHANGED, before ${was})`;
+      return `offers       ${words(release)}${was === words(release) ? '' : change}`;
+    }),
+    ...gone.map((release) => `REMOVED      ${words(release)}`),
   ];
+}
+
+/** A document in words, and the public keys whose signatures on it count; undefined where nothing here says which. */
+async function describe(
+  directory: string,
+  document: string,
+  message: Uint8Array,
+): Promise<{ readonly lines: string[]; readonly keys: readonly string[] | undefined }> {
+  const digest = `SHA-256      ${createHash('sha256').update(message).digest('hex')}  ${document}`;
+  if (document === KEY_LIST_FILE) {
+    const anchor = existsSync(join(directory, ANCHOR_FILE)) ? readAnchor(directory) : undefined;
+    const list = parseKeyList(message);
+    const before = anchor && (await readListBefore(directory, list.counter, anchor));
+    return { lines: [...describeKeyList(before, list), digest], keys: anchor?.keys };
+  }
+  const { product, version, counter, hardware, files } = parseBundle(message);
+  const bundle = `bundle       ${product} ${version} (${counter}) for ${hardware.join(', ')}, ${files.length} files`;
+  const keys = existsSync(join(directory, KEY_LIST_FILE)) ? readKeyList(directory).keys : undefined;
+  return { lines: [bundle, digest], keys };
 }
 
 function readSignatures(path: string): Signature[] {
