@@ -142,8 +142,11 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   const keepAccount = accountKeeper(directory.account, clock);
   let shown: Pick<AgentStatus, 'state' | 'since'> | undefined;
   let status = unpairedStatus(time.now());
+  /** Told what the camera does now, whenever that is something else. */
+  let onPhase: () => void = () => undefined;
   const show = (phase: AgentStatus['state'], line: Line | undefined) => {
-    if (shown?.state !== phase) shown = { state: phase, since: time.now() };
+    const isNew = shown?.state !== phase;
+    if (shown === undefined || isNew) shown = { state: phase, since: time.now() };
     const { epoch, counter } = policy.present ? policy.inForce.policy : { epoch: 0, counter: 0 };
     const lineStatus = line?.status() ?? idleLine();
     keepAccount(lineStatus.account, phase !== 'running');
@@ -171,6 +174,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
       memoryBytes: process.memoryUsage.rss(),
     };
     writeStatus(directory.status, status);
+    if (isNew) onPhase();
   };
   const certificate = () => enrolment.certificate;
   const common = { directory, disk, device, server, certificate, clock: time, random, logger };
@@ -193,6 +197,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     random,
     logger,
   });
+  onPhase = () => control.tellNow();
   uplinks.add(control);
   if (updates !== undefined) uplinks.add(updates);
   const showing = () => ({ status, mayFilm: policy.present, connected: control.view.connected });

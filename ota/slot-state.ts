@@ -105,7 +105,14 @@ const SlotState = v.pipe(
     keys: small(2 ** 31),
     /** Releases that went back, newest last; none is tried again by itself. */
     refused: v.pipe(
-      v.array(v.strictObject({ counter: Counter, code: ReturnCode })),
+      v.array(
+        v.strictObject({
+          counter: Counter,
+          code: ReturnCode,
+          /** Absent from what launchers wrote that were flashed before it was kept. */
+          version: v.optional(Version),
+        }),
+      ),
       v.maxLength(MAX_REFUSED),
     ),
     /** Not yet known to be delivered, oldest first; bounded, and gaps in the numbers show what was dropped. */
@@ -151,9 +158,22 @@ export function addOutcome(state: SlotState, outcome: Omit<Outcome, 'number'>): 
   return { ...state, outcomes, nextOutcome: state.nextOutcome + 1 };
 }
 
-export function addRefused(state: SlotState, counter: number, code: ReturnCode): SlotState {
+export function addRefused(state: SlotState, { counter, version }: ReleaseName, code: ReturnCode): SlotState {
   const others = state.refused.filter((each) => each.counter !== counter);
-  return { ...state, refused: [...others, { counter, code }].slice(-MAX_REFUSED) };
+  return { ...state, refused: [...others, { counter, code, version }].slice(-MAX_REFUSED) };
+}
+
+/** A release that went back, as people name it. */
+export const nameOfRefused = ({ counter, version }: SlotState['refused'][number]): string =>
+  version ?? `number ${counter}`;
+
+/** The release of a higher counter than `counter` that went back last; undefined when none did. */
+export function returnedAbove(
+  { refused }: Pick<SlotState, 'refused'>,
+  counter: number,
+): { readonly name: string; readonly code: ReturnCode } | undefined {
+  const last = refused.findLast((each) => each.counter > counter);
+  return last && { name: nameOfRefused(last), code: last.code };
 }
 
 /** @throws OtaError SLOTS_TRANSITION. */

@@ -150,7 +150,7 @@ function confirm(state: SlotState, { minimum: asked }: Of<'healthy'>): SlotState
 
 function goBack(state: SlotState, code: ReturnCode): SlotState {
   const { release } = trialOf(state);
-  const back = addRefused({ ...state, trial: null }, release.counter, code);
+  const back = addRefused({ ...state, trial: null }, release, code);
   return addOutcome(back, { event: 'returned', slot: otherSlot(state.active), release, code });
 }
 
@@ -181,7 +181,7 @@ function rollBack(state: SlotState): SlotState {
   if (spare === null) illegal('rollback', 'steady');
   const back: SlotState = { ...state, active: otherSlot(active), release: spare, spare: release };
   const code = 'ROLLBACK_ASKED';
-  return addOutcome(addRefused(back, release.counter, code), {
+  return addOutcome(addRefused(back, release, code), {
     event: 'returned',
     slot: active,
     release,

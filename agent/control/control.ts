@@ -63,6 +63,8 @@ export class Control {
   #connected = false;
   /** Aborted when the connection, or the wait for the next, is to end. */
   #renewal = new AbortController();
+  /** Aborted when telemetry is not to wait for its time. */
+  #quiet = new AbortController();
   /** Aborted when there may be something to send. */
   #idle = new AbortController();
 
@@ -83,6 +85,11 @@ export class Control {
     this.#stills = stills;
   }
 
+  /** What the camera does has changed: it is told at once, and not at the next telemetry's time. */
+  tellNow(): void {
+    this.#quiet.abort();
+  }
+
   /** Certificate or server are others: the connection is made anew. */
   reconnect(): void {
     this.#renewal.abort(new Error('renewed'));
@@ -97,12 +104,13 @@ export class Control {
   async #tell(signal: AbortSignal): Promise<void> {
     const { clock, telemetry, telemetryMs = TELEMETRY_MS, logger } = this.#options;
     while (!signal.aborted) {
+      this.#quiet = new AbortController();
       try {
         this.#put('telemetry', encodeMessage('telemetry', await telemetry()));
       } catch (error) {
         logger.warn(errorFields(error), 'no telemetry');
       }
-      await clock.sleep(telemetryMs, signal).catch(() => undefined);
+      await clock.sleep(telemetryMs, AbortSignal.any([signal, this.#quiet.signal])).catch(() => undefined);
     }
   }
 

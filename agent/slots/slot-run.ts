@@ -4,7 +4,7 @@ import { confined } from '../../host/confinement.ts';
 import { fetchedBundle } from '../../ota/incoming.ts';
 import type { LauncherLimits } from '../../ota/launcher-limits.ts';
 import { isTurnDue, judgeTrial, judgeTurn } from '../../ota/slot-policy.ts';
-import { addOutcome, otherSlot, type SlotState } from '../../ota/slot-state.ts';
+import { addOutcome, nameOfRefused, otherSlot, type SlotState } from '../../ota/slot-state.ts';
 import {
   advance,
   forgetDelivered,
@@ -252,7 +252,13 @@ export class SlotRun implements AgentLives {
   }
 
   async #advance(event: SlotEvent): Promise<void> {
+    const { slots, logger } = this.#options;
+    const before = slots.state.refused;
     await this.#change((state) => advance(state, event));
+    const back = slots.state.refused.at(-1);
+    if (back === undefined || before.includes(back)) return;
+    const { version } = slots.state.release;
+    logger.error({ code: back.code, runs: version }, `release ${nameOfRefused(back)} went back`);
   }
 
   async #change(change: (state: SlotState) => SlotState): Promise<void> {

@@ -1,7 +1,7 @@
 import type { UpdateChoice } from '../../crypto/policy.ts';
 import type { Disk } from '../../host/disk.ts';
 import { type Installation, readInstallation } from '../../ota/installation.ts';
-import type { SlotName } from '../../ota/slot-state.ts';
+import { returnedAbove, type SlotName } from '../../ota/slot-state.ts';
 import type { CameraDirectory } from '../camera/camera-directory.ts';
 import type { DeviceKey } from '../camera/device-key.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
@@ -11,7 +11,7 @@ import type { ServerDial } from '../server-dial.ts';
 import type { AgentStatus } from '../status.ts';
 import { tellFacts } from './facts-teller.ts';
 import { opensItsOwn } from './own-segment.ts';
-import { readOwnSlot } from './own-slot.ts';
+import { readOwnSlot, readSlotState } from './own-slot.ts';
 import type { ReleaseView } from './release-view.ts';
 import { Reports } from './reports.ts';
 import { watchInbox } from './update-inbox.ts';
@@ -61,7 +61,14 @@ export async function openUpdates(options: OpenUpdatesOptions): Promise<OpenedUp
   const { place, directory, device, disk, clock, logger } = options;
   const installation: Installation = await readInstallation(disk, place.installation);
   const own = await readOwnSlot(disk, installation, place.slot);
-  const updates = new Updates({ ...options, own, directory: directory.updates, camera: device.camera });
+  const updates = new Updates({
+    ...options,
+    own,
+    directory: directory.updates,
+    camera: device.camera,
+    // A release that goes back takes its agent with it: what this one reads at its start stays true.
+    returned: returnedAbove(await readSlotState(disk, installation), own.bundle.counter),
+  });
   const reports = new Reports({ ...options, installation });
   let opened = false;
   return {

@@ -8,6 +8,8 @@ export interface ReleaseView {
   readonly version: string;
   /** The release that its owner lets wait. */
   readonly waiting: WaitingView | undefined;
+  /** The release above it that was tried here last, and went back. */
+  readonly returned: { readonly name: string; readonly code: string } | undefined;
   /** What came of the update that was brought by hand last, since the agent started. */
   readonly brought: BroughtView | undefined;
 }

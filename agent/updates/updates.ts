@@ -23,6 +23,7 @@ export interface UpdatesOptions extends LookOptions {
   readonly server: ServerDial;
   readonly certificate: () => string | undefined;
   readonly random: () => number;
+  readonly returned?: ReleaseView['returned'];
 }
 
 const WITHOUT_CERTIFICATE_MS = 1_000;
@@ -85,6 +86,7 @@ export class Updates {
       slot: own.slot,
       version: own.bundle.version,
       waiting: this.#choice.view,
+      returned: this.#options.returned,
       brought: this.#brought,
     };
   }

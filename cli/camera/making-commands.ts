@@ -31,11 +31,14 @@ Example:
   oriel camera setup ./cam --code setup-code --source v4l2:/dev/video0`,
     )
     .action(async (dir: string, options: SetupOptions) => {
-      const { setup } = await import('./setup.ts');
+      const [{ setup }, { startCommand }] = await Promise.all([
+        import('./setup.ts'),
+        import('./start-command.ts'),
+      ]);
       const { camera, server } = await setup(dir, options);
       console.log(`camera id  ${camera}`);
       console.log(`server     ${server}`);
-      console.log(`Next:      oriel camera run ${dir}`);
+      console.log(`Next:      ${startCommand(dir)}`);
     });
 }
 

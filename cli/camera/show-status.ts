@@ -5,6 +5,7 @@ import { readStatus } from '../../agent/status.ts';
 import { terminalPaint } from '../paint.ts';
 import { jsonLine } from '../text.ts';
 import { isRunning } from './is-running.ts';
+import { startCommand } from './start-command.ts';
 import { type CameraView, judgeCondition } from './status/condition.ts';
 import { statusText } from './status/status-text.ts';
 
@@ -29,6 +30,7 @@ function viewOf(dir: string): CameraView & { readonly agentAt: number } {
   if (agent === undefined) directory.readConfig();
   return {
     directory: dir,
+    start: startCommand(dir),
     agent,
     agentRuns: agent !== undefined && isRunning(agent.pid),
     silentMs: statusAgeMs(directory),

@@ -3,6 +3,7 @@ import { readFileBounded } from '../../host/atomic-file.ts';
 import { systemDisk } from '../../host/disk.ts';
 import {
   MAX_STATE_BYTES,
+  nameOfRefused,
   otherSlot,
   parseSlotState,
   type ReleaseName,
@@ -33,7 +34,7 @@ export function slotsText(state: SlotState): string[] {
     `slot ${active}  ${named(release)}, confirmed: it runs`,
     `slot ${other}  ${otherText(state)}`,
     `nothing below ${minimum} is installed any more`,
-    ...refused.map(({ counter, code }) => `release number ${counter} went back: ${code}`),
+    ...refused.map((each) => `release ${nameOfRefused(each)} went back: ${each.code}`),
   ];
 }
 

@@ -55,7 +55,7 @@ function list(registry: Registry): Said {
   const waiting = registry
     .claims()
     .filter(({ camera, expires }) => camera === undefined && expires * 1000 > nowMs);
-  const fleet = fleetOf(cameras, registry.health.all(), registry.usage.all(), nowMs);
+  const fleet = fleetOf(cameras, registry.health.all(), registry.usage.all(), nowMs, registry.reports.all());
   const expected = registry.admissions.all();
   const coming = expected.map(({ camera }) => `${camera}  is let in when it comes`);
   const open = waiting.map(

@@ -19,29 +19,44 @@ export function releasesOf(
   reports: readonly ReceivedReport[],
 ): CameraReleases[] {
   const versions = new Map(health.map(({ camera, telemetry }) => [camera, telemetry?.versions.oriel]));
-  return cameras
-    .filter(({ standing }) => standing === 'enrolled')
-    .map((camera) => ({
-      camera,
-      version: versions.get(camera.id),
-      reports: reports.filter(({ from }) => from === camera.id),
-    }));
+  return cameras.map((camera) => ({
+    camera,
+    version: versions.get(camera.id),
+    reports: reports.filter(({ from }) => from === camera.id),
+  }));
+}
+
+/** A release that the camera reported last that it went back from; undefined when it did not, or another proved itself since. */
+export function returnedLast(reports: readonly ReceivedReport[]): ReceivedReport | undefined {
+  const last = reports
+    .filter(({ event }) => event === 'confirmed' || event === 'returned')
+    .reduce<ReceivedReport | undefined>(
+      (a, b) => (a !== undefined && a.number > b.number ? a : b),
+      undefined,
+    );
+  return last?.event === 'returned' ? last : undefined;
 }
 
 /** How many run what; then each camera, with what it reported last. */
 export function releasesText(fleet: readonly CameraReleases[], shown: number): string[] {
   if (fleet.length === 0) return ['no cameras yet'];
   const counts = new Map<string, number>();
-  for (const { version = 'unknown' } of fleet) counts.set(version, (counts.get(version) ?? 0) + 1);
+  const isIn = ({ camera }: CameraReleases) => camera.standing === 'enrolled';
+  for (const { version = 'unknown' } of fleet.filter(isIn))
+    counts.set(version, (counts.get(version) ?? 0) + 1);
+  const shutOut = fleet.filter((each) => !isIn(each)).length;
   return [
     ...[...counts].map(([version, count]) => `${count} run ${printable(version)}`),
+    ...(shutOut === 0 ? [] : [`${shutOut} shut out`]),
     '',
-    ...fleet.flatMap(({ camera, version, reports }) => [
-      `${printable(camera.name) || camera.id}  ${printable(version ?? 'unknown')}`,
-      ...reports
-        .slice(0, shown)
-        .map((report) => `    ${rfc3339(report.receivedAtMs)}  ${reportText(report)}`),
-    ]),
+    ...fleet.flatMap((each) =>
+      [each].flatMap(({ camera, version, reports }) => [
+        `${printable(camera.name) || camera.id}  ${printable(version ?? 'unknown')}${isIn(each) ? '' : ', shut out'}`,
+        ...reports
+          .slice(0, shown)
+          .map((report) => `    ${rfc3339(report.receivedAtMs)}  ${reportText(report)}`),
+      ]),
+    ),
   ];
 }
 
@@ -67,6 +82,7 @@ export function releasesJson(fleet: readonly CameraReleases[]) {
   return fleet.map(({ camera, version, reports }) => ({
     camera: camera.id,
     name: camera.name,
+    standing: camera.standing,
     version: version ?? null,
     reports: reports.map(
       ({ number, event, slot, counter, version: release, code, timeMs, receivedAtMs }) => ({

@@ -37,9 +37,10 @@ test(
       expect(state()).toMatchObject({
         active: 'b',
         release: { version: '1.0.2' },
-        refused: [{ counter: 3, code: 'AGENT_EXITED' }],
+        refused: [{ counter: 3, code: 'AGENT_EXITED', version: '1.0.3' }],
       });
       await home.records();
+      expect(home.status.release?.returned).toEqual({ name: '1.0.3', code: 'AGENT_EXITED' });
 
       await release(4);
       await push();

@@ -41,7 +41,7 @@ const capture: CaptureState = {
   pid: 7,
   since: NOW,
 };
-const view: CameraView = { directory: 'DIR', agent, agentRuns: true, silentMs: 900, capture };
+const view: CameraView = { directory: 'DIR', start: 'START', agent, agentRuns: true, silentMs: 900, capture };
 
 const trouble = (code: string, since = NOW - 60_000) => ({
   code,
@@ -69,6 +69,18 @@ test.each<[string, Partial<AgentStatus>, Partial<CameraView>, string, string[]]>
   ['no status', {}, { agent: undefined }, 'red', ['NOT_RUNNING']],
   ['killed', {}, { agentRuns: false }, 'red', ['AGENT_DEAD']],
   ['its process gone, and silent', {}, { agentRuns: false, silentMs: 1e6 }, 'red', ['AGENT_DEAD']],
+  [
+    '[FC-57] a release went back',
+    {
+      release: {
+        ...{ installation: '/slots', slot: 'a', version: '1.0.0', waiting: undefined, brought: undefined },
+        returned: { name: '1.1.0', code: 'AGENT_EXITED' },
+      },
+    },
+    {},
+    'yellow',
+    ['RELEASE_RETURNED'],
+  ],
   ['at the edge of silence', {}, { silentMs: 15_000 }, 'green', []],
   ['silent', {}, { silentMs: 15_001 }, 'red', ['AGENT_SILENT']],
   ['not set up', { state: 'unpaired' }, {}, 'yellow', ['UNPAIRED']],

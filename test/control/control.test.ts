@@ -89,6 +89,15 @@ test('a camera shows itself, answers each request under its id, and says good-by
   expect(running.control.view.connected).toBe(false);
 });
 
+test('[FC-58] what a camera does is told at once when it changes, not at the next telemetry’s time', async () => {
+  const house = await openHouse({ registry: own });
+  const running = runControl(() => house.port, camera, { telemetryMs: 600_000 });
+  await told(1);
+  running.uptimeSeconds = 5;
+  running.control.tellNow();
+  await told(5);
+});
+
 test('what a camera has to say while the server is away reaches it afterwards, the oldest dropped and counted', async () => {
   let house = await openHouse({ registry: own });
   const running = runControl(() => house.port, camera, { telemetryMs: 10 });

@@ -114,7 +114,13 @@ test.each<[string, typeof RUNNING, string, number, string]>([
   ['a newer version of a lower counter', RUNNING, '1.3.0', 4, 'VERSION_DOWNGRADE'],
   ['a prerelease of what runs', RUNNING, '1.2.0-beta.1', 6, 'VERSION_DOWNGRADE'],
   ['below the minimum', { ...RUNNING, minimum: '2.0.0' }, '1.3.0', 6, 'VERSION_BELOW_MINIMUM'],
-  ['one that went back', addRefused(RUNNING, 6, 'AGENT_EXITED'), '1.3.0', 6, 'RELEASE_REFUSED'],
+  [
+    'one that went back',
+    addRefused(RUNNING, { version: '1.3.0', counter: 6 }, 'AGENT_EXITED'),
+    '1.3.0',
+    6,
+    'RELEASE_REFUSED',
+  ],
   ['during a trial', ON_TRIAL, '1.4.0', 7, 'TRIAL_RUNNING'],
 ])('staging a release: %s', (_, state, version, counter, expected) => {
   expect(judgeStaging(state, { version, counter })).toBe(expected);

@@ -21,6 +21,7 @@ const three = newMaker();
 const maker = { ...three, trust: { ...three.trust, root: { ...three.trust.root, threshold: 1 } } };
 const made: string[] = [];
 const children: ChildProcess[] = [];
+const logged: Record<string, unknown>[] = [];
 let trying: string;
 beforeAll(async () => {
   trying = scratch();
@@ -121,7 +122,7 @@ async function running(
     separation: undefined,
     planOf: async () => undefined,
     clock,
-    logger: pino({ level: 'silent' }),
+    logger: pino({ level: 'error' }, { write: (line) => void logged.push(JSON.parse(line)) }),
   });
   const over = new AbortController();
   let child: ChildProcess | undefined;
@@ -195,7 +196,7 @@ test.each<[string, Partial<AgentFacts>, number, string]>([
   ['starts but takes no picture', { captured: false, sealed: false }, FILM_MS, 'CAPTURE_FAILED'],
   ['cannot open what it seals', { opened: false }, FILM_MS, 'OPEN_FAILED'],
   ['eats memory', { memoryBytes: MAX_AGENT_BYTES + 1 }, 0, 'MEMORY_EXCEEDED'],
-])('a release that %s goes back', async (_, facts, afterMs, code) => {
+])('[FC-57] a release that %s goes back, and the log says which', async (_, facts, afterMs, code) => {
   const slots = await running(onTrial(), async ({ start, clock, say, run }) => {
     await start();
     clock.turn(afterMs - 1);
@@ -203,7 +204,12 @@ test.each<[string, Partial<AgentFacts>, number, string]>([
     clock.turn(1);
     await ends(run);
   });
-  expect(slots.state).toMatchObject({ active: 'a', trial: null, refused: [{ counter: 2, code }] });
+  expect(slots.state).toMatchObject({
+    active: 'a',
+    trial: null,
+    refused: [{ counter: 2, code, version: '1.0.2' }],
+  });
+  expect(logged.at(-1)).toMatchObject({ code, runs: '1.0.1', msg: 'release 1.0.2 went back' });
 });
 
 describe('a release that does not reach the server', () => {

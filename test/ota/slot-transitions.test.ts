@@ -7,6 +7,7 @@ import {
   otherSlot,
   parseSlotState,
   type ReleaseName,
+  returnedAbove,
   type SlotState,
   writeSlotState,
 } from '../../ota/slot-state.ts';
@@ -138,6 +139,34 @@ test('a release that went back is not tried again', () => {
     if (event.kind !== 'staged') return true;
     return before.refused.every(({ counter }) => counter !== event.release.counter);
   });
+});
+
+test.each<[string, SlotState['refused'], number, { name: string; code: string } | undefined]>([
+  ['none went back', [], 5, undefined],
+  [
+    'one above went back',
+    [{ counter: 6, version: '1.3.0', code: 'AGENT_EXITED' }],
+    5,
+    { name: '1.3.0', code: 'AGENT_EXITED' },
+  ],
+  ['a newer one runs since', [{ counter: 6, version: '1.3.0', code: 'AGENT_EXITED' }], 7, undefined],
+  [
+    'the last of several',
+    [
+      { counter: 6, version: '1.3.0', code: 'AGENT_EXITED' },
+      { counter: 8, version: '1.5.0', code: 'SEAL_FAILED' },
+    ],
+    5,
+    { name: '1.5.0', code: 'SEAL_FAILED' },
+  ],
+  [
+    'written by a launcher that kept no versions',
+    [{ counter: 6, code: 'OPEN_FAILED' }],
+    5,
+    { name: 'number 6', code: 'OPEN_FAILED' },
+  ],
+])('[FC-57] what is shown: %s', (_, refused, running, shown) => {
+  expect(returnedAbove({ refused }, running)).toEqual(shown);
 });
 
 test('what ends a trial without confirming it is refused from then on, and told', () => {

@@ -121,7 +121,7 @@ test.each<[string, (slot: string) => void]>([
   const slots = await onTrial();
   alter(join(directory, 'b'));
   expect(await choose(slots)).toBe('1.0.0');
-  expect(slots.state.refused).toEqual([{ counter: 2, code: 'SLOT_ALTERED' }]);
+  expect(slots.state.refused).toEqual([{ counter: 2, code: 'SLOT_ALTERED', version: '1.1.0' }]);
   expect((await Slots.open(options())).state.outcomes).toMatchObject([
     { event: 'returned', code: 'SLOT_ALTERED' },
   ]);

@@ -43,7 +43,7 @@ test.each([
   ],
   [
     'gone back',
-    { ...ask, staged: '1.1.0', slots: addRefused(before, 2, 'AGENT_EXITED') },
+    { ...ask, staged: '1.1.0', slots: addRefused(before, next, 'AGENT_EXITED') },
     { state: 'returned', code: 'AGENT_EXITED', over: true },
   ],
 ])('%s', (_, seen, expected) => {

@@ -1,4 +1,10 @@
-import { releasesJson, releasesText, reportText } from '../../cli/server/releases.ts';
+import {
+  releasesJson,
+  releasesOf,
+  releasesText,
+  reportText,
+  returnedLast,
+} from '../../cli/server/releases.ts';
 import type { UpdateEvent } from '../../crypto/update-report.ts';
 import type { CameraRecord } from '../../server/registry-tables.ts';
 import type { ReceivedReport } from '../../server/report-table.ts';
@@ -41,6 +47,35 @@ test('who runs what, and what each camera reported last', () => {
     '    1970-01-01T00:00:00.000Z  1.0.3 went back: AGENT_EXITED',
   ]);
   expect(releasesText([], 1)).toEqual(['no cameras yet']);
+});
+
+test('[FC-59] a camera that was shut out is shown, and counted apart', () => {
+  const camera = { id: 'cameraid', name: 'Door', standing: 'revoked' } as CameraRecord;
+  const fleet = releasesOf([camera], [], []);
+  expect(releasesText(fleet, 1)).toEqual(['1 shut out', '', 'Door  unknown, shut out']);
+  expect(releasesJson(fleet)).toMatchObject([{ camera: 'cameraid', standing: 'revoked' }]);
+});
+
+test.each<[string, ReceivedReport[], string | undefined]>([
+  ['nothing', [], undefined],
+  ['that one went back', [report('returned')], '1.0.3'],
+  [
+    'that one went back, and of a file that was refused',
+    [report('refused', { number: 2 }), report('returned')],
+    '1.0.3',
+  ],
+  [
+    'that another proved itself since',
+    [report('confirmed', { number: 2, version: '1.0.4' }), report('returned')],
+    undefined,
+  ],
+  [
+    'the same, told in another order',
+    [report('returned', { number: 3 }), report('confirmed', { number: 2 })],
+    '1.0.3',
+  ],
+])('[FC-57] a camera that has reported %s', (_, reports, version) => {
+  expect(returnedLast(reports)?.version).toBe(version);
 });
 
 test('a camera that signs a time of no calendar hides nobody from the programs that read of the fleet', () => {

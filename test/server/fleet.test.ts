@@ -2,6 +2,7 @@ import { judgeHealth } from '../../cli/server/camera-health.ts';
 import { fleetOf, fleetText, jsonOfHealth } from '../../cli/server/fleet.ts';
 import type { Health } from '../../server/health-table.ts';
 import type { CameraRecord } from '../../server/registry-tables.ts';
+import type { ReceivedReport } from '../../server/report-table.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 
 /** What `oriel server cameras` says of a fleet's health. */
@@ -55,6 +56,10 @@ const health: Health = {
   sinceMs: NOW - 180 * MINUTE,
   telemetry,
   receivedAtMs: NOW - 30_000,
+};
+const RETURNED: ReceivedReport = {
+  ...{ from: '', receivedAtMs: NOW, camera: new Uint8Array(20), number: 1, timeMs: NOW, event: 'returned' },
+  ...{ slot: 'b', counter: 3, version: '1.0.3', code: 'AGENT_EXITED' },
 };
 const told = (change: Partial<Telemetry>) => ({ telemetry: { ...telemetry, ...change } });
 const footage = (change: object) => told({ footage: { ...telemetry.footage!, ...change } });
@@ -142,6 +147,14 @@ describe('a fleet', () => {
       '',
       '3 cameras: 2 online, 1 offline, 2 to look at, 1 shut out, 3.0 GiB of footage',
     ]);
+  });
+
+  test('[FC-57] shows by its version a release that a camera went back from', () => {
+    const report = { ...RETURNED, from: camera.id };
+    const [member] = fleetOf([camera], [health], [], NOW, [report]);
+    expect(member?.health).toMatchObject({ light: 'yellow', concerns: ['1.0.3 went back: AGENT_EXITED'] });
+    const [other] = fleetOf([hot], [], [], NOW, [report]);
+    expect(other?.health.concerns).toEqual([]);
   });
 
   test('is told to programs', () => {

@@ -42,7 +42,10 @@ test('what a camera reported of a version', () => {
     ...{ number: 1, event, slot: 'a', counter: 1, version, code: '' },
     ...{ at: '2026-01-01T00:00:00Z', received: '2026-01-01T00:00:01Z' },
   });
-  const camera = (id: string, reports: Report[]) => ({ camera: id, name: id, version: null, reports });
+  const camera = (id: string, reports: Report[]) => {
+    const standing = 'enrolled' as const;
+    return { camera: id, name: id, standing, version: null, reports };
+  };
   const fleet: FleetReleases = {
     cameras: [
       camera('door', [report('1.0.3', 'returned'), report('1.0.2', 'confirmed')]),

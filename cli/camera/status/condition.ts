@@ -11,6 +11,8 @@ import { duration } from '../../quantities.ts';
 export interface CameraView {
   /** The camera's, as a person names it. */
   readonly directory: string;
+  /** What starts it on this machine. */
+  readonly start: string;
   /** Undefined: there is no status.json. */
   readonly agent: AgentStatus | undefined;
   /** Whether the process that wrote it still runs. */
@@ -55,15 +57,14 @@ export function judgeCondition(view: CameraView): Condition {
   return { light: concerns[0]?.light ?? 'green', concerns };
 }
 
-function concernsOf({ directory, agent, agentRuns, silentMs, capture }: CameraView): Concern[] {
-  const run = `oriel camera run ${directory}`;
+function concernsOf({ directory, start, agent, agentRuns, silentMs, capture }: CameraView): Concern[] {
   const lookAtSource = `oriel camera selfcheck ${directory} looks at source and ffmpeg`;
-  if (agent === undefined) return [red('NOT_RUNNING', 'it is not running', undefined, run)];
+  if (agent === undefined) return [red('NOT_RUNNING', 'it is not running', undefined, start)];
   if (agent.state === 'stopped') {
     const played = capture?.state === 'finished' ? 'its source was played to its end' : 'it was stopped';
-    return [...captureConcerns(agent, capture, lookAtSource), red('STOPPED', played, agent.since, run)];
+    return [...captureConcerns(agent, capture, lookAtSource), red('STOPPED', played, agent.since, start)];
   }
-  if (!agentRuns) return [red('AGENT_DEAD', 'its agent was killed', agent.at, run)];
+  if (!agentRuns) return [red('AGENT_DEAD', 'its agent was killed', agent.at, start)];
   if (silentMs > SILENCE_MS) {
     const way = 'it hangs, or cannot write: look at its log, and at the room on its disk';
     return [red('AGENT_SILENT', 'its agent says nothing any more', agent.at, way)];
@@ -172,7 +173,19 @@ function clockConcerns({ clock }: AgentStatus): Concern[] {
   return [yellow('CLOCKS_APART', text, undefined, 'see which of the two is right')];
 }
 
-function updateConcerns({ updates }: AgentStatus): Concern[] {
+function updateConcerns({ updates, release }: AgentStatus): Concern[] {
+  return [...returnConcerns(release), ...troubleConcerns(updates)];
+}
+
+/** A release that was tried here and went back, while nothing newer has taken its place. */
+function returnConcerns(release: AgentStatus['release']): Concern[] {
+  if (release?.returned === undefined) return [];
+  const { name, code } = release.returned;
+  const text = `release ${name} went back: ${code}; ${release.version} runs`;
+  return [yellow('RELEASE_RETURNED', text, undefined, 'the maker’s next release takes its place by itself')];
+}
+
+function troubleConcerns(updates: AgentStatus['updates']): Concern[] {
   const trouble = updates?.trouble;
   if (trouble === undefined) return [];
   const text = updateConcern(trouble.code);

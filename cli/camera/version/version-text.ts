@@ -1,5 +1,5 @@
 import type { ReleaseView } from '../../../agent/updates/release-view.ts';
-import { otherSlot, type SlotState } from '../../../ota/slot-state.ts';
+import { nameOfRefused, otherSlot, type SlotState } from '../../../ota/slot-state.ts';
 import { duration } from '../../quantities.ts';
 import type { VersionFacts } from './facts.ts';
 
@@ -56,7 +56,7 @@ function slotRows(slots: SlotState): Row[] {
     ...(outcome === undefined ? [] : [['last outcome', outcomeText(outcome)] as const]),
     ...(wentBack === undefined
       ? []
-      : [['went back', `release number ${wentBack.counter}: ${wentBack.code}`] as const]),
+      : [['went back', `${nameOfRefused(wentBack)}: ${wentBack.code}`] as const]),
   ];
 }
 
