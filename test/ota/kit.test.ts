@@ -110,6 +110,22 @@ describe('a kit', () => {
     expect(existsSync(refused)).toBe(false);
   });
 
+  test.each([
+    ['that nobody has signed', 'signatures.json', 'SIGNATURES_MISSING', 'oriel release sign'],
+    ['without a key list', 'keys.json', 'FILE_MISSING', 'keys.json'],
+    ['that is none', 'bundle.json', 'FILE_MISSING', 'is it a bundle'],
+  ])('[FC-55] is not made of a bundle %s', async (_, file, code, way) => {
+    const refused = maker.place('kit');
+    const bundle = maker.bundle();
+    rmSync(join(bundle, file));
+    const { code: exit, stderr } = await maker.kit(refused, bundle);
+    expect(exit).toBe(1);
+    expect(stderr).toContain(`[${code}]`);
+    expect(stderr).toContain(way);
+    expect(stderr).not.toContain('ENOENT');
+    expect(existsSync(refused)).toBe(false);
+  });
+
   test('is not made of a bundle for several boards, unless one is named', async () => {
     const bundle = maker.bundle({ changes: { hardware: ['linux-x64', 'rock-5'] } });
     const unsaid = await maker.kit(maker.place('kit'), bundle);
