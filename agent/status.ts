@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import type { KeyShare } from '../host/dialer.ts';
+import { readRegularFile } from '../host/regular-file.ts';
 import type { TimeSource } from './clock/display-policy.ts';
 import type { ControlView } from './control/control.ts';
 import type { EnrolmentStatus } from './pairing/enrolment.ts';
@@ -159,20 +160,13 @@ export function writeStatus(path: string, status: AgentStatus): void {
 }
 
 const MAX_STATUS_BYTES = 256 * 1024;
-/** Readers may be root, and the directory is the agent's: a FIFO in the file's place must not make them wait. */
-const READING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 
 /** The last status written; undefined when there is none. */
 export function readStatus(path: string): AgentStatus | undefined {
-  let file: number | undefined;
   try {
-    file = openSync(path, READING);
-    const stat = fstatSync(file);
-    if (!stat.isFile() || stat.size > MAX_STATUS_BYTES) return undefined;
-    return JSON.parse(readFileSync(file, 'utf8')) as AgentStatus;
+    const bytes = readRegularFile(path, { maxBytes: MAX_STATUS_BYTES });
+    return bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as AgentStatus);
   } catch {
     return undefined;
-  } finally {
-    if (file !== undefined) closeSync(file);
   }
 }

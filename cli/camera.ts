@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { FirewallOptions } from './camera/firewall.ts';
+import { firewallStateOption } from './camera/firewall-state.ts';
 import type { LaunchOptions } from './camera/launch.ts';
 import { initCommand, resetCommand, setupCommand, sourceCommand } from './camera/making-commands.ts';
 import { updateCommand, versionCommand } from './camera/release-commands.ts';
@@ -73,6 +74,15 @@ function firewallCommand(): Command {
     )
     .option('--addresses-only', 'with --service: do that alone, and leave the packet filter as it is')
     .option('--unit', 'show the same addresses as a drop-in for the systemd unit')
+    .option('--adopt', 'take server and source from the configuration in DIR anew')
+    .addOption(firewallStateOption())
+    .addHelpText(
+      'after',
+      `
+Run as root on a directory that is the agent's, it goes by what root keeps: what oriel camera setup, init, source and
+reset said when root ran them, or else what the first run found in DIR. Whatever is written to DIR afterwards changes
+nothing, but for a pin statement of the owner's. Where the camera was set up otherwise since, run it once with --adopt.`,
+    )
     .action(async (dir: string, options: FirewallOptions) => {
       const { firewall } = await import('./camera/firewall.ts');
       await firewall(dir, options);

@@ -43,8 +43,12 @@ export function spawnTethered(
   return spawn(program, rest, { stdio, env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...env } });
 }
 
+/** How long a command that was killed may take to be gone, ms. */
+const GONE_MS = 2000;
+
 /**
- * Runs a command to its end within limits.
+ * Runs a command to its end within limits. One under another account, which may stop it and which this process may not
+ * kill, is left alone when its time is over: nobody waits for it.
  * @throws the platform's error when setpriv is missing
  */
 export function collect(
@@ -55,11 +59,13 @@ export function collect(
   return new Promise((resolve, reject) => {
     const stdio: StdioOptions = [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'];
     const child = spawnTethered(command, args, stdio, {}, options.under);
+    let leaving: NodeJS.Timeout | undefined;
     const kill = () => {
-      child.kill('SIGKILL');
       // A child of its own may live on and hold these.
       child.stdout?.destroy();
       child.stderr?.destroy();
+      leaving ??= setTimeout(() => end(null), GONE_MS);
+      child.kill('SIGKILL');
     };
     const timer = setTimeout(kill, options.timeoutMs);
     options.signal.addEventListener('abort', kill, { once: true });
@@ -74,16 +80,21 @@ export function collect(
     child.stdin?.end(options.stdin);
     const settle = () => {
       clearTimeout(timer);
+      clearTimeout(leaving);
       options.signal.removeEventListener('abort', kill);
+      child.unref();
+    };
+    const end = (code: number | null) => {
+      settle();
+      resolve({ code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') });
     };
     child.on('error', (error) => {
+      // EPERM: it runs, and is not ours to kill.
+      if (child.pid !== undefined) return;
       settle();
       reject(error);
     });
-    child.on('close', (code) => {
-      settle();
-      resolve({ code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') });
-    });
+    child.on('close', end);
     if (options.signal.aborted) {
       kill();
     }

@@ -9,7 +9,10 @@ import { HostError } from './errors.ts';
  * (ENOSPC, EDQUOT), DISK_IO for the rest, with the platform's own error as cause.
  */
 export interface Disk {
-  /** Opens an existing file; undefined when there is none. */
+  /**
+   * Opens an existing file, without ever waiting; undefined when there is none. To be written to it is no symbolic link.
+   * @throws HostError FILE_UNFIT too, for a FIFO, a directory, or such a link.
+   */
   open(path: string, access: 'read' | 'write'): Promise<DiskFile | undefined>;
   /** Creates a file and opens it for writing; undefined when the name is taken. */
   create(path: string, mode: number): Promise<DiskFile | undefined>;
@@ -23,7 +26,7 @@ export interface Disk {
   removeDirectory(path: string): Promise<boolean>;
   /** Names in a directory, sorted; undefined when there is no such directory. */
   list(path: string): Promise<string[] | undefined>;
-  /** Undefined when there is nothing of that name. */
+  /** Of the name itself, no symbolic link being followed; undefined when there is nothing of that name. */
   stat(path: string): Promise<{ readonly bytes: number; readonly directory: boolean } | undefined>;
   /** Bytes that an unprivileged process can still write to the file system holding `path`. */
   freeBytes(path: string): Promise<number>;
@@ -46,9 +49,13 @@ export interface DiskFile {
 /** The machine's disk. */
 export const systemDisk: Disk = {
   open(path, access) {
-    const flags = access === 'read' ? constants.O_RDONLY : constants.O_RDWR;
+    const flags = access === 'read' ? constants.O_RDONLY : constants.O_RDWR | constants.O_NOFOLLOW;
     return answered(`open ${path}`, ['ENOENT', 'ENOTDIR'], undefined, async () => {
-      return new SystemFile(await fs.open(path, flags), path);
+      const handle = await openFile(path, flags | constants.O_NONBLOCK);
+      const stats = await handle.stat();
+      if (!stats.isFIFO() && !stats.isDirectory()) return new SystemFile(handle, path);
+      await handle.close();
+      throw new HostError('FILE_UNFIT', `cannot open ${path}: it is no file`);
     });
   },
   create(path, mode) {
@@ -80,7 +87,7 @@ export const systemDisk: Disk = {
     answered(`list ${path}`, ['ENOENT', 'ENOTDIR'], undefined, async () => (await fs.readdir(path)).sort()),
   stat: (path) =>
     answered(`stat ${path}`, ['ENOENT', 'ENOTDIR'], undefined, async () => {
-      const stats = await fs.stat(path);
+      const stats = await fs.lstat(path);
       return { bytes: stats.size, directory: stats.isDirectory() };
     }),
   freeBytes: (path) =>
@@ -98,6 +105,16 @@ export const systemDisk: Disk = {
       }
     }),
 };
+
+async function openFile(path: string, flags: number): Promise<fs.FileHandle> {
+  try {
+    return await fs.open(path, flags);
+  } catch (cause) {
+    // A directory, opened to be written to; a symbolic link where none is followed; a socket.
+    if (!['EISDIR', 'ELOOP', 'ENXIO'].includes(platformCode(cause))) throw cause;
+    throw new HostError('FILE_UNFIT', `cannot open ${path}: it is no file`, cause);
+  }
+}
 
 class SystemFile implements DiskFile {
   readonly #handle: fs.FileHandle;
@@ -172,6 +189,7 @@ async function answered<T, A>(
 }
 
 function diskError(what: string, cause: unknown): HostError {
+  if (cause instanceof HostError) return cause;
   const code = platformCode(cause);
   return new HostError(isFull(cause) ? 'DISK_FULL' : 'DISK_IO', `cannot ${what}: ${code || 'failed'}`, cause);
 }

@@ -2,6 +2,8 @@
 export type HostErrorCode =
   | 'DISK_FULL'
   | 'DISK_IO'
+  /** Something else lies where a small regular file of a certain owner is expected. */
+  | 'FILE_UNFIT'
   | 'DIAL_RESOLVE'
   | 'DIAL_CONNECT'
   | 'DIAL_TIMEOUT'

@@ -1,14 +1,23 @@
+import type { Readable } from 'node:stream';
 import { spawnTethered } from './child.ts';
 
 /** Takes what was read, in order; the bytes are only valid until it resolves. */
 export type ReadSink = (bytes: Uint8Array) => Promise<void>;
+
+/** How long the reading process may be silent, and the slowest it may be all in all: its user can stop it at any time. */
+export interface ReadPace {
+  readonly silentMs: number;
+  readonly bytesPerSecond: number;
+}
+
+const PACE: ReadPace = { silentMs: 30_000, bytesPerSecond: 128 * 1024 };
 
 /**
  * Reads a file as another account does, by a process that runs under it: a launcher never opens a path which that
  * account can change. dd(1) follows no symbolic link in the last place and waits for no pipe.
  * @param under the command to run it under (host/confinement.ts); none to read as oneself.
  * @param maxBytes no more is read.
- * @returns false when it cannot be read.
+ * @returns false when it cannot be read, or not at this pace; what the sink takes of time does not count.
  * @throws what the sink throws; the platform's error when dd cannot be run.
  */
 export async function readAs(
@@ -16,6 +25,7 @@ export async function readAs(
   path: string,
   maxBytes: number,
   sink: ReadSink,
+  pace: ReadPace = PACE,
 ): Promise<boolean> {
   const limits = ['bs=64K', `count=${maxBytes}`, 'iflag=nofollow,nonblock,fullblock,count_bytes'];
   const child = spawnTethered(
@@ -30,10 +40,46 @@ export async function readAs(
   });
   // Awaited below; a sink that throws first is what counts.
   ended.catch(() => undefined);
+  const patience = new Patience(pace, maxBytes);
   try {
-    for await (const chunk of child.stdout ?? []) await sink(chunk as Uint8Array);
+    const chunks = (child.stdout as Readable)[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await patience.with(chunks.next());
+      if (next === undefined) return false;
+      if (next.done) return (await patience.with(ended)) === 0;
+      await sink(next.value as Uint8Array);
+    }
   } finally {
+    // It gets SIGPIPE as soon as it writes; it may not be ours to kill, and nobody waits for it.
     child.stdout?.destroy();
+    child.unref();
   }
-  return (await ended) === 0;
+}
+
+/** The time that waiting may take, each time and all in all. */
+class Patience {
+  readonly #silentMs: number;
+  #leftMs: number;
+
+  constructor({ silentMs, bytesPerSecond }: ReadPace, maxBytes: number) {
+    this.#silentMs = silentMs;
+    this.#leftMs = silentMs + (maxBytes / bytesPerSecond) * 1000;
+  }
+
+  /** @returns undefined when it did not come in time. */
+  async with<T>(coming: Promise<T>): Promise<T | undefined> {
+    const since = performance.now();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, Math.min(this.#silentMs, Math.max(0, this.#leftMs)), undefined);
+    });
+    // One that comes too late is nobody's any more.
+    coming.catch(() => undefined);
+    try {
+      return await Promise.race([coming, late]);
+    } finally {
+      clearTimeout(timer);
+      this.#leftMs -= performance.now() - since;
+    }
+  }
 }

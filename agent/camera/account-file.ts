@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
+import { readRegularFile } from '../../host/regular-file.ts';
 import type { Account } from '../recording/account.ts';
 
 const MAX_FILE_BYTES = 1024;
@@ -23,8 +24,9 @@ const AccountFile = v.strictObject({
 /** The account that the camera's former life left; undefined where there is none, or none that can be read. */
 export function readAccount(path: string): Account | undefined {
   try {
-    if (statSync(path).size > MAX_FILE_BYTES) return undefined;
-    const { version: _version, ...account } = v.parse(AccountFile, JSON.parse(readFileSync(path, 'utf8')));
+    const bytes = readRegularFile(path, { maxBytes: MAX_FILE_BYTES });
+    if (bytes === undefined) return undefined;
+    const { version: _version, ...account } = v.parse(AccountFile, JSON.parse(bytes.toString('utf8')));
     return account;
   } catch {
     return undefined;

@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { bytesField, parseJson } from '../../crypto/document.ts';
+import { readRegularFile } from '../../host/regular-file.ts';
 import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/still-frame.ts';
 import { CameraError } from './errors.ts';
 
@@ -117,8 +118,8 @@ export class CameraDirectory {
     return existsSync(this.path) && !this.exists() && !existsSync(this.certificate);
   }
 
-  /** @throws CameraError CAMERA_MISSING, CONFIG_MALFORMED, FILE_UNREADABLE. */
-  readConfig(): CameraConfig {
+  /** @param owner as for readLimited. @throws CameraError CAMERA_MISSING, CONFIG_MALFORMED, FILE_UNREADABLE. */
+  readConfig(owner?: number): CameraConfig {
     if (!this.exists()) {
       throw new CameraError(
         'CAMERA_MISSING',
@@ -126,7 +127,7 @@ export class CameraDirectory {
       );
     }
     try {
-      return parseJson(readLimited(this.config, MAX_CONFIG_BYTES), CameraConfig, 'camera.json');
+      return parseJson(readLimited(this.config, MAX_CONFIG_BYTES, owner), CameraConfig, 'camera.json');
     } catch (cause) {
       if (cause instanceof CameraError) throw cause;
       throw new CameraError('CONFIG_MALFORMED', `${this.config}: ${(cause as Error).message}`, cause);
@@ -137,7 +138,7 @@ export class CameraDirectory {
 const MAX_CONFIG_BYTES = 64 * 1024;
 
 /** An origin: https, a host, a port if it is not 443; nothing else. */
-const origin = v.pipe(
+export const Origin = v.pipe(
   v.string(),
   v.maxLength(300),
   v.check((text) => URL.canParse(text) && new URL(text).origin === text && text.startsWith('https://')),
@@ -148,7 +149,7 @@ export const Pin = v.pipe(v.string(), v.regex(/^sha256\/[A-Za-z0-9+/]{43}=$/));
 
 export const CameraConfig = v.strictObject({
   version: v.literal(1),
-  server: v.strictObject({ origin, pins: v.pipe(v.array(Pin), v.minLength(1), v.maxLength(2)) }),
+  server: v.strictObject({ origin: Origin, pins: v.pipe(v.array(Pin), v.minLength(1), v.maxLength(2)) }),
   /** The owner's identity key: whose policy the camera obeys. */
   owner: bytesField(32),
   /** Where the video comes from: file:, test:, v4l2:, rtsp://. */
@@ -172,13 +173,17 @@ export type CameraConfig = v.InferOutput<typeof CameraConfig>;
 /** As it stands in camera.json. */
 export type CameraConfigText = v.InferInput<typeof CameraConfig>;
 
-/** Reads a text file whole, its size checked first. @throws CameraError FILE_UNREADABLE. */
-export function readLimited(path: string, maxBytes: number): string {
+/**
+ * Reads a regular text file whole, never waiting for one that is none.
+ * @param owner who has to own it; none when the directory belongs to the reader, who may have laid down a link.
+ * @throws CameraError FILE_UNREADABLE.
+ */
+export function readLimited(path: string, maxBytes: number, owner?: number): string {
   try {
-    const { size } = statSync(path);
-    if (size > maxBytes) throw new Error(`${size} bytes are more than ${maxBytes}`);
-    return readFileSync(path, 'utf8');
+    const bytes = readRegularFile(path, owner === undefined ? { maxBytes, link: true } : { maxBytes, owner });
+    if (bytes !== undefined) return bytes.toString('utf8');
   } catch (cause) {
-    throw new CameraError('FILE_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, cause);
+    throw new CameraError('FILE_UNREADABLE', (cause as Error).message, cause);
   }
+  throw new CameraError('FILE_UNREADABLE', `cannot read ${path}: there is no such file`);
 }

@@ -24,9 +24,9 @@ export function generateDeviceKey(): string {
   return privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
 }
 
-/** @throws CameraError FILE_UNREADABLE. */
-export async function loadDeviceKey(directory: CameraDirectory): Promise<DeviceKey> {
-  return deviceKeyFromPem(readLimited(directory.deviceKey, MAX_PEM_BYTES), directory.deviceKey);
+/** @param owner as for readLimited. @throws CameraError FILE_UNREADABLE. */
+export async function loadDeviceKey(directory: CameraDirectory, owner?: number): Promise<DeviceKey> {
+  return deviceKeyFromPem(readLimited(directory.deviceKey, MAX_PEM_BYTES, owner), directory.deviceKey);
 }
 
 /** @param from where it was found, for the error. @throws CameraError FILE_UNREADABLE. */

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
-import type { Disk } from '../../host/disk.ts';
+import type { Disk, DiskFile } from '../../host/disk.ts';
 import type { CameraDirectory } from './camera-directory.ts';
 
 /**
@@ -18,8 +18,8 @@ export async function eraseCamera(directory: CameraDirectory, disk: Disk): Promi
   }
   const { request, certificate, policy, pins, pinsInbox, state, trustedTime, account } = directory;
   for (const path of [request, certificate, policy, pins, pinsInbox, state, trustedTime, account]) {
-    erased = (await disk.unlink(path)) || erased;
-    await disk.unlink(path + TEMPORARY_SUFFIX);
+    erased = (await removeTree(disk, path)) || erased;
+    await removeTree(disk, path + TEMPORARY_SUFFIX);
   }
   erased = (await removeTree(disk, directory.spool)) || erased;
   await disk.syncDirectory(directory.path);
@@ -38,7 +38,14 @@ async function takeAway(disk: Disk, path: string): Promise<boolean> {
 
 /** Overwrites a file with zeros, durably, and removes it. False when there was none. */
 export async function shred(disk: Disk, path: string): Promise<boolean> {
-  const file = await disk.open(path, 'write');
+  let file: DiskFile | undefined;
+  try {
+    file = await disk.open(path, 'write');
+  } catch (error) {
+    // What is no file holds no secret, and may be there to keep us waiting.
+    if ((error as { code?: unknown }).code !== 'FILE_UNFIT') throw error;
+    return removeTree(disk, path);
+  }
   if (file === undefined) return false;
   try {
     await file.write(new Uint8Array(await file.size()), 0);
@@ -51,7 +58,7 @@ export async function shred(disk: Disk, path: string): Promise<boolean> {
   return true;
 }
 
-/** Removes a file, or a directory with all that is in it. False when there was none. */
+/** Removes a file, a symbolic link, or a directory with all that is in it. False when there was none. */
 export async function removeTree(disk: Disk, path: string): Promise<boolean> {
   const found = await disk.stat(path);
   if (found === undefined) return false;

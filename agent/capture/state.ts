@@ -1,11 +1,11 @@
-import { closeSync, constants, fstatSync, openSync, readSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { readRegularFile } from '../../host/regular-file.ts';
 import { CaptureError } from './errors.ts';
 
 /** Longest capture.json, in bytes. */
 const STATE_LIMIT = 8192;
-const READING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const text = v.pipe(v.string(), v.maxLength(2048));
@@ -58,27 +58,14 @@ export function writeCaptureState(runDir: string, state: CaptureState): void {
  * @throws CaptureError STATE_INVALID
  */
 export function readCaptureState(runDir: string): CaptureState | null {
-  const bytes = Buffer.alloc(STATE_LIMIT + 1);
-  let length: number;
+  let bytes: Buffer | undefined;
   try {
-    // Capture's user may have put anything there: opening a FIFO would otherwise wait for its other end.
-    const fd = openSync(statePath(runDir), READING);
-    try {
-      if (!fstatSync(fd).isFile()) throw new Error('no regular file');
-      length = readSync(fd, bytes);
-    } finally {
-      closeSync(fd);
-    }
+    // Capture's user may have put anything there.
+    bytes = readRegularFile(statePath(runDir), { maxBytes: STATE_LIMIT });
   } catch (cause) {
-    if ((cause as { code?: unknown }).code === 'ENOENT') {
-      return null;
-    }
     throw new CaptureError('STATE_INVALID', 'capture.json cannot be read', cause);
   }
-  if (length > STATE_LIMIT) {
-    throw new CaptureError('STATE_INVALID', `capture.json is longer than ${STATE_LIMIT} bytes`);
-  }
-  return parseCaptureState(bytes.toString('utf8', 0, length));
+  return bytes === undefined ? null : parseCaptureState(bytes.toString('utf8'));
 }
 
 /**

@@ -7,8 +7,9 @@ import { spawnTethered } from '../../host/child.ts';
 import { confined } from '../../host/confinement.ts';
 import { killAs } from '../../host/kill-as.ts';
 
-/** How long one that is told to end may take. */
+/** How long one that is told to end may take, and then one that is killed: its user may stop both. */
 const ENDING_MS = 10_000;
+const KILLED_MS = 15_000;
 
 export interface PlanQuestion {
   readonly directory: CameraDirectory;
@@ -46,10 +47,12 @@ export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | 
     {},
     under,
   );
-  let timer: NodeJS.Timeout | undefined;
+  const timers: NodeJS.Timeout[] = [];
+  const leftAlone = Promise.withResolvers<null>();
   const stop = () => {
     child.stdin?.end();
-    if (child.pid !== undefined) timer = setTimeout(killAs, ENDING_MS, under, child.pid);
+    if (child.pid !== undefined) timers.push(setTimeout(killAs, ENDING_MS, under, child.pid));
+    timers.push(setTimeout(leftAlone.resolve, ENDING_MS + KILLED_MS, null));
   };
   // EPIPE: it is gone, which its exit tells.
   child.stdin?.on('error', () => undefined);
@@ -59,10 +62,13 @@ export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | 
   child.stdout?.on('data', (chunk: Buffer) => {
     if (answer.length <= PLAN_LIMIT) answer += chunk.toString('utf8');
   });
-  const code = await new Promise<number | null>((resolve, reject) => {
+  const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject).once('close', resolve);
   });
+  const code = await Promise.race([ended, leftAlone.promise]);
   signal.removeEventListener('abort', stop);
-  clearTimeout(timer);
+  for (const timer of timers) clearTimeout(timer);
+  child.stdout?.destroy();
+  child.unref();
   return code === 0 && !signal.aborted ? parsePlan(answer) : undefined;
 }

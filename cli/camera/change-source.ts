@@ -1,13 +1,17 @@
 import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { type CameraConfigText, CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { replaceSecret } from '../../agent/camera/replace-secret.ts';
-import { describeSource, parseSource } from '../../agent/capture/source.ts';
+import { describeSource, parseSource, type Source } from '../../agent/capture/source.ts';
+import { endpointOf } from '../../agent/firewall/destinations.ts';
+import { keepDestinations } from '../../agent/firewall/destinations-file.ts';
 import { toBase64Url, utf8 } from '../../crypto/bytes.ts';
+import { asOwnerOf } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { ownProcessName } from '../../host/process-name.ts';
-import { choiceOf } from './choice.ts';
+import { choiceOf, sourceText } from './choice.ts';
+import type { FirewallState } from './firewall-state.ts';
 
-export interface SourceOptions {
+export interface SourceOptions extends FirewallState {
   readonly source: string;
   /** Empty: as before. */
   readonly lan: readonly string[];
@@ -20,13 +24,28 @@ export interface SourceOptions {
  */
 export async function changeSource(dir: string, options: SourceOptions): Promise<string> {
   const directory = new CameraDirectory(dir);
+  const given = sourceText(options.source);
+  const source = await asOwnerOf(dir, () => replaceSource(directory, given, options.lan));
+  await keepDestinations(
+    options.firewallState,
+    dir,
+    (kept) => kept && { ...kept, source: endpointOf(source) },
+  );
+  return describeSource(source);
+}
+
+async function replaceSource(
+  directory: CameraDirectory,
+  source: string,
+  lan: readonly string[],
+): Promise<Source> {
   directory.readConfig();
   const release = await claimCamera(directory, systemDisk, await ownProcessName(systemDisk));
   try {
     const config = directory.readConfig();
     const choice = choiceOf({
-      source: options.source,
-      lan: options.lan.length > 0 ? options.lan : config.lan,
+      source,
+      lan: lan.length > 0 ? lan : config.lan,
       ...(config.audio && { audio: config.audio }),
       spoolBytes: config.spool.maxBytes,
       keepFree: config.spool.minFreeBytes,
@@ -34,7 +53,7 @@ export async function changeSource(dir: string, options: SourceOptions): Promise
     const changed: CameraConfigText = { ...config, owner: toBase64Url(config.owner), ...choice };
     const text = `${JSON.stringify(changed, undefined, 2)}\n`;
     await replaceSecret(systemDisk, directory.config, utf8(text), 0o600);
-    return describeSource(parseSource(choice.source, choice.lan));
+    return parseSource(choice.source, choice.lan);
   } finally {
     await release();
   }

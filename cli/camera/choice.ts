@@ -4,9 +4,10 @@ import * as v from 'valibot';
 import { CameraConfig, type CameraConfigText } from '../../agent/camera/camera-directory.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { CommandError } from '../errors.ts';
+import type { FirewallState } from './firewall-state.ts';
 
 /** What a person chooses for a camera on the command line, whoever says which server and owner it gets. */
-export interface CameraOptions {
+export interface CameraOptions extends FirewallState {
   readonly source: string;
   readonly audio?: true;
   readonly lan: readonly string[];
@@ -15,9 +16,10 @@ export interface CameraOptions {
 }
 
 /** @throws CommandError USAGE. */
-export function choiceOf(options: CameraOptions): Omit<CameraConfigText, 'version' | 'server' | 'owner'> {
-  // A password in a source has no place in a command line, which every user of a machine can read.
-  const source = absolute(options.source === '-' ? readFileSync(0, 'utf8').trim() : options.source);
+export function choiceOf(
+  options: Omit<CameraOptions, keyof FirewallState>,
+): Omit<CameraConfigText, 'version' | 'server' | 'owner'> {
+  const source = sourceText(options.source);
   const choice = {
     source,
     audio: options.audio ?? false,
@@ -35,6 +37,12 @@ export function choiceOf(options: CameraOptions): Omit<CameraConfigText, 'versio
   }
   return choice;
 }
+
+/**
+ * A source as it was given, or for `-` from standard input: a password in it has no place in a command line, which every
+ * user of a machine can read.
+ */
+export const sourceText = (given: string) => absolute(given === '-' ? readFileSync(0, 'utf8').trim() : given);
 
 /** @throws CommandError USAGE with what to give instead. */
 export function checkConfig(schema: v.GenericSchema, config: unknown): void {

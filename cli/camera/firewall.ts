@@ -1,26 +1,27 @@
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { dialledOrigin } from '../../agent/camera/pins-file.ts';
-import { parseSource, type RtspSource } from '../../agent/capture/source.ts';
+import { type Destinations, type Endpoint, movedBy, serverOf } from '../../agent/firewall/destinations.ts';
+import { configuredDestinations, DestinationsFile } from '../../agent/firewall/destinations-file.ts';
 import { addressesOf, firewallRules, type Reachable, unitDropIn } from '../../agent/firewall/rules.ts';
+import { MAX_PINS_TEXT_LENGTH } from '../../crypto/pin-statement.ts';
 import { findAccount } from '../../host/account.ts';
+import { lesserOwner, type Owner } from '../../host/as-owner.ts';
 import { runCommand } from '../../host/command.ts';
-import { systemDisk } from '../../host/disk.ts';
+import { readRegularFile } from '../../host/regular-file.ts';
 import { configuredResolvers, resolveAddresses } from '../../host/resolver.ts';
 import { CommandError } from '../errors.ts';
+import type { FirewallState } from './firewall-state.ts';
 
-export interface FirewallOptions {
+export interface FirewallOptions extends FirewallState {
   readonly agentUser: string;
   readonly captureUser: string;
   readonly apply?: true;
   readonly unit?: true;
   readonly service?: string;
   readonly addressesOnly?: true;
+  readonly adopt?: true;
 }
 
-const HTTPS_PORT = 443;
-const RTSP_PORT = 554;
-const RTSPS_PORT = 322;
-const NOBODY: Reachable['server'] = { addresses: [], port: HTTPS_PORT };
+const NOBODY: Reachable['server'] = { addresses: [], port: 443 };
 
 /** `oriel camera firewall`: the packet filter for a camera, from what its names mean now. */
 export async function firewall(dir: string, options: FirewallOptions): Promise<void> {
@@ -41,33 +42,70 @@ function apply(reachable: Reachable, { service, addressesOnly }: FirewallOptions
   runCommand('systemctl', ['set-property', '--runtime', service, ...allowed]);
 }
 
-async function reachableOf(dir: string, { agentUser, captureUser }: FirewallOptions): Promise<Reachable> {
-  const directory = new CameraDirectory(dir);
+async function reachableOf(dir: string, options: FirewallOptions): Promise<Reachable> {
+  const { agentUser, captureUser } = options;
   const users = { agent: findAccount(agentUser).uid, capture: findAccount(captureUser).uid };
   const resolvers = configuredResolvers();
+  const destinations = await destinationsOf(new CameraDirectory(dir), options);
   // Until it is set up a camera has nobody to talk to.
-  if (directory.isBlank()) return { ...users, resolvers, server: NOBODY, lan: undefined };
-  const config = directory.readConfig();
-  const { source: uri, lan } = config;
-  const url = new URL(await dialledOrigin(directory, systemDisk, config));
-  const source = parseSource(uri, lan);
+  if (destinations === null) return { ...users, resolvers, server: NOBODY, lan: undefined };
+  const { source } = destinations;
   return {
     ...users,
     resolvers,
-    server: {
-      addresses: await resolveAddresses(bare(url.hostname)),
-      port: Number(url.port) || HTTPS_PORT,
-    },
-    lan: source.kind === 'rtsp' ? await reachableSource(source) : undefined,
+    server: await addressed(serverOf(destinations)),
+    lan: source === null ? undefined : await addressed(source),
   };
 }
 
-async function reachableSource({ scheme, authority }: RtspSource): Promise<Reachable['server']> {
-  const { hostname, port } = new URL(`rtsp://${authority}`);
-  return {
-    addresses: await resolveAddresses(bare(hostname)),
-    port: Number(port) || (scheme === 'rtsps' ? RTSPS_PORT : RTSP_PORT),
-  };
+const addressed = async ({ host, port }: Endpoint) => ({ addresses: await resolveAddresses(host), port });
+
+/**
+ * Whom the camera may reach. Where its directory is another user's and this is root, what was found there first is kept
+ * by root and counts from then on; what that user writes later does not, but for its owner's pin statements.
+ */
+async function destinationsOf(
+  directory: CameraDirectory,
+  { firewallState, adopt }: FirewallOptions,
+): Promise<Destinations | null> {
+  const owner = lesserOwner(directory.path);
+  if (owner === undefined) {
+    return directory.isBlank() ? null : moved(directory, await configuredDestinations(directory, owner));
+  }
+  const file = new DestinationsFile(firewallState, directory.path);
+  const kept = adopt ? undefined : file.read();
+  if (kept === null || (kept === undefined && directory.isBlank())) return null;
+  const before = kept ?? (await configuredDestinations(directory, owner));
+  const now = await moved(directory, before, owner);
+  if (now !== kept) await keep(file, now);
+  return now;
 }
 
-const bare = (host: string) => host.replace(/^\[|\]$/g, '');
+/** With a pin statement that lies in the camera's directory; one that is not the owner's, or older, changes nothing. */
+async function moved(
+  directory: CameraDirectory,
+  destinations: Destinations,
+  owner?: Owner,
+): Promise<Destinations> {
+  try {
+    const limits = { maxBytes: MAX_PINS_TEXT_LENGTH, ...(owner && { owner: owner.uid }) };
+    const line = readRegularFile(directory.pins, limits);
+    return line === undefined ? destinations : await movedBy(destinations, line.toString('latin1'));
+  } catch (error) {
+    warn(`${directory.pins} is passed over: ${(error as Error).message}`);
+    return destinations;
+  }
+}
+
+async function keep(file: DestinationsFile, destinations: Destinations): Promise<void> {
+  try {
+    await file.write(destinations);
+  } catch (error) {
+    // A unit of an older installation may write nowhere.
+    warn(
+      `${file.path} cannot be written, so the camera's own configuration counts: install a newer kit (${(error as Error).message})`,
+    );
+  }
+}
+
+const warn = (text: string) => console.error(`oriel: warning: ${text}`);

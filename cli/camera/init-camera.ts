@@ -1,8 +1,13 @@
 import { CameraConfig, CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { CameraError } from '../../agent/camera/errors.ts';
 import { makeCamera } from '../../agent/camera/make-camera.ts';
+import { parseSource } from '../../agent/capture/source.ts';
+import { endpointOf } from '../../agent/firewall/destinations.ts';
+import { keepDestinations } from '../../agent/firewall/destinations-file.ts';
+import { fromBase64Url } from '../../crypto/bytes.ts';
 import { pem } from '../../crypto/certificate-node.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
+import { asOwnerOf } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { writeTextFile } from '../files.ts';
 import { type CameraOptions, checkConfig, choiceOf } from './choice.ts';
@@ -19,15 +24,24 @@ export async function initCamera(
   wish: CameraWish,
 ): Promise<{ camera: string; request: string }> {
   const directory = new CameraDirectory(dir);
-  if (directory.exists()) {
-    throw new CameraError('CAMERA_EXISTS', `${dir} holds a camera already; choose another directory`);
-  }
   const server = { origin: wish.server, pins: [...wish.pin] };
   const config = { version: 1 as const, server, owner: wish.owner, ...choiceOf(wish) };
   checkConfig(CameraConfig, config);
-  directory.make();
-  const { camera } = await makeCamera(directory, systemDisk, config, async ({ key, camera: name }) =>
-    writeTextFile(directory.request, pem('CERTIFICATE REQUEST', makeRequest(key, name)), 0o600),
-  );
+  const { camera } = await asOwnerOf(dir, () => {
+    if (directory.exists()) {
+      throw new CameraError('CAMERA_EXISTS', `${dir} holds a camera already; choose another directory`);
+    }
+    directory.make();
+    return makeCamera(directory, systemDisk, config, async ({ key, camera: name }) =>
+      writeTextFile(directory.request, pem('CERTIFICATE REQUEST', makeRequest(key, name)), 0o600),
+    );
+  });
+  await keepDestinations(wish.firewallState, dir, () => ({
+    camera,
+    owner: new Uint8Array(fromBase64Url(wish.owner) ?? []),
+    origin: wish.server,
+    source: endpointOf(parseSource(config.source, config.lan)),
+    pins: null,
+  }));
   return { camera, request: directory.request };
 }

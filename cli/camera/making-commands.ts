@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseSize } from '../quantities.ts';
 import type { SourceOptions } from './change-source.ts';
+import { type FirewallState, firewallStateOption } from './firewall-state.ts';
 import type { CameraWish } from './init-camera.ts';
 import type { SetupOptions } from './setup.ts';
 
@@ -83,6 +84,7 @@ The camera stays the same: id, certificate, owner. It must not be running; the n
 Example, with the password out of the command line:
   oriel camera source ./cam --source -`,
     )
+    .addOption(firewallStateOption().hideHelp())
     .action(async (dir: string, options: SourceOptions) => {
       const { changeSource } = await import('./change-source.ts');
       console.log(`source  ${await changeSource(dir, options)}`);
@@ -100,9 +102,10 @@ export function resetCommand(): Command {
 Set up again, it is another camera, with a new id: no policy of its former owner counts any more. At the server the
 old one stays until it is revoked (oriel server cameras).`,
     )
-    .action(async (dir: string) => {
+    .addOption(firewallStateOption().hideHelp())
+    .action(async (dir: string, { firewallState }: FirewallState) => {
       const { reset } = await import('./setup.ts');
-      await reset(dir);
+      await reset(dir, firewallState);
       console.log(`${dir} holds no camera any more`);
     });
 }
@@ -113,7 +116,8 @@ function withChoices(command: Command): Command {
     .option('--audio', "record sound too, if the owner's policy allows it")
     .option('--lan <host>', 'host an rtsp: source may be on; again for more', gather, [])
     .addOption(sizeOption('--spool-bytes <n>', "the spool's greatest size, as in 2G", 2 * 1024 ** 3))
-    .addOption(sizeOption('--keep-free <n>', 'what the spool leaves free on its disk', 256 * 1024 ** 2));
+    .addOption(sizeOption('--keep-free <n>', 'what the spool leaves free on its disk', 256 * 1024 ** 2))
+    .addOption(firewallStateOption().hideHelp());
 }
 
 const gather = (value: string, before: string[]) => [...before, value];

@@ -3,8 +3,13 @@ import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory, readLimited } from '../../agent/camera/camera-directory.ts';
 import { eraseCamera, removeTree, shred } from '../../agent/camera/erase-camera.ts';
 import { CameraError } from '../../agent/camera/errors.ts';
+import { parseSource } from '../../agent/capture/source.ts';
+import { endpointOf } from '../../agent/firewall/destinations.ts';
+import { keepDestinations } from '../../agent/firewall/destinations-file.ts';
 import { setupCamera } from '../../agent/pairing/setup-camera.ts';
-import { MAX_SETUP_CODE_LENGTH } from '../../crypto/setup-code.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { MAX_SETUP_CODE_LENGTH, readSetupCode } from '../../crypto/setup-code.ts';
+import { asOwnerOf, lesserOwner } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { ownProcessName } from '../../host/process-name.ts';
 import { CommandError } from '../errors.ts';
@@ -24,12 +29,32 @@ export async function setup(dir: string, options: SetupOptions): Promise<{ camer
     throw new CommandError('USAGE', 'code and source cannot both come from standard input');
   }
   const choice = choiceOf(options);
-  const code = codeFrom(directory, options.code);
+  const text = codeFrom(directory, options.code);
+  const { origin, owner } = await readSetupCode(text, nodePrimitives);
+  const camera = await asOwnerOf(dir, () =>
+    claimed(directory, () => setupCamera(directory, systemDisk, text, choice)),
+  );
+  // The directory's owner may have altered what was just written: root goes by what it was given itself.
+  await keepDestinations(options.firewallState, dir, (kept) =>
+    kept?.camera === camera
+      ? kept
+      : {
+          camera,
+          owner: new Uint8Array(owner),
+          origin,
+          source: endpointOf(parseSource(choice.source, choice.lan)),
+          pins: null,
+        },
+  );
+  return { camera, server: origin };
+}
+
+/** Does something to a camera that nobody else runs or changes meanwhile. */
+async function claimed<T>(directory: CameraDirectory, act: () => Promise<T>): Promise<T> {
   directory.make();
   const release = await claimCamera(directory, systemDisk, await ownProcessName(systemDisk));
   try {
-    const camera = await setupCamera(directory, systemDisk, code, choice);
-    return { camera, server: directory.readConfig().server.origin };
+    return await act();
   } finally {
     await release();
   }
@@ -46,7 +71,14 @@ function codeFrom(directory: CameraDirectory, option: string | undefined): strin
   if (option !== undefined) return readSecretFile('--code', option, MAX_CODE_FILE_BYTES);
   const fromEnvironment = process.env.ORIEL_SETUP_CODE;
   if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment;
-  if (existsSync(directory.setupCode)) return readLimited(directory.setupCode, MAX_CODE_FILE_BYTES);
+  if (existsSync(directory.setupCode)) {
+    if (lesserOwner(directory.path) === undefined)
+      return readLimited(directory.setupCode, MAX_CODE_FILE_BYTES);
+    throw new CommandError(
+      'USAGE',
+      `root takes no setup code from ${directory.path}, where its owner could have put another: give it with --code ${directory.setupCode} if it is yours`,
+    );
+  }
   throw new CommandError(
     'USAGE',
     `no setup code: give --code FILE, ORIEL_SETUP_CODE or ${directory.setupCode}; its owner makes it with oriel keys pair`,
@@ -54,15 +86,22 @@ function codeFrom(directory: CameraDirectory, option: string | undefined): strin
 }
 
 /** `oriel camera reset`. @throws CameraError CAMERA_MISSING, CAMERA_RUNNING. */
-export async function reset(dir: string): Promise<void> {
+export async function reset(dir: string, firewallState: string): Promise<void> {
   const directory = new CameraDirectory(dir);
   if (!existsSync(dir)) throw new CameraError('CAMERA_MISSING', `${dir} holds no camera`);
+  const erased = await asOwnerOf(dir, () => eraseAll(directory));
+  // It reaches nobody until root sets it up again, whatever lies in its directory by then.
+  await keepDestinations(firewallState, dir, () => null);
+  if (!erased) throw new CameraError('CAMERA_MISSING', `${dir} holds no camera`);
+}
+
+async function eraseAll(directory: CameraDirectory): Promise<boolean> {
   const release = await claimCamera(directory, systemDisk, await ownProcessName(systemDisk));
   try {
     const erased = await eraseCamera(directory, systemDisk);
     const code = await shred(systemDisk, directory.setupCode);
     await removeTree(systemDisk, directory.run);
-    if (!erased && !code) throw new CameraError('CAMERA_MISSING', `${dir} holds no camera`);
+    return erased || code;
   } finally {
     await release();
   }

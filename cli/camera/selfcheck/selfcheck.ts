@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
 import { toolRunner } from '../../../agent/capture/tool.ts';
 import { readStatus } from '../../../agent/status.ts';
+import { asOwnerOf } from '../../../host/as-owner.ts';
 import { type Light, type Paint, terminalPaint } from '../../paint.ts';
 import { jsonLine, printable } from '../../text.ts';
 import { releaseTimeMs } from '../../version.ts';
@@ -25,15 +26,19 @@ async function gather(dir: string): Promise<Facts> {
   const status = readStatus(directory.status);
   const { machine, roles } = machineOf(ROOTS, status?.pid);
   const running = roles.some(({ role }) => role === 'agent') ? status : undefined;
-  const config = configOf(directory);
-  const capture = roles.find(({ role }) => role === 'capture');
-  return {
-    directory: dir,
+  // What lies in the camera's directory may be there to lead root astray.
+  const camera = await asOwnerOf(directory.path, async () => ({
     files: filesOf(directory),
-    config,
+    config: configOf(directory),
     certificate: await certificateOf(directory),
     clock: await clockOf(directory, releaseTimeMs(), running, statusAgeMs(directory)),
     spool: spoolOf(directory, running),
+  }));
+  const { config } = camera;
+  const capture = roles.find(({ role }) => role === 'capture');
+  return {
+    directory: dir,
+    ...camera,
     tools: await toolsOf(toolRunner(new AbortController().signal)),
     source: 'error' in config ? undefined : sourceFacts(config.source, capture),
     machine,

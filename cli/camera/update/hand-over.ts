@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { constants, statSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
@@ -13,17 +13,15 @@ import { size } from '../../quantities.ts';
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * Copies a file with an update to where the camera's agent looks for one, whole or not at all, after a look at its form. By
- * root it is done as the camera's user: nothing below a directory that is the agent's is written with root's rights.
+ * Copies a file with an update to where the camera's agent takes one from, whole or not at all, once its form is known
+ * to be right, and closes it.
  * @returns the number that the agent calls it by.
  * @throws CommandError FILE_UNREADABLE, FILE_UNWRITABLE; OtaError UPDATE_FILE_*.
  */
-export async function handOver(directory: CameraDirectory, path: string): Promise<string> {
-  const source = await openRegular(path);
+export async function handOver(directory: CameraDirectory, source: FileHandle): Promise<string> {
   try {
     const bytes = (await source.stat()).size;
     await readUpdateFile(source, bytes);
-    becomeOwnerOf(directory.path);
     const id = randomBytes(8).toString('hex');
     await copyInto(join(directory.updates, INBOX_DIRECTORY), id, source, bytes);
     return id;
@@ -32,7 +30,8 @@ export async function handOver(directory: CameraDirectory, path: string): Promis
   }
 }
 
-async function openRegular(path: string): Promise<FileHandle> {
+/** Opens an update's file. @throws CommandError FILE_UNREADABLE. */
+export async function openRegular(path: string): Promise<FileHandle> {
   try {
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     if ((await file.stat()).isFile()) return file;
@@ -41,14 +40,6 @@ async function openRegular(path: string): Promise<FileHandle> {
   } catch (cause) {
     throw new CommandError('FILE_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, cause);
   }
-}
-
-function becomeOwnerOf(path: string): void {
-  const { uid, gid } = statSync(path);
-  if (process.getuid?.() !== 0 || uid === 0) return;
-  process.setgroups?.([gid]);
-  process.setgid?.(gid);
-  process.setuid?.(uid);
 }
 
 async function copyInto(inbox: string, id: string, source: FileHandle, bytes: number): Promise<void> {

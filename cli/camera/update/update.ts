@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
 import { readStatus } from '../../../agent/status.ts';
 import type { ReleaseView } from '../../../agent/updates/release-view.ts';
+import { becomeOwnerOf } from '../../../host/as-owner.ts';
 import { CommandError } from '../../errors.ts';
 import { readState } from '../../launcher/status.ts';
 import { jsonLine, printable } from '../../text.ts';
 import { isRunning } from '../is-running.ts';
 import { type Course, courseOf, type Seen } from './course.ts';
 import { courseText, whatToDo } from './course-text.ts';
-import { handOver } from './hand-over.ts';
+import { handOver, openRegular } from './hand-over.ts';
 
 export interface UpdateOptions {
   readonly json?: true;
@@ -25,9 +26,12 @@ const LOOK_INTERVAL_MS = 200;
  */
 export async function updateFromFile(dir: string, path: string, options: UpdateOptions): Promise<boolean> {
   const directory = new CameraDirectory(dir);
+  const source = await openRegular(path);
+  // The file is the caller's; from here on nothing is done with more rights than the camera's own user has.
+  becomeOwnerOf(directory.path);
   const { installation } = releaseRun(directory, dir);
   const before = await readState(installation);
-  const id = await handOver(directory, path);
+  const id = await handOver(directory, source);
   const course = await follow(
     options.wait * 1000,
     async (staged): Promise<Seen> => ({

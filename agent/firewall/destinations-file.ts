@@ -1,0 +1,79 @@
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { utf8 } from '../../crypto/bytes.ts';
+import { lesserOwner, type Owner } from '../../host/as-owner.ts';
+import { writeFileAtomic } from '../../host/atomic-file.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { readRegularFile } from '../../host/regular-file.ts';
+import type { CameraDirectory } from '../camera/camera-directory.ts';
+import { loadDeviceKey } from '../camera/device-key.ts';
+import { CameraError } from '../camera/errors.ts';
+import { parseSource } from '../capture/source.ts';
+import { type Destinations, endpointOf, readDestinations, writeDestinations } from './destinations.ts';
+
+const MAX_FILE_BYTES = 4096;
+
+/**
+ * What root keeps of a camera whose directory is another user's, so that nothing which that user writes there changes
+ * what the packet filter lets through (decision 0024).
+ */
+export class DestinationsFile {
+  readonly path: string;
+  readonly #state: string;
+
+  /** @param state root's directory; it may be absent. @param camera the camera's directory. */
+  constructor(state: string, camera: string) {
+    this.#state = state;
+    this.path = join(state, `${encodeURIComponent(resolve(camera))}.json`);
+  }
+
+  /** @returns null when the camera may reach nobody, undefined when nothing is kept. @throws CameraError CONFIG_MALFORMED; HostError. */
+  read(): Destinations | null | undefined {
+    const bytes = readRegularFile(this.path, { maxBytes: MAX_FILE_BYTES, owner: process.geteuid?.() ?? 0 });
+    if (bytes === undefined) return undefined;
+    try {
+      return readDestinations(bytes.toString('utf8'));
+    } catch (cause) {
+      const way = 'have it made anew from the camera’s own configuration: oriel camera firewall … --adopt';
+      throw new CameraError('CONFIG_MALFORMED', `${this.path}: ${(cause as Error).message}; ${way}`, cause);
+    }
+  }
+
+  /** Durably. @throws HostError; the platform's error when the directory cannot be made. */
+  async write(destinations: Destinations | null): Promise<void> {
+    mkdirSync(this.#state, { recursive: true, mode: 0o700 });
+    await writeFileAtomic(systemDisk, this.path, utf8(writeDestinations(destinations)), 0o600);
+  }
+}
+
+/** Keeps the destinations of a camera that root has just set up, given another source, or reset, if it is another user's. */
+export async function keepDestinations(
+  state: string,
+  camera: string,
+  change: (kept: Destinations | null | undefined) => Destinations | null | undefined,
+): Promise<void> {
+  if (lesserOwner(camera) === undefined) return;
+  const file = new DestinationsFile(state, camera);
+  const changed = change(file.read());
+  if (changed !== undefined) await file.write(changed);
+}
+
+/**
+ * The destinations by the camera's own configuration, as the server of the set-up gives them.
+ * @param owner who has to own the files, if that is not the reader.
+ * @throws CameraError; CaptureError SOURCE_*.
+ */
+export async function configuredDestinations(
+  directory: CameraDirectory,
+  owner: Owner | undefined,
+): Promise<Destinations> {
+  const config = directory.readConfig(owner?.uid);
+  const { camera } = await loadDeviceKey(directory, owner?.uid);
+  return {
+    camera,
+    owner: config.owner,
+    origin: config.server.origin,
+    source: endpointOf(parseSource(config.source, config.lan)),
+    pins: null,
+  };
+}

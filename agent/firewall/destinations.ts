@@ -1,0 +1,96 @@
+import * as v from 'valibot';
+import { toBase64Url } from '../../crypto/bytes.ts';
+import { bytesField, parseJson } from '../../crypto/document.ts';
+import { CryptoError } from '../../crypto/errors.ts';
+import {
+  judgePins,
+  MAX_PINS_TEXT_LENGTH,
+  parsePinStatement,
+  readPinStatement,
+  readPinsLine,
+} from '../../crypto/pin-statement.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { Origin } from '../camera/camera-directory.ts';
+import type { Source } from '../capture/source.ts';
+
+/** A host and a TCP port. */
+const Endpoint = v.strictObject({
+  host: v.pipe(v.string(), v.minLength(1), v.maxLength(255)),
+  port: v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(65_535)),
+});
+export type Endpoint = v.InferOutput<typeof Endpoint>;
+
+const Destinations = v.strictObject({
+  /** Camera id, as text. */
+  camera: v.pipe(v.string(), v.regex(/^[a-z2-7]{32}$/)),
+  /** The owner's identity key: who may name another server. */
+  owner: bytesField(32),
+  /** `https://HOST[:PORT]` of the server of the set-up. */
+  origin: Origin,
+  /** The RTSP source that capture may reach; null when the source is none. */
+  source: v.nullable(Endpoint),
+  /** The line of the newest pin statement of the owner's that was seen; null before the first. */
+  pins: v.nullable(v.pipe(v.string(), v.maxLength(MAX_PINS_TEXT_LENGTH))),
+});
+
+/** Whom a camera may reach, by name: what the packet filter is filled from. */
+export type Destinations = v.InferOutput<typeof Destinations>;
+
+const DestinationsFile = v.strictObject({ version: v.literal(1), destinations: v.nullable(Destinations) });
+
+const HTTPS_PORT = 443;
+const RTSP_PORT = 554;
+const RTSPS_PORT = 322;
+
+/** @returns null for a camera that may reach nobody. @throws CryptoError DOCUMENT_MALFORMED. */
+export function readDestinations(text: string): Destinations | null {
+  return parseJson(text, DestinationsFile, 'the destinations').destinations;
+}
+
+export function writeDestinations(destinations: Destinations | null): string {
+  const file = destinations && { ...destinations, owner: toBase64Url(destinations.owner) };
+  return `${JSON.stringify({ version: 1, destinations: file }, undefined, 2)}\n`;
+}
+
+/**
+ * The destinations after a pin statement, which its carrier can neither make nor alter.
+ * @param line as in the camera's `pins`.
+ * @returns the same ones for the statement that counts already.
+ * @throws CryptoError PINS_*: the destinations before stay.
+ */
+export async function movedBy(destinations: Destinations, line: string): Promise<Destinations> {
+  const bytes = readPinsLine(line);
+  const statement = await readPinStatement(bytes, destinations.owner, nodePrimitives);
+  const last = lastStatement(destinations);
+  // A camera's epoch never falls, so the highest that its owner has signed counts.
+  const epoch = Math.max(last?.epoch ?? 0, statement.epoch);
+  const verdict = judgePins({ camera: destinations.camera, epoch, obeyed: last }, statement, bytes);
+  if (verdict === 'same') return destinations;
+  if (verdict === 'new') return { ...destinations, pins: line.trim() };
+  throw new CryptoError(
+    verdict,
+    `pin statement ${statement.counter}: not newer than the last, or not for this camera`,
+  );
+}
+
+/** Where the server is. */
+export function serverOf(destinations: Destinations): Endpoint {
+  const { hostname, port } = new URL(lastStatement(destinations)?.origin ?? destinations.origin);
+  return { host: bare(hostname), port: Number(port) || HTTPS_PORT };
+}
+
+/** Where an RTSP source is; null for any other. */
+export function endpointOf(source: Source): Endpoint | null {
+  if (source.kind !== 'rtsp') return null;
+  const { hostname, port } = new URL(`rtsp://${source.authority}`);
+  return { host: bare(hostname), port: Number(port) || (source.scheme === 'rtsps' ? RTSPS_PORT : RTSP_PORT) };
+}
+
+/** It was verified when it was kept. */
+function lastStatement({ pins }: Destinations) {
+  if (pins === null) return undefined;
+  const bytes = readPinsLine(pins);
+  return { ...parsePinStatement(bytes), bytes };
+}
+
+const bare = (host: string) => host.replace(/^\[|\]$/g, '');

@@ -1,0 +1,46 @@
+import { statSync } from 'node:fs';
+
+/** User and group of a directory. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * The owner of a directory when this process is root and the owner is not: whatever lies in there, somebody with fewer
+ * rights may have put there. Undefined otherwise, and where there is no such directory.
+ */
+export function lesserOwner(path: string): Owner | undefined {
+  if (process.geteuid?.() !== 0) return undefined;
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined || stats.uid === 0 ? undefined : { uid: stats.uid, gid: stats.gid };
+}
+
+/**
+ * Does something to the files of a directory with its owner's rights: root gives up its own for as long as it lasts
+ * (seteuid(2)), so that no name in there leads it anywhere the owner could not go. Nothing else may go on meanwhile.
+ */
+export async function asOwnerOf<T>(path: string, act: () => T | Promise<T>): Promise<T> {
+  const owner = lesserOwner(path);
+  if (owner === undefined) return act();
+  const { gid, groups } = { gid: process.getegid?.() ?? 0, groups: process.getgroups?.() ?? [] };
+  process.setgroups?.([owner.gid]);
+  process.setegid?.(owner.gid);
+  process.seteuid?.(owner.uid);
+  try {
+    return await act();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(gid);
+    process.setgroups?.(groups);
+  }
+}
+
+/** Gives root's rights up for good in favour of a directory's owner. */
+export function becomeOwnerOf(path: string): void {
+  const owner = lesserOwner(path);
+  if (owner === undefined) return;
+  process.setgroups?.([owner.gid]);
+  process.setgid?.(owner.gid);
+  process.setuid?.(owner.uid);
+}

@@ -1,0 +1,61 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { HostError } from './errors.ts';
+
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+
+export interface RegularFileLimits {
+  readonly maxBytes: number;
+  /** The user who has to own the file; given by a reader with more rights than those who can write to the directory. */
+  readonly owner?: number;
+  /** Whether the name may be a symbolic link. */
+  readonly link?: boolean;
+}
+
+/**
+ * Reads a small regular file whole. It never waits: a FIFO or a device under that name is refused, as is a file that
+ * is longer than allowed.
+ * @returns undefined when there is no file of that name.
+ * @throws HostError FILE_UNFIT for what is refused, DISK_IO.
+ */
+export function readRegularFile(
+  path: string,
+  { maxBytes, owner, link = false }: RegularFileLimits,
+): Buffer | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, O_RDONLY | O_NONBLOCK | (link ? 0 : O_NOFOLLOW));
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    // ELOOP: a symbolic link. ENXIO: a socket, or a device without a driver.
+    if (code === 'ELOOP' || code === 'ENXIO') throw unfit(path, 'it is no regular file', cause);
+    throw new HostError('DISK_IO', `cannot open ${path}: ${code}`, cause);
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw unfit(path, 'it is no regular file');
+    if (owner !== undefined && stat.uid !== owner) {
+      throw unfit(path, `it belongs to user ${stat.uid} and has to belong to user ${owner}`);
+    }
+    // A file that grows meanwhile is bounded too.
+    const bytes = Buffer.alloc(Math.min(stat.size, maxBytes) + 1);
+    const length = readWhole(fd, bytes);
+    if (stat.size > maxBytes || length > maxBytes) throw unfit(path, `it is longer than ${maxBytes} bytes`);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readWhole(fd: number, bytes: Buffer): number {
+  let length = 0;
+  while (length < bytes.length) {
+    const read = readSync(fd, bytes, length, bytes.length - length, length);
+    if (read === 0) break;
+    length += read;
+  }
+  return length;
+}
+
+const unfit = (path: string, why: string, cause?: unknown) =>
+  new HostError('FILE_UNFIT', `cannot read ${path}: ${why}`, cause);

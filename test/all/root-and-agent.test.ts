@@ -1,0 +1,264 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { type PinStatement, signPinStatement, writePinsLine } from '../../crypto/pin-statement.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { writeSetupCode } from '../../crypto/setup-code.ts';
+import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
+import { type Done, run } from '../../scripts/simulation/command.ts';
+import { breakBuild } from '../broken-build.ts';
+import { AGENT, CAPTURE, MINIMAL_ROOT, SEPARATED } from '../no-way-in/household.ts';
+
+/** What root does on a board whose agent has been taken over: that user writes what it likes into its directory. */
+
+const SERVER = '192.0.2.10';
+const ELSEWHERE = '192.0.2.66';
+/** Longer than any of these commands takes, and shorter than waiting for a FIFO. */
+const PATIENCE_MS = 60_000;
+
+const home = mkdtempSync(join(tmpdir(), 'oriel-root-'));
+const camera = join(home, 'camera');
+const state = join(home, 'firewall');
+const owner = ed25519FromSeed(new Uint8Array(32).fill(1));
+const thief = ed25519FromSeed(new Uint8Array(32).fill(2));
+const pin = new Uint8Array(32).fill(3);
+
+beforeAll(() => chmodSync(home, 0o711));
+beforeEach(() => {
+  mkdirSync(camera, { mode: 0o710 });
+  chmodSync(camera, 0o710);
+  chownSync(camera, AGENT.uid, CAPTURE.gid);
+});
+afterEach(() => {
+  for (const path of [camera, state]) rmSync(path, { recursive: true, force: true });
+});
+afterAll(() => rmSync(home, { recursive: true }));
+
+const code = () =>
+  writeSetupCode(
+    {
+      expires: 2_000_000_000,
+      owner: owner.publicKey,
+      secret: new Uint8Array(16).fill(4),
+      activePin: pin,
+      backupPin: new Uint8Array(32),
+      origin: `https://${SERVER}:8443`,
+    },
+    nodePrimitives,
+  );
+const kept = ['--firewall-state', state];
+/** As root, ended when it waits for something. */
+const root = (command: string, args: readonly string[], env = {}, oriel = ORIEL): Promise<Done> =>
+  run([oriel, 'camera', command, camera, ...args], { env, timeoutMs: PATIENCE_MS });
+const setup = async (source = 'test:', lan: readonly string[] = []) =>
+  root('setup', ['--source', source, ...lan, ...kept], { ORIEL_SETUP_CODE: await code() });
+const rules = async (oriel = ORIEL) => {
+  const done = await root('firewall', [...SEPARATED, ...kept], {}, oriel);
+  return done.code === 0 ? done.stdout : `${done.code} ${done.stderr}`;
+};
+/** What a taken-over agent does. */
+function agent(script: string, ...args: readonly string[]): void {
+  const as = [`--reuid=${AGENT.uid}`, `--regid=${AGENT.gid}`, '--clear-groups', '--', 'sh', '-c', script];
+  const done = spawnSync('setpriv', [...as, 'sh', ...args], { cwd: camera, encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(done.stderr);
+}
+const lay = (name: string, text: string) => agent('printf %s "$2" >"$1"', name, text);
+const statement = async (change: Partial<PinStatement>, signer = owner) => {
+  const { destinations } = JSON.parse(readFileSync(join(state, readdirSync(state)[0] ?? ''), 'utf8'));
+  const id = Buffer.from(base32(destinations.camera));
+  const whole = { camera: id, epoch: 1, counter: 1, activePin: pin, backupPin: new Uint8Array(32) };
+  return writePinsLine(signPinStatement({ ...whole, origin: `https://${ELSEWHERE}`, ...change }, signer));
+};
+/** RFC 4648 section 6, in lower case. */
+function base32(text: string): number[] {
+  const bits = [...text].map((c) =>
+    'abcdefghijklmnopqrstuvwxyz234567'.indexOf(c).toString(2).padStart(5, '0'),
+  );
+  return (bits.join('').match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2));
+}
+/** The camera's configuration with another server and source, as a thief of the agent would have it. */
+const turned = () => {
+  const config = JSON.parse(readFileSync(join(camera, 'camera.json'), 'utf8'));
+  const source = { source: `rtsp://${ELSEWHERE}/lens`, lan: [ELSEWHERE] };
+  return JSON.stringify({
+    ...config,
+    ...source,
+    server: { ...config.server, origin: `https://${ELSEWHERE}` },
+  });
+};
+
+test('[FC-22] what the agent writes into its configuration does not open the packet filter', async () => {
+  expect(await setup(`rtsp://192.0.2.7/lens`, ['--lan', '192.0.2.7'])).toMatchObject({ code: 0 });
+  const before = await rules();
+  expect(before).toContain(`ip daddr { ${SERVER} } tcp dport 8443 accept`);
+  expect(before).toContain('ip daddr { 192.0.2.7 } tcp dport 554 accept');
+  lay('camera.json', turned());
+  expect(await rules()).toBe(before);
+  agent('rm -r camera.json device.key pairing.json');
+  expect(await rules()).toBe(before);
+});
+
+test('[FC-22] control: a build whose root believes the agent opens it', async () => {
+  const broken = breakBuild({
+    file: 'host/as-owner.ts',
+    from: 'stats.uid === 0 ? undefined',
+    to: 'stats.uid >= 0 ? undefined',
+  });
+  try {
+    await setup();
+    lay('camera.json', turned());
+    expect(await rules()).not.toContain(ELSEWHERE);
+    expect(await rules(broken.oriel)).toContain(ELSEWHERE);
+  } finally {
+    broken.remove();
+  }
+});
+
+test('[FC-22] a pin statement of the owner’s moves the filter with the camera, and nobody else’s', async () => {
+  await setup();
+  lay('pins', await statement({}, thief));
+  expect(await rules()).not.toContain(ELSEWHERE);
+  lay('pins', await statement({}));
+  expect(await rules()).toContain(`ip daddr { ${ELSEWHERE} } tcp dport 443 accept`);
+  // Taken away, it counts all the same: the server before does not come back.
+  agent('rm pins');
+  expect(await rules()).not.toContain(SERVER);
+});
+
+test('[FC-22] a camera made by its own user is kept as it is found first, until root says otherwise', async () => {
+  await setup();
+  rmSync(state, { recursive: true });
+  expect(await rules()).toContain(SERVER);
+  lay('camera.json', turned());
+  expect(await rules()).not.toContain(ELSEWHERE);
+  const adopted = await root('firewall', [...SEPARATED, ...kept, '--adopt']);
+  expect(adopted.stdout).toContain(ELSEWHERE);
+});
+
+test('[FC-22] root gives it another source, and resets it: then nothing the agent lays down is believed', async () => {
+  await setup();
+  const source = ['--source', 'rtsp://192.0.2.8:8554/', '--lan', '192.0.2.8', ...kept];
+  expect(await root('source', source)).toMatchObject({ code: 0 });
+  expect(await rules()).toContain('ip daddr { 192.0.2.8 } tcp dport 8554 accept');
+  const config = turned();
+  expect(await root('reset', ['--yes', ...kept])).toMatchObject({ code: 0 });
+  lay('camera.json', config);
+  const closed = await rules();
+  expect(closed).not.toMatch(/dport (443|8443|554|8554) accept/);
+  agent('rm camera.json');
+  await setup();
+  expect(await rules()).toContain(SERVER);
+});
+
+test('[FC-22] root takes no setup code that the agent may have laid down', async () => {
+  lay('setup-code', await code());
+  const done = await root('setup', ['--source', 'test:', ...kept]);
+  expect(done).toMatchObject({ code: 2, stderr: expect.stringContaining('--code') });
+});
+
+const FILES = ['camera.json', 'device.key', 'pairing.json', 'pins', 'client.pem', 'time.json'];
+test.each([
+  ['FIFOs', 'for name; do rm -f "$name"; mkfifo "$name"; done'],
+  ['links to a FIFO', 'mkfifo fifo; for name; do rm -f "$name"; ln -s fifo "$name"; done'],
+  ['links to a device', 'for name; do rm -f "$name"; ln -s /dev/zero "$name"; done'],
+])(
+  '[FC-27] root waits for nothing: in place of the camera’s files lie %s',
+  async (_what, script) => {
+    await setup();
+    agent(`${script}; mkdir run; cd run; mkdir capture`, ...FILES, 'run/status.json');
+    expect(await rules()).toContain(SERVER);
+    // Without what root keeps it would have to read them.
+    rmSync(state, { recursive: true });
+    for (const [command, ...args] of [
+      ['firewall', ...SEPARATED, ...kept],
+      ['selfcheck'],
+      ['status'],
+      ['source', '--source', 'test:', ...kept],
+    ]) {
+      const done = await root(command ?? '', args);
+      expect({ command, ...done }).toMatchObject({ code: 1, stderr: expect.not.stringContaining('    at ') });
+    }
+    // The way out.
+    expect(await root('reset', ['--yes', ...kept])).toMatchObject({ code: 0 });
+    expect(await setup()).toMatchObject({ code: 0 });
+    expect(await rules()).toContain(SERVER);
+  },
+  120_000,
+);
+
+describe('[FC-27] a spool that leads elsewhere', () => {
+  const precious = join(home, 'precious');
+  beforeEach(async () => {
+    await setup();
+    mkdirSync(precious);
+    writeFileSync(join(precious, 'file'), 'of root’s');
+    agent('ln -s "$1" spool', precious);
+  });
+  afterEach(() => rmSync(precious, { recursive: true, force: true }));
+
+  test('is removed by a reset, and what it leads to stays', async () => {
+    expect(await root('selfcheck', [])).toMatchObject({ code: 1 });
+    expect(await root('reset', ['--yes', ...kept])).toMatchObject({ code: 0 });
+    expect(readdirSync(precious)).toEqual(['file']);
+    expect(readdirSync(camera)).not.toContain('spool');
+  });
+
+  test('control: a build that follows it as root empties what it leads to', async () => {
+    const broken = breakBuild(
+      { file: 'host/as-owner.ts', from: 'stats.uid === 0 ? undefined', to: 'stats.uid >= 0 ? undefined' },
+      { file: 'host/disk.ts', from: 'await fs.lstat(path)', to: 'await fs.stat(path)' },
+    );
+    try {
+      await root('reset', ['--yes', ...kept], {}, broken.oriel);
+      expect(readdirSync(precious)).toEqual([]);
+    } finally {
+      broken.remove();
+    }
+  });
+});
+
+describe('[FC-27] a process of the agent’s user that was stopped', () => {
+  const host = (name: string) => JSON.stringify(join(import.meta.dirname, '../../host', name));
+  /** As a launcher with its two capabilities, which may signal no other user's process. */
+  const launcher = (script: string) => {
+    const preamble = `
+      import { collect } from ${host('child.ts')};
+      import { confined } from ${host('confinement.ts')};
+      import { readAs } from ${host('read-as.ts')};
+      const account = { uid: ${AGENT.uid}, gid: ${AGENT.gid}, groups: [] };
+      const under = confined({ account, network: 'shared', emptyBoundingSet: false });
+      const stopped = [...under, 'sh', '-c', 'kill -STOP $$; exec "$@"', 'sh'];`;
+    const node = [process.execPath, '--input-type=module', '--eval', preamble + script];
+    return run([...MINIMAL_ROOT, ...node], { timeoutMs: PATIENCE_MS });
+  };
+
+  test('keeps its launcher from nothing: neither a command nor a copy is waited for', async () => {
+    const done = await launcher(`
+      const signal = new AbortController().signal;
+      const { code } = await collect('true', [], { timeoutMs: 200, maxBytes: 1, signal, under: stopped });
+      const pace = { silentMs: 200, bytesPerSecond: 1e6 };
+      console.log(code, await readAs(stopped, '/etc/debian_version', 1000, async () => undefined, pace));`);
+    expect(done).toMatchObject({ code: 0, stdout: 'null false\n' });
+  });
+
+  test('control: one that goes on is waited for, and read', async () => {
+    const done = await launcher(`
+      const signal = new AbortController().signal;
+      const { code } = await collect('true', [], { timeoutMs: 20_000, maxBytes: 1, signal, under });
+      let bytes = 0;
+      const read = await readAs(under, '/etc/debian_version', 3, async (chunk) => { bytes += chunk.length; });
+      console.log(code, read, bytes);`);
+    expect(done).toMatchObject({ code: 0, stdout: '0 true 3\n' });
+  });
+});
