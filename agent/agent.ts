@@ -246,6 +246,10 @@ async function record(
       commandPath: directory.captureFifo,
       agent: toHex(nodePrimitives.random(8)),
       audio: audioAllowed,
+      onFault: (fault) =>
+        fault === undefined
+          ? logger.info({}, 'the FIFOs to capture are there again')
+          : logger.error(errorFields(fault), 'nothing is captured until the FIFO is made anew'),
     },
     intake,
   );

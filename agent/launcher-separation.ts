@@ -54,17 +54,33 @@ export async function canCutNetwork(account: Account): Promise<boolean> {
 /** FIFOs and status files of an earlier life say nothing about this one. */
 export function makeRunDirectory(directory: CameraDirectory): void {
   rmSync(directory.run, { recursive: true, force: true });
-  mkdirSync(directory.captureRun, { recursive: true, mode: 0o700 });
-  makeFifo(directory.mediaFifo);
-  makeFifo(directory.captureFifo);
-  makeFifo(directory.keyframeFifo);
-  makeFifo(directory.stillFifo);
+  makeFifos(directory);
 }
+
+/** Makes the FIFOs that are missing, or are none any more. */
+export function makeFifos(directory: CameraDirectory): void {
+  mkdirSync(directory.captureRun, { recursive: true, mode: 0o700 });
+  for (const path of fifosOf(directory).keys()) {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFIFO()) continue;
+    rmSync(path, { recursive: true, force: true });
+    makeFifo(path);
+  }
+}
+
+/** Each FIFO, with the mode that it has for two users. Video and pictures go one way, keyframes the other, commands are seen by both. */
+const fifosOf = (directory: CameraDirectory) =>
+  new Map([
+    [directory.mediaFifo, '620'],
+    [directory.captureFifo, '660'],
+    [directory.keyframeFifo, '640'],
+    [directory.stillFifo, '620'],
+  ]);
 
 /**
  * The same for separate users. The launcher touches no file of theirs: it has no right to, and root that follows a
  * path which others can change is how such launchers fall. What is capture's, capture's user removes; the rest is
- * the agent's. Video and pictures go one way (0620), keyframes the other (0640), commands are seen by both (0660).
+ * the agent's. What both share is sticky (inode(7)): capture writes files of its own there, and can neither remove nor
+ * replace a FIFO.
  */
 export async function makeSharedRunDirectory(
   directory: CameraDirectory,
@@ -73,24 +89,35 @@ export async function makeSharedRunDirectory(
   const leftByCapture =
     '! test -d "$1" || { chmod -R u+rwX "$1"; find "$1" -mindepth 1 -delete; } 2>/dev/null';
   await shell(capture, leftByCapture, directory.captureRun);
-  const steps = [
-    'rm -rf "$1"',
-    'mkdir -m 710 "$1"',
-    'mkdir -m 770 "$1/capture"',
-    'mkfifo -m 620 "$1/capture/media.fifo"',
-    'mkfifo -m 660 "$1/capture/capture.fifo"',
-    'mkfifo -m 640 "$1/capture/keyframe.fifo"',
-    'mkfifo -m 620 "$1/capture/still.fifo"',
-  ];
+  const steps = ['rm -rf "$1"', 'mkdir -m 710 "$1"', 'mkdir -m 1770 "$1/capture"'];
   const made = await shell({ ...agent, gid: capture.gid }, steps.join(' && '), directory.run);
   if (made.code !== 0)
     throw new CameraError('RUN_DIRECTORY', `cannot make ${directory.run}: ${made.stderr.trim()}`);
+  await makeSharedFifos(directory, { agent, capture });
 }
 
-async function shell(account: Account, script: string, path: string) {
+/** As {@link makeFifos}, for separate users. @throws CameraError RUN_DIRECTORY. */
+export async function makeSharedFifos(
+  directory: CameraDirectory,
+  { agent, capture }: Separation,
+): Promise<void> {
+  const script = `while [ $# -gt 0 ]; do
+    { [ -p "$1" ] && [ -O "$1" ] && [ ! -L "$1" ]; } || { rm -rf "$1" && mkfifo -m "$2" "$1"; } || exit 1
+    shift 2
+  done`;
+  const made = await shell({ ...agent, gid: capture.gid }, script, ...[...fifosOf(directory)].flat());
+  if (made.code !== 0) {
+    throw new CameraError(
+      'RUN_DIRECTORY',
+      `cannot make the FIFOs in ${directory.captureRun}: ${made.stderr.trim()}`,
+    );
+  }
+}
+
+async function shell(account: Account, script: string, ...args: readonly string[]) {
   const under = confined(confinementOf(account, 'shared'));
   const signal = new AbortController().signal;
-  const done = await collect('sh', ['-c', script, 'sh', path], { ...LIMITS, signal, under });
+  const done = await collect('sh', ['-c', script, 'sh', ...args], { ...LIMITS, signal, under });
   if (done.code === COMMAND_NOT_FOUND) throw new CameraError('RUN_DIRECTORY', 'sh cannot be run');
   return done;
 }

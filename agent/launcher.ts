@@ -12,10 +12,13 @@ import { afterCapture, restartDelay } from './launcher-policy.ts';
 import {
   canCutNetwork,
   confinementOf,
+  makeFifos,
   makeRunDirectory,
+  makeSharedFifos,
   makeSharedRunDirectory,
   type Separation,
 } from './launcher-separation.ts';
+import { errorFields } from './log.ts';
 import { tellClock } from './tell-clock.ts';
 
 /**
@@ -86,6 +89,8 @@ interface Role {
 
 /** How long a role may take to end where another release goes on from here: nothing is filmed meanwhile. */
 const HAND_OVER_MS = 30_000;
+/** Then for one that is killed, which its own user may have kept from it. */
+const KILLED_MS = 15_000;
 
 /**
  * V8's flags for both: a few records a second never repay optimising the JavaScript around them, since all bulk work is
@@ -155,12 +160,12 @@ async function prepare(options: LauncherOptions): Promise<{ agent: Role; capture
 
 /** Starts capture again whenever it was killed or failed; what it refuses by itself it would refuse again. */
 async function keepCapture(options: LauncherOptions, role: Role): Promise<number> {
-  const { plan, lives, logger, signal } = options;
+  const { plan, logger, signal } = options;
   for (let failures = 0; ; ) {
     const startedAt = systemClock.monotonic();
     const child = startRole(options, role);
     child.stdin?.write(`${JSON.stringify(plan)}\n`);
-    const stop = () => askToEnd(child, role, lives);
+    const stop = () => askToEnd(options, child, role);
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     const code = await exitOf(child);
@@ -170,6 +175,17 @@ async function keepCapture(options: LauncherOptions, role: Role): Promise<number
     const delay = restartDelay(failures, Math.random());
     logger.error({ code, delayMs: Math.round(delay) }, 'capture ended; starting it again');
     await systemClock.sleep(delay, signal).catch(() => undefined);
+    // It may have ended because one of them was gone.
+    await renewFifos(options);
+  }
+}
+
+async function renewFifos({ directory, separation, logger }: LauncherOptions): Promise<void> {
+  try {
+    if (separation === undefined) makeFifos(directory);
+    else await makeSharedFifos(directory, separation);
+  } catch (error) {
+    logger.error(errorFields(error), 'the FIFOs between agent and capture are not whole');
   }
 }
 
@@ -185,7 +201,7 @@ async function keepAgent(options: LauncherOptions, role: Role, stopping: AbortSi
     const signal = AbortSignal.any([stopping, over.signal]);
     const write = (line: string) => void child.stdin?.write(line);
     const telling = tellClock({ ask: kernelClockIsSynchronised, write, clock: systemClock, signal });
-    const stop = () => askToEnd(child, role, lives, HAND_OVER);
+    const stop = () => askToEnd(options, child, role, HAND_OVER);
     stopping.addEventListener('abort', stop, { once: true });
     if (stopping.aborted) stop();
     const code = await exitOf(child);
@@ -228,13 +244,28 @@ export function orielArguments({ script, execArgv }: OrielCommand, args: readonl
   return [NO_INSPECTOR, ...execArgv.filter((flag) => flag !== NO_INSPECTOR), script, ...args];
 }
 
-/** @param last said to it before, if another release goes on from here. What then does not end is killed. */
-function askToEnd(child: ChildProcess, { killer }: Role, lives: AgentLives | undefined, last?: string): void {
+/**
+ * @param last said to it before, if another release goes on from here. What then does not end is killed; where even that is
+ *   prevented this launcher ends, and systemd kills the rest with the unit's control group and starts it anew.
+ */
+function askToEnd(
+  { lives, logger }: LauncherOptions,
+  child: ChildProcess,
+  { name, killer }: Role,
+  last?: string,
+): void {
   child.stdin?.end(lives?.handsOver ? last : undefined);
   const { pid } = child;
   if (!lives?.handsOver || pid === undefined) return;
-  const timer = setTimeout(killAs, HAND_OVER_MS, killer, pid);
-  child.once('exit', () => clearTimeout(timer));
+  const kill = setTimeout(killAs, HAND_OVER_MS, killer, pid);
+  const giveUp = setTimeout(() => {
+    logger.fatal({ name, pid }, 'this process cannot be ended: the launcher ends, for systemd to kill it');
+    process.exit(1);
+  }, HAND_OVER_MS + KILLED_MS);
+  child.once('exit', () => {
+    clearTimeout(kill);
+    clearTimeout(giveUp);
+  });
 }
 
 /** Stands for the exit code of a process that a signal ended. */

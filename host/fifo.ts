@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { HostError } from './errors.ts';
 
@@ -11,8 +11,14 @@ export const PIPE_BUF = 4096;
 /** As much as a pipe holds by default. */
 const MESSAGE_READ_BYTES = 64 * 1024;
 
+/** An open FIFO. */
+export interface OpenFifo {
+  /** Whether its path still leads to it; false once it was removed or replaced. */
+  isNamed(): boolean;
+}
+
 /** One opening of a FIFO's read end, from the first writer to the end of the last. */
-export interface FifoReader {
+export interface FifoReader extends OpenFifo {
   pause(): void;
   resume(): void;
   /** Gives the read end up: writers get EPIPE. `onEnd` is not called any more. */
@@ -28,7 +34,7 @@ export interface FifoReaderOptions {
 }
 
 /** Lines from a FIFO that outlives every writer. */
-export interface FifoLines {
+export interface FifoLines extends OpenFifo {
   close(): void;
 }
 
@@ -40,7 +46,7 @@ export interface FifoLinesOptions {
 }
 
 /** The write end of a FIFO of lines. */
-export interface FifoWriter {
+export interface FifoWriter extends OpenFifo {
   /** Writes the whole line or nothing; false when the FIFO is full. The line is at most {@link PIPE_BUF} bytes. */
   write(line: string): boolean;
   close(): void;
@@ -68,7 +74,9 @@ export function makeFifo(path: string, mode = 0o600): void {
  * @throws HostError DISK_IO when the path is missing or no FIFO
  */
 export function openFifoReader(path: string, options: FifoReaderOptions): FifoReader {
-  const socket = readSocket(openFifo(path, O_RDONLY), options.buffer, options.onBytes);
+  const fd = openFifo(path, O_RDONLY);
+  const isNamed = nameOf(fd, path);
+  const socket = readSocket(fd, options.buffer, options.onBytes);
   let closed = false;
   const end = (error?: HostError) => {
     if (closed) {
@@ -82,6 +90,7 @@ export function openFifoReader(path: string, options: FifoReaderOptions): FifoRe
   socket.on('error', (cause) => end(new HostError('DISK_IO', `cannot read FIFO ${path}`, cause)));
   socket.resume();
   return {
+    isNamed,
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     close() {
@@ -119,7 +128,9 @@ export function openFifoLines(path: string, options: FifoLinesOptions): FifoLine
     }
   };
 
-  const socket = readSocket(openFifo(path, O_RDWR), Buffer.alloc(PIPE_BUF), (chunk) => {
+  const fd = openFifo(path, O_RDWR);
+  const isNamed = nameOf(fd, path);
+  const socket = readSocket(fd, Buffer.alloc(PIPE_BUF), (chunk) => {
     let start = 0;
     for (let at = chunk.indexOf(0x0a); at !== -1; at = chunk.indexOf(0x0a, start)) {
       append(chunk.subarray(start, at));
@@ -129,7 +140,7 @@ export function openFifoLines(path: string, options: FifoLinesOptions): FifoLine
     append(chunk.subarray(start));
   });
   socket.resume();
-  return { close: () => socket.destroy() };
+  return { isNamed, close: () => socket.destroy() };
 }
 
 /**
@@ -140,6 +151,7 @@ export function openFifoLines(path: string, options: FifoLinesOptions): FifoLine
 export function openFifoWriter(path: string): FifoWriter {
   const fd = openFifo(path, O_RDWR);
   return {
+    isNamed: nameOf(fd, path),
     write(line) {
       const bytes = Buffer.from(line);
       if (bytes.length > PIPE_BUF) {
@@ -248,6 +260,19 @@ function openFifo(path: string, access: number): number {
     throw new HostError('DISK_IO', `${path} is not a FIFO`);
   }
   return fd;
+}
+
+/** While it is open its inode is nobody else's. */
+function nameOf(fd: number, path: string): () => boolean {
+  const { dev, ino } = fstatSync(fd);
+  return () => {
+    try {
+      const now = lstatSync(path);
+      return now.dev === dev && now.ino === ino;
+    } catch {
+      return false;
+    }
+  };
 }
 
 function readSocket(fd: number, buffer: Buffer, onBytes: (chunk: Buffer) => void): Socket {

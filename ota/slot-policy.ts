@@ -53,6 +53,21 @@ function firstMissing(facts: AgentFacts, filmed: boolean): ReturnCode | undefine
   return facts.sealed ? undefined : 'SEAL_FAILED';
 }
 
+/**
+ * What follows when capture has ended by itself, which nobody starts again.
+ * @param code its exit code.
+ * @param captured whether video has come from it in this run: a release that has captured is not to blame for what its
+ *   source, or who has taken capture over by way of it, does afterwards.
+ */
+export function afterCaptureEnd(
+  code: number,
+  onTrial: boolean,
+  captured: boolean,
+): 'end' | 'run-again' | 'send-back' {
+  if (code === 0 || !onTrial) return 'end';
+  return captured ? 'run-again' : 'send-back';
+}
+
 /** Whether the release before gets a turn now. @param unknownMs since the agent on trial was started. */
 export function isTurnDue(
   { turns }: Pick<Trial, 'turns'>,

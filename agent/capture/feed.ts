@@ -1,4 +1,5 @@
-import { type FifoReader, openFifoReader, openFifoWriter } from '../../host/fifo.ts';
+import { HostError } from '../../host/errors.ts';
+import { type FifoReader, type FifoWriter, openFifoReader, openFifoWriter } from '../../host/fifo.ts';
 import { type Command, type End, encodeCommand } from './protocol.ts';
 
 export interface FeedEvents {
@@ -6,6 +7,8 @@ export interface FeedEvents {
   onRunStart(run: number): void;
   /** Bytes of the run; the buffer is reused as soon as this returns. */
   onBytes(chunk: Uint8Array): void;
+  /** So many bytes of a run that was refused were read, and dropped. */
+  onSkipped?(bytes: number): void;
   /** The run is over, refused or not: what follows is another. */
   onRunEnd(run: number): void;
 }
@@ -17,8 +20,10 @@ export interface FeedOptions {
   agent: string;
   /** Whether sound may be recorded, asked for each run; allowed without it. */
   audio?: () => boolean;
-  /** Unanswered requests are repeated so often: capture may have died with them. */
+  /** How often unanswered requests are repeated, and FIFOs checked: capture may have died with them. */
   repeatMs?: number;
+  /** A FIFO is missing or no FIFO; or, with undefined, both are there again. Until then nothing is captured. */
+  onFault?: (fault: HostError | undefined) => void;
 }
 
 /** The agent's end of the line from capture. */
@@ -38,14 +43,14 @@ const REPEAT_MS = 2000;
 
 /**
  * Reads run after run. The read end is opened before each ready token, and only after the end of the run before:
- * a refused run is drained, so that no run's bytes ever land in the next.
- * @throws HostError DISK_IO when a FIFO is missing
+ * a refused run is drained, so that no run's bytes ever land in the next. FIFOs that are missing, or were replaced, are
+ * opened as soon as there are new ones.
  */
 export function openCaptureFeed(options: FeedOptions, events: FeedEvents): CaptureFeed {
   const { agent, mediaPath } = options;
-  const writer = openFifoWriter(options.commandPath);
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-  let reader: FifoReader;
+  let fifos: { readonly reader: FifoReader; readonly writer: FifoWriter } | undefined;
+  let faulty = false;
   let run = 0;
   let started = false;
   let refused = false;
@@ -55,7 +60,7 @@ export function openCaptureFeed(options: FeedOptions, events: FeedEvents): Captu
 
   const request = (command: Command) => {
     unanswered = command;
-    writer.write(encodeCommand(command));
+    fifos?.writer.write(encodeCommand(command));
   };
   const onBytes = (chunk: Uint8Array) => {
     if (!started) {
@@ -63,21 +68,43 @@ export function openCaptureFeed(options: FeedOptions, events: FeedEvents): Captu
       unanswered = null;
       events.onRunStart(run);
     }
-    if (!refused) {
+    if (refused) {
+      events.onSkipped?.(chunk.length);
+    } else {
       events.onBytes(chunk);
     }
   };
   const open = () => {
-    reader = openFifoReader(mediaPath, { buffer, onBytes, onEnd });
+    let writer: FifoWriter | undefined;
+    try {
+      writer = openFifoWriter(options.commandPath);
+      fifos = { writer, reader: openFifoReader(mediaPath, { buffer, onBytes, onEnd }) };
+    } catch (error) {
+      writer?.close();
+      if (!(error instanceof HostError)) throw error;
+      if (!faulty) options.onFault?.(error);
+      faulty = true;
+      return;
+    }
+    if (faulty) options.onFault?.(undefined);
+    faulty = false;
     run++;
     refused = false;
     started = false;
     request({ ready: run, agent, encode, ...(options.audio && { audio: options.audio() }) });
   };
+  const close = () => {
+    fifos?.reader.close();
+    fifos?.writer.close();
+    fifos = undefined;
+    unanswered = null;
+  };
   const onEnd = () => {
     if (started) {
+      started = false;
       events.onRunEnd(run);
     }
+    close();
     if (!closed) {
       open();
     }
@@ -85,15 +112,19 @@ export function openCaptureFeed(options: FeedOptions, events: FeedEvents): Captu
   const endRun = (reason: End['reason']) => {
     if (started && !refused) {
       refused = true;
-      reader.resume();
+      fifos?.reader.resume();
       request({ end: run, agent, reason });
     }
   };
 
   open();
   const repeat = setInterval(() => {
-    if (unanswered !== null) {
-      writer.write(encodeCommand(unanswered));
+    // A run that goes on is read to its end, whatever its FIFO is called by now.
+    if (!started && !(fifos?.reader.isNamed() && fifos.writer.isNamed())) {
+      close();
+      open();
+    } else if (unanswered !== null) {
+      fifos?.writer.write(encodeCommand(unanswered));
     }
   }, options.repeatMs ?? REPEAT_MS);
 
@@ -103,13 +134,12 @@ export function openCaptureFeed(options: FeedOptions, events: FeedEvents): Captu
       encode = true;
       endRun('gop');
     },
-    pause: () => reader.pause(),
-    resume: () => reader.resume(),
+    pause: () => fifos?.reader.pause(),
+    resume: () => fifos?.reader.resume(),
     close() {
       closed = true;
       clearInterval(repeat);
-      reader.close();
-      writer.close();
+      close();
     },
   };
 }

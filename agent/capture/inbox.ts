@@ -1,3 +1,4 @@
+import { HostError } from '../../host/errors.ts';
 import { type FifoLines, openFifoLines } from '../../host/fifo.ts';
 import {
   COMMAND_LIMIT,
@@ -17,7 +18,10 @@ export interface InboxEvents {
 
 /** What the agent asked for: the latest token not used yet, and which run it talks about. */
 export interface Inbox {
-  /** The latest unused token, as soon as there is one; it stays until `begin`, `drop` or a later token. */
+  /**
+   * The latest unused token, as soon as there is one; it stays until `begin`, `drop` or a later token.
+   * @throws HostError DISK_IO once the FIFO was removed or replaced: no command comes any more.
+   */
   next(signal: AbortSignal): Promise<Ready>;
   /** The token is used: its run begins. */
   begin(token: Ready): void;
@@ -28,11 +32,15 @@ export interface Inbox {
   close(): void;
 }
 
+/** How often it is checked that the FIFO is still there, ms. */
+const CHECK_MS = 1000;
+
 /** @throws HostError DISK_IO */
-export function openInbox(path: string, events: InboxEvents): Inbox {
+export function openInbox(path: string, events: InboxEvents, checkMs = CHECK_MS): Inbox {
   let started: StartedRun | null = null;
   let pending: Ready | null = null;
   let wake: (() => void) | undefined;
+  let lost: HostError | undefined;
 
   const onReady = (token: Ready) => {
     switch (judgeReady(started, token)) {
@@ -75,10 +83,19 @@ export function openInbox(path: string, events: InboxEvents): Inbox {
     },
   });
 
+  const check = setInterval(() => {
+    if (lines.isNamed()) return;
+    clearInterval(check);
+    lost = new HostError('DISK_IO', `${path} was removed or replaced`);
+    events.onEndRun('superseded');
+    wake?.();
+  }, checkMs);
+
   return {
     async next(signal) {
       signal.throwIfAborted();
       while (pending === null) {
+        if (lost !== undefined) throw lost;
         const { promise, resolve } = Promise.withResolvers<void>();
         const awaken = () => resolve();
         wake = awaken;
@@ -103,6 +120,9 @@ export function openInbox(path: string, events: InboxEvents): Inbox {
         started.alive = false;
       }
     },
-    close: () => lines.close(),
+    close() {
+      clearInterval(check);
+      lines.close();
+    },
   };
 }

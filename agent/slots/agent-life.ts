@@ -6,6 +6,9 @@ import { type AgentFacts, FACTS_FD, FactsReader } from '../../ota/launcher-proto
 import type { AgentSeen } from '../../ota/slot-policy.ts';
 import type { RoleProcess } from '../launcher.ts';
 
+/** What the agent says is read so often, a pipe full at a time: a flood of it costs its launcher next to nothing. */
+const READ_EVERY_MS = 100;
+
 /** One life of an agent, as its launcher sees it. */
 export class AgentLife {
   readonly #clock: Clock;
@@ -24,6 +27,8 @@ export class AgentLife {
     const pipe = child.stdio[FACTS_FD] as Readable | null | undefined;
     pipe?.on('error', () => undefined);
     pipe?.on('data', (chunk: Uint8Array) => {
+      pipe.pause();
+      setTimeout(() => pipe.resume(), READ_EVERY_MS).unref();
       const facts = reader.read(chunk);
       if (facts === undefined) return;
       this.#facts = facts;

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../host/clock.ts';
 import { FILES_DIRECTORY, PROGRAM_PATH, RUNTIME_PATH } from '../../ota/bundle.ts';
 import type { LauncherLimits } from '../../ota/launcher-limits.ts';
+import { afterCaptureEnd } from '../../ota/slot-policy.ts';
 import type { ReturnCode } from '../../ota/slot-state.ts';
 import { advance, phaseOf } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
@@ -41,7 +42,7 @@ export interface RunSlotsOptions {
 
 /** With no slot to run, how long until they are looked at again. */
 const NOTHING_WHOLE_MS = 60_000;
-/** Before a slot that could not be started is tried again, or the other. */
+/** Before a slot that could not be started, or whose capture has ended, is run again, or the other. */
 const GIVEN_UP_MS = 1_000;
 /** A release that is set up says what it captures in a second. */
 const PLAN_MS = 60_000;
@@ -158,12 +159,15 @@ async function afterRun(
     return undefined;
   }
   // Capture has ended by itself: its source was played to its end, or is refused.
-  if (code !== 0 && phaseOf(slots.state) === 'trial') {
+  const next = afterCaptureEnd(code, phaseOf(slots.state) === 'trial', run.captured);
+  if (next === 'send-back') {
     await sendBack(slots, 'CAPTURE_FAILED');
     return undefined;
   }
   await run.settle();
-  return code;
+  if (next === 'end') return code;
+  await clock.sleep(GIVEN_UP_MS, signal).catch(() => undefined);
+  return undefined;
 }
 
 /** Also on a disk that takes no more. */

@@ -57,6 +57,7 @@ export class SlotRun implements AgentLives {
   #verified = true;
   #counted = false;
   #givenUp = false;
+  #captured = false;
   #next: ReadySlot | undefined;
   #asked: string | undefined;
 
@@ -80,6 +81,11 @@ export class SlotRun implements AgentLives {
   /** What is to run next, made ready while this slot still filmed. */
   get next(): ReadySlot | undefined {
     return this.#next;
+  }
+
+  /** Whether this run has captured: then it is not the release's fault when capture ends. */
+  get captured(): boolean {
+    return this.#captured;
   }
 
   /** Whether its agent may not be started again. */
@@ -166,6 +172,7 @@ export class SlotRun implements AgentLives {
       return;
     }
     const { facts } = life;
+    this.#captured ||= facts?.captured ?? false;
     if (facts !== undefined) await this.#change((state) => forgetDelivered(state, facts.delivered));
     await this.#rollBackIfAsked();
     switch (phaseOf(slots.state)) {

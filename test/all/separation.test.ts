@@ -112,11 +112,34 @@ describe('users of their own', () => {
     expect(await camera.end()).toBe(0);
   });
 
+  test('[FC-23] a taken-over capture cannot take the FIFOs away, and where they are gone the agent lives on', async () => {
+    const camera = start(SEPARATED, MINIMAL_ROOT);
+    await camera.captures(1);
+    const agent = camera.pid(/ camera agent /);
+    const shared = join(household.cameraDirectory, 'run/capture');
+    const taken = () =>
+      ['media', 'capture', 'keyframe', 'still'].map((name) =>
+        as(CAPTURE, 'rm', '-f', join(shared, `${name}.fifo`)),
+      );
+    expect(taken()).toEqual(Array(4).fill('Operation not permitted'));
+    expect(as(CAPTURE, 'mv', join(shared, 'media.fifo'), join(shared, 'aside'))).toBe(
+      'Operation not permitted',
+    );
+    // Control, and the second line of defence: without the sticky bit it can. Then capture is started anew, and they with it.
+    chmodSync(shared, 0o770);
+    expect(taken()).toEqual(Array(4).fill(''));
+    await until('capture has noticed', () => camera.log.includes('capture ended; starting it again'));
+    const { capturedSeconds } = await camera.captures(1);
+    await camera.captures(capturedSeconds + 2);
+    expect(camera.pid(/ camera agent /)).toBe(agent);
+    expect(await camera.end()).toBe(0);
+  });
+
   test('what a broken capture left behind does not stop the next start, nor lead it out of the run directory', async () => {
     const dir = household.cameraDirectory;
     const keyBefore = readFileSync(join(dir, 'device.key'), 'utf8');
     const plant =
-      'cd "$1" && mkdir -p trap/deeper && chmod 000 trap && ln -s ../../device.key key && rm media.fifo';
+      'cd "$1" && mkdir -p trap/deeper && chmod 000 trap && ln -s ../../device.key key && mkfifo other.fifo';
     expect(as(CAPTURE, 'sh', '-c', plant, 'sh', join(dir, 'run/capture'))).toBe('');
     const camera = start(SEPARATED, MINIMAL_ROOT);
     await camera.captures(1);

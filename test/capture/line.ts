@@ -22,6 +22,8 @@ export interface SeenRun {
 export interface Line {
   dir: string;
   logged: string[];
+  /** Of the agent's feeds: a code for each fault, `ok` where it was over. */
+  faults: string[];
   state(): CaptureState;
   /** Starts capture as it is started on the camera; its end comes as a promise. */
   startCapture(options: Partial<CaptureOptions> & { source: string }): {
@@ -41,6 +43,7 @@ export function openLine(): Line {
   makeFifo(join(dir, 'media.fifo'));
   makeFifo(join(dir, 'capture.fifo'));
   const logged: string[] = [];
+  const faults: string[] = [];
   const captures: { ended: Promise<unknown>; stop(): void }[] = [];
   const feeds = new Set<CaptureFeed>();
   const log = (fields: object, message: string) => {
@@ -50,6 +53,7 @@ export function openLine(): Line {
   return {
     dir,
     logged,
+    faults,
     state() {
       const state = readCaptureState(dir);
       if (state === null) {
@@ -80,6 +84,7 @@ export function openLine(): Line {
           commandPath: join(dir, 'capture.fifo'),
           agent: randomBytes(8).toString('hex'),
           repeatMs: 200,
+          onFault: (fault) => faults.push(fault?.code ?? 'ok'),
         },
         {
           onRunStart: (run) => runs.push({ run, bytes: Buffer.alloc(0), ended: false }),

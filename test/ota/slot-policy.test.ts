@@ -7,7 +7,7 @@ import {
   readFacts,
   writeFacts,
 } from '../../ota/launcher-protocol.ts';
-import { isTurnDue, judgeStaging, judgeTrial, judgeTurn } from '../../ota/slot-policy.ts';
+import { afterCaptureEnd, isTurnDue, judgeStaging, judgeTrial, judgeTurn } from '../../ota/slot-policy.ts';
 import { addRefused, firstState } from '../../ota/slot-state.ts';
 import { advance } from '../../ota/slot-transitions.ts';
 
@@ -167,3 +167,18 @@ test('of a flood of lines only the last are read', () => {
   expect(reader.read(Buffer.concat([writeFacts(GOOD), flood]))).toBeUndefined();
   expect(reader.read(Buffer.concat([flood, writeFacts(GOOD), Buffer.from('{}\n')]))).toEqual(GOOD);
 });
+
+test.each([
+  [0, true, true, 'end'],
+  [0, true, false, 'end'],
+  [2, false, true, 'end'],
+  [2, false, false, 'end'],
+  [2, true, false, 'send-back'],
+  [1, true, true, 'run-again'],
+  [2, true, true, 'run-again'],
+] as const)(
+  '[FC-23] capture ends with %d, on trial: %s, having captured: %s',
+  (code, onTrial, captured, next) => {
+    expect(afterCaptureEnd(code, onTrial, captured)).toBe(next);
+  },
+);

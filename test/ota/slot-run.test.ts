@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { appendFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import pino from 'pino';
 import { SlotRun } from '../../agent/slots/slot-run.ts';
 import type { Clock } from '../../host/clock.ts';
@@ -179,6 +180,34 @@ test('an agent that falls silent is killed, and that counts as a try; the third 
     }
   });
   expect(slots.state).toMatchObject({ trial: null, refused: [{ counter: 2, code: 'HEARTBEAT_LOST' }] });
+});
+
+test('[FC-24] an agent that never stops to talk is read now and then, and heard', async () => {
+  await running(onTrial(), async ({ start, run }) => {
+    const facts = Buffer.from(writeFacts(GOOD)).toString('utf8').trim();
+    const script = `const { writeSync } = require('node:fs');
+      const flood = Buffer.alloc(65536, ${JSON.stringify(`${facts}\n`)});
+      for (let count = 0; ; count++) { writeSync(3, flood); console.log(count); }`;
+    const child = await start([process.execPath, '--eval', script]);
+    await until('it is heard', () => run.captured);
+    const pipe = child.stdio[3] as Readable & { bytesRead: number };
+    const [before, since] = [pipe.bytesRead, performance.now()];
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const perSecond = ((pipe.bytesRead - before) / (performance.now() - since)) * 1000;
+    expect(perSecond).toBeLessThan(20 * 65_536);
+  });
+});
+
+test('[FC-23] what it once captured is remembered when its agent is gone', async () => {
+  await running(onTrial(), async ({ start, say, run }) => {
+    await start();
+    say({ captured: false, checked: false });
+    expect(run.captured).toBe(false);
+    say({ checked: false });
+    await until('it is noted', () => run.captured);
+    await run.ended(1);
+    expect(run.captured).toBe(true);
+  });
 });
 
 test('an agent that says that it lives is left alone', async () => {
