@@ -104,7 +104,13 @@ export async function openLine(options: LineOptions): Promise<Line> {
     nextSession: () => sessions.next(),
     onFailure,
   });
-  const intake = new Intake({ recorder, tally, audioAllowed: () => policy.inForce.policy.audio, logger });
+  const intake = new Intake({
+    recorder,
+    tally,
+    audioAllowed: () => policy.inForce.policy.audio,
+    logger,
+    clock,
+  });
   const { server, certificate } = options;
   const uplink = openServerLink({
     server,

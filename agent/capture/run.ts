@@ -44,6 +44,8 @@ export interface Run {
 const SAMPLE_MS = 1000;
 const EXIT_GRACE_MS = 2000;
 const LINE_LIMIT = 4096;
+/** What ffmpeg may say in a second: a stream that has it complain without end would keep capture busy. */
+const WORDS_PER_SAMPLE = 1024 * 1024;
 /** More than the spawn itself writes before ffmpeg does, and less than an init segment. */
 const SPAWN_BYTES = 64;
 
@@ -80,7 +82,10 @@ export function startRun(options: RunOptions, clock: Clock): Run {
       kill();
     }
   };
+  let heard = 0;
   const sample = () => {
+    if (words.bytes() - heard > WORDS_PER_SAMPLE) end('rubbish');
+    heard = words.bytes();
     const written = bytesWritten(pid);
     if (written !== null) {
       watch = sampleOutput(watch, clock.monotonic(), written - words.bytes() - SPAWN_BYTES);

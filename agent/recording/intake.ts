@@ -1,8 +1,10 @@
+import type { Clock } from '../../host/clock.ts';
 import { MediaError } from '../../media/errors.ts';
 import { Fragmenter, type InitEvent } from '../../media/fragmenter.ts';
 import type { CaptureFeed, FeedEvents } from '../capture/feed.ts';
 import type { AgentLog } from '../log.ts';
 import { errorFields } from '../log.ts';
+import { beginPace, type Pace, take } from './pace.ts';
 import type { Recorder } from './recorder.ts';
 import type { Tally } from './tally.ts';
 
@@ -12,6 +14,8 @@ export interface IntakeOptions {
   /** Whether the policy in force allows sound. */
   readonly audioAllowed: () => boolean;
   readonly logger: AgentLog;
+  /** Without it the stream is taken as fast as it comes. */
+  readonly clock?: Pick<Clock, 'monotonic'>;
 }
 
 /** A copied stream whose keyframes are further apart than this, µs, is encoded from then on. */
@@ -27,6 +31,8 @@ export class Intake implements FeedEvents {
   #fragmenter = new Fragmenter();
   #sinceKeyframeUs = 0;
   #reencoding = false;
+  #pace: Pace | undefined;
+  #waiting: NodeJS.Timeout | undefined;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -43,8 +49,10 @@ export class Intake implements FeedEvents {
   }
 
   onBytes(chunk: Uint8Array): void {
+    let events = 0;
     try {
       for (const event of this.#fragmenter.push(chunk)) {
+        events += 1;
         if (event.kind === 'init') this.#begin(event);
         else {
           this.#options.recorder.record(event);
@@ -55,6 +63,26 @@ export class Intake implements FeedEvents {
       if (!(error instanceof MediaError)) throw error;
       this.#refuse(errorFields(error));
     }
+    this.#keepPace(chunk.length, events);
+  }
+
+  onSkipped(bytes: number): void {
+    this.#keepPace(bytes, 0);
+  }
+
+  /** What comes faster than any camera films waits in the FIFO, and then in ffmpeg. */
+  #keepPace(bytes: number, events: number): void {
+    const now = this.#options.clock?.monotonic();
+    if (now === undefined || this.#feed === undefined) return;
+    const { waitMs, ...pace } = take(this.#pace ?? beginPace(now), now, bytes, events);
+    this.#pace = pace;
+    if (waitMs === 0 || this.#waiting !== undefined) return;
+    const feed = this.#feed;
+    feed.pause();
+    this.#waiting = setTimeout(() => {
+      this.#waiting = undefined;
+      feed.resume();
+    }, waitMs).unref();
   }
 
   onRunEnd(run: number): void {

@@ -10,6 +10,8 @@ import { UplinkError } from './errors.ts';
 export type Dial = (signal: AbortSignal) => Promise<Duplex>;
 
 const TCP_KEEPALIVE_MS = 15_000;
+/** Informational answers (RFC 9110 section 15.2) to one request: none is asked for, and each costs work. */
+const MAX_INFORMATIONAL = 4;
 
 /** One lane's HTTP/1.1 connection: dialled when a request needs it, kept, and dialled again after it broke. */
 export class Connection {
@@ -66,7 +68,14 @@ export class Connection {
     const id = this.#nextRequest();
     this.#log.debug?.({ request: id, method, url: path }, 'asking');
     const named = { host: this.#host, [REQUEST_ID_HEADER]: id, ...headers };
-    return request({ agent: this.#agent, method, path, headers: named });
+    const asked = request({ agent: this.#agent, method, path, headers: named });
+    let informational = 0;
+    asked.on('information', () => {
+      informational += 1;
+      if (informational <= MAX_INFORMATIONAL) return;
+      asked.destroy(new UplinkError('PROTOCOL_VIOLATED', 'the server goes on with 1xx and does not answer'));
+    });
+    return asked;
   }
 
   /** Breaks off whatever goes on. The next request dials anew. */

@@ -28,6 +28,37 @@ export interface UploadPosition {
   readonly durable: number;
   /** Whether the segment's closing record is among the bytes sent. */
   readonly whole: boolean;
+  /** Whether a line has told `received`, `durable` and `ended`; the first may say what was known before. */
+  readonly told?: boolean;
+  readonly ended?: boolean;
+}
+
+/** What an upload has given its server to answer so far. */
+export interface Answerable {
+  /** Since the request began, ms. */
+  readonly elapsedMs: number;
+  /** Writes to the connection, and their bytes. */
+  readonly writes: number;
+  readonly bytes: number;
+}
+
+/** Lines that need no reason. */
+const FREE_LINES = 64;
+/** The server syncs at least once a second, and may say so by a line of its own. */
+const LINES_PER_SECOND = 4;
+/** A server answers what it reads at once: at most a TLS record, which begins anew with each write. */
+const LINES_PER_WRITE = 2;
+const BYTES_PER_LINE = 4096;
+
+/**
+ * How many lines of progress a server may have sent. Each costs the camera work: more of them are a violation, so that a
+ * server cannot take the recording's turn by telling its progress byte by byte.
+ */
+export function allowedLines({ elapsedMs, writes, bytes }: Answerable): number {
+  return (
+    FREE_LINES +
+    Math.floor((elapsedMs / 1000) * LINES_PER_SECOND + writes * LINES_PER_WRITE + bytes / BYTES_PER_LINE)
+  );
 }
 
 /** Why `line` cannot be true after what was sent and said before; undefined when it can. */
@@ -36,6 +67,14 @@ export function progressFault(before: UploadPosition, line: Progress): string | 
   if (line.durable > line.received) return `${line.durable} bytes durable, ${line.received} received`;
   if (line.received < before.received) return `received went back to ${line.received}`;
   if (line.durable < before.durable) return `durable went back to ${line.durable}`;
+  if (
+    before.told &&
+    line.received === before.received &&
+    line.durable === before.durable &&
+    line.ended === before.ended
+  ) {
+    return 'it was told before';
+  }
   if (line.ended && !(before.whole && line.durable === before.sent)) return 'ended before its end was sent';
   return undefined;
 }

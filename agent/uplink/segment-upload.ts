@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 import { UplinkError } from './errors.ts';
 import { connectionError, MAX_REFUSAL_BYTES, readBody, refusalError, refused } from './exchange.ts';
 import { LineReader } from './line-reader.ts';
-import { parseProgressLine, progressFault } from './progress.ts';
+import { allowedLines, parseProgressLine, progressFault } from './progress.ts';
 import { UnreceivedAges } from './unreceived-ages.ts';
 
 export interface UploadTimes {
@@ -53,6 +53,7 @@ export class SegmentUpload {
   readonly #startedAt: number;
   readonly #check: NodeJS.Timeout;
   #response: IncomingMessage | undefined;
+  readonly #startBase: number;
   #sent: number;
   #received: number;
   #durable: number;
@@ -62,6 +63,8 @@ export class SegmentUpload {
   #settled = false;
   #ended = false;
   #leaving: number | undefined;
+  #writes = 0;
+  #lines = 0;
   #wroteAt: number;
   #heardAt: number;
 
@@ -70,7 +73,7 @@ export class SegmentUpload {
     const now = clock.monotonic();
     this.segment = segment;
     this.#options = options;
-    this.#sent = this.#received = this.#durable = segment.base;
+    this.#startBase = this.#sent = this.#received = this.#durable = segment.base;
     this.#startedAt = this.#wroteAt = this.#heardAt = now;
     this.#ages = new UnreceivedAges(segment.end, segment.oldestHeldAt ?? now);
     const path = segmentPath(segment.session.id, segment.sequence);
@@ -150,6 +153,7 @@ export class SegmentUpload {
     // Silence counts from the moment at which there is something to answer.
     if (this.#sent === this.#durable) this.#heardAt = now;
     this.#sent += bytes.length;
+    this.#writes += 1;
     this.#wroteAt = now;
     this.#blocked = !this.#request.write(bytes);
   }
@@ -183,15 +187,28 @@ export class SegmentUpload {
 
   #hear(text: string): void {
     if (this.#settled) return;
+    this.#countLine();
     const line = parseProgressLine(text);
     if ('code' in line) throw refused(line);
     const current = this.#options.find();
     const whole = current?.state === 'ended' && this.#sent === current.end;
-    const fault = progressFault({ ...this.progress, whole }, line);
+    const fault = progressFault({ ...this.progress, ended: this.#ended, whole, told: this.#lines > 1 }, line);
     if (fault) throw new UplinkError('PROTOCOL_VIOLATED', `impossible progress: ${fault}`);
     this.#heardAt = this.#options.clock.monotonic();
     this.#take(line);
     this.#pump();
+  }
+
+  /** @throws UplinkError PROTOCOL_VIOLATED for one too many. */
+  #countLine(): void {
+    this.#lines += 1;
+    const elapsedMs = this.#options.clock.monotonic() - this.#startedAt;
+    const bytes = this.#sent - this.#startBase;
+    if (this.#lines <= allowedLines({ elapsedMs, writes: this.#writes, bytes })) return;
+    throw new UplinkError(
+      'PROTOCOL_VIOLATED',
+      `${this.#lines} lines of progress are more than there is to tell`,
+    );
   }
 
   #take({ received, durable, ended }: Progress): void {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { listingFault } from '../../agent/uplink/former-runs.ts';
 import { backlogYields, liveJumps, pickBacklog, pickLive } from '../../agent/uplink/lane-policy.ts';
 import { LineReader } from '../../agent/uplink/line-reader.ts';
-import { parseProgressLine, progressFault } from '../../agent/uplink/progress.ts';
+import { allowedLines, parseProgressLine, progressFault } from '../../agent/uplink/progress.ts';
 import { afterRefusal, endsWithAllOf, judgeOffset } from '../../agent/uplink/refusal-policy.ts';
 import { retryDelayMs, stallLimitMs } from '../../agent/uplink/retry-policy.ts';
 import { UnreceivedAges } from '../../agent/uplink/unreceived-ages.ts';
@@ -225,6 +225,27 @@ describe('progress', () => {
     [{ ...before, whole: true }, { received: 500, durable: 499, ended: true }, false],
   ])('%j, then %j: possible %s', (position, said, possible) => {
     expect(progressFault(position, said) === undefined).toBe(possible);
+  });
+
+  test.each([
+    ['the first line', { told: false, ended: false, end: false }, true],
+    ['a line told before', { told: true, ended: false, end: false }, false],
+    ['a line that tells the end', { told: true, ended: false, end: true }, true],
+    ['the end told twice', { told: true, ended: true, end: true }, false],
+  ])('[FC-24] %s, with the numbers known already: possible %s', (_, { told, ended, end }, possible) => {
+    const at = { sent: 500, received: 500, durable: 500, whole: true, told, ended };
+    expect(progressFault(at, { received: 500, durable: 500, ended: end }) === undefined).toBe(possible);
+  });
+
+  test.each([
+    [{ elapsedMs: 0, writes: 0, bytes: 0 }, 64],
+    [{ elapsedMs: 10_000, writes: 0, bytes: 0 }, 104],
+    [{ elapsedMs: 0, writes: 100, bytes: 0 }, 264],
+    [{ elapsedMs: 0, writes: 0, bytes: 4_194_304 }, 1088],
+    // Four seconds of live video: a fragment of 100 KB each 200 ms.
+    [{ elapsedMs: 4000, writes: 20, bytes: 2_000_000 }, 608],
+  ])('[FC-24] after %j a server may have told %i lines', (answerable, lines) => {
+    expect(allowedLines(answerable)).toBe(lines);
   });
 
   test('any text is a line of progress, a refusal, or refused', () => {

@@ -3,7 +3,7 @@ import { Uplink, type UplinkOptions } from '../../agent/uplink/uplink.ts';
 import { encodeSegmentHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { systemClock } from '../../host/clock.ts';
-import { dialTo, type Hook, Peer, receive, refuseUpload } from './peer.ts';
+import { dialTo, type Hook, Peer, receive, refuseUpload, type Upload } from './peer.ts';
 import { MemoryQueue, type MemorySegment, record, session } from './queue.ts';
 
 const peers: Peer[] = [];
@@ -591,3 +591,49 @@ const NOTHING_YET = { received: 0, durable: 0, ended: false };
 const said = (received: number, durable: number) => ({ received, durable, ended: false });
 const refusal = (code: string) => ({ code, message: code });
 const LONG = 'x'.repeat(100_000);
+
+describe('[FC-24] a server that answers without end', () => {
+  /** How often it says something to one upload before it is cut off. */
+  async function said(hook: (upload: Upload, turn: number) => void): Promise<number> {
+    const [peer, queue] = [await makePeer(), new MemoryQueue()];
+    queue.whole(session(), 3);
+    let turns = 0;
+    let over = false;
+    peer.hooks.push((upload) => {
+      upload.request.resume();
+      upload.request.socket.once('close', () => {
+        over = true;
+      });
+      const speak = () => {
+        if (over) return;
+        hook(upload, turns++);
+        setImmediate(speak);
+      };
+      speak();
+    });
+    const { uplink, logged } = makeUplink(queue, peer, { times: { stallMs: 20_000 } });
+    uplink.start();
+    await until(() => over);
+    expect(logged.some(({ details }) => 'code' in details && details.code === 'PROTOCOL_VIOLATED')).toBe(
+      true,
+    );
+    // Nothing was let go for it, and all of it arrives at a server that does as it should.
+    await drained(queue);
+    expectStored(peer, queue);
+    return turns;
+  }
+
+  test('tells the same progress again', async () => {
+    expect(await said((upload) => upload.say({ received: 0, durable: 0, ended: false }))).toBeLessThan(1000);
+  });
+
+  test('tells each byte by itself', async () => {
+    expect(
+      await said((upload, turn) => upload.say({ received: turn + 1, durable: 0, ended: false })),
+    ).toBeLessThan(10_000);
+  });
+
+  test('sends 1xx instead of an answer', async () => {
+    expect(await said(({ response }) => response.writeProcessing())).toBeLessThan(1000);
+  });
+});
