@@ -140,11 +140,13 @@ Example:
     .action(async (directory: string, options: CertifyOptions) => {
       const inputs = [options.request, ...filesIn(join(directory, 'identity'))];
       checkOutput(options.out, { force: options.force ?? false, inputs });
-      const [{ certifyCamera, MAX_REQUEST_FILE_BYTES }, { systemDisk }, atomic] = await Promise.all([
-        import('../server/identity.ts'),
-        import('../host/disk.ts'),
-        import('../host/atomic-file.ts'),
-      ]);
+      const [{ certifyCamera, MAX_REQUEST_FILE_BYTES }, { systemDisk }, atomic, { commandPatience }] =
+        await Promise.all([
+          import('../server/identity.ts'),
+          import('../host/disk.ts'),
+          import('../host/atomic-file.ts'),
+          import('./server/patience.ts'),
+        ]);
       const request = await atomic.readFileBounded(systemDisk, options.request, MAX_REQUEST_FILE_BYTES);
       if (request === undefined) {
         throw new CommandError('FILE_UNREADABLE', `${options.request} is missing or too large for a request`);
@@ -153,6 +155,7 @@ Example:
         request,
         days: options.days,
         now: new Date(),
+        patience: commandPatience(directory),
       });
       await atomic.writeFileAtomic(systemDisk, options.out, Buffer.from(issued.certificate), 0o644);
       console.log(

@@ -7,9 +7,11 @@ import { HealthBook } from './health-book.ts';
 import type { Log } from './log.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { Registry } from './registry.ts';
+import type { RegistryWrites } from './registry-writes.ts';
 
 export interface ControlDoorOptions {
   readonly registry: Registry;
+  readonly writes: RegistryWrites;
   /** The camera that may use control. @throws Refused for everybody else. */
   readonly admit: (client: GateClient) => string;
   readonly stills: StillKeeper;
@@ -22,11 +24,10 @@ export interface ControlDoorOptions {
 
 /** Control of a server that begins: nobody is connected yet. @throws as Database does. */
 export async function openControl(options: ControlDoorOptions) {
-  const { registry, admit, stills, clock, log, quota = QUOTA_RULES, limits, rules } = options;
-  registry.health.allOffline(clock.now());
+  const { registry, writes, admit, stills, clock, log, quota = QUOTA_RULES, limits, rules } = options;
   const health = new HealthBook(registry.health, clock);
   const refusals = new RefusalLog(log, clock.monotonic);
-  const control = new Control({ requests: registry.requests, health, stills, clock, log, refusals });
+  const control = new Control({ requests: registry.requests, writes, health, stills, clock, log, refusals });
   const broker = await Broker.open({
     admit,
     quota: new ControlQuota(quota, clock.monotonic),

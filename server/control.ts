@@ -4,6 +4,7 @@ import { type CameraTopic, checkStill, encodeMessage, MessageError, parseMessage
 import type { HealthBook } from './health-book.ts';
 import type { Log } from './log.ts';
 import type { RefusalLog } from './refusal-log.ts';
+import type { RegistryWrites } from './registry-writes.ts';
 import type { RequestRecord, RequestTable } from './request-table.ts';
 
 /** Keeps the sealed stills that cameras send. */
@@ -14,6 +15,8 @@ export interface StillKeeper {
 
 export interface ControlOptions {
   readonly requests: RequestTable;
+  /** Of the registry that `requests` lie in. */
+  readonly writes: RegistryWrites;
   readonly health: HealthBook;
   readonly stills: StillKeeper;
   readonly clock: Clock;
@@ -27,6 +30,9 @@ export interface RequestLine {
   send(camera: string, request: Uint8Array): void;
 }
 
+/** How long requests and replies wait to be written down while another process holds the registry, ms. */
+const WRITE_WAIT_MS = 60_000;
+
 /**
  * What control's messages mean: presence and telemetry become the fleet's health, replies find their requests, stills
  * are kept. A message that cannot be read is dropped, and said to be so.
@@ -34,6 +40,8 @@ export interface RequestLine {
 export class Control {
   readonly #options: ControlOptions;
   #line: RequestLine | undefined;
+  /** Requests that were sent, which the registry does not say yet. */
+  readonly #noting = new Set<string>();
 
   constructor(options: ControlOptions) {
     this.#options = options;
@@ -73,7 +81,9 @@ export class Control {
 
   /** A command may have written requests. Never throws. */
   look(): void {
-    this.#attempt('requests failed', () => this.#send(({ sentAtMs }) => sentAtMs === undefined));
+    this.#attempt('requests failed', () =>
+      this.#send(({ id, sentAtMs }) => sentAtMs === undefined && !this.#noting.has(id)),
+    );
   }
 
   #presence(camera: string, online: boolean): void {
@@ -99,22 +109,31 @@ export class Control {
   }
 
   #reply(camera: string, bytes: Uint8Array): void {
-    const { requests, health, clock, log, refusals } = this.#options;
+    const { requests, writes, health, clock, log, refusals } = this.#options;
     const reply = parseMessage('reply', bytes);
     if (reply.telemetry !== undefined) health.telemetry(camera, reply.telemetry);
-    const taken = requests.replied(camera, reply, clock.now());
     const fields = { camera, request: reply.id, code: reply.code };
-    if (taken) log.info(fields, 'reply received');
-    else refusals.say(camera, fields, 'reply that nobody waits for');
+    const nowMs = clock.now();
+    writes
+      .write(() => requests.replied(camera, reply, nowMs), WRITE_WAIT_MS)
+      .then((taken) => {
+        if (taken) log.info(fields, 'reply received');
+        else refusals.say(camera, fields, 'reply that nobody waits for');
+      })
+      .catch((error) => log.error({ ...fields, err: error }, 'message failed'));
   }
 
   #send(isDue: (request: RequestRecord) => boolean): void {
-    const { requests, clock, log } = this.#options;
+    const { requests, writes, clock, log } = this.#options;
     const nowMs = clock.now();
     for (const record of requests.open(nowMs)) {
       const { id, request, camera } = record;
       if (!isDue(record) || !this.#line?.reaches(camera)) continue;
-      requests.sent(id, nowMs);
+      this.#noting.add(id);
+      writes
+        .write(() => requests.sent(id, nowMs), WRITE_WAIT_MS)
+        .catch((error) => log.error({ err: error }, 'requests failed'))
+        .finally(() => this.#noting.delete(id));
       this.#line.send(camera, encodeMessage('request', { id, request }));
       log.info({ camera, request: id, what: request }, 'request sent');
     }

@@ -4,12 +4,11 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { HostError } from '../host/errors.ts';
 import { ServerError } from './errors.ts';
 
-/** Several processes may write: one waits this long for another, ms. */
-const BUSY_MS = 5_000;
 const FILE_MODE = 0o600;
 /** SQLite's primary result codes (sqlite.org/rescode.html). */
+const SQLITE_BUSY = 5;
 const SQLITE_FULL = 13;
-const DISK_CODES = new Set([5, 6, 8, 10, 14]); // BUSY, LOCKED, READONLY, IOERR, CANTOPEN
+const DISK_CODES = new Set([6, 8, 10, 14]); // LOCKED, READONLY, IOERR, CANTOPEN
 const DAMAGE_CODES = new Set([11, 26]); // CORRUPT, NOTADB
 
 export interface Migrations {
@@ -26,19 +25,34 @@ export interface Migrations {
 const GENERATION = 1000;
 
 /**
- * An SQLite database (WAL, synchronous=FULL): what a call has committed survives a power cut. Every call throws
- * HostError DISK_FULL or DISK_IO, or ServerError REGISTRY_DAMAGED.
+ * How long a connection waits while another process writes. `node:sqlite` is synchronous: the whole process stands still
+ * meanwhile, so this is for commands only.
+ */
+export interface Patience {
+  readonly waitMs: number;
+  /** Called before it begins to wait. */
+  waiting(): void;
+  /** The message of REGISTRY_BUSY, once it has waited in vain. */
+  gaveUp(): string;
+}
+
+/**
+ * An SQLite database (WAL, synchronous=FULL): what a call has committed survives a power cut. Reads never wait for
+ * another process that writes; writes, without patience, do not either. Every call throws HostError DISK_FULL or DISK_IO,
+ * or ServerError REGISTRY_DAMAGED or REGISTRY_BUSY; after the latter nothing is written, and the call can be repeated.
  */
 export class Database {
   readonly #db: DatabaseSync;
+  readonly #patience: Patience | undefined;
   readonly #statements = new Map<string, StatementSync>();
   #version: unknown;
 
   /** Opens or creates it, mode 0600, and migrates it. @throws ServerError REGISTRY_NEWER as well. */
-  constructor(path: string, migrations: Migrations) {
+  constructor(path: string, migrations: Migrations, patience?: Patience) {
+    this.#patience = patience;
     this.#db = attempt(() => {
       if (path !== ':memory:') createFile(path);
-      return new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true, defensive: true });
+      return new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true, defensive: true });
     });
     try {
       this.#exec('PRAGMA journal_mode = WAL');
@@ -53,16 +67,16 @@ export class Database {
   }
 
   get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return attempt(() => this.#prepare(sql).get(...values) as Row | undefined);
+    return this.#attempt(() => this.#prepare(sql).get(...values) as Row | undefined);
   }
 
   all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
-    return attempt(() => this.#prepare(sql).all(...values) as Row[]);
+    return this.#attempt(() => this.#prepare(sql).all(...values) as Row[]);
   }
 
   /** The number of rows changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return attempt(() => Number(this.#prepare(sql).run(...values).changes));
+    return this.#attempt(() => Number(this.#prepare(sql).run(...values).changes));
   }
 
   /** All that `work` writes is committed, or, when it throws, none. */
@@ -118,7 +132,25 @@ export class Database {
   }
 
   #exec(sql: string): void {
-    attempt(() => this.#db.exec(sql));
+    this.#attempt(() => this.#db.exec(sql));
+  }
+
+  /** Within a transaction nothing is busy: it holds the lock from its beginning. */
+  #attempt<T>(operation: () => T): T {
+    try {
+      return attempt(operation);
+    } catch (error) {
+      if (this.#patience === undefined || !isBusy(error)) throw error;
+    }
+    this.#patience.waiting();
+    this.#db.exec(`PRAGMA busy_timeout = ${this.#patience.waitMs}`);
+    try {
+      return attempt(operation);
+    } catch (error) {
+      throw isBusy(error) ? new ServerError('REGISTRY_BUSY', this.#patience.gaveUp(), error) : error;
+    } finally {
+      this.#db.exec('PRAGMA busy_timeout = 0');
+    }
   }
 
   #prepare(sql: string): StatementSync {
@@ -149,11 +181,18 @@ function attempt<T>(operation: () => T): T {
   }
 }
 
+/** Whether another process writes at the moment: the same call works later. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof ServerError && error.code === 'REGISTRY_BUSY';
+}
+
 /** The messages of SQLite may quote values: none of them is passed on. */
 function databaseError(cause: unknown): unknown {
   const { code, errcode } = cause as { code?: string; errcode?: number };
   if (code === 'ERR_SQLITE_ERROR') {
     const primary = (errcode ?? 0) & 0xff;
+    if (primary === SQLITE_BUSY)
+      return new ServerError('REGISTRY_BUSY', 'another process holds the registry', cause);
     if (primary === SQLITE_FULL)
       return new HostError('DISK_FULL', 'cannot write the registry: no room', cause);
     if (DISK_CODES.has(primary))

@@ -24,6 +24,7 @@ import type { GateClient } from './gate.ts';
 import type { Log } from './log.ts';
 import type { Registry } from './registry.ts';
 import type { ClaimRecord } from './registry-tables.ts';
+import { ANSWER_WAIT_MS, type RegistryWrites } from './registry-writes.ts';
 
 /** The routes of wire/enrolment.ts that need no client certificate. */
 
@@ -31,6 +32,7 @@ export const ENROLMENT_TIMES: BodyTimes = { firstByteMs: 5_000, idleMs: 5_000, w
 
 export interface EnrolmentContext {
   readonly registry: Registry;
+  readonly writes: RegistryWrites;
   readonly authority: CameraAuthority;
   readonly throttle: ClaimThrottle;
   readonly times: BodyTimes;
@@ -64,7 +66,7 @@ export async function answerEnrolment(
 
 /** RFC 7030 section 4.2.1; who may is decided by the claim. */
 async function enrol(context: EnrolmentContext, request: IncomingMessage): Promise<readonly Uint8Array[]> {
-  const { registry, authority, clock, log } = context;
+  const { registry, writes, authority, clock, log } = context;
   const tokenHash = createHash('sha256').update(bearerToken(request)).digest();
   // What is looked up is a hash of what came: how long it takes tells nothing about a token.
   const claim = registry.claim(tokenHash);
@@ -76,7 +78,8 @@ async function enrol(context: EnrolmentContext, request: IncomingMessage): Promi
   await checkStatement(statement, point, claim);
   refuseRevoked(registry, camera);
   const issued = await authority.issue(csr, clock.now());
-  refuseUnlessAccepted(shutOut(() => registry.redeem(tokenHash, issued.enrolment, statement, clock.now())));
+  const redeem = () => registry.redeem(tokenHash, issued.enrolment, statement, clock.now());
+  refuseUnlessAccepted(await shutOut(writes.write(redeem, ANSWER_WAIT_MS)));
   log.info({ camera, from: request.socket.remoteAddress }, 'enrolled');
   return [issued.certificate, await authority.certificate()];
 }
@@ -87,7 +90,7 @@ async function reenrol(
   request: IncomingMessage,
   client: GateClient,
 ): Promise<readonly Uint8Array[]> {
-  const { registry, authority, clock, log } = context;
+  const { registry, writes, authority, clock, log } = context;
   const csr = await certificationRequest(request, context.times);
   const { camera } = await authority.requester(csr);
   if (client.kind === 'camera' && client.camera !== camera) {
@@ -98,7 +101,7 @@ async function reenrol(
     throw new Refused('CAMERA_UNKNOWN', 'the server knows no camera of this key');
   }
   const issued = await authority.issue(csr, clock.now());
-  shutOut(() => registry.enrol(issued.enrolment, clock.now()));
+  await shutOut(writes.write(() => registry.enrol(issued.enrolment, clock.now()), ANSWER_WAIT_MS));
   log.info({ camera, from: request.socket.remoteAddress }, 'certificate renewed');
   return [issued.certificate, await authority.certificate()];
 }
@@ -133,9 +136,9 @@ function refuseRevoked(registry: Registry, camera: string): void {
 }
 
 /** The registry's own refusal of a camera that was revoked a moment ago, told to the camera. */
-function shutOut<T>(act: () => T): T {
+async function shutOut<T>(written: Promise<T>): Promise<T> {
   try {
-    return act();
+    return await written;
   } catch (error) {
     if (error instanceof ServerError && error.code === 'CAMERA_REVOKED') throw revoked();
     throw error;

@@ -41,6 +41,8 @@ export type ServerErrorCode =
   | 'REGISTRY_NEWER'
   /** The registry is no database, or a damaged one. */
   | 'REGISTRY_DAMAGED'
+  /** Another process has written the registry for too long; nothing was written. */
+  | 'REGISTRY_BUSY'
   | 'CAMERA_UNKNOWN'
   | 'CAMERA_REVOKED'
   /** No such claim was given. */

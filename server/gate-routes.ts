@@ -5,6 +5,7 @@ import { parseRoute } from '../wire/upload.ts';
 import { refuse } from './answer.ts';
 import { BodyBroken } from './body.ts';
 import { answerCamera, Stopping } from './camera-routes.ts';
+import { isBusy } from './database.ts';
 import { answerDocument, isDocument } from './document-routes.ts';
 import { answerEnrolment, type EnrolmentContext, isEnrolment } from './enrolment-routes.ts';
 import { Refused } from './errors.ts';
@@ -121,6 +122,8 @@ function breakOff({ socket }: IncomingMessage, response: ServerResponse): void {
 /** What the camera is told about an error; undefined for one that nobody foresaw. */
 function asRefusal(error: unknown): Refused | undefined {
   if (error instanceof Refused) return error;
+  if (isBusy(error))
+    return new Refused('STORAGE_FAILED', "another process holds the server's registry: try again");
   if (!(error instanceof HostError)) return undefined;
   if (error.code === 'DISK_FULL') return new Refused('STORAGE_FULL', "the server's disk is full");
   if (error.code === 'DISK_IO') return new Refused('STORAGE_FAILED', "the server's disk failed");

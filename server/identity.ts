@@ -17,6 +17,7 @@ import { writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import { AUTHORITY_YEARS, keyBytes, readAuthority, writeAuthority } from './authority-files.ts';
 import { type Configuration, identityFile, loadConfiguration, writeConfiguration } from './configuration.ts';
+import type { Patience } from './database.ts';
 import { ServerError } from './errors.ts';
 import { type Enrolment, openRegistry } from './registry.ts';
 
@@ -97,14 +98,24 @@ export async function renewServer(
 export async function certifyCamera(
   disk: Disk,
   directory: string,
-  { request, days, now }: { readonly request: Uint8Array; readonly days: number; readonly now: Date },
+  {
+    request,
+    days,
+    now,
+    patience,
+  }: {
+    readonly request: Uint8Array;
+    readonly days: number;
+    readonly now: Date;
+    readonly patience?: Patience;
+  },
 ): Promise<{ readonly certificate: string; readonly camera: string }> {
   await loadConfiguration(disk, directory);
   const authority = await readCameraAuthority(disk, directory);
   const isDer = request[0] === DER_SEQUENCE;
   const der = isDer ? request : fromPem('CERTIFICATE REQUEST', Buffer.from(request).toString('latin1'));
   const { certificate, enrolment } = issueCamera(authority, der, { from: now, days });
-  const registry = openRegistry(directory);
+  const registry = openRegistry(directory, patience);
   try {
     registry.enrol(enrolment, now.getTime());
   } finally {

@@ -47,11 +47,11 @@ export function watchRegistry(watched: Watched): () => void {
     control.look();
   });
   const writeSightings = attempting(() => {
-    const seen = sightings.take();
-    if (seen.length > 0) registry.see(seen);
+    sightings.write((seen) => registry.see(seen));
     usage?.write();
   });
   const writeHealth = attempting(() => health.write());
+  writeHealth();
   const timers = [
     setInterval(look, LOOK_MS),
     setInterval(writeSightings, SIGHTINGS_MS),

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Claim } from '../crypto/claim.ts';
 import { AdmissionTable } from './admission-table.ts';
 import { type ClaimVerdict, judgeClaim } from './claim-policy.ts';
-import { Database } from './database.ts';
+import { Database, type Patience } from './database.ts';
 import { ServerError } from './errors.ts';
 import { HealthTable } from './health-table.ts';
 import { PinsTable } from './pins-table.ts';
@@ -65,8 +65,8 @@ export class Registry {
   readonly #db: Database;
 
   /** @param path of the database; `:memory:` for one that is kept nowhere. */
-  constructor(path: string) {
-    this.#db = new Database(path, MIGRATIONS);
+  constructor(path: string, patience?: Patience) {
+    this.#db = new Database(path, MIGRATIONS, patience);
     this.admissions = new AdmissionTable(this.#db);
     this.health = new HealthTable(this.#db);
     this.pins = new PinsTable(this.#db);
@@ -254,6 +254,6 @@ export class Registry {
 }
 
 /** The registry of a server's directory. @throws as Database does. */
-export function openRegistry(directory: string): Registry {
-  return new Registry(join(directory, 'registry.db'));
+export function openRegistry(directory: string, patience?: Patience): Registry {
+  return new Registry(join(directory, 'registry.db'), patience);
 }

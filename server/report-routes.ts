@@ -7,6 +7,7 @@ import { REPORTS_PATH } from '../wire/updates.ts';
 import { Body } from './body.ts';
 import type { EnrolmentContext } from './enrolment-routes.ts';
 import { Refused } from './errors.ts';
+import { ANSWER_WAIT_MS } from './registry-writes.ts';
 
 /** Cameras' reports of what became of releases. */
 
@@ -14,7 +15,7 @@ export const isReport = ({ url }: IncomingMessage) => url === REPORTS_PATH;
 
 /** @throws Refused, BodyBroken; as Database does. */
 export async function answerReport(
-  { registry, times, clock, log }: EnrolmentContext,
+  { registry, writes, times, clock, log }: EnrolmentContext,
   request: IncomingMessage,
   response: ServerResponse,
   camera: string,
@@ -28,7 +29,7 @@ export async function answerReport(
     const report = await readReport(bytes, registry.point(camera));
     if (idText(report.camera) !== camera)
       throw new Refused('CAMERA_FOREIGN', 'the report is of another camera');
-    registry.reports.put(camera, report.number, bytes, clock.now());
+    await writes.write(() => registry.reports.put(camera, report.number, bytes, clock.now()), ANSWER_WAIT_MS);
     const { event, version, code } = report;
     log.info({ camera, event, version, code }, 'update reported');
     response.writeHead(200, { 'content-length': 0 }).end();

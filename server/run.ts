@@ -23,8 +23,9 @@ import { meteredDisk, NO_METER } from './meter.ts';
 import { type MetricsDoor, openMetricsDoor } from './metrics-door.ts';
 import type { Prometheus } from './prometheus.ts';
 import { RefusalLog } from './refusal-log.ts';
-import { openRegistry, type Registry } from './registry.ts';
+import type { Registry } from './registry.ts';
 import { watchRegistry } from './registry-watch.ts';
+import { openWithPatience, RegistryWrites } from './registry-writes.ts';
 import { Sightings } from './sightings.ts';
 import { stillKeeper } from './stills.ts';
 import { openStore } from './store.ts';
@@ -74,7 +75,7 @@ export async function startServer(options: RunOptions): Promise<Running> {
   const lock = await lockDirectory(options.directory);
   let registry: Registry | undefined;
   try {
-    registry = openRegistry(options.directory);
+    registry = await openWithPatience(options.directory, options.log);
     const house = await openHouse(options, configuration, registry);
     return { server: house.server, stop: () => house.stop().then(() => void lock.close()) };
   } catch (error) {
@@ -105,6 +106,7 @@ async function openHouse(
     clock,
     log,
   });
+  const writes = new RegistryWrites(clock.monotonic);
   const leases = new Leases();
   const sightings = new Sightings();
   const authority = new CameraAuthority(
@@ -115,11 +117,18 @@ async function openHouse(
   const admitted = (client: GateClient) => admit(client, (camera) => registry.standing(camera), clock.now());
   const refusals = new RefusalLog(log, clock.monotonic);
   const stills = stillKeeper(store.stills, { usage, log, refusals });
-  const { control, broker, health } = await openControl({ registry, admit: admitted, stills, clock, log });
+  const { control, broker, health } = await openControl({
+    registry,
+    writes,
+    admit: admitted,
+    stills,
+    clock,
+    log,
+  });
   const routes = gateRoutes(
     {
       admit: admitted,
-      enrolment: { registry, authority, throttle, times: ENROLMENT_TIMES, clock, log },
+      enrolment: { registry, writes, authority, throttle, times: ENROLMENT_TIMES, clock, log },
       uploads: { store, leases, limits: UPLOAD_LIMITS, usage, meter },
       sightings,
       updates: options.updates ?? join(directory, 'updates'),
@@ -154,6 +163,7 @@ async function openHouse(
       await gate.disconnect();
       await broker.close();
       refusals.close();
+      await writes.settle();
       stopWatching();
       registry.close();
       await disk.unlink(state);

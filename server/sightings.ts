@@ -8,10 +8,10 @@ export class Sightings {
     this.#seen.set(camera, { camera, atMs, address: address ?? '' });
   }
 
-  /** What was noted since the last call. */
-  take(): Sighting[] {
-    const seen = [...this.#seen.values()];
+  /** Writes down what was noted since the last call. What could not be written is kept. */
+  write(put: (seen: Iterable<Sighting>) => void): void {
+    if (this.#seen.size === 0) return;
+    put(this.#seen.values());
     this.#seen = new Map();
-    return seen;
   }
 }

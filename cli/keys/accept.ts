@@ -2,13 +2,12 @@ import { equal, utf8 } from '../../crypto/bytes.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { parsePairingStatement } from '../../crypto/pairing-statement.ts';
 import { type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
-import { systemDisk } from '../../host/disk.ts';
-import { loadConfiguration } from '../../server/configuration.ts';
-import { openRegistry, type PairingRecord, type Registry } from '../../server/registry.ts';
+import type { PairingRecord, Registry } from '../../server/registry.ts';
 import { CommandError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readTextFile, withFileLocked, writeTextFile } from '../files.ts';
 import { readViewingKey } from '../footage/open-footage.ts';
+import { withRegistry } from '../server/registry.ts';
 import { acceptCamera, statementFrom } from './pairing.ts';
 
 export interface AcceptWish {
@@ -38,11 +37,9 @@ export async function accept(file: string, wish: AcceptWish): Promise<number> {
 
 /** Accepts every camera of this owner's that waits at a server whose directory is at hand. */
 async function acceptWaiting(file: string, serverDir: string, wish: AcceptWish): Promise<number> {
-  await loadConfiguration(systemDisk, serverDir);
-  const registry = openRegistry(serverDir);
   let refused = 0;
   let accepted = 0;
-  try {
+  await withRegistry(serverDir, async (registry) => {
     for (const { camera, statement } of waiting(registry, readViewingKey(file), wish.camera)) {
       try {
         await acceptOne(file, statement, wish, (stated, policy) =>
@@ -55,9 +52,7 @@ async function acceptWaiting(file: string, serverDir: string, wish: AcceptWish):
         console.error(`oriel: camera ${camera} is not accepted: ${String(message)} [${String(code)}]`);
       }
     }
-  } finally {
-    registry.close();
-  }
+  });
   if (accepted + refused > 0) return refused === 0 ? EXIT.ok : EXIT.failure;
   throw new CommandError('PAIRING_MISSING', 'no camera that was set up with your code waits at this server');
 }

@@ -6,6 +6,7 @@ import { putPins } from '../../server/pins-check.ts';
 import { openRegistry, type Registry } from '../../server/registry.ts';
 import { CommandError } from '../errors.ts';
 import { origins } from '../server/origins.ts';
+import { commandPatience } from '../server/patience.ts';
 import type { PinsWish, SignedPins } from './pins.ts';
 
 /** A server whose directory is at hand. */
@@ -27,7 +28,8 @@ export async function withServers<T>(
     for (const directory of directories) {
       const configuration = await loadConfiguration(systemDisk, directory);
       const certificate = await readServerCertificate(systemDisk, directory);
-      servers.push({ directory, configuration, certificate, registry: openRegistry(directory) });
+      const registry = openRegistry(directory, commandPatience(directory));
+      servers.push({ directory, configuration, certificate, registry });
     }
     return await work(servers);
   } finally {

@@ -1,16 +1,23 @@
 import { systemDisk } from '../../host/disk.ts';
 import { loadConfiguration } from '../../server/configuration.ts';
+import type { Patience } from '../../server/database.ts';
 import { openRegistry, type Registry } from '../../server/registry.ts';
 import type { CameraRecord } from '../../server/registry-tables.ts';
 import { CommandError } from '../errors.ts';
+import { commandPatience } from './patience.ts';
 
-/** Does something with the registry of a server's directory; a running server notices within a second. */
+/**
+ * Does something with the registry of a server's directory; a running server notices within a second. While another
+ * process holds the registry it says so and waits.
+ * @throws ServerError REGISTRY_BUSY after half a minute; as loadConfiguration and Registry.
+ */
 export async function withRegistry<T>(
   directory: string,
   work: (registry: Registry) => T | Promise<T>,
+  patience: Patience = commandPatience(directory),
 ): Promise<T> {
   await loadConfiguration(systemDisk, directory);
-  const registry = openRegistry(directory);
+  const registry = openRegistry(directory, patience);
   try {
     return await work(registry);
   } finally {

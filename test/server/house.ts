@@ -26,6 +26,7 @@ import { Leases } from '../../server/leases.ts';
 import type { Log } from '../../server/log.ts';
 import { Registry } from '../../server/registry.ts';
 import { watchRegistry } from '../../server/registry-watch.ts';
+import { RegistryWrites } from '../../server/registry-writes.ts';
 import { Sightings } from '../../server/sightings.ts';
 import { openStore } from '../../server/store.ts';
 import { UPLOAD_LIMITS, type UploadLimits } from '../../server/upload.ts';
@@ -91,6 +92,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
   const leases = new Leases();
   const limits = { ...UPLOAD_LIMITS, ...options.limits };
   const own = options.registry ?? registry;
+  const writes = new RegistryWrites(systemClock.monotonic);
   const sightings = new Sightings();
   const admitted =
     options.broken?.admit ??
@@ -99,6 +101,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
   const stills: House['stills'] = [];
   const { control, broker, health } = await openControl({
     registry: own,
+    writes,
     admit: admitted,
     stills: { keep: async (camera, still) => void stills.push({ camera, still }) },
     clock: systemClock,
@@ -118,6 +121,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
         admit: admitted,
         enrolment: {
           registry: own,
+          writes,
           authority: new CameraAuthority(async () => cameraAuthority, 14),
           throttle: new ClaimThrottle(systemClock.monotonic),
           times: { ...ENROLMENT_TIMES, ...options.enrolment },

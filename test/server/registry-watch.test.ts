@@ -11,7 +11,7 @@ test('a registry that cannot be written is told of once, not each second, and wh
   const stop = watchRegistry({
     registry: { changedElsewhere: () => false } as never,
     gate: { expel: () => undefined },
-    sightings: { take: () => [] } as never,
+    sightings: { write: () => undefined } as never,
     health: {
       write() {
         if (full) throw new Error('database or disk is full');

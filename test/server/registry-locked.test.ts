@@ -1,0 +1,188 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { commandPatience } from '../../cli/server/patience.ts';
+import { withRegistry } from '../../cli/server/registry.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { Database } from '../../server/database.ts';
+import { initServer } from '../../server/identity.ts';
+import { openRegistry, type Registry } from '../../server/registry.ts';
+import { writerOf } from '../../server/registry-holder.ts';
+import { RegistryWrites } from '../../server/registry-writes.ts';
+import { POLICY_PATH } from '../../wire/enrolment.ts';
+import { segmentPath, sessionPath } from '../../wire/upload.ts';
+import { ManualClock } from '../faults/manual-clock.ts';
+import {
+  type CameraDouble,
+  makeCamera,
+  makeRecord,
+  makeSegmentHeader,
+  makeSession,
+} from './camera-double.ts';
+import { ask, cameraAuthority, closeHouses, enrol, openHouse, openUpload } from './house.ts';
+import { holdLock, type LockHolder } from './lock-holder.ts';
+import { reenrolAt, requestOf } from './newcomer.ts';
+
+const LIMIT_MS = 1_000;
+let directory: string;
+let registry: Registry;
+let camera: CameraDouble;
+const holders: LockHolder[] = [];
+
+beforeEach(async () => {
+  directory = join(mkdtempSync(join(tmpdir(), 'oriel-locked-')), 'house');
+  await initServer(systemDisk, directory, { hosts: ['localhost'], port: 8443, now: new Date() });
+  registry = openRegistry(directory);
+  camera = makeCamera(cameraAuthority);
+  enrol(registry, camera);
+});
+afterEach(async () => {
+  for (const holder of holders.splice(0)) await holder.release();
+  await closeHouses();
+  registry.close();
+  rmSync(join(directory, '..'), { recursive: true });
+});
+
+async function hold() {
+  const holder = await holdLock(join(directory, 'registry.db'));
+  holders.push(holder);
+  return holder;
+}
+
+async function timed<T>(work: Promise<T>): Promise<{ readonly ms: number; readonly answer: T }> {
+  const from = performance.now();
+  const answer = await work;
+  return { ms: performance.now() - from, answer };
+}
+
+test('[FC-03] a server whose registry another process holds answers within a second, and cuts nobody off', async () => {
+  const house = await openHouse({ registry });
+  const session = makeSession(camera);
+  await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+  const header = makeSegmentHeader(camera, session);
+  const upload = openUpload(house.port, camera, segmentPath(session.id, 0), 0);
+  upload.write(header);
+  const holder = await hold();
+
+  const renewing = timed(reenrolAt(house.port, camera, requestOf(camera.key)));
+  const policy = await timed(ask(house.port, camera, 'GET', POLICY_PATH));
+  expect(policy.answer.json.code).toBe('POLICY_NONE');
+  expect(policy.ms).toBeLessThan(LIMIT_MS);
+  upload.write(makeRecord(header, 0));
+  const durable = await timed(upload.line(({ durable }) => Number(durable) > header.length));
+  expect(durable.ms).toBeLessThan(LIMIT_MS);
+  const renewed = await renewing;
+  expect(renewed.answer).toMatchObject({ status: 500, json: { code: 'STORAGE_FAILED' } });
+  expect(renewed.ms).toBeLessThan(LIMIT_MS);
+
+  // What the camera asked again is written the moment it can be.
+  const again = reenrolAt(house.port, camera, requestOf(camera.key));
+  await holder.release();
+  expect((await again).status).toBe(200);
+  expect(registry.camera(camera.id)?.serial).not.toBe('01');
+  await house.stop();
+  expect(registry.camera(camera.id)?.lastSeenAtMs).toBeDefined();
+});
+
+test('control: a registry that waits for the lock within a call holds everybody up', async () => {
+  const waitMs = LIMIT_MS * 1.5;
+  const waiting = openRegistry(directory, { waitMs, waiting: () => undefined, gaveUp: () => '' });
+  const house = await openHouse({ registry: waiting });
+  await hold();
+  const renewing = reenrolAt(house.port, camera, requestOf(camera.key));
+  const policy = await timed(ask(house.port, camera, 'GET', POLICY_PATH));
+  const renewed = await timed(renewing);
+  expect(policy.ms + renewed.ms).toBeGreaterThan(LIMIT_MS);
+  waiting.close();
+});
+
+test('[FC-03] a command waits for the registry, says for whom, and then does its work', async () => {
+  const holder = await hold();
+  const oriel = fileURLToPath(new URL('../../oriel', import.meta.url));
+  const child = spawn(oriel, ['server', 'cameras', directory, 'rename', camera.id, 'Door'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const [line] = await once(createInterface({ input: child.stderr }), 'line');
+  expect(line).toMatch(new RegExp(`waiting up to 30 s for process ${holder.pid} \\(.+\\)`));
+  await holder.release();
+  expect(await once(child, 'exit')).toEqual([0, null]);
+  expect(registry.camera(camera.id)?.name).toBe('Door');
+});
+
+test('[FC-03] a command gives up with REGISTRY_BUSY, and once the holder has ended the same command works', async () => {
+  const holder = await hold();
+  const said: string[] = [];
+  const rename = (waitMs: number) =>
+    withRegistry(
+      directory,
+      (own) => own.rename(camera.id, 'Door'),
+      commandPatience(directory, waitMs, (text) => void said.push(text)),
+    );
+  await expect(rename(50)).rejects.toMatchObject({
+    code: 'REGISTRY_BUSY',
+    message: expect.stringMatching(/process \d+ .* nothing was written: let it end, then do this again/),
+  });
+  expect(said).toHaveLength(1);
+  await holder.release();
+  await rename(50);
+  expect(registry.camera(camera.id)?.name).toBe('Door');
+});
+
+describe('writes that wait', () => {
+  let first: Database;
+  let second: Database;
+  beforeEach(() => {
+    const migrations = { generation: 1, steps: ['CREATE TABLE log (line TEXT) STRICT'] };
+    first = new Database(join(directory, 'log.db'), migrations);
+    second = new Database(join(directory, 'log.db'), migrations);
+  });
+  afterEach(() => {
+    first.close();
+    second.close();
+  });
+  const put = (line: string) => () => void first.run('INSERT INTO log VALUES (?)', line);
+  const lines = () => first.all<{ line: string }>('SELECT line FROM log').map(({ line }) => line);
+
+  test('are written in order once the lock is free', async () => {
+    const writes = new RegistryWrites(() => performance.now());
+    let written: Promise<unknown> | undefined;
+    second.transaction(() => {
+      written = Promise.all(['a', 'b', 'c'].map((line) => writes.write(put(line), 60_000)));
+    });
+    await written;
+    expect(lines()).toEqual(['a', 'b', 'c']);
+  });
+
+  test('are given up one by one when their time is over, and are at most so many', async () => {
+    const clock = new ManualClock();
+    const writes = new RegistryWrites(() => clock.monotonic(), 2);
+    second.run('BEGIN IMMEDIATE');
+    const short = writes.write(put('short'), 10);
+    const long = writes.write(put('long'), 1_000);
+    await expect(writes.write(put('one too many'), 1_000)).rejects.toThrow('too much waits');
+    clock.advance(20);
+    await expect(short).rejects.toMatchObject({ code: 'REGISTRY_BUSY' });
+    second.run('COMMIT');
+    await long;
+    expect(lines()).toEqual(['long']);
+  });
+});
+
+test('the writer of a registry is found by its inode and the byte that it locks', () => {
+  const line = (kind: string, access: string, pid: number, inode: number, from: number) =>
+    `1: ${kind}  ADVISORY  ${access} ${pid} fe:00:${inode} ${from} ${from}`;
+  const table: [string, string, number | undefined][] = [
+    ['the writer', line('POSIX', 'WRITE', 7, 42, 120), 7],
+    ['a reader', line('POSIX', 'READ', 7, 42, 120), undefined],
+    ['of another file', line('POSIX', 'WRITE', 7, 43, 120), undefined],
+    ['of another byte', line('POSIX', 'WRITE', 7, 42, 121), undefined],
+    ['of another kind', line('FLOCK', 'WRITE', 7, 42, 120), undefined],
+    ['in another container', line('POSIX', 'WRITE', 0, 42, 120), undefined],
+    ['no line', '', undefined],
+  ];
+  for (const [name, lines, pid] of table) expect([name, writerOf(lines, 42)]).toEqual([name, pid]);
+});
