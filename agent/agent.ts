@@ -2,7 +2,6 @@ import { toHex } from '../crypto/bytes.ts';
 import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Clock } from '../host/clock.ts';
 import type { Disk } from '../host/disk.ts';
-import { ownProcessName } from '../host/process-name.ts';
 import { accountKeeper } from './camera/account-file.ts';
 import { claimCamera } from './camera/camera-claim.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
@@ -51,13 +50,13 @@ const HAND_OVER_DRAIN_MS = 500;
  * keeps it until the server has it durably.
  */
 export async function runAgent(directory: CameraDirectory, effects: AgentEffects): Promise<void> {
-  const { clock, disk, signal, logger, launcher } = effects;
+  const { clock, signal, logger, launcher } = effects;
   if (!(await awaitSetup(directory, { clock, logger, signal }))) return;
-  const release = await claimCamera(directory, disk, await ownProcessName(disk), launcher);
+  const release = await claimCamera(directory, launcher === undefined ? 'alone' : 'agent');
   try {
     await runPaired(directory, effects);
   } finally {
-    await release();
+    release();
   }
 }
 

@@ -111,7 +111,7 @@ function planCommand(): Command {
   return roleCommand('plan', async (dir, { claimFor, logLevel, tethered }) => {
     if (tethered !== undefined) (await import('./camera/tether.ts')).holdTether();
     const { planOnceSetUp } = await import('./camera/plan.ts');
-    const plan = await planOnceSetUp(dir, logLevel, claimFor);
+    const plan = await planOnceSetUp(dir, logLevel, claimFor !== undefined);
     if (plan !== undefined) console.log(JSON.stringify(plan));
   }).option('--claim-for <launcher>');
 }

@@ -15,7 +15,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type FileLock, passingFileLock } from '../host/file-lock.ts';
+import { giveToOwner } from '../host/owned-file.ts';
 import { CommandError } from './errors.ts';
 
 /**
@@ -114,6 +115,7 @@ export function writeTextFile(path: string, text: string | Uint8Array, mode: num
 function writeDurably(path: string, text: string | Uint8Array, mode: number): void {
   const file = openSync(path, 'wx', mode);
   try {
+    giveToOwner(path);
     writeFileSync(file, text);
     fsyncSync(file);
   } finally {
@@ -130,38 +132,32 @@ function syncDirectory(path: string): void {
   }
 }
 
-const LOCK_TRIES = 50;
-const LOCK_PAUSE_MS = 100;
+/** How long another command may have the file, ms. */
+const LOCK_WAIT_MS = 5_000;
 
 /**
  * Reads, changes and writes a file with nobody else doing the same: a counter read twice would be signed twice.
- * @throws CommandError FILE_BUSY when it stays locked for 5 s.
+ * @throws CommandError FILE_BUSY when another command has it for 5 s, FILE_UNWRITABLE.
  */
 export async function withFileLocked<T>(path: string, act: () => T | Promise<T>): Promise<T> {
-  const lock = `${path}.lock`;
-  for (let tries = 1; !takeLock(lock); tries++) {
-    if (tries === LOCK_TRIES) {
-      throw new CommandError(
-        'FILE_BUSY',
-        `${path} is being changed by another command; if there is none, remove ${lock}`,
-      );
-    }
-    await sleep(LOCK_PAUSE_MS);
+  const lock = await lockOf(path);
+  if (lock === undefined) {
+    throw new CommandError(
+      'FILE_BUSY',
+      `${path} is being changed by another command: let it end, then do this again`,
+    );
   }
   try {
     return await act();
   } finally {
-    rmSync(lock, { force: true });
+    lock.release();
   }
 }
 
-/** False when somebody else has it. */
-function takeLock(lock: string): boolean {
+async function lockOf(path: string): Promise<FileLock | undefined> {
   try {
-    closeSync(openSync(lock, 'wx', 0o600));
-    return true;
+    return await passingFileLock(`${path}.lock`, LOCK_WAIT_MS);
   } catch (cause) {
-    if ((cause as { code?: unknown }).code === 'EEXIST') return false;
-    throw new CommandError('FILE_UNWRITABLE', `cannot write ${lock}: ${(cause as Error).message}`, cause);
+    throw new CommandError('FILE_UNWRITABLE', (cause as Error).message, cause);
   }
 }

@@ -7,7 +7,6 @@ import { HostError } from './errors.ts';
  * by '-'. (A pid alone is soon given to another.)
  */
 
-const NAME = /^[0-9a-f]{32}-(\d{1,10})-\d{1,20}$/;
 const MAX_STAT_LENGTH = 4096;
 
 /** This process's name. @throws HostError DISK_IO when /proc does not tell. */
@@ -15,12 +14,6 @@ export async function ownProcessName(disk: Disk): Promise<string> {
   const name = await nameOf(disk, process.pid);
   if (name === undefined) throw new HostError('DISK_IO', 'cannot read /proc/self: is /proc mounted?');
   return name;
-}
-
-/** Whether the process of that name still runs. A zombie does not. */
-export async function isProcessRunning(disk: Disk, name: string): Promise<boolean> {
-  const pid = NAME.exec(name)?.[1];
-  return pid !== undefined && (await nameOf(disk, Number(pid))) === name;
 }
 
 async function nameOf(disk: Disk, pid: number): Promise<string | undefined> {

@@ -77,10 +77,10 @@ export async function startServer(options: RunOptions): Promise<Running> {
   try {
     registry = await openWithPatience(options.directory, options.log);
     const house = await openHouse(options, configuration, registry);
-    return { server: house.server, stop: () => house.stop().then(() => void lock.close()) };
+    return { server: house.server, stop: () => house.stop().then(() => lock.release()) };
   } catch (error) {
     registry?.close();
-    lock.close();
+    lock.release();
     throw error;
   }
 }

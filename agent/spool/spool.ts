@@ -4,7 +4,6 @@ import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
-import { isProcessRunning, ownProcessName } from '../../host/process-name.ts';
 import type { AgentLog } from '../log.ts';
 import { DiskAttempts } from './disk-attempts.ts';
 import { SpoolError } from './errors.ts';
@@ -12,7 +11,7 @@ import { Flusher } from './flusher.ts';
 import { Holdings } from './holdings.ts';
 import { encodeLastSession, type LastSession } from './last-session.ts';
 import { DEFAULT_LIMITS, type SpoolLimits } from './limits.ts';
-import { lockDirectory, type Owner } from './lock.ts';
+import { lockSpool } from './lock.ts';
 import { Premises } from './premises.ts';
 import { Reader } from './reader.ts';
 import { Reclaimer } from './reclaimer.ts';
@@ -31,24 +30,23 @@ export interface SpoolOptions {
   readonly primitives: SpoolPrimitives;
   readonly log: AgentLog;
   readonly limits?: Partial<SpoolLimits>;
-  /** In whose name the directory is locked; this process's if not given. */
-  readonly owner?: Owner;
+  /** Claims the directory, and returns what gives it up; lockSpool if not given. @throws SpoolError SPOOL_LOCKED. */
+  readonly lock?: (dir: string) => () => void;
 }
 
 /** What was captured and is not yet durable at the server (docs/spool.md). */
 export class Spool implements UploadQueue {
   readonly #options: SpoolOptions;
-  readonly #release: () => Promise<void>;
+  readonly #release: () => void;
   readonly #holdings: Holdings;
   readonly #premises: Premises;
-  readonly #attempts: DiskAttempts;
   readonly #flusher: Flusher;
   readonly #reader: Reader;
   readonly #unread: ReadonlySet<string>;
   #last: LastSession | undefined;
   #closed = false;
 
-  private constructor(options: SpoolOptions, release: () => Promise<void>, recovered: Recovered) {
+  private constructor(options: SpoolOptions, release: () => void, recovered: Recovered) {
     const { dir, disk, clock, log, primitives } = options;
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#options = options;
@@ -59,7 +57,6 @@ export class Spool implements UploadQueue {
     const premises = new Premises(dir, disk, primitives, holdings, recovered.directories);
     for (const segment of recovered.segments) holdings.add(segment);
     const attempts = new DiskAttempts(clock, holdings.ledger, log);
-    this.#attempts = attempts;
     const reclaimer = new Reclaimer(holdings, premises, attempts, limits.maxBytes);
     this.#holdings = holdings;
     this.#premises = premises;
@@ -76,12 +73,12 @@ export class Spool implements UploadQueue {
     const { clock, dir, disk, log, primitives } = options;
     await disk.makeDirectory(dir, 0o700);
     await disk.syncDirectory(dirname(dir));
-    const release = await lockDirectory(disk, dir, options.owner ?? (await processOwner(disk)));
+    const release = (options.lock ?? lockSpool)(dir);
     try {
       const recovered = await recover({ dir, disk, primitives, log, now: clock.monotonic() });
       return new Spool(options, release, recovered);
     } catch (error) {
-      await release().catch(() => undefined);
+      release();
       throw error;
     }
   }
@@ -211,7 +208,7 @@ export class Spool implements UploadQueue {
     const lost = this.#holdings.pinnedBytes;
     if (lost > 0)
       this.#options.log.error({ bytes: lost }, 'spool: closed with records that the disk did not take');
-    await this.#attempts.plain(this.#release);
+    this.#release();
   }
 
   async #rememberLast(last: LastSession): Promise<void> {
@@ -273,8 +270,4 @@ export interface SpoolStats {
 function ours(segment: StoredSegment): SpooledSegment {
   if (segment instanceof SpooledSegment) return segment;
   throw new TypeError('the segment is not from this spool');
-}
-
-async function processOwner(disk: Disk): Promise<Owner> {
-  return { name: await ownProcessName(disk), isRunning: (name) => isProcessRunning(disk, name) };
 }

@@ -7,7 +7,6 @@ import { keepDestinations } from '../../agent/firewall/destinations-file.ts';
 import { toBase64Url, utf8 } from '../../crypto/bytes.ts';
 import { asOwnerOf } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { ownProcessName } from '../../host/process-name.ts';
 import { choiceOf, sourceText } from './choice.ts';
 import type { FirewallState } from './firewall-state.ts';
 
@@ -40,7 +39,7 @@ async function replaceSource(
   lan: readonly string[],
 ): Promise<Source> {
   directory.readConfig();
-  const release = await claimCamera(directory, systemDisk, await ownProcessName(systemDisk));
+  const release = await claimCamera(directory, 'alone');
   try {
     const config = directory.readConfig();
     const choice = choiceOf({
@@ -55,6 +54,6 @@ async function replaceSource(
     await replaceSecret(systemDisk, directory.config, utf8(text), 0o600);
     return parseSource(choice.source, choice.lan);
   } finally {
-    await release();
+    release();
   }
 }

@@ -1,6 +1,8 @@
+import { existsSync, statSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { CameraError } from '../../agent/camera/errors.ts';
 import type { CapturePlan } from '../../agent/capture/plan.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { type OrielCommand, runCamera } from '../../agent/launcher.ts';
@@ -55,6 +57,7 @@ async function launchByHand(start: Start, logLevel: string): Promise<number> {
     signal: stopSignal('SIGINT', 'SIGTERM'),
   };
   const { directory } = start;
+  refuseRootElsewhere(directory);
   const waiting = { ...byHand, clock: systemClock };
   const blank = directory.isBlank();
   if (blank) {
@@ -63,13 +66,24 @@ async function launchByHand(start: Start, logLevel: string): Promise<number> {
     if (!(await awaitSetup(directory, waiting))) return EXIT.ok;
   }
   const plan = await planCamera(directory.path);
-  const claim = () => claimCamera(directory, systemDisk, start.name);
+  const claim = () => claimCamera(directory, 'launcher');
   const release = await (blank ? claimAfterSetup(claim, waiting) : claim());
   try {
     return await runByHand(start, plan, byHand);
   } finally {
-    await release();
+    release();
   }
+}
+
+/** What root leaves in there, the camera's own user can neither read nor replace. @throws CameraError CAMERA_OWNER. */
+function refuseRootElsewhere({ path }: CameraDirectory): void {
+  const owner = existsSync(path) ? statSync(path).uid : 0;
+  if (process.geteuid?.() !== 0 || owner === 0) return;
+  throw new CameraError(
+    'CAMERA_OWNER',
+    `${path} belongs to user ${owner}, and root would leave files there that this user cannot replace: run it as ` +
+      `that user, as in: setpriv --reuid=${owner} --regid=${statSync(path).gid} --clear-groups oriel camera run ${path}`,
+  );
 }
 
 interface ByHand {

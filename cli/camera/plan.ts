@@ -36,14 +36,14 @@ export async function planCamera(dir: string): Promise<CameraPlan> {
 
 /**
  * What capture is to do, as soon as the camera is set up.
- * @param launcher claims the directory for it, which may not write in there itself; the claim ends with the launcher.
+ * @param claim refuses a directory whose camera runs already, for a launcher that may not open a file in there itself.
  * @returns undefined when it was told to end before.
  * @throws as {@link planCamera}; CameraError CAMERA_RUNNING.
  */
 export async function planOnceSetUp(
   dir: string,
   logLevel: string,
-  launcher: string | undefined,
+  claim: boolean,
 ): Promise<CapturePlan | undefined> {
   const directory = new CameraDirectory(dir);
   const blank = directory.isBlank();
@@ -54,9 +54,10 @@ export async function planOnceSetUp(
   };
   if (blank && !(await awaitSetup(directory, waiting))) return undefined;
   const { capture } = await planCamera(dir);
-  if (launcher !== undefined) {
-    const claim = () => claimCamera(directory, systemDisk, launcher);
-    await (blank ? claimAfterSetup(claim, waiting) : claim());
+  if (claim) {
+    const claimed = () => claimCamera(directory, 'launcher');
+    const release = await (blank ? claimAfterSetup(claimed, waiting) : claimed());
+    release();
   }
   return capture;
 }

@@ -11,7 +11,6 @@ import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { MAX_SETUP_CODE_LENGTH, readSetupCode } from '../../crypto/setup-code.ts';
 import { asOwnerOf, lesserOwner } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { ownProcessName } from '../../host/process-name.ts';
 import { CommandError } from '../errors.ts';
 import { readSecretFile } from '../secret-file.ts';
 import { type CameraOptions, choiceOf } from './choice.ts';
@@ -52,11 +51,11 @@ export async function setup(dir: string, options: SetupOptions): Promise<{ camer
 /** Does something to a camera that nobody else runs or changes meanwhile. */
 async function claimed<T>(directory: CameraDirectory, act: () => Promise<T>): Promise<T> {
   directory.make();
-  const release = await claimCamera(directory, systemDisk, await ownProcessName(systemDisk));
+  const release = await claimCamera(directory, 'alone');
   try {
     return await act();
   } finally {
-    await release();
+    release();
   }
 }
 
@@ -96,13 +95,13 @@ export async function reset(dir: string, firewallState: string): Promise<void> {
 }
 
 async function eraseAll(directory: CameraDirectory): Promise<boolean> {
-  const release = await claimCamera(directory, systemDisk, await ownProcessName(systemDisk));
+  const release = await claimCamera(directory, 'alone');
   try {
     const erased = await eraseCamera(directory, systemDisk);
     const code = await shred(systemDisk, directory.setupCode);
     await removeTree(systemDisk, directory.run);
     return erased || code;
   } finally {
-    await release();
+    release();
   }
 }

@@ -18,7 +18,7 @@ export async function promoteHere(directory: string, backupKey: string | undefin
     const configuration = await promoteBackup(systemDisk, directory, before, { backupKey, now: new Date() });
     return { configuration, text: tell(directory, before, configuration) };
   } finally {
-    lock.close();
+    lock.release();
   }
 }
 

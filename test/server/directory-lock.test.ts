@@ -17,9 +17,9 @@ test('one lock at a time, by whatever name; closed, it is free', async () => {
   renameSync(at('house'), at('moved'));
   await expect(lockDirectory(at('moved'))).rejects.toMatchObject({ code: 'DIRECTORY_IN_USE' });
   mkdirSync(at('other'));
-  (await lockDirectory(at('other'))).close();
-  lock.close();
-  (await lockDirectory(at('moved'))).close();
+  (await lockDirectory(at('other'))).release();
+  lock.release();
+  (await lockDirectory(at('moved'))).release();
 });
 
 test.each([

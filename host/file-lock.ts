@@ -1,0 +1,97 @@
+import { lstatSync, rmSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HostError } from './errors.ts';
+import { createOwnedFile } from './owned-file.ts';
+
+/**
+ * Locks that live where the data lives: fcntl(2) locks on an empty file, which Node reaches through SQLite. They hold
+ * between processes, containers and network namespaces of one kernel, end with their process however that ends, and
+ * nobody can leave one behind.
+ */
+export interface FileLock {
+  release(): void;
+}
+
+/** Nobody may let go of a lock by forgetting it: a database that is collected is closed. */
+const held = new Set<DatabaseSync>();
+
+const SQLITE_BUSY = 5;
+const AGAIN_MS = 50;
+
+/**
+ * Takes the lock on `path`, an empty file that is made if it is absent.
+ * @returns undefined when somebody else has it, in this process or another.
+ * @throws HostError DISK_IO where the file cannot be made or locked.
+ */
+export function tryFileLock(path: string): FileLock | undefined {
+  let database: DatabaseSync | undefined;
+  createFile(path);
+  try {
+    if (!lstatSync(path).isFile()) throw new Error('it is no file');
+    database = new DatabaseSync(path, { timeout: 0 });
+    // No journal: nothing is ever written.
+    database.exec('PRAGMA journal_mode = MEMORY');
+    database.exec('BEGIN EXCLUSIVE');
+  } catch (cause) {
+    database?.close();
+    if (((cause as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY) return undefined;
+    const why = (cause as Error).message;
+    throw new HostError(
+      'DISK_IO',
+      `cannot lock ${path}: ${why}; it has to be an empty file that this user may write`,
+      cause,
+    );
+  }
+  const own = database;
+  held.add(own);
+  return {
+    release() {
+      if (held.delete(own)) own.close();
+    },
+  };
+}
+
+/** As tryFileLock, but waits `waitMs` for whoever has it. */
+export async function fileLock(path: string, waitMs: number): Promise<FileLock | undefined> {
+  for (let waitedMs = 0; ; waitedMs += AGAIN_MS) {
+    const lock = tryFileLock(path);
+    if (lock !== undefined || waitedMs >= waitMs) return lock;
+    await sleep(AGAIN_MS);
+  }
+}
+
+/**
+ * As fileLock, of a file that is removed with the lock: for files among a person's own.
+ * @returns undefined when somebody else has it for all of `waitMs`.
+ */
+export async function passingFileLock(path: string, waitMs: number): Promise<FileLock | undefined> {
+  for (let waitedMs = 0; ; waitedMs += AGAIN_MS) {
+    createFile(path);
+    const before = inodeOf(path);
+    const lock = tryFileLock(path);
+    // Whoever had it before may have removed the file: a lock on what nobody finds any more keeps nobody out.
+    const isFound = before !== undefined && before === inodeOf(path);
+    if (lock !== undefined && isFound) {
+      return {
+        release() {
+          rmSync(path, { force: true });
+          lock.release();
+        },
+      };
+    }
+    lock?.release();
+    if (waitedMs >= waitMs) return undefined;
+    await sleep(AGAIN_MS);
+  }
+}
+
+function createFile(path: string): void {
+  try {
+    createOwnedFile(path);
+  } catch (cause) {
+    throw new HostError('DISK_IO', `cannot make ${path}: ${(cause as Error).message}`, cause);
+  }
+}
+
+const inodeOf = (path: string) => lstatSync(path, { throwIfNoEntry: false, bigint: true })?.ino;
