@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
 import { HostError } from './errors.ts';
+import { ownerFor } from './owned-file.ts';
 
 /**
  * The disk as the rooms see it, passed in so that tests can cut it off at any call. That something is
@@ -14,13 +15,13 @@ export interface Disk {
    * @throws HostError FILE_UNFIT too, for a FIFO, a directory, or such a link.
    */
   open(path: string, access: 'read' | 'write'): Promise<DiskFile | undefined>;
-  /** Creates a file and opens it for writing; undefined when the name is taken. */
+  /** Creates a file and opens it for writing; undefined when the name is taken. Root's belongs to its directory's owner. */
   create(path: string, mode: number): Promise<DiskFile | undefined>;
   /** Puts `from` in the place of `to`, at once: there is never a moment without a `to`. */
   rename(from: string, to: string): Promise<void>;
   /** False when there was none. */
   unlink(path: string): Promise<boolean>;
-  /** Creates one directory in an existing one; false when it is there already. */
+  /** Creates one directory in an existing one; false when it is there already. Root's belongs to that one's owner. */
   makeDirectory(path: string, mode: number): Promise<boolean>;
   /** False when it is absent or not empty. */
   removeDirectory(path: string): Promise<boolean>;
@@ -64,6 +65,8 @@ export const systemDisk: Disk = {
       const handle = await fs.open(path, flags, mode);
       // What others are to read they can, under a umask too that keeps all else from them.
       if ((mode & 0o077) !== 0) await handle.chmod(mode);
+      const owner = ownerFor(path);
+      if (owner !== undefined) await handle.chown(owner.uid, owner.gid);
       return new SystemFile(handle, path);
     });
   },
@@ -76,6 +79,8 @@ export const systemDisk: Disk = {
   makeDirectory: (path, mode) =>
     answered(`create directory ${path}`, ['EEXIST'], false, async () => {
       await fs.mkdir(path, { mode });
+      const owner = ownerFor(path);
+      if (owner !== undefined) await fs.lchown(path, owner.uid, owner.gid);
       return true;
     }),
   removeDirectory: (path) =>

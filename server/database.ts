@@ -1,10 +1,8 @@
-import { closeSync, fsyncSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { HostError } from '../host/errors.ts';
+import { createOwnedFile } from '../host/owned-file.ts';
 import { ServerError } from './errors.ts';
 
-const FILE_MODE = 0o600;
 /** SQLite's primary result codes (sqlite.org/rescode.html). */
 const SQLITE_BUSY = 5;
 const SQLITE_FULL = 13;
@@ -51,7 +49,8 @@ export class Database {
   constructor(path: string, migrations: Migrations, patience?: Patience) {
     this.#patience = patience;
     this.#db = attempt(() => {
-      if (path !== ':memory:') createFile(path);
+      // Its journals get its mode and its owner: SQLite sees to that.
+      if (path !== ':memory:') createOwnedFile(path);
       return new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true, defensive: true });
     });
     try {
@@ -159,17 +158,6 @@ export class Database {
     const statement = this.#db.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
-  }
-}
-
-/** SQLite gives its journals the mode of the database, so that this file's mode is all of theirs. */
-function createFile(path: string): void {
-  closeSync(openSync(path, 'a', FILE_MODE));
-  const directory = openSync(dirname(path), 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { bytesField, parseJson } from '../../crypto/document.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
+import { giveToOwner } from '../../host/owned-file.ts';
 import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/still-frame.ts';
 import { CameraError } from './errors.ts';
 
@@ -105,7 +106,7 @@ export class CameraDirectory {
 
   /** A directory that is there already keeps its mode but for what it would give to everybody. */
   make(): void {
-    mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    if (mkdirSync(this.path, { recursive: true, mode: 0o700 }) !== undefined) giveToOwner(this.path);
     chmodSync(this.path, statSync(this.path).mode & 0o770);
   }
 
