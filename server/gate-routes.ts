@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HostError } from '../host/errors.ts';
 import { parseRequestId, REQUEST_ID_HEADER } from '../wire/request-id.ts';
 import { parseRoute } from '../wire/upload.ts';
+import { letInAdmitted } from './admitted-camera.ts';
 import { refuse } from './answer.ts';
 import { BodyBroken } from './body.ts';
 import { answerCamera, Stopping } from './camera-routes.ts';
@@ -102,6 +103,7 @@ async function answer(
   client: GateClient,
 ): Promise<void> {
   if (isEnrolment(request)) return answerEnrolment(context.enrolment, request, response, client);
+  await letInAdmitted(context.enrolment, client, request.socket);
   const camera = context.admit(client);
   const { registry, clock } = context.enrolment;
   context.sightings.note(camera, request.socket.remoteAddress, clock.now());

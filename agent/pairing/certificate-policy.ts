@@ -13,8 +13,8 @@ export interface EnrolmentView {
   readonly claim: boolean;
   /** The best guess at the server's time, ms since 1970: what it said, else trusted time. */
   readonly timeMs: number;
-  /** Whether the server has said that this certificate is expired. */
-  readonly calledExpired: boolean;
+  /** Whether the server has said that it takes this certificate no more: expired, or of a camera that it does not know. */
+  readonly calledUseless: boolean;
   /** In [0, 1), the same for the whole life of a certificate: cameras enrolled together do not renew together. */
   readonly jitter: number;
 }
@@ -32,9 +32,9 @@ export type EnrolmentStep =
 const RENEWAL_SPREAD = 1 / 12;
 
 export function nextEnrolmentStep(view: EnrolmentView): EnrolmentStep {
-  const { certificate, claim, timeMs, calledExpired } = view;
+  const { certificate, claim, timeMs, calledUseless } = view;
   if (certificate === undefined) return claim ? 'enrol' : 'reenrol';
-  if (calledExpired || timeMs > certificate.notAfterMs) return 'reenrol';
+  if (calledUseless || timeMs > certificate.notAfterMs) return 'reenrol';
   return timeMs >= renewalTime(certificate, view.jitter) ? 'renew' : 'rest';
 }
 
@@ -50,6 +50,8 @@ const LONGEST_DELAY_MS = 60_000;
 const LONG_DELAY_MS = 10 * 60_000;
 /** While somebody may be about to tell the server of this camera, or to let the camera at its server. */
 const UNKNOWN_DELAY_MS = 10_000;
+/** A camera that its operator admits comes in within a minute, whatever it waits for. */
+const LONGEST_UNKNOWN_DELAY_MS = 40_000;
 
 /**
  * How long to wait after a failure, ms.
@@ -68,8 +70,9 @@ export function enrolmentDelayMs(
   switch (code) {
     case 'CLAIM_THROTTLED':
       return Math.min(retryAfterMs ?? LONGEST_DELAY_MS, LONG_DELAY_MS) + spread(1000);
-    case 'CLAIM_UNKNOWN':
     case 'CAMERA_UNKNOWN':
+      return spread(Math.min(UNKNOWN_DELAY_MS * failures, LONGEST_UNKNOWN_DELAY_MS));
+    case 'CLAIM_UNKNOWN':
     case 'PIN_MISMATCH':
       return spread(Math.min(UNKNOWN_DELAY_MS * failures, LONGEST_DELAY_MS));
     case 'CLAIM_EXPIRED':

@@ -63,7 +63,7 @@ export class Enrolment {
   #held: Held | undefined;
   #fileStamp = '';
   #pairing: PairingFile | undefined;
-  #calledExpired = false;
+  #calledUseless = false;
   #certificates = 0;
   #lastRequest: string | undefined;
   /** Held by who writes or removes the certificate. */
@@ -100,9 +100,9 @@ export class Enrolment {
     };
   }
 
-  /** The server says that this certificate has expired. */
-  callExpired(): void {
-    this.#calledExpired = true;
+  /** The server takes this certificate no more: it has expired, or the server has forgotten the camera. */
+  callUseless(): void {
+    this.#calledUseless = true;
   }
 
   /**
@@ -152,7 +152,7 @@ export class Enrolment {
       certificate: this.#held,
       claim: this.#pairing?.token !== undefined && !this.#options.moved(),
       timeMs: clock.serverMs ?? clock.trustedMs,
-      calledExpired: this.#calledExpired,
+      calledUseless: this.#calledUseless,
       jitter: this.#held?.jitter ?? 0,
     });
   }
@@ -213,7 +213,7 @@ export class Enrolment {
     const stamp = stat === undefined ? '' : `${stat.mtimeMs} ${stat.size} ${stat.ino}`;
     if (stamp === this.#fileStamp) return false;
     this.#fileStamp = stamp;
-    this.#calledExpired = false;
+    this.#calledUseless = false;
     this.#held = undefined;
     if (stat === undefined) return true;
     try {

@@ -128,7 +128,7 @@ export class PolicyPoll {
       const request = this.#connection.lastRequest;
       this.#connection.close();
       const { code } = describeError(error);
-      if (code === 'CERTIFICATE_EXPIRED') enrolment.callExpired();
+      if (code === 'CERTIFICATE_EXPIRED' || code === 'CAMERA_UNKNOWN') enrolment.callUseless();
       // A policy that was brought by hand need not be at the server, and an older server carries no pin statements.
       const isNone =
         document === this.#policy ? code === 'POLICY_NONE' && watch.present : code === 'ROUTE_UNKNOWN';

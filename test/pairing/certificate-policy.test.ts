@@ -15,7 +15,7 @@ const idle: EnrolmentView = {
   certificate,
   claim: false,
   timeMs: 101 * DAY,
-  calledExpired: false,
+  calledUseless: false,
   jitter: 0,
 };
 
@@ -33,7 +33,12 @@ describe('the next step', () => {
     ['in its last second', { timeMs: 114 * DAY }, 'renew'],
     ['ended', { timeMs: 114 * DAY + 1 }, 'reenrol'],
     ['ended long ago', { timeMs: 3000 * DAY }, 'reenrol'],
-    ['good by our time, ended by the server', { calledExpired: true }, 'reenrol'],
+    ['good by our time, ended by the server', { calledUseless: true }, 'reenrol'],
+    [
+      'near its renewal, of a camera that the server does not know',
+      { calledUseless: true, timeMs: 110 * DAY },
+      'reenrol',
+    ],
   ])('certificate %s', (_what, change, step) => {
     expect(nextEnrolmentStep({ ...idle, ...change })).toBe(step);
   });
@@ -61,6 +66,7 @@ describe('the wait after a failure', () => {
     ['CLAIM_UNKNOWN', 1, undefined, 5_000, 10_000],
     ['CLAIM_UNKNOWN', 90, undefined, 30_000, 60_000],
     ['CAMERA_UNKNOWN', 2, undefined, 10_000, 20_000],
+    ['CAMERA_UNKNOWN', 999, undefined, 20_000, 40_000],
     ['CLAIM_EXPIRED', 1, undefined, 300_000, 600_000],
     ['CLAIM_USED', 1, undefined, 300_000, 600_000],
     ['CAMERA_REVOKED', 1, undefined, 300_000, 600_000],

@@ -14,6 +14,7 @@ import { claimTokenOf } from '../../crypto/setup-code.ts';
 import { makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { REENROL_PATH } from '../../wire/enrolment.ts';
 import { choice } from './code.ts';
 import { type CameraRun, closeHouses, House, until } from './house.ts';
 
@@ -213,6 +214,30 @@ describe('its certificate', () => {
     expect(new X509Certificate(second).validFromDate.getTime()).toBeGreaterThan(Date.now() + 29 * DAY);
     expect(house.refusals).toContain('CERTIFICATE_EXPIRED');
   });
+
+  test('[FC-04] that the server has forgotten the camera of is given anew once it is admitted', async () => {
+    const camera = await enrolled();
+    const first = await camera.enrolled();
+    forget(camera.camera);
+    // It asks for another certificate now, not when this one is near its end.
+    await camera.troubled('CAMERA_UNKNOWN');
+    const asked = house.logged.filter(({ fields }) => fields.url === REENROL_PATH);
+    expect(asked.map(({ fields }) => fields.code)).toContain('CAMERA_UNKNOWN');
+    expect(camera.enrolment.status.trouble?.wayOut).toContain('oriel server cameras DIR admit');
+    house.registry.admissions.put(camera.camera, undefined, Date.now());
+    await until('given anew', () => camera.enrolment.certificate !== first);
+    await until('served', () => camera.poll.trouble?.code !== 'CAMERA_UNKNOWN');
+    expect(house.registry.standing(camera.camera)).toBe('enrolled');
+  });
+
+  /** As a registry restored from an older copy has forgotten it. */
+  function forget(camera: string): void {
+    const registry = new DatabaseSync(join(house.serverDirectory, 'registry.db'), { timeout: 5000 });
+    for (const table of ['claims', 'pairings', 'policies', 'health', 'usage'])
+      registry.prepare(`DELETE FROM ${table} WHERE camera = ?`).run(camera);
+    registry.prepare('DELETE FROM cameras WHERE id = ?').run(camera);
+    registry.close();
+  }
 
   test('of a revoked camera is never given again', async () => {
     const camera = await enrolled();

@@ -1,6 +1,8 @@
+import { X509Certificate } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { PINS_PATH } from '../../wire/enrolment.ts';
-import { ask, closeHouses, newCamera, openHouse, registry } from './house.ts';
+import { type CameraDouble, makeCamera } from './camera-double.ts';
+import { ask, cameraAuthority, closeHouses, newCamera, openHouse, registry } from './house.ts';
 import { newcomer, reenrolAt, requestOf } from './newcomer.ts';
 
 afterEach(closeHouses);
@@ -39,4 +41,18 @@ describe('a camera of another server', () => {
     registry.admissions.put(camera.id, owner, Date.now());
     expect((await come(camera)).json?.code).toBe('CAMERA_REVOKED');
   });
+});
+
+test('[FC-04] a camera with our certificate that the registry has forgotten is let in the moment it is admitted', async () => {
+  const { port } = await openHouse();
+  const [camera, stranger] = [makeCamera(cameraAuthority), makeCamera(cameraAuthority)];
+  const poll = async (who: CameraDouble) => (await ask(port, who, 'GET', PINS_PATH)).json?.code ?? 'served';
+  expect(await poll(camera)).toBe('CAMERA_UNKNOWN');
+  registry.admissions.put(camera.id, Buffer.alloc(32, 7), Date.now());
+  expect(await poll(stranger)).toBe('CAMERA_UNKNOWN');
+  expect(await poll(camera)).toBe('served');
+  expect(registry.camera(camera.id)?.serial).toBe(new X509Certificate(camera.certificate).serialNumber);
+  registry.revoke(camera.id, Date.now());
+  registry.admissions.put(camera.id, undefined, Date.now());
+  expect(await poll(camera)).toBe('CAMERA_REVOKED');
 });
