@@ -41,7 +41,7 @@ export interface AgentEffects {
 
 const LOOK_INTERVAL_MS = 1000;
 /** How long an ending agent goes on uploading; the rest stays in the spool. */
-const DRAIN_MS = 10_000;
+const DRAIN_MS = 4_500;
 /** The same where nothing is filmed until it has ended. */
 const HAND_OVER_DRAIN_MS = 500;
 

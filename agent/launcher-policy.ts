@@ -19,3 +19,23 @@ export const CAPTURE_REFUSED = 2;
 export function afterCapture(code: number, stopping: boolean): 'end' | 'restart' {
   return stopping || code === 0 || code === CAPTURE_REFUSED ? 'end' : 'restart';
 }
+
+/** How long a role may take to end by itself, at its source's end, or where another release goes on from here, ms. */
+const ENDING_MS = 30_000;
+/**
+ * The same after a signal: a container's engine kills ten seconds after it, and what ffmpeg holds up, or a server that
+ * hangs, must not cost the order of the rest.
+ */
+const CAPTURE_STOP_MS = 3_000;
+const AGENT_STOP_MS = 8_500;
+const LEAST_MS = 1_000;
+
+/** @param sinceSignalMs undefined without one. @returns how long a role that is asked to end now may take, ms. */
+export function endingMs(
+  role: 'agent' | 'capture',
+  sinceSignalMs: number | undefined,
+  handsOver: boolean,
+): number {
+  if (sinceSignalMs === undefined || handsOver) return ENDING_MS;
+  return role === 'capture' ? CAPTURE_STOP_MS : Math.max(AGENT_STOP_MS - sinceSignalMs, LEAST_MS);
+}

@@ -5,10 +5,11 @@ import { systemClock } from '../host/clock.ts';
 import { confined } from '../host/confinement.ts';
 import { kernelClockIsSynchronised } from '../host/kernel-clock.ts';
 import { killAs } from '../host/kill-as.ts';
+import { relayLines } from '../host/relay-lines.ts';
 import { HAND_OVER } from '../ota/launcher-protocol.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import type { CapturePlan } from './capture/plan.ts';
-import { afterCapture, restartDelay } from './launcher-policy.ts';
+import { afterCapture, endingMs, restartDelay } from './launcher-policy.ts';
 import {
   canCutNetwork,
   confinementOf,
@@ -36,9 +37,11 @@ export interface LauncherOptions {
   /** With slots: what is done around each life of the agent. */
   readonly lives?: AgentLives;
   readonly logger: Logger;
+  /** Takes what agent and capture say on stderr, line by line. */
+  readonly relay: (line: string) => void;
   /** This process's, which has claimed the camera's directory. */
   readonly name: string;
-  /** Aborted by SIGTERM or SIGINT. */
+  /** Aborted to end. */
   readonly signal: AbortSignal;
 }
 
@@ -87,9 +90,7 @@ interface Role {
   readonly killer: readonly string[];
 }
 
-/** How long a role may take to end where another release goes on from here: nothing is filmed meanwhile. */
-const HAND_OVER_MS = 30_000;
-/** Then for one that is killed, which its own user may have kept from it. */
+/** How long one that is killed may take, which its own user may have kept from it. */
 const KILLED_MS = 15_000;
 
 /**
@@ -108,7 +109,8 @@ export async function runCamera(given: LauncherOptions): Promise<number> {
   const stopping = new AbortController();
   const agentGivenUp = new AbortController();
   const signal = AbortSignal.any([given.signal, agentGivenUp.signal]);
-  const options = { ...given, signal };
+  const sinceSignalMs = stopwatch(given.signal);
+  const options = { ...given, signal, sinceSignalMs };
   const agent = keepAgent(options, roles.agent, stopping.signal).finally(() => agentGivenUp.abort());
   const captureCode = await keepCapture(options, roles.capture);
   if (!signal.aborted) {
@@ -118,6 +120,21 @@ export async function runCamera(given: LauncherOptions): Promise<number> {
   stopping.abort();
   const agentCode = await agent;
   return captureCode === 0 && agentCode === 0 ? 0 : 1;
+}
+
+/** What both roles are kept running with. */
+interface Supervision extends LauncherOptions {
+  /** Since the launcher was asked to end; undefined before. */
+  readonly sinceSignalMs: () => number | undefined;
+}
+
+function stopwatch(signal: AbortSignal): () => number | undefined {
+  let from = signal.aborted ? systemClock.monotonic() : undefined;
+  const start = () => {
+    from = systemClock.monotonic();
+  };
+  signal.addEventListener('abort', start, { once: true });
+  return () => (from === undefined ? undefined : systemClock.monotonic() - from);
 }
 
 /** Makes the run directory, and says who runs as whom. */
@@ -159,13 +176,13 @@ async function prepare(options: LauncherOptions): Promise<{ agent: Role; capture
 }
 
 /** Starts capture again whenever it was killed or failed; what it refuses by itself it would refuse again. */
-async function keepCapture(options: LauncherOptions, role: Role): Promise<number> {
+async function keepCapture(options: Supervision, role: Role): Promise<number> {
   const { plan, logger, signal } = options;
   for (let failures = 0; ; ) {
     const startedAt = systemClock.monotonic();
     const child = startRole(options, role);
     child.stdin?.write(`${JSON.stringify(plan)}\n`);
-    const stop = () => askToEnd(options, child, role);
+    const stop = () => askToEnd(child, role, options);
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     const code = await exitOf(child);
@@ -190,22 +207,30 @@ async function renewFifos({ directory, separation, logger }: LauncherOptions): P
 }
 
 /** Starts the agent again whenever it dies, until asked to stop; then gives it the time it needs to drain. */
-async function keepAgent(options: LauncherOptions, role: Role, stopping: AbortSignal): Promise<number> {
-  const { logger, lives } = options;
+async function keepAgent(options: Supervision, role: Role, stopping: AbortSignal): Promise<number> {
+  const { logger, lives, signal } = options;
   for (let failures = 0; ; ) {
     if (!((await lives?.mayStart()) ?? true)) return 1;
     const startedAt = systemClock.monotonic();
     const child = startRole(options, role);
     lives?.started(child);
     const over = new AbortController();
-    const signal = AbortSignal.any([stopping, over.signal]);
-    const write = (line: string) => void child.stdin?.write(line);
-    const telling = tellClock({ ask: kernelClockIsSynchronised, write, clock: systemClock, signal });
-    const stop = () => askToEnd(options, child, role, HAND_OVER);
+    const telling = tellClock({
+      ask: kernelClockIsSynchronised,
+      write: (line) => void child.stdin?.write(line),
+      clock: systemClock,
+      signal: AbortSignal.any([stopping, over.signal]),
+    });
+    const stop = () => askToEnd(child, role, options, HAND_OVER);
+    const hasten = () => {
+      if (stopping.aborted) stop();
+    };
     stopping.addEventListener('abort', stop, { once: true });
+    signal.addEventListener('abort', hasten, { once: true });
     if (stopping.aborted) stop();
     const code = await exitOf(child);
     stopping.removeEventListener('abort', stop);
+    signal.removeEventListener('abort', hasten);
     over.abort();
     await telling;
     if (stopping.aborted || !((await lives?.ended(code)) ?? true)) return code;
@@ -222,7 +247,7 @@ async function keepAgent(options: LauncherOptions, role: Role, stopping: AbortSi
  * dies. (Without CAP_KILL the launcher may signal no process of another user.)
  */
 function startRole(
-  { directory, command, name: launcher, lives }: LauncherOptions,
+  { directory, command, name: launcher, lives, relay }: LauncherOptions,
   { name, env, under }: Role,
 ): ChildProcess {
   const args = ['camera', name, directory.path, '--log-level', command.logLevel, '--tethered', launcher];
@@ -230,12 +255,13 @@ function startRole(
   const child = spawnTethered(
     command.runtime ?? process.execPath,
     [...V8_FLAGS, ...orielArguments(command, [...args, ...(watched?.args ?? [])])],
-    ['pipe', 'inherit', 'inherit', ...(watched === undefined ? [] : (['pipe'] as const))],
+    ['pipe', 'ignore', 'pipe', ...(watched === undefined ? [] : (['pipe'] as const))],
     env,
     under,
   );
   // EPIPE: it is gone, which its exit tells.
   child.stdin?.on('error', () => undefined);
+  if (child.stderr) said.set(child, relayLines(child.stderr, relay));
   return child;
 }
 
@@ -249,19 +275,27 @@ export function orielArguments({ script, execArgv }: OrielCommand, args: readonl
  *   prevented this launcher ends, and systemd kills the rest with the unit's control group and starts it anew.
  */
 function askToEnd(
-  { lives, logger }: LauncherOptions,
   child: ChildProcess,
   { name, killer }: Role,
+  { lives, logger, sinceSignalMs }: Supervision,
   last?: string,
 ): void {
-  child.stdin?.end(lives?.handsOver ? last : undefined);
+  const handsOver = lives?.handsOver ?? false;
+  child.stdin?.end(handsOver ? last : undefined);
   const { pid } = child;
-  if (!lives?.handsOver || pid === undefined) return;
-  const kill = setTimeout(killAs, HAND_OVER_MS, killer, pid);
+  if (pid === undefined) return;
+  const withinMs = endingMs(name, sinceSignalMs(), handsOver);
+  const kill = setTimeout(() => {
+    logger.error({ role: name, afterMs: withinMs }, 'it did not end when it was asked to, and was killed');
+    void killAs(killer, pid);
+  }, withinMs);
   const giveUp = setTimeout(() => {
-    logger.fatal({ name, pid }, 'this process cannot be ended: the launcher ends, for systemd to kill it');
+    logger.fatal(
+      { role: name, pid },
+      'this process cannot be ended: the launcher ends, for systemd to kill it',
+    );
     process.exit(1);
-  }, HAND_OVER_MS + KILLED_MS);
+  }, withinMs + KILLED_MS);
   child.once('exit', () => {
     clearTimeout(kill);
     clearTimeout(giveUp);
@@ -271,9 +305,19 @@ function askToEnd(
 /** Stands for the exit code of a process that a signal ended. */
 const KILLED = 128;
 
-function exitOf(child: ChildProcess): Promise<number> {
-  return new Promise((resolvePromise, reject) => {
+/** How long after its end the last lines of a role are waited for: what it has started may hold its stderr. */
+const LAST_LINES_MS = 1_000;
+/** The relays of the roles' stderr; each settles with its last line. */
+const said = new WeakMap<ChildProcess, Promise<void>>();
+
+async function exitOf(child: ChildProcess): Promise<number> {
+  const code = await new Promise<number>((resolvePromise, reject) => {
     child.once('error', reject);
-    child.once('exit', (code, signal) => resolvePromise(code ?? (signal === null ? 1 : KILLED)));
+    child.once('exit', (exitCode, signal) => resolvePromise(exitCode ?? (signal === null ? 1 : KILLED)));
   });
+  const heard = new AbortController();
+  const patience = systemClock.sleep(LAST_LINES_MS, heard.signal).catch(() => undefined);
+  await Promise.race([said.get(child), patience]);
+  heard.abort();
+  return code;
 }

@@ -202,44 +202,42 @@ function runCommand(): Command {
 Footage goes to DIR/footage. While it runs, DIR/run/server.json tells its process id, port and pins.
 Without --camera-quota a camera may fill the disk, but for the last fifth: that is kept for those that hold less than
 their share. A camera that is refused keeps what it films in its spool. Metrics are for this machine alone.
-On SIGTERM or Ctrl-C it makes durable what it has received, says so to the cameras, and exits 0.
+On SIGTERM, SIGHUP or Ctrl-C it makes durable what it has received, says so to the cameras, and exits 0, within 8
+seconds in any case; a second signal ends it at once.
 
 Examples:
   oriel server run ./house
   oriel server run ./house --address 127.0.0.1 --port 0 --log-level debug`,
     )
     .action(async (directory: string, options: RunOptions) => {
-      const [{ startServer }, { systemDisk }, { default: pino }, { logDestination }] = await Promise.all([
+      const [{ startServer }, { systemDisk }, { openLogger }, { serve }] = await Promise.all([
         import('../server/run.ts'),
         import('../host/disk.ts'),
-        import('pino'),
-        import('./log-destination.ts'),
+        import('./log.ts'),
+        import('./server/serve.ts'),
       ]);
       const person = process.stdout.isTTY && !options.jsonLog;
       const level = person && options.logLevel === 'info' ? 'warn' : options.logLevel;
-      const log = pino({ level, base: null }, logDestination(person ? 2 : 1));
+      const log = openLogger({ level, base: null }, person ? 2 : 1);
       const { port, address, certificateDays, cameraQuota, updates, metrics: metricsPort } = options;
-      // From the start on, so that whoever reads that it is listening can stop it at once.
-      const asked = new Promise<string>((resolve) => {
-        process.once('SIGTERM', resolve);
-        process.once('SIGINT', resolve);
-      });
-      const { server, stop } = await startServer({
-        directory,
-        port,
-        address,
-        certificateDays,
-        cameraQuota,
-        updates,
-        metricsPort,
-        disk: systemDisk,
+      await serve({
+        start: () =>
+          startServer({
+            directory,
+            port,
+            address,
+            certificateDays,
+            cameraQuota,
+            updates,
+            metricsPort,
+            disk: systemDisk,
+            log,
+          }),
         log,
+        listening: (server) => {
+          if (person) console.log(`Listening at ${addresses(server.hosts, server.port)}, pin ${server.pin}`);
+        },
       });
-      log.info({ ...server }, 'listening');
-      if (person) console.log(`Listening at ${addresses(server.hosts, server.port)}, pin ${server.pin}`);
-      log.info({ signal: await asked }, 'stopping');
-      await stop();
-      log.info({}, 'stopped');
     });
 }
 

@@ -8,6 +8,7 @@ import type { AgentStatus } from '../agent/status.ts';
 import { counters, showCounters } from '../cli/camera/counters.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import type { FootageReport } from '../cli/footage/report.ts';
+import { ENDING_SIGNALS, outliveReaders, stopSignal } from '../cli/signals.ts';
 import {
   cameraStatus,
   endServer,
@@ -15,7 +16,7 @@ import {
   makeHousehold,
   startCamera,
 } from './demonstration/household.ts';
-import { endProcess, ORIEL, oriel } from './demonstration/oriel-command.ts';
+import { endProcess, endStarted, ORIEL, oriel } from './demonstration/oriel-command.ts';
 
 interface DemoOptions {
   readonly headless?: true;
@@ -58,8 +59,8 @@ Examples:
   );
 
 program.action(async (options: DemoOptions) => {
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  outliveReaders();
+  const stop = stopSignal(ENDING_SIGNALS, async () => endStarted());
   const directory = demoDirectory(options);
   const say = options.headless ? (line: string) => console.error(line) : (line: string) => console.log(line);
   say(`demo: making a viewing key, a server and a camera in ${directory}`);
@@ -67,7 +68,7 @@ program.action(async (options: DemoOptions) => {
   const household = await makeHousehold({ directory, source, audio: options.audio === true });
   let outcome: Outcome | undefined;
   try {
-    outcome = await film(household, options, stop.signal, say);
+    outcome = await film(household, options, stop, say);
     if (outcome === undefined) say('demo: ended before anything was filmed');
     process.exitCode = outcome === undefined ? 1 : tell(household, outcome, options, say);
   } finally {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { EXIT } from '../cli/exit-codes.ts';
+import { ENDING_SIGNALS } from '../cli/signals.ts';
 import { SimulationError } from './simulation/errors.ts';
 import { RECONNECT, SCENES, SOAK } from './simulation/scenes.ts';
 import { SOAK_AMONG_OTHERS_SECONDS, simulate } from './simulation/simulate.ts';
@@ -59,7 +60,7 @@ Exit codes: 0 every scene holds, 1 one does not, or it could not be played, 2 th
 
 program.action(async (options: SimulateOptions) => {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ENDING_SIGNALS) {
     process.on(signal, () => {
       if (!stop.signal.aborted) console.error('simulate: interrupted; clearing away');
       stop.abort();

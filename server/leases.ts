@@ -37,6 +37,11 @@ export class Leases {
     return { signal: holder.controller.signal, release };
   }
 
+  /** Segments that somebody writes. */
+  get count(): number {
+    return this.#holders.size;
+  }
+
   /** Ends every holder for `reason`, lets nobody in any more, and resolves when all have let go. */
   async endAll(reason: Error): Promise<void> {
     this.#over = reason;

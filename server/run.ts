@@ -1,7 +1,5 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import { utf8 } from '../crypto/bytes.ts';
-import { writeFileAtomic } from '../host/atomic-file.ts';
 import { type Clock, systemClock } from '../host/clock.ts';
 import type { Disk } from '../host/disk.ts';
 import { admit } from './admission.ts';
@@ -26,6 +24,7 @@ import { RefusalLog } from './refusal-log.ts';
 import type { Registry } from './registry.ts';
 import { watchRegistry } from './registry-watch.ts';
 import { openWithPatience, RegistryWrites } from './registry-writes.ts';
+import { RunFile } from './run-file.ts';
 import { Sightings } from './sightings.ts';
 import { stillKeeper } from './stills.ts';
 import { openStore } from './store.ts';
@@ -67,6 +66,10 @@ export interface Running {
   readonly server: RunningServer;
   /** Ends it once what was received is durable. */
   stop(): Promise<void>;
+  /** What still goes on, for a log. */
+  open(): object;
+  /** Removes `run/server.json`, which stop does last. */
+  removeRunFile(): Promise<void>;
 }
 
 /** Starts a server. @throws ServerError, HostError. */
@@ -77,7 +80,7 @@ export async function startServer(options: RunOptions): Promise<Running> {
   try {
     registry = await openWithPatience(options.directory, options.log);
     const house = await openHouse(options, configuration, registry);
-    return { server: house.server, stop: () => house.stop().then(() => lock.release()) };
+    return { ...house, stop: () => house.stop().then(() => lock.release()) };
   } catch (error) {
     registry?.close();
     lock.release();
@@ -150,9 +153,8 @@ async function openHouse(
   const { hosts, pin, backupPin } = configuration;
   const own = { pid: process.pid, port, hosts, pin, backupPin };
   const server: RunningServer = { ...own, ...(door && { metricsPort: door.port }) };
-  const state = join(directory, 'run', 'server.json');
-  await disk.makeDirectory(join(directory, 'run'), 0o700);
-  await writeFileAtomic(disk, state, utf8(`${JSON.stringify(server)}\n`), 0o600);
+  const runFile = new RunFile(disk, directory, log);
+  await runFile.write(server);
   const stopWatching = watchRegistry({ registry, gate, sightings, health, usage, control, log, clock });
   return {
     server,
@@ -166,8 +168,10 @@ async function openHouse(
       await writes.settle();
       stopWatching();
       registry.close();
-      await disk.unlink(state);
+      await runFile.remove();
     },
+    open: () => ({ uploads: leases.count, ...gate.census() }),
+    removeRunFile: () => runFile.remove(),
   };
 }
 

@@ -2,8 +2,8 @@ import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { bytesField, parseJson } from '../../crypto/document.ts';
-import { readRegularFile } from '../../host/regular-file.ts';
 import { giveToOwner } from '../../host/owned-file.ts';
+import { readRegularFile } from '../../host/regular-file.ts';
 import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/still-frame.ts';
 import { CameraError } from './errors.ts';
 

@@ -34,6 +34,8 @@ export interface RunSlotsOptions {
   readonly logLevel: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** As LauncherOptions. */
+  readonly relay: (line: string) => void;
   /** This process's, as host/process-name.ts gives it. */
   readonly name: string;
   /** Aborted to end. */
@@ -116,7 +118,7 @@ interface SlotEnd {
 
 /** Runs one slot until another is to run, or all is to end. */
 async function runSlot(options: RunSlotsOptions, { whole, plan }: ReadySlot): Promise<SlotEnd> {
-  const { slots, directory, separation, logger, name, signal } = options;
+  const { slots, directory, separation, logger, relay, name, signal } = options;
   const { slot, bundle } = whole;
   logger.info({ slot, version: bundle.version, phase: phaseOf(slots.state) }, 'starting this slot');
   const run = new SlotRun({
@@ -135,6 +137,7 @@ async function runSlot(options: RunSlotsOptions, { whole, plan }: ReadySlot): Pr
     command: commandOf(whole, options.logLevel),
     lives: run,
     logger,
+    relay,
     name,
     signal: AbortSignal.any([signal, run.over]),
   });

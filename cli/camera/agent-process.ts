@@ -3,9 +3,11 @@ import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import type { SlotPlace } from '../../agent/updates/open-updates.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { endNow } from '../../host/end-process.ts';
 import { EXIT } from '../exit-codes.ts';
 import { releaseTimeMs, version } from '../version.ts';
-import { ignoreInterrupt, openLog, stopSignal } from './log.ts';
+import { openLog } from './log.ts';
+import { stopRole } from './stop-role.ts';
 import type { Tether } from './tether.ts';
 
 /** How it was started. */
@@ -21,7 +23,7 @@ export async function agent(
   logLevel: string,
   { launcher, place, tether }: Started,
 ): Promise<number> {
-  ignoreInterrupt();
+  const signal = stopRole(launcher !== undefined);
   const logger = openLog(logLevel, 'agent');
   try {
     await runAgent(new CameraDirectory(dir), {
@@ -35,12 +37,13 @@ export async function agent(
       place,
       handsOver: () => tether?.handsOver() ?? false,
       clockIsSynchronised: () => tether?.clockIsSynchronised(),
-      signal: stopSignal('SIGTERM'),
+      signal,
     });
     return 0;
   } catch (error) {
     logger.fatal({ err: error }, 'agent failed');
     // Whatever still goes on in it must not keep a failed agent alive: the launcher starts another.
-    process.exit(EXIT.failure);
+    await endNow(EXIT.failure);
+    return EXIT.failure;
   }
 }

@@ -6,9 +6,10 @@ import type { Account } from '../../host/account.ts';
 import { spawnTethered } from '../../host/child.ts';
 import { confined } from '../../host/confinement.ts';
 import { killAs } from '../../host/kill-as.ts';
+import { relayLines } from '../../host/relay-lines.ts';
 
 /** How long one that is told to end may take, and then one that is killed: its user may stop both. */
-const ENDING_MS = 10_000;
+const ENDING_MS = 5_000;
 const KILLED_MS = 15_000;
 
 export interface PlanQuestion {
@@ -20,6 +21,8 @@ export interface PlanQuestion {
   readonly account: Account | undefined;
   /** Whether the directory is to be claimed; once is enough. */
   readonly claim?: boolean;
+  /** Takes what it says on stderr, line by line. */
+  readonly relay: (line: string) => void;
   /** Aborted to ask no more. */
   readonly signal: AbortSignal;
 }
@@ -31,7 +34,7 @@ export interface PlanQuestion {
  * @throws CaptureError PLAN_INVALID.
  */
 export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | undefined> {
-  const { directory, name, command, account, signal, claim = true } = question;
+  const { directory, name, command, account, relay, signal, claim = true } = question;
   const options = [
     ...(claim ? ['--claim-for', name] : []),
     '--tethered',
@@ -43,10 +46,11 @@ export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | 
   const child = spawnTethered(
     command.runtime ?? process.execPath,
     orielArguments(command, ['camera', 'plan', directory.path, ...options]),
-    ['pipe', 'pipe', 'inherit'],
+    ['pipe', 'pipe', 'pipe'],
     {},
     under,
   );
+  if (child.stderr) void relayLines(child.stderr, relay);
   const timers: NodeJS.Timeout[] = [];
   const leftAlone = Promise.withResolvers<null>();
   const stop = () => {

@@ -6,14 +6,14 @@ import { orielArguments } from '../../agent/launcher.ts';
 import { CAPTURE_REFUSED } from '../../agent/launcher-policy.ts';
 import { systemClock } from '../../host/clock.ts';
 import { EXIT } from '../exit-codes.ts';
-import { ignoreInterrupt, openLog, stopSignal } from './log.ts';
+import { openLog } from './log.ts';
 import { planCamera } from './plan.ts';
+import { stopRole } from './stop-role.ts';
 import { firstLineOfTether } from './tether.ts';
 
 /** The capture process: ffmpeg and the source; no keys, no network but a listed LAN source. */
 export async function capture(dir: string, logLevel: string, tethered: boolean): Promise<number> {
-  ignoreInterrupt();
-  const signal = stopSignal('SIGTERM');
+  const signal = stopRole(tethered);
   const logger = openLog(logLevel, 'capture');
   try {
     const plan = tethered ? parsePlan(await firstLineOfTether(PLAN_LIMIT)) : (await planCamera(dir)).capture;

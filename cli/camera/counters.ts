@@ -1,4 +1,5 @@
 import type { AgentStatus } from '../../agent/status.ts';
+import { neverWaiting, tryWrite } from '../../host/never-waiting.ts';
 
 /** A camera's live counters, as one line for people. */
 export function counters(status: AgentStatus): string {
@@ -24,15 +25,16 @@ function waitsFor({ state, enrolment, policy }: AgentStatus): string {
   return `waits for ${what}${trouble === undefined ? '' : `: ${trouble.wayOut ?? trouble.message}`}`;
 }
 
-/** Shows the counters on a terminal, one line written over and over, until it is stopped. */
+/** Shows the counters on a terminal, one line written over and over, until it is stopped. One that has stopped shows none. */
 export function showCounters(read: () => AgentStatus | undefined): () => void {
+  const terminal = neverWaiting(1);
   const timer = setInterval(() => {
     const status = read();
     const room = process.stdout.columns - 1;
-    if (status !== undefined) process.stdout.write(`\r\x1b[K${counters(status).slice(0, room)}`);
+    if (status !== undefined) tryWrite(terminal, `\r\x1b[K${counters(status).slice(0, room)}`);
   }, 500);
   return () => {
     clearInterval(timer);
-    process.stdout.write('\n');
+    tryWrite(terminal, '\n');
   };
 }

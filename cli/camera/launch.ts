@@ -13,10 +13,12 @@ import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { ownProcessName } from '../../host/process-name.ts';
 import { EXIT } from '../exit-codes.ts';
+import { logDestination } from '../log-destination.ts';
+import { outliveReaders, stopSignal } from '../signals.ts';
 import { askForPlan } from './ask-for-plan.ts';
 import { closeDoors } from './close-doors.ts';
 import { showCounters } from './counters.ts';
-import { openLog, stopSignal } from './log.ts';
+import { openLog } from './log.ts';
 import { type CameraPlan, planCamera } from './plan.ts';
 import { type RoleUsers, separationOf } from './separation.ts';
 
@@ -27,6 +29,7 @@ export interface LaunchOptions extends RoleUsers {
 /** `oriel camera run`: the launcher. */
 export async function launch(dir: string, options: LaunchOptions): Promise<number> {
   closeDoors('launcher');
+  outliveReaders();
   const [, script = ''] = process.argv;
   const separation = separationOf(options);
   const start = {
@@ -54,7 +57,7 @@ async function launchByHand(start: Start, logLevel: string): Promise<number> {
     person,
     level,
     logger: openLog(level, 'launcher'),
-    signal: stopSignal('SIGINT', 'SIGTERM'),
+    signal: stopSignal(),
   };
   const { directory } = start;
   refuseRootElsewhere(directory);
@@ -107,6 +110,7 @@ async function runByHand(
     captureDials: dials(plan.capture),
     command: { ...command, logLevel: level },
     logger,
+    relay,
     name,
     signal,
   });
@@ -123,10 +127,17 @@ async function launchSeparated(
   separation: Separation,
 ): Promise<number> {
   const logger = openLog(logLevel, 'launcher');
-  const signal = stopSignal('SIGINT', 'SIGTERM');
+  const signal = stopSignal();
   checkSeparation(directory, separation);
   const whole = { ...command, logLevel };
-  const plan = await askForPlan({ directory, name, command: whole, account: separation.agent, signal });
+  const plan = await askForPlan({
+    directory,
+    name,
+    command: whole,
+    account: separation.agent,
+    relay,
+    signal,
+  });
   if (plan === undefined) return signal.aborted ? EXIT.ok : EXIT.failure;
   return runCamera({
     directory,
@@ -135,10 +146,14 @@ async function launchSeparated(
     captureDials: dials(plan),
     command: whole,
     logger,
+    relay,
     name,
     signal,
   });
 }
+
+/** The roles' lines go where the launcher's own go. */
+const relay = (line: string) => logDestination(2).write(line);
 
 const dials = ({ source, lan }: CapturePlan) => parseSource(source, lan).kind === 'rtsp';
 

@@ -9,7 +9,8 @@ import { awaitSetup, claimAfterSetup } from '../../agent/pairing/await-setup.ts'
 import { readPairing } from '../../agent/pairing/pairing-file.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { openLog, stopSignal } from './log.ts';
+import { openLog } from './log.ts';
+import { stopRole } from './stop-role.ts';
 
 /** What capture is to do, by the camera's configuration; whether it may record sound, the agent says with each run. */
 export interface CameraPlan {
@@ -50,7 +51,7 @@ export async function planOnceSetUp(
   const waiting = {
     clock: systemClock,
     logger: openLog(logLevel, 'launcher'),
-    signal: stopSignal('SIGTERM'),
+    signal: stopRole(true),
   };
   if (blank && !(await awaitSetup(directory, waiting))) return undefined;
   const { capture } = await planCamera(dir);

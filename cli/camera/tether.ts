@@ -1,4 +1,5 @@
 import { CLOCK_SYNCHRONISED, CLOCK_UNSYNCHRONISED, HAND_OVER } from '../../ota/launcher-protocol.ts';
+import { askToEnd } from '../signals.ts';
 
 export interface Tether {
   /** Whether the launcher has said that another goes on from here at once. */
@@ -11,8 +12,8 @@ export interface Tether {
 const MAX_LINE_LENGTH = 64;
 
 /**
- * The role's line to the launcher, its stdin. Its end, or the launcher's death, is SIGTERM to this process: a role
- * with a user of its own cannot be sent one.
+ * The role's line to the launcher, its stdin. Its end, or the launcher's death, asks this process to end as SIGTERM
+ * does: a role with a user of its own cannot be sent one.
  */
 export function holdTether(): Tether {
   let handsOver = false;
@@ -27,8 +28,8 @@ export function holdTether(): Tether {
       if (line === CLOCK_UNSYNCHRONISED) clockIsSynchronised = false;
     }
   });
-  // An error is always followed by this; the second SIGTERM would kill a role that is ending in good order.
-  process.stdin.on('error', () => undefined).once('close', () => process.kill(process.pid, 'SIGTERM'));
+  // An error is always followed by this.
+  process.stdin.on('error', () => undefined).once('close', () => askToEnd('the launcher'));
   // A role that is done does not wait for its launcher.
   (process.stdin as { unref?: () => void }).unref?.();
   process.stdin.resume();

@@ -10,9 +10,11 @@ import { readLimits } from '../../ota/launcher-limits.ts';
 import { Slots } from '../../ota/slots.ts';
 import { askForPlan } from '../camera/ask-for-plan.ts';
 import { closeDoors } from '../camera/close-doors.ts';
-import { openLog, stopSignal } from '../camera/log.ts';
+import { openLog } from '../camera/log.ts';
 import { separationOf } from '../camera/separation.ts';
 import type { LauncherRunOptions } from '../launcher.ts';
+import { logDestination } from '../log-destination.ts';
+import { outliveReaders, stopSignal } from '../signals.ts';
 
 /** `oriel launcher run`: it reads no file of the camera's, and runs no code but that of a verified slot. */
 export async function runLauncher(
@@ -23,7 +25,9 @@ export async function runLauncher(
   closeDoors('launcher');
   const { logLevel } = options;
   const logger = openLog(logLevel, 'launcher');
-  const signal = stopSignal('SIGINT', 'SIGTERM');
+  outliveReaders();
+  const signal = stopSignal();
+  const relay = logDestination(2).write;
   const directory = new CameraDirectory(camera);
   const separation = separationOf(options);
   if (separation !== undefined) checkSeparation(directory, separation);
@@ -40,10 +44,11 @@ export async function runLauncher(
     directory,
     separation,
     plan: (command, claim, until) =>
-      askForPlan({ directory, name, command, account: separation?.agent, claim, signal: until }),
+      askForPlan({ directory, name, command, account: separation?.agent, claim, relay, signal: until }),
     logLevel,
     clock: systemClock,
     logger,
+    relay,
     name,
     signal,
   });

@@ -16,22 +16,31 @@ export async function orielDoes(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
+const started = new Set<ChildProcess>();
+
 /** Starts `oriel` as a process of its own, logging to a file; Ctrl-C on the terminal does not reach it. */
 export function startOriel(logPath: string, ...args: readonly string[]): ChildProcess {
   const log = openSync(logPath, 'a', 0o600);
   const child = spawn(ORIEL, args, { stdio: ['ignore', log, log], detached: true });
   closeSync(log);
+  started.add(child);
+  child.once('exit', () => started.delete(child));
   return child;
 }
 
+/** Asks all that startOriel has started to end, and waits for none. */
+export function endStarted(): void {
+  for (const child of started) child.kill('SIGTERM');
+}
+
 /** Asks a process to end and waits until it has. @returns its exit code. */
-export function endProcess(child: ChildProcess): Promise<number> {
+export function endProcess(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) {
       resolve(child.exitCode ?? 1);
       return;
     }
     child.once('exit', (code) => resolve(code ?? 1));
-    child.kill('SIGTERM');
+    child.kill(signal);
   });
 }

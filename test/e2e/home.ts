@@ -30,6 +30,8 @@ export interface HomeWish {
   readonly server?: string;
   /** What `oriel server run` is given beside directory and address. */
   readonly serverOptions?: readonly string[];
+  /** Descriptors that server and camera log to, instead of files. */
+  readonly logTo?: { readonly server: number; readonly camera: number };
   /** Beside the test's own. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -152,7 +154,7 @@ export class Home {
     const { serverDirectory } = this.household;
     const at = ['--address', '127.0.0.1', '--port', String(this.#port)];
     const options = [...at, ...this.serverOptions];
-    const server = this.#start(this.#wish.server, 'server.log', 'server', 'run', serverDirectory, ...options);
+    const server = this.#start(this.#wish.server, 'server', 'server', 'run', serverDirectory, ...options);
     this.#server = server;
     this.#port = await until('the server runs', () => {
       if (server.exitCode !== null) throw new Error(`the server ended:\n${this.log('server')}`);
@@ -162,9 +164,13 @@ export class Home {
     });
   }
 
-  async endServer(): Promise<void> {
+  async endServer(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     this.#remember();
-    if (this.#server !== undefined) expect(await endProcess(this.#server)).toBe(0);
+    if (this.#server !== undefined) expect(await endProcess(this.#server, signal)).toBe(0);
+  }
+
+  signalServer(signal: NodeJS.Signals): void {
+    this.#server?.kill(signal);
   }
 
   async killServer(): Promise<void> {
@@ -201,14 +207,14 @@ export class Home {
 
   /** Starts the camera without waiting for anything. */
   launchCamera(): ChildProcess {
-    this.#camera = this.#start(this.#wish.camera, 'camera.log', 'camera', 'run', this.cameraDirectory);
+    this.#camera = this.#start(this.#wish.camera, 'camera', 'camera', 'run', this.cameraDirectory);
     return this.#camera;
   }
 
   /** Ends the camera in good order. @returns its exit code. */
-  async endCamera(): Promise<number> {
+  async endCamera(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
     this.#remember();
-    return this.#camera === undefined ? 0 : endProcess(this.#camera);
+    return this.#camera === undefined ? 0 : endProcess(this.#camera, signal);
   }
 
   /** Kills the launcher, as the kernel does out of memory. */
@@ -292,10 +298,11 @@ export class Home {
     expect(left).toEqual([]);
   }
 
-  #start(command: string | undefined, log: string, ...args: readonly string[]): ChildProcess {
-    const file = openSync(join(this.directory, log), 'a', 0o600);
+  #start(command: string | undefined, name: 'server' | 'camera', ...args: readonly string[]): ChildProcess {
+    const file = openSync(join(this.directory, `${name}.log`), 'a', 0o600);
+    const log = this.#wish.logTo?.[name] ?? file;
     const child = spawn(command ?? ORIEL, args, {
-      stdio: ['ignore', file, file],
+      stdio: ['ignore', log, log],
       detached: true,
       env: { ...process.env, ...this.#wish.environment },
     });

@@ -45,6 +45,7 @@ test('what was altered while a camera waited to be set up does not run', async (
         },
       },
       logger: pino({ level: 'error' }, { write: (line: string) => said.push(JSON.parse(line).msg) }),
+      relay: () => undefined,
       name: 'launcher',
       signal: ending.signal,
     });
