@@ -26,6 +26,7 @@ export interface ControlDoorOptions {
 export async function openControl(options: ControlDoorOptions) {
   const { registry, writes, admit, stills, clock, log, quota = QUOTA_RULES, limits, rules } = options;
   const health = new HealthBook(registry.health, clock);
+  health.begin();
   const refusals = new RefusalLog(log, clock.monotonic);
   const control = new Control({ requests: registry.requests, writes, health, stills, clock, log, refusals });
   const broker = await Broker.open({

@@ -1,3 +1,5 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { HostError } from '../host/errors.ts';
 import { createOwnedFile } from '../host/owned-file.ts';
@@ -19,9 +21,15 @@ export interface Migrations {
   readonly steps: readonly string[];
 }
 
+/** SQLite's shared index of a journal (`-shm`), bytes: every process that opens the database needs it. */
+const SHARED_INDEX_BYTES = 32 * 1024;
+/** Free room, bytes, with which a database that was opened without it is shared again. */
+const SHARING_BYTES = 16 * SHARED_INDEX_BYTES;
+
 /** `user_version` is the generation times this, plus the steps taken. */
 const GENERATION = 1000;
 
+/**
 /**
  * How long a connection waits while another process writes. `node:sqlite` is synchronous: the whole process stands still
  * meanwhile, so this is for commands only.
@@ -38,25 +46,25 @@ export interface Patience {
  * An SQLite database (WAL, synchronous=FULL): what a call has committed survives a power cut. Reads never wait for
  * another process that writes; writes, without patience, do not either. Every call throws HostError DISK_FULL or DISK_IO,
  * or ServerError REGISTRY_DAMAGED or REGISTRY_BUSY; after the latter nothing is written, and the call can be repeated.
+ * On a disk without room it opens all the same, for this process alone until there is some: what it holds can be read,
+ * and what needs room is refused.
  */
 export class Database {
-  readonly #db: DatabaseSync;
+  readonly #path: string;
   readonly #patience: Patience | undefined;
+  #db: DatabaseSync;
+  #alone = false;
   readonly #statements = new Map<string, StatementSync>();
   #version: unknown;
 
   /** Opens or creates it, mode 0600, and migrates it. @throws ServerError REGISTRY_NEWER as well. */
   constructor(path: string, migrations: Migrations, patience?: Patience) {
+    this.#path = path;
     this.#patience = patience;
-    this.#db = attempt(() => {
-      // Its journals get its mode and its owner: SQLite sees to that.
-      if (path !== ':memory:') createOwnedFile(path);
-      return new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true, defensive: true });
-    });
+    // Its journals get its mode and its owner: SQLite sees to that.
+    if (path !== ':memory:') attempt(() => createOwnedFile(path));
+    this.#db = this.#connect();
     try {
-      this.#exec('PRAGMA journal_mode = WAL');
-      this.#exec('PRAGMA synchronous = FULL');
-      this.#exec('PRAGMA trusted_schema = OFF');
       this.#migrate(migrations);
       this.changedElsewhere();
     } catch (error) {
@@ -103,6 +111,7 @@ export class Database {
 
   /** Whether another connection has committed anything since the last call. */
   changedElsewhere(): boolean {
+    if (this.#alone && this.#freeBytes() >= SHARING_BYTES) this.#share();
     const before = this.#version;
     this.#version = this.get<{ data_version: number }>('PRAGMA data_version')?.data_version;
     return this.#version !== before;
@@ -110,6 +119,40 @@ export class Database {
 
   close(): void {
     if (this.#db.isOpen) this.#db.close();
+  }
+
+  #connect(): DatabaseSync {
+    const waitMs = this.#patience?.waitMs ?? 0;
+    try {
+      return openConnection(this.#path, [], waitMs);
+    } catch (error) {
+      if (!(error instanceof HostError) || this.#freeBytes() >= SHARED_INDEX_BYTES) throw error;
+      this.#alone = true;
+      // The index is kept in this process's memory then, and every other process is kept out.
+      try {
+        return openConnection(this.#path, ['PRAGMA locking_mode = EXCLUSIVE'], waitMs);
+      } catch (cause) {
+        const message =
+          'the registry cannot be shared with the server that runs: its disk is full, make room first';
+        throw cause instanceof HostError || isBusy(cause)
+          ? new HostError('DISK_FULL', message, cause)
+          : cause;
+      }
+    }
+  }
+
+  /** Lets other processes at it again. */
+  #share(): void {
+    this.#alone = false;
+    this.#statements.clear();
+    this.close();
+    this.#db = this.#connect();
+  }
+
+  #freeBytes(): number {
+    if (this.#path === ':memory:') return Number.POSITIVE_INFINITY;
+    const { bavail, bsize } = attempt(() => statfsSync(dirname(this.#path)));
+    return bavail * bsize;
   }
 
   #migrate({ generation, steps }: Migrations): void {
@@ -159,6 +202,30 @@ export class Database {
     this.#statements.set(sql, statement);
     return statement;
   }
+}
+
+/** @param waitMs how long to wait for another process while it is opened. */
+function openConnection(path: string, first: readonly string[], waitMs: number): DatabaseSync {
+  return attempt(() => {
+    const db = new DatabaseSync(path, {
+      timeout: waitMs,
+      enableForeignKeyConstraints: true,
+      defensive: true,
+    });
+    try {
+      const pragmas = [
+        'journal_mode = WAL',
+        'synchronous = FULL',
+        'trusted_schema = OFF',
+        'busy_timeout = 0',
+      ];
+      for (const sql of [...first, ...pragmas.map((pragma) => `PRAGMA ${pragma}`)]) db.exec(sql);
+      return db;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  });
 }
 
 function attempt<T>(operation: () => T): T {

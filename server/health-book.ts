@@ -7,14 +7,17 @@ export class HealthBook {
   readonly #table: HealthTable;
   readonly #clock: Pick<Clock, 'now'>;
   #changed = new Map<string, Health>();
-  /** When the server began: until it is written, the table still says who was connected before. */
-  #beganMs: number | undefined;
 
-  /** No camera is connected to a server that begins. */
   constructor(table: HealthTable, clock: Pick<Clock, 'now'>) {
     this.#table = table;
     this.#clock = clock;
-    this.#beganMs = clock.now();
+  }
+
+  /** Of a server that begins: no camera is connected, and the next write says so. @throws as Database does. */
+  begin(): void {
+    for (const health of this.#table.online()) {
+      this.#changed.set(health.camera, { ...health, online: false, sinceMs: this.#clock.now() });
+    }
   }
 
   presence(camera: string, online: boolean): void {
@@ -32,18 +35,12 @@ export class HealthBook {
 
   /** Writes down what has changed since the last call. What could not be written is kept. @throws as Database does. */
   write(): void {
-    if (this.#beganMs !== undefined) this.#table.allOffline(this.#beganMs);
-    this.#beganMs = undefined;
     if (this.#changed.size === 0) return;
     this.#table.write(this.#changed.values());
     this.#changed = new Map();
   }
 
   #of(camera: string): Health | undefined {
-    const changed = this.#changed.get(camera);
-    if (changed !== undefined) return changed;
-    const written = this.#table.of(camera);
-    if (written?.online !== true || this.#beganMs === undefined) return written;
-    return { ...written, online: false, sinceMs: this.#beganMs };
+    return this.#changed.get(camera) ?? this.#table.of(camera);
   }
 }

@@ -49,6 +49,11 @@ export class HealthTable {
     return this.#db.all<HealthRow>(`SELECT ${COLUMNS} FROM health ORDER BY camera`).map(healthOf);
   }
 
+  /** Those that are connected, as far as was written down. */
+  online(): Health[] {
+    return this.#db.all<HealthRow>(`SELECT ${COLUMNS} FROM health WHERE online = 1`).map(healthOf);
+  }
+
   /** Writes several down at once; a power cut may forget them. */
   write(changes: Iterable<Health>): void {
     const sql = `INSERT INTO health (${COLUMNS}) VALUES (?, ?, ?, ?, ?)
@@ -60,13 +65,6 @@ export class HealthTable {
         const json = telemetry === undefined ? null : JSON.stringify(telemetry);
         this.#db.run(sql, camera, online ? 1 : 0, sinceMs, json, receivedAtMs ?? null);
       }
-    });
-  }
-
-  /** No camera is connected to a server that begins. */
-  allOffline(nowMs: number): void {
-    this.#db.lightTransaction(() => {
-      this.#db.run('UPDATE health SET online = 0, since = ? WHERE online = 1', nowMs);
     });
   }
 }

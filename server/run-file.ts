@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { utf8 } from '../crypto/bytes.ts';
-import { writeFileAtomic } from '../host/atomic-file.ts';
+import { TEMPORARY_SUFFIX, writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import { HostError } from '../host/errors.ts';
 import type { Log } from './log.ts';
@@ -27,7 +27,13 @@ export class RunFile {
       // One of an earlier run would name a process and a port that are not ours.
       await this.#disk.unlink(this.#path);
       await this.#disk.makeDirectory(this.#directory, 0o700);
-      await writeFileAtomic(this.#disk, this.#path, utf8(`${JSON.stringify(server)}\n`), 0o600);
+      const bytes = utf8(`${JSON.stringify(server)}\n`);
+      try {
+        await writeFileAtomic(this.#disk, this.#path, bytes, 0o600);
+      } catch (error) {
+        await this.#disk.unlink(this.#path + TEMPORARY_SUFFIX);
+        throw error;
+      }
     });
   }
 

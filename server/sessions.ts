@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { equal, toHex } from '../crypto/bytes.ts';
 import type { ParsedSessionHeader } from '../crypto/header.ts';
 import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
@@ -101,6 +101,9 @@ export class Sessions {
     }
     const name = `${String(header.number).padStart(NUMBER_DIGITS, '0')}-${id}`;
     const directory = join(this.#root, camera, name);
+    // A server that began without room has no footage directory yet.
+    if (await this.#disk.makeDirectory(this.#root, 0o700))
+      await this.#disk.syncDirectory(dirname(this.#root));
     await this.#disk.makeDirectory(join(this.#root, camera), 0o700);
     await this.#disk.syncDirectory(this.#root);
     await this.#disk.makeDirectory(directory, 0o700);

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { systemClock } from '../host/clock.ts';
 import type { Disk } from '../host/disk.ts';
+import { HostError } from '../host/errors.ts';
 import type { Log } from './log.ts';
 import { Segments } from './segments.ts';
 import { Sessions } from './sessions.ts';
@@ -35,8 +36,13 @@ export interface Store {
 
 /** @throws HostError. */
 export async function openStore(disk: Disk, root: string, log: Log): Promise<Store> {
-  await disk.makeDirectory(root, 0o700);
-  await disk.syncDirectory(dirname(root));
+  try {
+    await disk.makeDirectory(root, 0o700);
+    await disk.syncDirectory(dirname(root));
+  } catch (error) {
+    if (!(error instanceof HostError) || error.code !== 'DISK_FULL') throw error;
+    log.error({ code: error.code, reason: error.message }, 'no room for footage: uploads are refused');
+  }
   const sessions = new Sessions(disk, root);
   const segments = new Segments(disk, log);
   const unfinished = new Unfinished(disk, sessions, segments);

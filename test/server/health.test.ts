@@ -48,7 +48,9 @@ describe('health', () => {
 
   test('of a server that begins is that nobody is there', () => {
     registry.health.write([health('a', true), health('b', false)]);
-    registry.health.allOffline(NOW + 9);
+    const book = new HealthBook(registry.health, { now: () => NOW + 9 });
+    book.begin();
+    book.write();
     expect(registry.health.all().map(({ online, sinceMs }) => [online, sinceMs])).toEqual([
       [false, NOW + 9],
       [false, NOW],

@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { pem } from '../../crypto/certificate-node.ts';
+import { makeRequest } from '../../crypto/request-node.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { certifyCamera, initServer } from '../../server/identity.ts';
+import type { Log } from '../../server/log.ts';
+import { openRegistry } from '../../server/registry.ts';
+import { startServer } from '../../server/run.ts';
+import { CA_CERTIFICATES_PATH } from '../../wire/enrolment.ts';
+import { sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
+import { until } from '../e2e/until.ts';
+import { type CameraDouble, cameraOfKey, makeSession } from './camera-double.ts';
+import { ask, trustServer } from './house.ts';
+
+let disk: string;
+let house: string;
+let camera: CameraDouble;
+const said: string[] = [];
+const say = (_fields: object, message: string) => said.push(message);
+const log: Log = { debug: () => undefined, info: say, warn: say, error: say };
+
+/** A server's directory with one enrolled camera, on a disk of its own that has no room left. */
+beforeEach(async () => {
+  disk = mkdtempSync(join(tmpdir(), 'oriel-full-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk]);
+  house = join(disk, 'house');
+  const now = new Date();
+  await initServer(systemDisk, house, { hosts: ['127.0.0.1'], port: 8443, now, authorityKey: undefined });
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const request = Buffer.from(pem('CERTIFICATE REQUEST', makeRequest(privateKey, 'somebody')));
+  const { certificate } = await certifyCamera(systemDisk, house, { request, days: 3, now });
+  camera = cameraOfKey(privateKey, certificate);
+  trustServer(readFileSync(join(house, 'identity', 'server-ca.pem'), 'utf8'));
+  expect(() => writeFileSync(join(disk, 'rest'), Buffer.alloc(4 << 20))).toThrow('ENOSPC');
+});
+afterEach(() => {
+  execFileSync('umount', [disk]);
+  rmSync(disk, { recursive: true });
+});
+
+const start = () => startServer({ directory: house, port: 0, address: '127.0.0.1', disk: systemDisk, log });
+
+test('[FC-11] a server that starts on a full disk answers, refuses what needs room, and takes it once there is some', async () => {
+  const { server, stop } = await start();
+  try {
+    expect(said).toContain('run/server.json cannot be written: the server runs without it');
+    expect(existsSync(join(house, 'run', 'server.json'))).toBe(false);
+    expect((await ask(server.port, undefined, 'GET', CA_CERTIFICATES_PATH)).status).toBe(200);
+    expect(await ask(server.port, camera, 'GET', UNFINISHED_PATH)).toMatchObject({
+      status: 200,
+      json: { segments: [] },
+    });
+    const session = makeSession(camera);
+    const put = () => ask(server.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+    expect(await put()).toMatchObject({ status: 507, json: { code: 'STORAGE_FULL' } });
+    expect(() => openRegistry(house)).toThrow('its disk is full, make room first');
+
+    rmSync(join(disk, 'rest'));
+    expect((await put()).status).toBe(201);
+    // Commands reach the registry again, as that refusal says.
+    await until('the registry is shared', () => {
+      try {
+        openRegistry(house).close();
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  } finally {
+    await stop();
+  }
+});
+
+test('[FC-11] a registry opened as on any other disk would not have let it start (control)', () => {
+  const registry = new DatabaseSync(join(house, 'registry.db'));
+  expect(() => registry.exec('PRAGMA journal_mode = WAL')).toThrow('disk I/O error');
+  registry.close();
+});
