@@ -12,6 +12,7 @@ import { answerEnrolment, type EnrolmentContext, isEnrolment } from './enrolment
 import { Refused } from './errors.ts';
 import { FailureLog } from './failure-log.ts';
 import type { GateClient, GateHandler } from './gate.ts';
+import { inLog } from './in-log.ts';
 import type { Log } from './log.ts';
 import { type Meter, NO_METER } from './meter.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -86,11 +87,16 @@ interface Asked {
 
 function askedOf({ method, url, headers, socket }: IncomingMessage, client: GateClient): Asked {
   const who = client.kind === 'camera' ? { camera: client.camera } : { from: socket.remoteAddress };
-  return { ...who, method, url, request: parseRequestId(headers[REQUEST_ID_HEADER]) };
+  return {
+    ...who,
+    method: inLog(method),
+    url: inLog(url),
+    request: parseRequestId(headers[REQUEST_ID_HEADER]),
+  };
 }
 
 function logRefusal(refusals: RefusalLog, log: Log, asked: Asked, { code, message }: Refused): void {
-  const fields = { ...asked, code, reason: message };
+  const fields = { ...asked, code, reason: inLog(message) };
   // Whoever guesses tokens must not fill the log either.
   if (code === 'CLAIM_THROTTLED') log.debug(fields, 'refused');
   else refusals.say(asked.camera ?? asked.from, fields, 'refused');

@@ -14,6 +14,7 @@ import { ALPN_HTTP } from '../wire/upload.ts';
 import type { Client, ClientJudge } from './client.ts';
 import { type Census, type ConnectionLimits, Connections } from './connections.ts';
 import { ServerError } from './errors.ts';
+import { inLog } from './in-log.ts';
 import type { Log } from './log.ts';
 import { RefusalLog } from './refusal-log.ts';
 
@@ -90,7 +91,10 @@ export class Gate {
   readonly #connections: Connections;
   readonly #refusals: RefusalLog;
   readonly #deadlines = new WeakMap<Socket, NodeJS.Timeout>();
-  readonly #busy = new WeakSet<Socket>();
+  /** The request whose answer is under way. */
+  readonly #busy = new WeakMap<Socket, IncomingMessage>();
+  /** They end with the answer under way. */
+  readonly #last = new WeakSet<Socket>();
   #closing = false;
   #turnedAway = 0;
 
@@ -139,7 +143,7 @@ export class Gate {
       headersTimeout: 0,
     });
     this.#http.on('request', (request, response) => this.#serve(request, response));
-    this.#http.on('clientError', (_error, socket) => answerMalformed(socket as Socket));
+    this.#http.on('clientError', (_error, socket) => this.#endMalformed(socket as Socket));
   }
 
   /** Resolves with the port, which `port` 0 leaves to the system. @throws ServerError ADDRESS_REFUSED. */
@@ -226,10 +230,14 @@ export class Gate {
   }
 
   #turnAway(socket: Socket, reason: string): void {
+    this.#noteTurnedAway(socket, reason);
+    socket.destroy();
+  }
+
+  #noteTurnedAway(socket: Socket, reason: string): void {
     this.#turnedAway++;
     const from = socket.remoteAddress;
-    this.#refusals.say(from, { from, reason }, 'turned away');
-    socket.destroy();
+    this.#refusals.say(from, { from, reason: inLog(reason) }, 'turned away');
   }
 
   #admitAnonymous(socket: TLSSocket): void {
@@ -251,17 +259,34 @@ export class Gate {
     const client = this.#clients.get(socket);
     if (client === undefined) throw new Error('a request that nobody let in');
     if (this.#busy.has(socket)) {
-      this.#turnAway(socket, 'pipelined requests');
+      this.#endAfterAnswer(socket, 'pipelined requests');
       return;
     }
-    this.#busy.add(socket);
+    this.#busy.set(socket, request);
     clearTimeout(this.#deadlines.get(socket));
     response.once('close', () => {
       this.#busy.delete(socket);
-      if (this.#closing) socket.destroySoon();
+      if (this.#closing || this.#last.has(socket)) socket.destroySoon();
       else if (!socket.destroyed) this.#awaitHead(socket, this.#limits.nextHeadMs);
     });
     void this.#handle(request, response, client);
+  }
+
+  /** What cannot be parsed ends its connection, but is never answered within an answer under way. */
+  #endMalformed(socket: Socket): void {
+    const request = this.#busy.get(socket);
+    if (request === undefined) answerMalformed(socket);
+    else if (request.complete) this.#endAfterAnswer(socket, 'a malformed request behind another');
+    // Its own body: what was written of the answer still goes out.
+    else socket.destroySoon();
+  }
+
+  /** Reads no more, and lets the answer under way go out whole. */
+  #endAfterAnswer(socket: Socket, reason: string): void {
+    socket.pause();
+    if (this.#last.has(socket)) return;
+    this.#last.add(socket);
+    this.#noteTurnedAway(socket, reason);
   }
 }
 

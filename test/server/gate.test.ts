@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { makeAuthority } from '../../crypto/certificate-node.ts';
+import { type Disk, systemDisk } from '../../host/disk.ts';
 import { UNFINISHED_PATH } from '../../wire/upload.ts';
+import { until } from '../e2e/until.ts';
 import { makeCamera } from './camera-double.ts';
 import { closed, closeHouses, newCamera, openHouse, tlsOptions } from './house.ts';
 
@@ -148,3 +150,55 @@ test('pipelined requests are not served', async () => {
   await closed(socket);
   expect(socket.closed).toBe(true);
 });
+
+/** A disk on which looking for unfinished segments waits until it is let go. */
+function slowDisk() {
+  const asked = Promise.withResolvers<void>();
+  const letGo = Promise.withResolvers<void>();
+  const disk: Disk = {
+    ...systemDisk,
+    async list(path) {
+      asked.resolve();
+      await letGo.promise;
+      return systemDisk.list(path);
+    },
+  };
+  return { disk, asked: asked.promise, letGo: letGo.resolve };
+}
+
+test.each([
+  ['a malformed request', 'NO HTTP AT ALL\r\n\r\n'],
+  ['many of them', 'NO HTTP AT ALL\r\n\r\n'.repeat(1000)],
+  ['another request', GET.repeat(3)],
+])('[FC-44] the answer under way stays whole with %s behind, which is not served', async (_name, behind) => {
+  const { disk, asked, letGo } = slowDisk();
+  const { port, logged } = await openHouse({ disk });
+  const heard = talkToEnd(tlsOptions(port, newCamera()), GET + behind);
+  await asked;
+  await until('it is turned away', () => logged.some(({ message }) => message === 'turned away'));
+  letGo();
+  const { head, body } = await heard;
+  expect(head).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  expect(JSON.parse(body)).toEqual({ segments: [] });
+  expect(Number(/content-length: (\d+)/i.exec(head)?.[1])).toBe(body.length);
+});
+
+test('[FC-44] a malformed request with nothing under way is told so', async () => {
+  const { port } = await openHouse();
+  const { head, body } = await talkToEnd(tlsOptions(port, newCamera()), 'NO HTTP AT ALL\r\n\r\n');
+  expect(head).toMatch(/^HTTP\/1\.1 400 /);
+  expect(JSON.parse(body)).toMatchObject({ code: 'REQUEST_MALFORMED' });
+});
+
+/** All that comes until the server closes. */
+async function talkToEnd(options: ConnectionOptions, sent: string): Promise<{ head: string; body: string }> {
+  const socket = connect(options).on('error', () => undefined);
+  let text = '';
+  socket.on('secureConnect', () => socket.write(sent));
+  socket.on('data', (chunk) => {
+    text += chunk;
+  });
+  await closed(socket);
+  const [head = '', ...bodies] = text.split('\r\n\r\n');
+  return { head, body: bodies.join('\r\n\r\n') };
+}
