@@ -33,6 +33,7 @@ export const STATUS: Readonly<Record<RefusalCode, number>> = {
   BODY_SLOW: 408,
   BODY_ENDLESS: 408,
   UPLOAD_SUPERSEDED: 409,
+  RATE_EXCEEDED: 429,
   QUOTA_EXCEEDED: 507,
   STORAGE_FULL: 507,
   STORAGE_FAILED: 500,

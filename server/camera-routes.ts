@@ -51,7 +51,7 @@ export async function answerCamera(
 type RouteOf<K extends Route['kind']> = Extract<Route, { kind: K }>;
 
 async function putSession(
-  { store, limits, usage }: UploadContext,
+  { store, limits, usage, sessions }: UploadContext,
   route: RouteOf<'session'>,
   request: IncomingMessage,
   response: ServerResponse,
@@ -61,7 +61,10 @@ async function putSession(
   try {
     const bytes = await body.whole();
     const header = await checkSessionHeader(bytes, camera, route.session);
-    if ((await store.sessions.find(camera, route.session)) === undefined) usage?.admit(camera);
+    if ((await store.sessions.find(camera, route.session)) === undefined) {
+      sessions?.take(camera, 'sessions');
+      usage?.admit(camera);
+    }
     const created = await store.sessions.put(header, bytes);
     if (created) {
       usage?.began(camera, 1);

@@ -17,6 +17,7 @@ import {
 import { answerCertificates } from './answer.ts';
 import { Body, type BodyTimes, refuseBody } from './body.ts';
 import type { CameraAuthority } from './camera-authority.ts';
+import type { CameraThrottle } from './camera-throttle.ts';
 import { type ClaimVerdict, judgeClaim } from './claim-policy.ts';
 import type { ClaimThrottle } from './claim-throttle.ts';
 import { Refused, ServerError } from './errors.ts';
@@ -35,6 +36,8 @@ export interface EnrolmentContext {
   readonly writes: RegistryWrites;
   readonly authority: CameraAuthority;
   readonly throttle: ClaimThrottle;
+  /** Of certificates issued. */
+  readonly certificates: CameraThrottle;
   readonly times: BodyTimes;
   readonly clock: Clock;
   readonly log: Log;
@@ -77,6 +80,7 @@ async function enrol(context: EnrolmentContext, request: IncomingMessage): Promi
   const { camera, point } = await authority.requester(csr);
   await checkStatement(statement, point, claim);
   refuseRevoked(registry, camera);
+  context.certificates.take(camera, 'certificates');
   const issued = await authority.issue(csr, clock.now());
   const redeem = () => registry.redeem(tokenHash, issued.enrolment, statement, clock.now());
   refuseUnlessAccepted(await shutOut(writes.write(redeem, ANSWER_WAIT_MS)));
@@ -100,6 +104,7 @@ async function reenrol(
   if (registry.standing(camera) === undefined && registry.admissions.of(camera) === undefined) {
     throw new Refused('CAMERA_UNKNOWN', 'the server knows no camera of this key');
   }
+  context.certificates.take(camera, 'certificates');
   const issued = await authority.issue(csr, clock.now());
   await shutOut(writes.write(() => registry.enrol(issued.enrolment, clock.now()), ANSWER_WAIT_MS));
   log.info({ camera, from: request.socket.remoteAddress }, 'certificate renewed');

@@ -6,7 +6,7 @@ export class Refused extends Error {
   readonly code: RefusalCode;
   /** With OFFSET_CONFLICT: bytes that are held durably. */
   readonly offset: number | undefined;
-  /** With CLAIM_THROTTLED: seconds after which to try again. */
+  /** With CLAIM_THROTTLED and RATE_EXCEEDED: seconds after which to try again. */
   readonly retryAfter: number | undefined;
 
   constructor(

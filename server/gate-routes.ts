@@ -1,18 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HostError } from '../host/errors.ts';
+import { inLog } from '../host/in-log.ts';
 import { parseRequestId, REQUEST_ID_HEADER } from '../wire/request-id.ts';
 import { parseRoute } from '../wire/upload.ts';
 import { letInAdmitted } from './admitted-camera.ts';
 import { refuse } from './answer.ts';
 import { BodyBroken } from './body.ts';
 import { answerCamera, Stopping } from './camera-routes.ts';
+import { CAMERA_RATES, type CameraRates, CameraThrottle } from './camera-throttle.ts';
 import { isBusy } from './database.ts';
 import { answerDocument, isDocument } from './document-routes.ts';
 import { answerEnrolment, type EnrolmentContext, isEnrolment } from './enrolment-routes.ts';
 import { Refused } from './errors.ts';
 import { FailureLog } from './failure-log.ts';
 import type { GateClient, GateHandler } from './gate.ts';
-import { inLog } from './in-log.ts';
 import type { Log } from './log.ts';
 import { type Meter, NO_METER } from './meter.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -30,6 +31,8 @@ export interface GateContext {
   /** Directory of the update repository; it may be absent. */
   readonly updates?: string | undefined;
   readonly meter?: Meter;
+  /** {@link CAMERA_RATES} otherwise. */
+  readonly rates?: CameraRates;
 }
 
 /** Every route of the gate. The three of enrolment are for anybody, all else is for admitted cameras. */
@@ -38,12 +41,15 @@ export function gateRoutes(context: GateContext, log: Log): GateHandler {
   const refusals = new RefusalLog(log, clock.monotonic);
   const storage = new FailureLog('storage', log, clock.monotonic);
   const meter = context.meter ?? NO_METER;
+  const rates = context.rates ?? CAMERA_RATES;
+  const requests = new CameraThrottle(rates.requests, clock.monotonic);
+  const sessions = new CameraThrottle(rates.sessions, clock.monotonic);
   return async (request, response, client) => {
     const from = clock.monotonic();
     response.once('close', () => meter.answered(routeName(request), (clock.monotonic() - from) / 1000));
     const asked = askedOf(request, client);
     try {
-      await answer(context, request, response, client);
+      await answer(context, { requests, sessions }, request, response, client);
       if (request.method === 'PUT') storage.worked();
       log.debug(asked, 'answered');
     } catch (error) {
@@ -102,8 +108,14 @@ function logRefusal(refusals: RefusalLog, log: Log, asked: Asked, { code, messag
   else refusals.say(asked.camera ?? asked.from, fields, 'refused');
 }
 
+interface Throttles {
+  readonly requests: CameraThrottle;
+  readonly sessions: CameraThrottle;
+}
+
 async function answer(
   context: GateContext,
+  { requests, sessions }: Throttles,
   request: IncomingMessage,
   response: ServerResponse,
   client: GateClient,
@@ -111,6 +123,7 @@ async function answer(
   if (isEnrolment(request)) return answerEnrolment(context.enrolment, request, response, client);
   await letInAdmitted(context.enrolment, client, request.socket);
   const camera = context.admit(client);
+  requests.take(camera, 'requests');
   const { registry, clock } = context.enrolment;
   context.sightings.note(camera, request.socket.remoteAddress, clock.now());
   if (isDocument(request)) return answerDocument(registry, request, response, camera);
@@ -118,7 +131,7 @@ async function answer(
   if (isUpdates(request) && context.updates !== undefined) {
     return answerUpdates(context.updates, request, response);
   }
-  return answerCamera(context.uploads, request, response, camera);
+  return answerCamera({ ...context.uploads, sessions }, request, response, camera);
 }
 
 /** Ends an answer where it stands; what was written of it still goes out. */

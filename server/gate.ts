@@ -8,13 +8,13 @@ import {
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { systemClock } from '../host/clock.ts';
+import { inLog } from '../host/in-log.ts';
 import { ALPN_MQTT } from '../wire/control.ts';
 import type { Refusal } from '../wire/refusal.ts';
 import { ALPN_HTTP } from '../wire/upload.ts';
 import type { Client, ClientJudge } from './client.ts';
 import { type Census, type ConnectionLimits, Connections } from './connections.ts';
 import { ServerError } from './errors.ts';
-import { inLog } from './in-log.ts';
 import type { Log } from './log.ts';
 import { RefusalLog } from './refusal-log.ts';
 

@@ -5,6 +5,7 @@ import type { Disk } from '../host/disk.ts';
 import { admit } from './admission.ts';
 import { CameraAuthority } from './camera-authority.ts';
 import { Stopping } from './camera-routes.ts';
+import { CAMERA_RATES, CameraThrottle } from './camera-throttle.ts';
 import { ClaimThrottle } from './claim-throttle.ts';
 import { clientJudge } from './client.ts';
 import { type Configuration, loadConfiguration } from './configuration.ts';
@@ -117,6 +118,7 @@ async function openHouse(
     options.certificateDays ?? DEFAULT_CERTIFICATE_DAYS,
   );
   const throttle = new ClaimThrottle(clock.monotonic);
+  const certificates = new CameraThrottle(CAMERA_RATES.certificates, clock.monotonic);
   const admitted = (client: GateClient) => admit(client, (camera) => registry.standing(camera), clock.now());
   const refusals = new RefusalLog(log, clock.monotonic);
   const stills = stillKeeper(store.stills, { usage, log, refusals });
@@ -131,7 +133,7 @@ async function openHouse(
   const routes = gateRoutes(
     {
       admit: admitted,
-      enrolment: { registry, writes, authority, throttle, times: ENROLMENT_TIMES, clock, log },
+      enrolment: { registry, writes, authority, throttle, certificates, times: ENROLMENT_TIMES, clock, log },
       uploads: { store, leases, limits: UPLOAD_LIMITS, usage, meter },
       sightings,
       updates: options.updates ?? join(directory, 'updates'),

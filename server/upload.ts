@@ -5,6 +5,7 @@ import { DURABLE_INTERVAL_MS, MAX_SEGMENT_BYTES } from '../wire/limits.ts';
 import { type Progress, UPLOAD_OFFSET } from '../wire/upload.ts';
 import { beginLines, writeLine } from './answer.ts';
 import { BODY_TIMES, Body, type BodyTimes } from './body.ts';
+import type { CameraThrottle } from './camera-throttle.ts';
 import { Refused } from './errors.ts';
 import { checkSegmentHeader } from './headers.ts';
 import type { Leases } from './leases.ts';
@@ -37,6 +38,8 @@ export interface UploadContext {
   /** Undefined: nobody is held to a quota. */
   readonly usage?: Usage;
   readonly meter?: Meter;
+  /** Of sessions begun; undefined: nobody is held to a rate. */
+  readonly sessions?: CameraThrottle;
 }
 
 /**

@@ -53,6 +53,8 @@ export const REFUSAL_CODES = [
   'BODY_ENDLESS',
   /** A newer request for the same segment took over. */
   'UPLOAD_SUPERSEDED',
+  /** This camera asks too often; Retry-After says when to try again. */
+  'RATE_EXCEEDED',
   /** The camera has used up what it may take of the server's disk. */
   'QUOTA_EXCEEDED',
   /** The server's disk is full. */

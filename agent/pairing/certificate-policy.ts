@@ -69,6 +69,7 @@ export function enrolmentDelayMs(
   const spread = (ms: number) => ms * (0.5 + random / 2);
   switch (code) {
     case 'CLAIM_THROTTLED':
+    case 'RATE_EXCEEDED':
       return Math.min(retryAfterMs ?? LONGEST_DELAY_MS, LONG_DELAY_MS) + spread(1000);
     case 'CAMERA_UNKNOWN':
       return spread(Math.min(UNKNOWN_DELAY_MS * failures, LONGEST_UNKNOWN_DELAY_MS));

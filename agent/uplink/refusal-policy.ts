@@ -48,6 +48,7 @@ export function afterRefusal(
     case 'CERTIFICATE_EXPIRED':
     case 'CAMERA_UNKNOWN':
     case 'CAMERA_REVOKED':
+    case 'RATE_EXCEEDED':
     case 'QUOTA_EXCEEDED':
       return 'retry';
     case 'PROTOCOL_VIOLATED':

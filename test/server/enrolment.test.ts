@@ -278,6 +278,23 @@ describe('renewal', () => {
     expect(await uploads(port, equipped(camera, answer))).toBe(201);
   });
 
+  test('[FC-26] comes as often as a camera can need it; one that asks for more waits, and nobody else does', async () => {
+    const { port, logged } = await openHouse();
+    const [greedy, other] = [newCamera(), newCamera()];
+    const renewals = async (camera: CameraDouble, count: number) => {
+      const answers = [];
+      for (let each = 0; each < count; each++)
+        answers.push(await reenrolAt(port, each % 2 ? camera : undefined, requestOf(camera.key)));
+      return answers;
+    };
+    const answers = await renewals(greedy, 15);
+    expect(answers.map(({ status }) => status)).toEqual([...Array(10).fill(200), ...Array(5).fill(429)]);
+    expect(answers.at(-1)?.json.code).toBe('RATE_EXCEEDED');
+    expect(Number(answers.at(-1)?.headers['retry-after'])).toBeGreaterThan(0);
+    expect(logged.filter(({ message }) => message === 'certificate renewed')).toHaveLength(10);
+    expect((await renewals(other, 1))[0]?.status).toBe(200);
+  });
+
   test.each<[string, string, () => { showing?: CameraDouble; key: CameraDouble }]>([
     ['a key never heard of', 'CAMERA_UNKNOWN', () => ({ key: newcomer() })],
     [

@@ -14,6 +14,7 @@ import type { BodyTimes } from '../../server/body.ts';
 import type { BrokerLimits, BrokerRules } from '../../server/broker.ts';
 import { CameraAuthority } from '../../server/camera-authority.ts';
 import { Stopping } from '../../server/camera-routes.ts';
+import { CAMERA_RATES, type CameraRates, CameraThrottle } from '../../server/camera-throttle.ts';
 import { ClaimThrottle } from '../../server/claim-throttle.ts';
 import { type ClientJudge, clientJudge } from '../../server/client.ts';
 import { openControl } from '../../server/control-door.ts';
@@ -63,6 +64,7 @@ export interface HouseOptions {
   readonly gate?: Partial<GateLimits>;
   readonly enrolment?: Partial<BodyTimes>;
   readonly registry?: Registry;
+  readonly rates?: Partial<CameraRates>;
   /** Directory of the update repository. */
   readonly updates?: string;
   /** Cameras are held to a quota by these rules. */
@@ -91,6 +93,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
   const store = await openStore(options.disk ?? systemDisk, footage, log);
   const leases = new Leases();
   const limits = { ...UPLOAD_LIMITS, ...options.limits };
+  const rates = { ...CAMERA_RATES, ...options.rates };
   const own = options.registry ?? registry;
   const writes = new RegistryWrites(systemClock.monotonic);
   const sightings = new Sightings();
@@ -124,11 +127,13 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
           writes,
           authority: new CameraAuthority(async () => cameraAuthority, 14),
           throttle: new ClaimThrottle(systemClock.monotonic),
+          certificates: new CameraThrottle(rates.certificates, systemClock.monotonic),
           times: { ...ENROLMENT_TIMES, ...options.enrolment },
           clock: systemClock,
           log,
         },
         uploads: { store, leases, limits, ...(usage && { usage }) },
+        rates,
         sightings,
         updates: options.updates,
       },

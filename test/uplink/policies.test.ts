@@ -62,6 +62,7 @@ describe('refusals', () => {
     CLAIM_THROTTLED: ['retry', 'aside', 'aside'],
     REQUEST_REFUSED: ['retry', 'aside', 'aside'],
     POLICY_NONE: ['retry', 'aside', 'aside'],
+    RATE_EXCEEDED: ['retry', 'retry', 'retry'],
     QUOTA_EXCEEDED: ['retry', 'retry', 'retry'],
     STORAGE_FULL: ['retry', 'aside', 'aside'],
     STORAGE_FAILED: ['retry', 'aside', 'aside'],
