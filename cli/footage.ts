@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { parseRfc3339 } from '../crypto/time.ts';
 import { CommandError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import type { CameraLine } from './footage/coverage.ts';
@@ -95,14 +96,9 @@ function verb(name: Verb | 'sheet', description: string): Command {
 
 /** RFC 3339 section 5.6, as milliseconds since 1970. */
 export function parseTime(text: string): number {
-  const form = /^(\d{4})-(\d\d)-(\d\d)[Tt ]([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-  const [, year, month, day] = form.exec(text)?.map(Number) ?? [];
-  const time = day === undefined ? Number.NaN : Date.parse(text.replace(' ', 'T').toUpperCase());
-  // Date.parse takes the 30th of February for the 2nd of March.
-  if (Number.isNaN(time) || new Date(Date.UTC(Number(year), Number(month) - 1, day)).getUTCDate() !== day) {
-    throw new InvalidArgumentError('give a time as in 2026-11-21T18:44:00Z (RFC 3339).');
-  }
-  return time;
+  const time = parseRfc3339(text);
+  if (time !== undefined) return time;
+  throw new InvalidArgumentError('give a time as in 2026-11-21T18:44:00Z (RFC 3339).');
 }
 
 async function run(name: Verb, dir: string, options: FootageOptions): Promise<void> {

@@ -1,7 +1,13 @@
+import { parseRfc3339 } from '../crypto/time.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
 /** The version of this build. */
 export const version = () => packageJson.version;
 
-/** When this build was released, milliseconds since 1970: the oldest time the camera takes for true. */
-export const releaseTimeMs = () => Date.parse(packageJson.releaseTime);
+/** When this build was released, milliseconds since 1970: the oldest time the camera takes for true. @throws RangeError. */
+export function releaseTimeMs(): number {
+  const time = parseRfc3339(packageJson.releaseTime);
+  if (time === undefined)
+    throw new RangeError(`package.json: releaseTime ${packageJson.releaseTime} is no time`);
+  return time;
+}

@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import {
   type Asn1,
   bits,
@@ -52,10 +52,9 @@ const KEY_CERT_SIGN = { bits: 0b0000_0100, unused: 2 };
  */
 export function makeAuthority(name: string, from: Date, years: number, key?: KeyObject): Credential {
   const privateKey = key ?? freshKey().privateKey;
-  const publicKey = createPublicKey(privateKey);
   const to = new Date(from);
   to.setUTCFullYear(to.getUTCFullYear() + years);
-  const spki = p256Spki(publicKey);
+  const spki = p256Spki(privateKey);
   const extensions = [
     extension(OIDS.basicConstraints, true, sequence(boolean(true), smallInteger(0))),
     keyUsage(KEY_CERT_SIGN),
@@ -122,8 +121,14 @@ function freshKey() {
   return generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
 }
 
-function issue(authority: Credential, name: string, spki: Buffer, validity: Validity, uses: Asn1[]): Buffer {
-  const issuerSpki = p256Spki(createPublicKey(authority.key));
+function issue(
+  authority: Credential,
+  name: string,
+  spki: Uint8Array,
+  validity: Validity,
+  uses: Asn1[],
+): Buffer {
+  const issuerSpki = p256Spki(authority.key);
   const to = new Date(validity.from.getTime() + validity.days * DAY_MS);
   const extensions = [
     extension(OIDS.basicConstraints, true, sequence()),
@@ -142,7 +147,7 @@ interface Body {
   readonly subject: Asn1;
   readonly from: Date;
   readonly to: Date;
-  readonly spki: Buffer;
+  readonly spki: Uint8Array;
   readonly extensions: readonly Asn1[];
 }
 
@@ -181,11 +186,11 @@ function extendedKeyUsage(purpose: string): Asn1 {
   return extension(OIDS.extendedKeyUsage, false, sequence(oid(purpose)));
 }
 
-function subjectKeyIdentifier(spki: Buffer): Asn1 {
+function subjectKeyIdentifier(spki: Uint8Array): Asn1 {
   return extension(OIDS.subjectKeyIdentifier, false, octets(keyIdentifier(spki)));
 }
 
 /** RFC 7093 section 2, method 4: the first 160 bits of SHA-256 over the SubjectPublicKeyInfo. */
-function keyIdentifier(spki: Buffer): Buffer {
+function keyIdentifier(spki: Uint8Array): Buffer {
   return createHash('sha256').update(spki).digest().subarray(0, KEY_IDENTIFIER_LENGTH);
 }

@@ -1,4 +1,4 @@
-import type { CertificateExtension } from './certificate-extensions.ts';
+import type { CertificateExtension } from './certificate.ts';
 
 /**
  * The one judge of a certificate chain, a server's or a camera's: RFC 5280 section 6.1, cut down to what a pinned private
@@ -13,11 +13,11 @@ export const MAX_CHAIN_LENGTH = 4;
 export type ChainRefusalCode =
   | 'CHAIN_EMPTY'
   | 'CHAIN_TOO_LONG'
-  /** A certificate is not DER of X.509. */
+  /** A certificate is not DER of X.509 version 3 and nothing else, or its key is not written in its one form. */
   | 'CERTIFICATE_MALFORMED'
   /** A key other than EC on P-256 or P-384, or RSA of 2048 bits and more. */
   | 'KEY_WEAK'
-  /** A critical extension that this judge does not process (RFC 5280 section 4.2). */
+  /** An extension that this judge does not process, and that is critical (RFC 5280 section 4.2) or restricts. */
   | 'EXTENSION_UNKNOWN'
   /** A certificate that issued another, or the anchor, may not issue any. */
   | 'NOT_A_CA'
@@ -97,6 +97,16 @@ const PROCESSED_EXTENSIONS = new Set([
   '2.5.29.35', // authorityKeyIdentifier
   '2.5.29.37', // extKeyUsage
 ]);
+/**
+ * Extensions that restrict what a certificate or those below it are good for: a judge that does not heed them refuses
+ * them, though they be written as not critical (RFC 5280 sections 4.2.1.5, 4.2.1.10, 4.2.1.11, 4.2.1.14).
+ */
+const RESTRICTING_EXTENSIONS = new Set([
+  '2.5.29.30', // nameConstraints
+  '2.5.29.33', // policyMappings
+  '2.5.29.36', // policyConstraints
+  '2.5.29.54', // inhibitAnyPolicy
+]);
 const STRONG_CURVES = new Set(['prime256v1', 'secp384r1']);
 const STRONG_SIGNATURE = /^(ecdsa-with-SHA(256|384|512)|sha(256|384|512)WithRSAEncryption)$/;
 
@@ -134,12 +144,12 @@ function judgeKeys(chain: readonly ChainCertificate[]): ChainVerdict | undefined
 function judgeExtensions(chain: readonly ChainCertificate[]): ChainVerdict | undefined {
   for (const [index, certificate] of chain.entries()) {
     const unknown = certificate.extensions.find(
-      ({ critical, id }) => critical && !PROCESSED_EXTENSIONS.has(id),
+      ({ critical, id }) => RESTRICTING_EXTENSIONS.has(id) || (critical && !PROCESSED_EXTENSIONS.has(id)),
     );
     if (unknown) {
       return refused(
         'EXTENSION_UNKNOWN',
-        `certificate ${index}: critical extension ${unknown.id} is unknown`,
+        `certificate ${index}: extension ${unknown.id} is not understood here and may not be passed over`,
       );
     }
   }
@@ -228,8 +238,10 @@ function judgeDates(
 ): ChainVerdict | undefined {
   if (trustedTimeMs === undefined) return undefined;
   for (const [index, { notAfterMs }] of chain.entries()) {
-    if (notAfterMs < trustedTimeMs) {
-      return refused('EXPIRED', `certificate ${index} ended on ${new Date(notAfterMs).toISOString()}`);
+    // Written so that an end that is no number has passed.
+    if (!(notAfterMs >= trustedTimeMs)) {
+      const end = new Date(notAfterMs).toJSON() ?? 'no date';
+      return refused('EXPIRED', `certificate ${index} ended on ${end}`);
     }
   }
   return undefined;

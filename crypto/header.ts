@@ -1,6 +1,7 @@
 import { concat, equal, toBase32, u32, utf8 } from './bytes.ts';
 import { CryptoError } from './errors.ts';
 import { FieldReader, FieldWriter } from './fields.ts';
+import { isP256Point, POINT_LENGTH, spkiOfPoint } from './p256.ts';
 import type { DeviceSigner, OpeningPrimitives } from './primitives.ts';
 
 /**
@@ -16,7 +17,6 @@ export const ID_LENGTH = 20;
 export const SESSION_ID_LENGTH = 16;
 export const DIGEST_LENGTH = 32;
 export const SIGNATURE_LENGTH = 64;
-export const POINT_LENGTH = 65;
 export const SEGMENT_HEADER_LENGTH = 72;
 export const MAX_WRAPS = 32;
 /** HPKE's encapsulated X25519 key. */
@@ -34,10 +34,6 @@ export const MAX_SESSION_HEADER_LENGTH = SESSION_FIXED_LENGTH + MAX_WRAPS * WRAP
 const SESSION_MAGIC = utf8('ORLS');
 const SEGMENT_MAGIC = utf8('ORLG');
 const SESSION_SIGNATURE_CONTEXT = utf8('oriel/1 session\0');
-const P256_SPKI_PREFIX = Uint8Array.from([
-  0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-  0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-]);
 
 /** A session secret sealed to one viewer's day key with HPKE. */
 export interface Wrap {
@@ -91,9 +87,12 @@ export interface SegmentHeader {
   readonly timeMs: number;
 }
 
-/** A camera's id: the first 20 bytes of SHA-256 over its device key's SubjectPublicKeyInfo. */
+/**
+ * A camera's id: the first 20 bytes of SHA-256 over its device key's SubjectPublicKeyInfo.
+ * @throws CryptoError KEY_MALFORMED unless the point is uncompressed.
+ */
 export async function cameraIdOf(point: Uint8Array, primitives: Pick<OpeningPrimitives, 'sha256'>) {
-  return (await primitives.sha256(P256_SPKI_PREFIX, point)).slice(0, ID_LENGTH);
+  return (await primitives.sha256(spkiOfPoint(point))).slice(0, ID_LENGTH);
 }
 
 /** An id as people and paths see it: 32 characters of base32. */
@@ -143,6 +142,9 @@ export async function readSessionHeader(
   primitives: Pick<OpeningPrimitives, 'sha256' | 'ecdsaVerify'>,
 ): Promise<ParsedSessionHeader> {
   const header = parseSessionHeader(bytes);
+  if (!isP256Point(header.point)) {
+    throw new CryptoError('HEADER_MALFORMED', 'session header: the device key is no uncompressed point');
+  }
   const signed = bytes.subarray(0, bytes.length - SIGNATURE_LENGTH);
   const signature = bytes.subarray(bytes.length - SIGNATURE_LENGTH);
   const message = concat(SESSION_SIGNATURE_CONTEXT, signed);

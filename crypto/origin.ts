@@ -1,7 +1,11 @@
 import { fromUtf8 } from './bytes.ts';
+import { CryptoError } from './errors.ts';
+import { bracketed, canonicalHost } from './host-name.ts';
 
 /** Of an origin, bytes. */
 export const MAX_ORIGIN_LENGTH = 250;
+const HTTPS_PORT = 443;
+const GIVEN = /^https:\/\/(\[[^\]/?#@\\]*\]|[^[\]/?#@\\:]*)(?::(\d{1,5}))?\/?$/i;
 
 /** Whether a text is the origin of a server, `https://HOST[:PORT]`, in the one spelling of RFC 6454 section 6.2. */
 export function isOrigin(text: string): boolean {
@@ -14,4 +18,27 @@ export function originOf(bytes: Uint8Array): string | undefined {
     return undefined;
   const text = fromUtf8(bytes);
   return isOrigin(text) ? text : undefined;
+}
+
+/** The origin of a server, in its one spelling. @throws CryptoError KEY_MALFORMED for a host that is none. */
+export function originAt(host: string, port: number): string {
+  return `https://${bracketed(canonicalHost(host))}${port === HTTPS_PORT ? '' : `:${port}`}`;
+}
+
+/**
+ * The origin that a person gives, in its one spelling: the host as canonicalHost has it, no port where it is 443, no slash.
+ * @throws CryptoError KEY_MALFORMED for anything but `https://HOST[:PORT]`, or a port of 0.
+ */
+export function canonicalOrigin(text: string): string {
+  const [, host, port = `${HTTPS_PORT}`] = GIVEN.exec(text) ?? [];
+  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
+    throw new CryptoError('KEY_MALFORMED', 'a server is given as https://HOST[:PORT]');
+  }
+  return originAt(host, Number(port));
+}
+
+/** What is dialled for an origin: host, as a certificate has to name it, and port. @throws CryptoError KEY_MALFORMED. */
+export function addressOf(origin: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(origin);
+  return { host: canonicalHost(hostname), port: port === '' ? HTTPS_PORT : Number(port) };
 }

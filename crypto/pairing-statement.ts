@@ -1,10 +1,11 @@
-import { concat, equal, fromUtf8, utf8 } from './bytes.ts';
+import { concat, equal, utf8 } from './bytes.ts';
 import { PUBLIC_KEY_LENGTH } from './ed25519.ts';
 import { CryptoError } from './errors.ts';
 import { FieldReader, FieldWriter } from './fields.ts';
-import { DIGEST_LENGTH, POINT_LENGTH, SIGNATURE_LENGTH } from './header.ts';
+import { DIGEST_LENGTH, SIGNATURE_LENGTH } from './header.ts';
 import { equalTags, hmacSha256 } from './hmac.ts';
-import { MAX_ORIGIN_LENGTH } from './origin.ts';
+import { MAX_ORIGIN_LENGTH, originOf } from './origin.ts';
+import { isP256Point, POINT_LENGTH } from './p256.ts';
 import type { DeviceSigner, OpeningPrimitives } from './primitives.ts';
 
 /**
@@ -39,7 +40,6 @@ const PROOF_LENGTH = DIGEST_LENGTH + SIGNATURE_LENGTH;
 export const MAX_PAIRING_STATEMENT_LENGTH = FIXED_LENGTH + MAX_ORIGIN_LENGTH + PROOF_LENGTH;
 const TAG_CONTEXT = utf8('oriel/1 pairing\0');
 const SIGNATURE_CONTEXT = utf8('oriel/1 pairing statement\0');
-const ORIGIN = /^https:\/\/[\x21-\x7e]+$/;
 
 /**
  * The camera's statement.
@@ -64,6 +64,7 @@ export function parsePairingStatement(bytes: Uint8Array): PairingStatement {
   }
   const fields = new FieldReader(bytes);
   const point = fields.raw(POINT_LENGTH);
+  if (!isP256Point(point)) throw malformed("the camera's key is no uncompressed point");
   const owner = fields.raw(PUBLIC_KEY_LENGTH);
   const activePin = fields.raw(DIGEST_LENGTH);
   const backupPin = fields.raw(DIGEST_LENGTH);
@@ -136,13 +137,9 @@ function encodeTranscript(terms: PairingTerms, point: Uint8Array): Uint8Array {
 }
 
 function readOrigin(bytes: Uint8Array): string {
-  try {
-    const origin = fromUtf8(bytes);
-    if (ORIGIN.test(origin)) return origin;
-  } catch (cause) {
-    throw malformed('the origin is not ASCII', cause);
-  }
-  throw malformed('the origin is no https address');
+  const origin = originOf(bytes);
+  if (origin === undefined) throw malformed('the server is not given as https://HOST[:PORT]');
+  return origin;
 }
 
 function partsOf(bytes: Uint8Array) {

@@ -4,17 +4,17 @@ import {
   createHash,
   createPublicKey,
   hkdfSync,
+  type KeyObject,
   randomBytes,
   verify,
 } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { OpeningPrimitives, SealingPrimitives } from './primitives.ts';
+import { keyOfPoint } from './spki-node.ts';
 
 const TAG_LENGTH = 16;
 const EMPTY = new Uint8Array(0);
 
-/** DER of a P-256 SubjectPublicKeyInfo up to the point (RFC 5480 section 2). */
-export const P256_SPKI_PREFIX = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
 /** DER of an Ed25519 SubjectPublicKeyInfo up to the key (RFC 8410 section 4). */
 const ED25519_SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 
@@ -24,17 +24,18 @@ function sha256(...parts: readonly Uint8Array[]): Uint8Array {
   return hash.digest();
 }
 
+const ed25519Key = (key: Uint8Array) =>
+  createPublicKey({ key: Buffer.concat([ED25519_SPKI_PREFIX, key]), format: 'der', type: 'spki' });
+
 /** False, never an exception, for a key that is no key: the caller's refusal is the same. */
-function verifySpki(
+function verifies(
   digest: string | null,
-  prefix: Uint8Array,
-  key: Uint8Array,
+  readKey: () => KeyObject,
   message: Uint8Array,
   signature: Uint8Array,
 ): boolean {
   try {
-    const spki = createPublicKey({ key: Buffer.concat([prefix, key]), format: 'der', type: 'spki' });
-    return verify(digest, message, { key: spki, dsaEncoding: 'ieee-p1363' }, signature);
+    return verify(digest, message, { key: readKey(), dsaEncoding: 'ieee-p1363' }, signature);
   } catch {
     return false;
   }
@@ -72,9 +73,8 @@ export const nodePrimitives: SealingPrimitives & OpeningPrimitives = {
     return plaintext;
   },
 
-  ecdsaVerify: (point, message, signature) =>
-    verifySpki('sha256', P256_SPKI_PREFIX, point, message, signature),
+  ecdsaVerify: (point, message, signature) => verifies('sha256', () => keyOfPoint(point), message, signature),
   ed25519Verify: (publicKey, message, signature) =>
-    verifySpki(null, ED25519_SPKI_PREFIX, publicKey, message, signature),
+    verifies(null, () => ed25519Key(publicKey), message, signature),
   crc32: (data, seed = 0) => crc32(data, seed),
 };

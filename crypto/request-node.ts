@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { type KeyObject, verify } from 'node:crypto';
 import {
   bitStringContent,
   children,
@@ -12,16 +12,16 @@ import {
   smallInteger,
 } from './der-node.ts';
 import { CryptoError } from './errors.ts';
-import { p256Spki } from './spki-node.ts';
+import { p256Spki, readP256Spki } from './spki-node.ts';
 
 /** PKCS#10 certification requests (RFC 2986) for P-256 keys, ecdsa-with-SHA256 (RFC 5758). */
 
-/** The greatest request that is looked at, bytes of DER. */
+/** The greatest request that is read, bytes of DER. */
 export const MAX_REQUEST_LENGTH = 8 * 1024;
 
 /** A request for `key`, signed by it. DER. @throws CryptoError KEY_MALFORMED. */
 export function makeRequest(key: KeyObject, name: string): Buffer {
-  const spki = decode(p256Spki(createPublicKey(key)));
+  const spki = decode(p256Spki(key));
   return signed(sequence(smallInteger(0), commonName(name), spki, explicit(0)), key);
 }
 
@@ -42,7 +42,8 @@ export function readRequest(der: Uint8Array): KeyObject {
       'the request is of an unknown version or signature algorithm',
     );
   }
-  const key = publicKeyOf(spki);
+  if (spki === undefined) throw new CryptoError('DOCUMENT_MALFORMED', 'the request names no key');
+  const key = readP256Spki(encode(spki));
   if (
     info === undefined ||
     !verify('sha256', encode(info), { key, dsaEncoding: 'der' }, bitStringContent(signature))
@@ -54,16 +55,4 @@ export function readRequest(der: Uint8Array): KeyObject {
 
 function same(a: ReturnType<typeof decode> | undefined, b: ReturnType<typeof decode>): boolean {
   return a !== undefined && encode(a).equals(encode(b));
-}
-
-function publicKeyOf(spki: ReturnType<typeof decode> | undefined): KeyObject {
-  if (spki === undefined) throw new CryptoError('DOCUMENT_MALFORMED', 'the request names no key');
-  const der = encode(spki);
-  try {
-    const key = createPublicKey({ key: der, format: 'der', type: 'spki' });
-    if (p256Spki(key).equals(der)) return key;
-  } catch (cause) {
-    throw new CryptoError('KEY_MALFORMED', "the request's key is no P-256 key", cause);
-  }
-  throw new CryptoError('KEY_MALFORMED', "the request's key is not written uncompressed");
 }

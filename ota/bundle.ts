@@ -1,6 +1,7 @@
 import semver from 'semver';
 import * as v from 'valibot';
 import { equal } from '../crypto/bytes.ts';
+import { parseDate, parseRfc3339 } from '../crypto/time.ts';
 import { checkPaths } from './bundle-path.ts';
 import { OtaError } from './errors.ts';
 import { parseJson, writeJson } from './json.ts';
@@ -37,8 +38,15 @@ export const Version = v.pipe(
 );
 export const Counter = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_COUNTER));
 /** UTC, to the second. */
-export const Time = v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/), v.check(isDate));
-const Day = v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\d$/), v.check(isDate));
+export const Time = v.pipe(
+  v.string(),
+  v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+  v.check((text) => parseRfc3339(text) !== undefined),
+);
+const Day = v.pipe(
+  v.string(),
+  v.check((text) => parseDate(text) !== undefined),
+);
 
 const BundleFile = v.strictObject({
   path: v.pipe(v.string(), v.minLength(1)),
@@ -104,10 +112,4 @@ export function sizeOf({ files }: Bundle): number {
 export function compareText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
-}
-
-/** 2027-02-30 is of the form, and no day. */
-function isDate(text: string): boolean {
-  const ms = Date.parse(text);
-  return Number.isFinite(ms) && new Date(ms).toISOString().startsWith(text.replace(/Z$/, ''));
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { TargetFile, Targets } from '@tufjs/models';
 import * as v from 'valibot';
+import { parseRfc3339 } from '../crypto/time.ts';
 import { type Bundle, MANIFEST_FILE, MAX_MANIFEST_BYTES, Sha256, SIGNATURES_FILE, Time } from './bundle.ts';
 import { OtaError } from './errors.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE } from './key-list.ts';
@@ -48,7 +49,7 @@ const DOCUMENTS = [
 /** What verified targets offer. */
 export function readOffer({ targets, unrecognizedFields }: Targets): Offer {
   const issued = v.safeParse(Time, unrecognizedFields[ISSUED_FIELD]);
-  return { ...listReleases(targets), issuedMs: issued.success ? Date.parse(issued.output) : undefined };
+  return { ...listReleases(targets), issuedMs: issued.success ? parseRfc3339(issued.output) : undefined };
 }
 
 export function listReleases(targets: Targets['targets']): Pick<Offer, 'releases' | 'unreadable'> {

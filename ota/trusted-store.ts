@@ -3,6 +3,7 @@ import { LengthOrHashMismatchError, UnsignedMetadataError } from '@tufjs/models/
 import { BadVersionError, EqualVersionError, ExpiredMetadataError, PersistError } from 'tuf-js/dist/error.js';
 import { TrustedMetadataStore } from 'tuf-js/dist/store.js';
 import { OtaError, type OtaErrorCode } from './errors.ts';
+import { requireExpiry } from './tuf-metadata.ts';
 
 /** Why the last step failed, which tuf-js's updater turns into text. */
 export interface LastRefusal {
@@ -10,9 +11,9 @@ export interface LastRefusal {
 }
 
 /**
- * tuf-js's judge of metadata, with two differences: what is expired is judged by the time passed in, and not by the
- * machine's clock; and an empty list of hashes is refused, which would vouch for anything. It also remembers which
- * bytes it accepted, and why it refused.
+ * tuf-js's judge of metadata, with three differences: what is expired is judged by the time passed in, and not by the
+ * machine's clock; an empty list of hashes is refused, which would vouch for anything; and so is an end that is no
+ * date. It also remembers which bytes it accepted, and why it refused.
  */
 export class TrustedStore extends TrustedMetadataStore {
   /** By role, in the order of acceptance. */
@@ -22,6 +23,7 @@ export class TrustedStore extends TrustedMetadataStore {
   /** @throws when the root is not of TUF's form or not signed by itself. */
   constructor(root: Buffer, trustedTimeMs: number, refusal: LastRefusal = { error: undefined }) {
     super(root);
+    requireExpiry(JSON.parse(root.toString()));
     Reflect.set(this, 'referenceTime', new Date(trustedTimeMs));
     this.#refusal = refusal;
     this.accepted.set('root', root);
@@ -45,7 +47,9 @@ export class TrustedStore extends TrustedMetadataStore {
 
   #judge<T>(role: string, bytes: Buffer, update: () => T): T {
     try {
-      refuseEmptyHashes(bytes);
+      const json = JSON.parse(bytes.toString());
+      requireExpiry(json);
+      refuseEmptyHashes(json);
       const metadata = update();
       this.accepted.set(role, bytes);
       return metadata;
@@ -57,8 +61,7 @@ export class TrustedStore extends TrustedMetadataStore {
 }
 
 /** Of timestamp and snapshot `meta`, of targets `targets`: each entry's `hashes`, if given, holds one at least. */
-function refuseEmptyHashes(bytes: Buffer): void {
-  const { signed } = JSON.parse(bytes.toString()) as { signed?: Record<string, unknown> };
+function refuseEmptyHashes({ signed }: { signed?: Record<string, unknown> }): void {
   for (const list of [signed?.meta, signed?.targets]) {
     for (const [name, entry] of Object.entries(list ?? {})) {
       const { hashes } = (entry ?? {}) as { hashes?: unknown };

@@ -10,6 +10,8 @@ import {
   Targets,
   Timestamp,
 } from '@tufjs/models';
+import { parseRfc3339 } from '../crypto/time.ts';
+import { OtaError } from './errors.ts';
 import { type KeyRing, keyIdOf } from './signatures.ts';
 
 /** The maker's side of TUF (The Update Framework 1.0.31, section 4): the four roles' documents, made and signed. */
@@ -132,7 +134,25 @@ export function writeMetadata(metadata: Metadata<Root | Targets | Snapshot | Tim
   return Buffer.from(`${JSON.stringify(metadata.toJSON(), undefined, 1)}\n`);
 }
 
-const parse = (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes).toString());
+/**
+ * Refuses an end that is not written as section 4.2.1 says, `YYYY-MM-DDTHH:MM:SSZ`, or is no date: @tufjs/models takes
+ * whatever Date does, the 30th of February and local times among it.
+ * @throws OtaError METADATA_MALFORMED.
+ */
+export function requireExpiry({ signed }: { signed?: Record<string, unknown> | null }): void {
+  const expires = signed?.expires;
+  if (typeof expires === 'string' && EXPIRES.test(expires) && parseRfc3339(expires) !== undefined) return;
+  throw new OtaError('METADATA_MALFORMED', `expires is no time: ${String(expires).slice(0, 40)}`);
+}
+
+const EXPIRES = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
+function parse(bytes: Uint8Array) {
+  const json = JSON.parse(Buffer.from(bytes).toString());
+  requireExpiry(json);
+  return json;
+}
+
 export const readRoot = (bytes: Uint8Array) => Metadata.fromJSON(MetadataKind.Root, parse(bytes));
 export const readTargets = (bytes: Uint8Array) => Metadata.fromJSON(MetadataKind.Targets, parse(bytes));
 export const readSnapshot = (bytes: Uint8Array) => Metadata.fromJSON(MetadataKind.Snapshot, parse(bytes));

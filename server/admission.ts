@@ -24,7 +24,7 @@ export function admit(
     case undefined:
       throw new Refused('CAMERA_UNKNOWN', 'the server knows no camera of this key');
   }
-  if (client.notAfterMs < nowMs) {
+  if (!(client.notAfterMs >= nowMs)) {
     throw new Refused('CERTIFICATE_EXPIRED', 'the client certificate has expired: renew it');
   }
   return client.camera;

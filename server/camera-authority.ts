@@ -1,7 +1,6 @@
 import type { Credential } from '../crypto/certificate-node.ts';
 import { CryptoError } from '../crypto/errors.ts';
-import { POINT_LENGTH } from '../crypto/header.ts';
-import { cameraOfSpki, p256Spki } from '../crypto/spki-node.ts';
+import { cameraOfSpki, p256Point, p256Spki } from '../crypto/spki-node.ts';
 import { Refused } from './errors.ts';
 import type { Enrolment } from './registry.ts';
 
@@ -32,8 +31,8 @@ export class CameraAuthority {
   async requester(request: Uint8Array): Promise<{ readonly camera: string; readonly point: Uint8Array }> {
     const { readRequest } = await import('../crypto/request-node.ts');
     try {
-      const spki = p256Spki(readRequest(request));
-      return { camera: cameraOfSpki(spki), point: spki.subarray(-POINT_LENGTH) };
+      const key = readRequest(request);
+      return { camera: cameraOfSpki(p256Spki(key)), point: p256Point(key) };
     } catch (error) {
       if (error instanceof CryptoError) {
         throw new Refused('REQUEST_REFUSED', `certification request: ${error.message}`, { cause: error });

@@ -1,6 +1,6 @@
-import { X509Certificate } from 'node:crypto';
+import { readCertificate } from '../crypto/certificate.ts';
 import { judgeRawChain } from '../crypto/chain-node.ts';
-import { cameraOfSpki, p256Spki, spkiPin } from '../crypto/spki-node.ts';
+import { cameraOfSpki, spkiPin } from '../crypto/spki-node.ts';
 
 /** Who is at the other end of a connection, by the handshake alone. */
 export type Client =
@@ -15,7 +15,7 @@ export type Client =
 export type ClientJudge = (certificate: Uint8Array | undefined) => Client;
 
 /**
- * Judges clients by one CA. Only the client's own certificate counts: whatever else it sent is not looked at. When
+ * Judges clients by one CA. Only the client's own certificate counts: whatever else it sent does not matter. When
  * it ends is left to the caller, who can still talk to the camera; that it begins in the future decides nothing.
  * @param authority the camera CA's certificate, DER.
  */
@@ -31,13 +31,9 @@ export function clientJudge(authority: Uint8Array): ClientJudge {
     });
     if (verdict.verdict === 'refused')
       return { kind: 'refused', code: verdict.code, message: verdict.message };
-    const { publicKey, validToDate } = new X509Certificate(certificate);
+    const { spki, notAfterMs } = readCertificate(certificate);
     try {
-      return {
-        kind: 'camera',
-        camera: cameraOfSpki(p256Spki(publicKey)),
-        notAfterMs: validToDate.getTime(),
-      };
+      return { kind: 'camera', camera: cameraOfSpki(spki), notAfterMs };
     } catch {
       return { kind: 'refused', code: 'KEY_MALFORMED', message: 'the key is no P-256 key' };
     }

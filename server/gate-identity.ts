@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readCertificate } from '../crypto/certificate.ts';
 import { spkiPin } from '../crypto/spki-node.ts';
 import type { Disk } from '../host/disk.ts';
 import { namesHost, namesIn, readServerCertificate } from './certificate-names.ts';
@@ -58,7 +59,7 @@ function isUsable(
   now: Date,
 ): boolean {
   const certificate = new X509Certificate(chain);
-  const left = certificate.validToDate.getTime() - now.getTime();
+  const left = readCertificate(certificate.raw).notAfterMs - now.getTime();
   const authority = new X509Certificate(chain.slice(chain.lastIndexOf('-----BEGIN')));
   return (
     left >= RENEWAL_DAYS * DAY_MS &&

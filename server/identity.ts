@@ -1,6 +1,7 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { utf8 } from '../crypto/bytes.ts';
+import { readCertificate } from '../crypto/certificate.ts';
 import {
   type Credential,
   fromPem,
@@ -10,9 +11,9 @@ import {
   pem,
   type Validity,
 } from '../crypto/certificate-node.ts';
-import { POINT_LENGTH } from '../crypto/header.ts';
+import { canonicalHost } from '../crypto/host-name.ts';
 import { MAX_REQUEST_LENGTH } from '../crypto/request-node.ts';
-import { p256Spki, spkiPin } from '../crypto/spki-node.ts';
+import { p256Point, spkiPin } from '../crypto/spki-node.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import { AUTHORITY_YEARS, keyBytes, readAuthority, writeAuthority } from './authority-files.ts';
@@ -38,7 +39,7 @@ const DER_SEQUENCE = 0x30;
 export const MAX_REQUEST_FILE_BYTES = MAX_REQUEST_LENGTH * 2;
 
 export interface ServerWish {
-  /** Names and addresses that cameras dial. */
+  /** Names and addresses that cameras dial, in any spelling. */
   readonly hosts: readonly string[];
   readonly port: number;
   readonly now: Date;
@@ -55,9 +56,10 @@ export async function initServer(
   directory: string,
   { hosts, port, now, authorityKey }: ServerWish,
 ): Promise<Configuration> {
+  const names = [...new Set(hosts.map(canonicalHost))];
   const authority = makeAuthority('Oriel server CA', now, AUTHORITY_YEARS, authorityKey);
   const backup = makeAuthority('Oriel backup server CA', now, AUTHORITY_YEARS);
-  const server = issueServer(authority, hosts, { from: now, days: SERVER_DAYS });
+  const server = issueServer(authority, names, { from: now, days: SERVER_DAYS });
   if (!(await disk.makeDirectory(directory, 0o700)) && (await disk.list(directory))?.length !== 0) {
     throw new ServerError('DIRECTORY_TAKEN', `${directory} is not empty: nothing was written`);
   }
@@ -69,7 +71,7 @@ export async function initServer(
   await writeServer(disk, directory, server, authority);
   const configuration: Configuration = {
     version: 1,
-    hosts: [...hosts],
+    hosts: names,
     port,
     pin: spkiPin(authority.certificate),
     backupPin: spkiPin(backup.certificate),
@@ -131,9 +133,9 @@ export function issueCamera(
   validity: Validity,
 ): { readonly certificate: Uint8Array; readonly enrolment: Enrolment } {
   const { certificate, camera } = issueClient(authority, request, validity);
-  const { publicKey, serialNumber, validToDate } = new X509Certificate(certificate);
-  const point = p256Spki(publicKey).subarray(-POINT_LENGTH);
-  const enrolment = { camera, point, serial: serialNumber, notAfterMs: validToDate.getTime() };
+  const { publicKey, serialNumber } = new X509Certificate(certificate);
+  const { notAfterMs } = readCertificate(certificate);
+  const enrolment = { camera, point: p256Point(publicKey), serial: serialNumber, notAfterMs };
   return { certificate, enrolment };
 }
 

@@ -1,8 +1,9 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cameraIdOf, idText, POINT_LENGTH } from '../../crypto/header.ts';
+import { cameraIdOf, idText } from '../../crypto/header.ts';
 import type { DeviceSigner } from '../../crypto/primitives.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { p256Point } from '../../crypto/spki-node.ts';
 import { type CameraDirectory, readLimited } from './camera-directory.ts';
 import { CameraError } from './errors.ts';
 
@@ -37,23 +38,18 @@ export async function deviceKeyFromPem(pem: string, from = 'the device key'): Pr
   } catch (cause) {
     throw new CameraError('FILE_UNREADABLE', `${from} is no private key`, cause);
   }
-  if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
-    throw new CameraError('FILE_UNREADABLE', `${from} is no P-256 key`);
-  }
-  const signer = deviceSigner(key);
+  const signer = deviceSigner(key, from);
   const cameraId = await cameraIdOf(signer.point, nodePrimitives);
   return { signer, cameraId, camera: idText(cameraId), pem, key };
 }
 
-function deviceSigner(key: KeyObject): DeviceSigner {
-  const jwk = key.export({ format: 'jwk' });
-  const coordinate = (text: string | undefined) => Buffer.from(text ?? '', 'base64url');
-  const point = Buffer.concat([Uint8Array.of(4), coordinate(jwk.x), coordinate(jwk.y)]);
-  if (point.length !== POINT_LENGTH) throw new CameraError('FILE_UNREADABLE', 'device key has no point');
-  return {
-    point,
-    sign: (message) => sign('sha256', message, { key, dsaEncoding: 'ieee-p1363' }),
-  };
+function deviceSigner(key: KeyObject, from: string): DeviceSigner {
+  try {
+    const point = p256Point(key);
+    return { point, sign: (message) => sign('sha256', message, { key, dsaEncoding: 'ieee-p1363' }) };
+  } catch (cause) {
+    throw new CameraError('FILE_UNREADABLE', `${from} is no P-256 key`, cause);
+  }
 }
 
 /** The client certificate's chain, PEM. @throws CameraError CERTIFICATE_MISSING. */

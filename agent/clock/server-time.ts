@@ -8,5 +8,6 @@ const LATEST_MS = Date.UTC(9999, 11, 31);
 export function parseHttpDate(text: string | undefined): number | undefined {
   if (text === undefined || !IMF_FIXDATE.test(text)) return undefined;
   const time = Date.parse(text);
-  return time >= 0 && time <= LATEST_MS ? time : undefined;
+  // Date.parse takes the 30th of February for the 2nd of March: written again, it has to be the same.
+  return time >= 0 && time <= LATEST_MS && new Date(time).toUTCString() === text ? time : undefined;
 }

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { toBase64Url } from '../../crypto/bytes.ts';
+import { readCertificate } from '../../crypto/certificate.ts';
 import {
   CERTS_ONLY_TYPE,
   ENROL_PATH,
@@ -69,7 +70,10 @@ async function ownCertificate(body: string, device: DeviceKey): Promise<string> 
       .map((each) => new X509Certificate(each))
       .filter((certificate) => certificate.checkPrivateKey(device.key));
     const [certificate] = own;
-    if (certificate !== undefined && own.length === 1) return certificate.toString();
+    if (certificate !== undefined && own.length === 1) {
+      readCertificate(certificate.raw);
+      return certificate.toString();
+    }
     throw new TypeError(`${own.length} of its certificates are for this camera`);
   } catch (cause) {
     const message = `the answer holds no certificate: ${(cause as Error).message}`;

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { utf8 } from '../../crypto/bytes.ts';
+import { readCertificate } from '../../crypto/certificate.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
 import type { CameraDirectory } from '../camera/camera-directory.ts';
@@ -218,9 +219,8 @@ export class Enrolment {
     if (stat === undefined) return true;
     try {
       const pem = loadCertificate(directory, device);
-      const { validFromDate, validToDate } = new X509Certificate(pem);
-      const view = { notBeforeMs: validFromDate.getTime(), notAfterMs: validToDate.getTime() };
-      this.#held = { pem, ...view, jitter: random() };
+      const { notBeforeMs, notAfterMs } = readCertificate(new X509Certificate(pem).raw);
+      this.#held = { pem, notBeforeMs, notAfterMs, jitter: random() };
     } catch (error) {
       this.#options.logger.warn(errorFields(error), 'the certificate on file is of no use');
     }

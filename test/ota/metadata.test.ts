@@ -293,6 +293,25 @@ describe('time', () => {
   });
 });
 
+describe('[FC-41] an end that is no date is refused, though it is signed', () => {
+  const ends = ['2032-02-30T00:00:00Z', '2032-01-01', '1 Jan 2032', '2032-01-01T00:00:00+00:00'];
+  test.each(['targets', 'snapshot', 'timestamp', 'root'] as const)('of %s', async (role) => {
+    for (const end of ends) {
+      const one = camera();
+      expect(await one.outcome()).toBe('ACCEPTED');
+      one.repository.written[role] = end;
+      if (role === 'root') one.repository.publishRoot();
+      one.repository.publish();
+      expect(await one.outcome()).toBe('METADATA_MALFORMED');
+      expect(one.versions()[role]).toBe(1);
+      one.repository.written[role] = '2032-02-29T00:00:00Z';
+      if (role === 'root') one.repository.publishRoot(one.repository.keys.root, one.repository.versions.root);
+      one.repository.publish();
+      expect(await one.outcome()).toBe('ACCEPTED');
+    }
+  });
+});
+
 describe('keys', () => {
   test('are rotated through every root in between, once the old and the new have signed', async () => {
     const one = camera();

@@ -49,6 +49,8 @@ export class TufRepository {
     snapshot: NOW + 14 * DAY_MS,
     timestamp: NOW + 14 * DAY_MS,
   };
+  /** What stands in place of an end, where a test wants another text. */
+  readonly written: Partial<Record<keyof TufRepository['expires'], string>> = {};
   threshold = 2;
   root: Buffer = Buffer.alloc(0);
 
@@ -62,6 +64,10 @@ export class TufRepository {
     };
     this.publishRoot();
     this.publish();
+  }
+
+  #end(role: keyof TufRepository['expires']): string {
+    return this.written[role] ?? iso(this.expires[role]);
   }
 
   rings(): RoleRings {
@@ -79,7 +85,7 @@ export class TufRepository {
 
   /** A new root, by default signed by its own keys. */
   publishRoot(signers: readonly MakerKey[] = this.keys.root, version = ++this.versions.root): void {
-    const metadata = makeRoot({ version, expires: iso(this.expires.root) }, this.rings());
+    const metadata = makeRoot({ version, expires: this.#end('root') }, this.rings());
     this.root = writeMetadata(signMetadata(metadata, signers.map(signerOf)));
     this.files.set(`metadata/${version}.root.json`, this.root);
   }
@@ -100,7 +106,7 @@ export class TufRepository {
 
   publishTargets(signers: readonly MakerKey[] = this.keys.targets): Buffer {
     const version = ++this.versions.targets;
-    const edition = { version, expires: iso(this.expires.targets) };
+    const edition = { version, expires: this.#end('targets') };
     const metadata = makeTargets(edition, iso(NOW), this.targets);
     const bytes = writeMetadata(signMetadata(metadata, signers.map(signerOf)));
     this.files.set(`metadata/${version}.targets.json`, bytes);
@@ -109,7 +115,7 @@ export class TufRepository {
 
   publishSnapshot(targets: Buffer, signers: readonly MakerKey[] = this.keys.snapshot): Buffer {
     const version = ++this.versions.snapshot;
-    const edition = { version, expires: iso(this.expires.snapshot) };
+    const edition = { version, expires: this.#end('snapshot') };
     const metadata = makeSnapshot(edition, { version: this.versions.targets, bytes: targets });
     const bytes = writeMetadata(signMetadata(metadata, signers.map(signerOf)));
     this.files.set(`metadata/${version}.snapshot.json`, bytes);
@@ -118,7 +124,7 @@ export class TufRepository {
 
   publishTimestamp(snapshot: Buffer, signers: readonly MakerKey[] = this.keys.timestamp): Buffer {
     const version = ++this.versions.timestamp;
-    const edition = { version, expires: iso(this.expires.timestamp) };
+    const edition = { version, expires: this.#end('timestamp') };
     const metadata = makeTimestamp(edition, { version: this.versions.snapshot, bytes: snapshot });
     const bytes = writeMetadata(signMetadata(metadata, signers.map(signerOf)));
     this.files.set('metadata/timestamp.json', bytes);

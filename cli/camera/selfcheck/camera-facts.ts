@@ -20,6 +20,7 @@ import type { RunTool } from '../../../agent/capture/tool.ts';
 import { CameraClock } from '../../../agent/clock/camera-clock.ts';
 import { readPairing } from '../../../agent/pairing/pairing-file.ts';
 import type { AgentStatus } from '../../../agent/status.ts';
+import { readCertificate } from '../../../crypto/certificate.ts';
 import { systemClock } from '../../../host/clock.ts';
 import { systemDisk } from '../../../host/disk.ts';
 import type {
@@ -84,7 +85,7 @@ export async function certificateOf(directory: CameraDirectory): Promise<Certifi
   if (statOf(directory.certificate) === undefined) return { state: 'none', endsMs: undefined, claiming };
   try {
     const pem = loadCertificate(directory, await loadDeviceKey(directory));
-    return { state: 'good', endsMs: new X509Certificate(pem).validToDate.getTime(), claiming };
+    return { state: 'good', endsMs: readCertificate(new X509Certificate(pem).raw).notAfterMs, claiming };
   } catch {
     return { state: 'wrong', endsMs: undefined, claiming };
   }

@@ -1,4 +1,5 @@
 import type { ReleaseView } from '../../../agent/updates/release-view.ts';
+import { endOfDate } from '../../../crypto/time.ts';
 import { nameOfRefused, otherSlot, type SlotState } from '../../../ota/slot-state.ts';
 import { duration } from '../../quantities.ts';
 import type { VersionFacts } from './facts.ts';
@@ -11,8 +12,8 @@ const ENDS_SOON_MS = 90 * DAY_MS;
 
 /** By trusted time, which is never ahead of the true one: what has ended by it has ended. */
 export function supportOf(supported: string, nowMs: number): 'ended' | 'ends soon' | 'supported' {
-  const end = Date.parse(supported) + DAY_MS;
-  if (nowMs >= end) return 'ended';
+  const end = endOfDate(supported);
+  if (end === undefined || nowMs >= end) return 'ended';
   return end - nowMs < ENDS_SOON_MS ? 'ends soon' : 'supported';
 }
 
