@@ -21,13 +21,14 @@ function run(command: string, args: string[]): Promise<number> {
   });
 }
 
-test('the protocol: init, refresh, download, from the cache too, and 1 for every failure', async () => {
+test('[FC-46] the protocol: init, refresh, download, each of several targets, from the cache too, and 1 for every failure', async () => {
   const repository = new TufRepository();
   for (const role of ['root', 'targets', 'snapshot', 'timestamp'] as const) {
     repository.expires[role] = Date.now() + 30 * DAY_MS;
   }
   repository.publishRoot(repository.keys.root, 1);
   repository.addTarget('dir/a b.txt', 'one');
+  for (const name of ['b', 'c', 'd', 'e']) repository.addTarget(`${name}.txt`, name);
   repository.publish();
   const server = await serve(repository);
   const trusted = join(directory, 'metadata');
@@ -76,6 +77,23 @@ test('the protocol: init, refresh, download, from the cache too, and 1 for every
     expect(await client(...fetch('dir/a b.txt'))).toBe(0);
     expect(repository.requests.filter((path) => path.startsWith('targets/'))).toEqual([]);
     expect(await client(...fetch('absent'))).toBe(1);
+    // [FC-46] Each name of several has its turn, wherever the one stands that fails.
+    repository.requests.length = 0;
+    const several = (...names: string[]) => [
+      ...names.slice(0, -1).flatMap((name) => ['--target-name', name]),
+      ...fetch(names.at(-1) ?? ''),
+    ];
+    expect(await client(...several('b.txt', 'c.txt'))).toBe(0);
+    expect(await client(...several('absent', 'd.txt'))).toBe(1);
+    expect(await client(...several('e.txt', 'absent'))).toBe(1);
+    const asked = repository.requests.filter((path) => path.startsWith('targets/'));
+    expect(asked.map((path) => path.split('.').slice(1).join('.'))).toEqual([
+      'b.txt',
+      'c.txt',
+      'd.txt',
+      'e.txt',
+    ]);
+    expect(readdirSync(targets)).toEqual(expect.arrayContaining(['b.txt', 'c.txt', 'd.txt', 'e.txt']));
     // By the clock that the suite turns: before the end of a month, and after.
     const inDays = (days: number) =>
       iso(Date.now() + days * DAY_MS)

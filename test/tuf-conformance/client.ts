@@ -16,24 +16,27 @@ import { httpGetFrom } from '../ota/http-get.ts';
 
 const USAGE = `usage: client --metadata-dir DIR init ROOT
        client --metadata-dir DIR --metadata-url URL refresh
-       client --metadata-dir DIR --metadata-url URL --target-name NAME --target-base-url URL --target-dir DIR download`;
+       client --metadata-dir DIR --metadata-url URL --target-name NAME [--target-name NAME]...
+              --target-base-url URL --target-dir DIR download`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     'metadata-dir': { type: 'string' },
     'metadata-url': { type: 'string' },
-    'target-name': { type: 'string' },
+    'target-name': { type: 'string', multiple: true },
     'target-base-url': { type: 'string' },
     'target-dir': { type: 'string' },
   },
 });
 
-function given(option: keyof typeof values): string {
+function given(option: Exclude<keyof typeof values, 'target-name'>): string {
   const value = values[option];
-  if (value === undefined) throw new Error(`--${option} is missing\n${USAGE}`);
+  if (value === undefined) throw missing(option);
   return value;
 }
+
+const missing = (option: string) => new Error(`--${option} is missing\n${USAGE}`);
 
 const slashed = (url: string) => (url.endsWith('/') ? url : `${url}/`);
 
@@ -62,10 +65,20 @@ async function init(directory: string, root: string): Promise<void> {
   await writeFileAtomic(systemDisk, join(directory, 'root.json'), readFileSync(root), 0o600);
 }
 
+/** Each target by its name, as if it came alone: one that fails does not keep the next from its turn. */
 async function download(directory: string): Promise<void> {
   const targetDir = given('target-dir');
-  const name = given('target-name');
+  const names = values['target-name'] ?? [];
+  if (names.length === 0) throw missing('target-name');
   mkdirSync(targetDir, { recursive: true });
+  const failures: unknown[] = [];
+  for (const name of names) {
+    await downloadOne(directory, targetDir, name).catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+async function downloadOne(directory: string, targetDir: string, name: string): Promise<void> {
   await withUpdater(optionsFor(directory), { targetDir, targetBaseUrl: TARGETS_BASE }, async (updater) => {
     const target = await updater.getTargetInfo(name);
     if (target === undefined) throw new Error(`no target ${name}`);
