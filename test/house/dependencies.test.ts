@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import semver from 'semver';
 
 const root = resolve(import.meta.dirname, '../..');
 const read = (name: string) => readFileSync(resolve(root, name), 'utf8');
@@ -8,6 +9,7 @@ interface Manifest {
   readonly dependencies: Record<string, string>;
   readonly devDependencies: Record<string, string>;
   readonly optionalDependencies: Record<string, string>;
+  readonly overrides: Record<string, Record<string, string>>;
 }
 interface Locked {
   readonly version?: string;
@@ -94,4 +96,16 @@ test('only packages known to work without their install script have one', () => 
     'node_modules/esbuild',
   ]);
   expect(read('scripts/setup')).toMatch(/npm install --no-save --ignore-scripts/);
+});
+
+test('[FC-28e] async under fluent-ffmpeg is a version without known holes, in the lockfile and where it is installed', () => {
+  expect(locate('node_modules/fluent-ffmpeg', 'async')).toBe('node_modules/async');
+  const installed = JSON.parse(read('node_modules/async/package.json')) as Locked;
+  for (const { version = '' } of [packages['node_modules/async'] ?? {}, installed]) {
+    // CVE-2021-43138 is fixed in 3.2.2.
+    expect(semver.gte(version, '3.2.2')).toBe(true);
+  }
+  // Without the override the next npm install would bring 0.2.10 back.
+  expect(packages['node_modules/fluent-ffmpeg']?.dependencies?.async).toBe('^0.2.9');
+  expect(manifest.overrides['fluent-ffmpeg']?.async).toBe(installed.version);
 });
