@@ -1,4 +1,5 @@
 import { judgeRawChain } from '../crypto/chain-node.ts';
+import { addressOf } from '../crypto/origin.ts';
 import { type DialOptions, dial, type KeyShare } from '../host/dialer.ts';
 import type { ALPN_MQTT } from '../wire/control.ts';
 import { ALPN_HTTP } from '../wire/upload.ts';
@@ -35,7 +36,6 @@ export interface ServerDial {
 }
 
 const DIAL_TIMEOUT_MS = 10_000;
-const HTTPS_PORT = 443;
 
 const MET_NOBODY = new Set<unknown>(['DIAL_RESOLVE', 'DIAL_CONNECT', 'DIAL_TIMEOUT']);
 
@@ -76,11 +76,10 @@ export function serverDial(options: ServerDialOptions): ServerDial {
       (certificate, alpn = ALPN_HTTP) =>
       async (signal) => {
         const cert = certificate();
-        const { hostname, port } = new URL(server.origin);
-        const host = hostname.replace(/^\[|\]$/g, '');
+        const { host, port } = addressOf(server.origin);
         const dialled = dialTwice({
           host,
-          port: port === '' ? HTTPS_PORT : Number(port),
+          port,
           servername: host,
           ...(cert !== undefined && { key: device.pem, cert }),
           alpn,

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { POINT_LENGTH } from '../crypto/header.ts';
-import { p256Spki } from '../crypto/spki-node.ts';
+import { p256Point } from '../crypto/spki-node.ts';
 import type { EnrolmentContext } from './enrolment-routes.ts';
 import type { GateClient } from './gate.ts';
 import { ANSWER_WAIT_MS } from './registry-writes.ts';
@@ -22,7 +21,7 @@ export async function letInAdmitted(
   if (registry.standing(camera) !== undefined || registry.admissions.of(camera) === undefined) return;
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return;
-  const point = p256Spki(certificate.publicKey).subarray(-POINT_LENGTH);
+  const point = p256Point(certificate.publicKey);
   const enrolment = { camera, point, serial: certificate.serialNumber, notAfterMs };
   await writes.write(() => registry.enrol(enrolment, clock.now()), ANSWER_WAIT_MS);
   log.info({ camera, from: socket.remoteAddress }, 'admitted camera let in');

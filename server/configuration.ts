@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { fromUtf8, utf8 } from '../crypto/bytes.ts';
+import { canonicalHost } from '../crypto/host-name.ts';
 import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import { ServerError } from './errors.ts';
@@ -9,11 +10,25 @@ import { ServerError } from './errors.ts';
 
 const Pin = v.pipe(v.string(), v.regex(/^sha256\/[A-Za-z0-9+/]{43}=$/));
 
+/** However it was typed. */
+const Host = v.pipe(
+  v.string(),
+  v.maxLength(253),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    try {
+      return canonicalHost(dataset.value);
+    } catch (error) {
+      addIssue({ message: (error as Error).message });
+      return NEVER;
+    }
+  }),
+);
+
 /** server.json. */
 export const Configuration = v.strictObject({
   version: v.literal(1),
-  /** Names and addresses that cameras dial, and the port. */
-  hosts: v.pipe(v.array(v.pipe(v.string(), v.maxLength(253))), v.minLength(1), v.maxLength(32)),
+  /** Names and addresses that cameras dial, each in its one spelling, and the port. */
+  hosts: v.pipe(v.array(Host), v.minLength(1), v.maxLength(32)),
   port: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)),
   pin: Pin,
   backupPin: Pin,

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { bytesField, parseJson } from '../../crypto/document.ts';
+import { isOrigin } from '../../crypto/origin.ts';
 import { giveToOwner } from '../../host/owned-file.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
 import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/still-frame.ts';
@@ -139,11 +140,7 @@ export class CameraDirectory {
 const MAX_CONFIG_BYTES = 64 * 1024;
 
 /** An origin: https, a host, a port if it is not 443; nothing else. */
-export const Origin = v.pipe(
-  v.string(),
-  v.maxLength(300),
-  v.check((text) => URL.canParse(text) && new URL(text).origin === text && text.startsWith('https://')),
-);
+export const Origin = v.pipe(v.string(), v.maxLength(300), v.check(isOrigin));
 
 /** SHA-256 of a CA's SubjectPublicKeyInfo, as in RFC 7469 section 2.4. */
 export const Pin = v.pipe(v.string(), v.regex(/^sha256\/[A-Za-z0-9+/]{43}=$/));

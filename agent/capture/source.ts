@@ -1,3 +1,4 @@
+import { canonicalHost } from '../../crypto/host-name.ts';
 import { CaptureError } from './errors.ts';
 
 /** Where pictures come from. */
@@ -39,6 +40,11 @@ export interface RtspSource {
   path: string;
 }
 
+export interface RtspAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface FrameSize {
   width: number;
   height: number;
@@ -54,6 +60,7 @@ const TEST_RATE = 25;
 
 const DEVICE = /^\/dev\/(video\d{1,3}|v4l\/by-(id|path)\/[\w.:+-]{1,128})$/;
 const PIXEL_FORMAT = /^[a-z0-9_]{1,16}$/;
+const RTSP_PORTS = { rtsp: 554, rtsps: 322 } as const;
 const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)(:(\d{1,5}))?$/;
 /** RFC 3986 characters without the quote, which ffconcat would read as the end of a string. */
 const URI_REST = /^[A-Za-z0-9\-._~:/?[\]@!$&()*+,;=%]*$/;
@@ -61,7 +68,7 @@ const URI_REST = /^[A-Za-z0-9\-._~:/?[\]@!$&()*+,;=%]*$/;
 /**
  * Parses `file:PATH[?loop]`, `test:[?size=WxH&rate=N]`, `v4l2:/dev/videoN[?size=&rate=&format=]` or
  * `rtsp[s]://[user:password@]host[:port]/path`.
- * @param lan hosts (`host` or `host:port`) the owner listed; no other is dialled
+ * @param lan hosts (`host` or `host:port`, in any spelling) the owner listed; no other is dialled
  * @throws CaptureError SOURCE_*; never with a password in it
  */
 export function parseSource(uri: string, lan: readonly string[]): Source {
@@ -180,13 +187,40 @@ function parseRtsp(scheme: 'rtsp' | 'rtsps', rest: string, lan: readonly string[
   if (credentials === '' || credentials?.includes('@') || host === null || Number(host[4] ?? 1) > 65535) {
     throw new CaptureError('SOURCE_SYNTAX', 'the camera’s user, password, host or port is malformed');
   }
-  if (!lan.some((entry) => entry.toLowerCase() === authority || entry.toLowerCase() === host[1])) {
+  const dialled = rtspAddress({ scheme, authority });
+  if (!lan.some((entry) => isListed(entry, dialled))) {
     // A slash that is not written %2F ends what looks like the host in the middle of a password.
     const shown = rest.includes('@', end) ? 'the host before the first slash' : authority;
     throw new CaptureError('SOURCE_UNLISTED', `${shown} is not among the listed LAN hosts`);
   }
   return { kind: 'rtsp', scheme, credentials, authority, path: rest.slice(end) || '/' };
 }
+
+/** Host, in its one spelling, and port that a source is dialled at. */
+export function rtspAddress({ scheme, authority }: Pick<RtspSource, 'scheme' | 'authority'>): RtspAddress {
+  const [, host = authority, , , port] = HOST.exec(authority) ?? [];
+  return { host: spelled(host), port: port === undefined ? RTSP_PORTS[scheme] : Number(port) };
+}
+
+/** @param entry a host on any port, or `host:port`. */
+function isListed(entry: string, { host, port }: RtspAddress): boolean {
+  const [, name, number] = /^(.+):(\d{1,5})$/.exec(entry) ?? [];
+  // An IPv6 address without brackets ends like one with a port.
+  if (name === undefined || isHost(entry)) return spelled(entry) === host;
+  return spelled(name) === host && Number(number) === port;
+}
+
+function isHost(text: string): boolean {
+  try {
+    canonicalHost(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What is no host is nobody's but its own. */
+const spelled = (host: string) => (isHost(host) ? canonicalHost(host) : host.toLowerCase());
 
 function splitOptions(rest: string, allowed: readonly string[]) {
   const mark = rest.indexOf('?');

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { toBase64Url } from '../../crypto/bytes.ts';
 import { bytesField, parseJson } from '../../crypto/document.ts';
 import { CryptoError } from '../../crypto/errors.ts';
+import { addressOf } from '../../crypto/origin.ts';
 import {
   judgePins,
   MAX_PINS_TEXT_LENGTH,
@@ -11,7 +12,7 @@ import {
 } from '../../crypto/pin-statement.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { Origin } from '../camera/camera-directory.ts';
-import type { Source } from '../capture/source.ts';
+import { rtspAddress, type Source } from '../capture/source.ts';
 
 /** A host and a TCP port. */
 const Endpoint = v.strictObject({
@@ -37,10 +38,6 @@ const Destinations = v.strictObject({
 export type Destinations = v.InferOutput<typeof Destinations>;
 
 const DestinationsFile = v.strictObject({ version: v.literal(1), destinations: v.nullable(Destinations) });
-
-const HTTPS_PORT = 443;
-const RTSP_PORT = 554;
-const RTSPS_PORT = 322;
 
 /** @returns null for a camera that may reach nobody. @throws CryptoError DOCUMENT_MALFORMED. */
 export function readDestinations(text: string): Destinations | null {
@@ -74,17 +71,12 @@ export async function movedBy(destinations: Destinations, line: string): Promise
 }
 
 /** Where the server is. */
-export function serverOf(destinations: Destinations): Endpoint {
-  const { hostname, port } = new URL(lastStatement(destinations)?.origin ?? destinations.origin);
-  return { host: bare(hostname), port: Number(port) || HTTPS_PORT };
-}
+export const serverOf = (destinations: Destinations): Endpoint =>
+  addressOf(lastStatement(destinations)?.origin ?? destinations.origin);
 
 /** Where an RTSP source is; null for any other. */
-export function endpointOf(source: Source): Endpoint | null {
-  if (source.kind !== 'rtsp') return null;
-  const { hostname, port } = new URL(`rtsp://${source.authority}`);
-  return { host: bare(hostname), port: Number(port) || (source.scheme === 'rtsps' ? RTSPS_PORT : RTSP_PORT) };
-}
+export const endpointOf = (source: Source): Endpoint | null =>
+  source.kind === 'rtsp' ? rtspAddress(source) : null;
 
 /** It was verified when it was kept. */
 function lastStatement({ pins }: Destinations) {
@@ -92,5 +84,3 @@ function lastStatement({ pins }: Destinations) {
   const bytes = readPinsLine(pins);
   return { ...parsePinStatement(bytes), bytes };
 }
-
-const bare = (host: string) => host.replace(/^\[|\]$/g, '');

@@ -10,6 +10,7 @@ import { makeRequest } from '../../crypto/request-node.ts';
 import { asOwnerOf } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { writeTextFile } from '../files.ts';
+import { givenOrigin } from '../keys/given-origin.ts';
 import { type CameraOptions, checkConfig, choiceOf } from './choice.ts';
 
 export interface CameraWish extends CameraOptions {
@@ -24,7 +25,7 @@ export async function initCamera(
   wish: CameraWish,
 ): Promise<{ camera: string; request: string }> {
   const directory = new CameraDirectory(dir);
-  const server = { origin: wish.server, pins: [...wish.pin] };
+  const server = { origin: givenOrigin(wish.server), pins: [...wish.pin] };
   const config = { version: 1 as const, server, owner: wish.owner, ...choiceOf(wish) };
   checkConfig(CameraConfig, config);
   const { camera } = await asOwnerOf(dir, () => {
@@ -39,7 +40,7 @@ export async function initCamera(
   await keepDestinations(wish.firewallState, dir, () => ({
     camera,
     owner: new Uint8Array(fromBase64Url(wish.owner) ?? []),
-    origin: wish.server,
+    origin: server.origin,
     source: endpointOf(parseSource(config.source, config.lan)),
     pins: null,
   }));

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { addressOf } from '../../crypto/origin.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { namesHost, readServerCertificate } from '../../server/certificate-names.ts';
 import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
@@ -75,9 +76,8 @@ export function deliveryAt(server: ServerAtHand, wish: PinsWish): Delivery {
  * over, and only a file laid into its directory could bring it back.
  */
 function refuseUnreachable({ directory, configuration, certificate }: ServerAtHand, wish: PinsWish): void {
-  // What is no address at all is refused where it is signed.
-  const host = URL.canParse(wish.server) ? new URL(wish.server).hostname.replace(/^\[|\]$/g, '') : undefined;
-  if (host !== undefined && !namesHost(certificate, host)) {
+  const { host } = addressOf(wish.server);
+  if (!namesHost(certificate, host)) {
     throw new CommandError(
       'USAGE',
       `no certificate of the server in ${directory} names ${host}, and the camera would be lost: add it to "hosts" in ${directory}/server.json, start the server again, and sign then`,

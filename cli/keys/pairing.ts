@@ -6,6 +6,7 @@ import { claimLineOf, PAIRING_SECRET_LENGTH, writeSetupCode } from '../../crypto
 import { MAX_PAIRINGS, type Pairing, type ViewingKey } from '../../crypto/viewing-key.ts';
 import type { WifiNetwork } from '../../crypto/wifi.ts';
 import { CommandError } from '../errors.ts';
+import { givenOrigin } from './given-origin.ts';
 import { givenPins } from './given-pins.ts';
 import { signPolicy } from './identity.ts';
 
@@ -31,7 +32,7 @@ export interface PreparedPairing {
 
 /**
  * Prepares the pairing of one camera with one server.
- * @throws CommandError USAGE; CryptoError SETUP_CODE_MALFORMED for a server that is none.
+ * @throws CommandError USAGE, for a server that is none too.
  */
 export async function preparePairing(
   key: ViewingKey,
@@ -43,7 +44,7 @@ export async function preparePairing(
   const pairing: Pairing = {
     secret: new Uint8Array(randomBytes(PAIRING_SECRET_LENGTH)),
     expires: now + wish.lifeSeconds,
-    server: { origin: wish.server, pins },
+    server: { origin: givenOrigin(wish.server), pins },
     name: wish.name,
   };
   const setupCode = { ...setupCodeOf(pairing, key), ...(wish.wifi && { wifi: wish.wifi }) };

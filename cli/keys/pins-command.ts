@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { CommandError } from '../errors.ts';
 import { parseCameraId } from './camera-id.ts';
+import { givenOrigin } from './given-origin.ts';
 
 /** `oriel keys pins`: which server a paired camera believes from now on. */
 
@@ -76,10 +77,11 @@ async function pins(file: string, options: PinsOptions): Promise<void> {
     import('./sign-and-deliver-pins.ts'),
   ]);
   if (out !== undefined) checkOutput(out, { force, inputs: [file] });
-  const wish = { camera, server: options.server, pins: options.pin, out };
+  const server = givenOrigin(options.server);
+  const wish = { camera, server, pins: options.pin, out };
   const signed = await withServers(serverDir, (servers) => signAndDeliver(file, wish, servers));
   if (options.json) {
-    console.log(JSON.stringify({ server: options.server, pins: options.pin, statements: signed }));
+    console.log(JSON.stringify({ server, pins: options.pin, statements: signed }));
     return;
   }
   for (const { camera: id, counter, servers } of signed) {

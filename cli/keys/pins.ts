@@ -7,7 +7,7 @@ import { givenPins, pinFields } from './given-pins.ts';
 
 export interface PinsWish {
   readonly camera: string;
-  /** `https://HOST[:PORT]` of the server that the camera is to dial from now on. */
+  /** `https://HOST[:PORT]`, in its one spelling, of the server that the camera is to dial from now on. */
   readonly server: string;
   /** As text: the active pin, and the backup if there is one. */
   readonly pins: readonly string[];
