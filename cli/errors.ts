@@ -17,6 +17,8 @@ export type CommandErrorCode =
   /** It was asked, and did not reply. */
   | 'CAMERA_SILENT'
   | 'SERVER_DOWN'
+  /** The machine's clock is certainly wrong, and what is made would carry its time. */
+  | 'CLOCK_WRONG'
   | 'KEY_MALFORMED'
   /** A picture is none, whoever sealed it. */
   | 'PICTURE_MALFORMED'

@@ -4,12 +4,15 @@ import { Command, InvalidArgumentError } from 'commander';
 import { CommandError } from './errors.ts';
 import { checkOutput } from './files.ts';
 import { logLevelOption } from './log-level.ts';
+import { presentTime } from './present-time.ts';
 import { parseSize } from './quantities.ts';
 import { caCommand } from './server/ca.ts';
 import { camerasCommand } from './server/cameras.ts';
+import { origins } from './server/origins.ts';
 import { pinsCommand } from './server/pins.ts';
 import { policyCommand } from './server/policy.ts';
 import { fleetCommand } from './server/releases-command.ts';
+import { releaseTimeMs } from './version.ts';
 
 /** How long a camera's certificate is valid: renewed at two thirds of it, a stolen one is soon worth nothing. */
 const DEFAULT_DAYS = 14;
@@ -52,7 +55,11 @@ function initCommand(): Command {
   return new Command('init')
     .description('make the keys and certificates of a new server')
     .argument('<dir>', 'directory to create; must be absent or empty')
-    .requiredOption('--host <name-or-ip>', 'name or address that cameras dial; may be repeated', collect)
+    .requiredOption(
+      '--host <name-or-ip>',
+      'name or address that cameras dial, in any spelling; may be repeated',
+      collect,
+    )
     .option('--port <number>', 'port that cameras dial', parseDialledPort, 8443)
     .option(
       '--ca-key <file>',
@@ -80,7 +87,7 @@ Examples:
       const made = await initServer(systemDisk, directory, {
         hosts: options.host,
         port: options.port,
-        now: new Date(),
+        now: new Date(presentTime()),
         authorityKey: await authorityKey(options.caKey),
       });
       if (options.json) {
@@ -89,7 +96,7 @@ Examples:
       }
       console.log(`A new server in ${directory}
 
-  address     ${addresses(made.hosts, made.port)}
+  address     ${origins(made.hosts, made.port).join(', ')}
   pin         ${made.pin}
   backup pin  ${made.backupPin}
 
@@ -154,7 +161,7 @@ Example:
       const issued = await certifyCamera(systemDisk, directory, {
         request,
         days: options.days,
-        now: new Date(),
+        now: new Date(presentTime()),
         patience: commandPatience(directory),
       });
       await atomic.writeFileAtomic(systemDisk, options.out, Buffer.from(issued.certificate), 0o644);
@@ -230,19 +237,17 @@ Examples:
             cameraQuota,
             updates,
             metricsPort,
+            releaseTimeMs: releaseTimeMs(),
             disk: systemDisk,
             log,
           }),
         log,
         listening: (server) => {
-          if (person) console.log(`Listening at ${addresses(server.hosts, server.port)}, pin ${server.pin}`);
+          if (person)
+            console.log(`Listening at ${origins(server.hosts, server.port).join(', ')}, pin ${server.pin}`);
         },
       });
     });
-}
-
-function addresses(hosts: readonly string[], port: number): string {
-  return hosts.map((host) => `https://${host.includes(':') ? `[${host}]` : host}:${port}`).join(', ');
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

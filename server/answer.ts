@@ -20,6 +20,7 @@ export const STATUS: Readonly<Record<RefusalCode, number>> = {
   CLAIM_USED: 403,
   CLAIM_THROTTLED: 429,
   REQUEST_REFUSED: 422,
+  CLOCK_WRONG: 503,
   POLICY_NONE: 404,
   HEADER_REFUSED: 422,
   CAMERA_FOREIGN: 403,

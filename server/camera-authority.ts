@@ -1,6 +1,7 @@
 import type { Credential } from '../crypto/certificate-node.ts';
 import { CryptoError } from '../crypto/errors.ts';
 import { cameraOfSpki, p256Point, p256Spki } from '../crypto/spki-node.ts';
+import { isPossibleTime } from '../host/possible-time.ts';
 import { Refused } from './errors.ts';
 import type { Enrolment } from './registry.ts';
 
@@ -14,12 +15,23 @@ export interface IssuedCertificate {
 export class CameraAuthority {
   readonly #load: () => Promise<Credential>;
   readonly #days: number;
+  readonly #releaseTimeMs: number;
   #credential: Promise<Credential> | undefined;
 
-  /** @param days that a certificate is valid. */
-  constructor(load: () => Promise<Credential>, days: number) {
+  /**
+   * @param days that a certificate is valid.
+   * @param releaseTimeMs when this program was released, ms since 1970: an earlier time is not the present.
+   */
+  constructor(load: () => Promise<Credential>, days: number, releaseTimeMs: number) {
     this.#load = load;
     this.#days = days;
+    this.#releaseTimeMs = releaseTimeMs;
+  }
+
+  /** Whether this is a time that claims may be judged and certificates dated by. @throws Refused CLOCK_WRONG. */
+  checkTime(nowMs: number): void {
+    if (isPossibleTime(nowMs, this.#releaseTimeMs)) return;
+    throw new Refused('CLOCK_WRONG', "the server's clock is wrong: it issues no certificate until it is set");
   }
 
   /** Its certificate, DER. @throws ServerError, HostError. */
@@ -41,8 +53,9 @@ export class CameraAuthority {
     }
   }
 
-  /** A certificate for a request that `requester` has read. @throws ServerError, HostError. */
+  /** A certificate for a request that `requester` has read. @throws Refused CLOCK_WRONG; ServerError, HostError. */
   async issue(request: Uint8Array, nowMs: number): Promise<IssuedCertificate> {
+    this.checkTime(nowMs);
     const { issueCamera } = await import('./identity.ts');
     return issueCamera(await this.#authority(), request, { from: new Date(nowMs), days: this.#days });
   }

@@ -74,6 +74,7 @@ async function enrol(context: EnrolmentContext, request: IncomingMessage): Promi
   // What is looked up is a hash of what came: how long it takes tells nothing about a token.
   const claim = registry.claim(tokenHash);
   if (claim === undefined) throw unknownClaim(context, request);
+  authority.checkTime(clock.now());
   refuseUnlessAccepted(judgeClaim(claim, undefined, clock.now()));
   const statement = pairingStatement(request);
   const csr = await certificationRequest(request, context.times);

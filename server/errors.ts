@@ -57,7 +57,9 @@ export type ServerErrorCode =
   /** A pin statement is older than the one that lies there, or another of the same number. */
   | 'PINS_REFUSED'
   /** The key at hand is not that of the backup CA, or it is not at hand. */
-  | 'AUTHORITY_MISSING';
+  | 'AUTHORITY_MISSING'
+  /** A certificate has to be issued, and the machine's clock is certainly wrong. */
+  | 'CLOCK_WRONG';
 
 /** A failure to set up or start, told to the person at the command line. */
 export class ServerError extends Error {

@@ -4,6 +4,7 @@ import { spkiPin } from '../crypto/spki-node.ts';
 import type { Disk } from '../host/disk.ts';
 import { namesHost, namesIn, readServerCertificate } from './certificate-names.ts';
 import { type Configuration, identityFile, readText } from './configuration.ts';
+import { ServerError } from './errors.ts';
 import type { GateIdentity } from './gate.ts';
 import type { Log } from './log.ts';
 
@@ -14,13 +15,15 @@ const RENEWAL_DAYS = 365;
 /**
  * What the gate shows and whom it trusts. A server certificate near its end, of another CA than server.json names, that does
  * not name each of its hosts, or whose renewal was cut off between its files, is issued anew first.
- * @throws ServerError DIRECTORY_MALFORMED; HostError.
+ * @param now undefined while the machine's clock is certainly wrong: then nothing is near its end, and names wait.
+ * @throws ServerError DIRECTORY_MALFORMED; CLOCK_WRONG when a certificate has to be issued and there is no time to date it
+ * by; HostError.
  */
 export async function loadGateIdentity(
   disk: Disk,
   directory: string,
   configuration: Configuration,
-  now: Date,
+  now: Date | undefined,
   log?: Pick<Log, 'info' | 'warn'>,
 ): Promise<GateIdentity> {
   const read = (name: string) => readText(disk, identityFile(directory, name));
@@ -30,6 +33,12 @@ export async function loadGateIdentity(
       import('./promotion.ts'),
       import('./identity.ts'),
     ]);
+    if (now === undefined) {
+      throw new ServerError(
+        'CLOCK_WRONG',
+        "the server needs a new certificate, and this machine's clock is wrong: set it (timedatectl set-ntp true), and start again",
+      );
+    }
     await settleAuthorities(disk, directory, configuration);
     await renewServer(disk, directory, configuration.hosts, now);
     if (log) tellNames(log, before, await readServerCertificate(disk, directory));
@@ -56,15 +65,15 @@ function isUsable(
   chain: string,
   key: string,
   { pin, hosts }: Pick<Configuration, 'pin' | 'hosts'>,
-  now: Date,
+  now: Date | undefined,
 ): boolean {
   const certificate = new X509Certificate(chain);
-  const left = readCertificate(certificate.raw).notAfterMs - now.getTime();
+  const { notAfterMs } = readCertificate(certificate.raw);
   const authority = new X509Certificate(chain.slice(chain.lastIndexOf('-----BEGIN')));
   return (
-    left >= RENEWAL_DAYS * DAY_MS &&
+    (now === undefined || notAfterMs - now.getTime() >= RENEWAL_DAYS * DAY_MS) &&
     certificate.checkPrivateKey(createPrivateKey(key)) &&
-    hosts.every((host) => namesHost(certificate, host)) &&
+    (now === undefined || hosts.every((host) => namesHost(certificate, host))) &&
     spkiPin(authority.raw) === pin
   );
 }

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../host/clock.ts';
 import type { Disk } from '../host/disk.ts';
+import { isPossibleTime } from '../host/possible-time.ts';
 import { admit } from './admission.ts';
 import { CameraAuthority } from './camera-authority.ts';
 import { Stopping } from './camera-routes.ts';
@@ -47,6 +48,8 @@ export interface RunOptions {
   readonly updates?: string | undefined;
   /** Serve metrics there, on loopback; nowhere otherwise. Port 0 leaves it to the system. */
   readonly metricsPort?: number | undefined;
+  /** When this program was released, ms since 1970: a clock before it is wrong. */
+  readonly releaseTimeMs: number;
   readonly clock?: Clock;
   readonly disk: Disk;
   readonly log: Log;
@@ -95,9 +98,11 @@ async function openHouse(
   configuration: Configuration,
   registry: Registry,
 ): Promise<Running> {
-  const { directory, disk, log, clock = systemClock } = options;
+  const { directory, disk, log, releaseTimeMs, clock = systemClock } = options;
   const footage = join(directory, 'footage');
-  const identity = await loadGateIdentity(disk, directory, configuration, new Date(), log);
+  const now = isPossibleTime(clock.now(), releaseTimeMs) ? new Date(clock.now()) : undefined;
+  if (now === undefined) log.warn({ code: 'CLOCK_WRONG' }, "the machine's clock is wrong: set it");
+  const identity = await loadGateIdentity(disk, directory, configuration, now, log);
   const prometheus = await prometheusOf(options);
   const meter = prometheus?.meter ?? NO_METER;
   const store = await openStore(prometheus ? meteredDisk(disk, meter, clock.monotonic) : disk, footage, log);
@@ -116,6 +121,7 @@ async function openHouse(
   const authority = new CameraAuthority(
     async () => (await import('./identity.ts')).readCameraAuthority(disk, directory),
     options.certificateDays ?? DEFAULT_CERTIFICATE_DAYS,
+    releaseTimeMs,
   );
   const throttle = new ClaimThrottle(clock.monotonic);
   const certificates = new CameraThrottle(CAMERA_RATES.certificates, clock.monotonic);

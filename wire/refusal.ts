@@ -27,6 +27,8 @@ export const REFUSAL_CODES = [
   'CLAIM_THROTTLED',
   /** The certification request or the pairing statement is malformed, forged, or not of the key expected. */
   'REQUEST_REFUSED',
+  /** The server's clock is certainly wrong: it issues nothing that would carry its time. */
+  'CLOCK_WRONG',
   /** The server holds no policy for this camera. */
   'POLICY_NONE',
   /** The session header or segment header is malformed or forged. */

@@ -13,6 +13,8 @@ export function wayOut(code: string): string | undefined {
       return 'the server shut this camera out; to use it again: oriel camera reset, then pair it anew';
     case 'REQUEST_REFUSED':
       return 'the server cannot read what this camera asks: is one of the two out of date?';
+    case 'CLOCK_WRONG':
+      return "the server's clock is wrong, so it issues no certificates: set it there (timedatectl set-ntp true); the camera asks again by itself";
     case 'PIN_MISMATCH':
       return 'whoever answers there is not the server of the setup code, nor of the last pin statement: is the address right?';
     case 'HOST_MISMATCH':

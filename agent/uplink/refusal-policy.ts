@@ -60,6 +60,7 @@ export function afterRefusal(
     case 'CLAIM_USED':
     case 'CLAIM_THROTTLED':
     case 'REQUEST_REFUSED':
+    case 'CLOCK_WRONG':
     case 'POLICY_NONE':
     case 'BODY_LATE':
     case 'BODY_SLOW':

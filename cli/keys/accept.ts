@@ -7,6 +7,7 @@ import { CommandError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readTextFile, withFileLocked, writeTextFile } from '../files.ts';
 import { readViewingKey } from '../footage/open-footage.ts';
+import { presentTime } from '../present-time.ts';
 import { withRegistry } from '../server/registry.ts';
 import { acceptCamera, statementFrom } from './pairing.ts';
 
@@ -82,7 +83,7 @@ async function acceptOne(
   deliver: (camera: string, policy: string) => void,
 ): Promise<void> {
   const { camera, counter } = await withFileLocked(file, async () => {
-    const options = { audio: wish.audio ?? false, nowMs: Date.now() };
+    const options = { audio: wish.audio ?? false, nowMs: presentTime() };
     const accepted = await acceptCamera(readViewingKey(file), statement, options);
     if (wish.camera !== undefined && wish.camera !== accepted.camera) {
       throw new CommandError('PAIRING_MISSING', `the statement is of camera ${accepted.camera}`);

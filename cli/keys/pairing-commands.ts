@@ -49,12 +49,13 @@ Example, from nothing to a camera that records:
 async function pair(file: string, options: PairOptions): Promise<void> {
   const { preparePairing } = await import('./pairing.ts');
   const { readViewingKey } = await import('../footage/open-footage.ts');
+  const { presentTime } = await import('../present-time.ts');
   const { writeViewingKey } = await import('../../crypto/viewing-key.ts');
   const { withFileLocked, writeTextFile } = await import('../files.ts');
   const { server, pin: pins, expires: lifeSeconds, name, out } = options;
   const wish = { server, pins, lifeSeconds, name, wifi: await wifiOf(options) };
   const { code, claim, expires } = await withFileLocked(file, async () => {
-    const prepared = await preparePairing(readViewingKey(file), wish, Date.now());
+    const prepared = await preparePairing(readViewingKey(file), wish, presentTime());
     // The key first: a code that it does not remember could never be accepted.
     writeTextFile(file, writeViewingKey(prepared.key), 0o600);
     return prepared;

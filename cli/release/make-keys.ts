@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { keyIdOf } from '../../ota/signatures.ts';
 import { CommandError } from '../errors.ts';
+import { presentTime } from '../present-time.ts';
 import { makeKeyFile, readKeyFile, readPassphrase } from './key-file.ts';
 import { writePublicDocuments } from './public-documents.ts';
 
@@ -13,7 +14,7 @@ interface Wish {
   readonly passphraseFile?: string;
 }
 
-/** Makes all keys of a maker. @returns what to tell. */
+/** Makes all keys of a maker. @returns what to tell. @throws CommandError USAGE, FILE_EXISTS, CLOCK_WRONG. */
 export function makeKeys(directory: string, wish: Wish): string[] {
   const { product, threshold } = wish;
   if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(product)) {
@@ -22,6 +23,7 @@ export function makeKeys(directory: string, wish: Wish): string[] {
   if (threshold > Math.min(wish.root, wish.release)) {
     throw new CommandError('USAGE', `${threshold} signatures need as many keys of each kind`);
   }
+  const nowMs = presentTime();
   if (existsSync(directory)) throw new CommandError('FILE_EXISTS', `${directory} is there already`);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const passphrase = readPassphrase(wish.passphraseFile);
@@ -39,7 +41,7 @@ export function makeKeys(directory: string, wish: Wish): string[] {
   const root = Array.from({ length: wish.root }, (_, index) =>
     readKeyFile(join(directory, `root-${index + 1}.pem`), passphrase),
   );
-  writePublicDocuments(join(directory, 'public'), { product, threshold, root, release, online }, Date.now());
+  writePublicDocuments(join(directory, 'public'), { product, threshold, root, release, online }, nowMs);
   return [
     ...lines,
     `public       ${join(directory, 'public')}`,

@@ -9,6 +9,7 @@ import { type Rollout, SEVERITIES } from '../../ota/rollout.ts';
 import type { Signer } from '../../ota/tuf-metadata.ts';
 import { readDocuments, verifyDocuments } from '../../ota/verify-bundle.ts';
 import { CommandError } from '../errors.ts';
+import { presentTime } from '../present-time.ts';
 import { readAnchor, readFirstRoot, readKeyList } from './public-documents.ts';
 import { alone, describePending, describeProposal, withoutWeight } from './signing.ts';
 
@@ -36,11 +37,17 @@ const repositoryIn = (directory: string): Repository => ({ disk: systemDisk, dir
 const NO_MINIMUM = '0.0.0';
 
 export function publishBundle(directory: string, bundle: string, wish: PublishWish): Promise<string[]> {
+  const nowMs = presentTime();
   mkdirSync(directory, { recursive: true });
-  return alone(directory, () => publishAlone(directory, bundle, wish));
+  return alone(directory, () => publishAlone(directory, bundle, wish, nowMs));
 }
 
-async function publishAlone(directory: string, bundle: string, wish: PublishWish): Promise<string[]> {
+async function publishAlone(
+  directory: string,
+  bundle: string,
+  wish: PublishWish,
+  nowMs: number,
+): Promise<string[]> {
   const repository = repositoryIn(directory);
   const publicDocuments = wish.public ?? '';
   const anchor = readAnchor(publicDocuments);
@@ -68,7 +75,7 @@ async function publishAlone(directory: string, bundle: string, wish: PublishWish
       severity,
       advisories: [...(wish.advisory ?? [])],
     },
-    nowMs: Date.now(),
+    nowMs,
     level: levelOf(wish.level),
     progress: sayLarge,
   });
@@ -102,7 +109,7 @@ export function finishRepository(directory: string, online: Signer): Promise<str
 }
 
 async function putIntoForce(repository: Repository, online: Signer): Promise<string[]> {
-  const { timestampExpires, refusal } = await finish(repository, online, Date.now());
+  const { timestampExpires, refusal } = await finish(repository, online, presentTime());
   if (refusal === undefined) return [`in force, and current until ${timestampExpires}`];
   return [
     `renewed, and current until ${timestampExpires}`,
@@ -119,8 +126,9 @@ async function change(
   what: string,
 ): Promise<string[]> {
   const repository = repositoryIn(directory);
+  const nowMs = presentTime();
   return alone(directory, async () => {
-    await changeRollout(repository, version, turn, Date.now());
+    await changeRollout(repository, version, turn, nowMs);
     return settle(repository, signing, what);
   });
 }

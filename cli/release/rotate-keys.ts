@@ -7,6 +7,7 @@ import { editionOf, type Repository, readInForce } from '../../ota/repository.ts
 import { type KeyRing, keyIdOf, writeSignatures } from '../../ota/signatures.ts';
 import { makeRoot, type RoleRings, ringOf, TOP_ROLES } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';
+import { presentTime } from '../present-time.ts';
 import { readKeyFile } from './key-file.ts';
 import { keepKeyList, readKeyList } from './public-documents.ts';
 import { alone, describePending } from './signing.ts';
@@ -23,17 +24,17 @@ interface Wish {
   readonly remove?: readonly string[];
 }
 
-/** Proposes a root with other keys. @returns what to tell. @throws CommandError USAGE. */
+/** Proposes a root with other keys. @returns what to tell. @throws CommandError USAGE, CLOCK_WRONG, FILE_BUSY. */
 export function rotate(directory: string, wish: Wish): Promise<string[]> {
-  return alone(directory, () => rotateAlone(directory, wish));
+  const nowMs = presentTime();
+  return alone(directory, () => rotateAlone(directory, wish, nowMs));
 }
 
-async function rotateAlone(directory: string, wish: Wish): Promise<string[]> {
+async function rotateAlone(directory: string, wish: Wish, nowMs: number): Promise<string[]> {
   const repository: Repository = { disk: systemDisk, directory };
   const { root, targets } = await readInForce(repository);
   const before = Object.fromEntries(TOP_ROLES.map((role) => [role, ringOf(root, role)])) as RoleRings;
   const after = change(before, wish);
-  const nowMs = Date.now();
   await proposeRoot(repository, makeRoot(editionOf('root', root.signed.version + 1, nowMs), after));
   if (targets !== undefined) await proposeTargets(repository, targets.signed.targets, nowMs);
   const lines = await describePending(directory);

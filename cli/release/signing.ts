@@ -17,6 +17,7 @@ import { fittingKeys, parseSignatures, type Signature, writeSignatures } from '.
 import type { Signer } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';
 import { readRegularFile, withFileLocked } from '../files.ts';
+import { presentTime } from '../present-time.ts';
 import { rfc3339 } from '../text.ts';
 import { describeKeyList, describeRoot, shortId } from './describe-keys.ts';
 import { ANCHOR_FILE, readAnchor, readKeyList, readListBefore, signaturesOver } from './public-documents.ts';
@@ -160,7 +161,7 @@ export async function describeProposal(repository: Repository): Promise<string[]
   const [current, { root, targets }] = [await readInForce(repository), await readPending(repository)];
   return [
     ...(root === undefined ? [] : describeRoot(current.root, root)),
-    ...(targets === undefined ? [] : describeTargets(targets.signed, current.targets?.signed, Date.now())),
+    ...(targets === undefined ? [] : describeTargets(targets.signed, current.targets?.signed, presentTime())),
   ];
 }
 

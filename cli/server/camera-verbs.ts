@@ -6,6 +6,7 @@ import type { Registry } from '../../server/registry.ts';
 import type { CameraRecord, ClaimRecord } from '../../server/registry-tables.ts';
 import { CommandError } from '../errors.ts';
 import { terminalPaint } from '../paint.ts';
+import { presentTime } from '../present-time.ts';
 import { minute } from '../quantities.ts';
 import { fleetOf, fleetText, jsonOfHealth } from './fleet.ts';
 import { cameraMeant } from './registry.ts';
@@ -78,7 +79,7 @@ function list(registry: Registry): Said {
 
 function claim(registry: Registry, word: string): Said {
   const taken = parseClaim(word === '-' ? readFileSync(0, 'utf8') : word);
-  const nowMs = Date.now();
+  const nowMs = presentTime();
   if (taken.expires * 1000 <= nowMs) {
     throw new CommandError('CLAIM_EXPIRED', 'the claim has expired: make a new setup code');
   }

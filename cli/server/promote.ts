@@ -2,6 +2,7 @@ import { systemDisk } from '../../host/disk.ts';
 import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
 import { lockDirectory } from '../../server/directory-lock.ts';
 import { promoteBackup } from '../../server/promotion.ts';
+import { presentTime } from '../present-time.ts';
 import { origins } from './origins.ts';
 
 export interface Promoted {
@@ -10,12 +11,13 @@ export interface Promoted {
   readonly text: string;
 }
 
-/** Promotes the backup CA of a server that is not running. @throws ServerError DIRECTORY_IN_USE and as promoteBackup. */
+/** Promotes the backup CA of a server that is not running. @throws CommandError CLOCK_WRONG; ServerError DIRECTORY_IN_USE and as promoteBackup. */
 export async function promoteHere(directory: string, backupKey: string | undefined): Promise<Promoted> {
+  const now = new Date(presentTime());
   const before = await loadConfiguration(systemDisk, directory);
   const lock = await lockDirectory(directory);
   try {
-    const configuration = await promoteBackup(systemDisk, directory, before, { backupKey, now: new Date() });
+    const configuration = await promoteBackup(systemDisk, directory, before, { backupKey, now });
     return { configuration, text: tell(directory, before, configuration) };
   } finally {
     lock.release();

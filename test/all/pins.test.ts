@@ -67,6 +67,7 @@ async function serve(directory: string): Promise<{ answered: () => number; stop:
     directory,
     port: Number(new URL(house.origin).port),
     address: '127.0.0.1',
+    releaseTimeMs: Date.now() - 86_400_000,
     disk: systemDisk,
     log: { debug, info: quiet, warn: quiet, error: quiet },
   });

@@ -86,7 +86,15 @@ export class House {
     const log: Log = { debug: () => undefined, info: record, warn: record, error: record };
     const port = this.#server?.server.port ?? 0;
     const directory = this.serverDirectory;
-    this.#server = await startServer({ directory, port, address: '127.0.0.1', disk: systemDisk, clock, log });
+    this.#server = await startServer({
+      directory,
+      port,
+      address: '127.0.0.1',
+      releaseTimeMs: RELEASE,
+      disk: systemDisk,
+      clock,
+      log,
+    });
   }
 
   async stop(): Promise<void> {

@@ -9,6 +9,7 @@ import { commonName, decode, explicit, sequence, signed, smallInteger } from '..
 import { makePairingStatement, type PairingTerms } from '../../crypto/pairing-statement.ts';
 import { decodeCertsOnly } from '../../crypto/pkcs7-node.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { systemClock } from '../../host/clock.ts';
 import { THROTTLE_RULES } from '../../server/claim-throttle.ts';
 import { clientJudge } from '../../server/client.ts';
 import { Registry } from '../../server/registry.ts';
@@ -22,7 +23,7 @@ import {
 import { sessionPath } from '../../wire/upload.ts';
 import { spellings } from '../crypto/odd-certificates.ts';
 import { type CameraDouble, makeCamera, makeSession } from './camera-double.ts';
-import { ask, cameraAuthority, closeHouses, newCamera, openHouse, registry } from './house.ts';
+import { ask, cameraAuthority, closeHouses, newCamera, openHouse, registry, releaseTimeMs } from './house.ts';
 import { enrolAt, equipped, givenClaim, makeClaim, newcomer, reenrolAt, requestOf } from './newcomer.ts';
 
 afterEach(closeHouses);
@@ -213,6 +214,27 @@ test.each<[string, string, (camera: CameraDouble, terms: PairingTerms) => Spoilt
   expect(logged.map(({ message }) => message)).not.toContain('failed');
   expect(registry.standing(camera.id)).toBeUndefined();
   expect((await enrolAt(port, camera, claim)).status).toBe(200);
+});
+
+describe('[FC-12] a server whose clock is certainly wrong', () => {
+  test.each([
+    ['1970', 0],
+    ['a day before its release', releaseTimeMs - 86_400_000],
+    ['2099', Date.UTC(2099, 0, 1)],
+  ])('at %s issues no certificate, and uses up no claim', async (_name, nowMs) => {
+    const clock = { ...systemClock, now: () => nowMs };
+    const [wrong, right] = [await openHouse({ clock }), await openHouse()];
+    const [camera, claim] = [newcomer(), givenClaim(registry)];
+    const enrolled = await enrolAt(wrong.port, camera, claim);
+    expect([enrolled.json?.code, enrolled.status]).toEqual(['CLOCK_WRONG', 503]);
+    expect(registry.standing(camera.id)).toBeUndefined();
+    expect((await enrolAt(wrong.port, camera, givenClaim(registry, -1))).json?.code).toBe('CLOCK_WRONG');
+    // The way out: the clock is set, and the camera asks again.
+    expect((await enrolAt(right.port, camera, claim)).status).toBe(200);
+    const renewed = await reenrolAt(wrong.port, undefined, requestOf(camera.key));
+    expect(renewed.json?.code).toBe('CLOCK_WRONG');
+    expect((await reenrolAt(right.port, undefined, requestOf(camera.key))).status).toBe(200);
+  });
 });
 
 test('a request wrapped in lines is taken', async () => {

@@ -43,7 +43,8 @@ afterEach(() => {
   rmSync(disk, { recursive: true });
 });
 
-const start = () => startServer({ directory: house, port: 0, address: '127.0.0.1', disk: systemDisk, log });
+const start = () =>
+  startServer({ directory: house, port: 0, address: '127.0.0.1', releaseTimeMs: 0, disk: systemDisk, log });
 
 test('[FC-11] a server that starts on a full disk answers, refuses what needs room, and takes it once there is some', async () => {
   const { server, stop } = await start();

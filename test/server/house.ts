@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
 import { issueServer, makeAuthority, pem } from '../../crypto/certificate-node.ts';
-import { systemClock } from '../../host/clock.ts';
+import { type Clock, systemClock } from '../../host/clock.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { admit } from '../../server/admission.ts';
 import type { BodyTimes } from '../../server/body.ts';
@@ -36,6 +36,8 @@ import { UPLOAD_OFFSET } from '../../wire/upload.ts';
 import { type CameraDouble, makeCamera } from './camera-double.ts';
 
 const now = new Date();
+/** Of the program under test. */
+export const releaseTimeMs = now.getTime() - 86_400_000;
 export const serverAuthority = makeAuthority('Test server CA', now, 1);
 export const cameraAuthority = makeAuthority('Test camera CA', now, 1);
 const server = issueServer(serverAuthority, ['localhost', '127.0.0.1'], { from: now, days: 1 });
@@ -63,6 +65,8 @@ export interface HouseOptions {
   readonly limits?: Partial<UploadLimits>;
   readonly gate?: Partial<GateLimits>;
   readonly enrolment?: Partial<BodyTimes>;
+  /** By which claims are judged and certificates dated. */
+  readonly clock?: Clock;
   readonly registry?: Registry;
   readonly rates?: Partial<CameraRates>;
   /** Directory of the update repository. */
@@ -125,11 +129,11 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
         enrolment: {
           registry: own,
           writes,
-          authority: new CameraAuthority(async () => cameraAuthority, 14),
+          authority: new CameraAuthority(async () => cameraAuthority, 14, releaseTimeMs),
           throttle: new ClaimThrottle(systemClock.monotonic),
           certificates: new CameraThrottle(rates.certificates, systemClock.monotonic),
           times: { ...ENROLMENT_TIMES, ...options.enrolment },
-          clock: systemClock,
+          clock: options.clock ?? systemClock,
           log,
         },
         uploads: { store, leases, limits, ...(usage && { usage }) },

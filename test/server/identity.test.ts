@@ -1,7 +1,15 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { givenOrigin } from '../../cli/keys/given-origin.ts';
+import { preparePairing } from '../../cli/keys/pairing.ts';
+import { origins } from '../../cli/server/origins.ts';
 import { fromPem } from '../../crypto/certificate-node.ts';
+import { judgeRawChain } from '../../crypto/chain-node.ts';
+import { addressOf, canonicalOrigin } from '../../crypto/origin.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { readSetupCode } from '../../crypto/setup-code.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
-import { loadConfiguration } from '../../server/configuration.ts';
+import { makeViewingKey } from '../../crypto/viewing-key.ts';
+import { loadConfiguration, writeConfiguration } from '../../server/configuration.ts';
 import { loadGateIdentity } from '../../server/gate-identity.ts';
 import { initServer } from '../../server/identity.ts';
 import { type Crash, CrashDisk, type CrashState } from '../faults/crash-disk.ts';
@@ -46,6 +54,84 @@ test('a renewal that a crash cut off anywhere is made good at the next start', a
       expect(new X509Certificate(identity.chain).checkPrivateKey(createPrivateKey(identity.key))).toBe(true);
     }
   }
+});
+
+describe('[FC-12] while the clock is certainly wrong', () => {
+  test('a server starts with the certificate it has', async () => {
+    const disk = new CrashDisk();
+    const configuration = await initServer(disk, '/house', options);
+    const before = await loadGateIdentity(disk, '/house', configuration, now);
+    expect((await loadGateIdentity(disk, '/house', configuration, undefined)).chain).toBe(before.chain);
+    // Control: believed, a clock at 2099 has it issue one that lasts until 2104.
+    const believed = await loadGateIdentity(disk, '/house', configuration, new Date('2099-01-01'));
+    expect(new X509Certificate(believed.chain).validToDate.getUTCFullYear()).toBe(2104);
+  });
+
+  test('it issues none: one that needs another starts once the clock is set', async () => {
+    const disk = new CrashDisk();
+    const configuration = await initServer(disk, '/house', options);
+    const promoted = { ...configuration, pin: configuration.backupPin, backupPin: configuration.pin };
+    await expect(loadGateIdentity(disk, '/house', promoted, undefined)).rejects.toMatchObject({
+      code: 'CLOCK_WRONG',
+      message: expect.stringContaining('timedatectl'),
+    });
+    const chain = (await loadGateIdentity(disk, '/house', configuration, now)).chain;
+    expect(pinOfChain(chain)).toBe(configuration.pin);
+  });
+});
+
+describe('[FC-16] a server has its hosts in one spelling', () => {
+  const hosts = ['Home.Example', 'home.example.', '2001:DB8:0:0::1', '[2001:db8::1]', '::ffff:192.0.2.1'];
+
+  test('in server.json, in its certificate, and in what it prints', async () => {
+    const disk = new CrashDisk();
+    const configuration = await initServer(disk, '/house', { ...options, hosts, port: 443 });
+    expect(configuration.hosts).toEqual(['home.example', '2001:db8::1', '192.0.2.1']);
+    const { chain } = await loadGateIdentity(disk, '/house', configuration, now);
+    expect(new X509Certificate(chain).subjectAltName).toBe(
+      'DNS:home.example, IP Address:2001:DB8:0:0:0:0:0:1, IP Address:192.0.2.1',
+    );
+    const printed = origins(configuration.hosts, configuration.port);
+    expect(printed).toEqual(['https://home.example', 'https://[2001:db8::1]', 'https://192.0.2.1']);
+    const der = [...chain.matchAll(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g)].map(([each]) =>
+      fromPem('CERTIFICATE', each),
+    );
+    for (const spelled of hosts) {
+      const given = `https://${spelled.includes(':') && !spelled.startsWith('[') ? `[${spelled}]` : spelled}:443/`;
+      const { host } = addressOf(canonicalOrigin(given));
+      const terms = {
+        host,
+        pins: [configuration.pin],
+        trustedTimeMs: now.getTime(),
+        usage: 'serverAuth' as const,
+      };
+      expect(judgeRawChain(der, terms)).toEqual({ verdict: 'accepted' });
+    }
+  });
+
+  test('keys pair and keys pins take what init printed, and any other spelling of it for the same', async () => {
+    const key = await makeViewingKey('owner', new Uint8Array(32).fill(1), 1);
+    const pins = [`sha256/${Buffer.alloc(32, 7).toString('base64')}`];
+    const spellings = ['https://[2001:db8::1]', 'https://[2001:DB8:0::0:1]:443', 'HTTPS://[2001:db8::1]/'];
+    for (const server of spellings) {
+      const wish = { server, pins, lifeSeconds: 60, name: '' };
+      const { code } = await preparePairing(key, wish, now.getTime());
+      expect((await readSetupCode(code, nodePrimitives)).origin).toBe(spellings[0]);
+      expect(givenOrigin(server)).toBe(spellings[0]);
+    }
+    await expect(
+      preparePairing(key, { server: 'http://home', pins, lifeSeconds: 60, name: '' }, now.getTime()),
+    ).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  test('in a server.json that somebody edited', async () => {
+    const disk = new CrashDisk();
+    const configuration = await initServer(disk, '/house', options);
+    await writeConfiguration(disk, '/house', { ...configuration, hosts: ['Home.Example.', '0:0::1'] });
+    expect((await loadConfiguration(disk, '/house')).hosts).toEqual(['home.example', '::1']);
+    await writeConfiguration(disk, '/house', { ...configuration, hosts: ['a_b'] });
+    await expect(loadConfiguration(disk, '/house')).rejects.toMatchObject({ code: 'DIRECTORY_MALFORMED' });
+  });
 });
 
 test('an init that was cut off leaves no server that would start', async () => {

@@ -49,7 +49,14 @@ async function scene() {
   const request = makeRequest(key, 'camera');
   const { certificate } = await certifyCamera(systemDisk, directory, { request, days: 1, now });
   const start = (port: number) =>
-    startServer({ directory, port, address: '127.0.0.1', disk: systemDisk, log });
+    startServer({
+      directory,
+      port,
+      address: '127.0.0.1',
+      releaseTimeMs: now.getTime() - 86_400_000,
+      disk: systemDisk,
+      log,
+    });
   let running = await start(0);
   const { port } = running.server;
   closers.push(() => running.stop());

@@ -61,6 +61,7 @@ describe('refusals', () => {
     CLAIM_USED: ['retry', 'aside', 'aside'],
     CLAIM_THROTTLED: ['retry', 'aside', 'aside'],
     REQUEST_REFUSED: ['retry', 'aside', 'aside'],
+    CLOCK_WRONG: ['retry', 'aside', 'aside'],
     POLICY_NONE: ['retry', 'aside', 'aside'],
     RATE_EXCEEDED: ['retry', 'retry', 'retry'],
     QUOTA_EXCEEDED: ['retry', 'retry', 'retry'],
