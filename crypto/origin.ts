@@ -5,7 +5,7 @@ import { bracketed, canonicalHost } from './host-name.ts';
 /** Of an origin, bytes. */
 export const MAX_ORIGIN_LENGTH = 250;
 const HTTPS_PORT = 443;
-const GIVEN = /^https:\/\/(\[[^\]/?#@\\]*\]|[^[\]/?#@\\:]*)(?::(\d{1,5}))?\/?$/i;
+const GIVEN = /^https:\/\/(\[[^\]/?#@\\]*\]|[^[\]/?#@\\:]*)(?::(\d{1,5}))?$/i;
 
 /** Whether a text is the origin of a server, `https://HOST[:PORT]`, in the one spelling of RFC 6454 section 6.2. */
 export function isOrigin(text: string): boolean {
@@ -26,7 +26,7 @@ export function originAt(host: string, port: number): string {
 }
 
 /**
- * The origin that a person gives, in its one spelling: the host as canonicalHost has it, no port where it is 443, no slash.
+ * The origin that a person gives, in its one spelling: the host as canonicalHost has it, no port where it is 443.
  * @throws CryptoError KEY_MALFORMED for anything but `https://HOST[:PORT]`, or a port of 0.
  */
 export function canonicalOrigin(text: string): string {

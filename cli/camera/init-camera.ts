@@ -25,7 +25,7 @@ export async function initCamera(
   wish: CameraWish,
 ): Promise<{ camera: string; request: string }> {
   const directory = new CameraDirectory(dir);
-  const server = { origin: givenOrigin(wish.server), pins: [...wish.pin] };
+  const server = { origin: givenOrigin(wish.server, 'USAGE'), pins: [...wish.pin] };
   const config = { version: 1 as const, server, owner: wish.owner, ...choiceOf(wish) };
   checkConfig(CameraConfig, config);
   const { camera } = await asOwnerOf(dir, () => {

@@ -1,11 +1,17 @@
+import { CryptoError } from '../../crypto/errors.ts';
 import { canonicalOrigin } from '../../crypto/origin.ts';
 import { CommandError } from '../errors.ts';
 
-/** The server that a person gives, in its one spelling. @throws CommandError USAGE. */
-export function givenOrigin(text: string): string {
+/**
+ * The server that a person gives, in its one spelling.
+ * @param code of the refusal.
+ * @throws CommandError USAGE; CryptoError SETUP_CODE_MALFORMED, PINS_MALFORMED.
+ */
+export function givenOrigin(text: string, code: 'USAGE' | 'SETUP_CODE_MALFORMED' | 'PINS_MALFORMED'): string {
   try {
     return canonicalOrigin(text);
   } catch (cause) {
-    throw new CommandError('USAGE', `--server takes https://HOST[:PORT]: ${(cause as Error).message}`, cause);
+    const message = `--server: ${(cause as Error).message}`;
+    throw code === 'USAGE' ? new CommandError(code, message, cause) : new CryptoError(code, message, cause);
   }
 }

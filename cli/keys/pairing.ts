@@ -32,7 +32,7 @@ export interface PreparedPairing {
 
 /**
  * Prepares the pairing of one camera with one server.
- * @throws CommandError USAGE, for a server that is none too.
+ * @throws CommandError USAGE; CryptoError SETUP_CODE_MALFORMED for a server that is none.
  */
 export async function preparePairing(
   key: ViewingKey,
@@ -44,7 +44,7 @@ export async function preparePairing(
   const pairing: Pairing = {
     secret: new Uint8Array(randomBytes(PAIRING_SECRET_LENGTH)),
     expires: now + wish.lifeSeconds,
-    server: { origin: givenOrigin(wish.server), pins },
+    server: { origin: givenOrigin(wish.server, 'SETUP_CODE_MALFORMED'), pins },
     name: wish.name,
   };
   const setupCode = { ...setupCodeOf(pairing, key), ...(wish.wifi && { wifi: wish.wifi }) };

@@ -77,7 +77,7 @@ async function pins(file: string, options: PinsOptions): Promise<void> {
     import('./sign-and-deliver-pins.ts'),
   ]);
   if (out !== undefined) checkOutput(out, { force, inputs: [file] });
-  const server = givenOrigin(options.server);
+  const server = givenOrigin(options.server, 'PINS_MALFORMED');
   const wish = { camera, server, pins: options.pin, out };
   const signed = await withServers(serverDir, (servers) => signAndDeliver(file, wish, servers));
   if (options.json) {

@@ -100,7 +100,7 @@ describe('[FC-16] an origin has one spelling', () => {
   test.each([
     ['https://Home.Example:443', 'https://home.example'],
     ['https://home.example', 'https://home.example'],
-    ['HTTPS://home.example./', 'https://home.example'],
+    ['HTTPS://home.example.', 'https://home.example'],
     ['https://home.example:08443', 'https://home.example:8443'],
     ['https://[2001:DB8:0:0::1]:443', 'https://[2001:db8::1]'],
     ['https://[::ffff:192.0.2.1]:8443', 'https://192.0.2.1:8443'],
@@ -119,6 +119,7 @@ describe('[FC-16] an origin has one spelling', () => {
     ['https://::1'],
     ['https://2001:db8::1:8443'],
     ['https://user@home.example'],
+    ['https://home.example/'],
     ['https://home.example/path'],
     ['https://home.example?x'],
     ['https://home.example#x'],

@@ -15,7 +15,7 @@ import { CA_CERTIFICATES_PATH } from '../../wire/enrolment.ts';
 import { sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
 import { until } from '../e2e/until.ts';
 import { type CameraDouble, cameraOfKey, makeSession } from './camera-double.ts';
-import { ask, trustServer } from './house.ts';
+import { ask, trustServer, releaseTimeMs } from './house.ts';
 
 let disk: string;
 let house: string;
@@ -44,7 +44,7 @@ afterEach(() => {
 });
 
 const start = () =>
-  startServer({ directory: house, port: 0, address: '127.0.0.1', releaseTimeMs: 0, disk: systemDisk, log });
+  startServer({ directory: house, port: 0, address: '127.0.0.1', releaseTimeMs, disk: systemDisk, log });
 
 test('[FC-11] a server that starts on a full disk answers, refuses what needs room, and takes it once there is some', async () => {
   const { server, stop } = await start();
