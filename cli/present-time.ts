@@ -1,7 +1,11 @@
+import { parseRfc3339 } from '../crypto/time.ts';
 import { isPossibleTime } from '../host/possible-time.ts';
 import { CommandError } from './errors.ts';
 import { rfc3339 } from './text.ts';
 import { releaseTimeMs, version } from './version.ts';
+
+/** Clocks of a maker's machines are not further apart. */
+const CLOCKS_DIFFER_MS = 24 * 3_600_000;
 
 /**
  * The machine's time, for what lasts: certificates, metadata of updates, setup codes.
@@ -18,5 +22,18 @@ export function presentTime(nowMs: number = Date.now(), releaseMs: number = rele
         ? `and Oriel ${version()} is of ${rfc3339(releaseMs)}`
         : `more than ten years after Oriel ${version()} was released`) +
       ": what is made now would carry that time for years, so nothing was made. Set the clock, as root: timedatectl set-ntp true, or date -u -s 'YYYY-MM-DD HH:MM'; then try again",
+  );
+}
+
+/**
+ * A time that is about to be signed, which cameras then take for past: certificates that end before it have ended.
+ * @throws CommandError CLOCK_WRONG when it is yet to come.
+ */
+export function requirePast(what: string, time: string, nowMs: number): void {
+  const timeMs = parseRfc3339(time) ?? Number.NaN;
+  if (timeMs <= nowMs + CLOCKS_DIFFER_MS) return;
+  throw new CommandError(
+    'CLOCK_WRONG',
+    `${what} says that it is of ${time}, and here it is ${rfc3339(nowMs)}: cameras that believe it lose their certificates. Set this machine's clock, or build the release anew with a releaseTime that has passed`,
   );
 }

@@ -19,7 +19,7 @@ export function judgeClaim(
   nowMs: number,
 ): ClaimVerdict {
   if (claim === undefined) return 'CLAIM_UNKNOWN';
-  if (nowMs >= claim.expires * 1000) return 'CLAIM_EXPIRED';
+  if (!(nowMs < claim.expires * 1000)) return 'CLAIM_EXPIRED';
   const taken = claim.camera !== undefined && camera !== undefined && claim.camera !== camera;
   return taken ? 'CLAIM_USED' : 'accepted';
 }

@@ -4,6 +4,7 @@ import { parseJson } from '../../crypto/document.ts';
 import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
+import { isPossibleTime } from '../../host/possible-time.ts';
 import { AGREEMENT_MS, displayTime, type TimeSource } from './display-policy.ts';
 import { parseHttpDate } from './server-time.ts';
 
@@ -96,8 +97,12 @@ export class CameraClock implements Clock {
     if (timeMs !== undefined) this.#server = { timeMs, at: this.monotonic() };
   }
 
-  /** A time that the release keys have signed, ms since 1970. */
+  /**
+   * A time that the release keys have signed, ms since 1970. One that this build cannot live to see was signed by a clock
+   * that was wrong: believed, it would end every certificate, for good.
+   */
   trust(timeMs: number): void {
+    if (!isPossibleTime(timeMs, this.#options.releaseTimeMs)) return;
     if (timeMs > this.trustedMs) this.#floor = { timeMs, at: this.monotonic() };
   }
 

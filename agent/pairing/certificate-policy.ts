@@ -34,7 +34,8 @@ const RENEWAL_SPREAD = 1 / 12;
 export function nextEnrolmentStep(view: EnrolmentView): EnrolmentStep {
   const { certificate, claim, timeMs, calledUseless } = view;
   if (certificate === undefined) return claim ? 'enrol' : 'reenrol';
-  if (calledUseless || timeMs > certificate.notAfterMs) return 'reenrol';
+  // Written so that an end that is no number has passed.
+  if (calledUseless || !(timeMs <= certificate.notAfterMs)) return 'reenrol';
   return timeMs >= renewalTime(certificate, view.jitter) ? 'renew' : 'rest';
 }
 

@@ -9,7 +9,7 @@ import { type Rollout, SEVERITIES } from '../../ota/rollout.ts';
 import type { Signer } from '../../ota/tuf-metadata.ts';
 import { readDocuments, verifyDocuments } from '../../ota/verify-bundle.ts';
 import { CommandError } from '../errors.ts';
-import { presentTime } from '../present-time.ts';
+import { presentTime, requirePast } from '../present-time.ts';
 import { readAnchor, readFirstRoot, readKeyList } from './public-documents.ts';
 import { alone, describePending, describeProposal, withoutWeight } from './signing.ts';
 
@@ -60,6 +60,7 @@ async function publishAlone(
     product: anchor.product,
     hardware,
   });
+  requirePast(`release ${verified.bundle.version}`, verified.bundle.released, nowMs);
   if (!existsSync(join(directory, 'metadata'))) {
     await beginRepository(repository, readFirstRoot(publicDocuments));
   }

@@ -17,7 +17,7 @@ import { fittingKeys, parseSignatures, type Signature, writeSignatures } from '.
 import type { Signer } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';
 import { readRegularFile, withFileLocked } from '../files.ts';
-import { presentTime } from '../present-time.ts';
+import { presentTime, requirePast } from '../present-time.ts';
 import { rfc3339 } from '../text.ts';
 import { describeKeyList, describeRoot, shortId } from './describe-keys.ts';
 import { ANCHOR_FILE, readAnchor, readKeyList, readListBefore, signaturesOver } from './public-documents.ts';
@@ -94,6 +94,10 @@ async function signDocument(
   { signers, out, confirm }: SigningWish,
 ): Promise<string[]> {
   const message = readRegularFile(join(directory, signable.document), signable.maxBytes);
+  if (signable.document === MANIFEST_FILE) {
+    const { version, released } = parseBundle(message);
+    requirePast(`release ${version}`, released, presentTime());
+  }
   const { lines, keys } = await describe(directory, signable.document, message);
   await agree(confirm, lines);
   const made = signaturesOver(message, signers);

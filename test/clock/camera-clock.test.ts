@@ -79,6 +79,16 @@ describe('trusted time', () => {
     expect(clock.trustedMs).toBe(RELEASE + 30 * 24 * HOUR);
   });
 
+  test('[FC-12] is not moved by what was signed by a clock that was certainly wrong', async () => {
+    const clock = await open(new Machine(0));
+    for (const time of ['2099-01-01T00:00', '2037-01-01T00:00', '1970-01-01T00:00']) {
+      clock.trust(at(time));
+      expect(clock.trustedMs).toBe(RELEASE);
+    }
+    clock.trust(at('2035-01-01T00:00'));
+    expect(clock.trustedMs).toBe(at('2035-01-01T00:00'));
+  });
+
   test('survives a restart but for less than an hour, and an older build does not set it back', async () => {
     const disk = new CrashDisk();
     const machine = new Machine(0);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { presentTime } from '../../cli/present-time.ts';
+import { presentTime, requirePast } from '../../cli/present-time.ts';
 import { releaseTimeMs } from '../../cli/version.ts';
 import { BUILD_LIFE_MS, isPossibleTime } from '../../host/possible-time.ts';
 
@@ -38,6 +38,14 @@ describe('[FC-12] what lasts is made by no clock that is certainly wrong', () =>
         expect(isPossibleTime(RELEASE + offset, RELEASE)).toBe(offset >= 0 && offset < BUILD_LIFE_MS);
       }),
     );
+  });
+
+  test('a time to be signed has passed, but for a day by which the clocks of a maker may differ', () => {
+    const past = (time: string) => () => requirePast('release 1', time, RELEASE);
+    expect(past('2026-11-21T23:00:00Z')).not.toThrow();
+    for (const time of ['2026-11-23T00:00:00Z', '2099-01-01T00:00:00Z', '2026-02-30T00:00:00Z', '']) {
+      expect(past(time)).toThrow(expect.objectContaining({ code: 'CLOCK_WRONG' }));
+    }
   });
 
   test('this build knows its release, and this machine’s clock is possible', () => {

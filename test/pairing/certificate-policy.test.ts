@@ -33,6 +33,7 @@ describe('the next step', () => {
     ['in its last second', { timeMs: 114 * DAY }, 'renew'],
     ['ended', { timeMs: 114 * DAY + 1 }, 'reenrol'],
     ['ended long ago', { timeMs: 3000 * DAY }, 'reenrol'],
+    ['[FC-41] of no readable end', { certificate: { ...certificate, notAfterMs: Number.NaN } }, 'reenrol'],
     ['good by our time, ended by the server', { calledUseless: true }, 'reenrol'],
     [
       'near its renewal, of a camera that the server does not know',
