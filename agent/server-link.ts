@@ -38,8 +38,8 @@ export function openServerLink(options: ServerLinkOptions): Uplink {
       if (certificate() !== undefined) return dial(signal);
       throw new UplinkError('CERTIFICATE_MISSING', 'the camera has no client certificate yet');
     },
-    makeMark: (segment) => markRecord(segment.header, markOf(segment, clock), device),
-    makeForeignMark: (header) => foreignMark(header, device, interrupted, clock),
+    makeMark: (segment, at) => markRecord(segment.header, at, markOf(segment, clock), device),
+    makeForeignMark: (header, at) => foreignMark(header, at, device, interrupted, clock),
   });
 }
 
@@ -47,6 +47,7 @@ export function openServerLink(options: ServerLinkOptions): Uplink {
 function markOf(segment: StoredSegment, clock: Clock): Mark {
   return {
     kind: segment.state === 'dropped' ? 'dropped' : 'cut',
+    placed: true,
     vouchedRecords: segment.vouched.records,
     vouchedDigest: segment.vouched.digest,
     lostUs: segment.droppedUs,
@@ -57,10 +58,11 @@ function markOf(segment: StoredSegment, clock: Clock): Mark {
 /**
  * The mark of a segment that the server says a former run of this camera left there, and of which the spool knows
  * nothing: `cut` in the one session that the camera knows it was interrupted in, `unknown` in any other.
- * @throws CryptoError CAMERA_FOREIGN for another camera's.
+ * @param at byte of the segment at which it will stand. @throws CryptoError CAMERA_FOREIGN for another camera's.
  */
 export function foreignMark(
   header: Uint8Array,
+  at: number,
   device: Pick<DeviceKey, 'cameraId' | 'signer'>,
   interrupted: Uint8Array | undefined,
   clock: Clock,
@@ -70,10 +72,22 @@ export function foreignMark(
     throw new CryptoError('CAMERA_FOREIGN', "the server lists another camera's segment as ours");
   }
   const kind = interrupted !== undefined && equal(sessionHash, interrupted) ? 'cut' : 'unknown';
-  const nothing = { vouchedRecords: 0, vouchedDigest: new Uint8Array(DIGEST_LENGTH), lostUs: 0 };
-  return markRecord(header, { kind, ...nothing, timeMs: Math.max(0, Math.floor(clock.now())) }, device);
+  const nothing = {
+    placed: true,
+    vouchedRecords: 0,
+    vouchedDigest: new Uint8Array(DIGEST_LENGTH),
+    lostUs: 0,
+  };
+  const mark = { kind, ...nothing, timeMs: Math.max(0, Math.floor(clock.now())) } as const;
+  return markRecord(header, at, mark, device);
 }
 
-function markRecord(header: Uint8Array, mark: Mark, device: Pick<DeviceKey, 'signer'>): Uint8Array {
-  return makeMarkRecord(mark, nodePrimitives.sha256(header), device.signer, nodePrimitives.crc32);
+function markRecord(
+  header: Uint8Array,
+  at: number,
+  mark: Mark,
+  device: Pick<DeviceKey, 'signer'>,
+): Uint8Array {
+  const place = { headerHash: nodePrimitives.sha256(header), at };
+  return makeMarkRecord(mark, place, device.signer, nodePrimitives.crc32);
 }

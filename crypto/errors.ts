@@ -10,18 +10,12 @@ export type CryptoErrorCode =
   | 'SESSION_WRAP_FORGED'
   /** The segment header names another session than the one it lies with, or another place in it. */
   | 'SEGMENT_FOREIGN'
-  /** A frame's length field is outside the limits of docs/format.md, or its type is unknown. */
+  /** A frame's length, type or duration is not as docs/format.md gives it for its place; an opening record is not as it has to be. */
   | 'RECORD_MALFORMED'
   /** A frame's checksum does not fit its bytes. */
   | 'RECORD_CORRUPT'
-  /** A frame belongs to another segment. */
-  | 'RECORD_SPLICED'
-  /** A record is missing before this one. */
-  | 'RECORD_REMOVED'
-  /** This record was there already. */
-  | 'RECORD_REPEATED'
-  /** Records changed places. */
-  | 'RECORD_SWAPPED'
+  /** Records were removed, repeated, swapped or taken from another segment. */
+  | 'RECORD_MISPLACED'
   /** The authentication tag does not fit: made or altered by somebody without the key. */
   | 'RECORD_FORGED'
   /** Bytes follow the end of the segment. */
@@ -30,7 +24,7 @@ export type CryptoErrorCode =
   | 'CLOSING_FORGED'
   /** The mark's signature or digest does not fit. */
   | 'MARK_FORGED'
-  /** The segment does not follow the one before it. */
+  /** A segment or session does not follow the one before it, or lies where another belongs. */
   | 'CHAIN_BROKEN'
   /** A still's length, or the padding of its picture, is not as docs/format.md gives it. */
   | 'STILL_MALFORMED'

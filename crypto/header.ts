@@ -1,4 +1,4 @@
-import { concat, equal, toBase32, u32, utf8 } from './bytes.ts';
+import { concat, equal, isZero, toBase32, u32, utf8 } from './bytes.ts';
 import { CryptoError } from './errors.ts';
 import { FieldReader, FieldWriter } from './fields.ts';
 import { isP256Point, POINT_LENGTH, spkiOfPoint } from './p256.ts';
@@ -26,6 +26,8 @@ const SEALED_SECRET_LENGTH = SESSION_SECRET_LENGTH + 16;
 export const WRAP_LENGTH = ID_LENGTH + 4 + ENC_LENGTH + SEALED_SECRET_LENGTH;
 /** `previousSegments` of a session whose predecessor's end the camera did not see. */
 export const PREVIOUS_UNKNOWN = 0xffffffff;
+/** Segments of one session: whatever a header states, an opener never looks for more. */
+export const MAX_SESSION_SEGMENTS = 4096;
 
 const SESSION_FIXED_LENGTH =
   4 + 2 + 2 + POINT_LENGTH + SESSION_ID_LENGTH + 8 + 8 + DIGEST_LENGTH + 4 + DIGEST_LENGTH + 4 + 8 + 1;
@@ -58,7 +60,7 @@ export interface SessionHeader {
   readonly timeMs: number;
   /** SHA-256 of the session header before this one; zeros for a camera's first. */
   readonly previousSession: Uint8Array;
-  /** How many segments that session had, or PREVIOUS_UNKNOWN. */
+  /** How many segments that session had, at most MAX_SESSION_SEGMENTS, or PREVIOUS_UNKNOWN. */
   readonly previousSegments: number;
   /** Digest of its last segment; zeros when unknown or none. */
   readonly previousDigest: Uint8Array;
@@ -173,11 +175,29 @@ function parseSessionHeader(bytes: Uint8Array): SessionHeader {
   if (count > MAX_WRAPS || bytes.length !== SESSION_FIXED_LENGTH + count * WRAP_LENGTH + SIGNATURE_LENGTH) {
     throw malformed(`${count} wraps do not fit its length`);
   }
+  let header: SessionHeader;
   try {
-    return readSessionFields(new FieldReader(bytes), count);
+    header = readSessionFields(new FieldReader(bytes), count);
   } catch (cause) {
     throw new CryptoError('HEADER_MALFORMED', 'session header: a counter or time is out of range', cause);
   }
+  const fault = previousFault(header);
+  if (fault !== undefined) throw malformed(fault);
+  return header;
+}
+
+/** What is wrong with what a header states of the session before it; undefined when nothing is. */
+function previousFault(header: SessionHeader): string | undefined {
+  const { previousSession, previousSegments, previousDigest } = header;
+  const known = previousSegments !== PREVIOUS_UNKNOWN;
+  if (known && previousSegments > MAX_SESSION_SEGMENTS) {
+    return `no session has ${previousSegments} segments, as it states of the one before it`;
+  }
+  if (known && isZero(previousSession)) return 'it states the end of a session that it does not name';
+  if ((!known || previousSegments === 0) && !isZero(previousDigest)) {
+    return 'it states the digest of a segment that it does not count';
+  }
+  return undefined;
 }
 
 function readSessionFields(fields: FieldReader, count: number): SessionHeader {
@@ -227,6 +247,7 @@ export function parseSegmentHeader(bytes: Uint8Array): SegmentHeader {
   const fields = new FieldReader(bytes);
   fields.raw(8);
   const [camera, sessionHash, sequence] = [fields.raw(ID_LENGTH), fields.raw(DIGEST_LENGTH), fields.u32()];
+  if (sequence >= MAX_SESSION_SEGMENTS) throw malformed(`no session has a segment ${sequence}`);
   try {
     return { camera, sessionHash, sequence, timeMs: fields.u64() };
   } catch (cause) {

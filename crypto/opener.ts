@@ -1,4 +1,4 @@
-import { equal } from './bytes.ts';
+import { equal, isZero } from './bytes.ts';
 import { type Closing, readClosing } from './closing.ts';
 import { CryptoError, type CryptoErrorCode } from './errors.ts';
 import {
@@ -12,6 +12,7 @@ import { type Mark, readMark } from './mark.ts';
 import { type OpeningRecord, readOpeningRecord } from './opening-record.ts';
 import type { OpeningPrimitives } from './primitives.ts';
 import {
+  endsSegment,
   MARK_COUNTER,
   MAX_SEGMENT_RECORDS,
   RECORD_TYPES,
@@ -61,7 +62,8 @@ export interface OpenedSegment {
  * Opens a segment: checks that it belongs to the session, then every record in turn, then how it ends.
  * Nothing is given out unless all of it holds.
  * @param bytes the segment from its first byte on, as stored.
- * @throws CryptoError: HEADER_MALFORMED, SEGMENT_FOREIGN, CAMERA_FOREIGN, RECORD_*, CLOSING_FORGED, MARK_FORGED.
+ * @throws CryptoError: HEADER_MALFORMED, SEGMENT_FOREIGN, CAMERA_FOREIGN, RECORD_*, CLOSING_FORGED, MARK_FORGED,
+ *   CHAIN_BROKEN for a first segment that names one before it.
  */
 export async function openSegment(
   bytes: Uint8Array,
@@ -88,7 +90,7 @@ export async function openSegment(
   for (const { frame, at } of frames) {
     const whole = bytes.subarray(at, at + frame.length);
     if (frame.type === RECORD_TYPES.mark) {
-      mark = await readMark(frame.payload, headerHash, session.header.point, primitives);
+      mark = await readMark(frame.payload, { headerHash, at }, session.header.point, primitives);
       continue;
     }
     const plaintext = await openRecord(frame, whole, key, headerHash, primitives);
@@ -106,6 +108,7 @@ export async function openSegment(
   const durationUs = fragments.reduce((sum, fragment) => sum + fragment.durationUs, 0);
   if (closing !== undefined) checkClosing(closing, records, durationUs, digest);
   if (mark !== undefined) checkMark(mark, digests);
+  checkFirst(header, closing);
   return {
     verdict: verdictOf(closing, mark),
     header,
@@ -150,46 +153,38 @@ function splitFrames(
     frames.push({ frame, at });
     at += frame.length;
   }
-  frames.forEach(({ frame }, position) => {
-    const code = placeFault(frames, position, headerHash);
-    if (code === undefined) return;
-    throw new CryptoError(code, `record ${position} (counter ${frame.counter}): ${FAULTS[code]}`);
-  });
-  const ended =
-    frames.at(-1)?.frame.type === RECORD_TYPES.closing || frames.at(-1)?.frame.type === RECORD_TYPES.mark;
-  if (ended && at !== bytes.length) throw new CryptoError('RECORD_TRAILING', FAULTS.RECORD_TRAILING);
+  for (const position of frames.keys()) checkPlace(frames, position, headerHash);
+  const last = frames.at(-1)?.frame;
+  if (last !== undefined && endsSegment(last.type) && at !== bytes.length) {
+    throw new CryptoError('RECORD_TRAILING', 'bytes follow the end of the segment');
+  }
   return frames;
 }
 
-const FAULTS = {
-  RECORD_SPLICED: 'it belongs to another segment',
-  RECORD_TRAILING: 'bytes follow the end of the segment',
-  RECORD_REPEATED: 'it was there before',
-  RECORD_SWAPPED: 'it stands before one that it has to follow',
-  RECORD_REMOVED: 'one before it is missing',
-  RECORD_MALFORMED: 'its type or duration does not fit its place',
-} as const satisfies Partial<Record<CryptoErrorCode, string>>;
-
-/** What is wrong with a frame's place among the others; undefined when nothing is. */
-function placeFault(
-  frames: readonly PlacedFrame[],
-  position: number,
-  headerHash: Uint8Array,
-): keyof typeof FAULTS | undefined {
+/**
+ * Checks a frame's place among the others. Segment tag and counter are bare fields, so that nothing finer is said than
+ * that the records are not those of this segment in their order. @throws CryptoError.
+ */
+function checkPlace(frames: readonly PlacedFrame[], position: number, headerHash: Uint8Array): void {
   const { frame } = frames[position] as PlacedFrame;
-  if (!equal(frame.segmentTag, headerHash.subarray(0, SEGMENT_TAG_LENGTH))) return 'RECORD_SPLICED';
+  const fault = (code: CryptoErrorCode, what: string) =>
+    new CryptoError(code, `record ${position} (counter ${frame.counter}): ${what}`);
+  const isMark = frame.type === RECORD_TYPES.mark;
+  if (!equal(frame.segmentTag, headerHash.subarray(0, SEGMENT_TAG_LENGTH))) {
+    throw fault('RECORD_MISPLACED', 'it belongs to another segment');
+  }
   const before = frames[position - 1]?.frame;
-  if (before?.type === RECORD_TYPES.closing || before?.type === RECORD_TYPES.mark) return 'RECORD_TRAILING';
-  if (frame.type === RECORD_TYPES.mark) {
-    return frame.counter === MARK_COUNTER && frame.durationUs === 0 ? undefined : 'RECORD_MALFORMED';
+  if (before !== undefined && endsSegment(before.type)) {
+    throw fault('RECORD_TRAILING', 'it follows the end of the segment');
   }
-  if (frame.counter < position) return 'RECORD_REPEATED';
-  if (frame.counter > position) {
-    const later = frames.slice(position + 1).some((other) => other.frame.counter === position);
-    return later ? 'RECORD_SWAPPED' : 'RECORD_REMOVED';
+  if (frame.counter !== (isMark ? MARK_COUNTER : position)) {
+    throw fault('RECORD_MISPLACED', 'a record is missing, repeated or not in its order');
   }
-  if ((frame.type === RECORD_TYPES.opening) !== (position === 0)) return 'RECORD_MALFORMED';
-  return frame.type === RECORD_TYPES.fragment || frame.durationUs === 0 ? undefined : 'RECORD_MALFORMED';
+  const first = frame.type === RECORD_TYPES.opening;
+  if (!isMark && first !== (position === 0)) throw fault('RECORD_MALFORMED', 'its type has no place here');
+  if (frame.type !== RECORD_TYPES.fragment && frame.durationUs !== 0) {
+    throw fault('RECORD_MALFORMED', 'it has a duration');
+  }
 }
 
 async function openRecord(
@@ -218,6 +213,12 @@ function checkMark(mark: Mark, digests: readonly Uint8Array[]): void {
   if (mark.vouchedRecords === 0) return;
   if (expected !== undefined && equal(mark.vouchedDigest, expected)) return;
   throw new CryptoError('MARK_FORGED', 'mark: the records it vouches for are not those that are there');
+}
+
+/** Before a session's first segment there is none that it could name. */
+function checkFirst({ sequence }: SegmentHeader, closing: Closing | undefined): void {
+  if (sequence > 0 || closing === undefined || isZero(closing.previousDigest)) return;
+  throw new CryptoError('CHAIN_BROKEN', 'segment 0 names a segment before it');
 }
 
 /**

@@ -22,6 +22,10 @@ const RUN_LENGTH = 8;
 const FIXED_LENGTH = RUN_LENGTH + 4 + 8 + 2;
 const MAX_CODECS_LENGTH = 256;
 
+/** Decode time of the segment's first video sample, microseconds. */
+export const decodeTimeUs = ({ decodeTime, timescale }: Pick<OpeningRecord, 'decodeTime' | 'timescale'>) =>
+  (decodeTime / timescale) * 1e6;
+
 export function encodeOpeningRecord(opening: OpeningRecord): Uint8Array {
   const codecs = utf8(opening.codecs);
   if (codecs.length > MAX_CODECS_LENGTH) throw new RangeError('codec strings are too long');

@@ -1,11 +1,10 @@
-import { concat } from '../../crypto/bytes.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { RefusalCode } from '../../wire/refusal.ts';
 import type { AgentLog } from '../log.ts';
 import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
 import type { Connection } from './connection.ts';
 import type { UplinkError } from './errors.ts';
-import { putMark, segmentStatus } from './marks.ts';
+import { markBody, putMark, segmentStatus } from './marks.ts';
 import { Parking } from './parking.ts';
 import { afterRefusal, endsWithAllOf, judgeOffset } from './refusal-policy.ts';
 import { SegmentUpload, type UploadTimes } from './segment-upload.ts';
@@ -29,8 +28,8 @@ export interface DeliveryOptions {
   readonly log: UplinkLog;
   readonly counters: UplinkCounters;
   readonly sessions: SessionAnnouncer;
-  /** The signed mark that ends a cut or dropped segment (crypto/mark.ts). */
-  readonly makeMark: (segment: StoredSegment) => Uint8Array | Promise<Uint8Array>;
+  /** The signed mark that ends a cut or dropped segment, for the byte at which it will stand (crypto/mark.ts). */
+  readonly makeMark: (segment: StoredSegment, at: number) => Uint8Array | Promise<Uint8Array>;
   readonly times: DeliveryTimes;
 }
 
@@ -136,8 +135,7 @@ export class Delivery {
       this.#park(segment, 'SERVER_UNENDED', 'the server holds all of it but not as ended');
       return;
     }
-    const mark = await makeMark(segment);
-    const body = durable === 0 ? concat(segment.header, mark) : mark;
+    const body = await markBody(segment.header, durable, (at) => makeMark(segment, at));
     await putMark(lane.connection, name, durable, body, times.exchangeMs);
     lane.onProgress(body.length);
     queue.settle(segment);

@@ -1,4 +1,4 @@
-import { concat, toHex } from '../../crypto/bytes.ts';
+import { toHex } from '../../crypto/bytes.ts';
 import { parseSegmentHeader, type SegmentHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { MAX_SEGMENTS_PER_SESSION } from '../../wire/limits.ts';
@@ -7,7 +7,7 @@ import type { UploadQueue } from '../spool/stored-segment.ts';
 import type { Connection } from './connection.ts';
 import type { UplinkLog } from './delivery.ts';
 import { describeError, type UplinkError } from './errors.ts';
-import { headerOf, putMark, unfinishedSegments } from './marks.ts';
+import { headerOf, markBody, putMark, unfinishedSegments } from './marks.ts';
 import type { SessionAnnouncer } from './session-announcer.ts';
 import type { UplinkCounters } from './uplink-stats.ts';
 
@@ -16,7 +16,7 @@ export interface FormerRunsOptions {
   readonly log: UplinkLog;
   readonly counters: UplinkCounters;
   readonly sessions: SessionAnnouncer;
-  readonly makeMark: (header: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+  readonly makeMark: (header: Uint8Array, at: number) => Uint8Array | Promise<Uint8Array>;
   readonly exchangeMs: number;
   /** Listed segments looked at in this process's life. */
   readonly maxSegments: number;
@@ -30,8 +30,8 @@ type Listed = UnfinishedSegments['segments'][number];
  */
 export class FormerRuns {
   readonly #options: FormerRunsOptions;
-  /** Segments looked at, with the mark made for each. */
-  readonly #looked = new Map<string, Uint8Array | 'passed over'>();
+  /** Segments looked at, with what was sent for each and for how many bytes there. */
+  readonly #looked = new Map<string, { durable: number; body: Uint8Array } | 'passed over'>();
   #over = false;
 
   constructor(options: FormerRunsOptions) {
@@ -78,9 +78,10 @@ export class FormerRuns {
       const header = headerOf(listed);
       const fault = listingFault(listed, parseSegmentHeader(header), isOursByHash);
       if (fault !== undefined) throw new RangeError(fault);
-      const mark = made instanceof Uint8Array ? made : await makeMark(header);
-      this.#looked.set(name, mark);
-      await putMark(connection, listed, durable, durable === 0 ? concat(header, mark) : mark, exchangeMs);
+      const known = typeof made === 'object' && made.durable === durable ? made.body : undefined;
+      const body = known ?? (await markBody(header, durable, (at) => makeMark(header, at)));
+      this.#looked.set(name, { durable, body });
+      await putMark(connection, listed, durable, body, exchangeMs);
       counters.foreignMarks++;
       this.#looked.set(name, 'passed over');
       return true;

@@ -1,4 +1,4 @@
-import { fromBase64Url } from '../../crypto/bytes.ts';
+import { concat, fromBase64Url } from '../../crypto/bytes.ts';
 import { MAX_LINE_BYTES } from '../../wire/limits.ts';
 import {
   type Progress,
@@ -60,8 +60,18 @@ export function headerOf(listed: UnfinishedSegments['segments'][number]): Uint8A
   throw new RangeError('a segment header is not base64url');
 }
 
+/** What is sent to append a mark to the `durable` bytes that the server has: where it has none, the header goes before. */
+export async function markBody(
+  header: Uint8Array,
+  durable: number,
+  makeMark: (at: number) => Uint8Array | Promise<Uint8Array>,
+): Promise<Uint8Array> {
+  if (durable > 0) return makeMark(durable);
+  return concat(header, await makeMark(header.length));
+}
+
 /**
- * Appends a mark, after the header where the server has nothing.
+ * Appends a mark.
  * @returns how much the server holds durably then.
  * @throws as `exchange`; UplinkError PROTOCOL_VIOLATED unless the server confirms the segment's end.
  */

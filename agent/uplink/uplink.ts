@@ -38,9 +38,9 @@ export interface UplinkOptions {
   readonly random: () => number;
   readonly log: UplinkLog;
   /** The signed mark of a cut or dropped segment. */
-  readonly makeMark: (segment: StoredSegment) => Uint8Array | Promise<Uint8Array>;
+  readonly makeMark: (segment: StoredSegment, at: number) => Uint8Array | Promise<Uint8Array>;
   /** The signed mark of a segment that is unknown here but for its header. @throws for another camera's. */
-  readonly makeForeignMark: (header: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+  readonly makeForeignMark: (header: Uint8Array, at: number) => Uint8Array | Promise<Uint8Array>;
   readonly times?: Partial<UplinkTimes>;
   /** Segments of former runs that are looked at, at most. */
   readonly formerSegments?: number;

@@ -101,6 +101,7 @@ function outcomeOf({ header, verdict, opening, fragments, digest, closing, mark 
     ...(mark && {
       mark: {
         kind: mark.kind,
+        placed: mark.placed,
         vouchedRecords: mark.vouchedRecords,
         lostUs: mark.lostUs,
         timeMs: mark.timeMs,
@@ -177,10 +178,7 @@ describe('the committed vectors', () => {
       'RECORD_CORRUPT',
       'RECORD_FORGED',
       'RECORD_MALFORMED',
-      'RECORD_REMOVED',
-      'RECORD_REPEATED',
-      'RECORD_SPLICED',
-      'RECORD_SWAPPED',
+      'RECORD_MISPLACED',
       'RECORD_TRAILING',
       'SEGMENT_FOREIGN',
       'SESSION_FORGED',

@@ -14,6 +14,7 @@ import { refusalOf } from './refusal.ts';
 const believing = { ...nodePrimitives, ecdsaVerify: () => true };
 const hash = new Uint8Array(32);
 const point = new Uint8Array(65);
+const place = { headerHash: hash, at: 72 };
 
 const readers: Record<string, (bytes: Uint8Array) => unknown> = {
   readSessionHeader: (bytes) => readSessionHeader(bytes, nodePrimitives),
@@ -22,8 +23,8 @@ const readers: Record<string, (bytes: Uint8Array) => unknown> = {
   readOpeningRecord,
   readClosing: (bytes) => readClosing(bytes, hash, point, nodePrimitives),
   'readClosing, believing': (bytes) => readClosing(bytes, hash, point, believing),
-  readMark: (bytes) => readMark(bytes, hash, point, nodePrimitives),
-  'readMark, believing': (bytes) => readMark(bytes, hash, point, believing),
+  readMark: (bytes) => readMark(bytes, place, point, nodePrimitives),
+  'readMark, believing': (bytes) => readMark(bytes, place, point, believing),
 };
 
 let pair: Awaited<ReturnType<typeof makeSessionPair>>;
@@ -36,12 +37,13 @@ beforeAll(async () => {
   segment = (await sealSegment(pair.begun, pair.signer, [new Uint8Array(40), new Uint8Array(50)])).bytes;
   const mark = {
     kind: 'cut',
+    placed: true,
     vouchedRecords: 3,
     vouchedDigest: hash,
     lostUs: 5,
     timeMs: 6,
   } as const;
-  const markRecord = makeMarkRecord(mark, hash, pair.signer, nodePrimitives.crc32);
+  const markRecord = makeMarkRecord(mark, place, pair.signer, nodePrimitives.crc32);
   good.readSessionHeader = pair.begun.header;
   good.parseSegmentHeader = segment;
   good.readOpeningRecord = encodeOpeningRecord({

@@ -1,15 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { SESSION_LIMIT_SEGMENTS } from '../../agent/recording/segment-policy.ts';
 import { concat, toHex } from '../../crypto/bytes.ts';
 import {
   encodeSegmentHeader,
   encodeSessionFixed,
   MAX_SESSION_HEADER_LENGTH,
+  MAX_SESSION_SEGMENTS,
   MAX_WRAPS,
   type ParsedSessionHeader,
+  PREVIOUS_UNKNOWN,
   parseSegmentHeader,
   readSessionHeader,
+  type SessionHeader,
   SIGNATURE_LENGTH,
   signSessionHeader,
   type Wrap,
@@ -18,6 +22,7 @@ import { openSegment } from '../../crypto/opener.ts';
 import type { DeviceSigner } from '../../crypto/primitives.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { beginSession, type DayKeyHolder, makeDayKey, openSession } from '../../crypto/session.ts';
+import { MAX_SEGMENTS_PER_SESSION } from '../../wire/limits.ts';
 import { makeSessionPair, makeSigner, sealSegment, sessionFields } from './camera.ts';
 import { flipped } from './published.ts';
 import { refusalOf } from './refusal.ts';
@@ -33,6 +38,27 @@ const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength
 const counter = fc.maxSafeNat();
 const number32 = fc.nat({ max: 0xffffffff });
 
+const zeros = new Uint8Array(32);
+const named = bytesOf(32).filter((bytes) => bytes.some((byte) => byte !== 0));
+/** What a session header can state of the session before it: nothing, its name, or its end too. */
+const previous = fc.oneof(
+  fc.record({
+    previousSession: fc.constantFrom(zeros),
+    previousSegments: fc.constant(PREVIOUS_UNKNOWN),
+    previousDigest: fc.constant(zeros),
+  }),
+  fc.record({
+    previousSession: named,
+    previousSegments: fc.constantFrom(0, PREVIOUS_UNKNOWN),
+    previousDigest: fc.constant(zeros),
+  }),
+  fc.record({
+    previousSession: named,
+    previousSegments: fc.integer({ min: 1, max: MAX_SESSION_SEGMENTS }),
+    previousDigest: bytesOf(32),
+  }),
+);
+
 describe('the session header', () => {
   test('is read as it was written', async () => {
     const signer = makeSigner();
@@ -41,14 +67,14 @@ describe('the session header', () => {
       id: bytesOf(16),
       number: counter,
       timeMs: counter,
-      previousSession: bytesOf(32),
-      previousSegments: number32,
-      previousDigest: bytesOf(32),
+      previous,
       policyEpoch: number32,
       policyCounter: counter,
     });
     await fc.assert(
-      fc.asyncProperty(fields, fc.array(wrap, { maxLength: MAX_WRAPS }), async (header, wraps) => {
+      fc.asyncProperty(fields, fc.array(wrap, { maxLength: MAX_WRAPS }), async (given, wraps) => {
+        const { previous: before, ...own } = given;
+        const header = { ...own, ...before };
         const fixed = encodeSessionFixed({ ...header, point: signer.point }, wraps.length);
         const bytes = signSessionHeader(fixed, wraps, signer);
         const parsed = await read(bytes);
@@ -60,6 +86,26 @@ describe('the session header', () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  test.each<[string, Partial<SessionHeader>]>([
+    ['4,097 segments', { previousSegments: MAX_SESSION_SEGMENTS + 1 }],
+    ['4,294,967,294 segments', { previousSegments: PREVIOUS_UNKNOWN - 1 }],
+    ['an end of a session that it does not name', { previousSession: zeros, previousSegments: 1 }],
+    [
+      'a digest of a session that it does not name',
+      { previousSession: zeros, previousDigest: zeros.with(0, 1) },
+    ],
+    ['a digest without a number of segments', { previousDigest: zeros.with(31, 1) }],
+    ['a digest of no segments', { previousSegments: 0, previousDigest: zeros.with(31, 1) }],
+  ])('[FC-33] that states of the session before it %s is refused, signed as it is', async (_, change) => {
+    const fields = { ...sessionFields(), previousSession: zeros.with(0, 1), ...change };
+    expect(await refusalOf(() => read(signed(pair.signer, [], fields)))).toBe('HEADER_MALFORMED');
+  });
+
+  test('[FC-33] the bound is the one that camera and server keep', () => {
+    expect(MAX_SESSION_SEGMENTS).toBe(MAX_SEGMENTS_PER_SESSION);
+    expect(SESSION_LIMIT_SEGMENTS).toBeLessThanOrEqual(MAX_SESSION_SEGMENTS);
   });
 
   test('with one flipped bit is refused, wherever it is', async () => {
@@ -206,16 +252,21 @@ describe('a wrap moved elsewhere is refused, though the header is signed', () =>
 });
 
 describe('the segment header', () => {
-  test('is read as it was written', () => {
+  test('[FC-33] is read as it was written, within the segments that a session can have', async () => {
     const header = fc.record({
       camera: bytesOf(20),
       sessionHash: bytesOf(32),
-      sequence: number32,
+      sequence: fc.oneof(fc.nat({ max: MAX_SESSION_SEGMENTS + 1 }), number32),
       timeMs: counter,
     });
-    fc.assert(
-      fc.property(header, (fields) => {
-        expect(parseSegmentHeader(encodeSegmentHeader(fields))).toEqual(fields);
+    await fc.assert(
+      fc.asyncProperty(header, async (fields) => {
+        const bytes = encodeSegmentHeader(fields);
+        const possible = fields.sequence < MAX_SESSION_SEGMENTS;
+        expect(await refusalOf(() => parseSegmentHeader(bytes))).toBe(
+          possible ? undefined : 'HEADER_MALFORMED',
+        );
+        if (possible) expect(parseSegmentHeader(bytes)).toEqual(fields);
       }),
     );
   });
@@ -236,7 +287,11 @@ const randomWrap = (): Wrap => ({
   sealed: randomBytes(48),
 });
 
-function signed(signer: DeviceSigner, wraps: readonly Wrap[], fields = sessionFields()): Uint8Array {
+function signed(
+  signer: DeviceSigner,
+  wraps: readonly Wrap[],
+  fields: Omit<SessionHeader, 'point' | 'wraps'> = sessionFields(),
+): Uint8Array {
   return signSessionHeader(
     encodeSessionFixed({ ...fields, point: signer.point }, wraps.length),
     wraps,

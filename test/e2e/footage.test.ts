@@ -62,10 +62,10 @@ async function report(
 }
 
 const RECORDS: [string, string, (records: Buffer[]) => Buffer[]][] = [
-  ['a record is removed', 'RECORD_REMOVED', (records) => records.toSpliced(3, 1)],
-  ['the opening record is removed', 'RECORD_REMOVED', (records) => records.slice(1)],
-  ['two records are swapped', 'RECORD_SWAPPED', ([a, b, c, ...rest]) => [a!, c!, b!, ...rest]],
-  ['a record is repeated', 'RECORD_REPEATED', (records) => records.toSpliced(3, 0, records[2]!)],
+  ['a record is removed', 'RECORD_MISPLACED', (records) => records.toSpliced(3, 1)],
+  ['the opening record is removed', 'RECORD_MISPLACED', (records) => records.slice(1)],
+  ['two records are swapped', 'RECORD_MISPLACED', ([a, b, c, ...rest]) => [a!, c!, b!, ...rest]],
+  ['a record is repeated', 'RECORD_MISPLACED', (records) => records.toSpliced(3, 0, records[2]!)],
   ['a record is altered', 'RECORD_CORRUPT', (records) => records.with(2, flipped(records[2]!, 999))],
   ['its checksum is made to fit', 'RECORD_FORGED', (records) => records.with(2, forged(records[2]!))],
   [
@@ -94,7 +94,7 @@ const FILES: [string, string, (copy: FootageCopy) => unknown][] = [
   ],
   [
     "the segment's time is altered",
-    'RECORD_SPLICED',
+    'RECORD_MISPLACED',
     (copy) => copy.change(copy.segment(0, 0), (bytes) => flipped(bytes, 8 * 71)),
   ],
   [
@@ -104,7 +104,7 @@ const FILES: [string, string, (copy: FootageCopy) => unknown][] = [
   ],
   [
     "another segment's record is spliced in",
-    'RECORD_SPLICED',
+    'RECORD_MISPLACED',
     (copy) => {
       let other: Buffer[] = [];
       copy.changeRecords(copy.segment(0, 1), (records) => {

@@ -112,12 +112,14 @@ export function makeClosing(header: Uint8Array, counter: number): Uint8Array {
 export function makeMark(camera: CameraDouble, header: Uint8Array): Uint8Array {
   const statement = {
     kind: 'cut',
+    placed: false,
     vouchedRecords: 0,
     vouchedDigest: new Uint8Array(32),
     lostUs: 0,
     timeMs: 1_760_000_000_000,
   } as const;
-  return makeMarkRecord(statement, createHash('sha256').update(header).digest(), camera.signer, crc32);
+  const headerHash = createHash('sha256').update(header).digest();
+  return makeMarkRecord(statement, { headerHash, at: 0 }, camera.signer, crc32);
 }
 
 /** A whole segment: header, `fragments` + 1 records, closing record. */

@@ -24,14 +24,17 @@ test.each([
   'of a segment that the server lists, when %s, the camera vouches for nothing',
   async (_, interrupted, kind) => {
     const bytes = header(device.cameraId);
-    const frame = readRecord(foreignMark(bytes, device, interrupted, systemClock), 0, nodePrimitives.crc32);
-    const mark = await readMark(frame!.payload, nodePrimitives.sha256(bytes), point, nodePrimitives);
-    expect(mark).toMatchObject({ kind, vouchedRecords: 0, lostUs: 0 });
+    const record = foreignMark(bytes, 5000, device, interrupted, systemClock);
+    const { payload } = readRecord(record, 0, nodePrimitives.crc32)!;
+    const read = (at: number) =>
+      readMark(payload, { headerHash: nodePrimitives.sha256(bytes), at }, point, nodePrimitives);
+    expect(await read(5000)).toMatchObject({ kind, placed: true, vouchedRecords: 0, lostUs: 0 });
+    await expect(read(4999)).rejects.toMatchObject({ code: 'MARK_FORGED' });
   },
 );
 
 test("it says nothing of another camera's", () => {
-  expect(() => foreignMark(header(new Uint8Array(20)), device, undefined, systemClock)).toThrow(
+  expect(() => foreignMark(header(new Uint8Array(20)), 72, device, undefined, systemClock)).toThrow(
     expect.objectContaining({ code: 'CAMERA_FOREIGN' }),
   );
 });

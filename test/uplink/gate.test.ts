@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { Uplink } from '../../agent/uplink/uplink.ts';
 import { toHex } from '../../crypto/bytes.ts';
 import { judgeRawChain } from '../../crypto/chain-node.ts';
+import { readSessionHeader } from '../../crypto/header.ts';
 import { type Mark, makeMarkRecord } from '../../crypto/mark.ts';
+import { openSegment } from '../../crypto/opener.ts';
 import type { DeviceSigner } from '../../crypto/primitives.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
-import { beginSession } from '../../crypto/session.ts';
+import { type BegunSession, beginSession } from '../../crypto/session.ts';
 import { cameraOfSpki } from '../../crypto/spki-node.ts';
 import { systemClock } from '../../host/clock.ts';
 import { dial } from '../../host/dialer.ts';
@@ -18,6 +20,7 @@ import { certifyCamera, initServer } from '../../server/identity.ts';
 import { startServer } from '../../server/run.ts';
 import { sealSegment, sessionFields } from '../crypto/camera.ts';
 import { makeKey } from '../dialer/certificates.ts';
+import { recordsOf } from '../e2e/footage-copy.ts';
 import { MemoryQueue, type MemorySegment } from './queue.ts';
 
 /** The uplink against the server itself, with sealed segments and signed marks. */
@@ -87,8 +90,8 @@ async function scene() {
       clock: systemClock,
       random: () => 0.1,
       log,
-      makeMark: ({ header }) => markOf(header, signer),
-      makeForeignMark: (header) => markOf(header, signer, 'unknown'),
+      makeMark: ({ header }, at) => markOf(header, at, signer),
+      makeForeignMark: (header, at) => markOf(header, at, signer, 'unknown'),
     });
     closers.push(() => uplink.stop({ drainMs: 0 }));
     uplink.start();
@@ -102,10 +105,18 @@ async function scene() {
   return { directory, queue, uplink: uplinkOf(queue), uplinkOf, signer, restart, key };
 }
 
-function markOf(header: Uint8Array, signer: DeviceSigner, kind: Mark['kind'] = 'cut'): Uint8Array {
-  const mark = { vouchedRecords: 0, vouchedDigest: new Uint8Array(32), lostUs: 0, timeMs: Date.now() };
-  const hash = nodePrimitives.sha256(header);
-  return makeMarkRecord({ kind, ...mark }, hash, signer, nodePrimitives.crc32);
+function markOf(header: Uint8Array, at: number, signer: DeviceSigner, kind: Mark['kind'] = 'cut') {
+  const nothing = { vouchedRecords: 0, vouchedDigest: new Uint8Array(32), lostUs: 0, timeMs: Date.now() };
+  const place = { headerHash: nodePrimitives.sha256(header), at };
+  return makeMarkRecord({ kind, placed: true, ...nothing }, place, signer, nodePrimitives.crc32);
+}
+
+/** How a file of the server's opens; with some of its records taken away, too. */
+async function opened(bytes: Uint8Array, { header, secret }: BegunSession, taken = 0) {
+  const records = recordsOf(Buffer.from(bytes));
+  const left = [bytes.subarray(0, 72), ...records.slice(0, records.length - 1 - taken), records.at(-1)!];
+  const session = { header: await readSessionHeader(header, nodePrimitives), secret };
+  return openSegment(Buffer.concat(left), session, nodePrimitives);
 }
 
 async function session(signer: DeviceSigner) {
@@ -146,11 +157,12 @@ test('sealed segments arrive byte for byte, through a restart of the server, a c
   }
   const cut = atServer(directory, key, last);
   expect(Buffer.compare(cut.subarray(0, last.end), last.bytes)).toBe(0);
-  expect(cut.length).toBe(last.end + markOf(last.header, signer).length);
+  expect(cut.length).toBe(last.end + markOf(last.header, 0, signer).length);
+  expect(await opened(cut, begun)).toMatchObject({ verdict: 'cut', records: 6, mark: { vouchedRecords: 0 } });
   expect(uplink.stats()).toMatchObject({ refusals: {}, parked: 0, serverLost: 0 });
 });
 
-test('what a former run left without an end is ended with a mark', async () => {
+test('[FC-37] what a former run left without an end is ended with a mark, before which nothing can be taken away', async () => {
   const first = await scene();
   const { begun, stored } = await session(first.signer);
   const { sealer, frames } = await sealSegment(begun, first.signer, [randomBytes(500)]);
@@ -162,5 +174,12 @@ test('what a former run left without an end is ended with a mark', async () => {
   const second = first.uplinkOf(new MemoryQueue());
   while (second.stats().foreignMarks < 1) await pause();
   const bytes = atServer(first.directory, first.key, segment);
-  expect(bytes.length).toBe(segment.end + markOf(segment.header, first.signer).length);
+  expect(await opened(bytes, begun)).toMatchObject({
+    verdict: 'open',
+    records: 2,
+    mark: { kind: 'unknown' },
+  });
+  for (const taken of [1, 2]) {
+    await expect(opened(bytes, begun, taken)).rejects.toMatchObject({ code: 'MARK_FORGED' });
+  }
 });

@@ -1,6 +1,7 @@
 import { toBase64Url } from '../../../crypto/bytes.ts';
-import { DIGEST_LENGTH, parseSegmentHeader } from '../../../crypto/header.ts';
+import { DIGEST_LENGTH, parseSegmentHeader, SEGMENT_HEADER_LENGTH } from '../../../crypto/header.ts';
 import { type Mark, makeMarkRecord } from '../../../crypto/mark.ts';
+import type { DeviceSigner } from '../../../crypto/primitives.ts';
 import { nodePrimitives } from '../../../crypto/primitives-node.ts';
 import { FRAGMENT_US, opening, type SegmentByHand, START_MS } from './camera.ts';
 import type { AcceptedSegment } from './vectors.ts';
@@ -25,6 +26,8 @@ export function acceptedSegments(
     lostUs: 4_000_000,
   });
   const unknown = markOf(segment, { kind: 'unknown', vouchedDigest: new Uint8Array(DIGEST_LENGTH) });
+  const placed = (kind: Mark['kind'], after: readonly Uint8Array[]) =>
+    markOf(segment, { kind, placed: true, vouchedDigest: new Uint8Array(DIGEST_LENGTH) }, { after });
   return [
     one('complete', records, segment.closing(records), {
       verdict: 'complete',
@@ -72,6 +75,15 @@ export function acceptedSegments(
       verdict: 'open',
       mark: unknown.stated,
     }),
+    ...(['cut', 'dropped', 'unknown'] as const).map((kind) => {
+      const { frame, stated } = placed(kind, records.slice(0, 2));
+      const verdict = kind === 'unknown' ? 'open' : 'cut';
+      return one(`${kind}, its place signed`, records.slice(0, 2), frame, { verdict, mark: stated });
+    }),
+    one('dropped, its place that of the first record', [], placed('dropped', []).frame, {
+      verdict: 'cut',
+      mark: placed('dropped', []).stated,
+    }),
   ];
 }
 
@@ -81,19 +93,28 @@ export function recordsOf(segment: SegmentByHand, fragments: number): readonly U
   return [segment.opening(), ...sealed];
 }
 
-export function markOf(segment: SegmentByHand, change: Partial<Mark>, signer = segment.signer) {
+/** @param where whose key signs it, and after which records it is to stand. */
+export function markOf(
+  segment: SegmentByHand,
+  change: Partial<Mark>,
+  where: { readonly signer?: DeviceSigner; readonly after?: readonly Uint8Array[] } = {},
+) {
+  const { signer = segment.signer, after = [] } = where;
+  const at = after.reduce((sum, { length }) => sum + length, SEGMENT_HEADER_LENGTH);
   const mark: Mark = {
     kind: 'cut',
+    placed: false,
     vouchedRecords: 0,
     vouchedDigest: segment.headerHash,
     lostUs: 0,
     timeMs: START_MS + 60_000,
     ...change,
   };
-  const { kind, vouchedRecords, lostUs, timeMs } = mark;
+  const { kind, placed, vouchedRecords, lostUs, timeMs } = mark;
+  const place = { headerHash: segment.headerHash, at };
   return {
-    frame: makeMarkRecord(mark, segment.headerHash, signer, nodePrimitives.crc32),
-    stated: { kind, vouchedRecords, lostUs, timeMs },
+    frame: makeMarkRecord(mark, place, signer, nodePrimitives.crc32),
+    stated: { kind, placed, vouchedRecords, lostUs, timeMs },
   };
 }
 

@@ -49,6 +49,7 @@ export async function refusedSessions(
     const length = 186 + changed.length * 104 + 64;
     return signSessionHeader(patched(counted, 6, length >> 8, length & 255), changed, by);
   };
+  const following = patched(fixed, 105, ...first.hash);
   const untrusted = await beginSession(sessionFields(1), [own], other, nodePrimitives);
   const otherPoint = encodeSessionFixed({ ...sessionFields(1), point: other.point }, 2);
   const cases: [string, CryptoErrorCode, Uint8Array][] = [
@@ -65,6 +66,31 @@ export async function refusedSessions(
       'session number 2^53, signed',
       'HEADER_MALFORMED',
       signed(wraps, signer, patched(fixed, 89, 0, 0x20, 0, 0, 0, 0, 0, 0)),
+    ],
+    [
+      'more segments before it than a session has, signed',
+      'HEADER_MALFORMED',
+      signed(wraps, signer, patched(following, 137, 0, 0, 0x10, 1)),
+    ],
+    [
+      '4,294,967,294 segments before it, signed',
+      'HEADER_MALFORMED',
+      signed(wraps, signer, patched(following, 137, 0xff, 0xff, 0xff, 0xfe)),
+    ],
+    [
+      'the end of a session that it does not name, signed',
+      'HEADER_MALFORMED',
+      signed(wraps, signer, patched(fixed, 137, 0, 0, 0, 1)),
+    ],
+    [
+      'a last digest without a number of segments, signed',
+      'HEADER_MALFORMED',
+      signed(wraps, signer, patched(following, 141, 1)),
+    ],
+    [
+      'the last digest of no segments, signed',
+      'HEADER_MALFORMED',
+      signed(wraps, signer, patched(following, 137, 0, 0, 0, 0, 1)),
     ],
     ['another session number', 'SESSION_FORGED', patched(header, 96, 9)],
     ['a bit of a wrap', 'SESSION_FORGED', patched(header, 300, (header[300] as number) ^ 1)],
@@ -138,10 +164,11 @@ function ofHeaders({ segment, elsewhere, otherCamera }: Material): readonly Case
     ['suite 2', 'HEADER_MALFORMED', patched(whole, 5, 2)],
     ['reserved bytes not zero', 'HEADER_MALFORMED', patched(whole, 7, 1)],
     ['time 2^53', 'HEADER_MALFORMED', patched(whole, 64, 0, 0x20, 0, 0, 0, 0, 0, 0)],
+    ['sequence number 4,096', 'HEADER_MALFORMED', patched(whole, 62, 0x10)],
     ['a segment of another session', 'SEGMENT_FOREIGN', complete(elsewhere)],
     ['a segment that names another camera', 'CAMERA_FOREIGN', complete(otherCamera)],
-    ['another sequence number', 'RECORD_SPLICED', patched(whole, 63, 5)],
-    ['another time', 'RECORD_SPLICED', patched(whole, 71, (whole[71] as number) ^ 1)],
+    ['another sequence number', 'RECORD_MISPLACED', patched(whole, 63, 5)],
+    ['another time', 'RECORD_MISPLACED', patched(whole, 71, (whole[71] as number) ^ 1)],
   ];
 }
 
@@ -169,12 +196,12 @@ function ofPlaces({ segment, beside }: Material): readonly Case[] {
   const stranger = recordsOf(beside, 1)[1] as Uint8Array;
   const twice = segment.seal(RECORD_TYPES.opening, 1, 0, encodeOpeningRecord(opening));
   return [
-    ['a record removed', 'RECORD_REMOVED', segment.bytes([f0, f2, end])],
-    ['the opening record removed', 'RECORD_REMOVED', segment.bytes([f1, f2])],
-    ['the last record removed', 'RECORD_REMOVED', segment.bytes([f0, f1, end])],
-    ['a record repeated', 'RECORD_REPEATED', segment.bytes([f0, f1, f1, f2, end])],
-    ['records swapped', 'RECORD_SWAPPED', segment.bytes([f0, f2, f1, end])],
-    ['a record of another segment', 'RECORD_SPLICED', segment.bytes([f0, stranger, f2, end])],
+    ['a record removed', 'RECORD_MISPLACED', segment.bytes([f0, f2, end])],
+    ['the opening record removed', 'RECORD_MISPLACED', segment.bytes([f1, f2])],
+    ['the last record removed', 'RECORD_MISPLACED', segment.bytes([f0, f1, end])],
+    ['a record repeated', 'RECORD_MISPLACED', segment.bytes([f0, f1, f1, f2, end])],
+    ['records swapped', 'RECORD_MISPLACED', segment.bytes([f0, f2, f1, end])],
+    ['a record of another segment', 'RECORD_MISPLACED', segment.bytes([f0, stranger, f2, end])],
     [
       'a fragment in place of the opening record',
       'RECORD_MALFORMED',
@@ -264,7 +291,11 @@ function ofClosings({ segment, beside, other }: Material): readonly Case[] {
     ['a closing record with unknown flags, signed', segment.sealClosing(3, signedFlags)],
     ['a closing record one byte short', segment.sealClosing(3, good.subarray(0, -1))],
   ];
-  return cases.map(([name, end]) => [name, 'CLOSING_FORGED', ended(end)]);
+  const first = ended(segment.closing(frames, { previousDigest: beside.headerHash }));
+  return [
+    ...cases.map(([name, end]): Case => [name, 'CLOSING_FORGED', ended(end)]),
+    ['a first segment that names one before it', 'CHAIN_BROKEN', first],
+  ];
 }
 
 function ofMarks({ segment, beside, other }: Material): readonly Case[] {
@@ -275,6 +306,12 @@ function ofMarks({ segment, beside, other }: Material): readonly Case[] {
   const moved = concat(frame.subarray(0, 4), segment.headerHash.subarray(0, 4));
   const foreign = markOf(beside, { vouchedRecords: 0 }).frame;
   const dressed = rechecked(concat(moved, foreign.subarray(8)), 16, 3);
+  const placed = markOf(segment, { placed: true, vouchedRecords: 0 }, { after: frames }).frame;
+  const vouching = markOf(
+    segment,
+    { placed: true, vouchedRecords: 2, vouchedDigest: segment.digest(frames.slice(0, 2)) },
+    { after: frames },
+  ).frame;
   return [
     ['a mark that vouches for a record that is not there', 'MARK_FORGED', marked(frame, frames.slice(0, 2))],
     [
@@ -293,6 +330,21 @@ function ofMarks({ segment, beside, other }: Material): readonly Case[] {
       marked(rechecked(frame, -5, (frame.at(-5) as number) ^ 1)),
     ],
     ['a mark of kind 0', 'MARK_FORGED', marked(markOf(segment, { kind: 'none' as 'cut' }).frame)],
+    ['a mark of kind 7', 'MARK_FORGED', marked(rechecked(placed, 21, 7))],
+    [
+      'a mark whose place is signed, with a record before it taken away',
+      'MARK_FORGED',
+      marked(placed, frames.slice(0, 2)),
+    ],
+    ['the same where it vouches for all that is left', 'MARK_FORGED', marked(vouching, frames.slice(0, 2))],
+    ['the same with no record left', 'MARK_FORGED', marked(placed, [])],
+    [
+      'a mark whose place is signed, behind one record more',
+      'MARK_FORGED',
+      marked(placed, [...frames, segment.fragment(3)]),
+    ],
+    ['a mark that is made to say nothing of its place', 'MARK_FORGED', marked(rechecked(placed, 21, 1))],
+    ['a mark that is made to say its place', 'MARK_FORGED', marked(rechecked(frame, 21, 4))],
     [
       'a mark that vouches for records of a segment unknown to the camera',
       'MARK_FORGED',
@@ -309,10 +361,14 @@ function ofMarks({ segment, beside, other }: Material): readonly Case[] {
       'MARK_FORGED',
       marked(markOf(segment, { kind: 'unknown', lostUs: 1 }).frame),
     ],
-    ["a mark signed by another camera's key", 'MARK_FORGED', marked(markOf(segment, {}, other).frame)],
+    [
+      "a mark signed by another camera's key",
+      'MARK_FORGED',
+      marked(markOf(segment, {}, { signer: other }).frame),
+    ],
     ['a mark signed for another segment', 'MARK_FORGED', marked(dressed)],
-    ['a mark of another segment', 'RECORD_SPLICED', marked(foreign)],
-    ['a mark under a counter of its own', 'RECORD_MALFORMED', marked(rechecked(frame, 8, 0, 0, 0, 3))],
+    ['a mark of another segment', 'RECORD_MISPLACED', marked(foreign)],
+    ['a mark under a counter of its own', 'RECORD_MISPLACED', marked(rechecked(frame, 8, 0, 0, 0, 3))],
     ['a mark that lasts', 'RECORD_MALFORMED', marked(rechecked(frame, 15, 1))],
     ['a record behind a mark', 'RECORD_TRAILING', marked(concat(frame, frames[1] as Uint8Array))],
     ['a mark behind a closing record', 'RECORD_TRAILING', marked(concat(segment.closing(frames), frame))],

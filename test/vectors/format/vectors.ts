@@ -51,6 +51,7 @@ export interface AcceptedSegment {
   readonly closing?: { readonly previousDigest: string; readonly final: boolean };
   readonly mark?: {
     readonly kind: 'cut' | 'dropped' | 'unknown';
+    readonly placed: boolean;
     readonly vouchedRecords: number;
     readonly lostUs: number;
     readonly timeMs: number;
