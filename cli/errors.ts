@@ -20,6 +20,8 @@ export type CommandErrorCode =
   /** The machine's clock is certainly wrong, and what is made would carry its time. */
   | 'CLOCK_WRONG'
   | 'KEY_MALFORMED'
+  /** What the camera sealed is no media that plays. */
+  | 'MEDIA_MALFORMED'
   /** A picture is none, whoever sealed it. */
   | 'PICTURE_MALFORMED'
   | 'SHEET_TOO_LARGE'

@@ -5,6 +5,7 @@ import { EXIT } from './exit-codes.ts';
 import type { CameraLine } from './footage/coverage.ts';
 import type { SheetReport } from './footage/make-sheet.ts';
 import type { FootageReport, SegmentLine } from './footage/report.ts';
+import type { AbsentStills } from './footage/still-inspection.ts';
 import { jsonLine, printable, rfc3339 } from './text.ts';
 
 interface FootageOptions {
@@ -154,6 +155,10 @@ function print(name: Verb, report: FootageReport): void {
   const shown =
     name === 'list' ? report.segments : report.segments.filter(({ verdict }) => verdict !== 'complete');
   for (const segment of shown) console.log(describe(segment));
+  for (const { camera, path, code, message } of report.refusedPictures) {
+    console.log(`${camera.slice(0, 8)} ${path}  refused  ${code}: ${message}`);
+  }
+  for (const absent of report.absentStills) console.log(describeAbsent(absent));
   const { counts, openedSeconds, droppedSeconds, files } = report;
   for (const { path, fromMs, seconds, frames } of files) {
     console.log(`wrote ${path}: ${seconds.toFixed(1)} s, ${frames} frames, from ${rfc3339(fromMs)}`);
@@ -169,9 +174,6 @@ function print(name: Verb, report: FootageReport): void {
 }
 
 function printSheet(report: SheetReport): void {
-  for (const { camera, path, code, message } of report.refusedPictures) {
-    console.log(`${camera.slice(0, 8)} ${path}  refused  ${code}: ${message}`);
-  }
   print('verify', report);
   if (report.sheet === undefined) {
     console.log('no sheet written: nothing here opens that could be shown');
@@ -180,6 +182,13 @@ function printSheet(report: SheetReport): void {
   const { path, width, height, stills, keyframes, gaps } = report.sheet;
   const shown = `${counted(stills, 'still')}, ${counted(keyframes, 'keyframe')}, ${counted(gaps, 'gap')}`;
   console.log(`wrote ${path}: ${shown}; ${width} by ${height} pixels`);
+}
+
+/** It is said, and no more: what a camera drops and what a server may not keep looks the same as what is withheld. */
+function describeAbsent({ camera, session, numbers }: AbsentStills): string {
+  const which = numbers.map(({ first, last }) => (first === last ? `${first}` : `${first} to ${last}`));
+  const why = 'the camera made them; they were not sent, not kept, or withheld';
+  return `${camera.slice(0, 8)} ${session.slice(0, 8)}  stills not here: ${which.join(', ')} (${why})`;
 }
 
 const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
@@ -198,6 +207,7 @@ function describe(segment: SegmentLine): string {
     session,
     sequence,
     verdict,
+    count = 1,
     time,
     seconds,
     records,
@@ -209,7 +219,9 @@ function describe(segment: SegmentLine): string {
   if (session.startsWith('session')) return `${camera.slice(0, 8)} ${session}  missing`;
   const name = `${camera.slice(0, 8)} ${session.slice(0, 8)}/${String(sequence).padStart(4, '0')}`;
   if (verdict === 'refused') return `${name}  refused  ${code}: ${message}`;
-  if (verdict === 'missing') return `${name}  missing`;
+  if (verdict === 'missing') {
+    return `${name}${count > 1 ? ` to ${String(sequence + count - 1).padStart(4, '0')}` : ''}  missing`;
+  }
   if (time === undefined) return `${name}  open      the end of the session is not here`;
   const vouched =
     marked === undefined ? '' : `, marked: ${marked}, ${vouchedRecords} of ${records} records vouched for`;

@@ -17,8 +17,8 @@ export interface Patch {
  *
  * While it grows the file is fragmented MP4: `ftyp free moov (moof mdat)*`, playable if it ends there. Its end adds a
  * moov with all sample tables, and the patch makes of the `free` one mdat around everything between: an ordinary
- * MP4, which every player seeks in and counts. Where a gap is too long for a sample table (2^31 ticks) it stays
- * fragmented, with no tail and no patch.
+ * MP4, which every player seeks in and counts. Where a gap is too long for a sample table (2^31 ticks), or a track has more
+ * samples than one is made for, it stays fragmented, with no tail and no patch.
  *
  * A place for every fragment comes from the caller, who keeps one shift for all fragments of one ffmpeg run, so that
  * a gap keeps its time. A track never goes back: a fragment placed before the last sample of its track, or
@@ -56,6 +56,23 @@ export class Joiner {
   }
 
   /**
+   * Throws MediaError unless `add` would carry all these fragments over, in this order, each moved by `shiftUs`. Changes
+   * nothing.
+   */
+  check(fragments: readonly Uint8Array[], shiftUs: number): void {
+    const next = new Map([...this.#tables].map(([id, table]) => [id, table.next]));
+    for (const fragment of fragments) {
+      for (const traf of readFragment(fragment, this.#info).tracks) {
+        const time = place(traf, shiftUs, next.get(traf.track.id) ?? 0);
+        checkTfdt(fragment, traf.tfdtBody, time);
+        if (traf.samples.length === 0) continue;
+        const lasting = traf.samples.slice(0, -1).reduce((sum, { duration }) => sum + duration, 0);
+        next.set(traf.track.id, time + lasting + 1);
+      }
+    }
+  }
+
+  /**
    * The bytes that carry a fragment (moof and mdat) on, its tracks moved by `shiftUs` microseconds: for one that shall
    * stand at T, T less its `decodeTimeUs`. Throws MediaError, and is then as before.
    */
@@ -63,7 +80,7 @@ export class Joiner {
     const { tracks, sequenceNumberAt } = readFragment(fragment, this.#info);
     const bytes = fragment.slice();
     const placed = tracks.map((traf) => {
-      const time = this.#place(traf, shiftUs);
+      const time = place(traf, shiftUs, this.#tableOf(traf).next);
       writeTfdt(bytes, traf.tfdtBody, time);
       return { traf, time };
     });
@@ -90,22 +107,26 @@ export class Joiner {
   #tableOf({ track }: TrackFragment): SampleTable {
     return this.#tables.get(track.id) as SampleTable;
   }
+}
 
-  #place(traf: TrackFragment, shiftUs: number): number {
-    const shift = Math.round((shiftUs / 1e6) * traf.track.timescale);
-    const time = Math.max(traf.decodeTime + shift, this.#tableOf(traf).next);
-    if (!Number.isSafeInteger(time)) throw new MediaError('TIME_RANGE', 'fragment placed beyond 2^53 ticks');
-    return time;
-  }
+/** Where a track's part of a fragment comes to stand, in its ticks: never before `next`. */
+function place({ track, decodeTime }: TrackFragment, shiftUs: number, next: number): number {
+  const shift = Math.round((shiftUs / 1e6) * track.timescale);
+  const time = Math.max(decodeTime + shift, next);
+  if (!Number.isSafeInteger(time)) throw new MediaError('TIME_RANGE', 'fragment placed beyond 2^53 ticks');
+  return time;
+}
+
+/** Whether the tfdt has 64 bits. @throws MediaError TIME_RANGE when it is too narrow for `time`. */
+function checkTfdt(bytes: Uint8Array, tfdtBody: number, time: number): boolean {
+  const wide = viewOf(bytes).getUint8(tfdtBody) === 1;
+  if (!wide && time > 0xffff_ffff) throw new MediaError('TIME_RANGE', 'time beyond a 32-bit tfdt');
+  return wide;
 }
 
 /** tfdt, ISO/IEC 14496-12 section 8.8.12, in the width that it has. */
 function writeTfdt(bytes: Uint8Array, tfdtBody: number, time: number): void {
   const view = viewOf(bytes);
-  if (view.getUint8(tfdtBody) === 1) {
-    view.setBigUint64(tfdtBody + 4, BigInt(time));
-    return;
-  }
-  if (time > 0xffff_ffff) throw new MediaError('TIME_RANGE', 'time beyond a 32-bit tfdt');
-  view.setUint32(tfdtBody + 4, time);
+  if (checkTfdt(bytes, tfdtBody, time)) view.setBigUint64(tfdtBody + 4, BigInt(time));
+  else view.setUint32(tfdtBody + 4, time);
 }

@@ -4,6 +4,12 @@ import { box, fullBox, u32s, u64s } from './writer.ts';
 /** Larger 32-bit deltas and offsets are read as negative by players, ffmpeg's demuxer among them. */
 const MAX_TABLE_VALUE = 0x7fff_ffff;
 
+/**
+ * Samples of one track that a table is made for: a week at 25 frames a second. Each costs some bytes of memory until the
+ * file is done, and a fragment can hold many that cost it next to nothing.
+ */
+export const MAX_TABLE_SAMPLES = 1 << 24;
+
 /** Equal values in a row, as stts and ctts keep them: count and value of each run, in one list. */
 class RunLengths {
   readonly #flat: number[];
@@ -17,6 +23,10 @@ class RunLengths {
     if (last > 0 && this.#flat[last] === value) this.#flat[last - 1] = (this.#flat[last - 1] as number) + 1;
     else this.#flat.push(1, value);
     return this;
+  }
+
+  clear(): void {
+    this.#flat.length = 0;
   }
 
   get flat(): readonly number[] {
@@ -36,9 +46,16 @@ export class SampleTable {
   readonly #chunkOffsets: number[] = [];
   /** First chunk, samples per chunk and sample description index of each run of equal chunks: section 8.7.4. */
   readonly #chunkRuns: number[] = [];
+  readonly #most: number;
   #start = 0;
   #largest = 0;
+  #full = false;
   #last: { readonly time: number; readonly duration: number } | undefined;
+
+  /** @param most samples that it keeps; with more, it only keeps account of time. */
+  constructor(most = MAX_TABLE_SAMPLES) {
+    this.#most = most;
+  }
 
   /** Decode time of the first sample. */
   get start(): number {
@@ -60,13 +77,18 @@ export class SampleTable {
     return this.#last ? this.#last.time + 1 : 0;
   }
 
-  /** Whether a sample table can tell all of it: stts and ctts have 32 bits, a gap may need more. */
+  /** Whether a sample table can tell all of it: stts and ctts have 32 bits, a gap may need more; nor are there too many. */
   get representable(): boolean {
-    return Math.max(this.#largest, this.#last?.duration ?? 0) <= MAX_TABLE_VALUE;
+    return !this.#full && Math.max(this.#largest, this.#last?.duration ?? 0) <= MAX_TABLE_VALUE;
   }
 
   /** Adds the samples of a fragment that stands at `fragmentOffset` in the file, the first decoded at `time`. */
   add(fragmentOffset: number, time: number, samples: readonly Sample[]): void {
+    if (this.#sizes.length + samples.length > this.#most) this.#giveUp();
+    if (this.#full) {
+      this.#keepTime(time, samples);
+      return;
+    }
     let at = time;
     for (const chunk of chunksOf(samples)) {
       this.#addChunk(fragmentOffset + (chunk[0] as Sample).offset, chunk.length);
@@ -75,6 +97,20 @@ export class SampleTable {
         at += sample.duration;
       }
     }
+  }
+
+  #giveUp(): void {
+    this.#full = true;
+    for (const list of [this.#sizes, this.#syncSamples, this.#chunkOffsets, this.#chunkRuns]) list.length = 0;
+    this.#deltas.clear();
+    this.#compositionOffsets.clear();
+  }
+
+  #keepTime(time: number, samples: readonly Sample[]): void {
+    const last = samples.at(-1);
+    if (last === undefined) return;
+    const before = samples.slice(0, -1).reduce((sum, { duration }) => sum + duration, 0);
+    this.#last = { time: time + before, duration: last.duration };
   }
 
   #addChunk(offset: number, samples: number): void {

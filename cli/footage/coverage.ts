@@ -1,3 +1,4 @@
+import { isZero } from '../../crypto/bytes.ts';
 import type { ParsedSessionHeader } from '../../crypto/header.ts';
 import { rfc3339 } from '../text.ts';
 
@@ -40,7 +41,7 @@ export class Coverage {
       sessions: before.sessions + 1,
       first: before.first ?? session,
       last: session,
-      earlier: before.first === undefined ? previousSession.some((byte) => byte !== 0) : before.earlier,
+      earlier: before.first === undefined ? !isZero(previousSession) : before.earlier,
     });
   }
 

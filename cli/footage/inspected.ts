@@ -2,12 +2,14 @@ import { CryptoError } from '../../crypto/errors.ts';
 import type { OpenedSegment, SegmentVerdict } from '../../crypto/opener.ts';
 import { CommandError } from '../errors.ts';
 
-/** What became of one segment when it was opened; or one that is not there. */
+/** What became of one segment when it was opened; or segments or sessions that are not there. */
 export interface Inspected {
   readonly camera: string;
   /** Session id, 32 hex digits, as its directory has it where the header is refused; words for sessions not there. */
   readonly session: string;
   readonly sequence: number;
+  /** How many segments, or sessions, in a row this stands for: more than one only with `missing`. */
+  readonly count: number;
   readonly path: string | undefined;
   readonly verdict: SegmentVerdict | 'missing' | 'refused';
   /** With `refused`: the code and message of the refusal. */
@@ -20,22 +22,28 @@ type Place = Pick<Inspected, 'camera' | 'session' | 'sequence'>;
 
 export const accepted = (place: Place, path: string, opened: OpenedSegment): Inspected => ({
   ...place,
+  count: 1,
   path,
   verdict: opened.verdict,
   refusal: undefined,
   opened,
 });
 
-export const missing = (place: Place): Inspected => ({ ...place, ...NOTHING, verdict: 'missing' });
+export const missing = (place: Place, count: number): Inspected => ({
+  ...place,
+  ...NOTHING,
+  count,
+  verdict: 'missing',
+});
 
 /** The place after the last segment of a session of which no end is there. */
 export const openEnd = (place: Place): Inspected => ({ ...place, ...NOTHING, verdict: 'open' });
 
-const NOTHING = { path: undefined, refusal: undefined, opened: undefined } as const;
+const NOTHING = { count: 1, path: undefined, refusal: undefined, opened: undefined } as const;
 
 /** @throws what is no refusal. */
 export function refused(place: Place, path: string | undefined, error: unknown): Inspected {
-  return { ...place, path, verdict: 'refused', refusal: refusalIn(error), opened: undefined };
+  return { ...place, count: 1, path, verdict: 'refused', refusal: refusalIn(error), opened: undefined };
 }
 
 /** The code and message of a refusal. @throws what is none. */

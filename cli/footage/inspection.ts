@@ -1,76 +1,125 @@
-import { equal, toHex } from '../../crypto/bytes.ts';
+import { equal, isZero, toHex } from '../../crypto/bytes.ts';
 import { CryptoError } from '../../crypto/errors.ts';
 import { type ParsedSessionHeader, PREVIOUS_UNKNOWN } from '../../crypto/header.ts';
 import type { OpenedSession } from '../../crypto/opener.ts';
 import type { DayKeyHolder } from '../../crypto/session.ts';
 import type { SessionFiles } from './footage-directory.ts';
-import { type Inspected, missing, refused, type TimeRange, touches } from './inspected.ts';
-import { openSessionFile } from './session-files.ts';
-import { inspectSession, type StatedEnd } from './session-inspection.ts';
+import { gapsBetween, lengthOf } from './gaps.ts';
+import { type Inspected, missing, type TimeRange, touches } from './inspected.ts';
+import { openHeader, readHeaderFile } from './session-files.ts';
+import { inspectSession, refuseSession, type StatedEnd } from './session-inspection.ts';
 
 export interface Inspection {
   /** Whether the viewing key trusts the camera. */
   readonly trusted: boolean;
   readonly holder: DayKeyHolder;
   readonly range: TimeRange;
-  /** Called with every session whose header holds, whenever it was. */
-  readonly onSession: (session: OpenedSession, files: SessionFiles) => void;
+  /** Called with every session header that holds, whether or not this viewing key opens it. */
+  readonly onHeader: (header: ParsedSessionHeader) => void;
+  /** Called with every session that opens, whenever it was, before its segments; waited for. */
+  readonly onSession: (session: OpenedSession, files: SessionFiles) => void | Promise<void>;
 }
 
-/** A session as its header file lets one look at it. */
-type Attempt =
-  | { readonly files: SessionFiles; readonly session: OpenedSession }
-  | { readonly files: SessionFiles; readonly session?: undefined; readonly error: unknown };
+/** A session whose header the camera signed, and that lies where it belongs. */
+interface Known {
+  readonly files: SessionFiles;
+  readonly header: ParsedSessionHeader;
+  /** Undefined when the viewing key does not open it. */
+  readonly session?: OpenedSession;
+  /** Why it is refused all the same; undefined when it is not. */
+  readonly error?: unknown;
+}
+
+interface Unknown {
+  readonly files: SessionFiles;
+  readonly header?: undefined;
+  readonly error: unknown;
+}
+
+/** A session with the next one that is known, which states how it ended, and the numbers under which rubbish lies between. */
+interface Turn {
+  readonly attempt: Known | Unknown;
+  readonly next: ParsedSessionHeader | undefined;
+  readonly between: readonly number[];
+}
 
 /**
  * Opens a camera's sessions one after the other and yields every segment, and those that have to be there and are
- * not. Only one segment is held at a time. What is refused is yielded whatever the range: its time is not known.
+ * not. Only one segment is held at a time. What is refused is yielded whatever the range: its time is not known. It
+ * hides nothing: what is missing is told around it.
  */
 export async function* inspectCamera(
   sessions: readonly SessionFiles[],
-  { trusted, holder, range, onSession }: Inspection,
+  { trusted, holder, range, onHeader, onSession }: Inspection,
 ): AsyncGenerator<Inspected> {
   let previous: ParsedSessionHeader | undefined;
   const hashes = new Set<string>();
-  for await (const [attempt, following] of withFollowing(sessions, trusted, holder)) {
-    const { files } = attempt;
-    const session = checkSessionChain(attempt, previous, hashes);
-    if (session.session === undefined) {
-      yield* refusedSession(files, session.error);
-      previous = undefined;
+  for await (const { attempt, next, between } of inTurn(sessions, trusted, holder)) {
+    const { files, header } = attempt;
+    const end = header && next && statedEnd(header, next);
+    const inspection = { end, nextMs: next?.timeMs, range };
+    if (header === undefined) {
+      yield* refuseSession(files, undefined, attempt.error, inspection);
       continue;
     }
-    const { header } = session.session;
-    hashes.add(toHex(header.hash));
-    onSession(session.session, files);
-    const next = following?.session?.header;
-    const end = next && statedEnd(header, next);
-    const endMs = yield* inspectSession(files, session.session, { end, nextMs: next?.timeMs, range });
-    if (next !== undefined && touches(range, endMs, next.timeMs)) yield* missingSessions(header, next);
+    const broken = chainFault(header, previous, hashes);
     previous = header;
+    hashes.add(toHex(header.hash));
+    if (broken === undefined) onHeader(header);
+    let endMs = header.timeMs;
+    if (broken === undefined && attempt.session !== undefined) {
+      await onSession(attempt.session, files);
+      endMs = yield* inspectSession(files, attempt.session, inspection);
+    } else {
+      yield* refuseSession(files, header, broken ?? attempt.error, inspection);
+    }
+    if (next !== undefined && touches(range, endMs, next.timeMs))
+      yield* missingSessions(header, next, between);
   }
 }
 
-/** Each session with the one after it, which states how it ended: that has to be known before it is given out. */
-async function* withFollowing(
+/** Each session with what has to be known of those after it before it is given out. */
+async function* inTurn(
   sessions: readonly SessionFiles[],
   trusted: boolean,
   holder: DayKeyHolder,
-): AsyncGenerator<[Attempt, Attempt | undefined]> {
-  let current: Attempt | undefined;
+): AsyncGenerator<Turn> {
+  let current: Known | undefined;
+  let rubbish: Unknown[] = [];
+  const flush = function* (next: ParsedSessionHeader | undefined): Generator<Turn> {
+    const between = rubbish.map(({ files }) => files.number);
+    if (current !== undefined) yield { attempt: current, next, between };
+    for (const attempt of rubbish) yield { attempt, next: undefined, between: [] };
+    rubbish = [];
+  };
   for (const files of sessions) {
-    const following = await attemptSession(files, trusted, holder);
-    if (current !== undefined) yield [current, following];
-    current = following;
+    const attempt = await attemptSession(files, trusted, holder);
+    if (attempt.header === undefined) {
+      rubbish.push(attempt);
+      if (current === undefined) yield* flush(undefined);
+      continue;
+    }
+    yield* flush(attempt.header);
+    current = attempt;
   }
-  if (current !== undefined) yield [current, undefined];
+  yield* flush(undefined);
 }
 
-async function attemptSession(files: SessionFiles, trusted: boolean, holder: DayKeyHolder): Promise<Attempt> {
+async function attemptSession(
+  files: SessionFiles,
+  trusted: boolean,
+  holder: DayKeyHolder,
+): Promise<Known | Unknown> {
+  let header: ParsedSessionHeader;
   try {
-    return { files, session: await openSessionFile(files, trusted, holder) };
+    header = await readHeaderFile(files, trusted);
   } catch (error) {
     return { files, error };
+  }
+  try {
+    return { files, header, session: await openHeader(header, holder) };
+  } catch (error) {
+    return { files, header, error };
   }
 }
 
@@ -78,16 +127,14 @@ async function attemptSession(files: SessionFiles, trusted: boolean, holder: Day
  * A session names the one before it by its hash. What it names may have been deleted; but if the session just
  * before it in number is there, it, or another of those there, has to be the one named.
  */
-function checkSessionChain(
-  attempt: Attempt,
+function chainFault(
+  header: ParsedSessionHeader,
   previous: ParsedSessionHeader | undefined,
   hashes: ReadonlySet<string>,
-): Attempt {
-  const { files, session } = attempt;
-  if (session === undefined || previous?.number !== session.header.number - 1) return attempt;
-  if (hashes.has(toHex(session.header.previousSession))) return attempt;
-  const message = `session ${session.header.number} does not follow session ${previous.number}`;
-  return { files, error: new CryptoError('CHAIN_BROKEN', message) };
+): CryptoError | undefined {
+  if (previous?.number !== header.number - 1 || hashes.has(toHex(header.previousSession))) return undefined;
+  const message = `session ${header.number} does not follow session ${previous.number}`;
+  return new CryptoError('CHAIN_BROKEN', message);
 }
 
 /** What `next` says of how the session ended; undefined when it says nothing of it. */
@@ -95,20 +142,19 @@ function statedEnd(session: ParsedSessionHeader, next: ParsedSessionHeader): Sta
   if (!equal(next.previousSession, session.hash) || next.previousSegments === PREVIOUS_UNKNOWN) {
     return undefined;
   }
-  const known = next.previousDigest.some((byte) => byte !== 0);
-  return { segments: next.previousSegments, digest: known ? next.previousDigest : undefined };
+  const { previousSegments: segments, previousDigest } = next;
+  return { segments, digest: isZero(previousDigest) ? undefined : previousDigest };
 }
 
-function* missingSessions(session: ParsedSessionHeader, next: ParsedSessionHeader): Generator<Inspected> {
-  const [first, last] = [session.number + 1, next.number - 1];
-  if (first > last) return;
-  const words = first === last ? `session ${first}` : `sessions ${first} to ${last}`;
-  yield missing({ camera: session.camera, session: words, sequence: 0 });
-}
-
-function* refusedSession(files: SessionFiles, error: unknown): Generator<Inspected> {
-  const { camera, segments } = files;
-  const session = files.path.slice(files.path.lastIndexOf('-') + 1);
-  for (const { sequence, path } of segments) yield refused({ camera, session, sequence }, path, error);
-  if (segments.length === 0) yield refused({ camera, session, sequence: 0 }, undefined, error);
+/** Of the numbers between two sessions, those under which nothing lies. */
+function* missingSessions(
+  session: ParsedSessionHeader,
+  next: ParsedSessionHeader,
+  between: readonly number[],
+): Generator<Inspected> {
+  for (const gap of gapsBetween(session.number + 1, next.number - 1, between)) {
+    const { first, last } = gap;
+    const words = first === last ? `session ${first}` : `sessions ${first} to ${last}`;
+    yield missing({ camera: session.camera, session: words, sequence: 0 }, lengthOf(gap));
+  }
 }

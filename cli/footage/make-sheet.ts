@@ -17,6 +17,7 @@ import { type FootageReport, report, type SegmentLine, segmentLine, verdictOf } 
 import { openSegmentFile, openStillFile } from './session-files.ts';
 import { drawSheet, type SheetSection, type SheetTile, tileOfJpeg, tileOfPixels } from './sheet-picture.ts';
 import { planSheet, type SegmentMoment, type StillMoment, type Tile } from './sheet-plan.ts';
+import { type PictureLine, StillInspection } from './still-inspection.ts';
 
 export interface SheetRequest {
   readonly directory: string;
@@ -32,10 +33,6 @@ export interface SheetRequest {
 }
 
 export interface SheetReport extends FootageReport {
-  /** How many stills opened. */
-  readonly stills: number;
-  /** Stills that were refused, and keyframes of which no picture comes. */
-  readonly refusedPictures: readonly PictureLine[];
   /** Absent when there was nothing to show. */
   readonly sheet?: {
     readonly path: string;
@@ -46,13 +43,6 @@ export interface SheetReport extends FootageReport {
     readonly keyframes: number;
     readonly gaps: number;
   };
-}
-
-export interface PictureLine {
-  readonly camera: string;
-  readonly path: string;
-  readonly code: string;
-  readonly message: string;
 }
 
 interface Place {
@@ -107,10 +97,9 @@ export async function makeSheet(request: SheetRequest): Promise<SheetReport> {
   }
   progress.end();
 
-  const refusedPictures = [...inspector.refused, ...painter.refused];
-  const told = report(inspector.lines, [], coverage.lines());
-  const verdict = refusedPictures.length > 0 ? ('refused' as const) : verdictOf(told.counts);
-  const whole = { ...told, verdict, stills: inspector.stills, refusedPictures };
+  const told = report(inspector.lines, [], coverage.lines(), inspector.stills);
+  const refusedPictures = [...told.refusedPictures, ...painter.refused];
+  const whole = { ...told, verdict: verdictOf(told.counts, refusedPictures), refusedPictures };
   if (sections.length === 0) return whole;
   const { bytes, width, height } = await drawSheet(sections, request.columns, format);
   checkOutput(out, guard);
@@ -127,13 +116,13 @@ function formatOf(path: string): 'jpeg' | 'png' {
 /** Opens all that there is, once, and remembers where and when it was; nothing of the pictures is kept. */
 class Inspector {
   readonly lines: SegmentLine[] = [];
-  readonly refused: PictureLine[] = [];
-  stills = 0;
+  readonly stills: StillInspection;
   readonly #range: TimeRange;
   readonly #progress: Progress;
 
   constructor(range: TimeRange, files: readonly SessionFiles[]) {
     this.#range = range;
+    this.stills = new StillInspection(range);
     const total = files.reduce((sum, { segments, stills }) => sum + segments.length + stills.length, 0);
     this.#progress = new Progress('segments and stills', total);
   }
@@ -148,13 +137,14 @@ class Inspector {
   ): Promise<PlacedMoment[]> {
     const moments: PlacedMoment[] = [];
     let current: OpenedSession | undefined;
-    const sessions: { session: OpenedSession; files: SessionFiles }[] = [];
-    const onSession = (session: OpenedSession, of: SessionFiles) => {
-      coverage.note(session.header);
-      sessions.push({ session, files: of });
+    const onHeader = (header: OpenedSession['header']) => coverage.note(header);
+    const onSession = async (session: OpenedSession, of: SessionFiles) => {
       current = session;
+      const stills = await this.stills.inspect(session, of, () => this.#progress.step());
+      moments.push(...stills.map((still) => ({ kind: 'still' as const, ...still, session })));
     };
-    for await (const inspected of inspectCamera(files, { trusted, holder, range: this.#range, onSession })) {
+    const inspection = { trusted, holder, range: this.#range, onHeader, onSession };
+    for await (const inspected of inspectCamera(files, inspection)) {
       this.#progress.step();
       this.lines.push(segmentLine(inspected));
       const { opened, path, sequence: number } = inspected;
@@ -163,23 +153,6 @@ class Inspector {
       const { timeMs } = opened.header;
       const endMs = timeMs + opened.durationUs / 1000;
       moments.push({ kind: 'segment', timeMs, endMs, path, number, session: current });
-    }
-    for (const each of sessions) moments.push(...(await this.#openStills(each.session, each.files)));
-    return moments;
-  }
-
-  async #openStills(session: OpenedSession, { camera, stills }: SessionFiles): Promise<PlacedMoment[]> {
-    const moments: PlacedMoment[] = [];
-    for (const { number, path } of stills) {
-      this.#progress.step();
-      try {
-        const { timeMs } = (await openStillFile(path, number, session)).header;
-        if (timeMs < this.#range.fromMs || timeMs >= this.#range.toMs) continue;
-        this.stills += 1;
-        moments.push({ kind: 'still', timeMs, path, number, session });
-      } catch (error) {
-        this.refused.push({ camera, path, ...refusalIn(error) });
-      }
     }
     return moments;
   }

@@ -2,6 +2,8 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, unlinkSync, writeSy
 import { dirname, join, parse } from 'node:path';
 import { equal, toHex } from '../../crypto/bytes.ts';
 import type { OpenedSegment } from '../../crypto/opener.ts';
+import { decodeTimeUs, type OpeningRecord } from '../../crypto/opening-record.ts';
+import { MediaError } from '../../media/errors.ts';
 import { parseFragment } from '../../media/fragment.ts';
 import { parseInit } from '../../media/init.ts';
 import { Joiner } from '../../media/joiner.ts';
@@ -34,8 +36,8 @@ interface OpenMovie {
 }
 
 /**
- * Writes opened segments, in their order, to MP4 files: one as long as the init segment stays the same, then the
- * next, numbered. Gaps keep their time: within one run of the encoder by its decode times, between runs by the
+ * Writes opened segments, in their order, to MP4 files: one as long as the init segment stays the same and its times hold
+ * what comes, then the next, numbered. Gaps keep their time: within one run of the encoder by its decode times, between runs by the
  * camera's clock, which never moves a run to before the end of the last.
  */
 export class MovieWriter {
@@ -53,21 +55,12 @@ export class MovieWriter {
     this.#wish = wish;
   }
 
+  /** @param segment whose media has been checked (media/playable.ts): it fits a file of its own at least. */
   add(segment: OpenedSegment): void {
-    const { opening, fragments, header } = segment;
+    const { opening, fragments } = segment;
     if (opening === undefined || fragments.length === 0) return;
-    if (this.#movie === undefined || !equal(this.#movie.init, opening.init)) {
-      this.#finish();
-      this.#movie = this.#begin(opening.init, header.timeMs);
-    }
-    const movie = this.#movie;
-    const run = toHex(opening.run);
-    let shift = movie.shifts.get(run);
-    if (shift === undefined) {
-      const placeUs = Math.max((header.timeMs - movie.fromMs) * 1000, movie.endUs);
-      shift = placeUs - (opening.decodeTime / opening.timescale) * 1e6;
-      movie.shifts.set(run, shift);
-    }
+    const { movie, shift } = this.#placeIn(segment, opening);
+    movie.shifts.set(toHex(opening.run), shift);
     for (const { bytes, durationUs } of fragments) {
       const { decodeTimeUs, samples } = parseFragment(bytes, movie.info);
       write(movie, movie.joiner.add(bytes, shift));
@@ -76,6 +69,20 @@ export class MovieWriter {
       movie.frames += samples;
       movie.fragments += 1;
     }
+  }
+
+  /** The movie that takes the segment, and by how much it moves it: another one where this one's times cannot hold it. */
+  #placeIn({ fragments, header }: OpenedSegment, opening: OpeningRecord) {
+    const { init } = opening;
+    const movie = this.#movie !== undefined && equal(this.#movie.init, init) ? this.#movie : undefined;
+    if (movie !== undefined) {
+      const shift = shiftIn(movie, opening, header.timeMs);
+      if (fits(movie, fragments, shift)) return { movie, shift };
+    }
+    this.#finish();
+    const next = this.#begin(init, header.timeMs);
+    this.#movie = next;
+    return { movie: next, shift: shiftIn(next, opening, header.timeMs) };
   }
 
   /** Ends the last file; gives all that were written. */
@@ -134,6 +141,26 @@ export class MovieWriter {
     this.#movie = undefined;
     const { path, fromMs, durationUs, frames, fragments } = movie;
     this.#written.push({ path, fromMs, seconds: durationUs / 1e6, frames, fragments });
+  }
+}
+
+/** By how much a segment's decode times are moved, microseconds: as those of its run, or to when it was captured. */
+function shiftIn(movie: OpenMovie, opening: OpeningRecord, timeMs: number): number {
+  const known = movie.shifts.get(toHex(opening.run));
+  if (known !== undefined) return known;
+  return Math.max((timeMs - movie.fromMs) * 1000, movie.endUs) - decodeTimeUs(opening);
+}
+
+function fits({ joiner }: OpenMovie, fragments: OpenedSegment['fragments'], shiftUs: number): boolean {
+  try {
+    joiner.check(
+      fragments.map(({ bytes }) => bytes),
+      shiftUs,
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof MediaError && error.code === 'TIME_RANGE') return false;
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import type { ParsedSessionHeader } from '../../crypto/header.ts';
 import type { OpenedSession } from '../../crypto/opener.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import {
@@ -7,16 +8,16 @@ import {
   parseViewingKey,
   type ViewingKey,
 } from '../../crypto/viewing-key.ts';
-import { MediaError } from '../../media/errors.ts';
 import { CommandError } from '../errors.ts';
 import { checkOutput, readTextFile } from '../files.ts';
 import { Progress } from '../progress.ts';
 import { Coverage } from './coverage.ts';
-import { camerasIn, footageRoot, sessionsOf } from './footage-directory.ts';
-import type { Inspected, TimeRange } from './inspected.ts';
+import { camerasIn, footageRoot, type SessionFiles, sessionsOf } from './footage-directory.ts';
+import type { TimeRange } from './inspected.ts';
 import { inspectCamera } from './inspection.ts';
 import { MovieWriter } from './movie-writer.ts';
 import { type FootageReport, report, type SegmentLine, segmentLine } from './report.ts';
+import { StillInspection } from './still-inspection.ts';
 
 export interface FootageRequest {
   readonly directory: string;
@@ -47,23 +48,28 @@ export async function openFootage(request: FootageRequest): Promise<FootageRepor
   const sessions = cameras.map((camera) => ({ camera, files: sessionsOf(root, camera) }));
   const total = sessions
     .flatMap(({ files }) => files)
-    .reduce((sum, { segments }) => sum + segments.length, 0);
-  const progress = new Progress('segments', total);
+    .reduce((sum, { segments, stills }) => sum + segments.length + stills.length, 0);
+  const progress = new Progress('segments and stills', total);
+  const stills = new StillInspection(request.range);
   const movie = request.out === undefined ? undefined : new MovieWriter(request.out, guard);
   const lines: SegmentLine[] = [];
   const expected = request.camera === undefined ? key.cameras.map(({ id }) => id) : [];
   const coverage = new Coverage(key.cameras, expected);
+  const onHeader = (header: ParsedSessionHeader) => coverage.note(header);
+  const onSession = async (session: OpenedSession, files: SessionFiles) => {
+    await stills.inspect(session, files, () => progress.step());
+  };
   try {
     for (const { camera, files } of sessions) {
       const trusted = key.cameras.some(({ id }) => id === camera);
-      const onSession = ({ header }: OpenedSession) => coverage.note(header);
-      const inspection = { trusted, holder, range: request.range, onSession };
+      const inspection = { trusted, holder, range: request.range, onHeader, onSession };
       for await (const inspected of inspectCamera(files, inspection)) {
-        lines.push(segmentLine(movie === undefined ? inspected : write(movie, inspected)));
+        if (inspected.opened !== undefined) movie?.add(inspected.opened);
+        lines.push(segmentLine(inspected));
         progress.step();
       }
     }
-    return report(lines, movie?.finish() ?? [], coverage.lines());
+    return report(lines, movie?.finish() ?? [], coverage.lines(), stills);
   } finally {
     progress.end();
     movie?.abandon();
@@ -98,17 +104,4 @@ export function chooseCameras(cameras: readonly string[], wanted: string | undef
       ? (['CAMERA_UNKNOWN', 'no camera'] as const)
       : (['CAMERA_AMBIGUOUS', 'more than one camera'] as const);
   throw new CommandError(code, `${what} here begins with ${wanted}; there is: ${cameras.join(', ')}`);
-}
-
-/** A segment whose records are genuine may still hold what is no MP4: then it is refused, and the movie goes on. */
-function write(movie: MovieWriter, inspected: Inspected): Inspected {
-  if (inspected.opened === undefined) return inspected;
-  try {
-    movie.add(inspected.opened);
-    return inspected;
-  } catch (error) {
-    if (!(error instanceof MediaError)) throw error;
-    const refusal = { code: error.code, message: error.message };
-    return { ...inspected, verdict: 'refused', refusal, opened: undefined };
-  }
 }

@@ -2,11 +2,13 @@ import { rfc3339 } from '../text.ts';
 import type { CameraLine } from './coverage.ts';
 import type { Inspected } from './inspected.ts';
 import type { WrittenMovie } from './movie-writer.ts';
+import type { AbsentStills, PictureLine, StillInspection } from './still-inspection.ts';
 
 /** What `oriel footage` says at its end, as one JSON object with --json. */
 export interface FootageReport {
-  /** The worst of all segments: refused, then cut, open or missing, then complete. `empty`: nothing was selected. */
+  /** The worst of all segments, and of stills that are refused: refused, then cut, open or missing, then complete. `empty`: nothing was selected. */
   readonly verdict: 'complete' | 'incomplete' | 'refused' | 'empty';
+  /** Of segments; a session that is missing counts as one of them. */
   readonly counts: Record<Inspected['verdict'], number>;
   /** Duration of the video samples in the segments that opened, seconds. */
   readonly openedSeconds: number;
@@ -16,6 +18,12 @@ export interface FootageReport {
   readonly droppedSeconds: number;
   readonly segments: readonly SegmentLine[];
   readonly cameras: readonly CameraLine[];
+  /** How many stills opened. */
+  readonly stills: number;
+  /** Stills that a camera made and that are not here; no verdict depends on them. */
+  readonly absentStills: readonly AbsentStills[];
+  /** Stills that were refused, and with a sheet keyframes of which no picture comes. */
+  readonly refusedPictures: readonly PictureLine[];
   readonly files: readonly WrittenMovie[];
 }
 
@@ -24,6 +32,8 @@ export interface SegmentLine {
   readonly session: string;
   readonly sequence: number;
   readonly verdict: Inspected['verdict'];
+  /** How many segments, or sessions, in a row are missing, if more than one: `sequence` is the first. */
+  readonly count?: number;
   /** RFC 3339, by the camera's clock; absent when it did not open. */
   readonly time?: string;
   readonly seconds?: number;
@@ -39,8 +49,8 @@ export interface SegmentLine {
 }
 
 export function segmentLine(inspected: Inspected): SegmentLine {
-  const { camera, session, sequence, verdict, opened, refusal } = inspected;
-  const line = { camera, session, sequence, verdict };
+  const { camera, session, sequence, count, verdict, opened, refusal } = inspected;
+  const line = { camera, session, sequence, verdict, ...(count > 1 && { count }) };
   if (refusal !== undefined) return { ...line, ...refusal };
   if (opened === undefined) return line;
   const { header, durationUs, records, fragments, mark } = opened;
@@ -62,13 +72,14 @@ export function report(
   segments: readonly SegmentLine[],
   files: readonly WrittenMovie[],
   cameras: readonly CameraLine[],
+  stills: Pick<StillInspection, 'opened' | 'absent' | 'refused'>,
 ): FootageReport {
   const counts = { complete: 0, cut: 0, open: 0, missing: 0, refused: 0 };
-  for (const { verdict } of segments) counts[verdict] += 1;
+  for (const { verdict, count = 1 } of segments) counts[verdict] += count;
   const sum = (field: 'seconds' | 'bytes' | 'records' | 'droppedSeconds') =>
     segments.reduce((total, segment) => total + (segment[field] ?? 0), 0);
   return {
-    verdict: verdictOf(counts),
+    verdict: verdictOf(counts, stills.refused),
     counts,
     openedSeconds: Math.round(sum('seconds') * 1e6) / 1e6,
     openedBytes: sum('bytes'),
@@ -76,12 +87,18 @@ export function report(
     droppedSeconds: Math.round(sum('droppedSeconds') * 1e6) / 1e6,
     segments,
     cameras,
+    stills: stills.opened,
+    absentStills: stills.absent,
+    refusedPictures: stills.refused,
     files,
   };
 }
 
-export function verdictOf(counts: FootageReport['counts']): FootageReport['verdict'] {
-  if (counts.refused > 0) return 'refused';
+export function verdictOf(
+  counts: FootageReport['counts'],
+  refusedPictures: readonly PictureLine[],
+): FootageReport['verdict'] {
+  if (counts.refused > 0 || refusedPictures.length > 0) return 'refused';
   if (counts.cut + counts.open + counts.missing > 0) return 'incomplete';
   return counts.complete > 0 ? 'complete' : 'empty';
 }

@@ -2,7 +2,11 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { toHex } from '../../crypto/bytes.ts';
 import { CryptoError } from '../../crypto/errors.ts';
-import { MAX_SESSION_HEADER_LENGTH, readSessionHeader } from '../../crypto/header.ts';
+import {
+  MAX_SESSION_HEADER_LENGTH,
+  type ParsedSessionHeader,
+  readSessionHeader,
+} from '../../crypto/header.ts';
 import { type OpenedSegment, type OpenedSession, openSegment } from '../../crypto/opener.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { type DayKeyHolder, openSession } from '../../crypto/session.ts';
@@ -16,15 +20,11 @@ import { type SessionFiles, sessionDirectoryName } from './footage-directory.ts'
 const MAX_SEGMENT_FILE_BYTES = 300 * 1024 * 1024;
 
 /**
- * Opens a session's header file, which has to lie where it belongs.
+ * Reads a session's header file, which has to lie where it belongs.
  * @param trusted whether the viewing key trusts the camera under whose name the session lies.
  * @throws CryptoError, CommandError SESSION_MISSING, FILE_UNREADABLE.
  */
-export async function openSessionFile(
-  files: SessionFiles,
-  trusted: boolean,
-  holder: DayKeyHolder,
-): Promise<OpenedSession> {
+export async function readHeaderFile(files: SessionFiles, trusted: boolean): Promise<ParsedSessionHeader> {
   if (!trusted) {
     throw new CryptoError(
       'CAMERA_FOREIGN',
@@ -45,6 +45,11 @@ export async function openSessionFile(
   if (name !== basename(files.path)) {
     throw new CryptoError('CHAIN_BROKEN', `session ${name} lies under another session's name`);
   }
+  return header;
+}
+
+/** @throws CryptoError SESSION_KEY_MISSING, SESSION_WRAP_FORGED. */
+export async function openHeader(header: ParsedSessionHeader, holder: DayKeyHolder): Promise<OpenedSession> {
   return { header, secret: await openSession(header, holder) };
 }
 

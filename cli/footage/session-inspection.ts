@@ -1,7 +1,13 @@
 import { equal, toHex } from '../../crypto/bytes.ts';
 import { CryptoError } from '../../crypto/errors.ts';
+import type { ParsedSessionHeader } from '../../crypto/header.ts';
 import { checkChain, type OpenedSegment, type OpenedSession } from '../../crypto/opener.ts';
+import { decodeTimeUs } from '../../crypto/opening-record.ts';
+import { MediaError } from '../../media/errors.ts';
+import { checkPlayable } from '../../media/playable.ts';
+import { CommandError } from '../errors.ts';
 import type { SessionFiles } from './footage-directory.ts';
+import { gapsBetween, lengthOf } from './gaps.ts';
 import { accepted, type Inspected, missing, openEnd, refused, type TimeRange, touches } from './inspected.ts';
 import { openSegmentFile } from './session-files.ts';
 
@@ -27,9 +33,7 @@ export async function* inspectSession(
   { end, nextMs, range }: SessionInspection,
 ): AsyncGenerator<Inspected, number> {
   const { header } = session;
-  const place = (sequence: number) => ({ camera: files.camera, session: toHex(header.id), sequence });
-  const present = new Set(files.segments.map(({ sequence }) => sequence));
-  const gap = (from: number, to: number) => missingSegments(from, to, present, place);
+  const place = placeIn(files, header);
   let expected = 0;
   let final: OpenedSegment | undefined;
   let last: OpenedSegment | undefined;
@@ -40,39 +44,81 @@ export async function* inspectSession(
       checkEnd(opened, final, end);
       if (last?.header.sequence === sequence - 1) checkChain(last, opened);
       const { timeMs } = opened.header;
-      if (touches(range, endMs, timeMs)) yield* gap(expected, sequence);
+      if (touches(range, endMs, timeMs)) yield* missingSegments(files, header, expected, sequence);
       last = opened;
       if (opened.closing?.final) final = opened;
       expected = sequence + 1;
       endMs = timeMs + opened.durationUs / 1000;
-      if (touches(range, timeMs, endMs)) yield accepted(place(sequence), path, opened);
+      if (touches(range, timeMs, endMs)) yield playable(place(sequence), path, opened);
     } catch (error) {
-      last = undefined;
       yield refused(place(sequence), path, error);
     }
   }
   if (!touches(range, endMs, nextMs ?? Number.POSITIVE_INFINITY)) return endMs;
   // A session is begun for its first segment: it has one, unless the camera says that it came to none.
-  yield* gap(expected, end?.segments ?? 1);
+  yield* missingSegments(files, header, expected, end?.segments ?? 1);
   if (isOpenEnded(last, end)) yield openEnd(place(expected));
   return endMs;
+}
+
+/** A session that is refused takes its segments with it; those that are not there are told all the same. */
+export function* refuseSession(
+  files: SessionFiles,
+  header: ParsedSessionHeader | undefined,
+  error: unknown,
+  { end, nextMs, range }: SessionInspection,
+): Generator<Inspected> {
+  const { camera, segments } = files;
+  const session = files.path.slice(files.path.lastIndexOf('-') + 1);
+  for (const { sequence, path } of segments) yield refused({ camera, session, sequence }, path, error);
+  if (segments.length === 0) yield refused({ camera, session, sequence: 0 }, undefined, error);
+  if (header === undefined || end === undefined) return;
+  if (!touches(range, header.timeMs, nextMs ?? Number.POSITIVE_INFINITY)) return;
+  yield* missingSegments(files, header, 0, end.segments);
+}
+
+const placeIn = ({ camera }: SessionFiles, { id }: ParsedSessionHeader) => {
+  const session = toHex(id);
+  return (sequence: number) => ({ camera, session, sequence });
+};
+
+/** Those of [from, to) of which there is no file: a refused one says so itself. */
+function* missingSegments(
+  files: SessionFiles,
+  header: ParsedSessionHeader,
+  from: number,
+  to: number,
+): Generator<Inspected> {
+  const place = placeIn(files, header);
+  const present = files.segments.map(({ sequence }) => sequence);
+  for (const gap of gapsBetween(from, to - 1, present)) yield missing(place(gap.first), lengthOf(gap));
+}
+
+/** The camera sealed it; whether what it sealed is media that plays is seen here, for all commands alike. A segment
+ * whose media is refused still has its place in the chain. */
+function playable(place: Parameters<typeof accepted>[0], path: string, opened: OpenedSegment): Inspected {
+  const { opening, fragments } = opened;
+  if (opening === undefined) return accepted(place, path, opened);
+  try {
+    checkPlayable(
+      opening.init,
+      fragments.map(({ bytes }) => bytes),
+      decodeTimeUs(opening),
+    );
+    return accepted(place, path, opened);
+  } catch (cause) {
+    if (!(cause instanceof MediaError)) throw cause;
+    return refused(
+      place,
+      path,
+      new CommandError('MEDIA_MALFORMED', `${cause.code}: ${cause.message}`, cause),
+    );
+  }
 }
 
 /** Whether nothing says that the session ended with this segment; of one not complete, that it is not says enough. */
 function isOpenEnded(last: OpenedSegment | undefined, end: StatedEnd | undefined): boolean {
   return end === undefined && last?.closing?.final === false;
-}
-
-/** Those of [from, to) of which there is no file: a refused one says so itself. */
-function* missingSegments(
-  from: number,
-  to: number,
-  present: ReadonlySet<number>,
-  place: (sequence: number) => Parameters<typeof missing>[0],
-): Generator<Inspected> {
-  for (let sequence = from; sequence < to; sequence++) {
-    if (!present.has(sequence)) yield missing(place(sequence));
-  }
 }
 
 /**

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sessionDirectoryName } from '../../cli/footage/footage-directory.ts';
 import { openFootage } from '../../cli/footage/open-footage.ts';
-import { toHex } from '../../crypto/bytes.ts';
+import { isZero, toHex } from '../../crypto/bytes.ts';
 import { cameraIdOf, DIGEST_LENGTH, idText, PREVIOUS_UNKNOWN } from '../../crypto/header.ts';
 import type { DeviceSigner } from '../../crypto/primitives.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
@@ -15,10 +15,12 @@ import { StillSealer } from '../../crypto/still-sealer.ts';
 import { dayKeyHolder, makeViewingKey, type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
 import { stillFileName } from '../../server/stills.ts';
 import { makeSigner } from '../crypto/camera.ts';
+import { minimalFragment, minimalInit } from '../media/minimal.ts';
 
 const BEGIN_MS = 1_790_000_000_000;
 const SESSION_MS = 600_000;
 const SEGMENT_US = 4_000_000;
+const NO_DIGEST = new Uint8Array(DIGEST_LENGTH);
 
 export interface MadeVideo {
   readonly init: Uint8Array;
@@ -33,11 +35,16 @@ export interface SessionWish {
   /** What its header says of the end of the session before; that session's, if not given. */
   readonly previousSegments?: number;
   readonly previousDigest?: Uint8Array;
+  /** Hash of the session that it names as the one before; that one's, if not given. */
+  readonly previousSession?: Uint8Array;
   /** Of its header, milliseconds since 1970. */
   readonly timeMs?: number;
   /** Number of the day key that it is sealed to; 0, if not given. */
   readonly dayKey?: number;
 }
+
+/** Media that holds no picture, for footage that is made without filming. */
+const NO_PICTURE: MadeVideo = { init: minimalInit(), fragment: minimalFragment() };
 
 /** Footage as cameras of one owner would leave it at a server, made without filming: there are no pictures in it. */
 export class MadeFootage {
@@ -45,10 +52,10 @@ export class MadeFootage {
   readonly camera: string;
   readonly #signer: DeviceSigner;
   readonly #key: ViewingKey;
-  readonly #video: MadeVideo | undefined;
+  readonly #video: MadeVideo;
   #sessions: MadeSession[] = [];
 
-  private constructor(signer: DeviceSigner, camera: string, key: ViewingKey, video: MadeVideo | undefined) {
+  private constructor(signer: DeviceSigner, camera: string, key: ViewingKey, video: MadeVideo) {
     this.#signer = signer;
     this.#video = video;
     this.camera = camera;
@@ -57,14 +64,11 @@ export class MadeFootage {
   }
 
   static of(...sessions: readonly SessionWish[]): Promise<MadeFootage> {
-    return MadeFootage.filmed(undefined, ...sessions);
+    return MadeFootage.filmed(NO_PICTURE, ...sessions);
   }
 
   /** Footage with a picture in it: each segment holds this one fragment. */
-  static async filmed(
-    video: MadeVideo | undefined,
-    ...sessions: readonly SessionWish[]
-  ): Promise<MadeFootage> {
+  static async filmed(video: MadeVideo, ...sessions: readonly SessionWish[]): Promise<MadeFootage> {
     const signer = makeSigner();
     const camera = idText(await cameraIdOf(signer.point, nodePrimitives));
     const days = Math.max(0, ...sessions.map(({ dayKey = 0 }) => dayKey)) + 1;
@@ -74,10 +78,28 @@ export class MadeFootage {
     return footage;
   }
 
+  /** Lays down a directory under the name of a session, with what is no session header in it. */
+  litter(number: number): void {
+    const path = join(
+      this.directory,
+      'footage',
+      this.camera,
+      sessionDirectoryName(number, toHex(randomBytes(16))),
+    );
+    mkdirSync(path);
+    writeFileSync(join(path, 'session'), randomBytes(300));
+  }
+
   /** Has the key trust other cameras besides. */
   trust(...others: readonly { readonly id: string; readonly name: string }[]): void {
     const cameras = [...this.#key.cameras, ...others.map((other) => ({ ...other, epoch: 1, counter: 1 }))];
     writeFileSync(this.keyPath, writeViewingKey({ ...this.#key, cameras }), { mode: 0o600 });
+  }
+
+  /** Takes a day key out of the viewing key. */
+  forgetDayKey(number: number): void {
+    const dayKeys = this.#key.dayKeys.filter((day) => day.number !== number);
+    writeFileSync(this.keyPath, writeViewingKey({ ...this.#key, dayKeys }), { mode: 0o600 });
   }
 
   get keyPath(): string {
@@ -91,10 +113,18 @@ export class MadeFootage {
   }
 
   async verify() {
+    return openFootage({ ...this.request, out: undefined, force: false });
+  }
+
+  /** As `oriel footage open`, to out.mp4 in its directory. */
+  async open() {
+    return openFootage({ ...this.request, out: join(this.directory, 'out.mp4'), force: true });
+  }
+
+  get request() {
     const { directory, keyPath } = this;
     const range = { fromMs: 0, toMs: Number.POSITIVE_INFINITY };
-    const asked = { directory: join(directory, 'footage'), keyPath, camera: undefined, range };
-    return openFootage({ ...asked, out: undefined, force: false });
+    return { directory: join(directory, 'footage'), keyPath, camera: undefined, range };
   }
 
   remove(): void {
@@ -102,20 +132,24 @@ export class MadeFootage {
   }
 
   async #film(wish: SessionWish): Promise<void> {
-    const { number, segments, previousSegments, previousDigest, timeMs, dayKey = 0 } = wish;
+    const { number, segments, previousSession, previousSegments, previousDigest, timeMs, dayKey = 0 } = wish;
     const before = this.#sessions.at(-1);
     const holder = await dayKeyHolder(this.#key, nodePrimitives);
     const recipients = this.#key.dayKeys
       .filter((day) => day.number === dayKey)
       .map((day) => ({ viewer: holder.viewer, dayKey, publicKey: day.publicKey }));
     const id = randomBytes(16);
+    const named = previousSession ?? before?.begun.hash ?? NO_DIGEST;
+    const known = isZero(named) ? undefined : before?.segments;
+    const stated = previousSegments ?? known ?? PREVIOUS_UNKNOWN;
     const fields = {
       id,
       number,
       timeMs: timeMs ?? BEGIN_MS + number * SESSION_MS,
-      previousSession: before?.begun.hash ?? new Uint8Array(DIGEST_LENGTH),
-      previousSegments: previousSegments ?? before?.segments ?? PREVIOUS_UNKNOWN,
-      previousDigest: previousDigest ?? before?.digest ?? new Uint8Array(DIGEST_LENGTH),
+      previousSession: named,
+      previousSegments: stated,
+      previousDigest:
+        previousDigest ?? (stated === PREVIOUS_UNKNOWN ? undefined : before?.digest) ?? NO_DIGEST,
       policyEpoch: 1,
       policyCounter: 1,
     };
@@ -135,19 +169,13 @@ export class MadeSession {
   readonly begun: BegunSession;
   readonly path: string;
   readonly #signer: DeviceSigner;
-  readonly #video: MadeVideo | undefined;
+  readonly #video: MadeVideo;
   #stills: StillSealer | undefined;
   segments = 0;
   /** Of the last segment; undefined when that has no end. */
   digest: Uint8Array | undefined;
 
-  constructor(
-    number: number,
-    path: string,
-    begun: BegunSession,
-    signer: DeviceSigner,
-    video: MadeVideo | undefined,
-  ) {
+  constructor(number: number, path: string, begun: BegunSession, signer: DeviceSigner, video: MadeVideo) {
     this.number = number;
     this.begun = begun;
     this.path = path;
@@ -166,8 +194,9 @@ export class MadeSession {
     return path;
   }
 
-  async add(end: SessionWish['segments'][number]): Promise<void> {
-    const { sealer, frames } = await this.#seal(this.segments);
+  /** Adds a segment. @param media sealed as its one fragment; that of the footage, if not given. */
+  async add(end: SessionWish['segments'][number], media?: Uint8Array): Promise<void> {
+    const { sealer, frames } = await this.#seal(this.segments, media);
     if (end !== 'open') frames.push(sealer.close(this.digest, end === 'final').bytes);
     this.#write(this.segments, [sealer.header, ...frames]);
     this.segments += 1;
@@ -180,6 +209,19 @@ export class MadeSession {
     this.#write(sequence, [sealer.header, ...frames]);
   }
 
+  /** Lays down what is no segment, under the name of one. */
+  litter(sequence: number): void {
+    this.#write(sequence, [randomBytes(200)]);
+  }
+
+  /** Flips a bit of what its header's signature covers. */
+  spoilHeader(): void {
+    const path = join(this.path, 'session');
+    const bytes = readFileSync(path);
+    bytes[104] = (bytes[104] ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+  }
+
   /** Leaves so many of the files of its segments. */
   keep(count: number): void {
     const files = readdirSync(this.path).filter((name) => name.endsWith('.oriel'));
@@ -190,15 +232,15 @@ export class MadeSession {
     rmSync(this.path, { recursive: true });
   }
 
-  async #seal(sequence: number) {
+  async #seal(sequence: number, media = this.#video.fragment) {
     const camera = await cameraIdOf(this.#signer.point, nodePrimitives);
     const timeMs = BEGIN_MS + this.number * SESSION_MS + (sequence * SEGMENT_US) / 1000;
     const header = { camera, sessionHash: this.begun.hash, sequence, timeMs };
     const sealer = new SegmentSealer(this.begun.secret, header, nodePrimitives, this.#signer);
     const opening = { run: randomBytes(8), timescale: 12_800, decodeTime: 0, codecs: 'avc1.64001f' };
     const frames = [
-      sealer.sealOpening({ ...opening, init: this.#video?.init ?? randomBytes(100) }).bytes,
-      sealer.sealFragment(this.#video?.fragment ?? randomBytes(100), SEGMENT_US).bytes,
+      sealer.sealOpening({ ...opening, init: this.#video.init }).bytes,
+      sealer.sealFragment(media, SEGMENT_US).bytes,
     ];
     return { sealer, frames };
   }
