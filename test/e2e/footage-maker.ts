@@ -6,6 +6,7 @@ import { sessionDirectoryName } from '../../cli/footage/footage-directory.ts';
 import { openFootage } from '../../cli/footage/open-footage.ts';
 import { isZero, toHex } from '../../crypto/bytes.ts';
 import { cameraIdOf, DIGEST_LENGTH, idText, PREVIOUS_UNKNOWN } from '../../crypto/header.ts';
+import { type Mark, makeMarkRecord } from '../../crypto/mark.ts';
 import type { DeviceSigner } from '../../crypto/primitives.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { SegmentSealer } from '../../crypto/sealer.ts';
@@ -201,6 +202,21 @@ export class MadeSession {
     this.#write(this.segments, [sealer.header, ...frames]);
     this.segments += 1;
     this.digest = end === 'open' ? undefined : sealer.digest;
+  }
+
+  /** Adds a segment that the camera did not close but marked. @param fragments how many. */
+  async addMarked(mark: Pick<Mark, 'kind' | 'placed'>, fragments: number): Promise<void> {
+    const { sealer, frames } = await this.#seal(this.segments);
+    while (frames.length <= fragments) {
+      frames.push(sealer.sealFragment(minimalFragment(frames.length * 100, 100), 20_000).bytes);
+    }
+    const at = frames.reduce((sum, { length }) => sum + length, sealer.header.length);
+    const place = { headerHash: sealer.headerHash, at };
+    const statement = { ...mark, vouchedRecords: 0, vouchedDigest: NO_DIGEST, lostUs: 0, timeMs: BEGIN_MS };
+    frames.push(makeMarkRecord(statement, place, this.#signer, nodePrimitives.crc32));
+    this.#write(this.segments, [sealer.header, ...frames]);
+    this.segments += 1;
+    this.digest = undefined;
   }
 
   /** What another viewer can make, who has the session's secret and the server, not the device key. */

@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { FootageReport } from '../../cli/footage/report.ts';
 import { ORIEL, oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
+import { saidOf, secondVerdicts } from '../opener/second-opener.ts';
 import { makeClip, packetHashes, pictureTimes, probe } from './clips.ts';
 import { FootageCopy, flipped, forged } from './footage-copy.ts';
 import { Home } from './home.ts';
@@ -182,6 +183,10 @@ test('untouched, all of it is complete, and opens to what was filmed', () =>
       counts: { complete: 4, cut: 0, open: 0, missing: 0, refused: 0 },
       openedSeconds: 9,
     });
+    // Nor does an opener that shares no code with this one make anything else of a camera's recording.
+    const said = saidOf(await report(copy));
+    expect(secondVerdicts([join(copy.directory, 'footage')], key)).toEqual([said]);
+    expect(said).toHaveLength(4);
     const out = join(copy.directory, 'out.mp4');
     const { code, stdout } = await copy.oriel('open', '--out', out, '--json');
     expect(code).toBe(0);
