@@ -29,7 +29,7 @@ const EXIT_CODES = `
 Exit codes:
   0  all that is here is complete: closed and signed by the camera (of what is not here, see the cameras' lines)
   3  some of it cut, still open, or missing
-  4  some of it refused: altered, forged, or not this key's to open
+  4  some of it refused: altered, forged, not this key's to open, or no media that plays; stills too
   1, 2  another failure; a command line not understood
 `;
 
@@ -213,6 +213,7 @@ function describe(segment: SegmentLine): string {
     records,
     marked,
     vouchedRecords,
+    placed,
     code,
     message,
   } = segment;
@@ -225,5 +226,7 @@ function describe(segment: SegmentLine): string {
   if (time === undefined) return `${name}  open      the end of the session is not here`;
   const vouched =
     marked === undefined ? '' : `, marked: ${marked}, ${vouchedRecords} of ${records} records vouched for`;
-  return `${name}  ${verdict.padEnd(8)} ${time}  ${seconds?.toFixed(2)} s, ${records} records${vouched}`;
+  // Marks of older cameras: nobody can tell whether there were more records.
+  const unplaced = placed === false ? '; others may have been taken away' : '';
+  return `${name}  ${verdict.padEnd(8)} ${time}  ${seconds?.toFixed(2)} s, ${records} records${vouched}${unplaced}`;
 }

@@ -43,6 +43,8 @@ export interface SegmentLine {
   readonly marked?: 'cut' | 'dropped' | 'unknown';
   /** With `marked`: how many records the camera's signature vouches for. */
   readonly vouchedRecords?: number;
+  /** With `marked`: whether the signature covers the mark's place, so that nothing before it can be taken away unseen. */
+  readonly placed?: boolean;
   readonly droppedSeconds?: number;
   readonly code?: string;
   readonly message?: string;
@@ -63,6 +65,7 @@ export function segmentLine(inspected: Inspected): SegmentLine {
     ...(mark && {
       marked: mark.kind,
       vouchedRecords: mark.vouchedRecords,
+      placed: mark.placed,
       droppedSeconds: mark.lostUs / 1e6,
     }),
   };

@@ -113,6 +113,6 @@ function footageOf({ segments }: FootageReport, { id }: Camera) {
   return {
     openedUs: own.reduce((sum, { seconds = 0 }) => sum + Math.round(seconds * 1e6), 0),
     refused: own.filter(({ verdict }) => verdict === 'refused').length,
-    missing: own.filter(({ verdict }) => verdict === 'missing').length,
+    missing: own.reduce((sum, { verdict, count = 1 }) => sum + (verdict === 'missing' ? count : 0), 0),
   };
 }

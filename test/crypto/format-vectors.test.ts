@@ -17,6 +17,24 @@ const path = join(import.meta.dirname, '../vectors/format/v1.json');
 const vectors: FormatVectors = JSON.parse(readFileSync(path, 'utf8'));
 const bytes = (text: string) => fromBase64Url(text) as Uint8Array;
 
+/** Every code by which the opener refuses. */
+const CODES = [
+  'CAMERA_FOREIGN',
+  'CHAIN_BROKEN',
+  'CLOSING_FORGED',
+  'HEADER_MALFORMED',
+  'MARK_FORGED',
+  'RECORD_CORRUPT',
+  'RECORD_FORGED',
+  'RECORD_MALFORMED',
+  'RECORD_MISPLACED',
+  'RECORD_TRAILING',
+  'SEGMENT_FOREIGN',
+  'SESSION_FORGED',
+  'SESSION_KEY_MISSING',
+  'SESSION_WRAP_FORGED',
+];
+
 /** Opens what the vectors hold, as a viewer would: with the viewing key, which trusts one camera. */
 class Opener {
   readonly #vectors: FormatVectors;
@@ -169,22 +187,14 @@ describe('the committed vectors', () => {
   test('cover every code that the opener has', () => {
     const { refusedSessions, refusedSegments, refusedChains } = vectors;
     const codes = [...refusedSessions, ...refusedSegments, ...refusedChains].map(({ code }) => code);
-    expect([...new Set(codes)].sort()).toEqual([
-      'CAMERA_FOREIGN',
-      'CHAIN_BROKEN',
-      'CLOSING_FORGED',
-      'HEADER_MALFORMED',
-      'MARK_FORGED',
-      'RECORD_CORRUPT',
-      'RECORD_FORGED',
-      'RECORD_MALFORMED',
-      'RECORD_MISPLACED',
-      'RECORD_TRAILING',
-      'SEGMENT_FOREIGN',
-      'SESSION_FORGED',
-      'SESSION_KEY_MISSING',
-      'SESSION_WRAP_FORGED',
-    ]);
+    expect([...new Set(codes)].sort()).toEqual(CODES);
+  });
+
+  test('docs/format.md lists them, and those of files and media', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../docs/format.md'), 'utf8');
+    const [, table = ''] = /\| code \| what it means .*\n((?:\|.*\n)+)/.exec(text) ?? [];
+    const listed = table.split('\n').flatMap((row) => row.split('|')[1]?.match(/[A-Z]+_[A-Z_]+/g) ?? []);
+    expect(listed.sort()).toEqual([...CODES, 'FILE_UNREADABLE', 'MEDIA_MALFORMED', 'SESSION_MISSING'].sort());
   });
 });
 

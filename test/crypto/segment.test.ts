@@ -169,6 +169,12 @@ test('segments follow each other, and a gap between two shows', async () => {
   expect(() => checkChain(a, c)).toThrow(expect.objectContaining({ code: 'CHAIN_BROKEN' }));
 });
 
+test('[FC-35] segment 0 that names a digest before it is refused', async () => {
+  const named = await seal(1, 0, new Uint8Array(32).fill(1));
+  const none = await seal(1, 0, new Uint8Array(32));
+  expect([await refusal(named.bytes), await refusal(none.bytes)]).toEqual(['CHAIN_BROKEN', undefined]);
+});
+
 test('a segment of another session is refused, though the camera is the same', async () => {
   const stranger = await makeSessionPair();
   const { bytes } = await sealSegment(stranger.begun, stranger.signer, [randomBytes(10)]);

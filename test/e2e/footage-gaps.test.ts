@@ -173,3 +173,23 @@ test('[FC-33] a signed header that states more segments than a session has is re
   expect(report.counts).toEqual({ ...NONE, complete: 2, refused: 3 });
   expect(new Set(report.segments.map(({ code }) => code))).toEqual(new Set([undefined, 'HEADER_MALFORMED']));
 });
+
+describe('[FC-37] records taken away before the mark of a segment of which nothing is vouched for', () => {
+  test.each([
+    ['show', true, 'MARK_FORGED'],
+    ['do not show where the mark is of a kind that does not say its place', false, undefined],
+  ])('%s', async (_, placed, code) => {
+    const footage = await MadeFootage.of(WHOLE, { number: 2, segments: [] });
+    try {
+      await footage.session(2).addMarked({ kind: 'cut', placed }, 4);
+      const whole = await footage.verify();
+      expect(whole.segments.at(-1)).toMatchObject({ verdict: 'cut', records: 5, vouchedRecords: 0, placed });
+      footage.session(2).takeRecords(0, 3);
+      const { segments, counts } = await footage.verify();
+      expect(segments.at(-1)?.code).toBe(code);
+      expect(counts).toEqual({ ...NONE, complete: 3, ...(placed ? { refused: 1 } : { cut: 1 }) });
+    } finally {
+      footage.remove();
+    }
+  });
+});

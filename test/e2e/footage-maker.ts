@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { sessionDirectoryName } from '../../cli/footage/footage-directory.ts';
 import { openFootage } from '../../cli/footage/open-footage.ts';
 import { isZero, toHex } from '../../crypto/bytes.ts';
-import { cameraIdOf, DIGEST_LENGTH, idText, PREVIOUS_UNKNOWN } from '../../crypto/header.ts';
+import {
+  cameraIdOf,
+  DIGEST_LENGTH,
+  idText,
+  PREVIOUS_UNKNOWN,
+  SEGMENT_HEADER_LENGTH,
+} from '../../crypto/header.ts';
 import { type Mark, makeMarkRecord } from '../../crypto/mark.ts';
 import type { DeviceSigner } from '../../crypto/primitives.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
@@ -17,6 +23,7 @@ import { dayKeyHolder, makeViewingKey, type ViewingKey, writeViewingKey } from '
 import { stillFileName } from '../../server/stills.ts';
 import { makeSigner } from '../crypto/camera.ts';
 import { minimalFragment, minimalInit } from '../media/minimal.ts';
+import { recordsOf } from './footage-copy.ts';
 
 const BEGIN_MS = 1_790_000_000_000;
 const SESSION_MS = 600_000;
@@ -236,6 +243,15 @@ export class MadeSession {
     const bytes = readFileSync(path);
     bytes[104] = (bytes[104] ?? 0) ^ 1;
     writeFileSync(path, bytes);
+  }
+
+  /** Takes so many records away before the last one of a segment. */
+  takeRecords(sequence: number, count: number): void {
+    const path = join(this.path, `${String(sequence).padStart(6, '0')}.oriel`);
+    const bytes = readFileSync(path);
+    const records = recordsOf(bytes);
+    const left = records.toSpliced(records.length - 1 - count, count);
+    writeFileSync(path, Buffer.concat([bytes.subarray(0, SEGMENT_HEADER_LENGTH), ...left]));
   }
 
   /** Leaves so many of the files of its segments. */

@@ -159,8 +159,16 @@ test('stills beside them change nothing of what is said of segments', async () =
   await footage.session(1).addStill(green, 1_000);
   writeFileSync(join(footage.session(2).path, 'still-000000.oriel'), 'rubbish');
   writeFileSync(join(footage.session(2).path, 'still-000001.oriel.tmp'), 'left over by a crash');
-  expect(await footage.verify()).toEqual(before);
-  expect(before.verdict).toBe('complete');
+  const after = await footage.verify();
+  expect(after.segments).toEqual(before.segments);
+  expect(after.cameras).toEqual(before.cameras);
+  expect(before).toMatchObject({ verdict: 'complete', stills: 0, refusedPictures: [] });
+  // What is no still is told all the same, as the sheet tells it.
+  expect(after).toMatchObject({
+    verdict: 'refused',
+    stills: 1,
+    refusedPictures: [{ code: 'STILL_MALFORMED' }],
+  });
 });
 
 describe('the file is not written', () => {

@@ -1,9 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
 import { breakBuild } from '../broken-build.ts';
+import { saidOf, secondVerdicts } from '../opener/second-opener.ts';
 import { expectBridged, expectNothingAcknowledgedLost } from './account.ts';
 import { makeClip } from './clips.ts';
+import { recordsOf } from './footage-copy.ts';
 import { Home, type HomeWish } from './home.ts';
 import { stillRunning } from './processes.ts';
 import { until } from './until.ts';
@@ -63,7 +66,7 @@ describe('server', () => {
 });
 
 describe('camera', () => {
-  test.concurrent('launcher killed: agent, capture and ffmpeg go with it; what was spooled comes back', () =>
+  test.concurrent('[FC-37] launcher killed: agent, capture and ffmpeg go with it; what was spooled comes back, and stays', () =>
     filming(async (home) => {
       await home.captures(2);
       home.relay.cut();
@@ -90,6 +93,24 @@ describe('camera', () => {
       expect(report.counts).toMatchObject({ cut: 1, open: 0 });
       // A killed camera loses what it had not spooled for two seconds, and what a slow disk kept waiting.
       expect(report.openedSeconds).toBeGreaterThan(first.capturedSeconds + status.capturedSeconds - 4);
+
+      // What a server takes away before the camera's mark shows, and a second opener sees the same.
+      const footage = join(home.household.serverDirectory, 'footage');
+      const { session, sequence } = report.segments.find(({ verdict }) => verdict === 'cut') ?? {};
+      const [cut = ''] = globSync(`*/*-${session}/${String(sequence).padStart(6, '0')}.oriel`, {
+        cwd: footage,
+      });
+      const path = join(footage, cut);
+      const bytes = readFileSync(path);
+      const records = recordsOf(bytes);
+      for (const taken of [0, 1, records.length - 1]) {
+        const left = records.toSpliced(records.length - 1 - taken, taken);
+        writeFileSync(path, Buffer.concat([bytes.subarray(0, SEGMENT_HEADER_LENGTH), ...left]));
+        const { report: said } = await home.verify();
+        const found = said.segments.find((line) => line.session === session && line.sequence === sequence);
+        expect(found).toMatchObject(taken === 0 ? { verdict: 'cut' } : { code: 'MARK_FORGED' });
+        expect(secondVerdicts([footage], home.household.key)).toEqual([saidOf(said)]);
+      }
     }));
 
   test.concurrent('agent killed: capture lives on, and so does the recording, in a new session', () =>
