@@ -1,4 +1,6 @@
 import { toHex } from '../crypto/bytes.ts';
+import { viewersBelowFloor } from '../crypto/day-keys.ts';
+import { idText } from '../crypto/header.ts';
 import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Clock } from '../host/clock.ts';
 import type { Disk } from '../host/disk.ts';
@@ -15,6 +17,7 @@ import { type Line, openLine } from './line.ts';
 import { type AgentLog, errorFields } from './log.ts';
 import { awaitSetup } from './pairing/await-setup.ts';
 import { openPairing } from './pairing/open-pairing.ts';
+import { Trouble } from './pairing/trouble.ts';
 import { type AgentStatus, idleLine, unpairedStatus, writeStatus } from './status.ts';
 import type { OpenedUpdates, OpenUpdatesOptions, SlotPlace } from './updates/open-updates.ts';
 
@@ -132,12 +135,14 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     device,
     state,
     watch: policy,
+    onTrial: async () => (await updates?.onTrial()) ?? false,
     clock: time,
     random,
     logger,
   });
   const { pinned, server, enrolment, poll, uplinks } = pairing;
 
+  const onFile = new Trouble('the policy on file is not obeyed', time, logger);
   const keepAccount = accountKeeper(directory.account, clock);
   let shown: Pick<AgentStatus, 'state' | 'since'> | undefined;
   let status = unpairedStatus(time.now());
@@ -146,7 +151,6 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   const show = (phase: AgentStatus['state'], line: Line | undefined) => {
     const isNew = shown?.state !== phase;
     if (shown === undefined || isNew) shown = { state: phase, since: time.now() };
-    const { epoch, counter } = policy.present ? policy.inForce.policy : { epoch: 0, counter: 0 };
     const lineStatus = line?.status() ?? idleLine();
     keepAccount(lineStatus.account, phase !== 'running');
     status = {
@@ -165,7 +169,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
         serverApart: time.serverApartMs,
       },
       enrolment: enrolment.status,
-      policy: { epoch, counter, trouble: poll.trouble },
+      policy: { ...policyShown(policy), trouble: onFile.view ?? poll.trouble },
       control: control.view,
       updates: updates && { trouble: updates.trouble },
       release: updates?.release,
@@ -200,7 +204,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   uplinks.add(control);
   if (updates !== undefined) uplinks.add(updates);
   const showing = () => ({ status, mayFilm: policy.present, connected: control.view.connected });
-  const lookForPolicy = policyLook(policy, logger);
+  const lookForPolicy = policyLook(policy, onFile);
   return {
     config,
     device,
@@ -279,22 +283,27 @@ async function record(
   logger.info({ heldBytes: spool.stats().heldBytes }, 'agent ended');
 }
 
-/** Looks for a new policy; says once, not every second, why the one on file is not obeyed. */
-function policyLook(policy: PolicyWatch, logger: AgentLog): () => Promise<boolean> {
-  let complaint = '';
+/** Looks for a new policy, and notes why the one on file is not obeyed. */
+function policyLook(policy: PolicyWatch, onFile: Trouble): () => Promise<boolean> {
   return async () => {
     try {
       const changed = await policy.check();
-      complaint = '';
+      if (!policy.fileRefused) onFile.over();
       return changed;
     } catch (cause) {
-      const fields = errorFields(cause);
-      const waiting = fields.code === 'POLICY_MISSING' && !policy.present;
-      if (!waiting && fields.reason !== complaint) logger.error(fields, 'the policy on file is not obeyed');
-      complaint = fields.reason;
+      const waiting = errorFields(cause).code === 'POLICY_MISSING' && !policy.present;
+      if (!waiting) onFile.note(cause);
       return false;
     }
   };
+}
+
+/** What is shown of the policy in force; 0.0 while there is none. */
+function policyShown(policy: PolicyWatch): Omit<AgentStatus['policy'], 'trouble'> {
+  if (!policy.present) return { epoch: 0, counter: 0, belowFloor: [] };
+  const { policy: terms, viewers } = policy.inForce;
+  const belowFloor = viewersBelowFloor(viewers).map(({ viewer }) => idText(viewer));
+  return { epoch: terms.epoch, counter: terms.counter, belowFloor };
 }
 
 async function showWhile(work: Promise<void>, show: () => void, clock: Clock): Promise<void> {

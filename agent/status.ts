@@ -46,8 +46,10 @@ export interface AgentStatus extends LineStatus {
   readonly policy: {
     readonly epoch: number;
     readonly counter: number;
-    /** What is wrong with getting the next one. */
+    /** What is wrong with the one on file, or with getting the next one. */
     readonly trouble: TroubleView | undefined;
+    /** Viewer ids of those who are sealed nothing: their newest day key lies below their floor. */
+    readonly belowFloor: readonly string[];
   };
   readonly control: ControlView;
   /** Of a camera that updates itself: why its last look for updates came to nothing. */
@@ -135,7 +137,7 @@ export const unpairedStatus = (at: number, since = at): AgentStatus => ({
   at,
   clock: { source: 'machine', trusted: 0, server: undefined, serverApart: undefined },
   enrolment: { state: 'unknown', certificateEnds: undefined, certificates: 0, trouble: undefined },
-  policy: { epoch: 0, counter: 0, trouble: undefined },
+  policy: { epoch: 0, counter: 0, trouble: undefined, belowFloor: [] },
   control: { connected: false, dropped: 0, trouble: undefined },
   updates: undefined,
   release: undefined,

@@ -1,15 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { Command, InvalidArgumentError } from 'commander';
-import { parseCameraId } from './keys/camera-id.ts';
 import { distrustCommand, forgetCommand } from './keys/forgetting-commands.ts';
 import { acceptCommand, pairCommand } from './keys/pairing-commands.ts';
 import { pinsCommand } from './keys/pins-command.ts';
-import {
-  parsePostponeDays,
-  parseUpdateWindow,
-  type UpdateWindow,
-  updateChoice,
-} from './keys/update-choice.ts';
+import { policyCommand } from './keys/policy-command.ts';
+import { shareCommand, trustCommand } from './keys/sharing-commands.ts';
+import { parseName, parseNumber } from './keys/words.ts';
 import { printable } from './text.ts';
 
 /** `oriel keys`: a person's viewing key, and the policies signed with it. */
@@ -34,6 +30,8 @@ Examples:
     .addCommand(pairCommand())
     .addCommand(acceptCommand())
     .addCommand(policyCommand())
+    .addCommand(shareCommand())
+    .addCommand(trustCommand())
     .addCommand(pinsCommand())
     .addCommand(distrustCommand())
     .addCommand(forgetCommand());
@@ -101,73 +99,6 @@ function daysCommand(): Command {
       });
       await show(file);
     });
-}
-
-interface PolicyOptions {
-  readonly camera: string;
-  readonly out: string;
-  readonly name: string;
-  readonly audio?: true;
-  readonly dayKey?: number;
-  readonly updateWindow?: UpdateWindow;
-  readonly postponeUpdates?: number;
-  readonly force?: true;
-}
-
-function policyCommand(): Command {
-  return new Command('policy')
-    .description('sign the policy a camera obeys, and trust that camera from then on')
-    .argument('<file>', "the owner's viewing key")
-    .requiredOption('--camera <id>', 'id of the camera, as oriel camera init printed it', parseCameraId)
-    .requiredOption('--out <file>', 'policy file to write, for the camera')
-    .option('--force', 'replace the policy file if it is there already')
-    .option('--name <name>', 'name of the camera, for display', parseName, '')
-    .option('--audio', 'allow sound to be recorded')
-    .option('--day-key <n>', 'the camera uses no day key below this number', parseNumber)
-    .option(
-      '--update-window <from-to>',
-      'hours in which updates are installed: 02:00-05:00 (UTC) or 02:00-05:00+01:00',
-      parseUpdateWindow,
-    )
-    .option('--postpone-updates <days>', 'days that an update waits at first, 0 to 30', parsePostponeDays)
-    .addHelpText(
-      'after',
-      `
-A policy says everything anew: what is not given here is off, and updates are installed as soon as they are there. What
-mends a security hole waits 7 days at most, whatever is given.
-
-Examples:
-  oriel keys policy me.key --camera CAMERA_ID --out policy.json --force --update-window 02:00-05:00+01:00
-  oriel server policy ./house put policy.json --camera CAMERA_ID`,
-    )
-    .action(async (file: string, options: PolicyOptions) => {
-      const { signPolicy } = await import('./keys/identity.ts');
-      const { readViewingKey } = await import('./footage/open-footage.ts');
-      const { checkOutput, withFileLocked, writeTextFile } = await import('./files.ts');
-      const { writeViewingKey } = await import('../crypto/viewing-key.ts');
-      const { camera, name, out, audio = false, dayKey, force = false } = options;
-      const updates = updateChoice(options.updateWindow, options.postponeUpdates);
-      checkOutput(out, { force, inputs: [file] });
-      const counter = await withFileLocked(file, () => {
-        const signed = signPolicy(readViewingKey(file), { camera, name, audio, dayKey, updates });
-        // The key first: a counter once signed is never signed again, even if what follows fails.
-        writeTextFile(file, writeViewingKey(signed.key), 0o600);
-        writeTextFile(out, signed.policyFile, 0o600);
-        return signed.counter;
-      });
-      console.log(`signed policy 1.${counter} for camera ${camera}: ${out}`);
-    });
-}
-
-function parseName(text: string): string {
-  const name = printable(text).replaceAll('\n', ' ');
-  if (name.length > 100) throw new InvalidArgumentError('give a name of at most 100 characters.');
-  return name;
-}
-
-function parseNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('give a whole number.');
-  return Number(text);
 }
 
 function parseDays(text: string): number {

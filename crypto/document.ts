@@ -73,6 +73,17 @@ export async function openDocument<const S extends v.GenericSchema>(
   return parseJson(text, schema, payloadType);
 }
 
+/**
+ * The bytes that an envelope's signature covers: its type and its payload. They are the same however the envelope is
+ * written down, so it is their hash that other documents name it by.
+ * @throws CryptoError DOCUMENT_MALFORMED when the payload is not base64url.
+ */
+export function signedBytes({ payloadType, payload }: Envelope): Uint8Array {
+  const body = fromBase64Url(payload);
+  if (body !== undefined) return preAuthEncoding(payloadType, body);
+  throw new CryptoError('DOCUMENT_MALFORMED', 'a signed document is not base64url');
+}
+
 /** Reads JSON by a strict schema. @throws CryptoError DOCUMENT_MALFORMED, naming the field at fault. */
 export function parseJson<const S extends v.GenericSchema>(
   text: string,

@@ -38,6 +38,12 @@ export type CryptoErrorCode =
   | 'DOCUMENT_MALFORMED'
   /** A signed document's signature is missing, from another key, or does not fit. */
   | 'DOCUMENT_FORGED'
+  /** A policy file lacks a batch of day keys that its policy names. */
+  | 'DAY_KEYS_MISSING'
+  /** A policy file holds a batch of day keys that its policy does not name. */
+  | 'DAY_KEYS_UNNAMED'
+  /** No viewer of a policy has a day key at or above its floor. */
+  | 'DAY_KEYS_BELOW_FLOOR'
   /** A text is no setup code: not its form. */
   | 'SETUP_CODE_MALFORMED'
   /** A setup code's check does not fit: a bit was flipped, a character lost. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { toBase64Url } from './bytes.ts';
 import { bytesField, parseJson } from './document.ts';
-import { ed25519FromSeed, SEED_LENGTH, viewerIdOf } from './ed25519.ts';
+import { ed25519FromSeed, PUBLIC_KEY_LENGTH, SEED_LENGTH, viewerIdOf } from './ed25519.ts';
 import { DIGEST_LENGTH } from './header.ts';
 import { MAX_ORIGIN_LENGTH } from './origin.ts';
 import type { OpeningPrimitives } from './primitives.ts';
@@ -15,6 +15,7 @@ import { PAIRING_SECRET_LENGTH } from './setup-code.ts';
 
 export const MAX_VIEWING_KEY_BYTES = 4 * 1024 * 1024;
 export const MAX_PAIRINGS = 1000;
+export const MAX_FLOORS = 1000;
 const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const dayKeyNumber = v.pipe(number, v.maxValue(0xffffffff));
 
@@ -60,6 +61,14 @@ const ViewingKeyFile = v.strictObject({
   cameras: v.array(CameraEntry),
   /** Cameras that were believed once: their counters count on, should they be again. Absent while there are none. */
   distrusted: v.optional(v.array(CameraEntry), []),
+  /** The floor of each viewer in the policy signed last, so that none falls unasked. Absent while there are none. */
+  floors: v.optional(
+    v.pipe(
+      v.array(v.strictObject({ identity: bytesField(PUBLIC_KEY_LENGTH), floor: dayKeyNumber })),
+      v.maxLength(MAX_FLOORS),
+    ),
+    [],
+  ),
   /** Setup codes handed out; absent from keys made before there were any. */
   pairings: v.optional(v.pipe(v.array(PairingEntry), v.maxLength(MAX_PAIRINGS)), []),
 });
@@ -71,7 +80,7 @@ export function parseViewingKey(text: string): ViewingKey {
 }
 
 export function writeViewingKey(key: ViewingKey): string {
-  const { pairings, distrusted, ...rest } = key;
+  const { pairings, distrusted, floors, ...rest } = key;
   const file: v.InferInput<typeof ViewingKeyFile> = {
     ...rest,
     seed: toBase64Url(key.seed),
@@ -82,6 +91,9 @@ export function writeViewingKey(key: ViewingKey): string {
     })),
     // Left out while there are none: an older Oriel reads the file too.
     ...(distrusted.length > 0 && { distrusted }),
+    ...(floors.length > 0 && {
+      floors: floors.map(({ identity, floor }) => ({ identity: toBase64Url(identity), floor })),
+    }),
     ...(pairings.length > 0 && { pairings: pairings.map(pairingAsText) }),
   };
   return `${JSON.stringify(file, undefined, 2)}\n`;
@@ -109,6 +121,7 @@ export async function makeViewingKey(
     dayKeys: [],
     cameras: [],
     distrusted: [],
+    floors: [],
     pairings: [],
   };
   return addDayKeys(key, days);
@@ -132,6 +145,14 @@ export async function addDayKeys(key: ViewingKey, days: number): Promise<Viewing
 /** The same key without the day keys numbered up to `through`. */
 export function forgetDayKeys(key: ViewingKey, through: number): ViewingKey {
   return { ...key, dayKeys: key.dayKeys.filter((day) => day.number > through) };
+}
+
+/** The same key, which believes the footage of a camera from now on; its policies count on where they ended. */
+export function trustCamera(key: ViewingKey, camera: { id: string; name: string }): ViewingKey {
+  const known = cameraKnown(key, camera.id);
+  const entry = { epoch: 1, counter: 0, ...known, id: camera.id, name: camera.name || (known?.name ?? '') };
+  const others = (cameras: ViewingKey['cameras']) => cameras.filter(({ id }) => id !== camera.id);
+  return { ...key, cameras: [...others(key.cameras), entry], distrusted: others(key.distrusted) };
 }
 
 /** What is known of a camera, believed or not any more. */

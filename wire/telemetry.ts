@@ -45,6 +45,12 @@ export const Telemetry = v.strictObject({
   }),
   /** Why the last look for updates came to nothing, by its code; absent when it did not. */
   updateTrouble: v.optional(text),
+  /** Why a policy that was brought to the camera is not obeyed, by its code; absent when there is none. */
+  policyTrouble: v.optional(text),
+  /** Viewer ids of those who are sealed nothing: their newest day key lies below their floor. Absent when there are none. */
+  viewersBelowFloor: v.optional(
+    v.pipe(v.array(v.pipe(v.string(), v.regex(/^[a-z2-7]{32}$/))), v.minLength(1), v.maxLength(32)),
+  ),
   /** Messages of control given up for want of room while the server was away. */
   messagesDropped: count,
 });

@@ -60,9 +60,13 @@ export class CameraDirectory {
   get trustedTime(): string {
     return this.#file('time.json');
   }
-  /** Highest policy counter obeyed, and the day key in use. */
+  /** Highest policy counter obeyed, and the highest day key in use. */
   get state(): string {
     return this.#file('state.json');
+  }
+  /** The day key in use for each viewer. */
+  get dayKeys(): string {
+    return this.#file('day-keys.json');
   }
   /** What became of all that the camera ever captured. */
   get account(): string {

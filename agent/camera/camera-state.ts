@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import * as v from 'valibot';
 import { utf8 } from '../../crypto/bytes.ts';
 import { parseJson } from '../../crypto/document.ts';
-import type { PolicyInForce } from '../../crypto/policy.ts';
+import type { Policy } from '../../crypto/policy.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
 import type { DayKeyUse } from '../recording/day-key-policy.ts';
@@ -10,60 +10,101 @@ import { type CameraDirectory, readLimited } from './camera-directory.ts';
 
 const MAX_STATE_BYTES = 4096;
 const counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const use = v.strictObject({ number: counter, recordedMs: counter });
 
 const StateFile = v.strictObject({
   /** The policy obeyed last. */
   policy: v.optional(v.strictObject({ epoch: counter, counter, digest: v.pipe(v.string(), v.length(64)) })),
-  /** The day key in use. */
-  dayKey: v.optional(v.strictObject({ number: counter, recordedMs: counter })),
+  /** The highest day key in use: all that a release knows which keeps one number for all viewers. */
+  dayKey: v.optional(use),
 });
 type StateFile = v.InferOutput<typeof StateFile>;
 export type PolicySeen = NonNullable<StateFile['policy']>;
 
-/** What a camera must not forget across restarts, in one small file written atomically. */
+const DayKeysFile = v.strictObject({
+  /** The day key in use for each viewer, by viewer id. */
+  viewers: v.record(v.pipe(v.string(), v.regex(/^[a-z2-7]{32}$/)), use),
+});
+export type DayKeysInUse = v.InferOutput<typeof DayKeysFile>['viewers'];
+
+/** What a camera must not forget across restarts, in two small files, each written atomically. */
 export class CameraState {
-  readonly #path: string;
+  readonly #directory: CameraDirectory;
   readonly #disk: Disk;
   #state: StateFile;
+  #dayKeys: DayKeysInUse | undefined;
   #written: Promise<void> = Promise.resolve();
 
   constructor(directory: CameraDirectory, disk: Disk) {
-    this.#path = directory.state;
+    this.#directory = directory;
     this.#disk = disk;
-    this.#state = existsSync(this.#path)
-      ? parseJson(readLimited(this.#path, MAX_STATE_BYTES), StateFile, this.#path)
-      : {};
+    this.#state = read(directory.state, StateFile) ?? {};
+    this.#dayKeys = read(directory.dayKeys, DayKeysFile)?.viewers;
   }
 
   get policy(): PolicySeen | undefined {
     return this.#state.policy;
   }
 
+  /** The highest day key in use. */
   get dayKey(): DayKeyUse | undefined {
     return this.#state.dayKey;
   }
 
-  async keep(change: { policy?: PolicySeen; dayKey?: DayKeyUse }): Promise<void> {
-    this.#state = { ...this.#state, ...change };
-    // One after the other: a file may not be written twice at a time.
-    const write = () =>
-      writeFileAtomic(this.#disk, this.#path, utf8(`${JSON.stringify(this.#state)}\n`), 0o600);
-    this.#written = this.#written.then(write, write);
-    await this.#written;
+  /** The day key in use for a viewer; what an earlier release kept counted for all of them. @param viewer id as text. */
+  dayKeyOf(viewer: string): DayKeyUse | undefined {
+    return this.#dayKeys === undefined ? this.#state.dayKey : this.#dayKeys[viewer];
   }
+
+  async keepPolicy(policy: PolicySeen): Promise<void> {
+    this.#state = { ...this.#state, policy };
+    await this.#write(this.#directory.state, this.#state);
+  }
+
+  async keepDayKeys(viewers: DayKeysInUse): Promise<void> {
+    this.#dayKeys = viewers;
+    const writing = this.#write(this.#directory.dayKeys, { viewers });
+    const [highest] = Object.values(viewers).sort((a, b) => b.number - a.number);
+    if (highest !== undefined && highest.number !== this.#state.dayKey?.number) {
+      this.#state = { ...this.#state, dayKey: highest };
+      await Promise.all([writing, this.#write(this.#directory.state, this.#state)]);
+    }
+    await writing;
+  }
+
+  /** One after the other: a file may not be written twice at a time. */
+  #write(path: string, value: object): Promise<void> {
+    const write = () => writeFileAtomic(this.#disk, path, utf8(`${JSON.stringify(value)}\n`), 0o600);
+    this.#written = this.#written.then(write, write);
+    return this.#written;
+  }
+}
+
+/** Undefined when there is no such file. @throws CryptoError DOCUMENT_MALFORMED; CameraError FILE_UNREADABLE. */
+function read<const S extends v.GenericSchema>(path: string, schema: S): v.InferOutput<S> | undefined {
+  return existsSync(path) ? parseJson(readLimited(path, MAX_STATE_BYTES), schema, path) : undefined;
+}
+
+/** What is judged of a policy file. */
+export interface PolicyCandidate {
+  readonly policy: Pick<Policy, 'epoch' | 'counter'>;
+  readonly version: 1 | 2;
+  /** As crypto/policy.ts gives it, hexadecimal. */
+  readonly digest: string;
 }
 
 /**
  * Whether a camera obeys a policy, given the one it obeyed last: never an older one, and not another of the same
- * counter, which only an owner who signs carelessly, or a thief of the owner's key, can make.
+ * counter, which only an owner who signs carelessly, or a thief of the owner's key, can make. One of version 1 binds no
+ * day keys: `unbound`, unless it is the very file that was obeyed before.
  */
 export function judgePolicy(
   seen: PolicySeen | undefined,
-  candidate: { policy: Pick<PolicyInForce['policy'], 'epoch' | 'counter'>; digest: string },
-): 'new' | 'same' | 'older' | 'conflicting' {
-  if (seen === undefined) return 'new';
-  const { epoch, counter: count } = candidate.policy;
-  if (epoch !== seen.epoch) return epoch > seen.epoch ? 'new' : 'older';
-  if (count !== seen.counter) return count > seen.counter ? 'new' : 'older';
-  return candidate.digest === seen.digest ? 'same' : 'conflicting';
+  { policy, version, digest }: PolicyCandidate,
+): 'new' | 'same' | 'older' | 'conflicting' | 'unbound' {
+  const order = seen === undefined ? 1 : policy.epoch - seen.epoch || policy.counter - seen.counter;
+  if (order < 0) return 'older';
+  if (order === 0 && digest === seen?.digest) return 'same';
+  if (version === 1) return 'unbound';
+  return order > 0 ? 'new' : 'conflicting';
 }

@@ -21,6 +21,8 @@ export type CameraErrorCode =
   | 'RUN_DIRECTORY'
   /** A policy is older than the one obeyed, or another of the same counter. */
   | 'POLICY_REFUSED'
+  /** A policy is of a version that does not bind the day keys beside it, and was not obeyed before. */
+  | 'POLICY_OUTDATED'
   /** No client certificate is there yet, or it is for another key. */
   | 'CERTIFICATE_MISSING';
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { toHex, utf8 } from '../../crypto/bytes.ts';
+import { toHex } from '../../crypto/bytes.ts';
 import { CryptoError } from '../../crypto/errors.ts';
-import { type PolicyInForce, readPolicyFile } from '../../crypto/policy.ts';
+import { type ReadPolicy, readPolicyFile } from '../../crypto/policy.ts';
 import type { OpeningPrimitives } from '../../crypto/primitives.ts';
 import { type CameraDirectory, readLimited } from './camera-directory.ts';
 import { CameraError } from './errors.ts';
@@ -14,13 +14,11 @@ export interface PolicyIdentity {
   readonly owner: Uint8Array;
 }
 
-export interface PolicyOnFile extends PolicyInForce {
-  /** SHA-256 of the file, hexadecimal. */
-  readonly digest: string;
-}
+/** A policy whose signatures and batches fit; the digest is hexadecimal. */
+export type PolicyOnFile = Omit<ReadPolicy, 'digest'> & { readonly digest: string };
 
 /**
- * Reads the camera's policy file and checks every signature in it.
+ * Reads the camera's policy file and checks every signature and hash in it.
  * @throws CameraError POLICY_MISSING, FILE_UNREADABLE; CryptoError when it is forged, malformed or another camera's.
  */
 export async function loadPolicy(
@@ -52,6 +50,6 @@ export async function policyOf(
   identity: PolicyIdentity,
   primitives: OpeningPrimitives,
 ): Promise<PolicyOnFile> {
-  const inForce = await readPolicyFile(text, identity.camera, identity.owner, primitives);
-  return { ...inForce, digest: toHex(await primitives.sha256(utf8(text))) };
+  const { digest, ...read } = await readPolicyFile(text, identity.camera, identity.owner, primitives);
+  return { ...read, digest: toHex(digest) };
 }

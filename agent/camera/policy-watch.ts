@@ -12,8 +12,9 @@ export class PolicyWatch {
   readonly #state: CameraState;
   readonly #identity: PolicyIdentity;
   readonly #primitives: OpeningPrimitives;
-  #inForce: PolicyInForce | undefined;
+  #inForce: PolicyOnFile | undefined;
   #fileStamp = '';
+  #fileRefused = false;
 
   constructor(
     directory: CameraDirectory,
@@ -32,6 +33,16 @@ export class PolicyWatch {
     return this.#inForce !== undefined;
   }
 
+  /** Of the policy in force; undefined while there is none. */
+  get version(): PolicyOnFile['version'] | undefined {
+    return this.#inForce?.version;
+  }
+
+  /** Whether the file that lies there is one that is not obeyed. */
+  get fileRefused(): boolean {
+    return this.#fileRefused;
+  }
+
   /** @throws CameraError POLICY_MISSING before `check` has taken one. */
   get inForce(): PolicyInForce {
     if (this.#inForce !== undefined) return this.#inForce;
@@ -42,18 +53,19 @@ export class PolicyWatch {
    * Looks whether the file changed, and takes what it holds if the camera has to obey it. What it refuses it
    * refuses once: the next look passes it over.
    * @returns whether another policy than before is in force.
-   * @throws CameraError POLICY_MISSING, POLICY_REFUSED; CryptoError when a signature does not fit.
+   * @throws CameraError POLICY_MISSING, POLICY_REFUSED, POLICY_OUTDATED; CryptoError when a signature or a hash does not fit.
    */
   async check(): Promise<boolean> {
     const stamp = fileStamp(this.#directory.policy);
     if (stamp !== undefined && stamp === this.#fileStamp) return false;
     this.#fileStamp = stamp ?? '';
+    this.#fileRefused = true;
     const candidate = await loadPolicy(this.#directory, this.#identity, this.#primitives);
     const { policy, digest } = candidate;
     const verdict = this.#verdict(candidate, `in ${this.#directory.policy} `);
     if (verdict === 'new') {
       const { epoch, counter } = policy;
-      await this.#state.keep({ policy: { epoch, counter, digest } }).catch((cause: unknown) => {
+      await this.#state.keepPolicy({ epoch, counter, digest }).catch((cause: unknown) => {
         // The policy is good, the disk is not: the next look tries again.
         this.#fileStamp = '';
         throw cause;
@@ -61,12 +73,13 @@ export class PolicyWatch {
     }
     const changed = verdict === 'new' && this.#inForce !== undefined;
     this.#inForce = candidate;
+    this.#fileRefused = false;
     return changed;
   }
 
   /**
    * Judges a policy file's text as `check` would, and takes nothing.
-   * @throws CameraError POLICY_REFUSED; CryptoError when a signature does not fit.
+   * @throws CameraError POLICY_REFUSED, POLICY_OUTDATED; CryptoError when a signature or a hash does not fit.
    */
   async judge(text: string): Promise<'new' | 'same'> {
     const verdict = this.#verdict(await policyOf(text, this.#identity, this.#primitives), 'from the server ');
@@ -78,13 +91,18 @@ export class PolicyWatch {
     const verdict = judgePolicy(this.#state.policy, candidate);
     if (verdict === 'new' || verdict === 'same') return verdict;
     const { epoch, counter } = candidate.policy;
-    const why = verdict === 'older' ? 'older than the one' : 'another of the same number than the one';
     throw new CameraError(
-      'POLICY_REFUSED',
-      `policy ${epoch}.${counter} ${where}is ${why} obeyed last; have the owner sign a new one: oriel keys policy`,
+      verdict === 'unbound' ? 'POLICY_OUTDATED' : 'POLICY_REFUSED',
+      `policy ${epoch}.${counter} ${where}is ${WHY[verdict]}; have the owner sign a new one: oriel keys policy`,
     );
   }
 }
+
+const WHY = {
+  older: 'older than the one obeyed last',
+  conflicting: 'another of the same number than the one obeyed last',
+  unbound: 'of version 1, which does not say which day keys belong to it',
+} as const;
 
 function fileStamp(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false });

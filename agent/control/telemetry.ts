@@ -1,6 +1,7 @@
 import type { MachineHealth } from '../../host/machine.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 import type { CaptureState } from '../capture/state.ts';
+import { refusesPolicy } from '../pairing/way-out.ts';
 import { type AgentStatus, toSeconds } from '../status.ts';
 
 export interface TelemetrySources {
@@ -18,6 +19,8 @@ export function telemetryOf(sources: TelemetrySources): Telemetry {
   const { status, capture, machine, versions, uptimeMs, messagesDropped } = sources;
   const { uplink, account } = status;
   const updateTrouble = status.updates?.trouble?.code;
+  const policyTrouble = status.policy.trouble?.code;
+  const { belowFloor } = status.policy;
   return {
     at: Math.max(0, Math.floor(status.at)),
     clock: status.clock.source,
@@ -37,6 +40,8 @@ export function telemetryOf(sources: TelemetrySources): Telemetry {
     },
     machine: { ...machine, agentMemoryBytes: status.memoryBytes },
     ...(updateTrouble !== undefined && { updateTrouble: updateTrouble.slice(0, 64) }),
+    ...(policyTrouble !== undefined && refusesPolicy(policyTrouble) && { policyTrouble }),
+    ...(belowFloor.length > 0 && { viewersBelowFloor: [...belowFloor] }),
     messagesDropped,
   };
 }

@@ -7,8 +7,12 @@ export interface CarriedDocumentOptions {
   readonly path: string;
   readonly maxBytes: number;
   readonly trouble: Trouble;
-  /** Judges what came, and obeys it if it has to be. @throws for what is not to be obeyed. */
-  readonly take: (body: string) => Promise<void>;
+  /**
+   * Judges what came, and obeys it if it has to be.
+   * @returns whether it is done with; false: it is to be brought again.
+   * @throws for what is not to be obeyed.
+   */
+  readonly take: (body: string) => Promise<boolean>;
   readonly onHead: (headers: IncomingHttpHeaders) => void;
 }
 
@@ -42,8 +46,7 @@ export class CarriedDocument {
       onHead,
     });
     if (status === 304) return;
-    await take(body);
     // Only of what was taken: a refusal is to be seen for as long as the server brings the same.
-    this.#etag = headers.etag;
+    if (await take(body)) this.#etag = headers.etag;
   }
 }

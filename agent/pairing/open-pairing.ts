@@ -10,7 +10,7 @@ import { type ServerDial, serverDial } from '../server-dial.ts';
 import { Enrolment } from './enrolment.ts';
 import { PinnedServer } from './pinned-server.ts';
 import { PinsInbox } from './pins-inbox.ts';
-import { PolicyPoll } from './policy-poll.ts';
+import { PolicyPoll, type PolicyPollOptions } from './policy-poll.ts';
 import type { TroubleView } from './trouble.ts';
 
 export interface PairingOptions {
@@ -20,6 +20,7 @@ export interface PairingOptions {
   readonly device: DeviceKey;
   readonly state: CameraState;
   readonly watch: PolicyWatch;
+  readonly onTrial?: PolicyPollOptions['onTrial'];
   readonly clock: CameraClock;
   readonly random: () => number;
   readonly logger: AgentLog;
@@ -44,7 +45,7 @@ const FIRST_EPOCH = 1;
 
 /** @throws CameraError CONFIG_MALFORMED; HostError. */
 export async function openPairing(options: PairingOptions): Promise<Pairing> {
-  const { directory, disk, config, device, state, watch, clock, random, logger } = options;
+  const { directory, disk, config, device, state, watch, onTrial, clock, random, logger } = options;
   const uplinks = new Set<{ reconnect(): void }>();
   const reconnect = () => {
     for (const each of uplinks) each.reconnect();
@@ -77,7 +78,7 @@ export async function openPairing(options: PairingOptions): Promise<Pairing> {
     moved: () => pinned.moved,
     onCertificate: reconnect,
   });
-  const poll = new PolicyPoll({ ...common, server, enrolment, watch, pinned });
+  const poll = new PolicyPoll({ ...common, server, enrolment, watch, onTrial, pinned });
   const inbox = new PinsInbox({ ...common, server: pinned });
   uplinks.add(poll);
   return {

@@ -22,6 +22,8 @@ export interface PolicyPollOptions {
   readonly watch: PolicyWatch;
   /** Takes the owner's pin statements. */
   readonly pinned: Pick<PinnedServer, 'take' | 'counter' | 'origin'>;
+  /** Whether this agent is of a release on trial, which may go back to the one before. */
+  readonly onTrial?: (() => Promise<boolean>) | undefined;
   readonly clock: CameraClock;
   readonly random: () => number;
   readonly logger: AgentLog;
@@ -139,16 +141,20 @@ export class PolicyPoll {
     }
   }
 
-  async #takePolicy(body: string): Promise<void> {
-    const { directory, disk, watch, logger } = this.#options;
-    if ((await watch.judge(body)) === 'same') return;
+  async #takePolicy(body: string): Promise<boolean> {
+    const { directory, disk, watch, logger, onTrial } = this.#options;
+    if ((await watch.judge(body)) === 'same') return true;
+    // The release before, which may yet have to go on from here, reads policies of version 1 only.
+    if (watch.version === 1 && (await onTrial?.())) return false;
     await writeFileAtomic(disk, directory.policy, utf8(body), 0o600);
     logger.info({}, 'policy received');
+    return true;
   }
 
-  async #takePins(body: string): Promise<void> {
+  async #takePins(body: string): Promise<boolean> {
     const { pinned, logger } = this.#options;
-    if (body === '' || (await pinned.take(body)) === 'same') return;
+    if (body === '' || (await pinned.take(body)) === 'same') return true;
     logger.info({ counter: pinned.counter, server: pinned.origin }, 'pin statement received');
+    return true;
   }
 }

@@ -1,3 +1,17 @@
+const POLICY_REFUSALS = new Set([
+  'POLICY_REFUSED',
+  'POLICY_OUTDATED',
+  'DOCUMENT_FORGED',
+  'DOCUMENT_MALFORMED',
+  'CAMERA_FOREIGN',
+  'DAY_KEYS_MISSING',
+  'DAY_KEYS_UNNAMED',
+  'DAY_KEYS_BELOW_FLOOR',
+]);
+
+/** Whether what went wrong with a policy is that it came, and is not obeyed. */
+export const refusesPolicy = (code: string): boolean => POLICY_REFUSALS.has(code);
+
 /** What a person can do about a refusal, or a failure to reach the server; undefined where waiting is all. */
 export function wayOut(code: string): string | undefined {
   switch (code) {
@@ -21,6 +35,12 @@ export function wayOut(code: string): string | undefined {
       return 'the certificate of the server does not name the address that this camera dials: add it to "hosts" in server.json there, and start the server again';
     case 'POLICY_NONE':
       return 'the owner has not accepted this camera yet: oriel keys accept';
+    case 'DAY_KEYS_MISSING':
+    case 'DAY_KEYS_UNNAMED':
+      return 'the server holds a policy with other day keys than its owner signed; put the file of oriel keys policy there again: oriel server policy DIR put FILE';
+    case 'DAY_KEYS_BELOW_FLOOR':
+      return 'the policy leaves nobody to seal to; its owner can make day keys (oriel keys days) and sign the next: oriel keys policy';
+    case 'POLICY_OUTDATED':
     case 'POLICY_REFUSED':
     case 'DOCUMENT_FORGED':
     case 'DOCUMENT_MALFORMED':

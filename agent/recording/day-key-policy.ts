@@ -10,20 +10,24 @@ export interface DayKeyUse {
 }
 
 /**
- * The day key for the next session.
- * @param used the one last used; undefined for a camera's first session.
- * @param minimum the owner's policy uses none below.
- * @param newest the highest number at hand: when the keys run out, the newest serves on.
+ * One viewer's day key for the next session.
+ * @param used the one last used for it; undefined for its first session.
+ * @param floor no key of a lower number is taken.
+ * @param usable the numbers at hand from the floor on, ascending.
+ * @returns undefined when there is none: nothing is sealed to this viewer. `exhausted`: the keys have run out, and the
+ * newest serves on.
  */
 export function nextDayKey(
   used: DayKeyUse | undefined,
-  minimum: number,
-  newest: number,
-): { readonly use: DayKeyUse; readonly exhausted: boolean } {
-  const current = used ?? { number: minimum, recordedMs: 0 };
+  floor: number,
+  usable: readonly number[],
+): { readonly use: DayKeyUse; readonly exhausted: boolean } | undefined {
+  const newest = usable.at(-1);
+  if (newest === undefined) return undefined;
+  const current = used ?? { number: floor, recordedMs: 0 };
   const moved = current.recordedMs >= DAY_MS ? current.number + 1 : current.number;
-  const wanted = Math.max(moved, minimum);
-  const number = Math.min(wanted, newest);
+  const wanted = Math.max(moved, floor);
+  const number = usable.find((each) => each >= wanted) ?? newest;
   const recordedMs = number === current.number ? current.recordedMs : 0;
   return { use: { number, recordedMs }, exhausted: wanted > newest };
 }

@@ -1,9 +1,11 @@
+import { usableNumbers, type ViewerDayKeys } from '../../crypto/day-keys.ts';
+import { idText } from '../../crypto/header.ts';
 import type { PolicyInForce } from '../../crypto/policy.ts';
 import type { DeviceSigner, SealingPrimitives } from '../../crypto/primitives.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { CameraState } from '../camera/camera-state.ts';
 import { type AgentLog, errorFields } from '../log.ts';
-import { nextDayKey } from './day-key-policy.ts';
+import { type DayKeyUse, nextDayKey } from './day-key-policy.ts';
 import { type FreshSession, freshSession, type PreviousSession } from './session-source.ts';
 
 export interface SessionMakerOptions {
@@ -19,45 +21,53 @@ export interface SessionMakerOptions {
   readonly recordedUs: () => number;
 }
 
-/** Makes session after session, each under the policy and the day key that are due. */
+/** Makes session after session, each under the policy and the day keys that are due. */
 export class SessionMaker {
   readonly #options: SessionMakerOptions;
   #accountedUs = 0;
-  #exhausted = false;
+  #exhausted: readonly string[] = [];
 
   constructor(options: SessionMakerOptions) {
     this.#options = options;
   }
 
-  /** Whether the viewers' day keys have run out: the newest serves on. */
+  /** Whether a viewer's day keys have run out: the newest serves on. */
   get exhausted(): boolean {
-    return this.#exhausted;
+    return this.#exhausted.length > 0;
   }
 
   async next(): Promise<FreshSession> {
     const { policy, previous, signer, primitives, clock } = this.#options;
     const inForce = policy();
-    const use = await this.#dayKey(inForce);
-    return freshSession(await previous(), inForce, use, { signer, primitives, clock });
+    const numbers = await this.#dayKeys(inForce.viewers);
+    return freshSession(await previous(), inForce, numbers, { signer, primitives, clock });
   }
 
-  async #dayKey(inForce: PolicyInForce) {
+  /** The number of the day key that is due for each viewer who has one, by viewer id. */
+  async #dayKeys(viewers: readonly ViewerDayKeys[]): Promise<ReadonlyMap<string, number>> {
     const { state, recordedUs, logger } = this.#options;
     const sinceUs = recordedUs() - this.#accountedUs;
     this.#accountedUs += sinceUs;
-    const used = state.dayKey && {
-      number: state.dayKey.number,
-      recordedMs: state.dayKey.recordedMs + Math.round(sinceUs / 1000),
-    };
-    const newest = Math.max(...inForce.viewers.flatMap(({ keys }) => [...keys.keys()]));
-    const { use, exhausted } = nextDayKey(used, inForce.policy.dayKey, newest);
-    if (exhausted && !this.#exhausted)
-      logger.warn({ dayKey: use.number }, 'day keys have run out: the newest serves on');
+    const inUse: Record<string, DayKeyUse> = {};
+    const exhausted: string[] = [];
+    for (const each of viewers) {
+      const viewer = idText(each.viewer);
+      const before = state.dayKeyOf(viewer);
+      const used = before && { ...before, recordedMs: before.recordedMs + Math.round(sinceUs / 1000) };
+      const next = nextDayKey(used, each.floor, usableNumbers(each));
+      // Who is sealed nothing now goes on from there, should there be a key again.
+      const use = next?.use ?? before;
+      if (use !== undefined) inUse[viewer] = use;
+      if (next?.exhausted) exhausted.push(viewer);
+    }
+    if (exhausted.length > 0 && !this.exhausted) {
+      logger.warn({ viewers: exhausted }, 'day keys have run out: the newest serves on');
+    }
     this.#exhausted = exhausted;
     // A disk that cannot keep this costs a day key some hours more after a restart, never the recording.
     await state
-      .keep({ dayKey: use })
-      .catch((cause) => logger.error(errorFields(cause), 'day key in use not kept'));
-    return use;
+      .keepDayKeys(inUse)
+      .catch((cause) => logger.error(errorFields(cause), 'day keys in use not kept'));
+    return new Map(Object.entries(inUse).map(([viewer, { number }]) => [viewer, number]));
   }
 }

@@ -1,10 +1,10 @@
 import { toHex } from '../../crypto/bytes.ts';
+import { recipientsOf } from '../../crypto/day-keys.ts';
 import { DIGEST_LENGTH, PREVIOUS_UNKNOWN, SESSION_ID_LENGTH } from '../../crypto/header.ts';
-import { type PolicyInForce, recipientsOf } from '../../crypto/policy.ts';
+import type { PolicyInForce } from '../../crypto/policy.ts';
 import type { DeviceSigner, SealingPrimitives } from '../../crypto/primitives.ts';
 import { type BegunSession, beginSession } from '../../crypto/session.ts';
 import type { Clock } from '../../host/clock.ts';
-import type { DayKeyUse } from './day-key-policy.ts';
 
 /** What is known of the session before: its header, and how it ended if the camera saw that. */
 export interface PreviousSession {
@@ -19,11 +19,14 @@ export interface FreshSession extends BegunSession {
   readonly number: number;
 }
 
-/** Makes the session that follows `previous`, sealed to the day keys of `use`. */
+/**
+ * Makes the session that follows `previous`.
+ * @param dayKeys the number of the day key that it is sealed to for each viewer, by viewer id as text.
+ */
 export async function freshSession(
   previous: PreviousSession | undefined,
   inForce: PolicyInForce,
-  use: DayKeyUse,
+  dayKeys: ReadonlyMap<string, number>,
   effects: { signer: DeviceSigner; primitives: SealingPrimitives; clock: Clock },
 ): Promise<FreshSession> {
   const { signer, primitives, clock } = effects;
@@ -39,6 +42,6 @@ export async function freshSession(
     policyEpoch: inForce.policy.epoch,
     policyCounter: inForce.policy.counter,
   };
-  const recipients = recipientsOf(inForce.viewers, use.number);
+  const recipients = recipientsOf(inForce.viewers, dayKeys);
   return { ...(await beginSession(fields, recipients, signer, primitives)), id: toHex(id), number };
 }

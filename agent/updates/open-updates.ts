@@ -50,6 +50,8 @@ export interface OpenedUpdates {
   /** Why the last look for updates came to nothing. */
   readonly trouble: TroubleView | undefined;
   readonly release: ReleaseView;
+  /** Whether the release that it is has still to show that it works. @throws OtaError, HostError. */
+  onTrial(): Promise<boolean>;
   look(): void;
   reconnect(): void;
   /** Updates the camera, and tells the launcher how this agent does, until the signal. */
@@ -79,6 +81,7 @@ export async function openUpdates(options: OpenUpdatesOptions): Promise<OpenedUp
     get release() {
       return updates.release;
     },
+    onTrial: async () => (await readSlotState(disk, installation)).trial !== null,
     look: () => updates.look(),
     reconnect: () => updates.reconnect(),
     run: async (showing, signal) => {

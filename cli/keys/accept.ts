@@ -10,6 +10,7 @@ import { readViewingKey } from '../footage/open-footage.ts';
 import { presentTime } from '../present-time.ts';
 import { withRegistry } from '../server/registry.ts';
 import { acceptCamera, statementFrom } from './pairing.ts';
+import { policyWarnings } from './sign-policy.ts';
 
 export interface AcceptWish {
   readonly statement?: string;
@@ -82,7 +83,7 @@ async function acceptOne(
   wish: AcceptWish,
   deliver: (camera: string, policy: string) => void,
 ): Promise<void> {
-  const { camera, counter } = await withFileLocked(file, async () => {
+  const { camera, counter, viewers } = await withFileLocked(file, async () => {
     const options = { audio: wish.audio ?? false, nowMs: presentTime() };
     const accepted = await acceptCamera(readViewingKey(file), statement, options);
     if (wish.camera !== undefined && wish.camera !== accepted.camera) {
@@ -94,4 +95,5 @@ async function acceptOne(
     return accepted;
   });
   console.log(`accepted camera ${camera}: policy 1.${counter}`);
+  for (const warning of policyWarnings(viewers, () => 'you')) console.error(`oriel: ${warning}`);
 }

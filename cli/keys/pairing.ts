@@ -8,7 +8,7 @@ import type { WifiNetwork } from '../../crypto/wifi.ts';
 import { CommandError } from '../errors.ts';
 import { givenOrigin } from './given-origin.ts';
 import { givenPins } from './given-pins.ts';
-import { signPolicy } from './identity.ts';
+import { type SignedPolicy, signPolicy } from './sign-policy.ts';
 
 export interface PairingWish {
   readonly server: string;
@@ -60,12 +60,9 @@ export async function preparePairing(
   };
 }
 
-export interface AcceptedCamera {
-  /** The key, which trusts the camera from now on. */
-  readonly key: ViewingKey;
+/** The policy, and the key, which trusts the camera from now on. */
+export interface AcceptedCamera extends SignedPolicy {
   readonly camera: string;
-  readonly policyFile: string;
-  readonly counter: number;
 }
 
 /**

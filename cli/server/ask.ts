@@ -185,6 +185,9 @@ function telemetryLines(telemetry: Telemetry): string[] {
     const rest = `${acknowledgedSeconds} s at the server, ${heldSeconds} s waiting, ${droppedSeconds} s dropped`;
     rows.push(['footage', `${capturedSeconds} s captured: ${rest}`]);
   }
+  const { policyTrouble, viewersBelowFloor } = telemetry;
+  if (policyTrouble !== undefined) rows.push(['policy', `not obeyed: ${policyTrouble}`]);
+  if (viewersBelowFloor !== undefined) rows.push(['below floor', viewersBelowFloor.join(', ')]);
   return rows.map(([name, value]) => `  ${name.padEnd(12)} ${printable(value)}`);
 }
 

@@ -71,7 +71,16 @@ function telemetryConcerns(health: Health | undefined): string[] {
     [temperature !== null && temperature >= HOT_CELSIUS, `it is hot: ${Math.round(temperature ?? 0)} °C`],
     [clock !== 'machine', 'its clock is wrong'],
   ];
-  const { updateTrouble } = telemetry;
+  const { updateTrouble, policyTrouble, viewersBelowFloor = [] } = telemetry;
   const updates = updateTrouble === undefined ? undefined : updateConcern(updateTrouble);
-  return [...concerns.filter(([holds]) => holds).map(([, text]) => text), ...(updates ? [updates] : [])];
+  return [
+    ...concerns.filter(([holds]) => holds).map(([, text]) => text),
+    ...(policyTrouble === undefined
+      ? []
+      : [`it does not obey the policy that it was brought: ${policyTrouble}`]),
+    ...viewersBelowFloor.map(
+      (viewer) => `nothing is sealed to viewer ${viewer}: no day key at or above the floor`,
+    ),
+    ...(updates ? [updates] : []),
+  ];
 }

@@ -98,7 +98,14 @@ describe('users of their own', () => {
     const camera = start(SEPARATED, MINIMAL_ROOT);
     await camera.captures(1);
     const dir = household.cameraDirectory;
-    const files = ['device.key', 'camera.json', 'policy.json', 'state.json', 'run/status.json'];
+    const files = [
+      'device.key',
+      'camera.json',
+      'policy.json',
+      'state.json',
+      'day-keys.json',
+      'run/status.json',
+    ];
     for (const file of files) expect(as(CAPTURE, 'cat', join(dir, file))).toBe('Permission denied');
     for (const folder of ['.', 'spool', 'run']) {
       expect(as(CAPTURE, 'ls', join(dir, folder))).toBe('Permission denied');

@@ -19,7 +19,7 @@ const agent: AgentStatus = {
   lastFragmentAt: NOW - 200,
   clock: { source: 'machine', trusted: NOW - DAY, server: NOW, serverApart: undefined },
   enrolment: { state: 'enrolled', certificateEnds: NOW + 10 * DAY, certificates: 1, trouble: undefined },
-  policy: { epoch: 1, counter: 1, trouble: undefined },
+  policy: { epoch: 1, counter: 1, trouble: undefined, belowFloor: [] },
 };
 const capture: CaptureState = {
   state: 'running',
@@ -95,7 +95,7 @@ test.each<[string, Partial<AgentStatus>, Partial<CameraView>, string, string[]]>
   ['waiting for its owner', { state: 'waiting' }, {}, 'yellow', ['WAITING']],
   [
     'waiting, with a reason',
-    { state: 'waiting', policy: { epoch: 0, counter: 0, trouble: trouble('POLICY_NONE') } },
+    { state: 'waiting', policy: { epoch: 0, counter: 0, trouble: trouble('POLICY_NONE'), belowFloor: [] } },
     {},
     'yellow',
     ['POLICY_NONE'],
@@ -138,7 +138,10 @@ test.each<[string, Partial<AgentStatus>, Partial<CameraView>, string, string[]]>
   ['its server has no updates', { updates: { trouble: trouble('FETCH_REFUSED') } }, {}, 'green', []],
   [
     'server away, for the policy too',
-    { ...away('DIAL_CONNECT'), policy: { epoch: 1, counter: 1, trouble: trouble('DIAL_CONNECT') } },
+    {
+      ...away('DIAL_CONNECT'),
+      policy: { epoch: 1, counter: 1, trouble: trouble('DIAL_CONNECT'), belowFloor: [] },
+    },
     {},
     'yellow',
     ['DIAL_CONNECT'],
@@ -162,6 +165,20 @@ test.each<[string, Partial<AgentStatus>, Partial<CameraView>, string, string[]]>
   ['footage skipped before the first keyframe', { skippedSeconds: 0.2 }, {}, 'green', []],
   ['server lost footage', { uplink: { serverLost: 1 } }, {}, 'yellow', ['SERVER_LOST']],
   ['day keys gone', { dayKey: { number: 9, exhausted: true } }, {}, 'yellow', ['DAY_KEYS_EXHAUSTED']],
+  [
+    '[FC-21] a viewer who is sealed nothing',
+    { policy: { epoch: 1, counter: 2, trouble: undefined, belowFloor: ['b'.repeat(32)] } },
+    {},
+    'yellow',
+    ['VIEWER_BELOW_FLOOR'],
+  ],
+  [
+    '[FC-21] a policy with other day keys than its owner signed',
+    { policy: { epoch: 1, counter: 1, trouble: trouble('DAY_KEYS_MISSING'), belowFloor: [] } },
+    {},
+    'yellow',
+    ['DAY_KEYS_MISSING'],
+  ],
   ['clock wrong', { clock: { ...agent.clock, source: 'server' } }, {}, 'yellow', ['CLOCK_WRONG']],
   ['clock wrong, no server', { clock: { ...agent.clock, source: 'trusted' } }, {}, 'yellow', ['CLOCK_WRONG']],
   [

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CameraState, judgePolicy } from '../../agent/camera/camera-state.ts';
@@ -11,20 +11,25 @@ import { CAMERA, Home } from './home.ts';
 describe('a policy', () => {
   const seen = { epoch: 4, counter: 7, digest: 'one' };
   test.each([
-    // epoch, counter, digest
-    ['with a higher counter', 4, 8, 'two', 'new'],
-    ['with a lower counter', 4, 6, 'two', 'older'],
-    ['with a lower counter, the same bytes', 4, 6, 'one', 'older'],
-    ['with the same counter and bytes', 4, 7, 'one', 'same'],
-    ['with the same counter and other bytes', 4, 7, 'two', 'conflicting'],
-    ['of a higher epoch, with a lower counter', 5, 0, 'two', 'new'],
-    ['of a lower epoch, with a higher counter', 3, 99, 'two', 'older'],
-  ] as const)('%s', (_, epoch, counter, digest, verdict) => {
-    expect(judgePolicy(seen, { policy: { epoch, counter }, digest })).toBe(verdict);
+    // epoch, counter, digest; verdict of version 2, and of version 1, which binds no day keys
+    ['with a higher counter', 4, 8, 'two', 'new', 'unbound'],
+    ['with a lower counter', 4, 6, 'two', 'older', 'older'],
+    ['with a lower counter, the same bytes', 4, 6, 'one', 'older', 'older'],
+    ['with the same counter and bytes', 4, 7, 'one', 'same', 'same'],
+    ['with the same counter and other bytes', 4, 7, 'two', 'conflicting', 'unbound'],
+    ['of a higher epoch, with a lower counter', 5, 0, 'two', 'new', 'unbound'],
+    ['of a higher epoch, the same counter and bytes', 5, 7, 'one', 'new', 'unbound'],
+    ['of a lower epoch, with a higher counter', 3, 99, 'two', 'older', 'older'],
+  ] as const)('[FC-21] %s', (_, epoch, counter, digest, verdict, ofFirst) => {
+    const policy = { epoch, counter };
+    expect(judgePolicy(seen, { policy, version: 2, digest })).toBe(verdict);
+    expect(judgePolicy(seen, { policy, version: 1, digest })).toBe(ofFirst);
   });
 
   test('that is the first is obeyed, whatever its counter', () => {
-    expect(judgePolicy(undefined, { policy: { epoch: 0, counter: 0 }, digest: 'one' })).toBe('new');
+    const policy = { epoch: 0, counter: 0 };
+    expect(judgePolicy(undefined, { policy, version: 2, digest: 'one' })).toBe('new');
+    expect(judgePolicy(undefined, { policy, version: 1, digest: 'one' })).toBe('unbound');
   });
 });
 
@@ -76,6 +81,10 @@ describe('the watch', () => {
     ["another owner's", (h) => h.policy({ counter: 9 }, ed25519FromSeed(randomBytes(32))), 'DOCUMENT_FORGED'],
     ["another camera's", (h) => h.policy({ counter: 9, camera: 'b'.repeat(32) }), 'CAMERA_FOREIGN'],
     ['what is none', () => '{"policy": ', 'DOCUMENT_MALFORMED'],
+    ['one with an old batch', (h) => h.withOldBatch({ counter: 9 }), 'DAY_KEYS_MISSING'],
+    ['one with a batch more', (h) => h.withBatchMore({ counter: 9 }), 'DAY_KEYS_UNNAMED'],
+    ['one that leaves nobody a key', (h) => h.withFloor(1, { counter: 9 }), 'DAY_KEYS_BELOW_FLOOR'],
+    ['one of version 1', (h) => h.firstPolicy({ counter: 9 }), 'POLICY_OUTDATED'],
     ['one of more than 512 KiB', () => `${' '.repeat(512 * 1024)}{}`, 'FILE_UNREADABLE'],
   ])('refuses %s, goes on with the one in force, and still does after a restart', async (_, make, code) => {
     const good = home.policy({ counter: 5 });
@@ -84,7 +93,9 @@ describe('the watch', () => {
     await watch.check();
     put(make(home));
     await expect(watch.check()).rejects.toMatchObject({ code });
+    expect(watch.fileRefused).toBe(true);
     expect(await watch.check()).toBe(false);
+    expect(watch.fileRefused).toBe(true);
     expect(watch.inForce.policy.counter).toBe(5);
     await expect(start().check()).rejects.toMatchObject({ code });
     put(good);
@@ -97,6 +108,55 @@ describe('the watch', () => {
     const state = JSON.parse(readFileSync(home.directory.state, 'utf8'));
     expect(state).toEqual({
       policy: { epoch: 1, counter: 3, digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    });
+  });
+
+  test('[FC-21] the same policy written down otherwise is the same; with other batches it is refused', async () => {
+    const good = home.policy({ counter: 5 });
+    put(good);
+    const watch = start();
+    await watch.check();
+    const { policy, dayKeys } = JSON.parse(good);
+    put(JSON.stringify({ dayKeys, policy }));
+    expect(await watch.check()).toBe(false);
+    expect(watch.fileRefused).toBe(false);
+    await expect(watch.judge(JSON.stringify({ policy, dayKeys: [home.oldBatch] }))).rejects.toMatchObject({
+      code: 'DAY_KEYS_MISSING',
+    });
+    expect(await watch.judge(good)).toBe('same');
+  });
+
+  describe('[FC-21] a file of version 1', () => {
+    /** As the release before left it: the digest is that of the whole file. */
+    function obeyedBefore(text: string): void {
+      put(text);
+      const digest = createHash('sha256').update(text).digest('hex');
+      home.write(home.directory.state, JSON.stringify({ policy: { epoch: 1, counter: 4, digest } }));
+    }
+
+    test('that was obeyed before is obeyed on, until one of version 2 comes', async () => {
+      const first = home.firstPolicy({ counter: 4 });
+      obeyedBefore(first);
+      const watch = start();
+      expect(await watch.check()).toBe(false);
+      expect(watch.version).toBe(1);
+      expect(await watch.judge(first)).toBe('same');
+      put(home.policy({ counter: 5 }));
+      expect(await watch.check()).toBe(true);
+      expect(watch.version).toBe(2);
+      put(first);
+      await expect(watch.check()).rejects.toMatchObject({ code: 'POLICY_REFUSED' });
+    });
+
+    test('with an old batch beside it is another file, and refused', async () => {
+      obeyedBefore(home.firstPolicy({ counter: 4 }));
+      put(home.firstPolicy({ counter: 4 }, home.oldBatch));
+      await expect(start().check()).rejects.toMatchObject({ code: 'POLICY_OUTDATED' });
+    });
+
+    test('that no camera has obeyed yet is refused', async () => {
+      put(home.firstPolicy());
+      await expect(start().check()).rejects.toMatchObject({ code: 'POLICY_OUTDATED' });
     });
   });
 

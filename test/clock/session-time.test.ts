@@ -6,7 +6,7 @@ import { nextStep, TIME_ERROR_LIMIT_MS } from '../../agent/recording/segment-pol
 import { freshSession } from '../../agent/recording/session-source.ts';
 import { emptyTally } from '../../agent/recording/tally.ts';
 import type { StoredSegment, StoredSession } from '../../agent/spool/stored-segment.ts';
-import { cameraIdOf, parseSegmentHeader, readSessionHeader } from '../../crypto/header.ts';
+import { cameraIdOf, idText, parseSegmentHeader, readSessionHeader } from '../../crypto/header.ts';
 import type { PolicyInForce } from '../../crypto/policy.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { dayKeyHolder, makeViewingKey } from '../../crypto/viewing-key.ts';
@@ -35,12 +35,14 @@ class Clocks {
 }
 
 let inForce: PolicyInForce;
+let dayKeys: ReadonlyMap<string, number>;
 beforeEach(async () => {
   const key = await makeViewingKey('viewer', new Uint8Array(randomBytes(32)), 1);
   const { viewer } = await dayKeyHolder(key, nodePrimitives);
+  dayKeys = new Map([[idText(viewer), 0]]);
   const keys = new Map(key.dayKeys.map((day) => [day.number, day.publicKey]));
   const policy = { camera: '', epoch: 1, counter: 1, viewers: [], mode: 'continuous' as const };
-  inForce = { policy: { ...policy, audio: false, dayKey: 0 }, viewers: [{ viewer, keys }] };
+  inForce = { policy: { ...policy, audio: false }, viewers: [{ viewer, floor: 0, keys }] };
 });
 
 /** Records as a camera does, while the clock is set at some fragments; gives what the headers say. */
@@ -57,7 +59,7 @@ async function film(clock: Clocks, fragments: number, sets: ReadonlyMap<number, 
     tally,
     nextSession: () => {
       const effects = { signer, primitives: nodePrimitives, clock };
-      const made = freshSession(undefined, inForce, { number: 0, recordedMs: 0 }, effects);
+      const made = freshSession(undefined, inForce, dayKeys, effects);
       begun = made;
       return made;
     },

@@ -5,7 +5,7 @@ import { RequestLog } from '../../agent/control/request-log.ts';
 import { Requests } from '../../agent/control/requests.ts';
 import { telemetryOf } from '../../agent/control/telemetry.ts';
 import { type AgentStatus, idleLine, unpairedStatus } from '../../agent/status.ts';
-import { encodeMessage, parseMessage } from '../../wire/control.ts';
+import { encodeMessage, MAX_MESSAGE_BYTES, parseMessage } from '../../wire/control.ts';
 import { ManualClock } from '../faults/manual-clock.ts';
 import { telemetry } from '../wire/telemetry.ts';
 
@@ -186,6 +186,26 @@ describe('telemetry', () => {
     expect(told.updateTrouble).toBe('METADATA_EXPIRED');
     expect(parseMessage('telemetry', encodeMessage('telemetry', told))).toEqual(told);
     expect(of({ ...unpairedStatus(0), updates: { trouble: undefined } })).not.toHaveProperty('updateTrouble');
+  });
+
+  test('[FC-21] tells by its code why a policy is not obeyed, and who is sealed nothing', () => {
+    const view = { code: 'DAY_KEYS_MISSING', message: 'secret', wayOut: undefined, since: 0, times: 1 };
+    const viewer = 'b'.repeat(32);
+    const policy = { epoch: 1, counter: 1, trouble: view, belowFloor: [viewer] };
+    const told = of({ ...unpairedStatus(0), policy });
+    expect(told).toMatchObject({ policyTrouble: 'DAY_KEYS_MISSING', viewersBelowFloor: [viewer] });
+    expect(parseMessage('telemetry', encodeMessage('telemetry', told))).toEqual(told);
+    const away = { ...view, code: 'DIAL_CONNECT' };
+    const quiet = of({ ...unpairedStatus(0), policy: { ...policy, trouble: away, belowFloor: [] } });
+    expect(quiet).not.toHaveProperty('policyTrouble');
+    expect(quiet).not.toHaveProperty('viewersBelowFloor');
+  });
+
+  test('[FC-21] with every viewer of a policy below their floor but one still fits its topic', () => {
+    const belowFloor = Array.from({ length: 32 }, () => 'b'.repeat(32));
+    const policy = { epoch: 1, counter: 1, trouble: undefined, belowFloor };
+    const told = of({ ...unpairedStatus(0), policy });
+    expect(encodeMessage('telemetry', told).length).toBeLessThan(MAX_MESSAGE_BYTES.telemetry);
   });
 
   test('tells where all footage is, over all lives', () => {

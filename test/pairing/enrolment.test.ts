@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -7,14 +7,16 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { type PairingFile, readPairing, writePairing } from '../../agent/pairing/pairing-file.ts';
 import { setupCamera } from '../../agent/pairing/setup-camera.ts';
-import { signPolicy } from '../../cli/keys/identity.ts';
+import { signPolicy } from '../../cli/keys/sign-policy.ts';
 import { utf8 } from '../../crypto/bytes.ts';
+import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { claimTokenOf } from '../../crypto/setup-code.ts';
-import { makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
+import { addDayKeys, forgetDayKeys, makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { REENROL_PATH } from '../../wire/enrolment.ts';
+import { firstPolicyFile } from '../crypto/policy-maker.ts';
 import { choice } from './code.ts';
 import { type CameraRun, closeHouses, House, until } from './house.ts';
 
@@ -311,6 +313,67 @@ describe('a server that does not play fair', () => {
       signPolicy(key, { camera: camera.camera, name: '', audio: true, dayKey: 1 }).policyFile,
       'POLICY_REFUSED',
     );
+  });
+
+  /** A policy file with the day keys of another. */
+  const withKeysOf = (text: string, other: string) =>
+    JSON.stringify({ ...JSON.parse(text), dayKeys: JSON.parse(other).dayKeys });
+
+  test('[FC-21] brings the next policy with the day keys of before; the true one is obeyed afterwards', async () => {
+    const before = onFile();
+    const grown = await addDayKeys(forgetDayKeys(house.key, 1), 3);
+    const next = sign(grown);
+    await refuses(withKeysOf(next.policyFile, before), 'DAY_KEYS_MISSING');
+    expect(camera.poll.trouble?.wayOut).toContain('oriel server policy');
+    const { policy, dayKeys } = JSON.parse(next.policyFile);
+    const both = JSON.stringify({ policy, dayKeys: [...dayKeys, ...JSON.parse(before).dayKeys] });
+    await refuses(both, 'DAY_KEYS_UNNAMED');
+    // What that remedy says.
+    put(next.policyFile);
+    await camera.obeys(2);
+    expect([...(camera.watch.inForce.viewers[0]?.keys.keys() ?? [])]).toEqual([2, 3, 4, 5]);
+    await until('no trouble', () => camera.poll.trouble === undefined);
+  });
+
+  test('[FC-21] brings other day keys under the policy that is obeyed', async () => {
+    const other = sign(await addDayKeys(house.key, 3));
+    await refuses(withKeysOf(onFile(), other.policyFile), 'DAY_KEYS_MISSING');
+    const { policy, dayKeys } = JSON.parse(onFile());
+    const rewritten = JSON.stringify({ dayKeys, policy });
+    const before = onFile();
+    put(rewritten);
+    await until('the same policy, written otherwise, is no trouble', () => camera.poll.trouble === undefined);
+    expect(onFile()).toBe(before);
+  });
+
+  test('[FC-21] brings a policy of version 1: none that was not obeyed before', async () => {
+    const { policy } = camera.watch.inForce;
+    const owner = ed25519FromSeed(house.key.seed);
+    const { dayKeys } = JSON.parse(onFile());
+    await refuses(firstPolicyFile({ ...policy, counter: 9 }, owner, dayKeys), 'POLICY_OUTDATED');
+  });
+
+  test('[FC-21] a release on trial leaves version 2 with the server, while it obeys version 1', async () => {
+    await camera.stop();
+    const { policy } = camera.watch.inForce;
+    const { dayKeys } = JSON.parse(onFile());
+    const first = firstPolicyFile(policy, ed25519FromSeed(house.key.seed), dayKeys);
+    const digest = createHash('sha256').update(first).digest('hex');
+    writeFileSync(camera.directory.policy, first);
+    writeFileSync(camera.directory.state, JSON.stringify({ policy: { epoch: 1, counter: 1, digest } }));
+    put(sign(house.key).policyFile);
+    let trials = 0;
+    let confirmed = false;
+    const updated = await house.run(camera.directory, true, systemDisk, async () => {
+      trials += 1;
+      return !confirmed;
+    });
+    await until('it was asked for again and again', () => trials > 2);
+    expect(updated.watch.version).toBe(1);
+    expect([onFile(), updated.poll.trouble]).toEqual([first, undefined]);
+    confirmed = true;
+    await updated.obeys(2);
+    expect(updated.watch.version).toBe(2);
   });
 
   test('brings rubbish, or far too much', async () => {

@@ -82,16 +82,51 @@ test('time.json: any bytes give a time that is not before the release', async ()
   );
 });
 
-test('state.json: changes that come at once are all kept, one after the other', async () => {
+const VIEWER = 'a'.repeat(32);
+const OTHER = 'b'.repeat(32);
+
+test('state.json and day-keys.json: changes that come at once are all kept, one after the other', async () => {
   const state = new CameraState(directory, systemDisk);
   const policy = (counter: number) => ({ epoch: 1, counter, digest: 'a'.repeat(64) });
   const work: Promise<void>[] = [];
   for (let number = 0; number < 20; number++) {
-    work.push(state.keep({ dayKey: { number, recordedMs: 0 } }), state.keep({ policy: policy(number) }));
+    const dayKeys = { [VIEWER]: { number, recordedMs: number }, [OTHER]: { number: 7, recordedMs: 1 } };
+    work.push(state.keepDayKeys(dayKeys), state.keepPolicy(policy(number)));
   }
   await Promise.all(work);
   expect(JSON.parse(readFileSync(directory.state, 'utf8'))).toEqual({
-    dayKey: { number: 19, recordedMs: 0 },
+    dayKey: { number: 19, recordedMs: 19 },
     policy: policy(19),
   });
+  expect(JSON.parse(readFileSync(directory.dayKeys, 'utf8'))).toEqual({
+    viewers: { [VIEWER]: { number: 19, recordedMs: 19 }, [OTHER]: { number: 7, recordedMs: 1 } },
+  });
+  const again = new CameraState(directory, systemDisk);
+  expect([VIEWER, OTHER, 'c'.repeat(32)].map((viewer) => again.dayKeyOf(viewer)?.number)).toEqual([
+    19,
+    7,
+    undefined,
+  ]);
+});
+
+test('a camera without day-keys.json goes on where the release before left off, for all its viewers', async () => {
+  rmSync(directory.dayKeys, { force: true });
+  writeFileSync(directory.state, '{"dayKey":{"number":12,"recordedMs":5}}');
+  const state = new CameraState(directory, systemDisk);
+  expect([VIEWER, OTHER].map((viewer) => state.dayKeyOf(viewer)?.number)).toEqual([12, 12]);
+  await state.keepDayKeys({ [VIEWER]: { number: 12, recordedMs: 9 } });
+  // The release before reads this file, and refuses what it does not know.
+  expect(JSON.parse(readFileSync(directory.state, 'utf8'))).toEqual({
+    dayKey: { number: 12, recordedMs: 5 },
+  });
+  expect(state.dayKeyOf(OTHER)).toBeUndefined();
+});
+
+test('a damaged day-keys.json is refused, not taken for none', () => {
+  for (const text of ['', '{', '{"viewers":{"a":{"number":1,"recordedMs":0}}}', '{"viewers":{},"other":1}']) {
+    writeFileSync(directory.dayKeys, text);
+    expect(() => new CameraState(directory, systemDisk)).toThrow(
+      expect.objectContaining({ code: 'DOCUMENT_MALFORMED' }),
+    );
+  }
 });

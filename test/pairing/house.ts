@@ -140,9 +140,17 @@ export class House {
     return this.run(directory);
   }
 
-  /** @param polls whether it asks for policies, and hears with each answer what time it is. */
-  async run(directory: CameraDirectory, polls = true, disk = systemDisk): Promise<CameraRun> {
-    const camera = await CameraRun.start(directory, polls, disk);
+  /**
+   * @param polls whether it asks for policies, and hears with each answer what time it is.
+   * @param onTrial whether its release is on trial.
+   */
+  async run(
+    directory: CameraDirectory,
+    polls = true,
+    disk = systemDisk,
+    onTrial?: () => Promise<boolean>,
+  ): Promise<CameraRun> {
+    const camera = await CameraRun.start(directory, polls, disk, onTrial);
     this.#cameras.push(camera);
     return camera;
   }
@@ -178,7 +186,12 @@ export class CameraRun {
     this.#running = polls ? this.pairing.run(signal) : this.enrolment.run(signal);
   }
 
-  static async start(directory: CameraDirectory, polls: boolean, disk: Disk): Promise<CameraRun> {
+  static async start(
+    directory: CameraDirectory,
+    polls: boolean,
+    disk: Disk,
+    onTrial?: () => Promise<boolean>,
+  ): Promise<CameraRun> {
     const quiet = () => undefined;
     const logger = { info: quiet, warn: quiet, error: quiet };
     const device = await loadDeviceKey(directory);
@@ -201,6 +214,7 @@ export class CameraRun {
       device,
       state,
       watch,
+      onTrial,
       clock,
       random: () => 0,
       logger,

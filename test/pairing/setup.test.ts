@@ -225,7 +225,13 @@ test('an erasure leaves nothing of keys, footage, policy or state, and the next 
   const camera = await setUp(directory, text);
   const key = readFileSync(directory.deviceKey, 'utf8');
   mkdirSync(join(directory.spool, 'session-1'), { recursive: true });
-  for (const path of [directory.policy, directory.state, directory.certificate, directory.request])
+  for (const path of [
+    directory.policy,
+    directory.state,
+    directory.dayKeys,
+    directory.certificate,
+    directory.request,
+  ])
     writeFileSync(path, marker);
   writeFileSync(join(directory.spool, 'session-1', 'segment'), marker);
   expect(await eraseCamera(directory, systemDisk)).toBe(true);

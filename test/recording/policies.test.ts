@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { DAY_MS, nextDayKey } from '../../agent/recording/day-key-policy.ts';
+import { DAY_MS, type DayKeyUse, nextDayKey } from '../../agent/recording/day-key-policy.ts';
 import {
   nextStep,
   type RecordingState,
@@ -11,6 +11,7 @@ import {
   SESSION_LIMIT_SEGMENTS,
   SESSION_SOFT_LIMIT_MS,
 } from '../../agent/recording/segment-policy.ts';
+import { usableNumbers } from '../../crypto/day-keys.ts';
 
 describe('the step for a fragment', () => {
   const young = { ageMs: 1000, segments: 3 };
@@ -76,23 +77,52 @@ describe('the step for a fragment', () => {
   });
 });
 
-describe('the day key for the next session', () => {
-  test.each([
-    // used, minimum, newest, number, recordedMs, exhausted
-    ['a first session', undefined, 0, 5, 0, 0, false],
-    ['a first session under a minimum', undefined, 3, 5, 3, 0, false],
-    ['a first session, no key of the minimum', undefined, 9, 5, 5, 0, true],
-    ['within the day', { number: 2, recordedMs: DAY_MS - 1 }, 0, 5, 2, DAY_MS - 1, false],
-    ['after the day', { number: 2, recordedMs: DAY_MS }, 0, 5, 3, 0, false],
-    ['long after the day: by one', { number: 2, recordedMs: 9 * DAY_MS }, 0, 5, 3, 0, false],
-    ['the policy names a higher', { number: 2, recordedMs: 7 }, 4, 5, 4, 0, false],
-    ['the policy names a lower', { number: 2, recordedMs: 7 }, 1, 5, 2, 7, false],
-    ['after the day, the policy names a higher', { number: 2, recordedMs: DAY_MS }, 4, 5, 4, 0, false],
-    ['the newest, within its day', { number: 5, recordedMs: 7 }, 0, 5, 5, 7, false],
-    ['the newest, after its day', { number: 5, recordedMs: DAY_MS }, 0, 5, 5, DAY_MS, true],
-    ['the policy names one beyond the newest', { number: 5, recordedMs: 7 }, 9, 5, 5, 7, true],
-    ['the keys of a viewer were taken back', { number: 5, recordedMs: 7 }, 0, 3, 3, 0, true],
-  ] as const)('%s', (_, used, minimum, newest, number, recordedMs, exhausted) => {
-    expect(nextDayKey(used, minimum, newest)).toEqual({ use: { number, recordedMs }, exhausted });
+describe('a viewer’s day key for the next session', () => {
+  const to5 = [0, 1, 2, 3, 4, 5];
+  test.each<[string, DayKeyUse | undefined, number, number[], ReturnType<typeof nextDayKey>]>([
+    // used, floor, numbers at hand; number, recordedMs, exhausted
+    ['a first session', undefined, 0, to5, next(0, 0)],
+    ['a first session under a floor', undefined, 3, to5, next(3, 0)],
+    ['[FC-21] a first session, no key at the floor', undefined, 9, to5, undefined],
+    ['[FC-21] no key at all', { number: 2, recordedMs: 7 }, 0, [], undefined],
+    ['within the day', { number: 2, recordedMs: DAY_MS - 1 }, 0, to5, next(2, DAY_MS - 1)],
+    ['after the day', { number: 2, recordedMs: DAY_MS }, 0, to5, next(3, 0)],
+    ['long after the day: by one', { number: 2, recordedMs: 9 * DAY_MS }, 0, to5, next(3, 0)],
+    ['the policy names a higher floor', { number: 2, recordedMs: 7 }, 4, to5, next(4, 0)],
+    ['the policy names a lower floor', { number: 2, recordedMs: 7 }, 1, to5, next(2, 7)],
+    ['after the day, a higher floor', { number: 2, recordedMs: DAY_MS }, 4, to5, next(4, 0)],
+    ['the newest, within its day', { number: 5, recordedMs: 7 }, 0, to5, next(5, 7)],
+    ['the newest, after its day', { number: 5, recordedMs: DAY_MS }, 0, to5, next(5, DAY_MS, true)],
+    ['[FC-21] the floor lies beyond the newest', { number: 5, recordedMs: 7 }, 9, to5, undefined],
+    ['the newest keys were taken back', { number: 5, recordedMs: 7 }, 0, [0, 1, 2, 3], next(3, 0, true)],
+    ['a gap: the next above it', { number: 2, recordedMs: DAY_MS }, 0, [0, 1, 2, 7, 8], next(7, 0)],
+    ['a floor in a gap: the next above it', undefined, 4, [0, 1, 2, 7, 8], next(7, 0)],
+  ])('%s', (_, used, floor, numbers, expected) => {
+    const usable = usableNumbers({ floor, keys: new Map(numbers.map((each) => [each, new Uint8Array(32)])) });
+    expect(nextDayKey(used, floor, usable)).toEqual(expected);
+  });
+
+  function next(number: number, recordedMs: number, exhausted = false): ReturnType<typeof nextDayKey> {
+    return { use: { number, recordedMs }, exhausted };
+  }
+
+  test('[FC-21] never lies below the floor, whatever was used and is at hand', () => {
+    const use = fc.option(fc.record({ number: fc.nat(20), recordedMs: fc.nat(2 * DAY_MS) }), {
+      nil: undefined,
+    });
+    fc.assert(
+      fc.property(use, fc.nat(20), fc.uniqueArray(fc.nat(20)), (used, floor, numbers) => {
+        const keys = new Map(numbers.map((number) => [number, Uint8Array.of(number)]));
+        const usable = usableNumbers({ floor, keys });
+        const chosen = nextDayKey(used, floor, usable)?.use.number;
+        if (chosen === undefined) expect(numbers.every((number) => number < floor)).toBe(true);
+        else {
+          expect(chosen).toBeGreaterThanOrEqual(floor);
+          expect(numbers).toContain(chosen);
+          const newest = Math.max(...numbers);
+          if (used !== undefined) expect(chosen).toBeGreaterThanOrEqual(Math.min(used.number, newest));
+        }
+      }),
+    );
   });
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Recorder } from '../../agent/recording/recorder.ts';
 import { freshSession } from '../../agent/recording/session-source.ts';
 import { emptyTally, type Tally } from '../../agent/recording/tally.ts';
-import { cameraIdOf, readSessionHeader } from '../../crypto/header.ts';
+import { cameraIdOf, idText, readSessionHeader } from '../../crypto/header.ts';
 import { type OpenedSegment, openSegment } from '../../crypto/opener.ts';
 import type { PolicyInForce } from '../../crypto/policy.ts';
 import type { DeviceSigner } from '../../crypto/primitives.ts';
@@ -56,12 +56,11 @@ export async function makeHousehold(): Promise<Household> {
     viewers: [],
     mode: 'continuous' as const,
     audio: true,
-    dayKey: 0,
   };
   return {
     signer,
     cameraId: await cameraIdOf(signer.point, nodePrimitives),
-    policy: { policy, viewers: [{ viewer: holder.viewer, keys }] },
+    policy: { policy, viewers: [{ viewer: holder.viewer, floor: 0, keys }] },
     holder,
   };
 }
@@ -114,7 +113,8 @@ export class Rig {
     }
     const { household, primitives, clock, store } = this;
     const effects = { signer: household.signer, primitives, clock };
-    return freshSession(store.last, household.policy, { number: 0, recordedMs: 0 }, effects);
+    const dayKeys = new Map([[idText(household.holder.viewer), 0]]);
+    return freshSession(store.last, household.policy, dayKeys, effects);
   }
 
   /** Resolves when the session being begun, if any, has begun or failed, and what waited is worked off. */

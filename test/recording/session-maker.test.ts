@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,8 @@ import { CameraState } from '../../agent/camera/camera-state.ts';
 import { DAY_MS } from '../../agent/recording/day-key-policy.ts';
 import { SessionMaker } from '../../agent/recording/session-maker.ts';
 import type { FreshSession } from '../../agent/recording/session-source.ts';
-import { readSessionHeader } from '../../crypto/header.ts';
+import type { ViewerDayKeys } from '../../crypto/day-keys.ts';
+import { idText, readSessionHeader } from '../../crypto/header.ts';
 import type { PolicyInForce } from '../../crypto/policy.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makeDayKey } from '../../crypto/session.ts';
@@ -30,7 +32,9 @@ afterEach(() => {
 /** A camera's maker of sessions since its last restart; `recordedMs` is what it has recorded since. */
 class Maker {
   recordedMs = 0;
-  dayKey = 0;
+  floor = 0;
+  /** Viewers beside the household's own. */
+  others: readonly ViewerDayKeys[] = [];
   last: FreshSession | undefined;
   readonly warnings: object[] = [];
   readonly maker: SessionMaker;
@@ -52,18 +56,61 @@ class Maker {
 
   #policy(): PolicyInForce {
     const { policy } = household.policy;
-    return {
-      policy: { ...policy, dayKey: this.dayKey },
-      viewers: [{ viewer: household.holder.viewer, keys }],
-    };
+    const own = { viewer: household.holder.viewer, floor: this.floor, keys };
+    return { policy, viewers: [own, ...this.others] };
   }
 
   /** The number of the day key that the next session is sealed to. */
   async next(): Promise<number | undefined> {
+    return (await this.nextOfAll())[0];
+  }
+
+  /** The same for each viewer that it is sealed to. */
+  async nextOfAll(): Promise<number[]> {
     this.last = await this.maker.next();
-    return (await readSessionHeader(this.last.header, nodePrimitives)).wraps[0]?.dayKey;
+    return (await readSessionHeader(this.last.header, nodePrimitives)).wraps.map(({ dayKey }) => dayKey);
   }
 }
+
+/** A viewer with day keys of these numbers. */
+async function viewerWith(floor: number, ...numbers: number[]): Promise<ViewerDayKeys> {
+  const pairs = await Promise.all(
+    numbers.map(async (number) => [number, (await makeDayKey()).publicKey] as const),
+  );
+  return { viewer: Uint8Array.from(randomBytes(20)), floor, keys: new Map(pairs) };
+}
+
+describe('[FC-21] several viewers', () => {
+  test('have each their own number: it moves on from their own floor, and outlives a restart', async () => {
+    const maker = new Maker();
+    maker.others = [await viewerWith(40, 40, 41, 42)];
+    expect(await maker.nextOfAll()).toEqual([0, 40]);
+    maker.recordedMs = DAY_MS;
+    expect(await maker.nextOfAll()).toEqual([1, 41]);
+    const after = new Maker();
+    after.others = maker.others;
+    expect(await after.nextOfAll()).toEqual([1, 41]);
+  });
+
+  test('one whose newest lies below the floor is sealed nothing; with a new key it goes on', async () => {
+    const maker = new Maker();
+    const late = await viewerWith(3, 0, 1, 2);
+    maker.others = [late];
+    expect(await maker.nextOfAll()).toEqual([0]);
+    maker.others = [{ ...(await viewerWith(3, 2, 3)), viewer: late.viewer }];
+    expect(await maker.nextOfAll()).toEqual([0, 3]);
+    maker.others = [late];
+    expect(await maker.nextOfAll()).toEqual([0]);
+  });
+
+  test('one who comes later begins at their own floor, whatever the others use', async () => {
+    const maker = new Maker();
+    maker.floor = 2;
+    expect(await maker.nextOfAll()).toEqual([2]);
+    maker.others = [await viewerWith(0, 0, 1, 2)];
+    expect(await maker.nextOfAll()).toEqual([2, 0]);
+  });
+});
 
 describe('the day key', () => {
   test('moves on with the time recorded, not with the sessions', async () => {
@@ -89,9 +136,9 @@ describe('the day key', () => {
 
   test('follows the policy forward, never back', async () => {
     const maker = new Maker();
-    maker.dayKey = 2;
+    maker.floor = 2;
     expect(await maker.next()).toBe(2);
-    maker.dayKey = 1;
+    maker.floor = 1;
     expect(await maker.next()).toBe(2);
   });
 
@@ -102,7 +149,8 @@ describe('the day key', () => {
       expect(await maker.next()).toBe(number);
     }
     expect(maker.maker.exhausted).toBe(true);
-    expect(maker.warnings).toEqual([{ dayKey: 2, message: 'day keys have run out: the newest serves on' }]);
+    const viewers = [idText(household.holder.viewer)];
+    expect(maker.warnings).toEqual([{ viewers, message: 'day keys have run out: the newest serves on' }]);
   });
 
   test('that cannot be kept on the disk does not stop the recording', async () => {
@@ -110,7 +158,7 @@ describe('the day key', () => {
     const maker = new Maker(broken);
     expect(await maker.next()).toBe(0);
     expect(await maker.next()).toBe(0);
-    expect(maker.warnings).toContainEqual(expect.objectContaining({ message: 'day key in use not kept' }));
+    expect(maker.warnings).toContainEqual(expect.objectContaining({ message: 'day keys in use not kept' }));
   });
 });
 
@@ -131,10 +179,13 @@ test('sessions are numbered on, each naming the one before it, and are sealed to
 test('no secret is in what the camera keeps of its sessions', async () => {
   const maker = new Maker();
   await maker.next();
-  const state = readFileSync(directory.state, 'utf8');
+  const state = readFileSync(directory.state, 'utf8') + readFileSync(directory.dayKeys, 'utf8');
   const secret = Buffer.from((maker.last as FreshSession).secret);
   for (const encoding of ['hex', 'base64', 'base64url'] as const) {
     expect(state).not.toContain(secret.toString(encoding));
   }
-  expect(JSON.parse(state)).toEqual({ dayKey: { number: 0, recordedMs: 0 } });
+  const use = { number: 0, recordedMs: 0 };
+  expect(JSON.parse(readFileSync(directory.state, 'utf8'))).toEqual({ dayKey: use });
+  const viewers = { [idText(household.holder.viewer)]: use };
+  expect(JSON.parse(readFileSync(directory.dayKeys, 'utf8'))).toEqual({ viewers });
 });

@@ -7,12 +7,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { writeClaim } from '../../crypto/claim.ts';
+import { signDayKeys } from '../../crypto/day-keys.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { parsePairingStatement } from '../../crypto/pairing-statement.ts';
-import { signDayKeys, writePolicyFile } from '../../crypto/policy.ts';
+import { writePolicyFile } from '../../crypto/policy.ts';
 import { makeDayKey } from '../../crypto/session.ts';
 import { POLICY_PATH } from '../../wire/enrolment.ts';
 import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
+import { termsOf } from '../crypto/policy-maker.ts';
 import { makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
 import { ask, openUpload, trustServer } from './house.ts';
 import { enrolAt, equipped, makeClaim, newcomer } from './newcomer.ts';
@@ -154,10 +156,9 @@ test('a policy put for a camera is what the camera gets; one it would refuse is 
         camera: id,
         epoch: 1,
         counter: 1,
-        viewers: [owner.publicKey as Uint8Array<ArrayBuffer>],
+        viewers: [termsOf(owner.publicKey, 0, ...dayKeys)],
         mode: 'continuous',
         audio: false,
-        dayKey: 0,
       },
       signer,
       dayKeys,

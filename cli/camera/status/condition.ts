@@ -139,7 +139,7 @@ function uplinkConcerns({ uplink }: AgentStatus): Concern[] {
 
 const bySince = (a: LaneTrouble, b: LaneTrouble) => a.since - b.since;
 
-function footageConcerns({ droppedSeconds, dayKey, uplink }: AgentStatus): Concern[] {
+function footageConcerns({ droppedSeconds, dayKey, policy, uplink }: AgentStatus): Concern[] {
   const concerns: Concern[] = [];
   if (droppedSeconds > 0) {
     const text = `${droppedSeconds.toFixed(1)} s of footage were dropped for want of room in the spool`;
@@ -152,6 +152,11 @@ function footageConcerns({ droppedSeconds, dayKey, uplink }: AgentStatus): Conce
   if (dayKey.exhausted) {
     const text = "its viewers' day keys have run out: it goes on with the newest";
     concerns.push(yellow('DAY_KEYS_EXHAUSTED', text, undefined, 'oriel keys policy signs more'));
+  }
+  for (const viewer of policy.belowFloor) {
+    const text = `nothing is sealed to viewer ${viewer}: no day key at or above the floor`;
+    const way = 'that viewer makes more (oriel keys days), and the owner signs them: oriel keys policy';
+    concerns.push(yellow('VIEWER_BELOW_FLOOR', text, undefined, way));
   }
   return concerns;
 }

@@ -1,0 +1,64 @@
+import { Command } from 'commander';
+import { parseCameraId } from './camera-id.ts';
+import { parsePostponeDays, parseUpdateWindow, type UpdateWindow } from './update-choice.ts';
+import { gather, parseName, parseNumber } from './words.ts';
+
+/** `oriel keys policy`: what a camera obeys, and who may open what it films. */
+
+export interface PolicyOptions {
+  readonly camera: string;
+  readonly out: string;
+  readonly name: string;
+  readonly audio?: true;
+  readonly dayKey?: number;
+  readonly viewer: readonly string[];
+  readonly floor: readonly string[];
+  readonly updateWindow?: UpdateWindow;
+  readonly postponeUpdates?: number;
+  readonly force?: true;
+}
+
+export function policyCommand(): Command {
+  return new Command('policy')
+    .description('sign the policy a camera obeys, and trust that camera from then on')
+    .argument('<file>', "the owner's viewing key")
+    .requiredOption('--camera <id>', 'id of the camera, as oriel camera init printed it', parseCameraId)
+    .requiredOption('--out <file>', 'policy file to write, for the camera')
+    .option('--force', 'replace the policy file if it is there already')
+    .option('--name <name>', 'name of the camera, for display', parseName, '')
+    .option('--audio', 'allow sound to be recorded')
+    .option('--day-key <n>', 'the camera uses none of your day keys below this number', parseNumber)
+    .option(
+      '--viewer <file>',
+      'who may open the footage too: what `oriel keys share` wrote; repeatable',
+      gather,
+      [],
+    )
+    .option('--floor <viewer:n>', 'no day key of that viewer below this number; repeatable', gather, [])
+    .option(
+      '--update-window <from-to>',
+      'hours in which updates are installed: 02:00-05:00 (UTC) or 02:00-05:00+01:00',
+      parseUpdateWindow,
+    )
+    .option('--postpone-updates <days>', 'days that an update waits at first, 0 to 30', parsePostponeDays)
+    .addHelpText(
+      'after',
+      `
+A policy says everything anew: what is not given here is off, and updates are installed as soon as they are there. What
+mends a security hole waits 7 days at most, whatever is given.
+
+The policy names the day keys that belong to it: a server that puts others beside it is not obeyed. Each viewer has a
+floor, below which none of their day keys is used. It stays as it was signed last, and rises when day keys are destroyed
+(oriel keys forget); --floor sets that of a viewer, by the viewer's id or its first characters, and --day-key your own.
+Nothing is sealed to a viewer without a day key at or above the floor.
+
+Examples:
+  oriel keys policy me.key --camera CAMERA_ID --out policy.json --force --update-window 02:00-05:00+01:00
+  oriel keys policy me.key --camera CAMERA_ID --out policy.json --force --viewer bob.keys --floor 7xk2:31
+  oriel server policy ./house put policy.json --camera "Front door"`,
+    )
+    .action(async (file: string, options: PolicyOptions) => {
+      const { writePolicy } = await import('./write-policy.ts');
+      await writePolicy(file, options);
+    });
+}

@@ -1,0 +1,74 @@
+import { Command } from 'commander';
+import { parseCameraId } from './camera-id.ts';
+import { parseName } from './words.ts';
+
+/** `oriel keys share` and `oriel keys trust`: how somebody else than the owner comes to open a camera's footage. */
+
+export function shareCommand(): Command {
+  return new Command('share')
+    .description("write your day keys' public halves, for the owner of a camera to let you open its footage")
+    .argument('<file>', 'viewing key')
+    .requiredOption('--out <file>', 'file to write; it holds no secret')
+    .option('--force', 'replace it if it is there already')
+    .addHelpText(
+      'after',
+      `
+The owner signs it into the camera's policy (oriel keys policy --viewer). Tell them your viewer id on another way, by
+voice say: the file shows it, but who passes the file on could put another in its place. Share again after
+oriel keys days and oriel keys forget.
+
+Example, on your machine and then on the owner's:
+  oriel keys share bob.key --out bob.keys
+  oriel keys policy me.key --camera CAMERA_ID --out policy.json --viewer bob.keys
+And yours again, so that you believe that camera:
+  oriel keys trust bob.key --camera CAMERA_ID`,
+    )
+    .action(async (file: string, { out, force = false }: { out: string; force?: boolean }) => {
+      const [
+        { shareDayKeys, writeSharedDayKeys },
+        { readViewingKey },
+        { checkOutput, writeTextFile },
+        { viewerText },
+      ] = await Promise.all([
+        import('../../crypto/shared-day-keys.ts'),
+        import('../footage/open-footage.ts'),
+        import('../files.ts'),
+        import('./identity.ts'),
+      ]);
+      checkOutput(out, { force, inputs: [file] });
+      const shared = shareDayKeys(readViewingKey(file));
+      writeTextFile(out, writeSharedDayKeys(shared), 0o644);
+      const viewer = await viewerText(shared.identity);
+      console.log(`day keys ${shared.numbers[0]} to ${shared.numbers.at(-1)} of viewer ${viewer}: ${out}`);
+    });
+}
+
+export function trustCommand(): Command {
+  return new Command('trust')
+    .description("believe the footage of another owner's camera, who lets you open it")
+    .argument('<file>', 'viewing key')
+    .requiredOption('--camera <id>', 'id of the camera, as its owner tells you', parseCameraId)
+    .option('--name <name>', 'name of the camera, for display', parseName, '')
+    .addHelpText(
+      'after',
+      `
+Whoever knows your public day keys can seal footage to them: only that of cameras that your viewing key trusts is opened.
+Your own cameras are trusted when you sign their policy. To take it back: oriel keys distrust.
+
+Example:
+  oriel keys trust bob.key --camera CAMERA_ID --name "Ada's door"`,
+    )
+    .action(async (file: string, { camera, name }: { camera: string; name: string }) => {
+      const [{ trustCamera, writeViewingKey }, { readViewingKey }, { withFileLocked, writeTextFile }] =
+        await Promise.all([
+          import('../../crypto/viewing-key.ts'),
+          import('../footage/open-footage.ts'),
+          import('../files.ts'),
+        ]);
+      await withFileLocked(file, () => {
+        const key = trustCamera(readViewingKey(file), { id: camera, name });
+        writeTextFile(file, writeViewingKey(key), 0o600);
+      });
+      console.log(`${file} trusts camera ${camera}`);
+    });
+}

@@ -1,0 +1,98 @@
+import { equal } from '../../crypto/bytes.ts';
+import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { MAX_VIEWERS } from '../../crypto/policy-fields.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { MAX_SHARED_BYTES, readSharedDayKeys, type SharedDayKeys } from '../../crypto/shared-day-keys.ts';
+import { writeViewingKey } from '../../crypto/viewing-key.ts';
+import { MAX_POLICY_BYTES } from '../../wire/enrolment.ts';
+import { CommandError } from '../errors.ts';
+import { checkOutput, readTextFile, withFileLocked, writeTextFile } from '../files.ts';
+import { readViewingKey } from '../footage/open-footage.ts';
+import { printable } from '../text.ts';
+import { viewerText } from './identity.ts';
+import type { PolicyOptions } from './policy-command.ts';
+import { policyWarnings, type SignedViewer, signPolicy, type WantedFloor } from './sign-policy.ts';
+import { updateChoice } from './update-choice.ts';
+
+type Named = Pick<SharedDayKeys, 'identity' | 'name'> & { readonly id: string };
+
+/** `oriel keys policy`. @throws CommandError; CryptoError for day keys that are none, or that leave nobody. */
+export async function writePolicy(file: string, options: PolicyOptions): Promise<void> {
+  const { camera, name, out, audio = false, dayKey, force = false } = options;
+  const updates = updateChoice(options.updateWindow, options.postponeUpdates);
+  checkOutput(out, { force, inputs: [file, ...options.viewer] });
+  const viewers = await viewersIn(options.viewer);
+  const { counter, signed, named } = await withFileLocked(file, async () => {
+    const key = readViewingKey(file);
+    const own = { identity: new Uint8Array(ed25519FromSeed(key.seed).publicKey), name: key.name };
+    const everybody = await Promise.all([own, ...viewers].map(withId));
+    refuseTwice(everybody);
+    const floors = options.floor.map((text) => floorFrom(text, everybody));
+    const policy = signPolicy(key, { camera, name, audio, dayKey, viewers, floors, updates });
+    if (policy.policyFile.length > MAX_POLICY_BYTES) {
+      const most = `a policy file has at most ${MAX_POLICY_BYTES} bytes`;
+      throw new CommandError('USAGE', `${most}; have the viewers forget old day keys, and share again`);
+    }
+    // The key first: a counter once signed is never signed again, even if what follows fails.
+    writeTextFile(file, writeViewingKey(policy.key), 0o600);
+    writeTextFile(out, policy.policyFile, 0o600);
+    return { counter: policy.counter, signed: policy.viewers, named: everybody };
+  });
+  const nameOf = (viewer: SignedViewer) => {
+    const at = signed.indexOf(viewer);
+    return at === 0 ? 'you' : `viewer ${named[at]?.id} (${printable(viewer.name)})`;
+  };
+  console.log(`signed policy 1.${counter} for camera ${camera}: ${out}`);
+  for (const viewer of signed.filter(({ usable }) => usable > 0)) {
+    const last = viewer.numbers.at(-1);
+    console.log(`sealed to ${nameOf(viewer)}: day keys up to ${last}, none below ${viewer.floor}`);
+  }
+  for (const warning of policyWarnings(signed, nameOf)) console.error(`oriel: ${warning}`);
+}
+
+async function viewersIn(files: readonly string[]): Promise<SharedDayKeys[]> {
+  if (files.length >= MAX_VIEWERS) {
+    throw new CommandError('USAGE', `a policy has at most ${MAX_VIEWERS} viewers, you among them`);
+  }
+  return Promise.all(
+    files.map((path) => readSharedDayKeys(readTextFile(path, MAX_SHARED_BYTES), nodePrimitives)),
+  );
+}
+
+const withId = async ({ identity, name }: Pick<SharedDayKeys, 'identity' | 'name'>): Promise<Named> => ({
+  identity,
+  name,
+  id: await viewerText(identity),
+});
+
+function refuseTwice(viewers: readonly Named[]): void {
+  const twice = viewers.find(({ identity }, at) =>
+    viewers.slice(0, at).some((each) => equal(each.identity, identity)),
+  );
+  if (twice === undefined) return;
+  throw new CommandError(
+    'USAGE',
+    `viewer ${twice.id} is given twice; your own day keys are there without --viewer`,
+  );
+}
+
+/** `VIEWER:NUMBER`, the viewer by id or its first characters. @throws CommandError USAGE. */
+function floorFrom(text: string, viewers: readonly Named[]): WantedFloor {
+  const [, start, number] = /^([a-z2-7]{4,32}):(\d{1,9})$/.exec(text) ?? [];
+  if (start === undefined || number === undefined) {
+    throw new CommandError(
+      'USAGE',
+      '--floor takes VIEWER:NUMBER, as in 7xk2:31: a viewer id or its first characters, and the number of a day key',
+    );
+  }
+  const meant = viewers.filter(({ id }) => id.startsWith(start));
+  const [viewer] = meant;
+  if (viewer === undefined || meant.length > 1) {
+    const who = viewers.map(({ id, name }) => `${id} (${printable(name)})`).join(', ');
+    throw new CommandError(
+      'USAGE',
+      `--floor ${text}: ${meant.length} viewers of this policy begin so; they are ${who}`,
+    );
+  }
+  return { identity: viewer.identity, floor: Number(number) };
+}
