@@ -1,6 +1,7 @@
 import { makeVectors } from './make.ts';
 import { makePairingVectors } from './pairing.ts';
 import { makePinsVectors } from './pins.ts';
+import { makePoliciesVectors } from './policies.ts';
 import { makeReportsVectors } from './reports.ts';
 import { makeStillsVectors } from './stills.ts';
 
@@ -8,6 +9,7 @@ const MAKERS = {
   v1: makeVectors,
   pairing: makePairingVectors,
   pins: makePinsVectors,
+  policies: makePoliciesVectors,
   reports: makeReportsVectors,
   stills: makeStillsVectors,
 };
