@@ -63,20 +63,24 @@ function showCommand(): Command {
 }
 
 async function show(file: string, json = false): Promise<void> {
-  const { identityOf } = await import('./keys/identity.ts');
+  const { identityOf, viewerText } = await import('./keys/identity.ts');
   const { readViewingKey } = await import('./footage/open-footage.ts');
   const key = readViewingKey(file);
   const { viewer, publicKey } = await identityOf(key);
+  const floors = await Promise.all(
+    key.floors.map(async ({ identity, floor }) => ({ viewer: await viewerText(identity), floor })),
+  );
   const numbers = key.dayKeys.map(({ number }) => number);
   const dayKeys = { first: Math.min(...numbers), last: Math.max(...numbers), count: numbers.length };
   if (json) {
-    console.log(JSON.stringify({ name: key.name, viewer, publicKey, dayKeys, cameras: key.cameras }));
+    console.log(JSON.stringify({ name: key.name, viewer, publicKey, dayKeys, floors, cameras: key.cameras }));
     return;
   }
   console.log(`viewing key  ${file} (${printable(key.name)})`);
   console.log(`viewer id    ${viewer}`);
   console.log(`identity     ${publicKey}`);
   console.log(`day keys     ${dayKeys.count}: number ${dayKeys.first} to ${dayKeys.last}`);
+  for (const { viewer: whose, floor } of floors) console.log(`floor        ${whose}  ${floor}`);
   for (const { id, name, epoch, counter, pins } of key.cameras) {
     const moved = pins === undefined ? '' : `  pins ${epoch}.${pins}`;
     console.log(

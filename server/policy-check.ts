@@ -7,7 +7,7 @@ import { ServerError } from './errors.ts';
 import type { CameraRecord } from './registry-tables.ts';
 
 /**
- * Whether a camera would take this policy file: signed by its owner, and for it. Spares a person a policy that the
+ * Whether a camera would take this policy file: signed by its owner, for it, and with the day keys that it names. Spares a person a policy that the
  * camera refuses; the camera itself never relies on it.
  * @throws ServerError POLICY_REFUSED.
  */
@@ -17,7 +17,13 @@ export async function checkPolicy({ id, owner }: CameraRecord, file: Uint8Array)
   }
   if (owner === undefined) return;
   try {
-    await readPolicyFile(fromUtf8(file), id, owner, nodePrimitives);
+    const { version } = await readPolicyFile(fromUtf8(file), id, owner, nodePrimitives);
+    if (version === 1) {
+      throw new CryptoError(
+        'DOCUMENT_MALFORMED',
+        'it is of version 1; have its owner sign it anew: oriel keys policy',
+      );
+    }
   } catch (cause) {
     const why = cause instanceof CryptoError ? cause.message : 'it is no text';
     throw new ServerError('POLICY_REFUSED', `camera ${id} would not take this policy: ${why}`, cause);

@@ -84,7 +84,7 @@ export class PolicyWatch {
   async judge(text: string): Promise<'new' | 'same'> {
     const verdict = this.#verdict(await policyOf(text, this.#identity, this.#primitives), 'from the server ');
     // The one obeyed last, whose file is gone or damaged, is as good as new.
-    return this.present ? verdict : 'new';
+    return this.present && !this.#fileRefused ? verdict : 'new';
   }
 
   #verdict(candidate: PolicyOnFile, where: string): 'new' | 'same' {

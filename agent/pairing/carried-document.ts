@@ -13,6 +13,8 @@ export interface CarriedDocumentOptions {
    * @throws for what is not to be obeyed.
    */
   readonly take: (body: string) => Promise<boolean>;
+  /** Whether what was taken is no longer there as it was: it is to be brought again. */
+  readonly isLost?: () => boolean;
   readonly onHead: (headers: IncomingHttpHeaders) => void;
 }
 
@@ -36,7 +38,8 @@ export class CarriedDocument {
 
   /** Asks for it, and takes it if it is another than before. @throws what `ask` and `take` throw. */
   async fetch(connection: Connection): Promise<void> {
-    const { path, maxBytes, take, onHead } = this.#options;
+    const { path, maxBytes, take, isLost, onHead } = this.#options;
+    if (isLost?.()) this.#etag = undefined;
     const { status, headers, body } = await ask(connection, {
       method: 'GET',
       path,

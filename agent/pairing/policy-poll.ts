@@ -52,7 +52,7 @@ export class PolicyPoll {
   #waiting = new AbortController();
 
   constructor(options: PolicyPollOptions) {
-    const { server, enrolment, clock, logger } = options;
+    const { server, enrolment, watch, clock, logger } = options;
     this.#options = options;
     const dial = server.dialWith(() => enrolment.certificate);
     this.#connection = new Connection(
@@ -67,6 +67,7 @@ export class PolicyPoll {
       maxBytes: MAX_POLICY_BYTES,
       trouble: new Trouble('no policy from the server', clock, logger),
       take: (body) => this.#takePolicy(body),
+      isLost: () => watch.fileRefused,
       onHead,
     });
     this.#pins = new CarriedDocument({

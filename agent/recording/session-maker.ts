@@ -55,7 +55,7 @@ export class SessionMaker {
       const before = state.dayKeyOf(viewer);
       const used = before && { ...before, recordedMs: before.recordedMs + Math.round(sinceUs / 1000) };
       const next = nextDayKey(used, each.floor, usableNumbers(each));
-      // Who is sealed nothing now goes on from there, should there be a key again.
+      // A viewer below the floor keeps the number for the key that comes next.
       const use = next?.use ?? before;
       if (use !== undefined) inUse[viewer] = use;
       if (next?.exhausted) exhausted.push(viewer);

@@ -43,7 +43,9 @@ export function forgetCommand(): Command {
       `
 Retention is in your hands: a server may keep what it was told to delete, but without the day key it can give it to
 nobody. Cameras seal to a destroyed key until they have a new policy: sign one afterwards (oriel keys policy), it
-names only keys that are left. Copies of the viewing key still open everything: destroy them, or do the same there.
+names only keys that are left, and your floor rises above the others, so that no server brings them back. To open other
+owners' cameras share your day keys again (oriel keys share). Copies of the viewing key still open everything: destroy
+them, or do the same there.
 
 Examples:
   oriel keys forget me.key --through 30 --footage ./house        tells what would be lost

@@ -11,8 +11,8 @@ export interface PolicyOptions {
   readonly name: string;
   readonly audio?: true;
   readonly dayKey?: number;
-  readonly viewer: readonly string[];
-  readonly floor: readonly string[];
+  readonly viewer?: readonly string[];
+  readonly floor?: readonly string[];
   readonly updateWindow?: UpdateWindow;
   readonly postponeUpdates?: number;
   readonly force?: true;
@@ -32,9 +32,8 @@ export function policyCommand(): Command {
       '--viewer <file>',
       'who may open the footage too: what `oriel keys share` wrote; repeatable',
       gather,
-      [],
     )
-    .option('--floor <viewer:n>', 'no day key of that viewer below this number; repeatable', gather, [])
+    .option('--floor <viewer:n>', 'no day key of that viewer below this number; repeatable', gather)
     .option(
       '--update-window <from-to>',
       'hours in which updates are installed: 02:00-05:00 (UTC) or 02:00-05:00+01:00',
@@ -44,8 +43,8 @@ export function policyCommand(): Command {
     .addHelpText(
       'after',
       `
-A policy says everything anew: what is not given here is off, and updates are installed as soon as they are there. What
-mends a security hole waits 7 days at most, whatever is given.
+A policy says everything anew: what is not given here is off, and updates are installed as soon as they are there. A
+security fix waits 7 days at most, whatever is given.
 
 The policy names the day keys that belong to it: a server that puts others beside it is not obeyed. Each viewer has a
 floor, below which none of their day keys is used. It stays as it was signed last, and rises when day keys are destroyed

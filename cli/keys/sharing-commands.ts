@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { parseCameraId } from './camera-id.ts';
 import { parseName } from './words.ts';
 
-/** `oriel keys share` and `oriel keys trust`: how somebody else than the owner comes to open a camera's footage. */
+/** `oriel keys share` and `oriel keys trust`: how somebody other than the owner opens a camera's footage. */
 
 export function shareCommand(): Command {
   return new Command('share')
@@ -13,15 +13,14 @@ export function shareCommand(): Command {
     .addHelpText(
       'after',
       `
-The owner signs it into the camera's policy (oriel keys policy --viewer). Tell them your viewer id on another way, by
-voice say: the file shows it, but who passes the file on could put another in its place. Share again after
-oriel keys days and oriel keys forget.
+The owner signs it into the camera's policy (oriel keys policy --viewer), which prints your viewer id. Tell it to them
+in another way, for example by voice: anybody who passes the file on could put their own in its place. Share again
+after oriel keys days and oriel keys forget.
 
-Example, on your machine and then on the owner's:
-  oriel keys share bob.key --out bob.keys
-  oriel keys policy me.key --camera CAMERA_ID --out policy.json --viewer bob.keys
-And yours again, so that you believe that camera:
-  oriel keys trust bob.key --camera CAMERA_ID`,
+Example:
+  oriel keys share bob.key --out bob.keys                                            on your machine
+  oriel keys policy me.key --camera CAMERA_ID --out policy.json --viewer bob.keys    on the owner's
+  oriel keys trust bob.key --camera CAMERA_ID                                        on yours`,
     )
     .action(async (file: string, { out, force = false }: { out: string; force?: boolean }) => {
       const [
@@ -52,7 +51,8 @@ export function trustCommand(): Command {
     .addHelpText(
       'after',
       `
-Whoever knows your public day keys can seal footage to them: only that of cameras that your viewing key trusts is opened.
+Anybody who knows your public day keys can seal footage to them, so only that of cameras that your viewing key trusts
+is opened.
 Your own cameras are trusted when you sign their policy. To take it back: oriel keys distrust.
 
 Example:

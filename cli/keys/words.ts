@@ -16,4 +16,4 @@ export function parseNumber(text: string): number {
 }
 
 /** For an option that may be given again. */
-export const gather = (value: string, before: readonly string[]) => [...before, value];
+export const gather = (value: string, before: readonly string[] = []) => [...before, value];

@@ -18,16 +18,16 @@ type Named = Pick<SharedDayKeys, 'identity' | 'name'> & { readonly id: string };
 
 /** `oriel keys policy`. @throws CommandError; CryptoError for day keys that are none, or that leave nobody. */
 export async function writePolicy(file: string, options: PolicyOptions): Promise<void> {
-  const { camera, name, out, audio = false, dayKey, force = false } = options;
+  const { camera, name, out, audio = false, dayKey, viewer = [], floor = [], force = false } = options;
   const updates = updateChoice(options.updateWindow, options.postponeUpdates);
-  checkOutput(out, { force, inputs: [file, ...options.viewer] });
-  const viewers = await viewersIn(options.viewer);
-  const { counter, signed, named } = await withFileLocked(file, async () => {
+  checkOutput(out, { force, inputs: [file, ...viewer] });
+  const viewers = await viewersIn(viewer);
+  const { signed, named, dropped } = await withFileLocked(file, async () => {
     const key = readViewingKey(file);
     const own = { identity: new Uint8Array(ed25519FromSeed(key.seed).publicKey), name: key.name };
     const everybody = await Promise.all([own, ...viewers].map(withId));
     refuseTwice(everybody);
-    const floors = options.floor.map((text) => floorFrom(text, everybody));
+    const floors = floor.map((text) => floorFrom(text, everybody));
     const policy = signPolicy(key, { camera, name, audio, dayKey, viewers, floors, updates });
     if (policy.policyFile.length > MAX_POLICY_BYTES) {
       const most = `a policy file has at most ${MAX_POLICY_BYTES} bytes`;
@@ -36,18 +36,27 @@ export async function writePolicy(file: string, options: PolicyOptions): Promise
     // The key first: a counter once signed is never signed again, even if what follows fails.
     writeTextFile(file, writeViewingKey(policy.key), 0o600);
     writeTextFile(out, policy.policyFile, 0o600);
-    return { counter: policy.counter, signed: policy.viewers, named: everybody };
+    const given = (identity: Uint8Array) => everybody.some((each) => equal(each.identity, identity));
+    return {
+      signed: policy,
+      named: everybody,
+      dropped: key.floors.filter(({ identity }) => !given(identity)),
+    };
   });
-  const nameOf = (viewer: SignedViewer) => {
-    const at = signed.indexOf(viewer);
-    return at === 0 ? 'you' : `viewer ${named[at]?.id} (${printable(viewer.name)})`;
+  console.log(`signed policy 1.${signed.counter} for camera ${camera}: ${out}`);
+  const nameOf = (each: SignedViewer) => {
+    const at = signed.viewers.indexOf(each);
+    return at === 0 ? 'you' : `viewer ${named[at]?.id} (${printable(each.name)})`;
   };
-  console.log(`signed policy 1.${counter} for camera ${camera}: ${out}`);
-  for (const viewer of signed.filter(({ usable }) => usable > 0)) {
-    const last = viewer.numbers.at(-1);
-    console.log(`sealed to ${nameOf(viewer)}: day keys up to ${last}, none below ${viewer.floor}`);
+  for (const each of signed.viewers.filter(({ usable }) => usable > 0)) {
+    console.log(`sealed to ${nameOf(each)}: day keys up to ${each.numbers.at(-1)}, none below ${each.floor}`);
   }
-  for (const warning of policyWarnings(signed, nameOf)) console.error(`oriel: ${warning}`);
+  for (const { identity } of dropped) {
+    console.error(
+      `oriel: not sealed to viewer ${await viewerText(identity)} of an earlier policy; --viewer adds them`,
+    );
+  }
+  for (const warning of policyWarnings(signed.viewers, nameOf)) console.error(`oriel: ${warning}`);
 }
 
 async function viewersIn(files: readonly string[]): Promise<SharedDayKeys[]> {

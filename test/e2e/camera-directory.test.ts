@@ -100,6 +100,7 @@ test.concurrent.each(POLICIES)(
       await until('it says so', () => code === '' || home.complaints().length > 0);
       expect(home.status.capturedSeconds).toBe(0);
       expect(home.complaints().map((complaint) => complaint.code)).toEqual(code === '' ? [] : [code]);
+      if (code !== '') await until('its status shows it', () => home.status.policy.trouble?.code === code);
       await home.startServer();
       await home.records();
       expect(home.status.policy).toMatchObject({ epoch: 1, counter: 1 });

@@ -189,5 +189,7 @@ describe('[FC-21] the floor of a viewer', () => {
         });
       }
       expect(await sign('old.keys', '--viewer', path('new.keys'))).toMatchObject({ code: 2 });
+      const without = await oriel('keys', 'policy', keyPath, '--camera', camera, '--out', path('alone'));
+      expect(without.stderr).toContain(`not sealed to viewer ${viewer} of an earlier policy`);
     }));
 });

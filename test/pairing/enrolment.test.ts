@@ -403,6 +403,21 @@ describe('a server that does not play fair', () => {
     expect(onFile()).toBe(before);
   });
 
+  test('a policy file that is lost or damaged while it is obeyed comes again from the server', async () => {
+    const before = onFile();
+    for (const harm of [
+      (path: string) => rmSync(path),
+      (path: string) => writeFileSync(path, '{"policy":'),
+    ]) {
+      harm(camera.directory.policy);
+      await expect(camera.watch.check()).rejects.toThrow();
+      expect(camera.watch.inForce.policy.counter).toBe(1);
+      await until('it is there again', () => existsSync(camera.directory.policy) && onFile() === before);
+      expect(await camera.watch.check()).toBe(false);
+      expect(camera.watch.fileRefused).toBe(false);
+    }
+  });
+
   test('control: the next one that its owner signed is obeyed', async () => {
     put(sign(house.key).policyFile);
     await camera.obeys(2);

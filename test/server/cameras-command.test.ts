@@ -14,7 +14,7 @@ import { writePolicyFile } from '../../crypto/policy.ts';
 import { makeDayKey } from '../../crypto/session.ts';
 import { POLICY_PATH } from '../../wire/enrolment.ts';
 import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
-import { termsOf } from '../crypto/policy-maker.ts';
+import { firstPolicyFile, termsOf } from '../crypto/policy-maker.ts';
 import { makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
 import { ask, openUpload, trustServer } from './house.ts';
 import { enrolAt, equipped, makeClaim, newcomer } from './newcomer.ts';
@@ -150,24 +150,22 @@ test('a policy put for a camera is what the camera gets; one it would refuse is 
   const camera = await enrolled(owner.publicKey);
   const { publicKey } = await makeDayKey();
   const dayKeys = [signDayKeys({ first: 0, keys: [new Uint8Array(publicKey)] }, owner)];
-  const policyFor = (id: string, signer = owner) =>
-    writePolicyFile(
-      {
-        camera: id,
-        epoch: 1,
-        counter: 1,
-        viewers: [termsOf(owner.publicKey, 0, ...dayKeys)],
-        mode: 'continuous',
-        audio: false,
-      },
-      signer,
-      dayKeys,
-    );
+  const policy = {
+    epoch: 1,
+    counter: 1,
+    viewers: [termsOf(owner.publicKey, 0, ...dayKeys)],
+    mode: 'continuous' as const,
+    audio: false,
+  };
+  const policyFor = (id: string, signer = owner, beside = dayKeys) =>
+    writePolicyFile({ ...policy, camera: id }, signer, beside);
   const file = join(room, 'policy.json');
   const put = () => oriel('policy', house, 'put', file, '--camera', camera.id);
   for (const wrong of [
     policyFor('a'.repeat(32)),
     policyFor(camera.id, ed25519FromSeed(new Uint8Array(32).fill(8))),
+    policyFor(camera.id, owner, [signDayKeys({ first: 0, keys: [new Uint8Array(32).fill(9)] }, owner)]),
+    firstPolicyFile({ ...policy, camera: camera.id }, owner, dayKeys),
     '{}',
   ]) {
     writeFileSync(file, wrong);

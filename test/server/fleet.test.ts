@@ -104,6 +104,15 @@ test.each<[string, Partial<CameraRecord>, Partial<Health> | undefined, string | 
   ['its clock is wrong', {}, told({ clock: 'server' }), 'yellow', true, 1],
   ['updates are kept from it', {}, told({ updateTrouble: 'METADATA_EXPIRED' }), 'yellow', true, 1],
   ['its server has no updates', {}, told({ updateTrouble: 'FETCH_REFUSED' }), 'green', true, 0],
+  ['[FC-21] its policy is not obeyed', {}, told({ policyTrouble: 'DAY_KEYS_MISSING' }), 'yellow', true, 1],
+  [
+    '[FC-21] two viewers are sealed nothing',
+    {},
+    told({ viewersBelowFloor: ['a'.repeat(32), 'b'.repeat(32)] }),
+    'yellow',
+    true,
+    2,
+  ],
   ['two things', {}, { ...told({ clock: 'server', state: 'waiting' }) }, 'yellow', true, 2],
 ])('%s', (_, record, report, light, online, concerns) => {
   const judged = judgeHealth({ ...camera, ...record }, report && { ...health, ...report }, NOW);
