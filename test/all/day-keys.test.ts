@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FootageReport } from '../../cli/footage/report.ts';
@@ -65,11 +65,11 @@ class Watched {
   wraps = (counter: number) =>
     until(`a session under policy ${counter}`, async () => {
       const { footageDirectory } = this.home;
-      for (const name of readdirSync(footageDirectory)) {
-        const header = await readSessionHeader(
-          readFileSync(join(footageDirectory, name, 'session')),
-          nodePrimitives,
-        );
+      for (const name of existsSync(footageDirectory) ? readdirSync(footageDirectory) : []) {
+        const path = join(footageDirectory, name, 'session');
+        // The directory is made before the header is there.
+        if (!existsSync(path)) continue;
+        const header = await readSessionHeader(readFileSync(path), nodePrimitives);
         if (header.policyCounter === counter) return header.wraps.map(({ dayKey }) => dayKey);
       }
       return undefined;
