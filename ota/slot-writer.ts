@@ -25,6 +25,41 @@ export interface SlotWriter {
 const DIRECTORY_MODE = 0o755;
 const DOCUMENT_MODE = 0o644;
 
+/** Beside a slot, what is to replace it. */
+const NEW_SUFFIX = '.new';
+/** Left free on the file system beside a third bundle, bytes: for the state of the slots, and what else lies there. */
+const RESERVE_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Makes ready what is to replace a slot, which stays as it is: a whole copy beside it where there is room for a third
+ * bundle; where there is none, each content is verified where it lies.
+ * @returns what replaces the slot, durably. @throws as fillSlot, either of them; the slot is as before until the second.
+ */
+export async function prepareSlot(
+  writer: SlotWriter,
+  slot: string,
+  filled: FilledWith,
+  source: string,
+): Promise<() => Promise<void>> {
+  const { disk } = writer;
+  const beside = slot + NEW_SUFFIX;
+  await removeTree(disk, beside);
+  const bytes = filled.bundle.files.reduce((sum, { size }) => sum + size, 0);
+  if ((await disk.freeBytes(join(slot, '..'))) >= bytes + RESERVE_BYTES) {
+    await fillSlot(writer, beside, filled, source);
+    return async () => {
+      await removeTree(disk, slot);
+      await disk.rename(beside, slot);
+      await disk.syncDirectory(join(slot, '..'));
+    };
+  }
+  const there = await contentsOf(source);
+  for (const file of filled.bundle.files) {
+    await copyContent(file, there.get(file.sha256), filled.incoming, async () => undefined);
+  }
+  return () => fillSlot(writer, slot, filled, source);
+}
+
 /**
  * Empties a slot and fills it with a bundle, each file being hashed while it is copied: what was verified is what lies
  * there. All of it is durable when this resolves.

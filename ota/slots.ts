@@ -18,7 +18,7 @@ import {
   writeSlotState,
 } from './slot-state.ts';
 import { advance, releaseIn, type SlotEvent, slotToRun } from './slot-transitions.ts';
-import { fillSlot, type SlotWriter } from './slot-writer.ts';
+import { fillSlot, prepareSlot, type SlotWriter } from './slot-writer.ts';
 import { type BundleTrust, type VerifiedBundle, verifyBundle, verifyDocuments } from './verify-bundle.ts';
 
 /**
@@ -159,7 +159,7 @@ export class Slots {
   }
 
   /**
-   * Puts a bundle into the slot that is not active, and on trial.
+   * Puts a bundle into the slot that is not active, and on trial. What that slot held stays until the bundle is there.
    * @param filmed whether the release that runs films.
    * @throws OtaError STAGING_REFUSED, and as verifyDocuments and fillSlot; HostError. What is active is as before.
    */
@@ -170,10 +170,12 @@ export class Slots {
     const { version, counter } = bundle;
     const judgement = judgeStaging(this.#state, bundle);
     if (judgement !== 'stage') throw new OtaError('STAGING_REFUSED', `${version}: ${judgement}`);
-    await this.advance({ kind: 'staging' });
     const { active } = this.#state;
     const target = this.directoryOf(otherSlot(active));
-    await fillSlot(this.#writer, target, { bundle, documents, incoming }, this.directoryOf(active));
+    const filled = { bundle, documents, incoming };
+    const replace = await prepareSlot(this.#writer, target, filled, this.directoryOf(active));
+    await this.advance({ kind: 'staging' });
+    await replace();
     await this.advance({ kind: 'staged', release: { version, counter }, filmed, keys: keys.counter });
     return bundle;
   }

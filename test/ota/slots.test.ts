@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { systemDisk } from '../../host/disk.ts';
+import { type Disk, systemDisk } from '../../host/disk.ts';
 import { parseBundle, SIGNATURES_FILE } from '../../ota/bundle.ts';
 import { fetchedBundle, wholeBundle } from '../../ota/incoming.ts';
 import { parseSlotState } from '../../ota/slot-state.ts';
@@ -188,6 +188,66 @@ test.each<[string, (incoming: string) => void, string]>([
   expect(slotToRun(slots.state)).toBe('a');
 });
 
+describe('[FC-28a] the release before is kept until what replaces it is whole', () => {
+  const NEWER: BundleWish = {
+    contents: { ...CONTENTS, 'app/oriel.mjs': 'the agent after that' },
+    changes: { version: '1.2.0', counter: 3 },
+  };
+  const full: Disk = { ...systemDisk, freeBytes: async () => 0 };
+  /** 1.1.0 runs, and 1.0.0 is the spare. */
+  async function withSpare(disk: Disk, module: { Slots: typeof Slots } = { Slots }): Promise<Slots> {
+    cpSync(trying, directory, { recursive: true });
+    const slots = await module.Slots.open({ ...options(), disk });
+    await slots.advance({ kind: 'healthy', minimum: '1.0.0' });
+    return slots;
+  }
+  const spoiled = () => {
+    const incoming = fetched(NEWER);
+    writeFileSync(join(incoming, 'files', hashOf(incoming, 'app/oriel.mjs')), 'cut short');
+    return fetchedBundle(incoming, []);
+  };
+  const spareRuns = async (slots: Slots) => {
+    appendFileSync(join(directory, 'b/files/app/oriel.mjs'), ' ');
+    return choose(slots);
+  };
+
+  test.each([
+    ['with room for a third bundle', systemDisk],
+    ['without', full],
+  ])('%s', async (_, disk) => {
+    const slots = await withSpare(disk);
+    await expect(slots.stage(spoiled(), true)).rejects.toMatchObject({ code: 'FILE_ALTERED' });
+    expect(slots.state.spare).toMatchObject({ version: '1.0.0' });
+    expect(await spareRuns(slots)).toBe('1.0.0');
+  });
+
+  test.each([
+    ['with room for a third bundle', systemDisk],
+    ['without', full],
+  ])('%s, and then it is replaced, and nothing stays beside', async (_, disk) => {
+    const slots = await withSpare(disk);
+    mkdirSync(join(directory, 'a.new/left'), { recursive: true });
+    await slots.stage(fetchedBundle(fetched(NEWER), []), true);
+    expect(await choose(slots)).toBe('1.2.0');
+    expect(readdirSync(directory).filter((name) => name.endsWith('.new'))).toEqual([]);
+  });
+
+  test('control: a launcher that empties the slot first has none to go back to', async () => {
+    const broken = breakBuild({
+      file: 'ota/slot-writer.ts',
+      from: 'await removeTree(disk, beside);',
+      to: 'await removeTree(disk, slot);',
+    });
+    try {
+      const slots = await withSpare(systemDisk, await import(join(broken.root, 'ota/slots.ts')));
+      await expect(slots.stage(spoiled(), true)).rejects.toMatchObject({ code: 'FILE_ALTERED' });
+      expect(await spareRuns(slots)).toBeUndefined();
+    } finally {
+      broken.remove();
+    }
+  });
+});
+
 test('control: a launcher that follows links takes what lies elsewhere', async () => {
   const broken = breakBuild({ file: 'host/read-as.ts', from: 'iflag=nofollow,', to: 'iflag=' });
   try {
@@ -286,7 +346,7 @@ describe('cut off at every write', () => {
   });
 
   test('control: where files are not synced, a cut spoils what is marked to run', async () => {
-    const states = await update((name, path) => name === 'sync' && path.startsWith('/b/'));
+    const states = await update((name, path) => name === 'sync' && path.startsWith('/b.new/'));
     expect(states.some((state) => wholeAfter(state, 'power cut') === undefined)).toBe(true);
   });
 });
