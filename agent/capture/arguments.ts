@@ -1,3 +1,4 @@
+import { decodersFor } from './decoders.ts';
 import { inputOf } from './input.ts';
 import { type FrameSize, formatSize, type Source } from './source.ts';
 
@@ -28,7 +29,9 @@ export async function runArguments(plan: RunPlan): Promise<string[]> {
     .inputOptions(...reporting(input.stdin === null, source), ...pace(source), ...input.options);
   const tone = source.kind === 'test' && plan.audio !== 'none';
   if (tone) {
-    command.input('sine=frequency=440:sample_rate=48000').inputOptions('-re', '-f', 'lavfi');
+    command
+      .input('sine=frequency=440:sample_rate=48000')
+      .inputOptions('-re', ...decodersFor('test'), '-f', 'lavfi');
   }
   command
     .output('pipe:1')
@@ -46,7 +49,7 @@ export async function trialArguments(encoder: Encoder): Promise<string[]> {
   const { default: ffmpeg } = await import('fluent-ffmpeg');
   const command = ffmpeg()
     .input('testsrc2=size=1280x720:rate=25')
-    .inputOptions(...reporting(true), '-f', 'lavfi')
+    .inputOptions(...reporting(true), ...decodersFor('test'), '-f', 'lavfi')
     .output('pipe:1')
     .outputOptions('-frames:v', '10', ...videoCodec(encoder), ...fragmentedMp4(encoder));
   return (command as unknown as { _getArguments(): string[] })._getArguments();
@@ -58,7 +61,7 @@ export async function stillArguments(size: FrameSize): Promise<string[]> {
   const command = ffmpeg()
     .input('pipe:0')
     .inputOptions(...reporting(false), '-threads', '1', '-skip_frame', 'nokey', '-noautorotate')
-    .inputOptions('-f', 'mov', '-protocol_whitelist', 'pipe')
+    .inputOptions(...decodersFor('recorded'), '-f', 'mov', '-protocol_whitelist', 'pipe')
     .output('pipe:1')
     .outputOptions('-map', '0:v:0', '-frames:v', '1', '-threads', '1')
     .outputOptions('-vf', `scale=${formatSize(size)}:flags=area`)

@@ -8,6 +8,8 @@ export type CaptureErrorCode =
   | 'PROBE_FAILED'
   | 'SOURCE_REDIRECTED'
   | 'NO_VIDEO'
+  /** The source holds something that no decoder may be opened for. */
+  | 'CODEC_REFUSED'
   | 'COMMAND_MISSING'
   | 'STATE_INVALID'
   | 'PLAN_INVALID'

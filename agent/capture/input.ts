@@ -1,3 +1,4 @@
+import { decodersFor } from './decoders.ts';
 import { formatSize, type RtspSource, rtspUrl, type Source } from './source.ts';
 
 /** How ffmpeg and ffprobe open a source. */
@@ -20,16 +21,21 @@ export function inputOf(source: Source, format: string | null): Input {
   switch (source.kind) {
     case 'file':
       // A playlist inside the file must not lead anywhere else.
-      return { options: ['-protocol_whitelist', 'file'], url: `file:${source.path}`, stdin: null };
+      return {
+        options: [...decodersFor('file'), '-protocol_whitelist', 'file'],
+        url: `file:${source.path}`,
+        stdin: null,
+      };
     case 'test':
       return {
-        options: ['-f', 'lavfi'],
+        options: [...decodersFor('test'), '-f', 'lavfi'],
         url: `testsrc2=size=${formatSize(source.size)}:rate=${source.rate}`,
         stdin: null,
       };
     case 'v4l2':
       return {
         options: [
+          ...decodersFor('v4l2'),
           '-f',
           'v4l2',
           ...(format === null ? [] : ['-input_format', format]),
@@ -42,6 +48,7 @@ export function inputOf(source: Source, format: string | null): Input {
     case 'rtsp':
       return {
         options: [
+          ...decodersFor('rtsp'),
           '-f',
           'concat',
           '-safe',

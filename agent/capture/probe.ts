@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { refusedDecoderIn } from './decoders.ts';
 import { CaptureError } from './errors.ts';
 import { inputOf } from './input.ts';
 import { scrubLine } from './scrub.ts';
@@ -40,7 +41,7 @@ const StreamsSchema = v.object({
 /**
  * Looks at a source: codecs, a file's GOPs, a device's formats.
  * @param run runs a command within limits of time and output
- * @throws CaptureError PROBE_FAILED, NO_VIDEO, SOURCE_REDIRECTED
+ * @throws CaptureError PROBE_FAILED, CODEC_REFUSED, NO_VIDEO, SOURCE_REDIRECTED
  */
 export async function probeSource(source: Source, run: RunTool): Promise<SourceFacts> {
   switch (source.kind) {
@@ -128,6 +129,13 @@ async function expectOutput(run: RunTool, source: Source, command: Tool): Promis
   const redirect = redirectIn(result.stderr);
   if (redirect !== undefined) {
     throw new CaptureError('SOURCE_REDIRECTED', scrubLine(redirect, credentialsOf(source)));
+  }
+  const decoder = refusedDecoderIn(result.stderr);
+  if (result.code !== 0 && decoder !== undefined) {
+    throw new CaptureError(
+      'CODEC_REFUSED',
+      `the source holds ${decoder}, which is not decoded here: have it made with H.264 and AAC`,
+    );
   }
   if (result.code !== 0) {
     const line = complaintIn(result.stderr.trim().split('\n').at(-1) ?? '');

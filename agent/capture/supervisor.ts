@@ -159,7 +159,7 @@ export class Supervisor {
   }
 }
 
-const RETRIED = new Set<string>(['PROBE_FAILED', 'NO_VIDEO', 'SOURCE_REDIRECTED']);
+const RETRIED = new Set<string>(['PROBE_FAILED', 'NO_VIDEO', 'CODEC_REFUSED', 'SOURCE_REDIRECTED']);
 
 /** A camera comes back; a file that cannot be read, or a missing command, does not. */
 function isRetried(error: CaptureError, source: Source): boolean {

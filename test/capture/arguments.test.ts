@@ -1,29 +1,48 @@
-import { type RunPlan, runArguments, trialArguments } from '../../agent/capture/arguments.ts';
+import { execFileSync } from 'node:child_process';
+import { type RunPlan, runArguments, stillArguments, trialArguments } from '../../agent/capture/arguments.ts';
+import { decodersFor } from '../../agent/capture/decoders.ts';
 import { inputOf } from '../../agent/capture/input.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 
 const words = (text: string) => text.split(' ');
 
 const REPORTING = words('-hide_banner -loglevel warning -nostats');
-const FILE = [...REPORTING, ...words('-nostdin -re -protocol_whitelist file -i'), 'file:/srv/a clip.mp4'];
-const LOOPED = [
-  ...REPORTING,
-  ...words('-nostdin -re -stream_loop -1 -protocol_whitelist file -i'),
-  'file:/srv/a clip.mp4',
+const VIDEO = 'h264,hevc,mjpeg,mpeg4';
+const SOUND = 'aac,opus,mp3float,ac3,g722,g726,g726le,pcm_alaw,pcm_mulaw,pcm_s16be,pcm_s16le';
+const FILE_DECODERS = [
+  '-codec_whitelist',
+  [
+    `${VIDEO},rawvideo,mpeg2video,vp8,vp9,libdav1d,av1`,
+    `${SOUND},aac_latm,eac3,mp2float,vorbis,flac,alac,pcm_u8,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le`,
+    'mov_text,srt,subrip,ssa,ass,webvtt',
+  ].join(),
 ];
-const TEST = [...REPORTING, ...words('-nostdin -re -f lavfi -i testsrc2=size=640x360:rate=10')];
-const TONE = words('-re -f lavfi -i sine=frequency=440:sample_rate=48000');
+const FILE_INPUT = [...FILE_DECODERS, ...words('-protocol_whitelist file -i'), 'file:/srv/a clip.mp4'];
+const FILE = [...REPORTING, ...words('-nostdin -re'), ...FILE_INPUT];
+const LOOPED = [...REPORTING, ...words('-nostdin -re -stream_loop -1'), ...FILE_INPUT];
+const PATTERN = '-codec_whitelist rawvideo,wrapped_avframe,pcm_s16le,pcm_s16be -f lavfi';
+const TEST = [...REPORTING, ...words(`-nostdin -re ${PATTERN} -i testsrc2=size=640x360:rate=10`)];
+const TONE = words(`-re ${PATTERN} -i sine=frequency=440:sample_rate=48000`);
 const V4L2 = [
   ...REPORTING,
-  ...words('-nostdin -f v4l2 -input_format h264 -video_size 1920x1080 -framerate 30 -i /dev/video0'),
+  ...words(
+    `-nostdin -codec_whitelist ${VIDEO},rawvideo -f v4l2 -input_format h264 -video_size 1920x1080 -framerate 30 -i /dev/video0`,
+  ),
 ];
 /** Of a camera on the network ffmpeg has to say that it is sent elsewhere. */
 const TELLING = words('-hide_banner -loglevel level+info -nostats');
-const V4L2_DEFAULT = [...REPORTING, ...words('-nostdin -f v4l2 -i /dev/video0')];
-const RTSP = [...TELLING, ...words('-f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp -i pipe:0')];
+const V4L2_DEFAULT = [
+  ...REPORTING,
+  ...words(`-nostdin -codec_whitelist ${VIDEO},rawvideo -f v4l2 -i /dev/video0`),
+];
+const CAMERA = `-codec_whitelist ${VIDEO},${SOUND}`;
+const RTSP = [
+  ...TELLING,
+  ...words(`${CAMERA} -f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp -i pipe:0`),
+];
 const RTSPS = [
   ...TELLING,
-  ...words('-f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp,rtsps,tls -i pipe:0'),
+  ...words(`${CAMERA} -f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp,rtsps,tls -i pipe:0`),
 ];
 
 const SILENT = words('-map 0:v:0 -an');
@@ -75,10 +94,26 @@ test.each<[string, string | null, RunPlan['video'], RunPlan['audio'], string[]]>
 test('a trial of an encoder', async () => {
   expect(await trialArguments('h264_v4l2m2m')).toEqual([
     ...REPORTING,
-    ...words('-nostdin -f lavfi -i testsrc2=size=1280x720:rate=25 -frames:v 10'),
+    ...words(`-nostdin ${PATTERN} -i testsrc2=size=1280x720:rate=25 -frames:v 10`),
     ...BOARD,
     ...MP4_DELAYED,
   ]);
+});
+
+test('a still opens no decoder but that of what is recorded', async () => {
+  const args = (await stillArguments({ width: 640, height: 360 })).join(' ');
+  expect(args).toContain('-codec_whitelist h264 -f mov -protocol_whitelist pipe -i pipe:0');
+});
+
+/** Decoders are named; ffmpeg opens another name than that of the codec for some. */
+test('[FC-28c] the installed ffmpeg has each decoder that is allowed', () => {
+  const said = execFileSync('ffmpeg', ['-hide_banner', '-decoders'], { encoding: 'utf8' });
+  const there = new Set([...said.matchAll(/^ [VAS.]\S{5} (\S+)/gm)].map(([, name]) => name));
+  const allowed = (['file', 'v4l2', 'rtsp', 'recorded', 'test'] as const).flatMap(
+    (kind) => decodersFor(kind)[1]?.split(',') ?? [],
+  );
+  const optional = ['wrapped_avframe', 'libdav1d'];
+  expect(allowed.filter((name) => !there.has(name) && !optional.includes(name))).toEqual([]);
 });
 
 test('the URL of a network camera, password and all, goes to stdin', () => {

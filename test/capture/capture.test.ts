@@ -1,5 +1,7 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFifo } from '../../host/fifo.ts';
 import { flows, type Line, makeClip, openLine, probe, type SeenRun, until } from './line.ts';
 
 const PATTERN = 'test:?size=320x240&rate=25';
@@ -104,6 +106,50 @@ test('capture that is started anew finds the agent waiting', async () => {
   expect(line.state()).toMatchObject({ state: 'stopped', pid: null });
   line.startCapture({ source: PATTERN });
   await untilFlowing(runs, 2);
+});
+
+describe('[FC-23] a FIFO that is gone is a state of the agent, and capture is started anew', () => {
+  const fifos = () => [join(line.dir, 'media.fifo'), join(line.dir, 'capture.fifo')];
+  const take = (replace: (path: string) => void) => {
+    for (const path of fifos()) {
+      rmSync(path);
+      replace(path);
+    }
+  };
+  /** As the launcher does it. */
+  const renew = () => {
+    for (const path of fifos()) {
+      rmSync(path, { recursive: true, force: true });
+      makeFifo(path);
+    }
+  };
+
+  test.each<[string, (path: string) => void]>([
+    ['removed', () => undefined],
+    ['replaced by a file', (path) => writeFileSync(path, 'no fifo')],
+    ['replaced by another FIFO', (path) => makeFifo(path)],
+  ])('%s while it records', async (_, replace) => {
+    const { runs } = line.startAgent();
+    const first = line.startCapture({ source: PATTERN });
+    await untilFlowing(runs, 1);
+    take(replace);
+    await expect(first.ended).rejects.toMatchObject({ code: 'DISK_IO' });
+    await until('the end is seen', () => runs[0]?.ended === true);
+    renew();
+    line.startCapture({ source: PATTERN });
+    await untilFlowing(runs, 2);
+    expect(line.faults.at(-1) ?? 'ok').toBe('ok');
+  });
+
+  test('missing when the agent starts', async () => {
+    take(() => undefined);
+    const { runs } = line.startAgent();
+    expect(line.faults).toEqual(['DISK_IO']);
+    renew();
+    line.startCapture({ source: PATTERN });
+    await untilFlowing(runs, 1);
+    expect(line.faults).toEqual(['DISK_IO', 'ok']);
+  });
 });
 
 test('rubbish on capture.fifo changes nothing and is told once', async () => {
@@ -242,6 +288,49 @@ describe('a file', () => {
     line.startAgent();
     await expect(line.startCapture({ source: `file:${path}` }).ended).rejects.toMatchObject({ code });
     expect(line.state()).toMatchObject({ state: 'failed', lastError: { code } });
+  });
+
+  describe('[FC-28c] whose codec no camera has', () => {
+    const cinepak = () => makeClip(line.dir, 'a.avi', [...picture(10), '-t', '1', '-c:v', 'cinepak']);
+
+    test('is refused: no decoder is opened for it', async () => {
+      line.startAgent();
+      const source = `file:${cinepak()}`;
+      await expect(line.startCapture({ source }).ended).rejects.toMatchObject({
+        code: 'CODEC_REFUSED',
+        message: expect.stringContaining('cinepak'),
+      });
+      expect(line.state()).toMatchObject({ state: 'failed', lastError: { code: 'CODEC_REFUSED' } });
+    });
+
+    test('control: ffprobe by itself opens it', () => {
+      const args = ['-v', 'error', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0', cinepak()];
+      expect(execFileSync('ffprobe', args, { encoding: 'utf8' }).trim()).toBe('cinepak');
+    });
+  });
+
+  test.each([
+    ['HEVC', 'mkv', ['-c:v', 'libx265', '-x265-params', 'log-level=none'], [], 'encode'],
+    ['MJPEG and PCM', 'avi', ['-c:v', 'mjpeg'], ['-c:a', 'pcm_s16le'], 'encode'],
+    [
+      'raw video and MP3',
+      'mkv',
+      ['-c:v', 'rawvideo', '-pix_fmt', 'yuv420p'],
+      ['-c:a', 'libmp3lame'],
+      'encode',
+    ],
+    ['MPEG-4 and AC-3', 'mkv', ['-c:v', 'mpeg4'], ['-c:a', 'ac3'], 'encode'],
+    ['H.264 and Opus', 'mkv', ['-c:v', 'libx264', '-pix_fmt', 'yuv420p'], ['-c:a', 'libopus'], 'copy'],
+  ])('[FC-28c] of %s is played', async (_, form, video, sound, mode) => {
+    const audio = sound.length > 0;
+    const path = makeClip(line.dir, `a.${form}`, [
+      ...[...picture(10), ...(audio ? SOUND : []), '-t', '1'],
+      ...[...video, ...sound],
+    ]);
+    const streams = await play(`file:${path}`, audio);
+    expect(streams.map(({ codec }) => codec)).toEqual(audio ? ['h264', 'aac'] : ['h264']);
+    expect(streams[0]?.packets).toBe(10);
+    expect(line.state()).toMatchObject({ mode });
   });
 
   test('that is a playlist does not lead to other hosts', async () => {

@@ -242,7 +242,17 @@ test.each([
 test('ffmpeg reads one keyframe from its stdin and reaches nothing else', async () => {
   expect(await stillArguments({ width: 640, height: 360 })).toEqual([
     ...['-hide_banner', '-loglevel', 'warning', '-nostats', '-threads', '1', '-skip_frame', 'nokey'],
-    ...['-noautorotate', '-f', 'mov', '-protocol_whitelist', 'pipe', '-i', 'pipe:0'],
+    ...[
+      '-noautorotate',
+      '-codec_whitelist',
+      'h264',
+      '-f',
+      'mov',
+      '-protocol_whitelist',
+      'pipe',
+      '-i',
+      'pipe:0',
+    ],
     ...['-map', '0:v:0', '-frames:v', '1', '-threads', '1', '-vf', 'scale=640x360:flags=area'],
     ...['-c:v', 'rawvideo', '-pix_fmt', 'rgb24', '-f', 'rawvideo', 'pipe:1'],
   ]);
