@@ -15,6 +15,14 @@ const MAX_POOR_TRIES = 32;
 /** What may still come, over all downloads of an update. */
 export interface ByteBudget {
   bytes: number;
+  readonly day?: DayAllowance;
+}
+
+/** What may still come today, over all attempts and updates. */
+export interface DayAllowance {
+  /** @param updateBytes what one update may take. */
+  left(updateBytes: number): number;
+  take(bytes: number): Promise<void>;
 }
 
 /**
@@ -108,6 +116,7 @@ async function append(
   try {
     for await (const chunk of body) {
       budget.bytes -= chunk.length;
+      await budget.day?.take(chunk.length);
       if (budget.bytes < 0) throw new OtaError('FETCH_BUDGET', 'more came than this update may take');
       if (at + chunk.length > size) {
         throw new OtaError('FETCH_ENDLESS', `more than the ${size} bytes of the file came`);

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bundle, FILES_DIRECTORY } from './bundle.ts';
 import { type Content, readContent } from './bundle-files.ts';
-import { type ByteBudget, download } from './download.ts';
+import { type ByteBudget, type DayAllowance, download } from './download.ts';
 import { OtaError } from './errors.ts';
 import type { TransferEffects } from './transfer.ts';
 import {
@@ -33,6 +33,8 @@ export interface FetchOptions extends TransferEffects {
   readonly incoming: string;
   readonly slots: readonly Slot[];
   readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** Without it no day has an end. */
+  readonly day?: DayAllowance;
 }
 
 export interface Fetched {
@@ -55,12 +57,28 @@ export async function fetchBundle(options: FetchOptions): Promise<Fetched> {
   await removeOthers(options, plan.downloads);
   const { expectedBytes, limitBytes, downloads } = plan;
   log('fetching the update', { files: downloads.length, expectedBytes, limitBytes });
-  const budget = { bytes: limitBytes };
-  for (const one of downloads) {
-    sources.set(one.sha256, await fetchContent(options, one, sources, budget));
+  const { day } = options;
+  const today = day?.left(limitBytes) ?? limitBytes;
+  const bytes = Math.min(limitBytes, today);
+  const budget: ByteBudget = { bytes, ...(day && { day }) };
+  try {
+    for (const one of downloads) {
+      if (today < limitBytes && budget.bytes <= 0) throw dayIsOver();
+      sources.set(one.sha256, await fetchContent(options, one, sources, budget));
+    }
+  } catch (error) {
+    const over = error instanceof OtaError && error.code === 'FETCH_BUDGET' && today < limitBytes;
+    throw over ? dayIsOver(error) : error;
   }
-  return { bytes: limitBytes - budget.bytes, sources };
+  return { bytes: bytes - budget.bytes, sources };
 }
+
+const dayIsOver = (cause?: unknown) =>
+  new OtaError(
+    'FETCH_DAY',
+    'the bytes for updates of this day are used up: it goes on after a day of running time',
+    cause,
+  );
 
 /**
  * Where the contents of a bundle lie already, verified: in `incoming` or in a slot. Contents of a slot that may serve

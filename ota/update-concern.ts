@@ -8,6 +8,8 @@ const REFUSAL = /^(BUNDLE|PRODUCT|HARDWARE|SIGNATURES|KEYS|METADATA|FETCH|RELEAS
  * never answers comes to METADATA_EXPIRED in the end. Pure.
  */
 export function updateConcern(code: string): string | undefined {
+  if (code === 'FETCH_DAY')
+    return `what its server sends of updates comes to nothing again and again (${code})`;
   if (code === 'METADATA_EXPIRED') return `updates are kept from it (${code})`;
   if (PASSING.test(code) || !REFUSAL.test(code)) return undefined;
   return `it refuses the updates that its server offers (${code})`;

@@ -2,6 +2,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Disk } from '../../host/disk.ts';
 import { bringRelease, type Check, type CheckOptions, checkForUpdate } from '../../ota/check.ts';
+import type { DayAllowance } from '../../ota/download.ts';
 import { ROOT_FILE } from '../../ota/installation.ts';
 import type { FetchedRelease } from '../../ota/releases.ts';
 import type { SlotState } from '../../ota/slot-state.ts';
@@ -70,14 +71,15 @@ export async function lookForUpdate(
   return check;
 }
 
-/** Brings a release into the camera's `incoming`. @returns bytes taken. @throws as bringRelease. */
+/** Brings a release into the camera's `incoming`. @param day what may come today, from a server. @returns bytes taken. @throws as bringRelease. */
 export function bring(
   { own, directory, disk, clock, logger }: LookOptions,
   found: FetchedRelease,
   get: HttpGet,
   signal: AbortSignal,
+  day?: DayAllowance,
 ): Promise<number> {
   const incoming = join(directory, 'incoming');
   const log = (message: string, fields: object) => logger.info(fields, message);
-  return bringRelease({ get, clock, signal, disk, incoming, slots: [own], log }, found);
+  return bringRelease({ get, clock, signal, disk, incoming, slots: [own], log, ...(day && { day }) }, found);
 }

@@ -9,6 +9,7 @@ import { Trouble, type TroubleView } from '../pairing/trouble.ts';
 import type { ServerDial } from '../server-dial.ts';
 import { Connection } from '../uplink/connection.ts';
 import { takeBrought } from './brought-update.ts';
+import { DayBudget } from './day-budget.ts';
 import { bring, type LookOptions, lookForUpdate } from './look.ts';
 import { readSlotState } from './own-slot.ts';
 import { OwnersChoice } from './owners-choice.ts';
@@ -29,6 +30,7 @@ export interface UpdatesOptions extends LookOptions {
 const WITHOUT_CERTIFICATE_MS = 1_000;
 /** How often it is looked whether what its owner lets wait is due. */
 const LOOK_AT_CHOICE_MS = 30_000;
+const DAY_NOT_KEPT = 'how much was downloaded today is not kept';
 const NOT_KEPT = 'how long an update has waited is not kept';
 
 /**
@@ -50,6 +52,7 @@ export class Updates {
   #minimum: string | null = null;
   #stage: string | null = null;
   #brought: BroughtView | undefined;
+  #day: DayBudget | undefined;
 
   constructor(options: UpdatesOptions) {
     const { server, certificate, clock, logger, disk, directory, choice = () => undefined } = options;
@@ -171,7 +174,10 @@ export class Updates {
 
   async #fetch(found: FetchedRelease, signal: AbortSignal): Promise<void> {
     const { logger } = this.#options;
-    const bytes = await bring(this.#options, found, repositoryGet(this.#connection), signal);
+    const day = await this.#openDay();
+    const bytes = await bring(this.#options, found, repositoryGet(this.#connection), signal, day).finally(
+      () => day.keep(true).catch((error) => logger.warn(errorFields(error), DAY_NOT_KEPT)),
+    );
     const { version } = found.bundle;
     if (!this.#choice.due) {
       logger.info(
@@ -182,6 +188,12 @@ export class Updates {
     }
     logger.info({ version, bytes }, 'an update is here: it is to be tried');
     this.#askToTry();
+  }
+
+  async #openDay(): Promise<DayBudget> {
+    const { disk, directory, clock } = this.#options;
+    this.#day ??= await DayBudget.open(disk, join(directory, 'fetched.json'), clock);
+    return this.#day;
   }
 
   #askToTry(): void {
@@ -196,6 +208,7 @@ export class Updates {
     const over = AbortSignal.any([signal, this.#waiting.signal]);
     for (let left = delayMs; left > 0 && !over.aborted; left = until - clock.monotonic()) {
       await clock.sleep(Math.min(left, LOOK_AT_CHOICE_MS), over).catch(() => undefined);
+      await this.#day?.keep().catch((error) => logger.warn(errorFields(error), DAY_NOT_KEPT));
       const due = this.#choice.becameDue().catch((error) => {
         logger.warn(errorFields(error), NOT_KEPT);
         return false;

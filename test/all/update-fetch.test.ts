@@ -10,7 +10,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
+import { DayBudget } from '../../agent/updates/day-budget.ts';
 import { systemClock } from '../../host/clock.ts';
+import { systemDisk } from '../../host/disk.ts';
 import type { Fetched } from '../../ota/fetch-bundle.ts';
 import { planDownloads, wholePath } from '../../ota/transfer-list.ts';
 import { House } from '../ota/house.ts';
@@ -317,5 +319,47 @@ describe('the plan', () => {
     );
     expect(expectedBytes).toBe(bytes);
     expect(limitBytes).toBeGreaterThan(bytes);
+  });
+});
+
+describe('[FC-28b] a server that spoils the last bytes of a file', () => {
+  const spoil: StaticServer['answer'] = (_request, response, path) => {
+    if (!path.startsWith('files/')) return false;
+    const bytes = readFileSync(join(house.repository.directory, path));
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    sent += bytes.length;
+    response.writeHead(200).end(bytes);
+    return true;
+  };
+  let sent = 0;
+  let now = 0;
+  const open = () =>
+    DayBudget.open(systemDisk, join(house.directory, 'fetched.json'), { monotonic: () => now }, LIMITS);
+  const LIMITS = { times: 3, atLeastBytes: 0 };
+
+  test('has the camera download no more in a day, over restarts, and the next day it goes on', async () => {
+    house.server.answer = spoil;
+    const codes: unknown[] = [];
+    for (let attempt = 0; attempt < 20 && codes.at(-1) !== 'FETCH_DAY'; attempt += 1) {
+      const day = await open();
+      codes.push(await outcome({ day }));
+      await day.keep(true);
+    }
+    expect(codes.at(-1)).toBe('FETCH_DAY');
+    expect(codes.slice(0, -1)).toEqual(codes.slice(0, -1).map(() => 'FETCH_WRONG'));
+    const before = sent;
+    const day = await open();
+    expect(await outcome({ day })).toBe('FETCH_DAY');
+    expect(sent).toBe(before);
+    house.server.answer = () => false;
+    now += 24 * 3_600_000;
+    expectWhole(await update({ day }));
+  });
+
+  test('control: without a budget it downloads the same again and again', async () => {
+    house.server.answer = spoil;
+    const before = sent;
+    for (let attempt = 0; attempt < 20; attempt += 1) expect(await outcome()).toBe('FETCH_WRONG');
+    expect(sent - before).toBeGreaterThanOrEqual(20 * 400_000);
   });
 });

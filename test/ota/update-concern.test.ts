@@ -6,6 +6,7 @@ test.each([
   ['SIGNATURES_MISSING', 'refuses'],
   ['FETCH_ENDLESS', 'refuses'],
   ['FETCH_SLOW', 'refuses'],
+  ['FETCH_DAY', 'comes to nothing'],
   ['FETCH_BROKEN', undefined],
   ['FETCH_REFUSED', undefined],
   ['STALLED', undefined],
