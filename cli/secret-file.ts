@@ -9,6 +9,9 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
+import { lesserOwner } from '../host/as-owner.ts';
+import { readRegularFile } from '../host/regular-file.ts';
 import { CommandError } from './errors.ts';
 import { writeTextFile } from './files.ts';
 
@@ -20,12 +23,24 @@ import { writeTextFile } from './files.ts';
  */
 export function readSecretFile(option: string, file: string, maxBytes: number): string {
   if (file === '-') return readFileSync(0, 'utf8').slice(0, maxBytes);
+  if (lesserOwner(dirname(file)) !== undefined) return readOfOthers(option, file, maxBytes);
   const cause = unreadable(file, maxBytes);
   if (cause === undefined) return readFileSync(file, 'utf8');
   throw new CommandError(
     'FILE_UNREADABLE',
     `${option} takes a file, or "-" for standard input; the file given ${cause}`,
   );
+}
+
+/** Who owns the directory may have put a FIFO there, to have root wait. */
+function readOfOthers(option: string, file: string, maxBytes: number): string {
+  try {
+    const bytes = readRegularFile(file, { maxBytes });
+    if (bytes !== undefined) return bytes.toString('utf8');
+  } catch (cause) {
+    throw new CommandError('FILE_UNREADABLE', `${option} takes a file; the file given is none`, cause);
+  }
+  throw new CommandError('FILE_UNREADABLE', `${option} takes a file; there is none of that name`);
 }
 
 /** Writes a secret anew, durably, and overwrites with zeros what its file held before. @throws CommandError FILE_UNWRITABLE. */

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { utf8 } from '../../crypto/bytes.ts';
 import { lesserOwner, type Owner } from '../../host/as-owner.ts';
@@ -39,9 +38,9 @@ export class DestinationsFile {
     }
   }
 
-  /** Durably. @throws HostError; the platform's error when the directory cannot be made. */
+  /** Durably. @throws HostError. */
   async write(destinations: Destinations | null): Promise<void> {
-    mkdirSync(this.#state, { recursive: true, mode: 0o700 });
+    await systemDisk.makeDirectory(this.#state, 0o700);
     await writeFileAtomic(systemDisk, this.path, utf8(writeDestinations(destinations)), 0o600);
   }
 }

@@ -74,11 +74,25 @@ async function destinationsOf(
   }
   const file = new DestinationsFile(firewallState, directory.path);
   const kept = adopt ? undefined : file.read();
+  if (kept !== undefined) warnOfOther(directory, kept, owner);
   if (kept === null || (kept === undefined && directory.isBlank())) return null;
   const before = kept ?? (await configuredDestinations(directory, owner));
   const now = await moved(directory, before, owner);
   if (now !== kept) await keep(file, now);
   return now;
+}
+
+/** What the camera's own configuration says instead is not believed; a person may have meant it. */
+function warnOfOther(directory: CameraDirectory, kept: Destinations | null, owner: Owner): void {
+  try {
+    if (directory.isBlank() || directory.readConfig(owner.uid).server.origin === kept?.origin) return;
+  } catch {
+    // The camera's own trouble, which it tells itself.
+    return;
+  }
+  warn(
+    `${directory.config} names another server than root has set up, and is not believed; if it is right: oriel camera firewall ${directory.path} … --adopt`,
+  );
 }
 
 /** With a pin statement that lies in the camera's directory; one that is not the owner's, or older, changes nothing. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
@@ -75,8 +75,21 @@ describe('on a camera', () => {
     broken.remove();
   });
 
-  const apply = (directory = home.household.cameraDirectory) =>
-    home.lan.run('camera', sound.oriel, 'camera', 'firewall', directory, ...users, '--apply');
+  /** As root's unit does it. */
+  const apply = (directory = home.household.cameraDirectory, ...more: readonly string[]) => {
+    const state = ['--firewall-state', join(home.household.directory, 'firewall')];
+    home.lan.run(
+      'camera',
+      sound.oriel,
+      'camera',
+      'firewall',
+      directory,
+      ...users,
+      ...state,
+      '--apply',
+      ...more,
+    );
+  };
   /** Whether a user on the camera reaches a TCP port in time: a refusal by the peer counts, silence does not. */
   const reaches = (who: { readonly uid: number }, host: string, port: number, patienceMs = 60_000) => {
     const code = `const [, host, port] = process.argv;
@@ -107,6 +120,29 @@ describe('on a camera', () => {
     expect(home.lan.run('stranger', 'nmap', '-n', '-Pn', '-p', '1-50', '-oG', '-', CAMERA.v4)).toMatch(
       /filtered \(50\)/,
     );
+  });
+
+  test('[FC-22] an agent that writes another server into its configuration reaches nobody else', () => {
+    const { cameraDirectory } = home.household;
+    const path = join(cameraDirectory, 'camera.json');
+    const config = readFileSync(path, 'utf8');
+    const asAgent = ['setpriv', `--reuid=${AGENT.uid}`, `--regid=${AGENT.gid}`, '--clear-groups', '--'];
+    const write = (text: string) =>
+      home.lan.run('camera', ...asAgent, 'sh', '-c', 'printf %s "$2" >"$1"', 'sh', path, text);
+    apply();
+    const { server, ...rest } = JSON.parse(config);
+    write(JSON.stringify({ ...rest, server: { ...server, origin: `https://${STRANGER.v4}:8443` } }));
+    try {
+      apply();
+      expect(reaches(AGENT, STRANGER.v4, 8443, SILENCE_MS)).toBe(false);
+      expect(reaches(AGENT, SERVER.v4, 8443)).toBe(true);
+      // Control: the same, once root has been told to believe it.
+      apply(cameraDirectory, '--adopt');
+      expect(reaches(AGENT, STRANGER.v4, 8443)).toBe(true);
+    } finally {
+      write(config);
+      apply(cameraDirectory, '--adopt');
+    }
   });
 
   test('when the server moves, filling it again finds the new address', async () => {
@@ -185,7 +221,7 @@ describe('on a camera', () => {
     });
 
     test('with it nothing leaves for there', async () => {
-      apply();
+      apply(home.household.cameraDirectory, '--adopt');
       expect(reaches(CAPTURE, SERVER.v4, Number(PORT))).toBe(true);
       expect(await destinations('refused')).toEqual([`tcp ${SERVER.v4} ${PORT}`]);
     });

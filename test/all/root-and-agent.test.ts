@@ -105,6 +105,8 @@ test('[FC-22] what the agent writes into its configuration does not open the pac
   expect(before).toContain('ip daddr { 192.0.2.7 } tcp dport 554 accept');
   lay('camera.json', turned());
   expect(await rules()).toBe(before);
+  const { stderr } = await root('firewall', [...SEPARATED, ...kept]);
+  expect(stderr).toContain('--adopt');
   agent('rm -r camera.json device.key pairing.json');
   expect(await rules()).toBe(before);
 });
@@ -165,6 +167,16 @@ test('[FC-22] root takes no setup code that the agent may have laid down', async
   lay('setup-code', await code());
   const done = await root('setup', ['--source', 'test:', ...kept]);
   expect(done).toMatchObject({ code: 2, stderr: expect.stringContaining('--code') });
+  const given = ['--source', 'test:', '--code', join(camera, 'setup-code'), ...kept];
+  agent('mv setup-code aside && mkfifo setup-code');
+  expect(await root('setup', given)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('[FILE_UNREADABLE]'),
+  });
+  // The way out, for one that is the administrator's.
+  agent('rm setup-code && mv aside setup-code');
+  expect(await root('setup', given)).toMatchObject({ code: 0 });
+  expect(await rules()).toContain(SERVER);
 });
 
 const FILES = ['camera.json', 'device.key', 'pairing.json', 'pins', 'client.pem', 'time.json'];
