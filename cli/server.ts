@@ -6,6 +6,7 @@ import { checkOutput } from './files.ts';
 import { logLevelOption } from './log-level.ts';
 import { presentTime } from './present-time.ts';
 import { parseSize } from './quantities.ts';
+import { backupCommands } from './server/backup.ts';
 import { caCommand } from './server/ca.ts';
 import { camerasCommand } from './server/cameras.ts';
 import { origins } from './server/origins.ts';
@@ -19,7 +20,7 @@ const DEFAULT_DAYS = 14;
 
 /** `oriel server`: the household's server. Heavy modules are loaded by the action that needs them. */
 export function serverCommand(): Command {
-  return new Command('server')
+  const command = new Command('server')
     .description('set up and run the server that stores what cameras upload, and can open none of it')
     .addCommand(initCommand())
     .addCommand(certifyCommand())
@@ -40,6 +41,8 @@ From nothing to a running server that lets one camera in:
 
 \`oriel server COMMAND --help\` explains each.`,
     );
+  for (const each of backupCommands()) command.addCommand(each);
+  return command;
 }
 
 interface InitOptions {
@@ -80,9 +83,10 @@ Examples:
   oriel server init ./new-house --host 192.168.1.10 --ca-key /media/usb/backup-ca.key`,
     )
     .action(async (directory: string, options: InitOptions) => {
-      const [{ initServer }, { systemDisk }] = await Promise.all([
+      const [{ initServer }, { systemDisk }, { openRegistry }] = await Promise.all([
         import('../server/identity.ts'),
         import('../host/disk.ts'),
+        import('../server/registry-origin.ts'),
       ]);
       const made = await initServer(systemDisk, directory, {
         hosts: options.host,
@@ -90,6 +94,7 @@ Examples:
         now: new Date(presentTime()),
         authorityKey: await authorityKey(options.caKey),
       });
+      openRegistry(directory).close();
       if (options.json) {
         console.log(JSON.stringify(made));
         return;

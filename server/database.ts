@@ -57,14 +57,19 @@ export class Database {
   readonly #statements = new Map<string, StatementSync>();
   #version: unknown;
 
-  /** Opens or creates it, mode 0600, and migrates it. @throws ServerError REGISTRY_NEWER as well. */
-  constructor(path: string, migrations: Migrations, patience?: Patience) {
+  /**
+   * Opens or creates it, mode 0600, and migrates it.
+   * @param blank called before tables are made in a file that has none; what it throws leaves the file as it is.
+   * @throws ServerError REGISTRY_NEWER as well.
+   */
+  constructor(path: string, migrations: Migrations, patience?: Patience, blank?: () => void) {
     this.#path = path;
     this.#patience = patience;
     // Its journals get its mode and its owner: SQLite sees to that.
     if (path !== ':memory:') attempt(() => createOwnedFile(path));
     this.#db = this.#connect();
     try {
+      if (this.#userVersion() === 0) blank?.();
       this.#migrate(migrations);
       this.changedElsewhere();
     } catch (error) {
@@ -115,6 +120,11 @@ export class Database {
     const before = this.#version;
     this.#version = this.get<{ data_version: number }>('PRAGMA data_version')?.data_version;
     return this.#version !== before;
+  }
+
+  /** Writes a consistent copy, as of now, into a file that is absent or empty. */
+  copyTo(path: string): void {
+    this.run('VACUUM INTO ?', path);
   }
 
   close(): void {

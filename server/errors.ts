@@ -43,6 +43,8 @@ export type ServerErrorCode =
   | 'REGISTRY_DAMAGED'
   /** Another process has written the registry for too long; nothing was written. */
   | 'REGISTRY_BUSY'
+  /** A file is no backup of a server, or a damaged one. */
+  | 'BACKUP_MALFORMED'
   | 'CAMERA_UNKNOWN'
   | 'CAMERA_REVOKED'
   /** No such claim was given. */

@@ -20,7 +20,8 @@ import { AUTHORITY_YEARS, keyBytes, readAuthority, writeAuthority } from './auth
 import { type Configuration, identityFile, loadConfiguration, writeConfiguration } from './configuration.ts';
 import type { Patience } from './database.ts';
 import { ServerError } from './errors.ts';
-import { type Enrolment, openRegistry } from './registry.ts';
+import type { Enrolment } from './registry.ts';
+import { openRegistry } from './registry-origin.ts';
 
 /**
  * Making a server's directory and issuing certificates from it. Files have mode 0600:
@@ -30,7 +31,8 @@ import { type Enrolment, openRegistry } from './registry.ts';
  *     identity/backup-ca.{pem,key}    takes its place should it be lost (promotion.ts); cameras get its pin too
  *     identity/camera-ca.{pem,key}    signs the cameras' certificates
  *     identity/server.{pem,key}       the server's certificate and, below it in the file, its CA
- *     registry.db                     who may come in (registry.ts); made by whoever opens it first
+ *     registry.db, registry.id        who may come in (registry.ts), and its name (registry-origin.ts); `oriel server init`
+ *                                     makes them after all this
  */
 
 const SERVER_DAYS = 5 * 365;

@@ -2,9 +2,11 @@ import type { Claim } from '../crypto/claim.ts';
 import { ADMISSION_TABLE } from './admission-table.ts';
 import type { Migrations } from './database.ts';
 import { HEALTH_TABLE } from './health-table.ts';
+import { ORIGIN_TABLE } from './origin-table.ts';
 import { PINS_TABLE } from './pins-table.ts';
 import { REPORT_TABLE } from './report-table.ts';
 import { REQUEST_TABLE } from './request-table.ts';
+import { UNKNOWN_TABLE } from './unknown-table.ts';
 import { USAGE_TABLE } from './usage-table.ts';
 
 /** The registry's tables, and what their rows mean. */
@@ -71,6 +73,7 @@ export const MIGRATIONS: Migrations = {
     PINS_TABLE + ADMISSION_TABLE,
     USAGE_TABLE,
     REPORT_TABLE,
+    ORIGIN_TABLE + UNKNOWN_TABLE,
   ],
 };
 

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isBusy } from './database.ts';
 import { ServerError } from './errors.ts';
 import type { Log } from './log.ts';
-import { openRegistry, type Registry } from './registry.ts';
+import type { Registry } from './registry.ts';
+import { openRegistry } from './registry-origin.ts';
 
 /**
  * What a running server writes into its registry while another process may hold it: a command, a backup, a stranger's

@@ -1,10 +1,10 @@
-import { join } from 'node:path';
 import type { Claim } from '../crypto/claim.ts';
 import { AdmissionTable } from './admission-table.ts';
 import { type ClaimVerdict, judgeClaim } from './claim-policy.ts';
 import { Database, type Patience } from './database.ts';
 import { ServerError } from './errors.ts';
 import { HealthTable } from './health-table.ts';
+import { OriginTable } from './origin-table.ts';
 import { PinsTable } from './pins-table.ts';
 import {
   CAMERA_COLUMNS,
@@ -20,6 +20,7 @@ import {
 } from './registry-tables.ts';
 import { ReportTable } from './report-table.ts';
 import { RequestTable } from './request-table.ts';
+import { UnknownTable } from './unknown-table.ts';
 import { UsageTable } from './usage-table.ts';
 
 /**
@@ -58,20 +59,24 @@ const CLAIM_KEPT_MS = 30 * 86_400_000;
 export class Registry {
   readonly admissions: AdmissionTable;
   readonly health: HealthTable;
+  readonly origin: OriginTable;
   readonly pins: PinsTable;
   readonly reports: ReportTable;
   readonly requests: RequestTable;
+  readonly unknown: UnknownTable;
   readonly usage: UsageTable;
   readonly #db: Database;
 
-  /** @param path of the database; `:memory:` for one that is kept nowhere. */
-  constructor(path: string, patience?: Patience) {
-    this.#db = new Database(path, MIGRATIONS, patience);
+  /** @param path of the database; `:memory:` for one that is kept nowhere. @param blank as Database. */
+  constructor(path: string, patience?: Patience, blank?: () => void) {
+    this.#db = new Database(path, MIGRATIONS, patience, blank);
     this.admissions = new AdmissionTable(this.#db);
     this.health = new HealthTable(this.#db);
+    this.origin = new OriginTable(this.#db);
     this.pins = new PinsTable(this.#db);
     this.reports = new ReportTable(this.#db);
     this.requests = new RequestTable(this.#db);
+    this.unknown = new UnknownTable(this.#db);
     this.usage = new UsageTable(this.#db);
   }
 
@@ -220,6 +225,11 @@ export class Registry {
     });
   }
 
+  /** Writes a consistent copy, as of now, into a file that is absent or empty. */
+  copyTo(path: string): void {
+    this.#db.copyTo(path);
+  }
+
   /** Whether another process has changed anything since the last call. */
   changedElsewhere(): boolean {
     return this.#db.changedElsewhere();
@@ -251,9 +261,4 @@ export class Registry {
       throw new ServerError('CAMERA_UNKNOWN', `the server knows no camera ${camera}`);
     }
   }
-}
-
-/** The registry of a server's directory. @throws as Database does. */
-export function openRegistry(directory: string, patience?: Patience): Registry {
-  return new Registry(join(directory, 'registry.db'), patience);
 }

@@ -26,6 +26,7 @@ import { RefusalLog } from './refusal-log.ts';
 import type { Registry } from './registry.ts';
 import { watchRegistry } from './registry-watch.ts';
 import { openWithPatience, RegistryWrites } from './registry-writes.ts';
+import { RESTORED, restoredFields } from './restored-notice.ts';
 import { RunFile } from './run-file.ts';
 import { Sightings } from './sightings.ts';
 import { stillKeeper } from './stills.ts';
@@ -99,6 +100,8 @@ async function openHouse(
   registry: Registry,
 ): Promise<Running> {
   const { directory, disk, log, releaseTimeMs, clock = systemClock } = options;
+  const restored = registry.origin.get()?.restored;
+  if (restored !== undefined) log.warn(restoredFields(restored), RESTORED);
   const footage = join(directory, 'footage');
   const now = isPossibleTime(clock.now(), releaseTimeMs) ? new Date(clock.now()) : undefined;
   if (now === undefined) log.warn({ code: 'CLOCK_WRONG' }, "the machine's clock is wrong: set it");

@@ -10,9 +10,18 @@ import { presentTime } from '../present-time.ts';
 import { minute } from '../quantities.ts';
 import { fleetOf, fleetText, jsonOfHealth } from './fleet.ts';
 import { cameraMeant } from './registry.ts';
+import { restoredText } from './restored.ts';
 
 /** What `oriel server cameras` can do. */
-export type CameraVerb = 'list' | 'claim' | 'withdraw' | 'admit' | 'rename' | 'revoke' | 'statement';
+export type CameraVerb =
+  | 'list'
+  | 'claim'
+  | 'withdraw'
+  | 'admit'
+  | 'rename'
+  | 'revoke'
+  | 'statement'
+  | 'settled';
 
 /** Digits by which the list calls a claim. */
 const CLAIM_PREFIX = 8;
@@ -24,11 +33,16 @@ export interface Said {
 }
 
 /** @throws CommandError, CryptoError, ServerError, HostError. */
-export function doVerb(registry: Registry, verb: CameraVerb, words: readonly string[]): Said {
+export function doVerb(
+  registry: Registry,
+  directory: string,
+  verb: CameraVerb,
+  words: readonly string[],
+): Said {
   switch (verb) {
     case 'list':
       expectWords(words, 0, 'list');
-      return list(registry);
+      return list(registry, directory);
     case 'claim':
       expectWords(words, 1, 'claim CLAIM');
       return claim(registry, words[0] as string);
@@ -47,10 +61,13 @@ export function doVerb(registry: Registry, verb: CameraVerb, words: readonly str
     case 'statement':
       expectWords(words, 1, 'statement CAMERA');
       return statement(registry, words[0] as string);
+    case 'settled':
+      expectWords(words, 0, 'settled');
+      return settled(registry);
   }
 }
 
-function list(registry: Registry): Said {
+function list(registry: Registry, directory: string): Said {
   const cameras = registry.cameras();
   const nowMs = Date.now();
   const waiting = registry
@@ -59,6 +76,13 @@ function list(registry: Registry): Said {
   const fleet = fleetOf(cameras, registry.health.all(), registry.usage.all(), nowMs, registry.reports.all());
   const expected = registry.admissions.all();
   const coming = expected.map(({ camera }) => `${camera}  is let in when it comes`);
+  const unknown = registry.unknown.all();
+  const knocking = unknown.map(
+    ({ camera, seenAtMs }) =>
+      `${camera}  shows our certificate, but is unknown (${minute(seenAtMs)}): oriel server cameras ${directory} admit ${camera}`,
+  );
+  const restored = registry.origin.get()?.restored;
+  const notice = restored === undefined ? [] : [...restoredText(directory, restored), ''];
   const open = waiting.map(
     ({ tokenHash, expires }) =>
       `a claim waits for a camera until ${minute(expires * 1000)}: ${toHex(tokenHash).slice(0, CLAIM_PREFIX)}`,
@@ -72,8 +96,10 @@ function list(registry: Registry): Said {
       })),
       claims: waiting.map(jsonOfClaim),
       admissions: expected.map(({ camera, admittedAtMs }) => ({ id: camera, admittedAt: iso(admittedAtMs) })),
+      unknown: unknown.map(({ camera, seenAtMs }) => ({ id: camera, seenAt: iso(seenAtMs) })),
+      restored: restored === undefined ? null : { madeAt: iso(restored.madeAtMs), at: iso(restored.atMs) },
     },
-    text: [...fleetText(fleet, nowMs, terminalPaint), ...coming, ...open].join('\n'),
+    text: [...notice, ...fleetText(fleet, nowMs, terminalPaint), ...knocking, ...coming, ...open].join('\n'),
   };
 }
 
@@ -161,6 +187,11 @@ function statement(registry: Registry, word: string): Said {
   }
   const text = toBase64Url(pairing.statement);
   return { json: { id, statement: text }, text };
+}
+
+function settled(registry: Registry): Said {
+  registry.origin.settled();
+  return { json: { settled: true }, text: 'noted: the restore is settled' };
 }
 
 function jsonOfCamera(camera: CameraRecord) {

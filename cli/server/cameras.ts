@@ -13,10 +13,17 @@ export function camerasCommand(): Command {
     .argument('<dir>', 'directory made by `oriel server init`')
     .addArgument(
       new Argument('[verb]', 'what to do')
-        .choices(['list', 'claim', 'withdraw', 'admit', 'rename', 'revoke', 'statement', 'ask'] satisfies (
-          | CameraVerb
-          | 'ask'
-        )[])
+        .choices([
+          'list',
+          'claim',
+          'withdraw',
+          'admit',
+          'rename',
+          'revoke',
+          'statement',
+          'settled',
+          'ask',
+        ] satisfies (CameraVerb | 'ask')[])
         .default('list'),
     )
     .argument('[words...]', 'what the verb needs')
@@ -36,6 +43,7 @@ export function camerasCommand(): Command {
   rename CAMERA NAME    give a camera a name
   revoke CAMERA         shut a camera out, at once and for good; after a reset it can come as a new one
   statement CAMERA      print the camera's pairing statement, for \`oriel keys accept --statement\`
+  settled               you have seen to what a restored backup had undone (\`oriel server restore --help\`)
   ask CAMERA REQUEST    ask a camera, and wait for its reply: \`ping\`; \`status\`, how it is; \`still\`, make one now;
                         \`look\`, look now for what its owner has signed, and for a release
   ask --all REQUEST     ask every camera that is there; exit code 0 when all did it
@@ -71,7 +79,7 @@ Examples:
         }
         if (all) throw new CommandError('USAGE', '--all goes with ask');
         const { doVerb } = await import('./camera-verbs.ts');
-        const said = await withRegistry(directory, (registry) => doVerb(registry, verb, words));
+        const said = await withRegistry(directory, (registry) => doVerb(registry, directory, verb, words));
         console.log(json ? jsonLine(said.json) : said.text);
       },
     );

@@ -1,7 +1,8 @@
 import { systemDisk } from '../../host/disk.ts';
 import { loadConfiguration } from '../../server/configuration.ts';
 import type { Patience } from '../../server/database.ts';
-import { openRegistry, type Registry } from '../../server/registry.ts';
+import type { Registry } from '../../server/registry.ts';
+import { openRegistry } from '../../server/registry-origin.ts';
 import type { CameraRecord } from '../../server/registry-tables.ts';
 import { CommandError } from '../errors.ts';
 import { commandPatience } from './patience.ts';

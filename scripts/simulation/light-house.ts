@@ -4,7 +4,7 @@ import { pem } from '../../crypto/certificate-node.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { initServer, issueCamera, readCameraAuthority } from '../../server/identity.ts';
-import { openRegistry } from '../../server/registry.ts';
+import { openRegistry } from '../../server/registry-origin.ts';
 
 export const LIGHT_HOST = '127.0.0.1';
 const CERTIFICATE_DAYS = 14;

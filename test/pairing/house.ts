@@ -22,7 +22,8 @@ import { type Disk, systemDisk } from '../../host/disk.ts';
 import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
 import { initServer } from '../../server/identity.ts';
 import type { Log } from '../../server/log.ts';
-import { openRegistry, type Registry } from '../../server/registry.ts';
+import type { Registry } from '../../server/registry.ts';
+import { openRegistry } from '../../server/registry-origin.ts';
 import { type Running, startServer } from '../../server/run.ts';
 import { choice } from './code.ts';
 

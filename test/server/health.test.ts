@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { HealthBook } from '../../server/health-book.ts';
-import { openRegistry, type Registry } from '../../server/registry.ts';
+import type { Registry } from '../../server/registry.ts';
+import { openRegistry } from '../../server/registry-origin.ts';
 import { ManualClock } from '../faults/manual-clock.ts';
 import { telemetry } from '../wire/telemetry.ts';
 

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type ClaimVerdict, judgeClaim } from '../../server/claim-policy.ts';
 import { Database } from '../../server/database.ts';
-import { type Enrolment, openRegistry, type Registry } from '../../server/registry.ts';
+import type { Enrolment, Registry } from '../../server/registry.ts';
+import { openRegistry } from '../../server/registry-origin.ts';
 
 const NOW = 1_790_000_000_000;
 const DAY = 86_400_000;

@@ -1,0 +1,122 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { jsonLine } from '../text.ts';
+
+/** `oriel server backup`, `restore` and `new-registry`: what to do before and after a server's directory is lost. */
+export function backupCommands(): Command[] {
+  return [backupCommand(), restoreCommand(), newRegistryCommand()];
+}
+
+function backupCommand(): Command {
+  return new Command('backup')
+    .description('copy all that makes this server what it is, but not the footage, into one file')
+    .argument('<dir>', 'directory made by `oriel server init`; its server may run')
+    .argument('<file>', 'where to write the backup; an older one is replaced')
+    .option('--json', 'print one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `
+In it: who may come in and who was shut out, claims, policies, pin statements, health and reports; addresses, keys and
+certificates of the server and its CAs. It is as secret as identity/: keep it where only you can read it. Make one
+every day, and after each \`server ca promote\` and \`server cameras revoke\`: what comes after it is not in it.
+
+Not in it: DIR/footage and DIR/updates. Their files never change once they are whole: copy them with any tool.
+
+Examples:
+  oriel server backup ./house /media/usb/house.backup
+  oriel server restore /media/usb/house.backup ./house-again`,
+    )
+    .action(async (directory: string, file: string, { json }: { readonly json?: true }) => {
+      const [{ makeBackup }, { systemDisk }, { checkOutput }] = await Promise.all([
+        import('../../server/backup.ts'),
+        import('../../host/disk.ts'),
+        import('../files.ts'),
+      ]);
+      checkOutput(file, { force: true, inputs: [join(directory, 'registry.db'), ...filesOf(directory)] });
+      const { madeAtMs, files } = await makeBackup(systemDisk, directory, file, Date.now());
+      const madeAt = new Date(madeAtMs).toISOString();
+      const said = { file, madeAt, files: ['registry.db', ...files.map(({ path }) => path)] };
+      console.log(
+        json
+          ? jsonLine(said)
+          : `backup of ${directory} written to ${file}, with the keys of its CAs: keep it as secret as they are\n` +
+              `footage is not in it: copy ${directory}/footage as files`,
+      );
+    });
+}
+
+function filesOf(directory: string): string[] {
+  const identity = join(directory, 'identity');
+  const keys = existsSync(identity) ? readdirSync(identity).map((name) => join(identity, name)) : [];
+  return [join(directory, 'server.json'), ...keys];
+}
+
+function restoreCommand(): Command {
+  return new Command('restore')
+    .description("make a server's directory from a backup")
+    .argument('<file>', 'backup made by `oriel server backup`')
+    .argument('<dir>', 'directory to create; must be absent or empty')
+    .option('--json', 'print one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `
+The server is then as it was when the backup was made. Never run it beside the one that it replaces.
+
+What came after the backup is undone, and is told until you have seen to it (\`oriel server cameras DIR settled\`):
+  cameras shut out since    may come in again: revoke them again
+  cameras let in since      are unknown: they show up in \`oriel server cameras DIR\`; admit those that you know
+  claims and admissions     are withdrawn, so that none is used twice: make new setup codes
+  policies, pin statements  are the older ones: cameras refuse those, and go on with what they obey; put the newest
+  a CA promoted since       is not here: use its backup key (\`oriel server ca DIR promote --backup-key FILE\`)
+
+Footage: move or copy the footage directory into DIR before the start.
+
+Example:
+  oriel server restore /media/usb/house.backup ./house-again`,
+    )
+    .action(async (file: string, directory: string, { json }: { readonly json?: true }) => {
+      const [{ restoreBackup }, { systemDisk }, { restoredText }] = await Promise.all([
+        import('../../server/backup.ts'),
+        import('../../host/disk.ts'),
+        import('./restored.ts'),
+      ]);
+      const nowMs = Date.now();
+      const { madeAtMs } = await restoreBackup(systemDisk, file, directory, nowMs);
+      const said = {
+        directory,
+        madeAt: new Date(madeAtMs).toISOString(),
+        restoredAt: new Date(nowMs).toISOString(),
+      };
+      console.log(
+        json
+          ? jsonLine(said)
+          : [
+              ...restoredText(directory, { madeAtMs, atMs: nowMs }),
+              `Start it:  oriel server run ${directory}`,
+            ].join('\n'),
+      );
+    });
+}
+
+function newRegistryCommand(): Command {
+  return new Command('new-registry')
+    .description('begin a new, empty registry where the old one is lost and there is no backup')
+    .argument('<dir>', 'directory made by `oriel server init`; its server has to be stopped')
+    .option('--json', 'print one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `
+Nobody may come in any more until you admit them again, one by one: those that you had shut out stay outside if you
+leave them out. Cameras keep filming meanwhile. What is left of the old registry is put aside, not removed. With a
+backup, use \`oriel server restore\` instead.
+
+Example:
+  oriel server new-registry ./house`,
+    )
+    .action(async (directory: string, { json }: { readonly json?: true }) => {
+      const [{ newRegistry }] = await Promise.all([import('./restored.ts')]);
+      const said = await newRegistry(directory);
+      console.log(json ? jsonLine(said.json) : said.text);
+    });
+}

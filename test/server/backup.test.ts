@@ -1,0 +1,157 @@
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { doVerb } from '../../cli/server/camera-verbs.ts';
+import { withRegistry } from '../../cli/server/registry.ts';
+import { makeRequest } from '../../crypto/request-node.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { makeBackup, readBackup, restoreBackup } from '../../server/backup.ts';
+import { certifyCamera, initServer } from '../../server/identity.ts';
+import { openRegistry } from '../../server/registry-origin.ts';
+import { startServer } from '../../server/run.ts';
+import { POLICY_PATH } from '../../wire/enrolment.ts';
+import { type CameraDouble, cameraOfKey } from './camera-double.ts';
+import { ask, trustServer } from './house.ts';
+import { holdLock } from './lock-holder.ts';
+import { makeClaim } from './newcomer.ts';
+
+const NOW = Date.parse('2026-11-22T18:00:00Z');
+const WEEK = 7 * 86_400_000;
+let room: string;
+let house: string;
+let again: string;
+let file: string;
+
+beforeEach(async () => {
+  room = mkdtempSync(join(tmpdir(), 'oriel-backup-'));
+  [house, again, file] = [join(room, 'house'), join(room, 'again'), join(room, 'house.backup')];
+  await initServer(systemDisk, house, { hosts: ['localhost', '127.0.0.1'], port: 8443, now: new Date() });
+  trustServer(readFileSync(join(house, 'identity', 'server-ca.pem'), 'utf8'));
+});
+afterEach(() => rmSync(room, { recursive: true }));
+
+async function certified(directory: string): Promise<CameraDouble> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const request = makeRequest(privateKey, 'camera');
+  const { certificate } = await certifyCamera(systemDisk, directory, { request, days: 14, now: new Date() });
+  return cameraOfKey(privateKey, certificate);
+}
+
+async function start(directory: string) {
+  const said: string[] = [];
+  const say = (_fields: object, message: string) => void said.push(message);
+  const log = { debug: () => undefined, info: say, warn: say, error: say };
+  const { server, stop } = await startServer({
+    directory,
+    port: 0,
+    address: '127.0.0.1',
+    disk: systemDisk,
+    log,
+  });
+  return { port: server.port, said, stop };
+}
+
+const verb = (directory: string, name: Parameters<typeof doVerb>[2], ...words: string[]) =>
+  withRegistry(directory, (registry) => doVerb(registry, directory, name, words));
+
+test('[FC-04] a week-old backup: what it undid is told, and the advised admit works at the next request', async () => {
+  const [kept, shutOut] = [await certified(house), await certified(house)];
+  const unused = makeClaim().claim;
+  await withRegistry(house, (registry) => registry.addClaim(unused, Date.now()));
+  const before = await start(house);
+  await makeBackup(systemDisk, house, file, NOW);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  const newer = await certified(house);
+  await withRegistry(house, (registry) => registry.revoke(shutOut.id, Date.now()));
+  await before.stop();
+
+  await restoreBackup(systemDisk, file, again, NOW + WEEK);
+  const { port, said, stop } = await start(again);
+  try {
+    const codeOf = async (camera: CameraDouble) => (await ask(port, camera, 'GET', POLICY_PATH)).json.code;
+    expect(said.some((line) => line.startsWith('restored from a backup'))).toBe(true);
+    expect(await codeOf(kept)).toBe('POLICY_NONE');
+    expect(await codeOf(shutOut)).toBe('POLICY_NONE');
+    expect(await codeOf(newer)).toBe('CAMERA_UNKNOWN');
+    const told = await verb(again, 'list');
+    expect(told.json).toMatchObject({
+      restored: { madeAt: new Date(NOW).toISOString(), at: new Date(NOW + WEEK).toISOString() },
+      unknown: [{ id: newer.id }],
+      claims: [],
+    });
+    const command = (what: string) => new RegExp(`oriel server cameras ${again} ${what}`);
+    for (const what of ['revoke CAMERA', 'settled', `admit ${newer.id}`])
+      expect(told.text).toMatch(command(what));
+    // What it advises, walked in this very state.
+    await verb(again, 'revoke', shutOut.id);
+    await verb(again, 'admit', newer.id);
+    await verb(again, 'settled');
+    expect(await codeOf(newer)).toBe('POLICY_NONE');
+    expect(await codeOf(shutOut)).toBe('CAMERA_REVOKED');
+    const settled = await verb(again, 'list');
+    expect(settled.json).toMatchObject({ restored: null, unknown: [] });
+  } finally {
+    await stop();
+  }
+});
+
+test('a backup is the same server: identity, configuration and registry, and nothing else', async () => {
+  const camera = await certified(house);
+  await makeBackup(systemDisk, house, file, NOW);
+  await restoreBackup(systemDisk, file, again, NOW + WEEK);
+  for (const name of readdirSync(join(house, 'identity'))) {
+    const [was, is] = [house, again].map((directory) => join(directory, 'identity', name));
+    expect(readFileSync(is as string)).toEqual(readFileSync(was as string));
+    expect(statSync(is as string).mode & 0o777).toBe(0o600);
+  }
+  expect(readdirSync(again).sort()).toEqual(['identity', 'registry.db', 'registry.id', 'server.json']);
+  const registry = openRegistry(again);
+  expect(registry.cameras().map(({ id }) => id)).toEqual([camera.id]);
+  registry.close();
+});
+
+test('a backup is made while another process writes the registry', async () => {
+  await certified(house);
+  const holder = await holdLock(join(house, 'registry.db'));
+  await makeBackup(systemDisk, house, file, NOW);
+  await holder.release();
+  expect(readBackup(file).madeAtMs).toBe(NOW);
+});
+
+test('what is no backup, or a damaged one, makes no directory; nor does one replace another', async () => {
+  openRegistry(house).close();
+  await makeBackup(systemDisk, house, file, NOW);
+  const whole = readFileSync(file);
+  const restore = () => restoreBackup(systemDisk, file, again, NOW);
+  const damages: [string, () => void][] = [
+    ['missing', () => rmSync(file)],
+    ['rubbish', () => writeFileSync(file, 'x'.repeat(9_000))],
+    ['cut', () => writeFileSync(file, whole.subarray(0, whole.length - 4096))],
+    ['a registry', () => writeFileSync(file, readFileSync(join(house, 'registry.db')))],
+  ];
+  for (const [name, damage] of damages) {
+    damage();
+    const code = await restore().then(
+      () => 'restored',
+      (error) => error.code,
+    );
+    expect([name, code, existsSync(again)]).toEqual([name, 'BACKUP_MALFORMED', false]);
+  }
+  writeFileSync(file, whole);
+  await restore();
+  await expect(restore()).rejects.toMatchObject({ code: 'DIRECTORY_TAKEN' });
+});
+
+test('the commands do it, and say what is not in it', async () => {
+  const oriel = async (...args: string[]) =>
+    (await promisify(execFile)(fileURLToPath(new URL('../../oriel', import.meta.url)), ['server', ...args]))
+      .stdout;
+  expect(await oriel('backup', house, file)).toContain('footage is not in it');
+  const restored = JSON.parse(await oriel('restore', file, again, '--json'));
+  expect(Object.keys(restored)).toEqual(['directory', 'madeAt', 'restoredAt']);
+  expect(await oriel('new-registry', again)).toContain('lets nobody in');
+});
