@@ -193,12 +193,17 @@ function describeAbsent({ camera, session, numbers }: AbsentStills): string {
 
 const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
-function describeCamera({ camera, name, sessions, first, last, earlier }: CameraLine): string {
+function describeCamera({ camera, name, sessions, first, last, earlier, forked }: CameraLine): string {
   const title = `camera ${camera.slice(0, 8)}${name === '' ? '' : ` (${printable(name)})`}`;
   if (first === undefined || last === undefined)
     return `${title}: no footage of it is here, though the key trusts it`;
   const span = `session ${first.number} of ${first.time} to session ${last.number} of ${last.time}`;
-  return `${title}: ${sessions} here, ${span}${earlier ? `; those before ${first.number} are not here` : ''}`;
+  const before = earlier ? `; those before ${first.number} are not here` : '';
+  const twins =
+    forked === undefined
+      ? ''
+      : `; its line of sessions divides at ${forked[0]}: two cameras of one key, or a disk that lost a session`;
+  return `${title}: ${sessions} here, ${span}${before}${twins}`;
 }
 
 function describe(segment: SegmentLine): string {

@@ -36,6 +36,8 @@ export interface BrokerOptions {
   readonly ready: (camera: string) => void;
   /** It is gone. */
   readonly gone: (camera: string) => void;
+  /** A camera's connection took the place of its live one. */
+  readonly replaced?: ((camera: string) => void) | undefined;
   readonly log: Log;
   readonly refusals: RefusalLog;
   readonly limits?: BrokerLimits;
@@ -166,7 +168,11 @@ export class Broker {
     const packet = this.#connects.get(client);
     if (who === undefined || packet === undefined) return connackError(NOT_AUTHORIZED);
     const refusal = this.#admissionRefusal(who) ?? this.#rules.judgeConnect(who.camera, packet);
-    if (refusal === undefined) return null;
+    if (refusal === undefined) {
+      // aedes ends the connection before it, of the same client id, only after this.
+      if (this.#present.has(who.camera)) this.#options.replaced?.(who.camera);
+      return null;
+    }
     this.#options.refusals.say(who.camera, { camera: who.camera, code: refusal }, 'control refused');
     return connackError(CONNACK_CODES[refusal as ControlRefusal] ?? NOT_AUTHORIZED);
   }

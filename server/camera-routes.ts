@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { toHex } from '../crypto/bytes.ts';
 import { MAX_SEGMENTS_PER_SESSION, MAX_SESSION_HEADER_BYTES } from '../wire/limits.ts';
 import { parseRoute, type Route, type SegmentStatus } from '../wire/upload.ts';
 import { answerJson } from './answer.ts';
@@ -51,7 +52,7 @@ export async function answerCamera(
 type RouteOf<K extends Route['kind']> = Extract<Route, { kind: K }>;
 
 async function putSession(
-  { store, limits, usage, sessions }: UploadContext,
+  { store, limits, usage, sessions, twins }: UploadContext,
   route: RouteOf<'session'>,
   request: IncomingMessage,
   response: ServerResponse,
@@ -66,6 +67,8 @@ async function putSession(
       usage?.admit(camera);
     }
     const created = await store.sessions.put(header, bytes);
+    const { number, previousSession } = header;
+    twins?.session(camera, { id: route.session, number, previous: toHex(previousSession) });
     if (created) {
       usage?.began(camera, 1);
       usage?.grew(camera, bytes.length);

@@ -8,6 +8,7 @@ import type { Log } from './log.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { Registry } from './registry.ts';
 import type { RegistryWrites } from './registry-writes.ts';
+import type { TwinReport } from './twin-report.ts';
 
 export interface ControlDoorOptions {
   readonly registry: Registry;
@@ -15,6 +16,7 @@ export interface ControlDoorOptions {
   /** The camera that may use control. @throws Refused for everybody else. */
   readonly admit: (client: GateClient) => string;
   readonly stills: StillKeeper;
+  readonly twins?: Pick<TwinReport, 'replaced'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly quota?: QuotaRules;
@@ -35,6 +37,7 @@ export async function openControl(options: ControlDoorOptions) {
     receive: (camera, topic, bytes) => control.receive(camera, topic, bytes),
     ready: (camera) => control.ready(camera),
     gone: (camera) => control.gone(camera),
+    replaced: (camera) => options.twins?.replaced(camera),
     log,
     refusals,
     ...(limits && { limits }),

@@ -6,6 +6,7 @@ import { ORIGIN_TABLE } from './origin-table.ts';
 import { PINS_TABLE } from './pins-table.ts';
 import { REPORT_TABLE } from './report-table.ts';
 import { REQUEST_TABLE } from './request-table.ts';
+import { TWIN_TABLE } from './twin-table.ts';
 import { UNKNOWN_TABLE } from './unknown-table.ts';
 import { USAGE_TABLE } from './usage-table.ts';
 
@@ -74,6 +75,7 @@ export const MIGRATIONS: Migrations = {
     USAGE_TABLE,
     REPORT_TABLE,
     ORIGIN_TABLE + UNKNOWN_TABLE,
+    TWIN_TABLE,
   ],
 };
 

@@ -20,6 +20,7 @@ import {
 } from './registry-tables.ts';
 import { ReportTable } from './report-table.ts';
 import { RequestTable } from './request-table.ts';
+import { TwinTable } from './twin-table.ts';
 import { UnknownTable } from './unknown-table.ts';
 import { UsageTable } from './usage-table.ts';
 
@@ -63,6 +64,7 @@ export class Registry {
   readonly pins: PinsTable;
   readonly reports: ReportTable;
   readonly requests: RequestTable;
+  readonly twins: TwinTable;
   readonly unknown: UnknownTable;
   readonly usage: UsageTable;
   readonly #db: Database;
@@ -76,6 +78,7 @@ export class Registry {
     this.pins = new PinsTable(this.#db);
     this.reports = new ReportTable(this.#db);
     this.requests = new RequestTable(this.#db);
+    this.twins = new TwinTable(this.#db);
     this.unknown = new UnknownTable(this.#db);
     this.usage = new UsageTable(this.#db);
   }

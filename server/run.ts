@@ -31,6 +31,7 @@ import { RunFile } from './run-file.ts';
 import { Sightings } from './sightings.ts';
 import { stillKeeper } from './stills.ts';
 import { openStore } from './store.ts';
+import { TwinReport } from './twin-report.ts';
 import { UPLOAD_LIMITS } from './upload.ts';
 import { Usage } from './usage.ts';
 
@@ -119,6 +120,7 @@ async function openHouse(
     log,
   });
   const writes = new RegistryWrites(clock.monotonic);
+  const twins = new TwinReport({ registry, writes, clock, log });
   const leases = new Leases();
   const sightings = new Sightings();
   const authority = new CameraAuthority(
@@ -136,6 +138,7 @@ async function openHouse(
     writes,
     admit: admitted,
     stills,
+    twins,
     clock,
     log,
   });
@@ -143,7 +146,7 @@ async function openHouse(
     {
       admit: admitted,
       enrolment: { registry, writes, authority, throttle, certificates, times: ENROLMENT_TIMES, clock, log },
-      uploads: { store, leases, limits: UPLOAD_LIMITS, usage, meter },
+      uploads: { store, leases, limits: UPLOAD_LIMITS, usage, meter, twins },
       sightings,
       updates: options.updates ?? join(directory, 'updates'),
       meter,

@@ -15,6 +15,7 @@ import { tagOf } from './segment-file.ts';
 import type { SegmentPosition } from './segment-position.ts';
 import { type SegmentName, type SegmentWriter, segmentKey } from './segments.ts';
 import type { Store } from './store.ts';
+import type { TwinReport } from './twin-report.ts';
 import type { Usage } from './usage.ts';
 
 export interface UploadLimits extends BodyTimes {
@@ -40,6 +41,8 @@ export interface UploadContext {
   readonly meter?: Meter;
   /** Of sessions begun; undefined: nobody is held to a rate. */
   readonly sessions?: CameraThrottle;
+  /** Hears of every session. */
+  readonly twins?: Pick<TwinReport, 'session'>;
 }
 
 /**

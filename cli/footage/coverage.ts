@@ -1,6 +1,7 @@
 import { isZero } from '../../crypto/bytes.ts';
 import type { ParsedSessionHeader } from '../../crypto/header.ts';
 import { rfc3339 } from '../text.ts';
+import { SessionForks } from './session-forks.ts';
 
 /** Which of a camera's sessions are here: of what lies before or after them, no segment can tell. */
 export interface CameraLine {
@@ -14,6 +15,8 @@ export interface CameraLine {
   readonly last?: SessionLine;
   /** Whether the first names one before it, which is not here. */
   readonly earlier: boolean;
+  /** Numbers of sessions beside which there is another of the same number, or after the same session. */
+  readonly forked?: readonly number[];
 }
 
 interface SessionLine {
@@ -26,6 +29,7 @@ interface SessionLine {
 export class Coverage {
   readonly #lines = new Map<string, CameraLine>();
   readonly #names: ReadonlyMap<string, string>;
+  readonly #forks = new SessionForks();
 
   /** @param known all cameras of the viewing key. @param expected ids of those whose footage is asked for. */
   constructor(known: readonly { readonly id: string; readonly name: string }[], expected: readonly string[]) {
@@ -33,8 +37,10 @@ export class Coverage {
     for (const camera of expected) this.#lines.set(camera, this.#none(camera));
   }
 
-  note({ camera, number, timeMs, previousSession }: ParsedSessionHeader): void {
+  note(header: ParsedSessionHeader): void {
+    const { camera, number, timeMs, previousSession } = header;
     const before = this.#lines.get(camera) ?? this.#none(camera);
+    const forked = this.#forks.isFork(header) ? [...(before.forked ?? []), number] : before.forked;
     const session = { number, time: rfc3339(timeMs) };
     this.#lines.set(camera, {
       ...before,
@@ -42,6 +48,7 @@ export class Coverage {
       first: before.first ?? session,
       last: session,
       earlier: before.first === undefined ? !isZero(previousSession) : before.earlier,
+      ...(forked && { forked }),
     });
   }
 

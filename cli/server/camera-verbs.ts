@@ -4,6 +4,7 @@ import { parseClaim } from '../../crypto/claim.ts';
 import { PUBLIC_KEY_LENGTH } from '../../crypto/ed25519.ts';
 import type { Registry } from '../../server/registry.ts';
 import type { CameraRecord, ClaimRecord } from '../../server/registry-tables.ts';
+import type { TwinSign } from '../../server/twin-watch.ts';
 import { CommandError } from '../errors.ts';
 import { terminalPaint } from '../paint.ts';
 import { presentTime } from '../present-time.ts';
@@ -25,6 +26,13 @@ export type CameraVerb =
 
 /** Digits by which the list calls a claim. */
 const CLAIM_PREFIX = 8;
+
+/** For so long after it was seen last, an identity conflict is shown, ms. */
+const TWINS_SHOWN_MS = 86_400_000;
+const TWIN_SIGNS: Readonly<Record<TwinSign, string>> = {
+  sessions: 'two sessions follow the same one, which a disk that lost a session does too',
+  connections: 'their connections replace each other',
+};
 
 /** What a verb has to say: an object for programs, lines for people. */
 export interface Said {
@@ -81,6 +89,11 @@ function list(registry: Registry, directory: string): Said {
     ({ camera, seenAtMs }) =>
       `${camera}  shows our certificate, but is unknown (${minute(seenAtMs)}): oriel server cameras ${directory} admit ${camera}`,
   );
+  const twins = registry.twins.since(nowMs - TWINS_SHOWN_MS);
+  const doubled = twins.map(
+    ({ camera, sign, seenAtMs }) =>
+      `${camera}  two cameras show this identity (${TWIN_SIGNS[sign]}, ${minute(seenAtMs)}): if its card was copied, run \`oriel camera reset DIR\` on the copy and pair it anew`,
+  );
   const restored = registry.origin.get()?.restored;
   const notice = restored === undefined ? [] : [...restoredText(directory, restored), ''];
   const open = waiting.map(
@@ -97,9 +110,17 @@ function list(registry: Registry, directory: string): Said {
       claims: waiting.map(jsonOfClaim),
       admissions: expected.map(({ camera, admittedAtMs }) => ({ id: camera, admittedAt: iso(admittedAtMs) })),
       unknown: unknown.map(({ camera, seenAtMs }) => ({ id: camera, seenAt: iso(seenAtMs) })),
+      twins: twins.map(({ camera, sign, seenAtMs }) => ({ id: camera, sign, seenAt: iso(seenAtMs) })),
       restored: restored === undefined ? null : { madeAt: iso(restored.madeAtMs), at: iso(restored.atMs) },
     },
-    text: [...notice, ...fleetText(fleet, nowMs, terminalPaint), ...knocking, ...coming, ...open].join('\n'),
+    text: [
+      ...notice,
+      ...fleetText(fleet, nowMs, terminalPaint),
+      ...doubled,
+      ...knocking,
+      ...coming,
+      ...open,
+    ].join('\n'),
   };
 }
 

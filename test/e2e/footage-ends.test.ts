@@ -139,6 +139,15 @@ describe('which sessions are here is said', () => {
     ]);
   });
 
+  test('[FC-14] of a line that divides, as after copying a card, where it does', async () => {
+    const copied = [
+      { ...WHOLE, number: 2, after: 1 },
+      { ...WHOLE, number: 3, after: 2 },
+    ];
+    const { footage, cameras } = await verified([WHOLE, { ...WHOLE, number: 2 }, ...copied]);
+    expect(cameras).toMatchObject([{ camera: footage.camera, sessions: 4, forked: [2] }]);
+  });
+
   test('the oldest are gone', async () => {
     const { verdict, cameras } = await verified(SESSIONS, (footage) => footage.session(1).remove());
     expect(verdict).toBe('complete');

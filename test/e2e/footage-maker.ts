@@ -49,6 +49,8 @@ export interface SessionWish {
   readonly timeMs?: number;
   /** Number of the day key that it is sealed to; 0, if not given. */
   readonly dayKey?: number;
+  /** The number of the session that it follows; the one made before it otherwise. */
+  readonly after?: number;
 }
 
 /** Media that holds no picture, for footage that is made without filming. */
@@ -141,7 +143,7 @@ export class MadeFootage {
 
   async #film(wish: SessionWish): Promise<void> {
     const { number, segments, previousSession, previousSegments, previousDigest, timeMs, dayKey = 0 } = wish;
-    const before = this.#sessions.at(-1);
+    const before = wish.after === undefined ? this.#sessions.at(-1) : this.session(wish.after);
     const holder = await dayKeyHolder(this.#key, nodePrimitives);
     const recipients = this.#key.dayKeys
       .filter((day) => day.number === dayKey)

@@ -15,7 +15,7 @@ import { openRegistry } from '../../server/registry-origin.ts';
 import { startServer } from '../../server/run.ts';
 import { POLICY_PATH } from '../../wire/enrolment.ts';
 import { type CameraDouble, cameraOfKey } from './camera-double.ts';
-import { ask, trustServer } from './house.ts';
+import { ask, releaseTimeMs, trustServer } from './house.ts';
 import { holdLock } from './lock-holder.ts';
 import { makeClaim } from './newcomer.ts';
 
@@ -49,6 +49,7 @@ async function start(directory: string) {
     directory,
     port: 0,
     address: '127.0.0.1',
+    releaseTimeMs,
     disk: systemDisk,
     log,
   });

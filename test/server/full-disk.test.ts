@@ -9,13 +9,13 @@ import { makeRequest } from '../../crypto/request-node.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { certifyCamera, initServer } from '../../server/identity.ts';
 import type { Log } from '../../server/log.ts';
-import { openRegistry } from '../../server/registry.ts';
+import { openRegistry } from '../../server/registry-origin.ts';
 import { startServer } from '../../server/run.ts';
 import { CA_CERTIFICATES_PATH } from '../../wire/enrolment.ts';
 import { sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
 import { until } from '../e2e/until.ts';
 import { type CameraDouble, cameraOfKey, makeSession } from './camera-double.ts';
-import { ask, trustServer, releaseTimeMs } from './house.ts';
+import { ask, releaseTimeMs, trustServer } from './house.ts';
 
 let disk: string;
 let house: string;

@@ -13,7 +13,7 @@ import {
 } from '../../server/registry-origin.ts';
 import { startServer } from '../../server/run.ts';
 import { makeCamera } from './camera-double.ts';
-import { cameraAuthority, enrol } from './house.ts';
+import { cameraAuthority, enrol, releaseTimeMs } from './house.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -92,7 +92,8 @@ test.each<[string, () => void]>([
   lose();
   const quiet = () => undefined;
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-  const start = () => startServer({ directory, port: 0, address: '127.0.0.1', disk: systemDisk, log });
+  const start = () =>
+    startServer({ directory, port: 0, address: '127.0.0.1', releaseTimeMs, disk: systemDisk, log });
   for (let time = 0; time < 2; time++) {
     await expect(start()).rejects.toMatchObject({
       code: 'REGISTRY_DAMAGED',

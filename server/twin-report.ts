@@ -1,0 +1,52 @@
+import type { Clock } from '../host/clock.ts';
+import type { Log } from './log.ts';
+import type { Registry } from './registry.ts';
+import type { RegistryWrites } from './registry-writes.ts';
+import { type SessionSeen, type TwinSign, TwinWatch } from './twin-watch.ts';
+
+/** How often it is said again of the same camera, ms. */
+const AGAIN_MS = 600_000;
+const WRITE_WAIT_MS = 60_000;
+
+/** Tells the operator of two cameras that show one identity: in the log, and through the registry in `server cameras`. */
+export class TwinReport {
+  readonly #watch = new TwinWatch();
+  readonly #saidAt = new Map<string, number>();
+  readonly #options: {
+    readonly registry: Registry;
+    readonly writes: RegistryWrites;
+    readonly clock: Clock;
+    readonly log: Log;
+  };
+
+  constructor(options: {
+    readonly registry: Registry;
+    readonly writes: RegistryWrites;
+    readonly clock: Clock;
+    readonly log: Log;
+  }) {
+    this.#options = options;
+  }
+
+  /** A session was announced. Never throws. */
+  session(camera: string, session: SessionSeen): void {
+    this.#tell(camera, this.#watch.session(camera, session));
+  }
+
+  /** A live control connection was replaced. Never throws. */
+  replaced(camera: string): void {
+    this.#tell(camera, this.#watch.replaced(camera, this.#options.clock.monotonic()));
+  }
+
+  #tell(camera: string, sign: TwinSign | undefined): void {
+    if (sign === undefined) return;
+    const { registry, writes, clock, log } = this.#options;
+    const now = clock.monotonic();
+    if (now - (this.#saidAt.get(camera) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) return;
+    this.#saidAt.set(camera, now);
+    log.warn({ camera, sign }, 'two cameras show this identity: was its card copied?');
+    writes
+      .write(() => registry.twins.see({ camera, sign, seenAtMs: clock.now() }), WRITE_WAIT_MS)
+      .catch((err) => log.error({ camera, err }, 'twins not noted'));
+  }
+}
