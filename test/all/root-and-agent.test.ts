@@ -250,9 +250,9 @@ describe('[FC-27] a process of the agent’s user that was stopped', () => {
       import { readAs } from ${host('read-as.ts')};
       const account = { uid: ${AGENT.uid}, gid: ${AGENT.gid}, groups: [] };
       const under = confined({ account, network: 'shared', emptyBoundingSet: false });
-      const stopped = [...under, 'sh', '-c', 'kill -STOP $$; exec "$@"', 'sh'];`;
+      const stopped = [...under, 'sh', '-c', 'echo $$ >>pids; kill -STOP $$; exec "$@"', 'sh'];`;
     const node = [process.execPath, '--input-type=module', '--eval', preamble + script];
-    return run([...MINIMAL_ROOT, ...node], { timeoutMs: PATIENCE_MS });
+    return run([...MINIMAL_ROOT, ...node], { timeoutMs: PATIENCE_MS, cwd: camera });
   };
 
   test('keeps its launcher from nothing: neither a command nor a copy is waited for', async () => {
@@ -261,6 +261,10 @@ describe('[FC-27] a process of the agent’s user that was stopped', () => {
       const { code } = await collect('true', [], { timeoutMs: 200, maxBytes: 1, signal, under: stopped });
       const pace = { silentMs: 200, bytesPerSecond: 1e6 };
       console.log(code, await readAs(stopped, '/etc/debian_version', 1000, async () => undefined, pace));`);
+    // Only who may signal them ends them.
+    const pids = readFileSync(join(camera, 'pids'), 'utf8').trim().split('\n').map(Number);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    expect(pids).toHaveLength(2);
     expect(done).toMatchObject({ code: 0, stdout: 'null false\n' });
   });
 
