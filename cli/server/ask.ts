@@ -7,6 +7,7 @@ import { REQUESTS, type Reply, type RequestKind } from '../../wire/control.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 import { CommandError } from '../errors.ts';
 import { printable, rfc3339 } from '../text.ts';
+import { judgeHealth } from './camera-health.ts';
 import type { Said } from './camera-verbs.ts';
 import { cameraMeant } from './registry.ts';
 
@@ -142,11 +143,14 @@ function noReply(
   }
   const health = registry.health.of(camera.id);
   const since = health === undefined ? 'it was never connected' : `since ${rfc3339(health.sinceMs)}`;
+  const channel = judgeHealth(camera, health, Date.now()).online
+    ? 'uploads, but its control is missing'
+    : 'is offline';
   const waited =
     asked === undefined
       ? 'was not asked'
       : `did not come within ${asked.waitMs / 1000} s; --wait SECONDS waits longer`;
-  return new CommandError('CAMERA_OFFLINE', `camera ${called(camera)} is offline (${since}) and ${waited}`);
+  return new CommandError('CAMERA_OFFLINE', `camera ${called(camera)} ${channel} (${since}) and ${waited}`);
 }
 
 const SAID: Readonly<Record<RequestKind, string>> = {

@@ -9,15 +9,20 @@ import { duration, size } from '../quantities.ts';
 export interface CameraHealth {
   /** Undefined for a camera that was shut out. */
   readonly light: Light | undefined;
+  /** Whether anything of it gets through. */
   readonly online: boolean;
+  /** Whether control does. */
+  readonly control: boolean;
   /** Since when it is, or is not; undefined for one that never came. Milliseconds since 1970. */
   readonly sinceMs: number | undefined;
   /** What wants looking at, for people. */
   readonly concerns: readonly string[];
 }
 
-/** A camera asks for its policy about once a minute, and tells how it is twice. */
+/** A camera asks for its policy about once a minute over HTTP, and tells how it is twice over control. */
 const SILENCE_MS = 3 * 60_000;
+/** Requests that still come while a camera ends, after its control has left, and until they are written down. */
+const FAREWELL_MS = 20_000;
 const CERTIFICATE_ENDS_SOON_MS = 3 * 86_400_000;
 const BACKLOG_SECONDS = 60;
 const LEAST_DISK_BYTES = 512 * 1024 ** 2;
@@ -25,26 +30,65 @@ const LEAST_DISK_BYTES = 512 * 1024 ** 2;
 const HOT_CELSIUS = 80;
 
 export function judgeHealth(camera: CameraRecord, health: Health | undefined, nowMs: number): CameraHealth {
-  const { online, sinceMs } = presence(camera, health, nowMs);
-  if (camera.standing === 'revoked') return { light: undefined, online, sinceMs, concerns: [] };
-  if (!online) return { light: sinceMs === undefined ? 'yellow' : 'red', online, sinceMs, concerns: [] };
-  const blind = health?.telemetry?.capture === 'failed';
-  const concerns = [...certificateConcerns(camera, nowMs), ...telemetryConcerns(health)];
-  if (blind) return { light: 'red', online, sinceMs, concerns: ['its source cannot be played', ...concerns] };
-  return { light: concerns.length > 0 ? 'yellow' : 'green', online, sinceMs, concerns };
+  const { control, http, sinceMs } = presence(camera, health, nowMs);
+  const online = control || http;
+  const judged = { online, control, sinceMs };
+  if (camera.standing === 'revoked') return { ...judged, light: undefined, concerns: [] };
+  if (!online) return { ...judged, light: sinceMs === undefined ? 'yellow' : 'red', concerns: [] };
+  const concerns = [
+    ...channelConcerns(camera, health, { control, http }, nowMs),
+    ...certificateConcerns(camera, nowMs),
+    // What was told before control went says nothing of now.
+    ...(control ? telemetryConcerns(health) : []),
+  ];
+  const blind = control && health?.telemetry?.capture === 'failed';
+  if (blind) return { ...judged, light: 'red', concerns: ['its source cannot be played', ...concerns] };
+  return { ...judged, light: concerns.length > 0 ? 'yellow' : 'green', concerns };
 }
 
-/** What control says, if anything has been heard lately: a server that was killed could not write down that they left. */
-function presence(
-  { lastSeenAtMs }: CameraRecord,
+interface Presence {
+  readonly control: boolean;
+  readonly http: boolean;
+  /** Since when it is, or is not, there; undefined where nobody knows. */
+  readonly sinceMs: number | undefined;
+}
+
+/** By both channels, each of which may be blocked alone: control, and requests over HTTP. */
+function presence({ lastSeenAtMs }: CameraRecord, health: Health | undefined, nowMs: number): Presence {
+  const toldMs = Math.max(health?.receivedAtMs ?? 0, health?.sinceMs ?? 0);
+  const heardMs = Math.max(lastSeenAtMs ?? 0, toldMs);
+  // A server that was killed could not write down that they left.
+  const control = health?.online === true && nowMs - heardMs <= SILENCE_MS;
+  if (control) return { control, http: isSeen(lastSeenAtMs, nowMs), sinceMs: health?.sinceMs };
+  const left = health?.online === false ? health.sinceMs + FAREWELL_MS : 0;
+  if (isSeen(lastSeenAtMs, nowMs) && (lastSeenAtMs ?? 0) > left) {
+    return { control, http: true, sinceMs: undefined };
+  }
+  const goneMs = health?.online === false ? Math.max(health.sinceMs, seenAfter(lastSeenAtMs, left)) : heardMs;
+  return { control, http: false, sinceMs: goneMs === 0 ? undefined : goneMs };
+}
+
+const isSeen = (atMs: number | undefined, nowMs: number) => atMs !== undefined && nowMs - atMs <= SILENCE_MS;
+const seenAfter = (atMs: number | undefined, leftMs: number) =>
+  atMs !== undefined && atMs > leftMs ? atMs : 0;
+
+/** Which channel does not get through while the other does. */
+function channelConcerns(
+  { lastSeenAtMs, enrolledAtMs }: CameraRecord,
   health: Health | undefined,
+  { control, http }: Pick<Presence, 'control' | 'http'>,
   nowMs: number,
-): Pick<CameraHealth, 'online' | 'sinceMs'> {
-  const heardMs = Math.max(lastSeenAtMs ?? 0, health?.receivedAtMs ?? 0, health?.sinceMs ?? 0);
-  if (heardMs === 0) return { online: false, sinceMs: undefined };
-  if (health?.online === false) return { online: false, sinceMs: health.sinceMs };
-  if (nowMs - heardMs > SILENCE_MS) return { online: false, sinceMs: heardMs };
-  return { online: true, sinceMs: health?.sinceMs };
+): string[] {
+  if (!control) {
+    const sinceMs = health?.sinceMs ?? enrolledAtMs;
+    const missingMs = nowMs - sinceMs;
+    // It enrols before it connects.
+    if (health === undefined && missingMs <= FAREWELL_MS) return [];
+    const how = health === undefined ? 'never came' : `has been missing for ${duration(missingMs)}`;
+    return [`control ${how}: it uploads, but cannot be asked for anything, nor tell how it is`];
+  }
+  const both = http || lastSeenAtMs === undefined || nowMs - (health?.sinceMs ?? nowMs) <= SILENCE_MS;
+  return both ? [] : [`only control gets through: no request has come for ${duration(nowMs - lastSeenAtMs)}`];
 }
 
 function certificateConcerns({ notAfterMs }: CameraRecord, nowMs: number): string[] {

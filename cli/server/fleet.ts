@@ -119,10 +119,11 @@ function summary(fleet: readonly FleetMember[]): string {
 
 /** The same for programs. */
 export function jsonOfHealth({ reported, usage, health }: FleetMember) {
-  const { online, light, sinceMs, concerns } = health;
+  const { online, control, light, sinceMs, concerns } = health;
   return {
     light: light ?? null,
     online,
+    control,
     since: sinceMs === undefined ? null : new Date(sinceMs).toISOString(),
     concerns,
     telemetry: reported?.telemetry ?? null,

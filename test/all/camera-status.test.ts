@@ -31,7 +31,7 @@ test('the server is away, the agent hangs, the camera is killed: each shows, wit
     await home.endServer();
     expect(await shows(home, 'yellow', 'DIAL_CONNECT')).toMatchObject({ code: 0 });
     const { stdout } = await oriel('camera', 'status', home.cameraDirectory);
-    expect(stdout).toContain('nothing reaches the server: cannot connect: ECONNREFUSED');
+    expect(stdout).toContain('no footage reaches the server: cannot connect: ECONNREFUSED');
     expect(stdout).toContain('is the server running');
     await home.startServer();
     await until('the light turns green again', async () => (await look(home)).light === 'green');

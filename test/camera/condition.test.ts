@@ -164,6 +164,27 @@ test.each<[string, Partial<AgentStatus>, Partial<CameraView>, string, string[]]>
   ['footage dropped', { droppedSeconds: 4 }, {}, 'yellow', ['FOOTAGE_DROPPED']],
   ['footage skipped before the first keyframe', { skippedSeconds: 0.2 }, {}, 'green', []],
   ['server lost footage', { uplink: { serverLost: 1 } }, {}, 'yellow', ['SERVER_LOST']],
+  [
+    '[FC-13] control is missing while footage passes',
+    { control: { connected: false, dropped: 0, trouble: trouble('CONTROL_LOST') } },
+    {},
+    'yellow',
+    ['CONTROL_LOST'],
+  ],
+  [
+    '[FC-13] neither passes, for one reason',
+    { ...away('DIAL_CONNECT'), control: { connected: false, dropped: 0, trouble: trouble('DIAL_CONNECT') } },
+    {},
+    'yellow',
+    ['DIAL_CONNECT'],
+  ],
+  [
+    '[FC-13] control has come back',
+    { control: { connected: true, dropped: 0, trouble: trouble('CONTROL_LOST') } },
+    {},
+    'green',
+    [],
+  ],
   ['day keys gone', { dayKey: { number: 9, exhausted: true } }, {}, 'yellow', ['DAY_KEYS_EXHAUSTED']],
   [
     '[FC-21] a viewer who is sealed nothing',
@@ -207,7 +228,7 @@ test('the longer of two troubles says since when, and what to do', () => {
     {
       light: 'yellow',
       code: 'DIAL_CONNECT',
-      text: 'nothing reaches the server: (DIAL_CONNECT)',
+      text: 'no footage reaches the server: (DIAL_CONNECT)',
       since: NOW - 90_000,
       wayOut: expect.stringContaining('is the server running'),
     },
@@ -226,7 +247,7 @@ describe('as text', () => {
     expect(textOf({}).split('\n')[0]).toBe('● OK  recording, for 10 min');
     expect(textOf(away('DIAL_CONNECT')).split('\n').slice(0, 3)).toEqual([
       '● LOOK  recording, for 10 min',
-      '  - nothing reaches the server: (DIAL_CONNECT) (for 90 s)',
+      '  - no footage reaches the server: (DIAL_CONNECT) (for 90 s)',
       '      is the server running, and can its address be reached from here?',
     ]);
     expect(textOf({}, { agentRuns: false }).split('\n')[0]).toBe('● NOT WORKING');

@@ -69,9 +69,36 @@ test.each<[string, Partial<CameraRecord>, Partial<Health> | undefined, string | 
   ['all is well', {}, {}, 'green', true, 0],
   ['shut out', { standing: 'revoked' }, {}, undefined, true, 0],
   ['never seen', { lastSeenAtMs: undefined }, undefined, 'yellow', false, 0],
-  ['without control, seen lately', {}, undefined, 'green', true, 0],
+  ['[FC-13] control never came, seen lately', {}, undefined, 'yellow', true, 1],
+  ['[FC-13] control never came, just enrolled', { enrolledAtMs: NOW - 5_000 }, undefined, 'green', true, 0],
+  ['[FC-13] control went, and requests go on', {}, { online: false }, 'yellow', true, 1],
+  [
+    '[FC-13] control went, its certificate ends, and its source had failed before',
+    { notAfterMs: NOW + DAY },
+    { online: false, ...told({ capture: 'failed' }) },
+    'yellow',
+    true,
+    2,
+  ],
+  ['[FC-13] only control comes', { lastSeenAtMs: NOW - 4 * MINUTE }, {}, 'yellow', true, 1],
+  [
+    '[FC-13] control came back a moment ago',
+    { lastSeenAtMs: NOW - DAY },
+    { sinceMs: NOW - 5_000 },
+    'green',
+    true,
+    0,
+  ],
+  [
+    '[FC-13] it ended, with its last requests after its farewell',
+    { lastSeenAtMs: NOW - 10_000 },
+    { online: false, sinceMs: NOW - 15_000 },
+    'red',
+    false,
+    0,
+  ],
   ['without control, not seen lately', { lastSeenAtMs: NOW - 4 * MINUTE }, undefined, 'red', false, 0],
-  ['gone', {}, { online: false }, 'red', false, 0],
+  ['gone', { lastSeenAtMs: NOW - 180 * MINUTE }, { online: false }, 'red', false, 0],
   [
     'called online by a server that was killed',
     { lastSeenAtMs: NOW - DAY },
@@ -122,7 +149,7 @@ test.each<[string, Partial<CameraRecord>, Partial<Health> | undefined, string | 
 
 describe('a fleet', () => {
   const hot = { ...camera, id: 'b'.repeat(32), name: 'Attic\x1b[2J' };
-  const gone = { ...camera, id: 'c'.repeat(32), name: '' };
+  const gone = { ...camera, id: 'c'.repeat(32), name: '', lastSeenAtMs: NOW - 2 * DAY };
   const revoked = { ...camera, id: 'd'.repeat(32), name: 'Old', standing: 'revoked' as const };
   const fleet = fleetOf(
     [camera, hot, gone, revoked],
@@ -170,6 +197,7 @@ describe('a fleet', () => {
     expect(jsonOfHealth(fleet[0]!)).toEqual({
       light: 'green',
       online: true,
+      control: true,
       since: '2026-12-01T09:00:00.000Z',
       concerns: [],
       telemetry,

@@ -98,11 +98,21 @@ function pictureConcerns({ state, since, at, lastFragmentAt }: AgentStatus, way:
   return [red('NO_PICTURE', 'no picture comes from its source', last, way)];
 }
 
-/** The same failure met by the uplink and by the search for a policy is one concern. */
+/** The same failure met by the uplink, by the search for a policy and by control is one concern. */
 function connectionConcerns(agent: AgentStatus): Concern[] {
-  const uplink = uplinkConcerns(agent);
-  const codes = new Set(uplink.map(({ code }) => code));
-  return [...uplink, ...pairingConcerns(agent).filter(({ code }) => !codes.has(code))];
+  const concerns: Concern[] = [];
+  for (const concern of [...uplinkConcerns(agent), ...pairingConcerns(agent), ...controlConcerns(agent)])
+    if (!concerns.some(({ code }) => code === concern.code)) concerns.push(concern);
+  return concerns;
+}
+
+function controlConcerns({ control }: AgentStatus): Concern[] {
+  const { connected, trouble } = control;
+  if (connected || trouble === undefined) return [];
+  const { code, message, since } = trouble;
+  const way =
+    trouble.wayOut ?? 'something between camera and server stops MQTT (ALPN mqtt): footage is not concerned';
+  return [yellow(code, `control is missing: ${message}`, since, way)];
 }
 
 function pairingConcerns({ state, since, enrolment, policy, pinning, clock }: AgentStatus): Concern[] {
@@ -134,7 +144,7 @@ function uplinkConcerns({ uplink }: AgentStatus): Concern[] {
   if (first === undefined) return [];
   const { code, message, since } = first;
   const light = SHUT_OUT.has(code) ? red : yellow;
-  return [light(code, `nothing reaches the server: ${message}`, since, wayOut(code))];
+  return [light(code, `no footage reaches the server: ${message}`, since, wayOut(code))];
 }
 
 const bySince = (a: LaneTrouble, b: LaneTrouble) => a.since - b.since;
