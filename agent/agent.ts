@@ -79,6 +79,12 @@ async function runCamera(directory: CameraDirectory, effects: AgentEffects): Pro
   const camera = await openCamera(directory, effects);
   const { policy, device, pairing, time } = camera;
   logger.info({ camera: device.camera, server: pairing.pinned.origin }, 'agent started');
+  if (directory.isReadOnly) {
+    logger.error(
+      { status: directory.status },
+      'the card is read-only: what is filmed waits in memory, and nothing is kept',
+    );
+  }
   camera.show('waiting', undefined);
   // What its owner has chosen counts from the first look for updates on.
   await camera.lookForPolicy();
@@ -174,6 +180,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
       updates: updates && { trouble: updates.trouble },
       release: updates?.release,
       ...lineStatus,
+      readOnly: directory.isReadOnly,
       memoryBytes: process.memoryUsage.rss(),
     };
     writeStatus(directory.status, status);

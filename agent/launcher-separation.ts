@@ -1,4 +1,5 @@
 import { lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Account, CAPABILITY, hasCapability } from '../host/account.ts';
 import { COMMAND_NOT_FOUND, collect } from '../host/child.ts';
 import { type Confinement, confined } from '../host/confinement.ts';
@@ -53,7 +54,8 @@ export async function canCutNetwork(account: Account): Promise<boolean> {
 
 /** FIFOs and status files of an earlier life say nothing about this one. */
 export function makeRunDirectory(directory: CameraDirectory): void {
-  rmSync(directory.run, { recursive: true, force: true });
+  rmSync(directory.runToMake, { recursive: true, force: true });
+  mkdirSync(directory.runToMake, { mode: 0o700 });
   makeFifos(directory);
 }
 
@@ -88,11 +90,11 @@ export async function makeSharedRunDirectory(
 ): Promise<void> {
   const leftByCapture =
     '! test -d "$1" || { chmod -R u+rwX "$1"; find "$1" -mindepth 1 -delete; } 2>/dev/null';
-  await shell(capture, leftByCapture, directory.captureRun);
+  await shell(capture, leftByCapture, join(directory.runToMake, 'capture'));
   const steps = ['rm -rf "$1"', 'mkdir -m 710 "$1"', 'mkdir -m 1770 "$1/capture"'];
-  const made = await shell({ ...agent, gid: capture.gid }, steps.join(' && '), directory.run);
+  const made = await shell({ ...agent, gid: capture.gid }, steps.join(' && '), directory.runToMake);
   if (made.code !== 0)
-    throw new CameraError('RUN_DIRECTORY', `cannot make ${directory.run}: ${made.stderr.trim()}`);
+    throw new CameraError('RUN_DIRECTORY', `cannot make ${directory.runToMake}: ${made.stderr.trim()}`);
   await makeSharedFifos(directory, { agent, capture });
 }
 

@@ -56,6 +56,8 @@ export interface AgentStatus extends LineStatus {
   readonly updates: { readonly trouble: TroubleView | undefined } | undefined;
   /** The same camera's: what it runs from its slots, and what waits. */
   readonly release: ReleaseView | undefined;
+  /** Whether nothing can be kept: its directory is on a card that is read-only. */
+  readonly readOnly: boolean;
   /** Resident memory of the agent's process. */
   readonly memoryBytes: number;
 }
@@ -142,6 +144,7 @@ export const unpairedStatus = (at: number, since = at): AgentStatus => ({
   updates: undefined,
   release: undefined,
   ...idleLine(),
+  readOnly: false,
   memoryBytes: process.memoryUsage.rss(),
 });
 

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FileLock, passingFileLock } from '../../host/file-lock.ts';
 import type { CameraDirectory } from './camera-directory.ts';
@@ -20,11 +21,12 @@ const WAIT_MS = 200;
  */
 export async function claimCamera(directory: CameraDirectory, claimant: Claimant): Promise<() => void> {
   const held: FileLock[] = [];
+  if (directory.isReadOnly) mkdirSync(directory.claims, { recursive: true, mode: 0o700 });
   const release = () => {
     for (const lock of held.splice(0)) lock.release();
   };
   const take = async (name: string) => {
-    const lock = await passingFileLock(join(directory.path, name), WAIT_MS);
+    const lock = await passingFileLock(join(directory.claims, name), WAIT_MS);
     if (lock === undefined) {
       release();
       throw new CameraError(

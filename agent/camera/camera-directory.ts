@@ -7,6 +7,7 @@ import { giveToOwner } from '../../host/owned-file.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
 import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/still-frame.ts';
 import { CameraError } from './errors.ts';
+import { isReadOnly, runElsewhere } from './run-elsewhere.ts';
 
 /**
  * A camera's directory: what it is, whom it serves, and what it keeps (docs/architecture.md lists the files).
@@ -81,7 +82,19 @@ export class CameraDirectory {
   }
   /** What the processes show of themselves and the FIFOs between them; nothing in it outlives a restart. */
   get run(): string {
-    return this.#file('run');
+    const made = this.runToMake;
+    return existsSync(made) ? made : this.#file('run');
+  }
+  /** Where a launcher that starts now makes it: elsewhere for a directory on a read-only card. */
+  get runToMake(): string {
+    return this.isReadOnly ? runElsewhere(this.path) : this.#file('run');
+  }
+  get isReadOnly(): boolean {
+    return isReadOnly(this.path);
+  }
+  /** Who has claimed the camera says so there. */
+  get claims(): string {
+    return this.isReadOnly ? `${runElsewhere(this.path)}.claims` : this.path;
   }
   get status(): string {
     return join(this.run, 'status.json');

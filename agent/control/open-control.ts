@@ -1,5 +1,5 @@
 import type { Disk } from '../../host/disk.ts';
-import { machineHealth } from '../../host/machine.ts';
+import { type MachineHealth, machineHealth } from '../../host/machine.ts';
 import { ALPN_MQTT } from '../../wire/control.ts';
 import type { CameraDirectory } from '../camera/camera-directory.ts';
 import { type CaptureState, readCaptureState } from '../capture/state.ts';
@@ -29,13 +29,19 @@ export function openControl(options: OpenControlOptions): Control {
       telemetryOf({
         status: status(),
         capture: captureState(directory),
-        machine: await machineHealth(disk, directory.path),
+        machine: await machineOf(directory, disk),
         versions: { oriel: version, node: process.versions.node },
         uptimeMs: clock.monotonic() - startedAt,
         messagesDropped: control.view.dropped,
       }),
   });
   return control;
+}
+
+/** On a read-only card nothing is free. */
+async function machineOf(directory: CameraDirectory, disk: Disk): Promise<MachineHealth> {
+  const machine = await machineHealth(disk, directory.path);
+  return directory.isReadOnly ? { ...machine, diskFreeBytes: 0 } : machine;
 }
 
 /** Capture is not trusted: what it says may be anything. */

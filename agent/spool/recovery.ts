@@ -171,9 +171,14 @@ async function readSegment(
 async function listAndTidy(disk: Disk, path: string): Promise<string[]> {
   const names = (await disk.list(path)) ?? [];
   for (const name of names) {
-    if (name.endsWith(TEMPORARY_SUFFIX)) await disk.unlink(join(path, name));
+    // One that cannot be removed is passed over all the same.
+    if (name.endsWith(TEMPORARY_SUFFIX)) await disk.unlink(join(path, name)).catch(onlyDisk);
   }
   return names.filter((name) => !name.endsWith(TEMPORARY_SUFFIX));
+}
+
+function onlyDisk(error: unknown): void {
+  if (!(error instanceof HostError)) throw error;
 }
 
 /** One part that cannot be read must not keep the rest from being recovered: it is left where it is. */

@@ -4,7 +4,7 @@ import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
-import type { AgentLog } from '../log.ts';
+import { type AgentLog, errorFields } from '../log.ts';
 import { DiskAttempts } from './disk-attempts.ts';
 import { SpoolError } from './errors.ts';
 import { Flusher } from './flusher.ts';
@@ -67,19 +67,33 @@ export class Spool implements UploadQueue {
 
   /**
    * Claims the directory and reads back what it holds.
-   * @throws SpoolError SPOOL_LOCKED when another process has it; HostError when the disk fails.
+   * @throws SpoolError SPOOL_LOCKED when another process has it; HostError when the disk cannot be read.
    */
   static async open(options: SpoolOptions): Promise<Spool> {
     const { clock, dir, disk, log, primitives } = options;
-    await disk.makeDirectory(dir, 0o700);
-    await disk.syncDirectory(dirname(dir));
-    const release = (options.lock ?? lockSpool)(dir);
+    const release = await Spool.#claim(options);
     try {
       const recovered = await recover({ dir, disk, primitives, log, now: clock.monotonic() });
       return new Spool(options, release, recovered);
     } catch (error) {
       release();
       throw error;
+    }
+  }
+
+  /** What cannot be written can neither be claimed nor changed by another: the recording goes on in memory. */
+  static async #claim({ dir, disk, log, lock = lockSpool }: SpoolOptions): Promise<() => void> {
+    try {
+      await disk.makeDirectory(dir, 0o700);
+      await disk.syncDirectory(dirname(dir));
+      return lock(dir);
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      log.error(
+        errorFields(error),
+        'spool: the disk cannot be written: what is recorded waits in memory for its upload',
+      );
+      return () => undefined;
     }
   }
 

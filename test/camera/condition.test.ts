@@ -163,6 +163,7 @@ test.each<[string, Partial<AgentStatus>, Partial<CameraView>, string, string[]]>
   ],
   ['footage dropped', { droppedSeconds: 4 }, {}, 'yellow', ['FOOTAGE_DROPPED']],
   ['footage skipped before the first keyframe', { skippedSeconds: 0.2 }, {}, 'green', []],
+  ['[FC-11] its card is read-only', { readOnly: true }, {}, 'yellow', ['CARD_READ_ONLY']],
   ['server lost footage', { uplink: { serverLost: 1 } }, {}, 'yellow', ['SERVER_LOST']],
   [
     '[FC-13] control is missing while footage passes',

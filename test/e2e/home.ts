@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { type CaptureState, readCaptureState } from '../../agent/capture/state.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
@@ -235,11 +236,11 @@ export class Home {
   }
 
   lookAtStatus(): AgentStatus | undefined {
-    return readStatus(join(this.cameraDirectory, 'run', 'status.json'));
+    return readStatus(new CameraDirectory(this.cameraDirectory).status);
   }
 
   get capture(): CaptureState {
-    const state = readCaptureState(join(this.cameraDirectory, 'run', 'capture'));
+    const state = readCaptureState(new CameraDirectory(this.cameraDirectory).captureRun);
     if (state === null) throw new Error('capture says nothing of itself');
     return state;
   }

@@ -149,8 +149,22 @@ function uplinkConcerns({ uplink }: AgentStatus): Concern[] {
 
 const bySince = (a: LaneTrouble, b: LaneTrouble) => a.since - b.since;
 
-function footageConcerns({ droppedSeconds, dayKey, policy, uplink }: AgentStatus): Concern[] {
+function footageConcerns({
+  droppedSeconds,
+  dayKey,
+  policy,
+  uplink,
+  readOnly,
+  since,
+}: AgentStatus): Concern[] {
   const concerns: Concern[] = [];
+  if (readOnly) {
+    const text =
+      'its card is read-only: what it films waits in memory for its upload, and is lost if the camera ends before';
+    concerns.push(
+      yellow('CARD_READ_ONLY', text, since, 'look at the card: the kernel says why (dmesg); then replace it'),
+    );
+  }
   if (droppedSeconds > 0) {
     const text = `${droppedSeconds.toFixed(1)} s of footage were dropped for want of room in the spool`;
     concerns.push(yellow('FOOTAGE_DROPPED', text, undefined, undefined));
