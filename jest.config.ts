@@ -2,7 +2,7 @@ import type { Config } from 'jest';
 
 // Node runs our TypeScript as ES modules; Jest does the same through its VM modules (see scripts/test).
 const config: Config = {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/node-environment.ts',
   // Jest leaves a core free unless told otherwise: of two, half.
   maxWorkers: '100%',
   // Tests run in a worker even if there is one file: one that kills its process does not take the report with it.

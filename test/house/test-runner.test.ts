@@ -28,7 +28,13 @@ const passes = "test('sound', () => undefined);\n";
 const passesSecondTime = "test('second', () => expect(times).toBe(2));\n";
 
 beforeAll(() => {
-  for (const part of ['scripts', 'jest.config.ts', 'package.json', 'package-lock.json']) {
+  for (const part of [
+    'scripts',
+    'test/node-environment.ts',
+    'jest.config.ts',
+    'package.json',
+    'package-lock.json',
+  ]) {
     cpSync(join(root, part), join(project, part), { recursive: true });
   }
   symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
