@@ -21,7 +21,7 @@ export function presentTime(nowMs: number = Date.now(), releaseMs: number = rele
       (early
         ? `and Oriel ${version()} is of ${rfc3339(releaseMs)}`
         : `more than ten years after Oriel ${version()} was released`) +
-      ": what is made now would carry that time for years, so nothing was made. Set the clock, as root: timedatectl set-ntp true, or date -u -s 'YYYY-MM-DD HH:MM'; then try again",
+      ": what is done now would go by that time for years, so nothing was done. Set the clock, as root: timedatectl set-ntp true, or date -u -s 'YYYY-MM-DD HH:MM'; then try again",
   );
 }
 

@@ -27,11 +27,11 @@ export function originAt(host: string, port: number): string {
 
 /**
  * The origin that a person gives, in its one spelling: the host as canonicalHost has it, no port where it is 443.
- * @throws CryptoError KEY_MALFORMED for anything but `https://HOST[:PORT]`, or a port of 0.
+ * @throws CryptoError KEY_MALFORMED for anything but `https://HOST[:PORT]`.
  */
 export function canonicalOrigin(text: string): string {
   const [, host, port = `${HTTPS_PORT}`] = GIVEN.exec(text) ?? [];
-  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
+  if (host === undefined || Number(port) > 65_535) {
     throw new CryptoError('KEY_MALFORMED', 'a server is given as https://HOST[:PORT]');
   }
   return originAt(host, Number(port));

@@ -45,7 +45,8 @@ export async function loadConfiguration(disk: Disk, directory: string): Promise<
   try {
     return v.parse(Configuration, JSON.parse(text));
   } catch (cause) {
-    throw new ServerError('DIRECTORY_MALFORMED', `${directory}/server.json is damaged`, cause);
+    const { message } = cause as Error;
+    throw new ServerError('DIRECTORY_MALFORMED', `${directory}/server.json is damaged: ${message}`, cause);
   }
 }
 

@@ -235,7 +235,7 @@ describe('[FC-45] a certificate is of version 3, whole, and nothing follows it',
           expect(error).toMatchObject({ name: 'CryptoError', code: 'DOCUMENT_MALFORMED' });
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 });

