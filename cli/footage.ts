@@ -187,7 +187,7 @@ function printSheet(report: SheetReport): void {
 /** It is said, and no more: what a camera drops and what a server may not keep looks the same as what is withheld. */
 function describeAbsent({ camera, session, numbers }: AbsentStills): string {
   const which = numbers.map(({ first, last }) => (first === last ? `${first}` : `${first} to ${last}`));
-  const why = 'the camera made them; they were not sent, not kept, or withheld';
+  const why = 'numbered by the camera; not sent, not kept, or withheld';
   return `${camera.slice(0, 8)} ${session.slice(0, 8)}  stills not here: ${which.join(', ')} (${why})`;
 }
 

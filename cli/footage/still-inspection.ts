@@ -14,7 +14,7 @@ export interface PictureLine {
 }
 
 /**
- * Stills that a session's camera numbered before one that is here, and that are not here. The camera may have dropped
+ * Stills to which a session's camera gave a number below that of one that is here, and that are not here. The camera may have dropped
  * them, the server may not have kept them, or they were withheld: nothing that is signed tells which.
  */
 export interface AbsentStills {

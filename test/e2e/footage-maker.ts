@@ -204,8 +204,8 @@ export class MadeSession {
     return path;
   }
 
-  /** Adds a segment. @param media sealed as its one fragment; that of the footage, if not given. */
-  async add(end: SessionWish['segments'][number], media?: Uint8Array): Promise<void> {
+  /** Adds a segment. @param media what is sealed in it instead of what is in the others. */
+  async add(end: SessionWish['segments'][number], media: Partial<MadeVideo> = {}): Promise<void> {
     const { sealer, frames } = await this.#seal(this.segments, media);
     if (end !== 'open') frames.push(sealer.close(this.digest, end === 'final').bytes);
     this.#write(this.segments, [sealer.header, ...frames]);
@@ -266,15 +266,16 @@ export class MadeSession {
     rmSync(this.path, { recursive: true });
   }
 
-  async #seal(sequence: number, media = this.#video.fragment) {
+  async #seal(sequence: number, media: Partial<MadeVideo> = {}) {
+    const { init, fragment } = { ...this.#video, ...media };
     const camera = await cameraIdOf(this.#signer.point, nodePrimitives);
     const timeMs = BEGIN_MS + this.number * SESSION_MS + (sequence * SEGMENT_US) / 1000;
     const header = { camera, sessionHash: this.begun.hash, sequence, timeMs };
     const sealer = new SegmentSealer(this.begun.secret, header, nodePrimitives, this.#signer);
     const opening = { run: randomBytes(8), timescale: 12_800, decodeTime: 0, codecs: 'avc1.64001f' };
     const frames = [
-      sealer.sealOpening({ ...opening, init: this.#video.init }).bytes,
-      sealer.sealFragment(media, SEGMENT_US).bytes,
+      sealer.sealOpening({ ...opening, init }).bytes,
+      sealer.sealFragment(fragment, SEGMENT_US).bytes,
     ];
     return { sealer, frames };
   }

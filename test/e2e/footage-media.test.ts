@@ -24,7 +24,7 @@ describe('[FC-36] one verdict from open and verify:', () => {
   ])('%s', async (_, fault, media) => {
     const footage = await MadeFootage.of(SESSION);
     try {
-      await footage.session(1).add('next', media);
+      await footage.session(1).add('next', { fragment: media });
       await footage.session(1).add('final');
       const [verified, opened] = [await footage.verify(), await footage.open()];
       expect(opened.segments).toEqual(verified.segments);

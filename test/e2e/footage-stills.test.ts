@@ -77,7 +77,7 @@ test('[FC-28d] the command says it in a line, with exit code 0', () =>
     withhold(stills, 1, 3, 4);
     const { code, stdout } = await oriel('footage', 'verify', join(directory, 'footage'), '--key', keyPath);
     expect(stdout).toContain(
-      'stills not here: 1, 3 to 4 (the camera made them; they were not sent, not kept, or withheld)',
+      'stills not here: 1, 3 to 4 (numbered by the camera; not sent, not kept, or withheld)',
     );
     expect(code).toBe(0);
   }));

@@ -41,7 +41,8 @@ class Place:
 
     def __init__(self, path, camera, key):
         self.path, self.camera = path, camera
-        self.number, self.id = (part for part in SESSION.fullmatch(os.path.basename(path)).groups())
+        number, self.id = SESSION.fullmatch(os.path.basename(path)).groups()
+        self.number = int(number)
         names = os.listdir(path)
         self.segments = numbered(path, names, SEGMENT)
         self.stills = numbered(path, names, STILL)
@@ -74,9 +75,9 @@ def verify(root, key):
     for camera in sorted(name for name in os.listdir(root) if CAMERA.fullmatch(name)):
         directory = os.path.join(root, camera)
         names = [name for name in os.listdir(directory) if SESSION.fullmatch(name)]
-        paths = [os.path.join(directory, name) for name in names]
-        paths = sorted(filter(os.path.isdir, paths), key=lambda path: (int(SESSION.fullmatch(os.path.basename(path))[1]), path))
-        verify_camera([Place(path, camera, key) for path in paths], lines, stills)
+        paths = filter(os.path.isdir, (os.path.join(directory, name) for name in names))
+        places = sorted((Place(path, camera, key) for path in paths), key=lambda place: (place.number, place.path))
+        verify_camera(places, lines, stills)
     return {"lines": lines, "stills": stills}
 
 
@@ -101,7 +102,7 @@ def verify_camera(places, lines, stills):
             if end:
                 lines.extend(missing(place, 0, end[0]))
         if following:
-            between = [int(other.number) for other in places if not other.header]
+            between = [other.number for other in places if not other.header]
             for first, last in gaps(header.number + 1, following.number - 1, between):
                 words = f"session {first}" if first == last else f"sessions {first} to {last}"
                 lines.append({"session": words, "sequence": 0, "verdict": "missing", "count": last - first + 1})

@@ -49,7 +49,7 @@ class Session:
         )
         (self.point, self.id, self.number, self.time_ms, self.previous, self.previous_segments,
          self.previous_digest, self.policy_epoch, self.policy_counter) = struct.unpack_from(
-            ">65s16sQQ32sI32sIQ", data, 8)  # fmt: skip
+            ">65s16sQQ32sI32sIQ", data, 8)
         refuse_unless(max(self.number, self.time_ms, self.policy_counter) <= LARGEST, "HEADER_MALFORMED")
         known = self.previous_segments != UNKNOWN
         refuse_unless(not known or self.previous_segments <= MAX_SEGMENTS, "HEADER_MALFORMED")

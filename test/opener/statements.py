@@ -86,9 +86,14 @@ def read_setup_code(text):
 def read_pairing_statement(data, code):
     """Whether it fits a setup code that its owner handed out."""
     fields = Fields(data, "DOCUMENT_MALFORMED")
-    point, stated = fields.raw(65), {"owner": fields.raw(32), "activePin": fields.raw(32), "backupPin": fields.raw(32)}
-    stated["expires"] = fields.number(4)
-    stated["origin"] = fields.text()
+    point = fields.raw(65)
+    stated = {
+        "owner": fields.raw(32),
+        "activePin": fields.raw(32),
+        "backupPin": fields.raw(32),
+        "expires": fields.number(4),
+        "origin": fields.text(),
+    }
     tag, signature = fields.raw(32), fields.raw(64)
     fields.end()
     forged = "PAIRING_FORGED"
