@@ -6,7 +6,7 @@ import { COMMON_FIELDS, MAX_VIEWERS, type PolicyFile, publicKey, u32Number } fro
 import type { OpeningPrimitives } from './primitives.ts';
 
 /**
- * Policies of version 1, which name no batches: whoever carries one can put other batches beside it. A camera goes on
+ * Policies of version 1, which name no batches: a server that carries one can put other batches beside it. A camera goes on
  * with the file that it obeyed before, byte for byte, and takes no other (decision 0023).
  */
 

@@ -39,7 +39,10 @@ export class CameraState {
     this.#directory = directory;
     this.#disk = disk;
     this.#state = read(directory.state, StateFile) ?? {};
-    this.#dayKeys = read(directory.dayKeys, DayKeysFile)?.viewers;
+    const kept = read(directory.dayKeys, DayKeysFile)?.viewers;
+    // An earlier release that ran in between has moved on its one number alone.
+    const outrun = kept !== undefined && (this.#state.dayKey?.number ?? 0) > (highestOf(kept)?.number ?? 0);
+    this.#dayKeys = outrun ? undefined : kept;
   }
 
   get policy(): PolicySeen | undefined {
@@ -63,13 +66,14 @@ export class CameraState {
 
   async keepDayKeys(viewers: DayKeysInUse): Promise<void> {
     this.#dayKeys = viewers;
-    const writing = this.#write(this.#directory.dayKeys, { viewers });
-    const [highest] = Object.values(viewers).sort((a, b) => b.number - a.number);
-    if (highest !== undefined && highest.number !== this.#state.dayKey?.number) {
-      this.#state = { ...this.#state, dayKey: highest };
-      await Promise.all([writing, this.#write(this.#directory.state, this.#state)]);
-    }
-    await writing;
+    const dayKeys = () => this.#write(this.#directory.dayKeys, { viewers });
+    const before = this.#state.dayKey?.number ?? -1;
+    const highest = highestOf(viewers);
+    if (highest === undefined || highest.number === before) return dayKeys();
+    this.#state = { ...this.#state, dayKey: highest };
+    const state = () => this.#write(this.#directory.state, this.#state);
+    // Wherever it is cut off, state.json is not ahead: it would be taken for an earlier release's.
+    for (const write of highest.number > before ? [dayKeys, state] : [state, dayKeys]) await write();
   }
 
   /** One after the other: a file may not be written twice at a time. */
@@ -79,6 +83,9 @@ export class CameraState {
     return this.#written;
   }
 }
+
+const highestOf = (viewers: DayKeysInUse): DayKeyUse | undefined =>
+  Object.values(viewers).sort((a, b) => b.number - a.number)[0];
 
 /** Undefined when there is no such file. @throws CryptoError DOCUMENT_MALFORMED; CameraError FILE_UNREADABLE. */
 function read<const S extends v.GenericSchema>(path: string, schema: S): v.InferOutput<S> | undefined {

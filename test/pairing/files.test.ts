@@ -120,6 +120,9 @@ test('a camera without day-keys.json goes on where the release before left off, 
     dayKey: { number: 12, recordedMs: 5 },
   });
   expect(state.dayKeyOf(OTHER)).toBeUndefined();
+  // That release ran for two days more.
+  writeFileSync(directory.state, '{"dayKey":{"number":14,"recordedMs":5}}');
+  expect(new CameraState(directory, systemDisk).dayKeyOf(VIEWER)?.number).toBe(14);
 });
 
 test('a damaged day-keys.json is refused, not taken for none', () => {
@@ -129,4 +132,21 @@ test('a damaged day-keys.json is refused, not taken for none', () => {
       expect.objectContaining({ code: 'DOCUMENT_MALFORMED' }),
     );
   }
+});
+
+test('state.json is never ahead of day-keys.json, wherever a write is cut off', async () => {
+  rmSync(directory.dayKeys, { force: true });
+  rmSync(directory.state, { force: true });
+  const renamed: string[] = [];
+  const disk = {
+    ...systemDisk,
+    rename: (from: string, to: string) => {
+      renamed.push(to);
+      return systemDisk.rename(from, to);
+    },
+  };
+  const state = new CameraState(directory, disk);
+  for (const number of [3, 60, 5]) await state.keepDayKeys({ [VIEWER]: { number, recordedMs: 0 } });
+  const [dayKeys, whole] = [directory.dayKeys, directory.state];
+  expect(renamed).toEqual([dayKeys, whole, dayKeys, whole, whole, dayKeys]);
 });
