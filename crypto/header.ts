@@ -161,7 +161,8 @@ export async function readSessionHeader(
   };
 }
 
-function parseSessionHeader(bytes: Uint8Array): SessionHeader {
+/** A session header's fields, its signature unchecked. @throws CryptoError HEADER_MALFORMED. */
+export function parseSessionHeader(bytes: Uint8Array): SessionHeader {
   const malformed = (what: string) => new CryptoError('HEADER_MALFORMED', `session header: ${what}`);
   if (bytes.length < SESSION_FIXED_LENGTH || bytes.length > MAX_SESSION_HEADER_LENGTH) {
     throw malformed(`${bytes.length} bytes are outside the limits`);

@@ -7,6 +7,7 @@ import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
 import type { DayKeyUse } from '../recording/day-key-policy.ts';
 import { type CameraDirectory, readLimited } from './camera-directory.ts';
+import { policyOfLastSession } from './lost-state.ts';
 
 const MAX_STATE_BYTES = 4096;
 const counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -19,7 +20,9 @@ const StateFile = v.strictObject({
   dayKey: v.optional(use),
 });
 type StateFile = v.InferOutput<typeof StateFile>;
-export type PolicySeen = NonNullable<StateFile['policy']>;
+type PolicyKept = NonNullable<StateFile['policy']>;
+/** The policy obeyed last; its digest is unknown where all but the last session is lost. */
+export type PolicySeen = Omit<PolicyKept, 'digest'> & Partial<Pick<PolicyKept, 'digest'>>;
 
 const DayKeysFile = v.strictObject({
   /** The day key in use for each viewer, by viewer id. */
@@ -33,12 +36,16 @@ export class CameraState {
   readonly #disk: Disk;
   #state: StateFile;
   #dayKeys: DayKeysInUse | undefined;
+  /** A lost state is no beginning: what the last session was recorded under counts. */
+  readonly #recovered: PolicySeen | undefined;
   #written: Promise<void> = Promise.resolve();
 
   constructor(directory: CameraDirectory, disk: Disk) {
     this.#directory = directory;
     this.#disk = disk;
-    this.#state = read(directory.state, StateFile) ?? {};
+    const state = read(directory.state, StateFile);
+    this.#recovered = state === undefined ? policyOfLastSession(directory) : undefined;
+    this.#state = state ?? {};
     const kept = read(directory.dayKeys, DayKeysFile)?.viewers;
     // An earlier release that ran in between has moved on its one number alone.
     const outrun = kept !== undefined && (this.#state.dayKey?.number ?? 0) > (highestOf(kept)?.number ?? 0);
@@ -46,7 +53,7 @@ export class CameraState {
   }
 
   get policy(): PolicySeen | undefined {
-    return this.#state.policy;
+    return this.#state.policy ?? this.#recovered;
   }
 
   /** The highest day key in use. */
@@ -59,7 +66,7 @@ export class CameraState {
     return this.#dayKeys === undefined ? this.#state.dayKey : this.#dayKeys[viewer];
   }
 
-  async keepPolicy(policy: PolicySeen): Promise<void> {
+  async keepPolicy(policy: PolicyKept): Promise<void> {
     this.#state = { ...this.#state, policy };
     await this.#write(this.#directory.state, this.#state);
   }
@@ -113,5 +120,5 @@ export function judgePolicy(
   if (order < 0) return 'older';
   if (order === 0 && digest === seen?.digest) return 'same';
   if (version === 1) return 'unbound';
-  return order > 0 ? 'new' : 'conflicting';
+  return order > 0 || seen?.digest === undefined ? 'new' : 'conflicting';
 }

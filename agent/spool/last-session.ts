@@ -10,11 +10,16 @@ export interface LastSession {
   readonly end: { readonly segments: number; readonly digest: Uint8Array } | undefined;
 }
 
+export const LAST_SESSION_FILE = 'last-session';
+
 const MAGIC = Uint8Array.from([0x4f, 0x52, 0x53, 0x4c, 1]);
 const FIXED_LENGTH = MAGIC.length + 1 + 2 + 8 + 4 + DIGEST_LENGTH + SESSION_ID_LENGTH;
 export const MAX_LAST_SESSION_LENGTH = FIXED_LENGTH + MAX_SESSION_HEADER_LENGTH + 4;
 
-export function encodeLastSession({ session, end }: LastSession, { crc32 }: SpoolPrimitives): Uint8Array {
+export function encodeLastSession(
+  { session, end }: LastSession,
+  { crc32 }: Pick<SpoolPrimitives, 'crc32'>,
+): Uint8Array {
   const fixed = new Uint8Array(FIXED_LENGTH);
   const view = new DataView(fixed.buffer);
   fixed.set(MAGIC, 0);
@@ -31,7 +36,10 @@ export function encodeLastSession({ session, end }: LastSession, { crc32 }: Spoo
 }
 
 /** Undefined when the bytes are not a whole entry. */
-export function decodeLastSession(bytes: Uint8Array, { crc32 }: SpoolPrimitives): LastSession | undefined {
+export function decodeLastSession(
+  bytes: Uint8Array,
+  { crc32 }: Pick<SpoolPrimitives, 'crc32'>,
+): LastSession | undefined {
   const bodyEnd = bytes.length - 4;
   if (bodyEnd < FIXED_LENGTH || !equal(bytes.subarray(0, MAGIC.length), MAGIC)) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -5,14 +5,18 @@ import { readFileBounded, TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
 import { type AgentLog, errorFields } from '../log.ts';
-import { decodeLastSession, type LastSession, MAX_LAST_SESSION_LENGTH } from './last-session.ts';
+import {
+  decodeLastSession,
+  LAST_SESSION_FILE,
+  type LastSession,
+  MAX_LAST_SESSION_LENGTH,
+} from './last-session.ts';
 import { parseRecordsFileName, type SpoolPrimitives, scanRecords } from './records-file.ts';
 import { SESSION_FILE, SessionDirectory, TOMBSTONES_FILE } from './session-directory.ts';
 import { SpooledSegment } from './spooled-segment.ts';
 import type { StoredSession } from './stored-segment.ts';
 import { decodeTombstones, TOMBSTONE_LENGTH } from './tombstone.ts';
 
-export const LAST_SESSION_FILE = 'last-session';
 const DIRECTORY_NAME = /^(\d{12,16})-([0-9a-f]{32})$/;
 /** Far above what one session can leave. */
 const MAX_TOMBSTONES_LENGTH = 100_000 * TOMBSTONE_LENGTH;

@@ -1,12 +1,35 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CameraState, judgePolicy } from '../../agent/camera/camera-state.ts';
 import { PolicyWatch } from '../../agent/camera/policy-watch.ts';
+import { encodeLastSession } from '../../agent/spool/last-session.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { encodeSessionFixed, PREVIOUS_UNKNOWN, signSessionHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { cameraOfKey } from '../server/camera-double.ts';
 import { CAMERA, Home } from './home.ts';
+
+/** A session under policy 1.5. */
+const SESSION = {
+  id: randomBytes(16),
+  number: 3,
+  timeMs: 1_790_000_000_000,
+  previousSession: new Uint8Array(32),
+  previousSegments: PREVIOUS_UNKNOWN,
+  previousDigest: new Uint8Array(32),
+  policyEpoch: 1,
+  policyCounter: 5,
+};
+
+function testSigner() {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const { signer } = cameraOfKey(privateKey, '');
+  return signer;
+}
 
 describe('a policy', () => {
   const seen = { epoch: 4, counter: 7, digest: 'one' };
@@ -158,6 +181,20 @@ describe('the watch', () => {
       put(home.firstPolicy());
       await expect(start().check()).rejects.toMatchObject({ code: 'POLICY_OUTDATED' });
     });
+  });
+
+  test('[FC-06] a camera that has recorded, and whose state is gone, obeys no policy older than the one it recorded under', async () => {
+    const signer = testSigner();
+    const session = { number: 3, id: 'ab'.repeat(16) };
+    const header = signSessionHeader(encodeSessionFixed({ ...SESSION, point: signer.point }, 0), [], signer);
+    const last = encodeLastSession({ session: { ...session, header }, end: undefined }, { crc32 });
+    mkdirSync(home.directory.spool, { recursive: true });
+    writeFileSync(join(home.directory.spool, 'last-session'), last);
+    put(home.policy({ counter: 4 }));
+    await expect(start().check()).rejects.toMatchObject({ code: 'POLICY_REFUSED' });
+    put(home.policy({ counter: 5 }));
+    expect(await start().check()).toBe(false);
+    expect(JSON.parse(readFileSync(home.directory.state, 'utf8'))).toMatchObject({ policy: { counter: 5 } });
   });
 
   test('a state that is damaged is refused, not taken for none', async () => {
