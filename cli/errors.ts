@@ -19,6 +19,9 @@ export type CommandErrorCode =
   | 'SERVER_DOWN'
   /** The machine's clock is certainly wrong, and what is made would carry its time. */
   | 'CLOCK_WRONG'
+  /** The server gives cameras a directory, and follows no maker. */
+  | 'UPDATES_NOT_FOLLOWED'
+  | 'CHECK_UNFINISHED'
   | 'KEY_MALFORMED'
   /** What the camera sealed is no media that plays. */
   | 'MEDIA_MALFORMED'

@@ -13,6 +13,7 @@ import { origins } from './server/origins.ts';
 import { pinsCommand } from './server/pins.ts';
 import { policyCommand } from './server/policy.ts';
 import { fleetCommand } from './server/releases-command.ts';
+import { updatesCommand } from './server/updates-command.ts';
 import { releaseTimeMs } from './version.ts';
 
 /** How long a camera's certificate is valid: renewed at two thirds of it, a stolen one is soon worth nothing. */
@@ -27,6 +28,7 @@ export function serverCommand(): Command {
     .addCommand(runCommand())
     .addCommand(camerasCommand())
     .addCommand(fleetCommand())
+    .addCommand(updatesCommand())
     .addCommand(policyCommand())
     .addCommand(pinsCommand())
     .addCommand(caCommand())
@@ -182,6 +184,7 @@ interface RunOptions {
   readonly certificateDays: number;
   readonly cameraQuota?: number;
   readonly updates?: string;
+  readonly updatesRoot?: string;
   readonly metrics?: number;
   readonly logLevel: string;
   readonly jsonLog?: boolean;
@@ -204,7 +207,11 @@ function runCommand(): Command {
       DEFAULT_DAYS,
     )
     .option('--camera-quota <size>', 'footage that one camera may store, as in 200G', parseQuota)
-    .option('--updates <dir>', 'update repository for the cameras (default: DIR/updates, if it is there)')
+    .option(
+      '--updates <dir-or-url>',
+      "updates for the cameras: a repository's directory (default: DIR/updates, if it is there), or the https:// address of a maker's, to follow it",
+    )
+    .option('--updates-root <file>', "root.json of the maker's kit, for --updates with an address")
     .option('--metrics <port>', 'serve Prometheus metrics at http://127.0.0.1:PORT/metrics', parseMetrics)
     .addOption(logLevelOption())
     .option('--json-log', 'log JSON lines to standard output even on a terminal')
@@ -214,11 +221,15 @@ function runCommand(): Command {
 Footage goes to DIR/footage. While it runs, DIR/run/server.json tells its process id, port and pins.
 Without --camera-quota a camera may fill the disk, but for the last fifth: that is kept for those that hold less than
 their share. A camera that is refused keeps what it films in its spool. Metrics are for this machine alone.
+With an address for --updates it mirrors the maker's releases, verified as a camera verifies them, to DIR/mirror, checks every
+hour and tells the cameras; \`oriel server updates DIR\` shows how that goes. Without --updates-root the first root is that
+of the installation it runs from, or else the one that the address shows the first time; it is kept from then on.
 On SIGTERM, SIGHUP or Ctrl-C it makes durable what it has received, says so to the cameras, and exits 0, within 8
 seconds in any case; a second signal ends it at once.
 
 Examples:
   oriel server run ./house
+  oriel server run ./house --updates https://updates.example.org/oriel
   oriel server run ./house --address 127.0.0.1 --port 0 --log-level debug`,
     )
     .action(async (directory: string, options: RunOptions) => {
@@ -231,7 +242,7 @@ Examples:
       const person = process.stdout.isTTY && !options.jsonLog;
       const level = person && options.logLevel === 'info' ? 'warn' : options.logLevel;
       const log = openLogger({ level, base: null }, person ? 2 : 1);
-      const { port, address, certificateDays, cameraQuota, updates, metrics: metricsPort } = options;
+      const { port, address, certificateDays, cameraQuota, updates, updatesRoot } = options;
       await serve({
         start: () =>
           startServer({
@@ -241,7 +252,9 @@ Examples:
             certificateDays,
             cameraQuota,
             updates,
-            metricsPort,
+            updatesRoot,
+            installationRoot: installationRoot(process.argv[1] ?? ''),
+            metricsPort: options.metrics,
             releaseTimeMs: releaseTimeMs(),
             disk: systemDisk,
             log,
@@ -253,6 +266,12 @@ Examples:
         },
       });
     });
+}
+
+/** Of a program that runs from a slot: INSTALLATION/SLOT/files/app/oriel.mjs. */
+function installationRoot(program: string): string | undefined {
+  const [, installation] = /^(.*)\/[ab]\/files\/app\/[^/]+$/.exec(program) ?? [];
+  return installation === undefined ? undefined : join(installation, 'root.json');
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

@@ -87,12 +87,12 @@ export async function fetchRelease(
   release: Release,
   trust: BundleTrust,
 ): Promise<FetchedRelease> {
-  const get = async (name: string, maxBytes = MAX_MANIFEST_BYTES) => {
+  const get = async (name: string) => {
     const target = release.documents[name];
     if (target === undefined) {
       throw new OtaError('RELEASE_INCOMPLETE', `${release.directory} has no ${name} among the targets`);
     }
-    return fetchTarget(effects, target, maxBytes);
+    return fetchTarget(effects, target, documentLimit(name));
   };
   const documents = {
     manifest: await get(MANIFEST_FILE),
@@ -102,7 +102,7 @@ export async function fetchRelease(
   };
   const verified = await verifyDocuments(documents, trust);
   checkSameRelease(release, verified.bundle);
-  const list = parseTransferList(await get(TRANSFER_LIST_FILE, MAX_TRANSFER_LIST_BYTES));
+  const list = parseTransferList(await get(TRANSFER_LIST_FILE));
   return { ...verified, documents, list };
 }
 
@@ -117,17 +117,28 @@ export function isOf(release: Rollout, bundle: Bundle): boolean {
   );
 }
 
-/** What decides who gets a release is said in the metadata; it is the bundle's own, or the two were mixed. */
-function checkSameRelease(release: Rollout, bundle: Bundle): void {
+/**
+ * What decides who gets a release is said in the metadata; it is the bundle's own, or the two were mixed.
+ * @throws OtaError RELEASE_MISMATCHED.
+ */
+export function checkSameRelease(release: Rollout, bundle: Bundle): void {
   if (!isOf(release, bundle)) {
     throw new OtaError('RELEASE_MISMATCHED', `the bundle is not release ${release.version} of the metadata`);
   }
 }
 
+/** Where a document lies in the repository. */
+export const documentPath = ({ path, hashes }: TargetFile) =>
+  `targets/${targetFileName(path, hashes.sha256 ?? '')}`;
+
+/** The most that a release's document may have, bytes. */
+export const documentLimit = (name: string) =>
+  name === TRANSFER_LIST_FILE ? MAX_TRANSFER_LIST_BYTES : MAX_MANIFEST_BYTES;
+
 const PACE = { headMs: 30_000, windowMs: 30_000, windowBytes: 4 * 1024 };
 
 /** A target, whole, in memory. @throws OtaError FETCH_*, BUNDLE_OVERSIZED. */
-async function fetchTarget(
+export async function fetchTarget(
   effects: TransferEffects,
   target: TargetFile,
   maxBytes: number,
@@ -136,7 +147,7 @@ async function fetchTarget(
   if (!v.is(Sha256, hashes.sha256)) throw new OtaError('METADATA_MALFORMED', `${path} has no SHA-256`);
   if (length > maxBytes) throw new OtaError('BUNDLE_OVERSIZED', `${path}: ${length} bytes are too many`);
   const expected = hashes.sha256;
-  const file = `targets/${targetFileName(path, expected)}`;
+  const file = documentPath(target);
   return transfer(effects, file, undefined, { ...PACE, maxBytes: length }, async ({ status, body }) => {
     if (status !== 200) throw new OtaError('FETCH_REFUSED', `${file}: the server answered ${status}`);
     const chunks: Uint8Array[] = [];

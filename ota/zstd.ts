@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { constants, createZstdDecompress, zstdCompress } from 'node:zlib';
+import { constants, createZstdDecompress, zstdCompress, zstdDecompress } from 'node:zlib';
 import type { Content } from './bundle-files.ts';
 import { OtaError } from './errors.ts';
 
@@ -37,27 +37,64 @@ export async function decompressFile(
   expected: Content,
   dictionary?: Uint8Array,
 ): Promise<void> {
-  const zstd = createZstdDecompress({
-    chunkSize: CHUNK_BYTES,
-    params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG },
-    ...(dictionary !== undefined && { dictionary }),
-  });
   const output = await open(to, 'wx', 0o600);
   try {
-    await pipeline(createReadStream(from, { highWaterMark: CHUNK_BYTES }), zstd, (content) =>
-      writeExpected(content, output, expected),
-    );
+    await decompressTo(output, from, expected, dictionary);
   } catch (error) {
     await rm(to, { force: true });
-    throw isZstdError(error) ? new OtaError('FETCH_WRONG', 'what was fetched is no zstd', error) : error;
+    throw error;
   } finally {
     await output.close();
   }
 }
 
+/**
+ * Decompresses a file into nothing, to see that it is what was expected.
+ * @param dictionary of what it is a delta to.
+ * @throws OtaError FETCH_WRONG; the platform's errors.
+ */
+export function verifyCompressed(from: string, expected: Content, dictionary?: Uint8Array): Promise<void> {
+  return decompressTo({ writeFile: async () => undefined }, from, expected, dictionary);
+}
+
+/** The content of a file that is known to be no bomb, in memory. @throws OtaError FETCH_WRONG; the platform's errors. */
+export async function readCompressed(from: string, maxBytes: number): Promise<Uint8Array> {
+  const compressed = await readFile(from);
+  return new Promise((resolve, reject) => {
+    const params = { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG };
+    zstdDecompress(compressed, { params, maxOutputLength: maxBytes }, (error, content) =>
+      error === null ? resolve(content) : reject(new OtaError('FETCH_WRONG', 'this is no zstd', error)),
+    );
+  });
+}
+
+interface Output {
+  writeFile(chunk: Uint8Array): Promise<void>;
+}
+
+async function decompressTo(
+  output: Output,
+  from: string,
+  expected: Content,
+  dictionary: Uint8Array | undefined,
+): Promise<void> {
+  const zstd = createZstdDecompress({
+    chunkSize: CHUNK_BYTES,
+    params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG },
+    ...(dictionary !== undefined && { dictionary }),
+  });
+  try {
+    await pipeline(createReadStream(from, { highWaterMark: CHUNK_BYTES }), zstd, (content) =>
+      writeExpected(content, output, expected),
+    );
+  } catch (error) {
+    throw isZstdError(error) ? new OtaError('FETCH_WRONG', 'what was fetched is no zstd', error) : error;
+  }
+}
+
 async function writeExpected(
   content: AsyncIterable<Uint8Array>,
-  output: Awaited<ReturnType<typeof open>>,
+  output: Output,
   expected: Content,
 ): Promise<void> {
   const hash = createHash('sha256');

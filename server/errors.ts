@@ -61,7 +61,13 @@ export type ServerErrorCode =
   /** The key at hand is not that of the backup CA, or it is not at hand. */
   | 'AUTHORITY_MISSING'
   /** A certificate has to be issued, and the machine's clock is certainly wrong. */
-  | 'CLOCK_WRONG';
+  | 'CLOCK_WRONG'
+  /** The directory of updates is not there. */
+  | 'UPDATES_MISSING'
+  /** The address of updates is malformed, or not one to follow. */
+  | 'UPDATES_ADDRESS_REFUSED'
+  /** The root of updates is not of TUF's form, or not signed by itself. */
+  | 'UPDATES_ROOT_REFUSED';
 
 /** A failure to set up or start, told to the person at the command line. */
 export class ServerError extends Error {

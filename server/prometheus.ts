@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Census } from './connections.ts';
 import type { Meter } from './meter.ts';
+import type { MirrorState } from './updates-mirror/state.ts';
 import type { CameraUsage } from './usage-table.ts';
 
 /** What is looked up when metrics are asked for. */
@@ -9,6 +10,8 @@ export interface Sources {
   readonly usage: (camera: string) => CameraUsage;
   readonly census: () => Census;
   readonly freeBytes: () => Promise<number>;
+  /** Of a maker that is followed. */
+  readonly updates?: () => MirrorState | undefined;
 }
 
 export interface Prometheus {
@@ -46,6 +49,18 @@ export function openPrometheus(): Prometheus {
   const free = gauge('disk_free_bytes', 'Free on the disk of the footage');
   const footage = gauge('camera_footage_bytes', 'Footage of an enrolled camera', ['camera']);
   const sessions = gauge('camera_sessions', 'Sessions of an enrolled camera', ['camera']);
+  const updates = gauge('updates_timestamp_seconds', 'Updates that follow a maker, Unix time', ['of']);
+  const updatesFailing = gauge('updates_failing', 'Checks for updates in a row that failed', ['code']);
+
+  const showUpdates = (state: MirrorState | undefined) => {
+    updates.reset();
+    updatesFailing.reset();
+    if (state === undefined) return;
+    const { followedAt, edition, failure } = state;
+    if (followedAt !== null) updates.set({ of: 'followed' }, Date.parse(followedAt) / 1000);
+    if (edition !== null) updates.set({ of: 'expires' }, Date.parse(edition.expiresAt) / 1000);
+    updatesFailing.set({ code: failure?.code ?? 'none' }, failure?.times ?? 0);
+  };
 
   return {
     contentType: register.contentType,
@@ -73,6 +88,7 @@ export function openPrometheus(): Prometheus {
         footage.set({ camera }, used.bytes);
         sessions.set({ camera }, used.sessions);
       }
+      showUpdates(sources.updates?.());
       return register.metrics();
     },
   };

@@ -46,11 +46,14 @@ export class RequestTable {
     this.#db = db;
   }
 
-  add({ id, camera, request, askedAtMs, deadlineMs }: Omit<RequestRecord, 'sentAtMs' | 'reply'>): void {
+  /** All of them or none. */
+  add(...requests: readonly Omit<RequestRecord, 'sentAtMs' | 'reply'>[]): void {
     this.#db.transaction(() => {
-      this.#db.run('DELETE FROM requests WHERE deadline < ?', askedAtMs - KEPT_MS);
-      const sql = 'INSERT INTO requests (id, camera, request, asked_at, deadline) VALUES (?, ?, ?, ?, ?)';
-      this.#db.run(sql, id, camera, request, askedAtMs, deadlineMs);
+      for (const { id, camera, request, askedAtMs, deadlineMs } of requests) {
+        this.#db.run('DELETE FROM requests WHERE deadline < ?', askedAtMs - KEPT_MS);
+        const sql = 'INSERT INTO requests (id, camera, request, asked_at, deadline) VALUES (?, ?, ?, ?, ?)';
+        this.#db.run(sql, id, camera, request, askedAtMs, deadlineMs);
+      }
     });
   }
 

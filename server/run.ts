@@ -32,6 +32,8 @@ import { Sightings } from './sightings.ts';
 import { stillKeeper } from './stills.ts';
 import { openStore } from './store.ts';
 import { TwinReport } from './twin-report.ts';
+import { announceUpdates } from './updates-mirror/announce.ts';
+import { type OpenedUpdates, openUpdates } from './updates-mirror/open-updates.ts';
 import { UPLOAD_LIMITS } from './upload.ts';
 import { Usage } from './usage.ts';
 
@@ -46,8 +48,12 @@ export interface RunOptions {
   readonly certificateDays?: number | undefined;
   /** Footage of one camera, bytes; without a bound of its own otherwise. */
   readonly cameraQuota?: number | undefined;
-  /** Directory of the update repository that cameras read; `updates` in the server's own otherwise. */
+  /** Directory of the update repository, or address of the maker's; `updates` in the server's own otherwise. */
   readonly updates?: string | undefined;
+  /** File with the root of a maker that is followed. */
+  readonly updatesRoot?: string | undefined;
+  /** Path of the root of the installation that the program runs from. */
+  readonly installationRoot?: string | undefined;
   /** Serve metrics there, on loopback; nowhere otherwise. Port 0 leaves it to the system. */
   readonly metricsPort?: number | undefined;
   /** When this program was released, ms since 1970: a clock before it is wrong. */
@@ -64,6 +70,8 @@ export interface RunningServer {
   readonly hosts: readonly string[];
   readonly pin: string;
   readonly backupPin: string;
+  /** What `--updates` names. */
+  readonly updates?: string;
   /** Of metrics, on 127.0.0.1. */
   readonly metricsPort?: number;
 }
@@ -103,6 +111,7 @@ async function openHouse(
   const { directory, disk, log, releaseTimeMs, clock = systemClock } = options;
   const restored = registry.origin.get()?.restored;
   if (restored !== undefined) log.warn(restoredFields(restored), RESTORED);
+  const updates = await openUpdates(options);
   const footage = join(directory, 'footage');
   const now = isPossibleTime(clock.now(), releaseTimeMs) ? new Date(clock.now()) : undefined;
   if (now === undefined) log.warn({ code: 'CLOCK_WRONG' }, "the machine's clock is wrong: set it");
@@ -148,7 +157,7 @@ async function openHouse(
       enrolment: { registry, writes, authority, throttle, certificates, times: ENROLMENT_TIMES, clock, log },
       uploads: { store, leases, limits: UPLOAD_LIMITS, usage, meter, twins },
       sightings,
-      updates: options.updates ?? join(directory, 'updates'),
+      updates: updates.repository,
       meter,
     },
     log,
@@ -157,7 +166,7 @@ async function openHouse(
   const gate = new Gate(identity, judge, routes, log, GATE_LIMITS, broker);
   let door: MetricsDoor | undefined;
   const port = await (async () => {
-    if (prometheus) door = await openDoor(prometheus, { options, registry, usage, gate });
+    if (prometheus) door = await openDoor(prometheus, { options, registry, usage, gate, updates });
     return gate.listen(options.port ?? configuration.port, options.address);
   })().catch(async (error) => {
     door?.close();
@@ -166,15 +175,21 @@ async function openHouse(
   });
   const { hosts, pin, backupPin } = configuration;
   const own = { pid: process.pid, port, hosts, pin, backupPin };
-  const server: RunningServer = { ...own, ...(door && { metricsPort: door.port }) };
+  const server: RunningServer = {
+    ...own,
+    ...(options.updates !== undefined && { updates: options.updates }),
+    ...(door && { metricsPort: door.port }),
+  };
   const runFile = new RunFile(disk, directory, log);
   await runFile.write(server);
+  await updates.start(clock, (signal) => announceUpdates({ registry, control, clock }, signal));
   const stopWatching = watchRegistry({ registry, gate, sightings, health, usage, control, log, clock });
   return {
     server,
     async stop() {
       door?.close();
       gate.close();
+      await updates.stop();
       await leases.endAll(new Stopping('the server is going down'));
       await gate.disconnect();
       await broker.close();
@@ -203,14 +218,16 @@ function openDoor(
     readonly registry: Registry;
     readonly usage: Usage;
     readonly gate: Gate;
+    readonly updates: OpenedUpdates;
   },
 ): Promise<MetricsDoor> {
-  const { options, registry, usage, gate } = house;
+  const { options, registry, usage, gate, updates } = house;
   const sources = {
     enrolled: () => registry.enrolled(),
     usage: (camera: string) => usage.of(camera),
     census: () => gate.census(),
     freeBytes: () => options.disk.freeBytes(options.directory),
+    updates: () => updates.state(),
   };
   return openMetricsDoor(options.metricsPort ?? 0, prometheus.contentType, () => prometheus.render(sources));
 }

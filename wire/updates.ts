@@ -23,8 +23,12 @@ export const updatesPath = (file: string) => UPDATES_PREFIX + file;
 export function parseUpdatesPath(path: string): string | undefined {
   if (!path.startsWith(UPDATES_PREFIX)) return undefined;
   const file = path.slice(UPDATES_PREFIX.length);
-  if (/(^|\/)\.{1,2}(\/|$)/.test(file)) return undefined;
-  return FILES.some((form) => form.test(file)) ? file : undefined;
+  return isRepositoryFile(file) ? file : undefined;
+}
+
+/** Whether a repository may have a file of this path, and cameras be given it. */
+export function isRepositoryFile(file: string): boolean {
+  return !/(^|\/)\.{1,2}(\/|$)/.test(file) && FILES.some((form) => form.test(file));
 }
 
 /** The first byte of a range to the end; undefined for all else, to which the whole file is an answer. */

@@ -21,9 +21,17 @@ Example:
     .action(async (directory: string, { json }: { readonly json?: true }) => {
       const { withRegistry } = await import('./registry.ts');
       const { releasesJson, releasesOf, releasesText } = await import('./releases.ts');
+      const { followedUpdates } = await import('./updates.ts');
+      const { headLine } = await import('./updates-text.ts');
+      const updates = await followedUpdates(directory);
       const fleet = await withRegistry(directory, (registry) =>
         releasesOf(registry.cameras(), registry.health.all(), registry.reports.all()),
       );
-      console.log(json ? jsonLine({ cameras: releasesJson(fleet) }) : releasesText(fleet, SHOWN).join('\n'));
+      if (json) {
+        console.log(jsonLine({ updates: updates ?? null, cameras: releasesJson(fleet) }));
+        return;
+      }
+      if (updates !== undefined) console.log(headLine(updates, Date.now()));
+      console.log(releasesText(fleet, SHOWN).join('\n'));
     });
 }

@@ -21,7 +21,7 @@ const mayImport: Record<string, readonly string[]> = {
   media: [],
   wire: [],
   host: [],
-  server: ['wire', 'host', 'crypto'],
+  server: ['ota', 'wire', 'host', 'crypto'],
   web: ['crypto', 'media', 'wire'],
   cli: rooms,
 };
@@ -203,7 +203,7 @@ describe('what is loaded in the end', () => {
   test('the server loads nothing that opens footage, nor anything of the camera', async () => {
     const loaded = await loadedBy('server');
     expect(loaded.filter((file) => /^crypto\/(opener|session|vault)(-node)?\.ts$/.test(file))).toEqual([]);
-    expect(loaded.filter((file) => !/^(server|wire|host|crypto)\//.test(file))).toEqual([]);
+    expect(loaded.filter((file) => !/^(server|ota|wire|host|crypto)\//.test(file))).toEqual([]);
   });
 
   test('the agent loads nothing of the server or the command line', async () => {

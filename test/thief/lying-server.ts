@@ -14,12 +14,22 @@ export const PATIENT: Breakage = {
   to: 'const CLOSEST_LOOKS_MS = 0;',
 };
 
+/** The server does not follow the address, and answers from it. */
+const UNFOLLOWED: readonly Breakage[] = [
+  {
+    file: 'server/run.ts',
+    from: 'await openUpdates(options)',
+    to: 'await openUpdates({ ...options, updates: undefined })',
+  },
+  { file: 'server/run.ts', from: 'updates: updates.repository', to: 'updates: options.updates' },
+];
+
 /**
  * A server that takes all else as it should, and has updates from the web server that `--updates` names, whatever that
  * sends; its sources make releases that are right but for their patience.
  */
 export function lyingServer(): BrokenBuild {
-  return breakBuild(PATIENT, {
+  return breakBuild(PATIENT, ...UNFOLLOWED, {
     file: 'server/updates-routes.ts',
     from: "  const file = await openWithin(repository, parseUpdatesPath(request.url ?? ''));\n",
     to: `  const { get } = await import('node:http');

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as v from 'valibot';
+import { fromUtf8 } from '../../crypto/bytes.ts';
+import { readFileBounded } from '../../host/atomic-file.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { loadConfiguration } from '../../server/configuration.ts';
+import { isServerRunning } from '../../server/directory-lock.ts';
+import { readPublished } from '../../server/updates-mirror/edition.ts';
+import { mirrorPlaces } from '../../server/updates-mirror/layout.ts';
+import { layRequest } from '../../server/updates-mirror/request.ts';
+import { parseUpdatesSource } from '../../server/updates-mirror/source.ts';
+import { type MirrorState, readState } from '../../server/updates-mirror/state.ts';
+import { CommandError } from '../errors.ts';
+import { type DirectoryUpdates, directoryText, inOrder, mirrorText } from './updates-text.ts';
+
+export interface UpdatesSaid {
+  readonly json: object;
+  readonly text: string;
+  /** Whether the last check found all in order; true for a directory. */
+  readonly inOrder: boolean;
+}
+
+const POLL_MS = 200;
+
+/** What the cameras of a server are given. @throws ServerError DIRECTORY_MALFORMED; HostError. */
+export async function showUpdates(directory: string): Promise<UpdatesSaid> {
+  await loadConfiguration(systemDisk, directory);
+  const updates = (await runningUpdates(directory)) ?? join(directory, 'updates');
+  const state = await followedUpdates(directory);
+  return state === undefined ? saidOfDirectory(updates) : saidOfMirror(state);
+}
+
+/** Has the running server check its maker. @throws CommandError SERVER_DOWN, UPDATES_NOT_FOLLOWED, CHECK_UNFINISHED. */
+export async function checkUpdates(directory: string, waitMs: number): Promise<UpdatesSaid> {
+  await loadConfiguration(systemDisk, directory);
+  if (!(await isServerRunning(directory))) {
+    throw new CommandError(
+      'SERVER_DOWN',
+      `no server runs on ${directory}; start it: oriel server run ${directory}`,
+    );
+  }
+  if ((await followedUpdates(directory)) === undefined) {
+    throw new CommandError(
+      'UPDATES_NOT_FOLLOWED',
+      'the server follows no maker; start it with --updates and the https:// address of one',
+    );
+  }
+  const places = mirrorPlaces(directory);
+  const id = randomBytes(8).toString('hex');
+  await layRequest(systemDisk, places.request, id);
+  for (const until = performance.now() + waitMs; performance.now() < until; await sleep(POLL_MS)) {
+    const state = await readState(systemDisk, places.state);
+    if (state?.answered === id) return saidOfMirror(state);
+  }
+  throw new CommandError(
+    'CHECK_UNFINISHED',
+    `the check has not ended after ${waitMs / 1000} s; it goes on: oriel server updates ${directory}`,
+  );
+}
+
+/** Of a server that runs and follows a maker, or of one that does not run and did. @throws HostError. */
+export async function followedUpdates(directory: string): Promise<MirrorState | undefined> {
+  const updates = await runningUpdates(directory);
+  if (updates === undefined && (await isServerRunning(directory))) return undefined;
+  if (updates !== undefined && parseUpdatesSource(updates).kind === 'directory') return undefined;
+  return readState(systemDisk, mirrorPlaces(directory).state);
+}
+
+const Running = v.object({ updates: v.optional(v.string()) });
+const MAX_STATE_BYTES = 64 * 1024;
+
+/** What the running server was given as `--updates`. */
+async function runningUpdates(directory: string): Promise<string | undefined> {
+  const bytes = await readFileBounded(systemDisk, join(directory, 'run', 'server.json'), MAX_STATE_BYTES);
+  return bytes === undefined ? undefined : v.parse(Running, JSON.parse(fromUtf8(bytes))).updates;
+}
+
+function saidOfMirror(state: MirrorState): UpdatesSaid {
+  return {
+    json: { kind: 'mirror', ...state },
+    text: mirrorText(state, Date.now()).join('\n'),
+    inOrder: inOrder(state),
+  };
+}
+
+async function saidOfDirectory(directory: string): Promise<UpdatesSaid> {
+  const edition = await readPublished(systemDisk, directory);
+  const updates: DirectoryUpdates = {
+    kind: 'directory',
+    directory,
+    expiresAt: edition?.expires ?? null,
+    releases:
+      edition?.offer.releases.map(({ version, hardware, percentage, halt }) => ({
+        version,
+        hardware: [...hardware],
+        percentage,
+        halt,
+      })) ?? null,
+  };
+  return { json: updates, text: directoryText(updates, Date.now()).join('\n'), inOrder: true };
+}

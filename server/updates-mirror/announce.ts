@@ -1,0 +1,37 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../host/clock.ts';
+import type { Control } from '../control.ts';
+import type { Registry } from '../registry.ts';
+
+/** How long a camera that is away is still told when it comes, ms: after it, it has checked by itself. */
+const DEADLINE_MS = 6 * 3_600_000;
+/** Cameras told at a time, and the pause after them, ms: five hundred do not all fetch in the same second. */
+const BATCH = 10;
+const PAUSE_MS = 1_000;
+
+export interface AnnounceOptions {
+  readonly registry: Pick<Registry, 'enrolled' | 'requests'>;
+  readonly control: Pick<Control, 'look'>;
+  readonly clock: Pick<Clock, 'now' | 'sleep'>;
+}
+
+/** Asks every enrolled camera to check for updates now. @throws as Database does; the signal's reason. */
+export async function announceUpdates(
+  { registry, control, clock }: AnnounceOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const cameras = registry.enrolled();
+  for (let at = 0; at < cameras.length; at += BATCH) {
+    if (at > 0) await clock.sleep(PAUSE_MS, signal);
+    const askedAtMs = clock.now();
+    const requests = cameras.slice(at, at + BATCH).map((camera) => ({
+      id: randomBytes(8).toString('hex'),
+      camera,
+      request: 'look' as const,
+      askedAtMs,
+      deadlineMs: askedAtMs + DEADLINE_MS,
+    }));
+    registry.requests.add(...requests);
+    control.look();
+  }
+}

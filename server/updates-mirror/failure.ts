@@ -1,0 +1,49 @@
+import { constants } from 'node:os';
+import { HostError } from '../../host/errors.ts';
+import { OtaError } from '../../ota/errors.ts';
+import { MirrorError } from './errors.ts';
+
+/** Why a check came to nothing, by a closed code, with what can be done about it. Pure. */
+export interface MirrorFailure {
+  readonly code: string;
+  readonly message: string;
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  STORAGE_FULL: 'make room; footage has priority',
+  METADATA_UNSIGNED:
+    'either this is not the repository of the maker that this server follows, or somebody changed it; to follow another maker, stop the server and remove the directory mirror in its own',
+  METADATA_EXPIRED:
+    'the maker has stopped renewing it, somebody keeps the newer from this server, or the clock here is wrong',
+  METADATA_OUTDATED: 'the web server gives an older state than it gave before',
+  METADATA_MALFORMED:
+    'the address has to be of the directory that holds metadata/; a missing file has to be answered with 404',
+  FETCH_REFUSED: 'the address has to be of the directory that holds metadata/; redirects are not followed',
+  ROOT_FOREIGN:
+    'give the root of this maker, or remove the directory mirror in the server’s own to follow another',
+};
+
+const FULL = [-constants.errno.ENOSPC, -constants.errno.EDQUOT];
+
+export function mirrorFailure(error: unknown): MirrorFailure {
+  const { code, reason } = classify(error);
+  const remedy = REMEDIES[code];
+  return { code, message: remedy === undefined ? reason : `${reason}: ${remedy}` };
+}
+
+function classify(error: unknown): { readonly code: string; readonly reason: string } {
+  const { errno, message } = error as { errno?: unknown; message?: unknown };
+  const full = error instanceof HostError && error.code === 'DISK_FULL';
+  if (full || FULL.includes(Number(errno))) return { code: 'STORAGE_FULL', reason: 'the disk is full' };
+  if (error instanceof OtaError) return { code: error.code, reason: `${error.message}${causeOf(error)}` };
+  if (error instanceof MirrorError || error instanceof HostError) {
+    return { code: error.code, reason: error.message };
+  }
+  return { code: 'MIRROR_FAILED', reason: String(message) };
+}
+
+/** What the network or TLS said, which an OtaError only wraps. */
+function causeOf({ cause }: OtaError): string {
+  const { code } = (cause ?? {}) as { code?: unknown };
+  return typeof code === 'string' && !(cause instanceof OtaError) ? ` (${code})` : '';
+}

@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs';
+import { systemClock } from '../../host/clock.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { openWebClient } from '../../host/web-client.ts';
+import { Registry } from '../../server/registry.ts';
+import { announceUpdates } from '../../server/updates-mirror/announce.ts';
+import { layRequest } from '../../server/updates-mirror/request.ts';
+import { readState } from '../../server/updates-mirror/state.ts';
+import { UpdatesMirror } from '../../server/updates-mirror/updates-mirror.ts';
+import { until } from '../e2e/until.ts';
+import { makeCamera } from './camera-double.ts';
+import { cameraAuthority, enrol } from './house.ts';
+import { MirrorHome } from './mirror-home.ts';
+
+/** A mirror that runs by itself, beside a server's registry. */
+
+const home = new MirrorHome();
+const registry = new Registry(':memory:');
+const camera = makeCamera(cameraAuthority);
+const logged: string[] = [];
+let sent = 0;
+let mirror: UpdatesMirror;
+
+beforeAll(async () => {
+  home.maker.nowMs = Date.now();
+  await home.begin();
+  await home.release('the agent');
+  enrol(registry, camera);
+  mirror = await start();
+});
+afterAll(async () => {
+  await mirror.stop();
+  await home.end();
+});
+
+async function start(): Promise<UpdatesMirror> {
+  const log = (_: object, message: string) => logged.push(message);
+  const control = {
+    look() {
+      sent += 1;
+    },
+  };
+  const opened = await UpdatesMirror.open({
+    directory: home.directory,
+    from: home.maker.server.url,
+    get: openWebClient(new URL(home.maker.server.url)).get,
+    givenRoot: undefined,
+    installationRoot: undefined,
+    announce: (signal) => announceUpdates({ registry, control, clock: systemClock }, signal),
+    limits: { maxBytes: 2 ** 40, reserveBytes: 0 },
+    disk: systemDisk,
+    clock: systemClock,
+    random: () => 1,
+    log: { debug: log, info: log, warn: log, error: log },
+  });
+  opened.start();
+  return opened;
+}
+
+const asked = () =>
+  registry.requests.open(Date.now()).filter((request) => request.camera === camera.id).length;
+
+async function check(id: string): Promise<void> {
+  await layRequest(systemDisk, home.places.request, id);
+  await until('the check is done', () => mirror.state.answered === id);
+}
+
+test('[FC-54] cameras are told of a new edition by itself, and once', async () => {
+  await until('the cameras are told', () => mirror.state.announced !== null);
+  expect({ asked: asked(), sent }).toEqual({ asked: 1, sent: 1 });
+  expect(registry.requests.open(Date.now())[0]).toMatchObject({ request: 'look' });
+  await check('0'.repeat(16));
+  expect(asked()).toBe(1);
+  expect(existsSync(home.places.request)).toBe(false);
+  await home.promote(10);
+  await check('1'.repeat(16));
+  await until('the cameras are told of it', () => asked() === 2);
+});
+
+test('[FC-54] a failure is shown with its code and since when, and is over with the next check that works', async () => {
+  home.answerWith((_, response) => Boolean(response.writeHead(500).end()));
+  await check('2'.repeat(16));
+  expect(mirror.state.failure).toMatchObject({ code: 'FETCH_REFUSED', times: 1 });
+  const { followedAt } = mirror.state;
+  await check('3'.repeat(16));
+  expect(mirror.state).toMatchObject({
+    failure: { times: 2 },
+    followedAt,
+    edition: { releases: [{ percentage: 10 }] },
+  });
+  home.answerWith(() => false);
+  await check('4'.repeat(16));
+  expect(mirror.state.failure).toBe(null);
+  expect(logged).toEqual(expect.arrayContaining(['updates are not followed', 'updates are followed again']));
+});
+
+test('[FC-54] what came into place before a crash, and was not told of, is told of after it', async () => {
+  await mirror.stop();
+  await home.promote(20);
+  await home.check({ trustedTimeMs: Date.now() });
+  const before = asked();
+  mirror = await start();
+  await until('the cameras are told', () => asked() === before + 1);
+  await until('it is written down', async () => {
+    const state = await readState(systemDisk, home.places.state);
+    return state?.announced === mirror.state.edition?.targets;
+  });
+});
