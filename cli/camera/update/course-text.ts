@@ -56,7 +56,10 @@ export function whatToDo(course: Course, camera: string): string[] {
         ...(way === undefined ? [] : [way]),
       ];
     case 'returned':
-      return [courseText(course), 'the camera runs the release before; docs/updates.md lists the codes'];
+      return [
+        courseText(course),
+        'the camera runs the release before; docs/slots.md and docs/updates.md list the codes',
+      ];
     case 'confirmed':
       return [courseText(course)];
     case 'trial':
