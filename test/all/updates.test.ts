@@ -111,6 +111,28 @@ test(
   3 * PATIENCE_MS,
 );
 
+test(
+  '[FC-54] a household follows its maker: a release reaches a camera that nobody looks after, and the maker need not be there',
+  async () => {
+    await withSlots({ source: 'test:', follows: true }, async ({ house, home, state, release }) => {
+      const { serverDirectory } = home.household;
+      await home.startCamera();
+      await release(2);
+      // Within the hour by itself.
+      const checked = await orielDoes('server', 'updates', serverDirectory, 'check');
+      expect(checked).toContain('1.0.2');
+      house.server.answer = (_, response) => Boolean(response.writeHead(503).end());
+      await until('1.0.2 is confirmed', () => state().release.version === '1.0.2', PATIENCE_MS);
+      await home.records();
+      expect(await orielDoes('server', 'fleet', serverDirectory)).toContain(
+        `updates of ${house.server.url}, in order`,
+      );
+      expect(await home.endCamera()).toBe(0);
+    });
+  },
+  3 * PATIENCE_MS,
+);
+
 /** Starts a camera whose only slot was altered. @returns whether what was put there ran. */
 function altersAndRuns(launcher?: string): Promise<boolean> {
   const wish = { source: 'test:', ...(launcher !== undefined && { launcher }) };

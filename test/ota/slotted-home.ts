@@ -42,6 +42,8 @@ export interface SlottedWish {
   readonly launcher?: string;
   /** The server's `oriel`, if not the real one: it is given the address of the maker's own web server for `--updates`. */
   readonly server?: string;
+  /** Whether the server follows the maker's web server, instead of reading the repository. */
+  readonly follows?: boolean;
   /** Where the sources of the releases are, if not here. */
   readonly sources?: string;
   /** Whether launcher, agent and capture each have a user of their own, and the launcher no more than it needs. */
@@ -49,7 +51,7 @@ export interface SlottedWish {
 }
 
 export async function withSlots<T>(
-  { source, launcher = ORIEL, server, sources, separated = false }: SlottedWish,
+  { source, launcher = ORIEL, server, follows = false, sources, separated = false }: SlottedWish,
   act: (slotted: SlottedHome) => Promise<T>,
 ): Promise<T> {
   const house = new House();
@@ -79,7 +81,7 @@ export async function withSlots<T>(
     writeFileSync(camera, lines.join('\n'));
     chmodSync(scratch, 0o711);
     chmodSync(camera, 0o755);
-    const updates = server === undefined ? house.repository.directory : house.server.url;
+    const updates = server === undefined && !follows ? house.repository.directory : house.server.url;
     const serverOptions = ['--updates', updates];
     const wish = { source, camera, serverOptions, ...(server !== undefined && { server }) };
     return await Home.with(wish, (home) => {
