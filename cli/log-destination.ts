@@ -1,5 +1,5 @@
 import pino from 'pino';
-import { neverWaiting } from '../host/never-waiting.ts';
+import { nonBlocking } from '../host/non-blocking.ts';
 import { escapedJson } from './text.ts';
 
 /** What waits for room, bytes; lines beyond it are dropped. */
@@ -32,7 +32,7 @@ export function logDestination(fd: number): LogDestination {
 
 function openDestination(fd: number): LogDestination {
   const out = pino.destination({
-    dest: neverWaiting(fd),
+    dest: nonBlocking(fd),
     sync: true,
     // Without it a flush does nothing.
     minLength: 1,

@@ -5,19 +5,19 @@ import { endNow } from '../host/end-process.ts';
 export const ENDING_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 export type EndingSignal = (typeof ENDING_SIGNALS)[number];
 
-/** Ctrl-C and a parent that passes it on, or a terminal and its shell, send two signals for one wish, so close together, ms. */
-const ONE_WISH_MS = 1_000;
+/** Ctrl-C and a parent that passes it on, or a terminal and its shell, send two signals for one request, so close together, ms. */
+const ONE_REQUEST_MS = 1_000;
 
-export interface Wish {
+export interface StopRequest {
   readonly signal: EndingSignal;
   /** Monotonic, ms. */
   readonly at: number;
 }
 
 /** Whether a signal after the first one asks for more than that did: to end at once. */
-export function isSecondWish(first: Wish, next: Wish): boolean {
+export function isSecondRequest(first: StopRequest, next: StopRequest): boolean {
   const repeated = next.signal === first.signal && next.signal !== 'SIGHUP';
-  return repeated || next.at - first.at >= ONE_WISH_MS;
+  return repeated || next.at - first.at >= ONE_REQUEST_MS;
 }
 
 const ending = new AbortController();
@@ -35,14 +35,14 @@ export function stopSignal(
   signals: readonly EndingSignal[] = ENDING_SIGNALS,
   atOnce: () => Promise<unknown> = async () => undefined,
 ): AbortSignal {
-  let first: Wish | undefined;
+  let first: StopRequest | undefined;
   for (const signal of signals) {
     process.on(signal, () => {
-      const wish = { signal, at: performance.now() };
-      if (first !== undefined && isSecondWish(first, wish)) {
+      const request = { signal, at: performance.now() };
+      if (first !== undefined && isSecondRequest(first, request)) {
         void endAtOnce(signal, atOnce);
       }
-      first ??= wish;
+      first ??= request;
       ending.abort(new Error(signal));
     });
   }

@@ -1,5 +1,5 @@
 import type { AgentStatus } from '../../agent/status.ts';
-import { neverWaiting, tryWrite } from '../../host/never-waiting.ts';
+import { nonBlocking, tryWrite } from '../../host/non-blocking.ts';
 
 /** A camera's live counters, as one line for people. */
 export function counters(status: AgentStatus): string {
@@ -27,7 +27,7 @@ function waitsFor({ state, enrolment, policy }: AgentStatus): string {
 
 /** Shows the counters on a terminal, one line written over and over, until it is stopped. One that has stopped shows none. */
 export function showCounters(read: () => AgentStatus | undefined): () => void {
-  const terminal = neverWaiting(1);
+  const terminal = nonBlocking(1);
   const timer = setInterval(() => {
     const status = read();
     const room = process.stdout.columns - 1;

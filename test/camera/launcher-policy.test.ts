@@ -1,4 +1,4 @@
-import { afterCapture, CAPTURE_REFUSED, restartDelay } from '../../agent/launcher-policy.ts';
+import { afterCapture, CAPTURE_REFUSED, endingMs, restartDelay } from '../../agent/launcher-policy.ts';
 
 test.each([
   [1, 0, 250],
@@ -22,3 +22,21 @@ test.each([
 ] as const)('capture that %s (%i)', (_, code, stopping, next) => {
   expect(afterCapture(code, stopping)).toBe(next);
 });
+
+test.each([
+  ['capture', 0, false, 3_000],
+  ['capture', 5_000, false, 3_000],
+  // Within ten seconds of the signal, however long capture took.
+  ['agent', 0, false, 8_500],
+  ['agent', 3_000, false, 5_500],
+  ['agent', 60_000, false, 1_000],
+  // Its source ended, or another release goes on from here: no engine waits.
+  ['agent', undefined, false, 30_000],
+  ['capture', undefined, false, 30_000],
+  ['agent', 100, true, 30_000],
+] as const)(
+  '[FC-17] %s, asked to end %s ms after a signal (handing over: %s), has %i ms',
+  (role, since, handsOver, ms) => {
+    expect(endingMs(role, since, handsOver)).toBe(ms);
+  },
+);

@@ -67,7 +67,7 @@ test.concurrent('Ctrl-C while it films: all of it opens, and nothing is left run
   const { child, end } = startDemo();
   const said: Buffer[] = [];
   child.stdout?.on('data', (chunk) => said.push(chunk));
-  await until('it films', () => /captured [1-9]/.test(Buffer.concat(said).toString()), 60_000);
+  await until('it films', () => /captured [1-9]/.test(Buffer.concat(said).toString()));
   interrupt(child);
   const { code, stdout, left } = await end;
   expect({ code, left }).toEqual({ code: 0, left: [] });

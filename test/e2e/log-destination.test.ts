@@ -102,7 +102,7 @@ test('[FC-01] who stops reading holds nobody up; what found no room is counted, 
 test('[FC-01] without a destination that never waits the same process waits for its reader (control)', async () => {
   const file = 'cli/log-destination.ts';
   const broken = breakBuild(
-    { file, from: 'dest: neverWaiting(fd)', to: 'dest: fd' },
+    { file, from: 'dest: nonBlocking(fd)', to: 'dest: fd' },
     { file, from: 'retryEAGAIN: () => false', to: 'retryEAGAIN: () => true' },
   );
   const { reader, writer } = pipe();

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { isSecondWish } from '../../cli/signals.ts';
+import { isSecondRequest } from '../../cli/signals.ts';
 import { makeFifo } from '../../host/fifo.ts';
 import { Home } from './home.ts';
 
@@ -22,7 +22,7 @@ test.each([
   ['SIGINT', 'SIGTERM', 1, false],
   ['SIGINT', 'SIGTERM', 1_000, true],
 ] as const)('[FC-17] after %s, %s %d ms later asks to end at once: %s', (first, next, laterMs, second) => {
-  expect(isSecondWish({ signal: first, at: 0 }, { signal: next, at: laterMs })).toBe(second);
+  expect(isSecondRequest({ signal: first, at: 0 }, { signal: next, at: laterMs })).toBe(second);
 });
 
 describe('a server that hangs as it ends, its disk included', () => {

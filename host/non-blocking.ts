@@ -14,7 +14,7 @@ const kept = new Set<Socket>();
  * all who share an open file; otherwise it is set on the one there is.
  * @returns `fd` itself for a file, and for what cannot be opened again.
  */
-export function neverWaiting(fd: number): number {
+export function nonBlocking(fd: number): number {
   const stat = fstatSync(fd);
   if (stat.isFIFO() || isatty(fd)) {
     try {
