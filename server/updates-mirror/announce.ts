@@ -8,6 +8,9 @@ const DEADLINE_MS = 6 * 3_600_000;
 /** Cameras told at a time, and the pause after them, ms: five hundred do not all fetch in the same second. */
 const BATCH = 10;
 const PAUSE_MS = 1_000;
+/** A camera that has just checked is busy for five seconds, and may have missed what is new. */
+const BUSY_MS = 6_000;
+const ROUNDS = 3;
 
 export interface AnnounceOptions {
   readonly registry: Pick<Registry, 'enrolled' | 'requests'>;
@@ -16,11 +19,24 @@ export interface AnnounceOptions {
 }
 
 /** Asks every enrolled camera to check for updates now. @throws as Database does; the signal's reason. */
-export async function announceUpdates(
+export async function announceUpdates(options: AnnounceOptions, signal: AbortSignal): Promise<void> {
+  const { registry, clock } = options;
+  let cameras = registry.enrolled();
+  for (let round = 0; round < ROUNDS && cameras.length > 0; round++) {
+    const asked = await askEach(options, cameras, signal);
+    await clock.sleep(BUSY_MS, signal);
+    cameras = asked
+      .filter(({ id }) => registry.requests.get(id)?.reply?.code === 'BUSY')
+      .map(({ camera }) => camera);
+  }
+}
+
+async function askEach(
   { registry, control, clock }: AnnounceOptions,
+  cameras: readonly string[],
   signal: AbortSignal,
-): Promise<void> {
-  const cameras = registry.enrolled();
+): Promise<{ id: string; camera: string }[]> {
+  const asked: { id: string; camera: string }[] = [];
   for (let at = 0; at < cameras.length; at += BATCH) {
     if (at > 0) await clock.sleep(PAUSE_MS, signal);
     const askedAtMs = clock.now();
@@ -33,5 +49,7 @@ export async function announceUpdates(
     }));
     registry.requests.add(...requests);
     control.look();
+    asked.push(...requests);
   }
+  return asked;
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { openWebClient } from '../../host/web-client.ts';
+import { openPrometheus } from '../../server/prometheus.ts';
 import { Registry } from '../../server/registry.ts';
 import { announceUpdates } from '../../server/updates-mirror/announce.ts';
 import { layRequest } from '../../server/updates-mirror/request.ts';
@@ -19,6 +20,12 @@ const registry = new Registry(':memory:');
 const camera = makeCamera(cameraAuthority);
 const logged: string[] = [];
 let sent = 0;
+/** What the camera replies to what it is asked. */
+let reply: 'DONE' | 'BUSY' = 'DONE';
+const HASTY = {
+  ...systemClock,
+  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 100, signal),
+};
 let mirror: UpdatesMirror;
 
 beforeAll(async () => {
@@ -38,6 +45,10 @@ async function start(): Promise<UpdatesMirror> {
   const control = {
     look() {
       sent += 1;
+      for (const { id, sentAtMs } of registry.requests.open(Date.now())) {
+        if (sentAtMs === undefined) registry.requests.sent(id, Date.now());
+        registry.requests.replied(camera.id, { id, code: reply }, Date.now());
+      }
     },
   };
   const opened = await UpdatesMirror.open({
@@ -46,7 +57,7 @@ async function start(): Promise<UpdatesMirror> {
     get: openWebClient(new URL(home.maker.server.url)).get,
     givenRoot: undefined,
     installationRoot: undefined,
-    announce: (signal) => announceUpdates({ registry, control, clock: systemClock }, signal),
+    announce: (signal) => announceUpdates({ registry, control, clock: HASTY }, signal),
     limits: { maxBytes: 2 ** 40, reserveBytes: 0 },
     disk: systemDisk,
     clock: systemClock,
@@ -57,24 +68,36 @@ async function start(): Promise<UpdatesMirror> {
   return opened;
 }
 
-const asked = () =>
-  registry.requests.open(Date.now()).filter((request) => request.camera === camera.id).length;
-
 async function check(id: string): Promise<void> {
   await layRequest(systemDisk, home.places.request, id);
   await until('the check is done', () => mirror.state.answered === id);
 }
 
+const metrics = () =>
+  openPrometheus().render({
+    enrolled: () => [],
+    usage: (camera) => ({ camera, bytes: 0, sessions: 0 }),
+    census: () => ({ cameras: 0, cameraConnections: 0, strangers: 0, turnedAway: 0 }),
+    freeBytes: async () => 0,
+    updates: () => mirror.state,
+  });
+
 test('[FC-54] cameras are told of a new edition by itself, and once', async () => {
   await until('the cameras are told', () => mirror.state.announced !== null);
-  expect({ asked: asked(), sent }).toEqual({ asked: 1, sent: 1 });
-  expect(registry.requests.open(Date.now())[0]).toMatchObject({ request: 'look' });
+  expect(sent).toBe(1);
   await check('0'.repeat(16));
-  expect(asked()).toBe(1);
+  expect(sent).toBe(1);
   expect(existsSync(home.places.request)).toBe(false);
   await home.promote(10);
   await check('1'.repeat(16));
-  await until('the cameras are told of it', () => asked() === 2);
+  await until('the cameras are told of it', () => sent === 2);
+  reply = 'BUSY';
+  await home.promote(15);
+  await check('5'.repeat(16));
+  await until('a camera that is busy is told again', () => sent === 5);
+  reply = 'DONE';
+  await home.promote(10);
+  await check('6'.repeat(16));
 });
 
 test('[FC-54] a failure is shown with its code and since when, and is over with the next check that works', async () => {
@@ -88,9 +111,12 @@ test('[FC-54] a failure is shown with its code and since when, and is over with 
     followedAt,
     edition: { releases: [{ percentage: 10 }] },
   });
+  expect(await metrics()).toContain('oriel_updates_failing{code="FETCH_REFUSED"} 2');
   home.answerWith(() => false);
   await check('4'.repeat(16));
   expect(mirror.state.failure).toBe(null);
+  const followed = Date.parse(mirror.state.followedAt ?? '') / 1000;
+  expect(await metrics()).toContain(`oriel_updates_timestamp_seconds{of="followed"} ${followed}`);
   expect(logged).toEqual(expect.arrayContaining(['updates are not followed', 'updates are followed again']));
 });
 
@@ -98,9 +124,9 @@ test('[FC-54] what came into place before a crash, and was not told of, is told 
   await mirror.stop();
   await home.promote(20);
   await home.check({ trustedTimeMs: Date.now() });
-  const before = asked();
+  const before = sent;
   mirror = await start();
-  await until('the cameras are told', () => asked() === before + 1);
+  await until('the cameras are told', () => sent === before + 1);
   await until('it is written down', async () => {
     const state = await readState(systemDisk, home.places.state);
     return state?.announced === mirror.state.edition?.targets;
