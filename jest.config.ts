@@ -9,6 +9,7 @@ const config: Config = {
   workerIdleMemoryLimit: '1GB',
   // A limit for tests that hang, not for slow machines.
   testTimeout: 600_000,
+  testSequencer: '<rootDir>/test/longest-first.ts',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],

@@ -28,8 +28,10 @@ const passes = "test('sound', () => undefined);\n";
 const passesSecondTime = "test('second', () => expect(times).toBe(2));\n";
 
 beforeAll(() => {
+  mkdirSync(join(project, 'test/long'), { recursive: true });
   for (const part of [
     'scripts',
+    'test/longest-first.ts',
     'test/node-environment.ts',
     'jest.config.ts',
     'package.json',
@@ -38,7 +40,6 @@ beforeAll(() => {
     cpSync(join(root, part), join(project, part), { recursive: true });
   }
   symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
-  mkdirSync(join(project, 'test/long'), { recursive: true });
   write('sound', STARTER, passes);
   write('flaky', STARTER, passes + passesSecondTime);
   write('broken', STARTER, `${passes}test('never', () => expect(times).toBe(0));\n`);

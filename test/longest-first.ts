@@ -1,0 +1,46 @@
+import { createRequire } from 'node:module';
+import { relative } from 'node:path';
+import type { Test } from '@jest/test-result';
+import type * as Sequencers from '@jest/test-sequencer';
+
+// Its types describe what require() gives.
+const { default: TestSequencer }: typeof Sequencers.default = createRequire(import.meta.url)(
+  '@jest/test-sequencer',
+);
+
+/** Files that take longest, the longest first, as a run of all showed. */
+export const LONGEST: readonly string[] = [
+  'test/e2e/uninterrupted.test.ts',
+  'test/e2e/footage.test.ts',
+  'test/pairing/command.test.ts',
+  'test/capture/capture.test.ts',
+  'test/dialer/clock-table.test.ts',
+  'test/ota/kit.test.ts',
+  'test/e2e/camera-directory.test.ts',
+  'test/ota/slots.test.ts',
+  'test/media/joiner.test.ts',
+  'test/recording/recorder.test.ts',
+  'test/e2e/sheet.test.ts',
+  'test/server/command.test.ts',
+  'test/server/cameras-command.test.ts',
+  'test/e2e/plaintext.test.ts',
+  'test/capture/stills.test.ts',
+];
+
+/** Until a machine has run a file it is expected to take so long, ms: a guess that only orders files. */
+function guessedMs({ path, context }: Test): number {
+  const place = LONGEST.indexOf(relative(context.config.rootDir, path));
+  return place === -1 ? (context.hasteFS.getSize(path) ?? 0) : 1_000_000 - place * 1000;
+}
+
+/**
+ * Runs long files first, so that none is left to a single worker at the end. Jest does so once it has run them on this
+ * machine; in a fresh clone it goes by the size of a file alone.
+ */
+export default class LongestFirst extends TestSequencer {
+  override async sort(tests: Test[]): Promise<Test[]> {
+    const sorted = await super.sort(tests);
+    if (sorted.every(({ duration }) => duration !== undefined)) return sorted;
+    return sorted.sort((a, b) => (b.duration ?? guessedMs(b)) - (a.duration ?? guessedMs(a)));
+  }
+}
