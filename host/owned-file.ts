@@ -1,11 +1,6 @@
-import { chownSync, closeSync, fchownSync, fsyncSync, openSync, statSync } from 'node:fs';
+import { closeSync, fchownSync, fsyncSync, lchownSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-
-/** A user and their group, by number. */
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
+import type { Owner } from './as-owner.ts';
 
 /**
  * Whom a file belongs to that this process makes at `path`: as root, to the owner of its directory, since the service
@@ -17,10 +12,10 @@ export function ownerFor(path: string): Owner | undefined {
   return uid === 0 ? undefined : { uid, gid };
 }
 
-/** Gives what was made at `path` a moment ago to the owner of its directory, if root made it. */
+/** Gives what was made at `path` a moment ago to the owner of its directory, if root made it; a link laid there is not followed. */
 export function giveToOwner(path: string): void {
   const owner = ownerFor(path);
-  if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+  if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
 }
 
 /**
