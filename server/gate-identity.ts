@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readCertificate } from '../crypto/certificate.ts';
 import { spkiPin } from '../crypto/spki-node.ts';
 import type { Disk } from '../host/disk.ts';
+import { HostError } from '../host/errors.ts';
 import { namesHost, namesIn, readServerCertificate } from './certificate-names.ts';
 import { type Configuration, identityFile, readText } from './configuration.ts';
 import { ServerError } from './errors.ts';
@@ -39,9 +40,17 @@ export async function loadGateIdentity(
         "the server needs a new certificate, and this machine's clock is wrong: set it (timedatectl set-ntp true), and start again",
       );
     }
-    await settleAuthorities(disk, directory, configuration);
-    await renewServer(disk, directory, configuration.hosts, now);
-    if (log) tellNames(log, before, await readServerCertificate(disk, directory));
+    try {
+      await settleAuthorities(disk, directory, configuration);
+      await renewServer(disk, directory, configuration.hosts, now);
+      if (log) tellNames(log, before, await readServerCertificate(disk, directory));
+    } catch (error) {
+      // On a disk without room it serves with what it has, while that is good; the next start tries again.
+      const left = isUsable(await read('server.pem'), await read('server.key'), configuration, undefined);
+      const ended = readCertificate(before.raw).notAfterMs <= now.getTime();
+      if (!(error instanceof HostError) || !left || ended) throw error;
+      log?.warn({ code: error.code }, 'the server’s certificate is not renewed: its disk cannot be written');
+    }
   }
   return {
     chain: await read('server.pem'),

@@ -9,10 +9,12 @@ import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { readSetupCode } from '../../crypto/setup-code.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import { makeViewingKey } from '../../crypto/viewing-key.ts';
+import { HostError } from '../../host/errors.ts';
 import { loadConfiguration, writeConfiguration } from '../../server/configuration.ts';
 import { loadGateIdentity } from '../../server/gate-identity.ts';
 import { initServer } from '../../server/identity.ts';
 import { type Crash, CrashDisk, type CrashState } from '../faults/crash-disk.ts';
+import { failingDisk } from '../faults/failing-disk.ts';
 
 const now = new Date('2026-11-21T12:00:00Z');
 const later = (years: number) => new Date(now.getTime() + years * 365 * 86_400_000);
@@ -54,6 +56,20 @@ test('a renewal that a crash cut off anywhere is made good at the next start', a
       expect(new X509Certificate(identity.chain).checkPrivateKey(createPrivateKey(identity.key))).toBe(true);
     }
   }
+});
+
+test('[FC-11] a renewal for which the disk has no room keeps nobody from serving with a certificate that is good', async () => {
+  let isFull = false;
+  const disk = failingDisk(new CrashDisk(), (operation) =>
+    isFull && operation === 'create' ? new HostError('DISK_FULL', 'no room') : undefined,
+  );
+  const configuration = await initServer(disk, '/house', options);
+  const before = await loadGateIdentity(disk, '/house', configuration, now);
+  isFull = true;
+  expect(await loadGateIdentity(disk, '/house', configuration, later(4.1))).toEqual(before);
+  await expect(loadGateIdentity(disk, '/house', configuration, later(6))).rejects.toMatchObject({
+    code: 'DISK_FULL',
+  });
 });
 
 describe('[FC-12] while the clock is certainly wrong', () => {
