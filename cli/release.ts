@@ -10,6 +10,7 @@ import { rotateCommand } from './release/rotate.ts';
 
 interface SignOptions {
   readonly yes?: true;
+  readonly public?: string;
   readonly key: string[];
   readonly passphraseFile?: string;
   readonly out?: string;
@@ -58,13 +59,15 @@ function signCommand(): Command {
     .requiredOption('--key <file>', 'private key to sign with; may be repeated', collect)
     .option('--passphrase-file <file>', 'file with the passphrase of the keys')
     .option('--out <file>', 'write the signatures there alone, to be attached elsewhere')
+    .option('--public <dir>', 'public documents of your own, by which a rotation is judged')
     .option('--yes', 'sign what is shown without being asked')
     .addHelpText(
       'after',
       `
 Shows what it is to sign, and at a terminal asks before it does. Of a bundle: compare the SHA-256 with the person who built
 it. Of a rotation and of a key list: who may do what, which keys are ADDED and which are REMOVED. A key that you do not
-expect is somebody else's, and what you sign then is theirs. Of targets: what each release is offered to.
+expect is somebody else's, and what you sign then is theirs. With --public a rotation is compared with the root that you
+have yourself, and not with what the repository calls in force. Of targets: what each release is offered to.
 
 On a machine without a network, of a bundle its bundle.json is enough, and of a repository its metadata/ and pending/:
   oriel release sign ./bundle --key release-1.pem --out release-1.sig
@@ -75,8 +78,9 @@ and where the bundle lies:
       const { signDirectory } = await import('./release/signing.ts');
       const signers = await readSigners(options.key, options.passphraseFile);
       const { confirm } = await import('./release/confirm.ts');
-      const { out, yes = false } = options;
-      print(await signDirectory(directory, { signers, out, confirm: (lines) => confirm(lines, yes) }));
+      const { out, public: own, yes = false } = options;
+      const wish = { signers, out, public: own, confirm: (lines: readonly string[]) => confirm(lines, yes) };
+      print(await signDirectory(directory, wish));
     });
 }
 

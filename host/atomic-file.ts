@@ -16,7 +16,25 @@ export async function writeFileAtomic(
   bytes: Uint8Array,
   mode: number,
 ): Promise<void> {
-  const temporary = path + TEMPORARY_SUFFIX;
+  await replaceFiles(disk, [{ path, bytes }], mode);
+}
+
+/**
+ * As writeFileAtomic, for files of one directory that belong together: none is replaced before there is room for all.
+ * A crash may leave the first ones new and the others old.
+ */
+export async function replaceFiles(
+  disk: Disk,
+  files: readonly { readonly path: string; readonly bytes: Uint8Array }[],
+  mode: number,
+): Promise<void> {
+  for (const { path, bytes } of files) await writeTemporary(disk, path + TEMPORARY_SUFFIX, bytes, mode);
+  for (const { path } of files) await disk.rename(path + TEMPORARY_SUFFIX, path);
+  for (const directory of new Set(files.map(({ path }) => dirname(path))))
+    await disk.syncDirectory(directory);
+}
+
+async function writeTemporary(disk: Disk, temporary: string, bytes: Uint8Array, mode: number): Promise<void> {
   await disk.unlink(temporary);
   const file = await disk.create(temporary, mode);
   if (file === undefined) throw new Error(`${temporary} is being written by somebody else`);
@@ -26,8 +44,6 @@ export async function writeFileAtomic(
   } finally {
     await file.close();
   }
-  await disk.rename(temporary, path);
-  await disk.syncDirectory(dirname(path));
 }
 
 /** A whole small file, or undefined when there is none or it is longer than `maxBytes`. */

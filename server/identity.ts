@@ -14,7 +14,7 @@ import {
 import { canonicalHost } from '../crypto/host-name.ts';
 import { MAX_REQUEST_LENGTH } from '../crypto/request-node.ts';
 import { p256Point, spkiPin } from '../crypto/spki-node.ts';
-import { writeFileAtomic } from '../host/atomic-file.ts';
+import { replaceFiles } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import { AUTHORITY_YEARS, keyBytes, readAuthority, writeAuthority } from './authority-files.ts';
 import { type Configuration, identityFile, loadConfiguration, writeConfiguration } from './configuration.ts';
@@ -153,6 +153,9 @@ async function writeServer(
   authority: Credential,
 ): Promise<void> {
   const chain = pem('CERTIFICATE', server.certificate) + pem('CERTIFICATE', authority.certificate);
-  await writeFileAtomic(disk, identityFile(directory, 'server.key'), keyBytes(server.key), 0o600);
-  await writeFileAtomic(disk, identityFile(directory, 'server.pem'), utf8(chain), 0o600);
+  const files = [
+    { path: identityFile(directory, 'server.key'), bytes: keyBytes(server.key) },
+    { path: identityFile(directory, 'server.pem'), bytes: utf8(chain) },
+  ];
+  await replaceFiles(disk, files, 0o600);
 }

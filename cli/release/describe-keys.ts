@@ -31,10 +31,16 @@ export function describeRoot(before: Metadata<Root>, after: Metadata<Root>): str
 
 /** @param before the list before it, where its signatures hold; undefined where there is none to compare with. */
 export function describeKeyList(before: KeyList | undefined, after: KeyList): string[] {
-  const follows = before === undefined ? 'nothing here to compare it with' : `follows list ${before.counter}`;
+  if (before === undefined) {
+    return [
+      `key list     number ${after.counter}`,
+      'WARNING      nothing here to compare it with: whose key each of these is, you have to know yourself',
+      ...describeRing('may sign bundles', after, { keys: [], threshold: after.threshold }),
+    ];
+  }
   return [
-    `key list     number ${after.counter}, ${follows}`,
-    ...describeRing('may sign bundles', after, before ?? after),
+    `key list     number ${after.counter}, follows list ${before.counter}`,
+    ...describeRing('may sign bundles', after, before),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { OtaError } from '../../ota/errors.ts';
 import {
   type Anchor,
   KEY_LIST_FILE,
@@ -91,7 +92,12 @@ export async function readListBefore(
   for (let number = counter - 1; number > 0; number--) {
     if (!existsSync(join(directory, keptList(number)))) continue;
     const [list, signatures] = [read(keptList(number)), read(keptSignatures(number))];
-    return verifyKeyList(list, signatures, anchor, 0).catch(() => undefined);
+    // One that was proposed and never signed, or is not what it says, is passed over.
+    const verified = await verifyKeyList(list, signatures, anchor, 0).catch((error: unknown) => {
+      if (error instanceof OtaError) return undefined;
+      throw error;
+    });
+    if (verified?.counter === number) return verified;
   }
   return undefined;
 }

@@ -12,15 +12,22 @@ import {
 } from '../../ota/key-list.ts';
 import { attachPending, countSignatures, readPending, signPending } from '../../ota/pending.ts';
 import { type Release, readOffer } from '../../ota/releases.ts';
-import { MAX_METADATA_BYTES, type Repository, readInForce } from '../../ota/repository.ts';
+import { MAX_METADATA_BYTES, type Repository, readInForce, rootsFrom } from '../../ota/repository.ts';
 import { fittingKeys, parseSignatures, type Signature, writeSignatures } from '../../ota/signatures.ts';
-import type { Signer } from '../../ota/tuf-metadata.ts';
+import { readRoot, type Signer } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';
 import { readRegularFile, withFileLocked } from '../files.ts';
 import { presentTime, requirePast } from '../present-time.ts';
 import { rfc3339 } from '../text.ts';
 import { describeKeyList, describeRoot, shortId } from './describe-keys.ts';
-import { ANCHOR_FILE, readAnchor, readKeyList, readListBefore, signaturesOver } from './public-documents.ts';
+import {
+  ANCHOR_FILE,
+  readAnchor,
+  readFirstRoot,
+  readKeyList,
+  readListBefore,
+  signaturesOver,
+} from './public-documents.ts';
 
 /** Clocks of a maker's machines are not further apart. */
 const CLOCKS_DIFFER_MS = 24 * 3_600_000;
@@ -48,6 +55,8 @@ function signableIn(directory: string): Signable {
 
 export interface SigningWish {
   readonly signers: readonly Signer[];
+  /** Public documents of the signer's own, by which what is in force is judged. */
+  readonly public?: string | undefined;
   /** Where to write these signatures alone; undefined adds them to those that are there. */
   readonly out: string | undefined;
   /** Shows the person who signs what it is, and asks. */
@@ -64,7 +73,10 @@ export function signDirectory(directory: string, wish: SigningWish): Promise<str
   return signable === 'repository' ? signProposal(directory, wish) : signDocument(directory, signable, wish);
 }
 
-async function signProposal(directory: string, { signers, out, confirm }: SigningWish): Promise<string[]> {
+async function signProposal(
+  directory: string,
+  { signers, out, confirm, ...wish }: SigningWish,
+): Promise<string[]> {
   if (out !== undefined) {
     throw new CommandError('USAGE', 'what is pending holds its own signatures: sign a copy, and attach that');
   }
@@ -72,7 +84,7 @@ async function signProposal(directory: string, { signers, out, confirm }: Signin
   const contents = async () =>
     JSON.stringify(Object.values(await readPending(repository)).map((one) => one?.signed));
   const shown = await contents();
-  await agree(confirm, await describeProposal(repository));
+  await agree(confirm, await describeProposal(repository, wish.public));
   return alone(directory, async () => {
     if ((await contents()) !== shown) {
       throw new CommandError(
@@ -160,11 +172,23 @@ export function withoutWeight(left: readonly string[], why: string): string[] {
   return [...new Set(left)].map((id) => `WARNING      the signature of ${id.slice(0, 16)} ${why}`);
 }
 
-/** All that is pending in a repository, against what is in force, for those who sign it. @throws CommandError USAGE. */
-export async function describeProposal(repository: Repository): Promise<string[]> {
+/**
+ * All that is pending in a repository, against what is in force, for those who sign it.
+ * @param own public documents of the signer's: the repository may be another's, and its root in force as false as the next.
+ * @throws CommandError USAGE; OtaError METADATA_UNSIGNED when the root in force does not follow from the signer's own.
+ */
+export async function describeProposal(repository: Repository, own?: string): Promise<string[]> {
   const [current, { root, targets }] = [await readInForce(repository), await readPending(repository)];
+  const trusted =
+    own === undefined ? undefined : (await rootsFrom(repository, readRoot(readFirstRoot(own)))).at(-1);
+  const unjudged = root !== undefined && trusted === undefined;
   return [
-    ...(root === undefined ? [] : describeRoot(current.root, root)),
+    ...(unjudged
+      ? [
+          'WARNING      compared with what this repository itself calls in force: give --public DIR, a copy of your own',
+        ]
+      : []),
+    ...(root === undefined ? [] : describeRoot(trusted ?? current.root, root)),
     ...(targets === undefined ? [] : describeTargets(targets.signed, current.targets?.signed, presentTime())),
   ];
 }

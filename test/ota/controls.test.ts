@@ -191,7 +191,7 @@ const LOCKS: [string, Attack, string, Breakage[]][] = [
     'a list of hashes with none in it',
     refreshed(NOW, vouchForAnything),
     'METADATA_MALFORMED',
-    [{ file: 'ota/trusted-store.ts', from: 'refuseEmptyHashes(bytes);', to: '' }],
+    [{ file: 'ota/trusted-store.ts', from: 'refuseEmptyHashes(json);', to: '' }],
   ],
   [
     'content that is not what was asked for',

@@ -75,7 +75,7 @@ describe('[FC-51] a rotation that adds a foreign root key and removes one', () =
 
   test('is shown key by key, with roles, thresholds and versions, before anybody signs', async () => {
     const { shown } = await sign(at('repository'), pem('root-1'));
-    expect(shown).toMatch(/^root +version 2 is to follow version 1, until 2\d{3}-/);
+    expect(shown).toMatch(/^root +version 2 is to follow version 1, until 2\d{3}-/m);
     const section = (duty: string) => shown.split(/^may /m).find((one) => one.startsWith(duty));
     expect(section('change these keys')).toMatch(/^change these keys: 2 of these 2 keys together$/m);
     expect(section('change these keys')).toContain(`ADDED      ${idOf(foreign)}`);
@@ -92,7 +92,33 @@ describe('[FC-51] a rotation that adds a foreign root key and removes one', () =
     expect(list.shown).toContain(`ADDED      ${idOf(foreign)}`);
     // A list before it that nobody has signed is nothing to compare with.
     writeFileSync(at('keys/public/keys-1-signatures.json'), '{"signatures":[]}');
-    expect((await sign(at('keys/public'), pem('root-1'))).shown).toContain('nothing here to compare it with');
+    const alone = (await sign(at('keys/public'), pem('root-1'))).shown;
+    expect(alone).toContain('nothing here to compare it with');
+    expect(alone).not.toContain('stays');
+  });
+
+  test('is compared with the last list that was signed, whatever was proposed in between', async () => {
+    await rotate(at('repository'), { public: at('keys/public'), add: [`release=${foreign}`] });
+    const { shown } = await sign(at('keys/public'), pem('root-1'));
+    expect(shown).toContain('number 3, follows list 1');
+    expect(shown).toContain(`ADDED      ${idOf(foreign)}`);
+  });
+
+  test('is compared with the signer’s own root, where the repository’s is false', async () => {
+    const wish = { signers: [signer(pem('root-1'))], out: undefined, public: at('keys/public') };
+    let shown = '';
+    const confirm = async (lines: readonly string[]) => {
+      shown = lines.join('\n');
+      return false;
+    };
+    const refused = () => signDirectory(at('repository'), { ...wish, confirm });
+    await expect(refused()).rejects.toMatchObject({ code: 'SIGNING_DECLINED' });
+    expect(shown).toContain(`ADDED      ${idOf(foreign)}`);
+    expect(shown).not.toContain('WARNING');
+    // A machine that is a thief's calls its own proposal in force.
+    cpSync(at('repository/pending/root.json'), at('repository/metadata/2.root.json'));
+    await expect(refused()).rejects.toMatchObject({ code: 'METADATA_UNSIGNED' });
+    expect((await sign(at('repository'), pem('root-1'))).shown).toContain('WARNING');
   });
 
   test('is not signed by who says no, nor when it has changed since it was shown', async () => {

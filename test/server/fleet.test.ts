@@ -189,7 +189,7 @@ describe('a fleet', () => {
     const report = { ...RETURNED, from: camera.id };
     const [member] = fleetOf([camera], [health], [], NOW, [report]);
     expect(member?.health).toMatchObject({ light: 'yellow', concerns: ['1.0.3 went back: AGENT_EXITED'] });
-    const [other] = fleetOf([hot], [], [], NOW, [report]);
+    const [other] = fleetOf([hot], [{ ...health, camera: hot.id }], [], NOW, [report]);
     expect(other?.health.concerns).toEqual([]);
   });
 
