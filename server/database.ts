@@ -136,7 +136,8 @@ export class Database {
     try {
       return openConnection(this.#path, [], waitMs);
     } catch (error) {
-      if (!(error instanceof HostError) || this.#freeBytes() >= SHARED_INDEX_BYTES) throw error;
+      const mayBeFull = error instanceof HostError || isBusy(error);
+      if (!mayBeFull || this.#freeBytes() >= SHARED_INDEX_BYTES) throw error;
       this.#alone = true;
       // The index is kept in this process's memory then, and every other process is kept out.
       try {

@@ -9,7 +9,10 @@ const CAMERA_SOUND = [
   ...['aac', 'opus', 'mp3float', 'ac3', 'g722', 'g726', 'g726le'],
   ...['pcm_alaw', 'pcm_mulaw', 'pcm_s16be', 'pcm_s16le'],
 ];
-const FILE_VIDEO = [...CAMERA_VIDEO, 'rawvideo', 'mpeg2video', 'vp8', 'vp9', 'libdav1d', 'av1'];
+const FILE_VIDEO = [
+  ...[...CAMERA_VIDEO, 'rawvideo', 'mpeg1video', 'mpeg2video', 'msmpeg4', 'msmpeg4v2'],
+  ...['vp8', 'vp9', 'libdav1d', 'av1'],
+];
 const FILE_SOUND = [
   ...[...CAMERA_SOUND, 'aac_latm', 'eac3', 'mp2float', 'vorbis', 'flac', 'alac'],
   ...['pcm_u8', 'pcm_s24le', 'pcm_s24be', 'pcm_s32le', 'pcm_f32le'],

@@ -72,7 +72,9 @@ test('[FC-05] a camera that runs in one container is not started in another', as
   const path = join(room, 'cam');
   mkdirSync(path);
   const claim = (who: string) =>
-    `console.log(await (${imported('agent/camera/camera-claim.ts')}).claimCamera({ path: ${JSON.stringify(path)} }, '${who}')
+    `const { CameraDirectory } = ${imported('agent/camera/camera-directory.ts')};
+     const directory = new CameraDirectory(${JSON.stringify(path)});
+     console.log(await (${imported('agent/camera/camera-claim.ts')}).claimCamera(directory, '${who}')
        .then(() => 'claimed', ({ code }) => code))`;
   const agent = await inContainer(claim('agent'));
   expect(agent.line).toBe('claimed');

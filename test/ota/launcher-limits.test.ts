@@ -50,7 +50,7 @@ test.each([
 
 test('so it does when they cannot be read at all', async () => {
   mkdirSync(join(directory, LIMITS_FILE));
-  expect(await read()).toEqual({ limits: USUAL_LIMITS, codes: ['DISK_IO'] });
+  expect(await read()).toEqual({ limits: USUAL_LIMITS, codes: ['FILE_UNFIT'] });
 });
 
 test('whatever stands there is obeyed within bounds, or refused', () => {
