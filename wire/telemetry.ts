@@ -6,7 +6,8 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const seconds = v.pipe(v.number(), v.finite(), v.minValue(0));
 const text = v.pipe(v.string(), v.maxLength(64));
 
-export const Telemetry = v.strictObject({
+/** Members of later cameras are passed over. */
+export const Telemetry = v.object({
   /** When, milliseconds since 1970, by `clock`: for display. */
   at: count,
   clock: v.picklist(['machine', 'server', 'trusted']),

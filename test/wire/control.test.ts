@@ -75,7 +75,10 @@ describe('a message', () => {
   test.each(NAMES)('of %s with a field more, or one less, is refused', (topic) => {
     const message = MESSAGES[topic];
     const malformed = refusal('MESSAGE_MALFORMED');
-    expect(() => parseMessage(topic, bytesOf({ ...message, extra: 1 }))).toThrow(malformed);
+    const more = () => parseMessage(topic, bytesOf({ ...message, extra: 1 }));
+    // A later camera tells more than this server knows of.
+    if (topic === 'telemetry') expect(more()).toEqual(parseMessage(topic, bytesOf(message)));
+    else expect(more).toThrow(malformed);
     const [first = ''] = Object.keys(message);
     expect(() => parseMessage(topic, bytesOf({ ...message, [first]: undefined }))).toThrow(malformed);
   });
