@@ -52,7 +52,7 @@ export function tryFileLock(path: string): FileLock | undefined {
   };
 }
 
-/** As tryFileLock, but waits `waitMs` for whoever has it. */
+/** As tryFileLock, but waits `waitMs` while somebody else has it. */
 export async function fileLock(path: string, waitMs: number): Promise<FileLock | undefined> {
   for (let waitedMs = 0; ; waitedMs += AGAIN_MS) {
     const lock = tryFileLock(path);
@@ -70,7 +70,7 @@ export async function passingFileLock(path: string, waitMs: number): Promise<Fil
     createFile(path);
     const before = inodeOf(path);
     const lock = tryFileLock(path);
-    // Whoever had it before may have removed the file: a lock on what nobody finds any more keeps nobody out.
+    // Who had it before may have removed the file: a lock on what nobody finds any more keeps nobody out.
     const isFound = before !== undefined && before === inodeOf(path);
     if (lock !== undefined && isFound) {
       return {

@@ -30,7 +30,6 @@ const SHARING_BYTES = 16 * SHARED_INDEX_BYTES;
 const GENERATION = 1000;
 
 /**
-/**
  * How long a connection waits while another process writes. `node:sqlite` is synchronous: the whole process stands still
  * meanwhile, so this is for commands only.
  */

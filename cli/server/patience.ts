@@ -1,7 +1,7 @@
 import type { Patience } from '../../server/database.ts';
 import { registryHolder } from '../../server/registry-holder.ts';
 
-/** How long a command waits for whoever else writes the registry, ms. */
+/** How long a command waits for another process that writes the registry, ms. */
 export const COMMAND_WAIT_MS = 30_000;
 
 /** A command's patience with another process that holds a directory's registry: it says that it waits, and for whom. */

@@ -7,7 +7,7 @@ import type { Disk } from '../../host/disk.ts';
 const MAX_REQUEST_BYTES = 64;
 const ID = /^[0-9a-f]{16}$/;
 
-/** Readable by the server, whoever the command runs as. @param id 16 hex digits. @throws HostError. */
+/** Readable by the server, no matter who runs the command. @param id 16 hex digits. @throws HostError. */
 export function layRequest(disk: Disk, path: string, id: string): Promise<void> {
   return writeFileAtomic(disk, path, utf8(id), 0o644);
 }

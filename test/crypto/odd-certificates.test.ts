@@ -76,7 +76,7 @@ describe('[FC-41] an end that is no date is refused', () => {
     expect(validToDate.getTime()).toBeNaN();
   });
 
-  test('whoever reads it: an end that is no number has passed', () => {
+  test('for every reader: an end that is no number has passed', () => {
     const certificate = (notAfterMs: number): ChainCertificate => ({
       pin: 'p',
       key: { type: 'ec', curve: 'prime256v1' },

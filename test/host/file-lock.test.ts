@@ -106,7 +106,7 @@ describe('a passing lock', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('is held by one at a time, whoever removes the file', async () => {
+  test('is held by one at a time, no matter who removes the file', async () => {
     let inside = 0;
     let most = 0;
     const turns = Array.from({ length: 10 }, () =>

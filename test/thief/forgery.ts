@@ -128,7 +128,7 @@ export async function withBundle(
   return targets;
 }
 
-/** Publishes a whole release, whoever signed its bundle: metadata and files are as they should be. */
+/** Publishes a whole release, no matter who signed its bundle: metadata and files are as they should be. */
 export async function publishUnjudged(house: House, wish: BundleWish): Promise<void> {
   const bundleDirectory = house.bundle(wish);
   const read = (name: string) => readFileSync(join(bundleDirectory, name));
