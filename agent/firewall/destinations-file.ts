@@ -38,6 +38,12 @@ export class DestinationsFile {
     }
   }
 
+  /** Then nothing is kept. @throws HostError. */
+  async remove(): Promise<void> {
+    await systemDisk.unlink(this.path);
+    await systemDisk.syncDirectory(this.#state);
+  }
+
   /** Durably. @throws HostError. */
   async write(destinations: Destinations | null): Promise<void> {
     await systemDisk.makeDirectory(this.#state, 0o700);
@@ -55,6 +61,26 @@ export async function keepDestinations(
   const file = new DestinationsFile(state, camera);
   const changed = change(file.read());
   if (changed !== undefined) await file.write(changed);
+}
+
+/**
+ * Makes a camera with nothing in its directory adopted meanwhile: where root keeps nothing of it yet, it reaches nobody
+ * until keepDestinations. When it cannot be made, nothing is kept, as before.
+ */
+export async function withNothingAdopted<T>(
+  state: string,
+  camera: string,
+  make: () => Promise<T>,
+): Promise<T> {
+  const file = new DestinationsFile(state, camera);
+  if (lesserOwner(camera) === undefined || file.read() !== undefined) return make();
+  await file.write(null);
+  try {
+    return await make();
+  } catch (error) {
+    await file.remove();
+    throw error;
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { toBase64Url } from '../../crypto/bytes.ts';
+import { equal, toBase64Url } from '../../crypto/bytes.ts';
 import { bytesField, parseJson } from '../../crypto/document.ts';
 import { CryptoError } from '../../crypto/errors.ts';
 import { addressOf } from '../../crypto/origin.ts';
@@ -47,6 +47,19 @@ export function readDestinations(text: string): Destinations | null {
 export function writeDestinations(destinations: Destinations | null): string {
   const file = destinations && { ...destinations, owner: toBase64Url(destinations.owner) };
   return `${JSON.stringify({ version: 1, destinations: file }, undefined, 2)}\n`;
+}
+
+/**
+ * The destinations of a camera that root sets up. Of what was kept before, only the owner's newest pin statement counts,
+ * and only for the same camera, owner and server: the rest may have been adopted from the camera's directory.
+ */
+export function setUpAs(
+  kept: Destinations | null | undefined,
+  given: Omit<Destinations, 'pins'>,
+): Destinations {
+  const isSame =
+    kept?.camera === given.camera && kept.origin === given.origin && equal(kept.owner, given.owner);
+  return { ...given, pins: isSame ? kept.pins : null };
 }
 
 /**

@@ -4,8 +4,8 @@ import { CameraDirectory, readLimited } from '../../agent/camera/camera-director
 import { eraseCamera, removeTree, shred } from '../../agent/camera/erase-camera.ts';
 import { CameraError } from '../../agent/camera/errors.ts';
 import { parseSource } from '../../agent/capture/source.ts';
-import { endpointOf } from '../../agent/firewall/destinations.ts';
-import { keepDestinations } from '../../agent/firewall/destinations-file.ts';
+import { endpointOf, setUpAs } from '../../agent/firewall/destinations.ts';
+import { keepDestinations, withNothingAdopted } from '../../agent/firewall/destinations-file.ts';
 import { setupCamera } from '../../agent/pairing/setup-camera.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { MAX_SETUP_CODE_LENGTH, readSetupCode } from '../../crypto/setup-code.ts';
@@ -30,20 +30,13 @@ export async function setup(dir: string, options: SetupOptions): Promise<{ camer
   const choice = choiceOf(options);
   const text = codeFrom(directory, options.code);
   const { origin, owner } = await readSetupCode(text, nodePrimitives);
-  const camera = await asOwnerOf(dir, () =>
-    claimed(directory, () => setupCamera(directory, systemDisk, text, choice)),
+  const source = endpointOf(parseSource(choice.source, choice.lan));
+  const camera = await withNothingAdopted(options.firewallState, dir, () =>
+    asOwnerOf(dir, () => claimed(directory, () => setupCamera(directory, systemDisk, text, choice))),
   );
   // The directory's owner may have altered what was just written: root goes by what it was given itself.
   await keepDestinations(options.firewallState, dir, (kept) =>
-    kept?.camera === camera
-      ? kept
-      : {
-          camera,
-          owner: new Uint8Array(owner),
-          origin,
-          source: endpointOf(parseSource(choice.source, choice.lan)),
-          pins: null,
-        },
+    setUpAs(kept, { camera, owner: new Uint8Array(owner), origin, source }),
   );
   return { camera, server: origin };
 }

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DestinationsFile, withNothingAdopted } from '../../agent/firewall/destinations-file.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { type PinStatement, signPinStatement, writePinsLine } from '../../crypto/pin-statement.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
@@ -161,6 +162,30 @@ test('[FC-22] root gives it another source, and resets it: then nothing the agen
   agent('rm camera.json');
   await setup();
   expect(await rules()).toContain(SERVER);
+});
+
+test('[FC-22] what the agent got adopted during a set-up does not outlive it, nor the same code given again', async () => {
+  await setup();
+  lay('camera.json', turned());
+  expect((await root('firewall', [...SEPARATED, ...kept, '--adopt'])).stdout).toContain(ELSEWHERE);
+  expect(await setup()).toMatchObject({ code: 0 });
+  const after = await rules();
+  expect(after).toContain(SERVER);
+  expect(after).not.toContain(ELSEWHERE);
+});
+
+test('[FC-22] during a set-up there is nothing to adopt, and after one that failed as before', async () => {
+  await setup();
+  lay('camera.json', turned());
+  const file = new DestinationsFile(state, camera);
+  await file.remove();
+  const during = await withNothingAdopted(state, camera, () => rules());
+  expect(during).not.toMatch(/dport (443|8443|554|8554) accept/);
+  await file.remove();
+  await expect(withNothingAdopted(state, camera, () => Promise.reject(new Error('no')))).rejects.toThrow(
+    'no',
+  );
+  expect(file.read()).toBeUndefined();
 });
 
 test('[FC-22] root takes no setup code that the agent may have laid down', async () => {

@@ -6,6 +6,7 @@ import {
   movedBy,
   readDestinations,
   serverOf,
+  setUpAs,
   writeDestinations,
 } from '../../agent/firewall/destinations.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
@@ -66,6 +67,30 @@ test('[FC-22] a pin statement of the owner’s moves the server, and nothing old
   expect(serverOf(third).host).toBe('third.test');
   const newEpoch = await movedBy(third, line({ epoch: 2, counter: 1, origin: 'https://[2001:db8::1]:9' }));
   expect(serverOf(newEpoch)).toEqual({ host: '2001:db8::1', port: 9 });
+});
+
+describe('[FC-22] a camera that root sets up again', () => {
+  const source = { host: '192.0.2.7', port: 554 };
+  const given = { ...kept, source };
+  const pinned = { ...given, pins: line() };
+
+  test.each<[string, Destinations]>([
+    ['all is as given', pinned],
+    ['its source is another', { ...pinned, source: { host: '192.0.2.66', port: 1 } }],
+    ['its source is none', { ...pinned, source: null }],
+  ])('keeps its owner’s pin statement and has the source given: %s', (_what, before) => {
+    expect(setUpAs(before, given)).toEqual(pinned);
+  });
+
+  test.each<[string, Destinations | null | undefined]>([
+    ['nothing is kept', undefined],
+    ['it reaches nobody', null],
+    ['the server is another', { ...pinned, origin: 'https://elsewhere.test' }],
+    ['the owner is another', { ...pinned, owner: new Uint8Array(thief.publicKey) }],
+    ['the camera is another', { ...pinned, camera: idText(new Uint8Array(20)) }],
+  ])('has what root was given alone: %s', (_what, before) => {
+    expect(setUpAs(before, given)).toEqual(given);
+  });
 });
 
 test.each([
