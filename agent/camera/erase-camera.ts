@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
 import type { Disk, DiskFile } from '../../host/disk.ts';
 import type { CameraDirectory } from './camera-directory.ts';
+import { overwriteSecret } from './replace-secret.ts';
 
 /**
  * Makes a camera forget all it was, in an order that leaves no camera behind wherever it is cut off: without
@@ -48,8 +49,7 @@ export async function shred(disk: Disk, path: string): Promise<boolean> {
   }
   if (file === undefined) return false;
   try {
-    await file.write(new Uint8Array(await file.size()), 0);
-    await file.sync();
+    await overwriteSecret(file);
   } finally {
     await file.close();
   }

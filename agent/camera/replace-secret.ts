@@ -14,11 +14,22 @@ export async function replaceSecret(
   const old = await openOld(disk, path);
   try {
     await writeFileAtomic(disk, path, bytes, mode);
-    await old?.write(new Uint8Array(await old.size()), 0);
-    await old?.sync();
+    if (old !== undefined) await overwriteSecret(old);
   } finally {
     await old?.close();
   }
+}
+
+/** No file of a camera's that holds a secret is longer, bytes. */
+const MAX_SECRET_BYTES = 64 * 1024;
+
+/**
+ * Overwrites a file that holds a secret with zeros, durably. Of one that is longer than any secret only the beginning:
+ * the directory's owner may have laid it down to use up the memory and the disk.
+ */
+export async function overwriteSecret(file: DiskFile): Promise<void> {
+  await file.write(new Uint8Array(Math.min(await file.size(), MAX_SECRET_BYTES)), 0);
+  await file.sync();
 }
 
 /** Undefined too where something else than a file lies, which is replaced without more ado. */

@@ -1,10 +1,21 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { loadDeviceKey } from '../../agent/camera/device-key.ts';
 import { eraseCamera } from '../../agent/camera/erase-camera.ts';
+import { replaceSecret } from '../../agent/camera/replace-secret.ts';
 import { readPairing, writePairing } from '../../agent/pairing/pairing-file.ts';
 import { setupCamera } from '../../agent/pairing/setup-camera.ts';
 import { equal, fromBase64Url, toBase64Url } from '../../crypto/bytes.ts';
@@ -263,6 +274,48 @@ test('a key is overwritten, durably, before its name goes; so are token, RTSP an
     expect(before.get(path)?.length).toBeGreaterThan(0);
     expect(before.get(path)?.every((byte) => byte === 0)).toBe(true);
   }
+});
+
+describe('[FC-27] a sparse file of a terabyte in place of a secret', () => {
+  const lay = (path: string, aside: string) => {
+    rmSync(path, { force: true });
+    writeFileSync(path, 'secret');
+    truncateSync(path, 1024 ** 4);
+    linkSync(path, aside);
+    return () => {
+      const { size, blocks } = statSync(aside);
+      return { size, written: blocks * 512 > 1024 ** 2 };
+    };
+  };
+  const bounded = { size: 1024 ** 4, written: false };
+
+  test.each(['setup-code', 'camera.json', 'camera.json.tmp', 'device.key', 'pairing.json', 'wifi.json'])(
+    'keeps the camera neither from a reset nor from a set-up: %s',
+    async (name) => {
+      const root = temporary();
+      const directory = cameraIn(root);
+      const { text } = await freshCode({ wifi });
+      await setUp(directory, text);
+      const found = lay(join(directory.path, name), join(root, 'aside'));
+      expect(await eraseCamera(directory, systemDisk)).toBe(true);
+      await setUp(directory, text);
+      expect(readdirSync(directory.path).sort()).toEqual([
+        'camera.json',
+        'device.key',
+        'pairing.json',
+        'wifi.json',
+      ]);
+      expect(found()).toEqual(bounded);
+    },
+  );
+
+  test('is replaced by a secret', async () => {
+    const directory = cameraIn(temporary());
+    const found = lay(directory.config, join(directory.path, 'aside'));
+    await replaceSecret(systemDisk, directory.config, Buffer.from('new'), 0o600);
+    expect(readFileSync(directory.config, 'utf8')).toBe('new');
+    expect(found()).toEqual(bounded);
+  });
 });
 
 test('a code that names a Wi-Fi network leaves it for the board, for its user alone', async () => {
