@@ -61,7 +61,9 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
     directories.push(found.directory);
     segments.push(...found.segments);
   }
-  const bytes = await readFileBounded(disk, join(dir, LAST_SESSION_FILE), MAX_LAST_SESSION_LENGTH);
+  const bytes = await guarded(recovery, LAST_SESSION_FILE, undefined, () =>
+    readFileBounded(disk, join(dir, LAST_SESSION_FILE), MAX_LAST_SESSION_LENGTH),
+  );
   const last = bytes === undefined ? undefined : decodeLastSession(bytes, primitives);
   return { last: newerOf(last, directories.at(-1)?.session), directories, segments, unread };
 }

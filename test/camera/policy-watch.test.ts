@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -24,6 +25,14 @@ const SESSION = {
   policyEpoch: 1,
   policyCounter: 5,
 };
+
+/** The entry of that session, with its header as it is or altered; the checksum fits. */
+function lastSession(altered = (header: Uint8Array) => header): Uint8Array {
+  const signer = testSigner();
+  const header = signSessionHeader(encodeSessionFixed({ ...SESSION, point: signer.point }, 0), [], signer);
+  const session = { number: 3, id: 'ab'.repeat(16), header: altered(header) };
+  return encodeLastSession({ session, end: undefined }, { crc32 });
+}
 
 function testSigner() {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
@@ -184,17 +193,43 @@ describe('the watch', () => {
   });
 
   test('[FC-06] a camera that has recorded, and whose state is gone, obeys no policy older than the one it recorded under', async () => {
-    const signer = testSigner();
-    const session = { number: 3, id: 'ab'.repeat(16) };
-    const header = signSessionHeader(encodeSessionFixed({ ...SESSION, point: signer.point }, 0), [], signer);
-    const last = encodeLastSession({ session: { ...session, header }, end: undefined }, { crc32 });
     mkdirSync(home.directory.spool, { recursive: true });
-    writeFileSync(join(home.directory.spool, 'last-session'), last);
+    writeFileSync(join(home.directory.spool, 'last-session'), lastSession());
     put(home.policy({ counter: 4 }));
     await expect(start().check()).rejects.toMatchObject({ code: 'POLICY_REFUSED' });
     put(home.policy({ counter: 5 }));
     expect(await start().check()).toBe(false);
     expect(JSON.parse(readFileSync(home.directory.state, 'utf8'))).toMatchObject({ policy: { counter: 5 } });
+  });
+
+  test.each<[string, (path: string, last: Uint8Array) => void]>([
+    ['is cut off', (path, last) => writeFileSync(path, last.subarray(0, 50))],
+    ['is longer than any', (path) => writeFileSync(path, new Uint8Array(1024 ** 2))],
+    [
+      'has the header of a newer release',
+      (path) =>
+        writeFileSync(
+          path,
+          lastSession((header) => header.fill(99, 4, 5)),
+        ),
+    ],
+    [
+      'has a header of one byte',
+      (path) =>
+        writeFileSync(
+          path,
+          lastSession((header) => header.subarray(0, 1)),
+        ),
+    ],
+    ['is a directory', (path) => mkdirSync(path)],
+    ['is a FIFO', (path) => execFileSync('mkfifo', [path])],
+    ['is a link to itself', (path) => symlinkSync(path, path)],
+  ])('[FC-06] a last session that %s keeps no camera from starting', async (_what, lay) => {
+    mkdirSync(home.directory.spool, { recursive: true });
+    lay(join(home.directory.spool, 'last-session'), lastSession());
+    put(home.policy({ counter: 4 }));
+    expect(await start().check()).toBe(false);
+    expect(JSON.parse(readFileSync(home.directory.state, 'utf8'))).toMatchObject({ policy: { counter: 4 } });
   });
 
   test('a state that is damaged is refused, not taken for none', async () => {

@@ -1,7 +1,9 @@
 import type { SpooledSegment } from '../../agent/spool/spooled-segment.ts';
 import type { StoredSegment } from '../../agent/spool/stored-segment.ts';
 import { RECORD_TYPES } from '../../crypto/record.ts';
+import { HostError } from '../../host/errors.ts';
 import { CrashDisk } from '../faults/crash-disk.ts';
+import { failingDisk } from '../faults/failing-disk.ts';
 import { drain, faultsOf, faultsOfAccount, find } from './checker.ts';
 import { makeSegment, makeSession, primitives } from './footage.ts';
 import { bytesOf, Camera, type Entry, type Step } from './journal.ts';
@@ -323,6 +325,11 @@ test('should the last session be unreadable, the newest on the disk keeps its nu
   await (await disk.open(`${DIR}/last-session`, 'write'))?.truncate(20);
   const { spool: next } = await openSpool(disk, DIR);
   expect(next.lastSession()).toMatchObject({ session: { number: 6 }, end: undefined });
+  const unfit = failingDisk(disk, (operation, path) =>
+    operation === 'open' && path === `${DIR}/last-session` ? new HostError('FILE_UNFIT', path) : undefined,
+  );
+  const { spool: third } = await openSpool(unfit, DIR);
+  expect(third.lastSession()).toMatchObject({ session: { number: 6 }, end: undefined });
 });
 
 describe('bounds', () => {
