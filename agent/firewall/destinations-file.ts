@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { utf8 } from '../../crypto/bytes.ts';
 import { lesserOwner, type Owner } from '../../host/as-owner.ts';
@@ -20,10 +22,13 @@ export class DestinationsFile {
   readonly path: string;
   readonly #state: string;
 
-  /** @param state root's directory; it may be absent. @param camera the camera's directory. */
+  /**
+   * @param state root's directory; it may be absent.
+   * @param camera the camera's directory, by whatever name: root's unit and a person may use two that lead to it.
+   */
   constructor(state: string, camera: string) {
     this.#state = state;
-    this.path = join(state, `${encodeURIComponent(resolve(camera))}.json`);
+    this.path = join(state, `${createHash('sha256').update(realPath(camera)).digest('hex')}.json`);
   }
 
   /** @returns null when the camera may reach nobody, undefined when nothing is kept. @throws CameraError CONFIG_MALFORMED; HostError. */
@@ -48,6 +53,16 @@ export class DestinationsFile {
   async write(destinations: Destinations | null): Promise<void> {
     await systemDisk.makeDirectory(this.#state, 0o700);
     await writeFileAtomic(systemDisk, this.path, utf8(writeDestinations(destinations)), 0o600);
+  }
+}
+
+/** With no symbolic link in it, as long as there is something of that name. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ENOENT') return resolve(path);
+    throw error;
   }
 }
 

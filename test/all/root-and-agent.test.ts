@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -172,6 +173,31 @@ test('[FC-22] what the agent got adopted during a set-up does not outlive it, no
   const after = await rules();
   expect(after).toContain(SERVER);
   expect(after).not.toContain(ELSEWHERE);
+});
+
+test('[FC-22] a camera set up by another name is the same to the filter', async () => {
+  const link = join(home, 'link');
+  symlinkSync(camera, link);
+  const env = { ORIEL_SETUP_CODE: await code() };
+  expect(
+    await run([ORIEL, 'camera', 'setup', link, '--source', 'test:', ...kept], {
+      env,
+      timeoutMs: PATIENCE_MS,
+    }),
+  ).toMatchObject({ code: 0 });
+  rmSync(link);
+  lay('camera.json', turned());
+  const after = await rules();
+  expect(after).toContain(SERVER);
+  expect(after).not.toContain(ELSEWHERE);
+});
+
+test('[FC-22] what root keeps has a name that fits, however long the directory’s is', async () => {
+  const deep = join(camera, ...Array(8).fill('é'.repeat(60)));
+  mkdirSync(deep, { recursive: true });
+  const file = new DestinationsFile(state, deep);
+  await file.write(null);
+  expect(file.read()).toBeNull();
 });
 
 test('[FC-22] during a set-up there is nothing to adopt, and after one that failed as before', async () => {
