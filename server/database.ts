@@ -53,6 +53,8 @@ export class Database {
   readonly #patience: Patience | undefined;
   #db: DatabaseSync;
   #alone = false;
+  /** Whether it was closed to be shared and could not be opened again: every call tries. */
+  #isLost = false;
   readonly #statements = new Map<string, StatementSync>();
   #version: unknown;
 
@@ -127,6 +129,7 @@ export class Database {
   }
 
   close(): void {
+    this.#isLost = false;
     if (this.#db.isOpen) this.#db.close();
   }
 
@@ -135,8 +138,8 @@ export class Database {
     try {
       return openConnection(this.#path, [], waitMs);
     } catch (error) {
-      const mayBeFull = error instanceof HostError || isBusy(error);
-      if (!mayBeFull || this.#freeBytes() >= SHARED_INDEX_BYTES) throw error;
+      const isForRoom = error instanceof HostError || isBusy(error);
+      if (!isForRoom || this.#freeBytes() >= SHARED_INDEX_BYTES) throw error;
       this.#alone = true;
       // The index is kept in this process's memory then, and every other process is kept out.
       try {
@@ -151,12 +154,19 @@ export class Database {
     }
   }
 
-  /** Lets other processes at it again. */
+  /** Lets other processes at it again. One of them may be the first at it: then it stays closed until the next call. */
   #share(): void {
-    this.#alone = false;
     this.#statements.clear();
     this.close();
+    this.#alone = false;
+    this.#isLost = true;
     this.#db = this.#connect();
+    this.#isLost = false;
+  }
+
+  #connection(): DatabaseSync {
+    if (this.#isLost) this.#share();
+    return this.#db;
   }
 
   #freeBytes(): number {
@@ -184,7 +194,7 @@ export class Database {
   }
 
   #exec(sql: string): void {
-    this.#attempt(() => this.#db.exec(sql));
+    this.#attempt(() => this.#connection().exec(sql));
   }
 
   /** Within a transaction nothing is busy: it holds the lock from its beginning. */
@@ -192,7 +202,7 @@ export class Database {
     try {
       return attempt(operation);
     } catch (error) {
-      if (this.#patience === undefined || !isBusy(error)) throw error;
+      if (this.#patience === undefined || this.#isLost || !isBusy(error)) throw error;
     }
     this.#patience.waiting();
     this.#db.exec(`PRAGMA busy_timeout = ${this.#patience.waitMs}`);
@@ -206,9 +216,10 @@ export class Database {
   }
 
   #prepare(sql: string): StatementSync {
+    const connection = this.#connection();
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
-    const statement = this.#db.prepare(sql);
+    const statement = connection.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
   }

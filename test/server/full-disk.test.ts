@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -81,4 +81,26 @@ test('[FC-11] a registry opened as on any other disk would not have let it start
   const registry = new DatabaseSync(join(house, 'registry.db'));
   expect(() => registry.exec('PRAGMA journal_mode = WAL')).toThrow('disk I/O error');
   registry.close();
+});
+
+test('[FC-11] a registry that another process holds when there is room again answers as soon as it is free', () => {
+  const path = join(house, 'registry.db');
+  const registry = openRegistry(house);
+  const other = new DatabaseSync(join(disk, 'other.db'));
+  try {
+    expect(registry.enrolled()).toEqual([camera.id]);
+    rmSync(join(disk, 'rest'));
+    // A file that is held takes the registry's place, so that it is busy at the very moment at which it is shared.
+    other.exec('CREATE TABLE held (id INTEGER); BEGIN EXCLUSIVE');
+    renameSync(path, join(disk, 'aside.db'));
+    renameSync(join(disk, 'other.db'), path);
+    expect(() => registry.changedElsewhere()).toThrow('another process holds the registry');
+    expect(() => registry.cameras()).toThrow('another process holds the registry');
+    other.close();
+    renameSync(join(disk, 'aside.db'), path);
+    expect(registry.cameras().map(({ id }) => id)).toEqual([camera.id]);
+    openRegistry(house).close();
+  } finally {
+    registry.close();
+  }
 });
