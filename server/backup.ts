@@ -26,6 +26,16 @@ export interface Backup {
   readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
 }
 
+export interface MadeBackup extends Backup {
+  /** Paths below the directory of what lies in `identity/` and is no key or certificate of a server. */
+  readonly leftOut: readonly string[];
+}
+
+/** Whether a file of a server's directory belongs in its backup: nothing else is put into one, or taken from one. */
+function isKept(path: string): boolean {
+  return path === CONFIGURATION || /^identity\/[a-z-]+\.(?:pem|key)$/.test(path);
+}
+
 /**
  * Writes a backup of a server's directory, mode 0600, at once and durably; the server may run.
  * @throws ServerError; HostError.
@@ -35,9 +45,9 @@ export async function makeBackup(
   directory: string,
   file: string,
   nowMs: number,
-): Promise<Backup> {
+): Promise<MadeBackup> {
   await loadConfiguration(disk, directory);
-  const files = await keptFiles(disk, directory);
+  const { files, leftOut } = await keptFiles(disk, directory);
   const temporary = `${file}.tmp`;
   rmSync(temporary, { force: true });
   try {
@@ -50,29 +60,30 @@ export async function makeBackup(
     }
     addFiles(temporary, { madeAtMs: nowMs, files });
     sync(temporary);
+    readBackup(temporary);
     renameSync(temporary, file);
     sync(dirname(file));
   } catch (error) {
     rmSync(temporary, { force: true });
     throw isPlatform(error) ? new HostError('DISK_IO', `cannot write ${file}: ${error.code}`, error) : error;
   }
-  return { madeAtMs: nowMs, files };
+  return { madeAtMs: nowMs, files, leftOut };
 }
 
-/** Paths below the directory: the configuration, and all that lies in `identity/`. */
-async function keptFiles(disk: Disk, directory: string): Promise<Backup['files']> {
-  const names = ((await disk.list(join(directory, 'identity'))) ?? []).filter(
-    (name) => !name.endsWith('.tmp'),
-  );
+/** The configuration, and keys and certificates in `identity/`. */
+async function keptFiles(disk: Disk, directory: string): Promise<Pick<MadeBackup, 'files' | 'leftOut'>> {
+  const names = (await disk.list(join(directory, 'identity'))) ?? [];
   const paths = [...names.map((name) => `identity/${name}`), CONFIGURATION];
-  return Promise.all(
-    paths.map(async (path) => {
+  const files = await Promise.all(
+    paths.filter(isKept).map(async (path) => {
       const bytes = await readFileBounded(disk, join(directory, path), MAX_FILE_BYTES);
       if (bytes === undefined)
         throw new ServerError('DIRECTORY_MALFORMED', `${directory}/${path} is unreadable`);
       return { path, bytes };
     }),
   );
+  // What ends in .tmp is left from a write that was cut off.
+  return { files, leftOut: paths.filter((path) => !isKept(path) && !path.endsWith('.tmp')) };
 }
 
 function addFiles(path: string, { madeAtMs, files }: Backup): void {
@@ -153,9 +164,7 @@ export function readBackup(file: string): Backup {
     const rows = database.prepare('SELECT path, bytes FROM backup_files ORDER BY path').all();
     const files = rows.map(({ path, bytes }) => ({ path: String(path), bytes: bytes as Uint8Array }));
     const isWhole = files.some(({ path }) => path === CONFIGURATION);
-    const isOurs = files.every(
-      ({ path }) => path === CONFIGURATION || /^identity\/[a-z-]+\.(?:pem|key)$/.test(path),
-    );
+    const isOurs = files.every(({ path }) => isKept(path));
     if (typeof madeAtMs !== 'number' || !isWhole || !isOurs) throw malformed('it holds other files');
     return { madeAtMs, files };
   } catch (error) {

@@ -34,14 +34,15 @@ Examples:
         import('../files.ts'),
       ]);
       checkOutput(file, { force: true, inputs: [join(directory, 'registry.db'), ...filesOf(directory)] });
-      const { madeAtMs, files } = await makeBackup(systemDisk, directory, file, Date.now());
+      const { madeAtMs, files, leftOut } = await makeBackup(systemDisk, directory, file, Date.now());
       const madeAt = new Date(madeAtMs).toISOString();
-      const said = { file, madeAt, files: ['registry.db', ...files.map(({ path }) => path)] };
+      const said = { file, madeAt, files: ['registry.db', ...files.map(({ path }) => path)], leftOut };
       console.log(
         json
           ? jsonLine(said)
           : `backup of ${directory} written to ${file}, with the keys of its CAs: keep it as secret as they are\n` +
-              `footage is not in it: copy ${directory}/footage as files`,
+              `footage is not in it: copy ${directory}/footage as files` +
+              leftOut.map((path) => `\nleft out, since it is no file of a server: ${path}`).join(''),
       );
     });
 }

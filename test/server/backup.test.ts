@@ -1,6 +1,15 @@
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -113,6 +122,19 @@ test('a backup is the same server: identity, configuration and registry, and not
   const registry = openRegistry(again);
   expect(registry.cameras().map(({ id }) => id)).toEqual([camera.id]);
   registry.close();
+});
+
+test('what else lies in identity/ is left out and named, so that the backup can be restored', async () => {
+  const strays = ['README', 'backup-ca.key.old', 'old', 'server.pem~', 'server2.pem'];
+  for (const name of strays) {
+    if (name === 'old') mkdirSync(join(house, 'identity', name));
+    else writeFileSync(join(house, 'identity', name), 'x');
+  }
+  writeFileSync(join(house, 'identity', 'server.pem.tmp'), 'x');
+  const { leftOut } = await makeBackup(systemDisk, house, file, NOW);
+  expect([...leftOut].sort()).toEqual(strays.map((name) => `identity/${name}`));
+  const { files } = await restoreBackup(systemDisk, file, again, NOW);
+  expect(files.filter(({ path }) => leftOut.includes(path))).toEqual([]);
 });
 
 test('a backup is made while another process writes the registry', async () => {
