@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -37,7 +38,7 @@ function isKept(path: string): boolean {
 }
 
 /**
- * Writes a backup of a server's directory, mode 0600, at once and durably; the server may run.
+ * Writes a backup of a server's directory, mode 0600 and this user's own, at once and durably; the server may run.
  * @throws ServerError; HostError.
  */
 export async function makeBackup(
@@ -48,10 +49,13 @@ export async function makeBackup(
 ): Promise<MadeBackup> {
   await loadConfiguration(disk, directory);
   const { files, leftOut } = await keptFiles(disk, directory);
-  const temporary = `${file}.tmp`;
-  rmSync(temporary, { force: true });
+  // A name that nobody can have prepared: others may write in the directory.
+  const temporary = `${file}.${randomBytes(8).toString('hex')}.tmp`;
+  let isMade = false;
   try {
-    createOwnedFile(temporary);
+    // As root too it stays ours: whose directory a backup lies in says nothing of who may have the CAs' keys.
+    closeSync(openSync(temporary, 'wx', 0o600));
+    isMade = true;
     const registry = openRegistry(directory);
     try {
       registry.copyTo(temporary);
@@ -64,7 +68,7 @@ export async function makeBackup(
     renameSync(temporary, file);
     sync(dirname(file));
   } catch (error) {
-    rmSync(temporary, { force: true });
+    if (isMade) rmSync(temporary, { force: true });
     throw isPlatform(error) ? new HostError('DISK_IO', `cannot write ${file}: ${error.code}`, error) : error;
   }
   return { madeAtMs: nowMs, files, leftOut };

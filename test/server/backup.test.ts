@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -135,6 +137,22 @@ test('what else lies in identity/ is left out and named, so that the backup can 
   expect([...leftOut].sort()).toEqual(strays.map((name) => `identity/${name}`));
   const { files } = await restoreBackup(systemDisk, file, again, NOW);
   expect(files.filter(({ path }) => leftOut.includes(path))).toEqual([]);
+});
+
+test('a backup is its maker’s alone, in whatever directory, and two at once to one name leave one whole', async () => {
+  const shared = join(room, 'shared');
+  mkdirSync(shared);
+  chmodSync(shared, 0o777);
+  chownSync(shared, 65_534, 65_534);
+  const target = join(shared, 'house.backup');
+  // What somebody else prepared under a name that can be guessed.
+  writeFileSync(`${target}.tmp`, '');
+  await Promise.all([1, 2].map(() => makeBackup(systemDisk, house, target, NOW)));
+  const { uid, gid, mode } = statSync(target);
+  expect([uid, gid, mode & 0o777]).toEqual([process.getuid?.(), process.getgid?.(), 0o600]);
+  expect(readBackup(target).madeAtMs).toBe(NOW);
+  expect(readdirSync(shared).sort()).toEqual(['house.backup', 'house.backup.tmp']);
+  expect(readFileSync(`${target}.tmp`)).toHaveLength(0);
 });
 
 test('a backup is made while another process writes the registry', async () => {
