@@ -51,10 +51,15 @@ export async function decompressFile(
 /**
  * Decompresses a file into nothing, to see that it is what was expected.
  * @param dictionary of what it is a delta to.
- * @throws OtaError FETCH_WRONG; the platform's errors.
+ * @throws OtaError FETCH_WRONG; the signal's reason; the platform's errors.
  */
-export function verifyCompressed(from: string, expected: Content, dictionary?: Uint8Array): Promise<void> {
-  return decompressTo({ writeFile: async () => undefined }, from, expected, dictionary);
+export function verifyCompressed(
+  from: string,
+  expected: Content,
+  dictionary: Uint8Array | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  return decompressTo({ writeFile: async () => undefined }, from, expected, dictionary, signal);
 }
 
 /** The content of a file that is known to be no bomb, in memory. @throws OtaError FETCH_WRONG; the platform's errors. */
@@ -77,6 +82,7 @@ async function decompressTo(
   from: string,
   expected: Content,
   dictionary: Uint8Array | undefined,
+  signal?: AbortSignal,
 ): Promise<void> {
   const zstd = createZstdDecompress({
     chunkSize: CHUNK_BYTES,
@@ -84,10 +90,14 @@ async function decompressTo(
     ...(dictionary !== undefined && { dictionary }),
   });
   try {
-    await pipeline(createReadStream(from, { highWaterMark: CHUNK_BYTES }), zstd, (content) =>
-      writeExpected(content, output, expected),
+    await pipeline(
+      createReadStream(from, { highWaterMark: CHUNK_BYTES }),
+      zstd,
+      (content: AsyncIterable<Uint8Array>) => writeExpected(content, output, expected),
+      { signal },
     );
   } catch (error) {
+    signal?.throwIfAborted();
     throw isZstdError(error) ? new OtaError('FETCH_WRONG', 'what was fetched is no zstd', error) : error;
   }
 }

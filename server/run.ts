@@ -189,7 +189,8 @@ async function openHouse(
     async stop() {
       door?.close();
       gate.close();
-      await updates.stop();
+      // What it does with its disk just then may take long: uploads do not wait for it.
+      const updatesOver = updates.stop();
       await leases.endAll(new Stopping('the server is going down'));
       await gate.disconnect();
       await broker.close();
@@ -198,6 +199,7 @@ async function openHouse(
       stopWatching();
       registry.close();
       await runFile.remove();
+      await updatesOver;
     },
     open: () => ({ uploads: leases.count, ...gate.census() }),
     removeRunFile: () => runFile.remove(),

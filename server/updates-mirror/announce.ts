@@ -21,6 +21,7 @@ export interface AnnounceOptions {
 /** Asks every enrolled camera to check for updates now. @throws as Database does; the signal's reason. */
 export async function announceUpdates(options: AnnounceOptions, signal: AbortSignal): Promise<void> {
   const { registry, clock } = options;
+  signal.throwIfAborted();
   let cameras = registry.enrolled();
   for (let round = 0; round < ROUNDS && cameras.length > 0; round++) {
     const asked = await askEach(options, cameras, signal);

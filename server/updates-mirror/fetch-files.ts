@@ -86,7 +86,7 @@ async function fetchOne(
   const partial = join(options.partial, basename(path));
   try {
     await download(options, path, partial, bytes, budget);
-    await verifyCompressed(partial, { size, sha256 }, dictionary);
+    await verifyCompressed(partial, { size, sha256 }, dictionary, options.signal);
   } catch (error) {
     // Gone on with, it would be wrong again.
     const code = error instanceof OtaError ? error.code : undefined;

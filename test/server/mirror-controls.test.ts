@@ -41,7 +41,7 @@ test('[FC-54] control: a mirror that does not look at contents gives cameras wha
   expect(await outcomeOf()).toBe('FETCH_WRONG');
   const blind = {
     file: 'server/updates-mirror/fetch-files.ts',
-    from: 'await verifyCompressed(partial, { size, sha256 }, dictionary);',
+    from: 'await verifyCompressed(partial, { size, sha256 }, dictionary, options.signal);',
     to: '',
   };
   expect(await outcomeOf(blind)).toBe('FOLLOWED');
