@@ -7,6 +7,7 @@ import type { Disk } from '../host/disk.ts';
 import { HostError } from '../host/errors.ts';
 import { createOwnedFile } from '../host/owned-file.ts';
 import { loadConfiguration } from './configuration.ts';
+import type { Patience } from './database.ts';
 import { ServerError } from './errors.ts';
 import { Registry } from './registry.ts';
 import { openRegistry, REGISTRY_FILE, writeId } from './registry-origin.ts';
@@ -46,6 +47,7 @@ export async function makeBackup(
   directory: string,
   file: string,
   nowMs: number,
+  patience?: Patience,
 ): Promise<MadeBackup> {
   await loadConfiguration(disk, directory);
   const { files, leftOut } = await keptFiles(disk, directory);
@@ -56,7 +58,7 @@ export async function makeBackup(
     // As root too it stays ours: whose directory a backup lies in says nothing of who may have the CAs' keys.
     closeSync(openSync(temporary, 'wx', 0o600));
     isMade = true;
-    const registry = openRegistry(directory);
+    const registry = openRegistry(directory, patience);
     try {
       registry.copyTo(temporary);
     } finally {

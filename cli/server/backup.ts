@@ -28,13 +28,20 @@ Examples:
   oriel server restore /media/usb/house.backup ./house-again`,
     )
     .action(async (directory: string, file: string, { json }: { readonly json?: true }) => {
-      const [{ makeBackup }, { systemDisk }, { checkOutput }] = await Promise.all([
+      const [{ makeBackup }, { systemDisk }, { checkOutput }, { commandPatience }] = await Promise.all([
         import('../../server/backup.ts'),
         import('../../host/disk.ts'),
         import('../files.ts'),
+        import('./patience.ts'),
       ]);
       checkOutput(file, { force: true, inputs: [join(directory, 'registry.db'), ...filesOf(directory)] });
-      const { madeAtMs, files, leftOut } = await makeBackup(systemDisk, directory, file, Date.now());
+      const { madeAtMs, files, leftOut } = await makeBackup(
+        systemDisk,
+        directory,
+        file,
+        Date.now(),
+        commandPatience(directory),
+      );
       const madeAt = new Date(madeAtMs).toISOString();
       const said = { file, madeAt, files: ['registry.db', ...files.map(({ path }) => path)], leftOut };
       console.log(

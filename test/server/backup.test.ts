@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { doVerb } from '../../cli/server/camera-verbs.ts';
@@ -160,6 +161,18 @@ test('a backup is made while another process writes the registry', async () => {
   const holder = await holdLock(join(house, 'registry.db'));
   await makeBackup(systemDisk, house, file, NOW);
   await holder.release();
+  expect(readBackup(file).madeAtMs).toBe(NOW);
+});
+
+test('[FC-03] a backup that has to write the registry waits for the process that holds it, as every command does', async () => {
+  openRegistry(house).close();
+  const holder = new DatabaseSync(join(house, 'registry.db'));
+  // An earlier Oriel made it: it is named when it is opened.
+  holder.exec('DELETE FROM origin; BEGIN IMMEDIATE');
+  await expect(makeBackup(systemDisk, house, file, NOW)).rejects.toMatchObject({ code: 'REGISTRY_BUSY' });
+  const waiting = () => holder.exec('COMMIT');
+  await makeBackup(systemDisk, house, file, NOW, { waitMs: 10_000, waiting, gaveUp: () => 'busy' });
+  holder.close();
   expect(readBackup(file).madeAtMs).toBe(NOW);
 });
 
