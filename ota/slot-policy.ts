@@ -56,8 +56,8 @@ function firstMissing(facts: AgentFacts, filmed: boolean): ReturnCode | undefine
 /**
  * What follows when capture has ended by itself, which nobody starts again.
  * @param code its exit code.
- * @param captured whether video has come from it in this run: a release that has captured is not to blame for what its
- *   source, or who has taken capture over by way of it, does afterwards.
+ * @param captured whether video has come from this release since the launcher started: one that has captured is not to
+ *   blame for what its source, or who has taken capture over by way of it, does afterwards, in this run or the next.
  */
 export function afterCaptureEnd(
   code: number,

@@ -53,13 +53,14 @@ const PLAN_MS = 60_000;
 export async function runSlots(options: RunSlotsOptions): Promise<number> {
   const { signal } = options;
   const camera: Claim = { made: false };
+  const captured = new Set<number>();
   let ready: ReadySlot | undefined;
   while (!signal.aborted) {
     const next = ready ?? (await makeReady(options, camera));
     ready = undefined;
     if (typeof next === 'number') return next;
     if (next === undefined) continue;
-    const end = await runSlot(options, next);
+    const end = await runSlot(options, next, captured);
     if (end.code !== undefined) return end.code;
     ready = end.next;
   }
@@ -116,14 +117,22 @@ interface SlotEnd {
   readonly next: ReadySlot | undefined;
 }
 
-/** Runs one slot until another is to run, or all is to end. */
-async function runSlot(options: RunSlotsOptions, { whole, plan }: ReadySlot): Promise<SlotEnd> {
+/**
+ * Runs one slot until another is to run, or all is to end.
+ * @param captured counters of the releases that have captured since this launcher started.
+ */
+async function runSlot(
+  options: RunSlotsOptions,
+  { whole, plan }: ReadySlot,
+  captured: Set<number>,
+): Promise<SlotEnd> {
   const { slots, directory, separation, logger, relay, name, signal } = options;
   const { slot, bundle } = whole;
   logger.info({ slot, version: bundle.version, phase: phaseOf(slots.state) }, 'starting this slot');
   const run = new SlotRun({
     ...options,
     whole,
+    captured,
     incoming: join(directory.path, 'updates', 'incoming'),
     planOf: (next) => planOf(options, next, false),
   });

@@ -30,6 +30,8 @@ export interface SlotRunOptions {
   readonly slots: Slots;
   /** Looked at just now. */
   readonly whole: WholeSlot;
+  /** Counters of the releases that have captured in any run since the launcher started; each run adds to it. */
+  readonly captured: Set<number>;
   readonly installation: string;
   readonly limits: LauncherLimits;
   /** Where the agent puts what it has fetched. */
@@ -57,7 +59,6 @@ export class SlotRun implements AgentLives {
   #verified = true;
   #counted = false;
   #givenUp = false;
-  #captured = false;
   #next: ReadySlot | undefined;
   #asked: string | undefined;
 
@@ -83,9 +84,10 @@ export class SlotRun implements AgentLives {
     return this.#next;
   }
 
-  /** Whether this run has captured: then it is not the release's fault when capture ends. */
+  /** Whether this release has captured, in this run or one before: then it is not to blame when capture ends. */
   get captured(): boolean {
-    return this.#captured;
+    const { captured, whole } = this.#options;
+    return captured.has(whole.bundle.counter);
   }
 
   /** Whether its agent may not be started again. */
@@ -165,14 +167,14 @@ export class SlotRun implements AgentLives {
 
   async #look(): Promise<void> {
     const life = this.#life;
-    const { slots, limits, logger } = this.#options;
+    const { slots, limits, logger, captured, whole } = this.#options;
     if (life === undefined) return;
     if (await life.killIfSilent(this.#under, limits.heartbeatSeconds)) {
       logger.error({}, 'the agent has stopped saying that it lives, and was killed');
       return;
     }
     const { facts } = life;
-    this.#captured ||= facts?.captured ?? false;
+    if (facts?.captured) captured.add(whole.bundle.counter);
     if (facts !== undefined) await this.#change((state) => forgetDelivered(state, facts.delivered));
     await this.#rollBackIfAsked();
     switch (phaseOf(slots.state)) {

@@ -117,6 +117,7 @@ async function running(
   const run = new SlotRun({
     slots,
     whole,
+    captured: new Set(),
     installation: directory,
     limits: USUAL_LIMITS,
     incoming: join(directory, 'incoming'),
