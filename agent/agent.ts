@@ -295,7 +295,8 @@ function policyLook(policy: PolicyWatch, onFile: Trouble): () => Promise<boolean
   return async () => {
     try {
       const changed = await policy.check();
-      if (!policy.fileRefused) onFile.over();
+      if (policy.notKept !== undefined) onFile.note(policy.notKept);
+      else if (!policy.fileRefused) onFile.over();
       return changed;
     } catch (cause) {
       const waiting = errorFields(cause).code === 'POLICY_MISSING' && !policy.present;

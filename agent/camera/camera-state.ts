@@ -20,7 +20,7 @@ const StateFile = v.strictObject({
   dayKey: v.optional(use),
 });
 type StateFile = v.InferOutput<typeof StateFile>;
-type PolicyKept = NonNullable<StateFile['policy']>;
+export type PolicyKept = NonNullable<StateFile['policy']>;
 /** The policy obeyed last; its digest is unknown where all but the last session is lost. */
 export type PolicySeen = Omit<PolicyKept, 'digest'> & Partial<Pick<PolicyKept, 'digest'>>;
 
@@ -66,26 +66,28 @@ export class CameraState {
     return this.#dayKeys === undefined ? this.#state.dayKey : this.#dayKeys[viewer];
   }
 
+  /** Until it is written it does not count. @throws HostError. */
   async keepPolicy(policy: PolicyKept): Promise<void> {
+    const { dayKey } = this.#state;
+    await this.#write(this.#directory.state, () => ({ policy, dayKey }));
     this.#state = { ...this.#state, policy };
-    await this.#write(this.#directory.state, this.#state);
   }
 
   async keepDayKeys(viewers: DayKeysInUse): Promise<void> {
     this.#dayKeys = viewers;
-    const dayKeys = () => this.#write(this.#directory.dayKeys, { viewers });
+    const dayKeys = () => this.#write(this.#directory.dayKeys, () => ({ viewers }));
     const before = this.#state.dayKey?.number ?? -1;
     const highest = highestOf(viewers);
     if (highest === undefined || highest.number === before) return dayKeys();
     this.#state = { ...this.#state, dayKey: highest };
-    const state = () => this.#write(this.#directory.state, this.#state);
+    const state = () => this.#write(this.#directory.state, () => ({ ...this.#state, dayKey: highest }));
     // Wherever it is cut off, state.json is not ahead: it would be taken for an earlier release's.
     for (const write of highest.number > before ? [dayKeys, state] : [state, dayKeys]) await write();
   }
 
-  /** One after the other: a file may not be written twice at a time. */
-  #write(path: string, value: object): Promise<void> {
-    const write = () => writeFileAtomic(this.#disk, path, utf8(`${JSON.stringify(value)}\n`), 0o600);
+  /** One after the other: a file may not be written twice at a time. @param value asked for once its turn has come. */
+  #write(path: string, value: () => object): Promise<void> {
+    const write = () => writeFileAtomic(this.#disk, path, utf8(`${JSON.stringify(value())}\n`), 0o600);
     this.#written = this.#written.then(write, write);
     return this.#written;
   }

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import type { PolicyInForce } from '../../crypto/policy.ts';
 import type { OpeningPrimitives } from '../../crypto/primitives.ts';
 import type { CameraDirectory } from './camera-directory.ts';
-import { type CameraState, judgePolicy } from './camera-state.ts';
+import { type CameraState, judgePolicy, type PolicyKept } from './camera-state.ts';
 import { CameraError } from './errors.ts';
 import { loadPolicy, type PolicyIdentity, type PolicyOnFile, policyOf } from './policy-file.ts';
 
@@ -15,6 +15,9 @@ export class PolicyWatch {
   #inForce: PolicyOnFile | undefined;
   #fileStamp = '';
   #fileRefused = false;
+  /** In force, but not kept yet: the disk took nothing. */
+  #toKeep: PolicyKept | undefined;
+  #notKept: unknown;
 
   constructor(
     directory: CameraDirectory,
@@ -43,6 +46,11 @@ export class PolicyWatch {
     return this.#fileRefused;
   }
 
+  /** Why the policy in force could not be kept; undefined when it is. A camera restarted meanwhile may obey an older one. */
+  get notKept(): unknown {
+    return this.#notKept;
+  }
+
   /** @throws CameraError POLICY_MISSING before `check` has taken one. */
   get inForce(): PolicyInForce {
     if (this.#inForce !== undefined) return this.#inForce;
@@ -51,26 +59,24 @@ export class PolicyWatch {
 
   /**
    * Looks whether the file changed, and takes what it holds if the camera has to obey it. What it refuses it
-   * refuses once: the next look passes it over.
+   * refuses once: the next look passes it over. What the disk does not take is obeyed all the same, and each look tries
+   * to keep it again.
    * @returns whether another policy than before is in force.
    * @throws CameraError POLICY_MISSING, POLICY_REFUSED, POLICY_OUTDATED; CryptoError when a signature or a hash does not fit.
    */
   async check(): Promise<boolean> {
     const stamp = fileStamp(this.#directory.policy);
-    if (stamp !== undefined && stamp === this.#fileStamp) return false;
+    if (stamp !== undefined && stamp === this.#fileStamp) {
+      await this.#keep();
+      return false;
+    }
     this.#fileStamp = stamp ?? '';
     this.#fileRefused = true;
     const candidate = await loadPolicy(this.#directory, this.#identity, this.#primitives);
     const { policy, digest } = candidate;
     const verdict = this.#verdict(candidate, `in ${this.#directory.policy} `);
-    if (verdict === 'new') {
-      const { epoch, counter } = policy;
-      await this.#state.keepPolicy({ epoch, counter, digest }).catch((cause: unknown) => {
-        // The policy is good, the disk is not: the next look tries again.
-        this.#fileStamp = '';
-        throw cause;
-      });
-    }
+    if (verdict === 'new') this.#toKeep = { epoch: policy.epoch, counter: policy.counter, digest };
+    await this.#keep();
     const changed = verdict === 'new' && this.#inForce !== undefined;
     this.#inForce = candidate;
     this.#fileRefused = false;
@@ -87,8 +93,20 @@ export class PolicyWatch {
     return this.present && !this.#fileRefused ? verdict : 'new';
   }
 
+  async #keep(): Promise<void> {
+    const policy = this.#toKeep;
+    if (policy === undefined) return;
+    try {
+      await this.#state.keepPolicy(policy);
+      this.#toKeep = undefined;
+      this.#notKept = undefined;
+    } catch (cause) {
+      this.#notKept = cause;
+    }
+  }
+
   #verdict(candidate: PolicyOnFile, where: string): 'new' | 'same' {
-    const verdict = judgePolicy(this.#state.policy, candidate);
+    const verdict = judgePolicy(this.#toKeep ?? this.#state.policy, candidate);
     if (verdict === 'new' || verdict === 'same') return verdict;
     const { epoch, counter } = candidate.policy;
     throw new CameraError(

@@ -11,6 +11,8 @@ import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { encodeSessionFixed, PREVIOUS_UNKNOWN, signSessionHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { HostError } from '../../host/errors.ts';
+import { failingDisk } from '../faults/failing-disk.ts';
 import { cameraOfKey } from '../server/camera-double.ts';
 import { CAMERA, Home } from './home.ts';
 
@@ -75,10 +77,10 @@ describe('the watch', () => {
   });
 
   /** What a camera watches with after each of its starts. */
-  const start = () =>
+  const start = (disk = systemDisk) =>
     new PolicyWatch(
       home.directory,
-      new CameraState(home.directory, systemDisk),
+      new CameraState(home.directory, disk),
       { camera: CAMERA, owner: home.owner.publicKey },
       nodePrimitives,
     );
@@ -91,6 +93,27 @@ describe('the watch', () => {
     expect(await watch.check()).toBe(false);
     expect(watch.inForce.policy.counter).toBe(1);
     expect(await watch.check()).toBe(false);
+  });
+
+  test('[FC-11] obeys a policy that the disk does not take, says that it changed, obeys none before it, and keeps it once that works', async () => {
+    let failing = false;
+    const full = new HostError('DISK_FULL', 'no room');
+    const watch = start(
+      failingDisk(systemDisk, (operation) => (failing && operation === 'create' ? full : undefined)),
+    );
+    const kept = () => JSON.parse(readFileSync(home.directory.state, 'utf8')).policy.counter;
+    put(home.policy({ counter: 1 }));
+    await watch.check();
+    failing = true;
+    put(home.policy({ counter: 3 }));
+    expect(await watch.check()).toBe(true);
+    expect([watch.inForce.policy.counter, watch.notKept, kept()]).toEqual([3, full, 1]);
+    expect(await watch.check()).toBe(false);
+    expect(watch.notKept).toBe(full);
+    await expect(watch.judge(home.policy({ counter: 2 }))).rejects.toMatchObject({ code: 'POLICY_REFUSED' });
+    failing = false;
+    expect(await watch.check()).toBe(false);
+    expect([watch.inForce.policy.counter, watch.notKept, kept()]).toEqual([3, undefined, 3]);
   });
 
   test('says so when there is none', async () => {
