@@ -1,7 +1,6 @@
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { constants as osConstants } from 'node:os';
-import { HostError } from './errors.ts';
+import { HostError, isFull } from './errors.ts';
 import { ownerFor } from './owned-file.ts';
 
 /**
@@ -197,12 +196,6 @@ function diskError(what: string, cause: unknown): HostError {
   if (cause instanceof HostError) return cause;
   const code = platformCode(cause);
   return new HostError(isFull(cause) ? 'DISK_FULL' : 'DISK_IO', `cannot ${what}: ${code || 'failed'}`, cause);
-}
-
-/** By number, for Node has no name for EDQUOT. */
-function isFull(error: unknown): boolean {
-  const { errno } = error as { errno?: unknown };
-  return errno === -osConstants.errno.ENOSPC || errno === -osConstants.errno.EDQUOT;
 }
 
 function platformCode(error: unknown): string {

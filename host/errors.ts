@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 /** Every way the machine can fail us; closed, so that a policy can switch over it. */
 export type HostErrorCode =
   | 'DISK_FULL'
@@ -23,4 +25,15 @@ export class HostError extends Error {
     super(message, { cause });
     this.code = code;
   }
+}
+
+/** By number, for Node has no name for EDQUOT. */
+const FULL = [-constants.errno.ENOSPC, -constants.errno.EDQUOT];
+
+/** Whether a platform's error says that room, or inodes, are wanting. */
+export const isFull = (error: unknown): boolean => FULL.includes((error as { errno?: number }).errno ?? 0);
+
+/** Whether a disk takes nothing new: it is full, or mounted read-only. */
+export function takesNothing({ code, cause }: HostError): boolean {
+  return code === 'DISK_FULL' || (cause as { code?: unknown } | undefined)?.code === 'EROFS';
 }

@@ -1,7 +1,7 @@
-import { lstatSync, rmSync } from 'node:fs';
+import { accessSync, constants, lstatSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HostError } from './errors.ts';
+import { HostError, isFull } from './errors.ts';
 import { createOwnedFile } from './owned-file.ts';
 
 /**
@@ -22,7 +22,8 @@ const AGAIN_MS = 50;
 /**
  * Takes the lock on `path`, an empty file that is made if it is absent.
  * @returns undefined when somebody else has it, in this process or another.
- * @throws HostError DISK_IO where the file cannot be made or locked.
+ * @throws HostError DISK_FULL where there is no room to make the file; DISK_IO where it cannot be made or locked. The
+ *   cause is the platform's error: SQLite's own does not tell a read-only disk from a file of another user's.
  */
 export function tryFileLock(path: string): FileLock | undefined {
   let database: DatabaseSync | undefined;
@@ -40,7 +41,7 @@ export function tryFileLock(path: string): FileLock | undefined {
     throw new HostError(
       'DISK_IO',
       `cannot lock ${path}: ${why}; it has to be an empty file that this user may write`,
-      cause,
+      whyNotWritable(path) ?? cause,
     );
   }
   const own = database;
@@ -90,7 +91,17 @@ function createFile(path: string): void {
   try {
     createOwnedFile(path);
   } catch (cause) {
-    throw new HostError('DISK_IO', `cannot make ${path}: ${(cause as Error).message}`, cause);
+    const code = isFull(cause) ? 'DISK_FULL' : 'DISK_IO';
+    throw new HostError(code, `cannot make ${path}: ${(cause as Error).message}`, cause);
+  }
+}
+
+function whyNotWritable(path: string): unknown {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch (cause) {
+    return cause;
   }
 }
 

@@ -3,7 +3,7 @@ import { SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
-import { HostError } from '../../host/errors.ts';
+import { HostError, takesNothing } from '../../host/errors.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import { DiskAttempts } from './disk-attempts.ts';
 import { SpoolError } from './errors.ts';
@@ -67,7 +67,7 @@ export class Spool implements UploadQueue {
 
   /**
    * Claims the directory and reads back what it holds.
-   * @throws SpoolError SPOOL_LOCKED when another process has it; HostError when the disk cannot be read.
+   * @throws SpoolError SPOOL_LOCKED when another process has it; HostError when the disk cannot be read, or the lock be taken.
    */
   static async open(options: SpoolOptions): Promise<Spool> {
     const { clock, dir, disk, log, primitives } = options;
@@ -81,14 +81,14 @@ export class Spool implements UploadQueue {
     }
   }
 
-  /** What cannot be written can neither be claimed nor changed by another: the recording goes on in memory. */
+  /** A disk that takes nothing can neither be claimed nor changed by another: the recording goes on in memory. */
   static async #claim({ dir, disk, log, lock = lockSpool }: SpoolOptions): Promise<() => void> {
     try {
       await disk.makeDirectory(dir, 0o700);
       await disk.syncDirectory(dirname(dir));
       return lock(dir);
     } catch (error) {
-      if (!(error instanceof HostError)) throw error;
+      if (!(error instanceof HostError) || !takesNothing(error)) throw error;
       log.error(
         errorFields(error),
         'spool: the disk cannot be written: what is recorded waits in memory for its upload',

@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,9 +18,9 @@ afterAll(() => {
 });
 
 const quiet = () => undefined;
-const open = () =>
+const open = (dir_ = dir) =>
   Spool.open({
-    dir,
+    dir: dir_,
     disk: systemDisk,
     clock: systemClock,
     primitives,
@@ -47,4 +47,34 @@ test('a spool is free the moment the process that held it is killed', async () =
   child.kill('SIGKILL');
   await once(child, 'exit');
   await (await open()).close();
+});
+
+describe('a spool without its lock', () => {
+  const mounted = mkdtempSync(join(tmpdir(), 'oriel-lock-'));
+  const spool = join(mounted, 'spool');
+  const mount = (...options: string[]) => execFileSync('mount', options);
+  beforeEach(() => mount('-t', 'tmpfs', '-o', 'size=16k', 'oriel-test', mounted));
+  afterEach(() => execFileSync('umount', [mounted]));
+  afterAll(() => rmSync(mounted, { recursive: true }));
+
+  test.each<[string, () => void]>([
+    ['read-only, the lock there already', () => mount('-o', 'remount,ro', mounted)],
+    [
+      'full, no lock made yet',
+      () => {
+        rmSync(join(spool, 'lock'));
+        mount('-o', 'remount,nr_inodes=3', mounted);
+        writeFileSync(join(mounted, 'more'), '');
+      },
+    ],
+  ])('[FC-11] opens on a disk that is %s', async (_, spoil) => {
+    await (await open(spool)).close();
+    spoil();
+    await (await open(spool)).close();
+  });
+
+  test('[FC-11] does not open where the disk could be written to, but the lock cannot be taken', async () => {
+    mkdirSync(join(spool, 'lock'), { recursive: true });
+    await expect(open(spool)).rejects.toMatchObject({ code: 'DISK_IO' });
+  });
 });
