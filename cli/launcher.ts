@@ -91,7 +91,7 @@ release has set. The release that goes is not tried again by itself; a higher ve
 
 function execCommand(): Command {
   return new Command('exec')
-    .description('run an oriel command of the release in the active slot, which is verified first')
+    .description('run a command of the release in the active slot, which is verified first')
     .argument('<installation>', 'directory with the slots')
     .argument('[command...]', 'the command and its options')
     .passThroughOptions()

@@ -77,7 +77,7 @@ function initCommand(): Command {
 Cameras trust a server by its pin, the hash of its CA's key, not by any public authority. The backup
 pin belongs to a second CA: keep a copy of identity/backup-ca.key elsewhere, and a lost or stolen
 server can be replaced without touching a camera: \`oriel server ca DIR promote\`, or, if all of it is lost,
---ca-key and \`oriel server cameras DIR admit\` for each camera.
+--ca-key and \`oriel server cameras DIR admit CAMERA_ID\` for each camera.
 
 Examples:
   oriel server init ./house --host 192.168.1.10

@@ -22,7 +22,7 @@ export function wayOut(code: string): string | undefined {
     case 'CLAIM_USED':
       return 'another camera has used this setup code; make another (oriel keys pair), and find out which it was';
     case 'CAMERA_UNKNOWN':
-      return 'the server does not know this camera: oriel server cameras DIR admit, or pair it anew after oriel camera reset';
+      return 'the server does not know this camera: oriel server cameras DIR admit CAMERA_ID, or pair it anew after oriel camera reset';
     case 'CAMERA_REVOKED':
       return 'the server shut this camera out; to use it again: oriel camera reset, then pair it anew';
     case 'REQUEST_REFUSED':
@@ -37,7 +37,7 @@ export function wayOut(code: string): string | undefined {
       return 'the owner has not accepted this camera yet: oriel keys accept';
     case 'DAY_KEYS_MISSING':
     case 'DAY_KEYS_UNNAMED':
-      return 'the server holds a policy with other day keys than its owner signed; put the file of oriel keys policy there again: oriel server policy DIR put FILE';
+      return 'the server holds a policy with other day keys than its owner signed; put the file of oriel keys policy there again: oriel server policy DIR put FILE --camera CAMERA_ID';
     case 'DAY_KEYS_BELOW_FLOOR':
       return 'the policy leaves nobody to seal to; its owner can make day keys (oriel keys days) and sign the next: oriel keys policy';
     case 'POLICY_OUTDATED':

@@ -65,7 +65,10 @@ async function launchByHand(start: Start, logLevel: string): Promise<number> {
   const blank = directory.isBlank();
   if (blank) {
     const { path } = directory;
-    if (person) console.log(`No camera is set up in ${path} yet; waiting for: oriel camera setup ${path}`);
+    if (person)
+      console.log(
+        `No camera is set up in ${path} yet; waiting for: oriel camera setup ${path} --code FILE --source SOURCE`,
+      );
     if (!(await awaitSetup(directory, waiting))) return EXIT.ok;
   }
   const plan = await planCamera(directory.path);

@@ -21,7 +21,8 @@ interface PublishOptions extends SigningOptions {
 
 const SIGNING_HELP = `
 With --key as often as signatures are needed and --online it is in force at once. Without, it is left pending in the
-repository: sign it where the keys are (oriel release sign REPOSITORY), then oriel release finish REPOSITORY.`;
+repository: sign it where the keys are (oriel release sign REPOSITORY --key KEY), then
+oriel release finish REPOSITORY --online KEY.`;
 
 export function publishCommand(): Command {
   const command = new Command('publish')

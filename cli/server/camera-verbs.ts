@@ -92,7 +92,7 @@ function list(registry: Registry, directory: string): Said {
   const twins = registry.twins.since(nowMs - TWINS_SHOWN_MS);
   const doubled = twins.map(
     ({ camera, sign, seenAtMs }) =>
-      `${camera}  two cameras show this identity (${TWIN_SIGNS[sign]}, ${minute(seenAtMs)}): if its card was copied, run \`oriel camera reset DIR\` on the copy and pair it anew`,
+      `${camera}  two cameras show this identity (${TWIN_SIGNS[sign]}, ${minute(seenAtMs)}): if its card was copied, run \`oriel camera reset DIR --yes\` on the copy and pair it anew`,
   );
   const restored = registry.origin.get()?.restored;
   const notice = restored === undefined ? [] : [...restoredText(directory, restored), ''];

@@ -16,7 +16,8 @@ const octal = (mode: number) => mode.toString(8).padStart(3, '0');
 
 export function checkDirectory({ directory, files }: Facts): Verdict {
   const { directory: facts, deviceKey } = files;
-  if (facts === undefined) return fail('it is not there', 'oriel camera setup DIR');
+  if (facts === undefined)
+    return fail('it is not there', 'oriel camera setup DIR --code FILE --source SOURCE');
   if ((facts.mode & 0o067) !== 0) {
     return fail(
       `its mode ${octal(facts.mode)} lets others in`,
@@ -33,7 +34,8 @@ export function checkDirectory({ directory, files }: Facts): Verdict {
 }
 
 export function checkDeviceKey({ files: { deviceKey } }: Facts): Verdict {
-  if (deviceKey === undefined) return fail('there is none', 'oriel camera setup DIR');
+  if (deviceKey === undefined)
+    return fail('there is none', 'oriel camera setup DIR --code FILE --source SOURCE');
   return ownersAlone(deviceKey);
 }
 

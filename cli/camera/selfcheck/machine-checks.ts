@@ -54,7 +54,7 @@ export function checkPorts({ machine: { ports } }: Facts): Verdict {
   if (others.length > 0) {
     return warn(
       `others on this machine have open ${list(others)}`,
-      'end what is not needed, or set the packet filter: oriel camera firewall DIR --apply',
+      'end what is not needed, or set the packet filter: oriel camera firewall (--apply)',
     );
   }
   return ok('none');

@@ -70,7 +70,7 @@ function concernsOf({ directory, start, agent, agentRuns, silentMs, capture }: C
     return [red('AGENT_SILENT', 'its agent says nothing any more', agent.at, way)];
   }
   if (agent.state === 'unpaired') {
-    const way = `oriel camera setup ${directory}`;
+    const way = `oriel camera setup ${directory} --code FILE --source SOURCE`;
     return [yellow('UNPAIRED', 'it waits to be set up', agent.since, way)];
   }
   return [

@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { orielCommand } from '../../cli/oriel.ts';
+import { commandsNamedIn, faultOf } from './named-commands.ts';
+import { root } from './named-tests.ts';
+
+/** What a person is told to do can be done: every command that is named is there, and can be run as it is written. */
+
+const rooms = ['agent', 'cli', 'server', 'ota', 'crypto', 'host', 'wire'];
+const sources = rooms.flatMap((room) => filesIn(room, '.ts'));
+const textOf = (path: string) => readFileSync(resolve(root, path), 'utf8');
+const program = orielCommand();
+
+function filesIn(directory: string, ending: string): string[] {
+  return readdirSync(resolve(root, directory), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(directory, name));
+}
+
+function faultsIn(path: string, text: string, isAdvice: boolean): string[] {
+  return commandsNamedIn(text)
+    .map((line) => faultOf(program, line, isAdvice))
+    .filter((fault) => fault !== undefined)
+    .map((fault) => `${path}: ${fault}`);
+}
+
+test('every command that an error, a remedy or a help text names is there, and whole where it gives arguments', () => {
+  expect(sources.flatMap((path) => commandsNamedIn(textOf(path))).length).toBeGreaterThan(200);
+  expect(sources.flatMap((path) => faultsIn(path, textOf(path), true))).toEqual([]);
+});
+
+test('every command that a document names is there, with its options', () => {
+  const documents = filesIn('docs', '.md');
+  expect(documents.flatMap((path) => faultsIn(path, textOf(path), false))).toEqual([]);
+});
+
+test.each([
+  ['see: oriel camera mend', 'no mend: oriel camera mend'],
+  ['`oriel viewer`', 'no viewer: oriel viewer'],
+  ['(oriel server run --quota)', 'no --quota: oriel server run --quota'],
+  ['oriel server cameras DIR let-in ID', 'no let-in: oriel server cameras DIR let-in ID'],
+  ['oriel server cameras DIR admit', 'admit needs more: oriel server cameras DIR admit'],
+  ['sign: oriel keys policy; oriel camera reset DIR', 'needs --yes: oriel camera reset DIR'],
+  ['oriel server policy DIR put --camera ID', 'needs file: oriel server policy DIR put --camera ID'],
+])('control: in "%s" it finds the fault', (text, fault) => {
+  expect(faultsIn('x', text, true)).toEqual([`x: ${fault}`]);
+});
