@@ -148,7 +148,10 @@ function admit(registry: Registry, camera: string, identity: string | undefined)
   }
   const standing = registry.standing(camera);
   if (standing === 'revoked')
-    throw new CommandError('CAMERA_UNKNOWN', `camera ${camera} was shut out for good`);
+    throw new CommandError(
+      'CAMERA_REVOKED',
+      `camera ${camera} was revoked, for good; reset it (oriel camera reset) and pair it anew: oriel keys pair`,
+    );
   if (standing === undefined) registry.admissions.put(camera, owner, Date.now());
   return {
     json: { id: camera, enrolled: standing !== undefined },

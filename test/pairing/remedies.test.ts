@@ -1,0 +1,264 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { TroubleView } from '../../agent/pairing/trouble.ts';
+import { readViewingKey } from '../../cli/footage/open-footage.ts';
+import { signPolicy } from '../../cli/keys/sign-policy.ts';
+import { orielCommand } from '../../cli/oriel.ts';
+import { utf8 } from '../../crypto/bytes.ts';
+import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { makeViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
+import { systemClock } from '../../host/clock.ts';
+import { firstPolicyFile } from '../crypto/policy-maker.ts';
+import { commandsNamedIn } from '../house/named-commands.ts';
+import { type CameraRun, closeHouses, House, until } from './house.ts';
+
+/**
+ * The remedies that a camera's status shows, walked in the state that shows them: the commands are taken from the text
+ * itself and run by the real command line.
+ */
+
+let house: House;
+let key: string;
+let pins: string[];
+beforeAll(async () => {
+  house = await House.open();
+  const { pin, backupPin } = house.configuration;
+  pins = ['--server', house.origin, '--pin', pin, '--pin', backupPin];
+  key = join(house.directory, 'me.key');
+});
+afterAll(closeHouses);
+
+/** Runs a command as it stands, with a file or an id in the place of each placeholder, and options added. */
+async function run(
+  line: string,
+  places: Readonly<Record<string, string>> = {},
+  more: string[] = [],
+): Promise<string> {
+  const words = line.split(' ').map((word) => ({ DIR: house.serverDirectory, ...places })[word] ?? word);
+  const said: string[] = [];
+  const log = jest.spyOn(console, 'log').mockImplementation((text) => void said.push(String(text)));
+  const warned = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+  writeFileSync(key, writeViewingKey(house.key), { mode: 0o600 });
+  try {
+    await orielCommand()
+      .exitOverride()
+      .parseAsync([...words, ...more], { from: 'user' });
+    expect(process.exitCode ?? 0).toBe(0);
+  } finally {
+    log.mockRestore();
+    warned.mockRestore();
+    house.key = readViewingKey(key);
+  }
+  return said.join('\n');
+}
+
+const shown = async (what: string, look: () => TroubleView | undefined, code: string) => {
+  const view = await until(`${what}: ${code}, not ${look()?.code}`, () => {
+    const trouble = look();
+    return trouble?.code === code && trouble;
+  });
+  return commandsNamedIn(view.wayOut ?? '');
+};
+const certificate = (camera: CameraRun, code: string) =>
+  shown('certificate', () => camera.enrolment.status.trouble, code);
+const policy = (camera: CameraRun, code: string) => shown('policy', () => camera.poll.trouble, code);
+
+async function enrolled(): Promise<CameraRun> {
+  const prepared = await house.pair();
+  house.claim(prepared);
+  const camera = await house.camera(prepared.code);
+  await camera.enrolled();
+  return camera;
+}
+
+/** As a registry that was lost has forgotten a camera. */
+function forget({ camera }: CameraRun): void {
+  const registry = new DatabaseSync(join(house.serverDirectory, 'registry.db'), { timeout: 5000 });
+  for (const table of ['claims', 'pairings', 'policies', 'health', 'usage'])
+    registry.prepare(`DELETE FROM ${table} WHERE camera = ?`).run(camera);
+  registry.prepare('DELETE FROM cameras WHERE id = ?').run(camera);
+  registry.close();
+}
+
+const firewall = () => ['--firewall-state', join(house.directory, 'firewall')];
+let codes = 0;
+
+/** `oriel keys pair`, its claim, and `oriel camera setup` in the directory of a camera that was stopped. */
+async function pairAnew(camera: CameraRun, setup = 'camera setup CAMERA'): Promise<CameraRun> {
+  const code = join(house.directory, `code-${codes++}`);
+  const { claim } = JSON.parse(await run('keys pair', {}, [key, ...pins, '--out', code, '--json']));
+  await run('server cameras DIR claim CLAIM', { CLAIM: claim });
+  await camera.stop();
+  const source = ['--code', code, '--source', 'test:', ...firewall()];
+  await run(setup, { CAMERA: camera.directory.path }, source);
+  return house.run(camera.directory);
+}
+
+describe('a camera that is not let in', () => {
+  test('[REM-CLAIM_UNKNOWN] is let in once the server is given the claim', async () => {
+    const prepared = await house.pair();
+    const camera = await house.camera(prepared.code);
+    const advice = await certificate(camera, 'CLAIM_UNKNOWN');
+    expect(advice).toEqual(['server cameras DIR claim CLAIM']);
+    await run(advice[0] as string, { CLAIM: prepared.claim });
+    await camera.enrolled();
+    await until('no trouble', () => camera.enrolment.status.trouble === undefined);
+  });
+
+  test('[REM-CLAIM_EXPIRED] is let in with another setup code', async () => {
+    const prepared = await house.pair({ nowMs: Date.now() - 2 * 3_600_000 });
+    house.claim(prepared);
+    const camera = await house.camera(prepared.code);
+    expect(await certificate(camera, 'CLAIM_EXPIRED')).toEqual(['keys pair', 'camera setup']);
+    await (await pairAnew(camera)).enrolled();
+  });
+
+  test('[REM-CLAIM_USED] is let in with another setup code', async () => {
+    const prepared = await house.pair();
+    house.claim(prepared);
+    await (await house.camera(prepared.code)).enrolled();
+    const second = await house.camera(prepared.code);
+    expect(await certificate(second, 'CLAIM_USED')).toEqual(['keys pair', 'camera setup']);
+    await (await pairAnew(second)).enrolled();
+  });
+
+  test('[REM-PIN_MISMATCH] is let in with a setup code that has the right pins', async () => {
+    const prepared = await house.pair({ pins: [`sha256/${Buffer.alloc(32, 7).toString('base64')}`] });
+    house.claim(prepared);
+    const camera = await house.camera(prepared.code);
+    const advice = await certificate(camera, 'PIN_MISMATCH');
+    expect(advice).toEqual(['keys pair', 'camera setup', 'keys pins']);
+    await (await pairAnew(camera)).enrolled();
+  });
+
+  test('[REM-DIAL_CONNECT] is let in once the server runs', async () => {
+    const prepared = await house.pair();
+    house.claim(prepared);
+    await house.stop();
+    const camera = await house.camera(prepared.code);
+    await certificate(camera, 'DIAL_CONNECT');
+    await house.start();
+    await camera.enrolled();
+  });
+
+  test('[REM-CLOCK_WRONG] is let in once the server’s clock is set, and asks by itself', async () => {
+    const prepared = await house.pair();
+    house.claim(prepared);
+    await house.stop();
+    await house.start({ ...systemClock, now: () => Date.parse('1970-01-02T00:00:00Z') });
+    const camera = await house.camera(prepared.code);
+    await certificate(camera, 'CLOCK_WRONG');
+    await house.stop();
+    await house.start();
+    await camera.enrolled();
+  });
+
+  test('[REM-CAMERA_UNKNOWN] is let in again once it is admitted, or with another setup code after a reset', async () => {
+    const camera = await enrolled();
+    forget(camera);
+    const advice = await certificate(camera, 'CAMERA_UNKNOWN');
+    expect(advice).toEqual(['server cameras DIR admit CAMERA_ID', 'camera reset']);
+    await run(advice[0] as string, { CAMERA_ID: camera.camera });
+    await until('no trouble', () => camera.enrolment.status.trouble === undefined);
+    expect(house.registry.standing(camera.camera)).toBe('enrolled');
+
+    forget(camera);
+    await certificate(camera, 'CAMERA_UNKNOWN');
+    await camera.stop();
+    await run('camera reset', {}, [camera.directory.path, '--yes', ...firewall()]);
+    await (await pairAnew(camera)).enrolled();
+  });
+
+  test('[REM-CAMERA_REVOKED] comes in as another camera after a reset; the operator is told the same', async () => {
+    const camera = await enrolled();
+    house.registry.revoke(camera.camera, Date.now());
+    rmSync(camera.directory.certificate);
+    expect(await certificate(camera, 'CAMERA_REVOKED')).toEqual(['camera reset', 'keys pair']);
+    const admit = run('server cameras DIR admit CAMERA_ID', { CAMERA_ID: camera.camera });
+    await expect(admit).rejects.toMatchObject({
+      code: 'CAMERA_REVOKED',
+      message: expect.stringMatching(/oriel camera reset.*oriel keys pair/),
+    });
+    await camera.stop();
+    await run('camera reset', {}, [camera.directory.path, '--yes', ...firewall()]);
+    const again = await pairAnew(camera);
+    await again.enrolled();
+    expect(again.camera).not.toBe(camera.camera);
+  });
+});
+
+describe('a policy', () => {
+  let camera: CameraRun;
+  let file: string;
+  let counter = 0;
+  const inForce = () => camera.watch.inForce.policy.counter;
+  const put = (text: string) => house.registry.putPolicy(camera.camera, utf8(text), Date.now());
+  const sign = (signer = house.key, id = camera.camera) =>
+    signPolicy(signer, { camera: id, name: '', audio: false, dayKey: undefined });
+
+  /** Obeys what its owner signs next, as the remedy says. */
+  async function signNext(advice: readonly string[]): Promise<void> {
+    expect(advice.slice(-2)).toEqual(['keys policy', 'server policy DIR put FILE --camera CAMERA_ID']);
+    await run('keys policy', {}, [key, '--camera', camera.camera, '--out', file, '--force']);
+    await run(advice.at(-1) as string, { FILE: file, CAMERA_ID: camera.camera });
+    counter += 1;
+    await camera.obeys(counter);
+    await until('no trouble', () => camera.poll.trouble === undefined);
+  }
+
+  beforeAll(async () => {
+    camera = await enrolled();
+    file = join(house.directory, 'policy.json');
+  });
+
+  test('[REM-POLICY_NONE] comes once the owner accepts the camera', async () => {
+    const advice = await policy(camera, 'POLICY_NONE');
+    expect(advice).toEqual(['keys accept']);
+    const of = ['--server-dir', house.serverDirectory, '--camera', camera.camera];
+    await run(advice[0] as string, {}, [key, ...of]);
+    counter = 1;
+    await camera.obeys(1);
+    await until('no trouble', () => camera.poll.trouble === undefined);
+  });
+
+  test.each<[string, () => Promise<string> | string]>([
+    ['DOCUMENT_MALFORMED', () => '{"policy":'],
+    [
+      'DOCUMENT_FORGED',
+      async () => sign(await makeViewingKey('x', new Uint8Array(32).fill(9), 1)).policyFile,
+    ],
+    ['CAMERA_FOREIGN', () => sign(house.key, 'a'.repeat(32)).policyFile],
+    ['POLICY_REFUSED', () => sign({ ...house.key, cameras: [] }).policyFile],
+    [
+      'POLICY_OUTDATED',
+      () => {
+        const owner = ed25519FromSeed(house.key.seed);
+        const { dayKeys } = JSON.parse(sign().policyFile);
+        return firstPolicyFile({ ...camera.watch.inForce.policy, counter: 99 }, owner, dayKeys);
+      },
+    ],
+  ])('[REM-%s] that is refused gives way to the next that its owner signs', async (code, bring) => {
+    put(await bring());
+    const advice = await policy(camera, code);
+    expect(inForce()).toBe(counter);
+    await signNext(advice);
+  });
+
+  test.each([
+    ['DAY_KEYS_MISSING', 0],
+    ['DAY_KEYS_UNNAMED', 2],
+  ])('[REM-%s] with other day keys gives way to the file that its owner signed', async (code, times) => {
+    await run('keys policy', {}, [key, '--camera', camera.camera, '--out', file, '--force']);
+    const signed = JSON.parse(sign().policyFile);
+    const strange = JSON.parse(sign(await makeViewingKey('x', new Uint8Array(32).fill(9), 1)).policyFile);
+    put(JSON.stringify({ ...signed, dayKeys: times === 0 ? [] : [...signed.dayKeys, ...strange.dayKeys] }));
+    const advice = await policy(camera, code);
+    expect(advice).toEqual(['keys policy there again', 'server policy DIR put FILE --camera CAMERA_ID']);
+    await run(advice[1] as string, { FILE: file, CAMERA_ID: camera.camera });
+    counter += 1;
+    await camera.obeys(counter);
+    await until('no trouble', () => camera.poll.trouble === undefined);
+  });
+});
