@@ -119,7 +119,10 @@ export async function restoreBackup(
 ): Promise<Backup> {
   const backup = readBackup(file);
   if (!(await disk.makeDirectory(directory, 0o700)) && (await disk.list(directory))?.length !== 0) {
-    throw new ServerError('DIRECTORY_TAKEN', `${directory} is not empty: nothing was written`);
+    throw new ServerError(
+      'DIRECTORY_TAKEN',
+      `${directory} is not empty: nothing was written; name another directory`,
+    );
   }
   await disk.syncDirectory(dirname(directory));
   await disk.makeDirectory(join(directory, 'identity'), 0o700);
@@ -157,7 +160,11 @@ function restoreRegistry(file: string, directory: string, madeAtMs: number, nowM
 /** @throws ServerError BACKUP_MALFORMED. */
 export function readBackup(file: string): Backup {
   const malformed = (why: string, cause?: unknown) =>
-    new ServerError('BACKUP_MALFORMED', `${file} is no backup of oriel server backup: ${why}`, cause);
+    new ServerError(
+      'BACKUP_MALFORMED',
+      `${file} is no backup of oriel server backup: ${why}; take another copy`,
+      cause,
+    );
   if (!existsSync(file)) throw malformed('it is missing');
   let database: DatabaseSync | undefined;
   try {

@@ -46,7 +46,11 @@ export async function loadConfiguration(disk: Disk, directory: string): Promise<
     return v.parse(Configuration, JSON.parse(text));
   } catch (cause) {
     const { message } = cause as Error;
-    throw new ServerError('DIRECTORY_MALFORMED', `${directory}/server.json is damaged: ${message}`, cause);
+    throw new ServerError(
+      'DIRECTORY_MALFORMED',
+      `${directory}/server.json is damaged: ${message}; correct it, or restore a backup: oriel server restore FILE NEW_DIR`,
+      cause,
+    );
   }
 }
 

@@ -181,7 +181,7 @@ export class Database {
     this.transaction(() => {
       const found = this.#userVersion();
       if (Math.floor(found / GENERATION) > generation) {
-        throw new ServerError('REGISTRY_NEWER', 'the registry was written by a newer Oriel');
+        throw new ServerError('REGISTRY_NEWER', 'the registry was written by a newer Oriel: run that one');
       }
       if (found >= target) return;
       for (const step of steps.slice(found % GENERATION)) this.#exec(step);
@@ -273,8 +273,13 @@ function databaseError(cause: unknown): unknown {
       return new HostError('DISK_FULL', 'cannot write the registry: no room', cause);
     if (DISK_CODES.has(primary))
       return new HostError('DISK_IO', `cannot use the registry: SQLite ${primary}`, cause);
-    if (DAMAGE_CODES.has(primary))
-      return new ServerError('REGISTRY_DAMAGED', 'the registry is damaged', cause);
+    if (DAMAGE_CODES.has(primary)) {
+      return new ServerError(
+        'REGISTRY_DAMAGED',
+        'the registry is damaged: stop the server. With a backup: oriel server restore FILE NEW_DIR; without one: oriel server new-registry DIR',
+        cause,
+      );
+    }
     return cause;
   }
   const isPlatform = typeof (cause as { syscall?: unknown }).syscall === 'string';

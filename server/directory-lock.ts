@@ -13,7 +13,11 @@ const WAIT_MS = 500;
  */
 export async function lockDirectory(directory: string): Promise<FileLock> {
   const lock = await lockWithin(directory, WAIT_MS);
-  if (lock === undefined) throw new ServerError('DIRECTORY_IN_USE', `another server runs on ${directory}`);
+  if (lock === undefined)
+    throw new ServerError(
+      'DIRECTORY_IN_USE',
+      `another server runs on ${directory}: end that one, or name another directory`,
+    );
   return lock;
 }
 

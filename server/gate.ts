@@ -150,7 +150,13 @@ export class Gate {
   listen(port: number, address: string | undefined): Promise<number> {
     return new Promise((resolve, reject) => {
       const onError = (cause: Error) => {
-        reject(new ServerError('ADDRESS_REFUSED', `cannot listen on port ${port}: ${cause.message}`, cause));
+        reject(
+          new ServerError(
+            'ADDRESS_REFUSED',
+            `cannot listen on port ${port}: ${cause.message}; choose another (--port), or end what listens there`,
+            cause,
+          ),
+        );
       };
       this.#tls.once('error', onError);
       this.#tls.listen({ port, host: address }, () => {

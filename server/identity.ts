@@ -63,7 +63,10 @@ export async function initServer(
   const backup = makeAuthority('Oriel backup server CA', now, AUTHORITY_YEARS);
   const server = issueServer(authority, names, { from: now, days: SERVER_DAYS });
   if (!(await disk.makeDirectory(directory, 0o700)) && (await disk.list(directory))?.length !== 0) {
-    throw new ServerError('DIRECTORY_TAKEN', `${directory} is not empty: nothing was written`);
+    throw new ServerError(
+      'DIRECTORY_TAKEN',
+      `${directory} is not empty: nothing was written; name another directory`,
+    );
   }
   await disk.syncDirectory(dirname(directory));
   await disk.makeDirectory(join(directory, 'identity'), 0o700);

@@ -48,7 +48,7 @@ export function openMetricsDoor(
       reject(
         new ServerError(
           'ADDRESS_REFUSED',
-          `cannot listen on ${ADDRESS}:${port} for metrics: ${cause.message}`,
+          `cannot listen on ${ADDRESS}:${port} for metrics: ${cause.message}; choose another port (--metrics), or end what listens there`,
           cause,
         ),
       ),

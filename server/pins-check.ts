@@ -22,7 +22,7 @@ export async function putPins(registry: Registry, bytes: Uint8Array, nowMs: numb
   if (record === undefined) {
     throw new ServerError(
       'CAMERA_UNKNOWN',
-      `the statement is for camera ${camera}, which this server does not know`,
+      `the statement is for camera ${camera}, which this server does not know; if it is to come here: oriel server cameras DIR admit ${camera}`,
     );
   }
   if (record.owner !== undefined) await readPinStatement(bytes, record.owner, nodePrimitives);
@@ -40,6 +40,6 @@ function refuseOlder(statement: PinStatement, bytes: Uint8Array, lying: Uint8Arr
   if (verdict === 'new' || verdict === 'same') return;
   throw new ServerError(
     'PINS_REFUSED',
-    `the camera would not take this statement: number ${before.counter} lies here for it [${verdict}]`,
+    `the camera would not take this statement: number ${before.counter} lies here for it [${verdict}]; have the owner sign the next: oriel keys pins`,
   );
 }

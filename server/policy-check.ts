@@ -19,13 +19,14 @@ export async function checkPolicy({ id, owner }: CameraRecord, file: Uint8Array)
   try {
     const { version } = await readPolicyFile(fromUtf8(file), id, owner, nodePrimitives);
     if (version === 1) {
-      throw new CryptoError(
-        'DOCUMENT_MALFORMED',
-        'it is of version 1; have its owner sign it anew: oriel keys policy',
-      );
+      throw new CryptoError('DOCUMENT_MALFORMED', 'it is of version 1');
     }
   } catch (cause) {
     const why = cause instanceof CryptoError ? cause.message : 'it is no text';
-    throw new ServerError('POLICY_REFUSED', `camera ${id} would not take this policy: ${why}`, cause);
+    throw new ServerError(
+      'POLICY_REFUSED',
+      `camera ${id} would not take this policy: ${why}; have its owner sign one for it: oriel keys policy`,
+      cause,
+    );
   }
 }

@@ -76,7 +76,10 @@ async function bringBackupKey(disk: Disk, directory: string, given: string | und
   }
   const text = given ?? (await readText(disk, path));
   if (!isKeyOf(text, certificate)) {
-    throw new ServerError('AUTHORITY_MISSING', 'this is not the private key of the backup CA');
+    throw new ServerError(
+      'AUTHORITY_MISSING',
+      'this is not the private key of the backup CA: bring a copy of it, --backup-key FILE',
+    );
   }
   if (given !== undefined) await writeFileAtomic(disk, path, utf8(given), 0o600);
 }

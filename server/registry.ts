@@ -126,7 +126,7 @@ export class Registry {
       const sql = `INSERT INTO claims (token_hash, owner, expires, created_at)
                    VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`;
       if (this.#db.run(sql, tokenHash, owner, expires, nowMs) === 0) {
-        throw new ServerError('CLAIM_KNOWN', 'the server knows this claim already');
+        throw new ServerError('CLAIM_KNOWN', 'the server knows this claim already: its camera can come');
       }
     });
   }

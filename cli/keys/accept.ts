@@ -56,7 +56,10 @@ async function acceptWaiting(file: string, serverDir: string, wish: AcceptWish):
     }
   });
   if (accepted + refused > 0) return refused === 0 ? EXIT.ok : EXIT.failure;
-  throw new CommandError('PAIRING_MISSING', 'no camera that was set up with your code waits at this server');
+  throw new CommandError(
+    'PAIRING_MISSING',
+    'no camera that was set up with your code waits at this server: it has to be let in (oriel server cameras DIR claim CLAIM), and to run; one that has a policy is accepted again with --camera',
+  );
 }
 
 /** Statements for this owner of cameras that have no policy yet, or of the one asked for. */

@@ -128,7 +128,10 @@ function claim(registry: Registry, word: string): Said {
   const taken = parseClaim(word === '-' ? readFileSync(0, 'utf8') : word);
   const nowMs = presentTime();
   if (taken.expires * 1000 <= nowMs) {
-    throw new CommandError('CLAIM_EXPIRED', 'the claim has expired: make a new setup code');
+    throw new CommandError(
+      'CLAIM_EXPIRED',
+      'the claim has expired: have the owner make another setup code (oriel keys pair)',
+    );
   }
   registry.addClaim(taken, nowMs);
   const until = minute(taken.expires * 1000);
@@ -207,7 +210,10 @@ function statement(registry: Registry, word: string): Said {
   const { id } = cameraMeant(registry.cameras(), word);
   const pairing = registry.pairings().find(({ camera }) => camera === id);
   if (pairing === undefined) {
-    throw new CommandError('PAIRING_MISSING', `camera ${id} did not come with a setup code`);
+    throw new CommandError(
+      'PAIRING_MISSING',
+      `camera ${id} did not come with a setup code: its owner needs no statement, and signs its policy with oriel keys policy`,
+    );
   }
   const text = toBase64Url(pairing.statement);
   return { json: { id, statement: text }, text };

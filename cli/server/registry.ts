@@ -37,5 +37,8 @@ export function cameraMeant(cameras: readonly CameraRecord[], text: string): Cam
   const [camera, ...others] = fits;
   if (camera !== undefined && others.length === 0) return camera;
   const many = fits.length > 1 ? `${fits.length} cameras are` : 'no camera is';
-  throw new CommandError('CAMERA_AMBIGUOUS', `${many} called ${JSON.stringify(text.slice(0, 100))}`);
+  throw new CommandError(
+    'CAMERA_AMBIGUOUS',
+    `${many} called ${JSON.stringify(text.slice(0, 100))}: oriel server cameras lists their ids`,
+  );
 }

@@ -103,7 +103,7 @@ test('a camera that is distrusted is believed nothing, until it is trusted again
   }));
 
 describe('[FC-21] oriel keys policy', () => {
-  test('signs nothing that would leave nobody, and says what to do, which helps', () =>
+  test('[REM-DAY_KEYS_BELOW_FLOOR] signs nothing that would leave nobody, and says what to do, which helps', () =>
     withFootage(async ({ keyPath, directory, camera }) => {
       const before = readFileSync(keyPath, 'utf8');
       const sign = () =>

@@ -47,7 +47,7 @@ describe('oriel keys policy --out', () => {
     expect(readFileSync(key)).toEqual(before);
   });
 
-  test('a file that is there: refused unless forced, and no counter is used up', async () => {
+  test('[REM-FILE_EXISTS] a file that is there: refused unless forced, and no counter is used up', async () => {
     const key = await makeKey();
     const before = readFileSync(key);
     writeFileSync(at('other'), 'wanted');

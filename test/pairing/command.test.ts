@@ -183,7 +183,7 @@ describe('oriel camera setup takes the code', () => {
   });
 });
 
-test('a paired camera ignores codes; reset, it is another camera', async () => {
+test('[REM-CAMERA_PAIRED] a paired camera ignores codes; reset, it is another camera', async () => {
   const dir = at('paired');
   const setup = () => oriel(['camera', 'setup', dir, ...SOURCE, '--code', at('code')]);
   const first = cameraId(await setup());
@@ -229,7 +229,7 @@ test('a camera is given another source and stays the same; the password of befor
   });
 });
 
-test('a camera that is claimed is neither set up nor reset nor given another source', async () => {
+test('[REM-CAMERA_RUNNING] a camera that is claimed is neither set up nor reset nor given another source', async () => {
   const dir = at('running');
   const setup = () => oriel(['camera', 'setup', dir, ...SOURCE, '--code', at('code')]);
   await setup();

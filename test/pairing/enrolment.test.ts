@@ -204,7 +204,7 @@ describe('its certificate', () => {
     expect(house.refusals.filter((code) => code !== 'POLICY_NONE')).toEqual([]);
   });
 
-  test('that the server calls expired is given anew', async () => {
+  test('[REM-CERTIFICATE_EXPIRED] that the server calls expired is given anew', async () => {
     const camera = await enrolled();
     const first = await camera.enrolled();
     await house.stop();

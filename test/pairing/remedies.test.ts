@@ -1,17 +1,17 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TroubleView } from '../../agent/pairing/trouble.ts';
 import { readViewingKey } from '../../cli/footage/open-footage.ts';
 import { signPolicy } from '../../cli/keys/sign-policy.ts';
-import { orielCommand } from '../../cli/oriel.ts';
 import { utf8 } from '../../crypto/bytes.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { makeViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
 import { systemClock } from '../../host/clock.ts';
 import { firstPolicyFile } from '../crypto/policy-maker.ts';
 import { commandsNamedIn } from '../house/named-commands.ts';
+import { runCommand, wordsOf } from '../house/run-command.ts';
 import { type CameraRun, closeHouses, House, until } from './house.ts';
 
 /**
@@ -31,27 +31,16 @@ beforeAll(async () => {
 afterAll(closeHouses);
 
 /** Runs a command as it stands, with a file or an id in the place of each placeholder, and options added. */
-async function run(
+function run(
   line: string,
   places: Readonly<Record<string, string>> = {},
   more: string[] = [],
 ): Promise<string> {
-  const words = line.split(' ').map((word) => ({ DIR: house.serverDirectory, ...places })[word] ?? word);
-  const said: string[] = [];
-  const log = jest.spyOn(console, 'log').mockImplementation((text) => void said.push(String(text)));
-  const warned = jest.spyOn(console, 'error').mockImplementation(() => undefined);
   writeFileSync(key, writeViewingKey(house.key), { mode: 0o600 });
-  try {
-    await orielCommand()
-      .exitOverride()
-      .parseAsync([...words, ...more], { from: 'user' });
-    expect(process.exitCode ?? 0).toBe(0);
-  } finally {
-    log.mockRestore();
-    warned.mockRestore();
+  const words = wordsOf(line, { DIR: house.serverDirectory, ...places }, more);
+  return runCommand(...words).finally(() => {
     house.key = readViewingKey(key);
-  }
-  return said.join('\n');
+  });
 }
 
 const shown = async (what: string, look: () => TroubleView | undefined, code: string) => {
@@ -261,4 +250,60 @@ describe('a policy', () => {
     await camera.obeys(counter);
     await until('no trouble', () => camera.poll.trouble === undefined);
   });
+});
+
+describe('a pin statement', () => {
+  const PINS = { camera: '', statement: '' };
+  let camera: CameraRun;
+  const bring = (line: string) => writeFileSync(camera.directory.pinsInbox, line);
+  const sign = (...more: string[]) =>
+    run('keys pins', {}, [
+      key,
+      '--camera',
+      PINS.camera,
+      ...pins,
+      '--out',
+      PINS.statement,
+      '--force',
+      ...more,
+    ]);
+  const obeyed = (counter: number) =>
+    until(`pins ${counter}`, () => camera.pairing.pinned.counter === counter);
+
+  test.each(['PINS_REPLAYED', 'PINS_CONFLICT'])(
+    '[REM-%s] that is no newer gives way to the next that its owner signs',
+    async (code) => {
+      camera = await enrolled();
+      PINS.camera = camera.camera;
+      PINS.statement = join(house.directory, 'statement');
+      await house.accept(camera.camera);
+      const before = house.key;
+      await sign();
+      const first = readFileSync(PINS.statement, 'utf8');
+      if (code === 'PINS_REPLAYED') await sign();
+      bring(readFileSync(PINS.statement, 'utf8'));
+      const counter = code === 'PINS_REPLAYED' ? 2 : 1;
+      await obeyed(counter);
+      let wrong = first;
+      if (code === 'PINS_CONFLICT') {
+        // Of a copy of the key that does not know of the first.
+        const now = house.key;
+        house.key = before;
+        const { pin } = house.configuration;
+        await run('keys pins', {}, [
+          ...[key, '--camera', camera.camera, '--server', house.origin, '--pin', pin],
+          ...['--out', PINS.statement, '--force'],
+        ]);
+        house.key = now;
+        wrong = readFileSync(PINS.statement, 'utf8');
+      }
+      bring(wrong);
+      const advice = await shown('pins', camera.pairing.pinsTrouble, code);
+      expect(advice).toEqual(['keys pins']);
+      await sign();
+      bring(readFileSync(PINS.statement, 'utf8'));
+      await obeyed(counter + 1);
+      await until('no trouble', () => camera.pairing.pinsTrouble() === undefined);
+    },
+  );
 });

@@ -148,7 +148,7 @@ test('run serves what init and certify made, tells its port, and ends cleanly on
   expect(existsSync(join(house, 'run', 'server.json'))).toBe(false);
 });
 
-test('run refuses a directory on which another server runs, and takes it over once that was killed', async () => {
+test('[REM-DIRECTORY_IN_USE] run refuses a directory on which another server runs, and takes it over once that was killed', async () => {
   await init();
   const { child } = await start();
   await expect(oriel('run', house, '--port', '0')).rejects.toMatchObject({
@@ -159,7 +159,7 @@ test('run refuses a directory on which another server runs, and takes it over on
   expect((await start()).port).toBeGreaterThan(0);
 });
 
-test('run that may not lock its directory says so, and not that another server runs', async () => {
+test('[REM-DIRECTORY_UNLOCKABLE] run that may not lock its directory says so, and not that another server runs', async () => {
   await init();
   mkdirSync(join(house, 'server.lock'));
   await expect(oriel('run', house, '--port', '0')).rejects.toMatchObject({

@@ -41,7 +41,7 @@ function editHosts(hosts: readonly string[]): void {
 
 const said = (message: string) => house.logged.filter((line) => line.message.includes(message));
 
-test('[FC-02] a new name is in the certificate after the next start; before that no statement sends a camera there', async () => {
+test('[FC-02] [REM-HOST_MISMATCH] a new name is in the certificate after the next start; before that no statement sends a camera there', async () => {
   const key = join(house.directory, 'me.key');
   const camera = 'a'.repeat(32);
   const cameras = [{ id: camera, name: 'Door', epoch: 1, counter: 1 }];

@@ -114,7 +114,7 @@ test('[FC-03] a command waits for the registry, says for whom, and then does its
   expect(registry.camera(camera.id)?.name).toBe('Door');
 });
 
-test('[FC-03] a command gives up with REGISTRY_BUSY, and once the holder has ended the same command works', async () => {
+test('[FC-03] [REM-REGISTRY_BUSY] a command gives up with REGISTRY_BUSY, and once the holder has ended the same command works', async () => {
   const holder = await hold();
   const said: string[] = [];
   const rename = (waitMs: number) =>

@@ -1,0 +1,109 @@
+import { mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { writeClaim } from '../../crypto/claim.ts';
+import { openRegistry } from '../../server/registry-origin.ts';
+import { commandsNamedIn } from '../house/named-commands.ts';
+import { runCommand, wordsOf } from '../house/run-command.ts';
+import { makeCamera } from './camera-double.ts';
+import { cameraAuthority, enrol } from './house.ts';
+import { makeClaim } from './newcomer.ts';
+
+/** What the server's commands advise when they refuse, walked in the state in which they do. */
+
+let room: string;
+let directory: string;
+const at = (name: string) => join(room, name);
+beforeEach(async () => {
+  room = mkdtempSync(join(tmpdir(), 'oriel-remedies-'));
+  directory = at('house');
+  await runCommand('server', 'init', directory, '--host', 'home.test');
+});
+afterEach(() => rmSync(room, { recursive: true }));
+
+/** What a command is refused with. */
+const refusal = (...words: string[]): Promise<{ code: string; message: string }> =>
+  runCommand(...words).then(
+    (said) => Promise.reject(new Error(`not refused: ${said}`)),
+    (error) => error,
+  );
+const cameras = async (of = directory) => JSON.parse(await runCommand('server', 'cameras', of, '--json'));
+
+/** As a card that loses a page does it: the file opens, and what lies in it cannot be read. */
+function damagePages(path: string): void {
+  const file = openSync(path, 'r+');
+  const rubbish = Buffer.alloc(4096, 0xff);
+  for (let from = 4096; from < statSync(path).size; from += 4096) writeSync(file, rubbish, 0, 4096, from);
+}
+
+test('[REM-REGISTRY_DAMAGED] a registry with damaged pages says what helps: a backup, or a new registry', async () => {
+  const registry = openRegistry(directory);
+  const camera = makeCamera(cameraAuthority);
+  enrol(registry, camera);
+  registry.close();
+  await runCommand('server', 'backup', directory, at('backup'));
+  damagePages(join(directory, 'registry.db'));
+  const { code, message } = await refusal('server', 'cameras', directory);
+  expect(code).toBe('REGISTRY_DAMAGED');
+  const [restore = '', renew = ''] = commandsNamedIn(message);
+  await runCommand(...wordsOf(restore, { FILE: at('backup'), NEW_DIR: at('again') }));
+  expect((await cameras(at('again'))).cameras).toMatchObject([{ id: camera.id }]);
+  await runCommand(...wordsOf(renew, { DIR: directory }));
+  expect((await cameras()).cameras).toEqual([]);
+});
+
+test('[REM-DIRECTORY_TAKEN] init into a directory that is taken: another name', async () => {
+  const init = (where: string) => ['server', 'init', where, '--host', 'home.test'];
+  expect(await refusal(...init(directory))).toMatchObject({
+    code: 'DIRECTORY_TAKEN',
+    message: expect.stringContaining('another directory'),
+  });
+  await runCommand(...init(at('other')));
+});
+
+test('[REM-DIRECTORY_MALFORMED] a damaged server.json: corrected, or from a backup', async () => {
+  await runCommand('server', 'backup', directory, at('backup'));
+  writeFileSync(join(directory, 'server.json'), '{"version":1');
+  const { code, message } = await refusal('server', 'cameras', directory);
+  expect(code).toBe('DIRECTORY_MALFORMED');
+  const [restore = ''] = commandsNamedIn(message);
+  await runCommand(...wordsOf(restore, { FILE: at('backup'), NEW_DIR: at('again') }));
+  expect(await cameras(at('again'))).toMatchObject({ cameras: [] });
+});
+
+test('[REM-BACKUP_MALFORMED] a file that is no backup: another copy', async () => {
+  await runCommand('server', 'backup', directory, at('backup'));
+  writeFileSync(at('cut'), 'x'.repeat(5000));
+  expect(await refusal('server', 'restore', at('cut'), at('again'))).toMatchObject({
+    code: 'BACKUP_MALFORMED',
+    message: expect.stringContaining('another copy'),
+  });
+  await runCommand('server', 'restore', at('backup'), at('again'));
+});
+
+test('[REM-CLAIM_KNOWN] [REM-CLAIM_AMBIGUOUS] a claim given twice waits; the list tells how it is called', async () => {
+  const { claim } = makeClaim();
+  await runCommand('server', 'cameras', directory, 'claim', writeClaim(claim));
+  const twice = await refusal('server', 'cameras', directory, 'claim', writeClaim(claim));
+  expect(twice).toMatchObject({
+    code: 'CLAIM_KNOWN',
+    message: expect.stringContaining('its camera can come'),
+  });
+  const { code, message } = await refusal('server', 'cameras', directory, 'withdraw', '00');
+  expect([code, commandsNamedIn(message)]).toEqual(['CLAIM_AMBIGUOUS', ['server cameras']]);
+  const [{ tokenHash }] = (await cameras()).claims;
+  await runCommand('server', 'cameras', directory, 'withdraw', tokenHash.slice(0, 8));
+  expect((await cameras()).claims).toEqual([]);
+});
+
+test('[REM-CAMERA_AMBIGUOUS] a camera called by no name: the list tells the ids', async () => {
+  const registry = openRegistry(directory);
+  enrol(registry, makeCamera(cameraAuthority));
+  registry.close();
+  const { code, message } = await refusal('server', 'cameras', directory, 'revoke', 'door');
+  expect([code, commandsNamedIn(message)]).toEqual(['CAMERA_AMBIGUOUS', ['server cameras lists their ids']]);
+  const [{ id }] = (await cameras()).cameras;
+  await runCommand('server', 'cameras', directory, 'rename', id, 'door');
+  await runCommand('server', 'cameras', directory, 'revoke', 'door');
+});
