@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals';
 import { orielCommand } from '../../cli/oriel.ts';
 import { commandsNamedIn, faultOf } from './named-commands.ts';
 import { root } from './named-tests.ts';
+import { NOT_WALKED, WITHOUT_REMEDY } from './remedy-table.ts';
 
 /** What a person is told to do can be done: every command that is named is there, and can be run as it is written. */
 
@@ -45,4 +46,46 @@ test.each([
   ['oriel server policy DIR put --camera ID', 'needs file: oriel server policy DIR put --camera ID'],
 ])('control: in "%s" it finds the fault', (text, fault) => {
   expect(faultsIn('x', text, true)).toEqual([`x: ${fault}`]);
+});
+
+/** Codes of the closed unions that a source exports, and of the concerns that it shows. */
+function codesIn(source: string): string[] {
+  const code = source.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '');
+  const unions = code.matchAll(/export (?:type|const) \w+ =\s*\[?((?:\s*\|?\s*'[A-Z][A-Z0-9_]{3,}'\s*,?)+)/g);
+  const shown = [...code.matchAll(/\b(?:red|yellow)\(\s*('[A-Z_]+')/g)].map(([, each]) => each);
+  const all = [...[...unions].map(([, union]) => union), ...shown].join();
+  return [...all.matchAll(/'([A-Z0-9_]+)'/g)].map(([, each]) => each as string);
+}
+
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'];
+const codes = new Set(
+  [...sources, ...filesIn('media', '.ts')]
+    .flatMap((path) => codesIn(textOf(path)))
+    .filter((code) => !SIGNALS.includes(code)),
+);
+const walked = new Set(
+  filesIn('test', '.test.ts').flatMap((path) =>
+    [...textOf(path).matchAll(/\bREM-([A-Z][A-Z_]+)/g)].map(([, code]) => code as string),
+  ),
+);
+const excused = [...Object.values(WITHOUT_REMEDY).flat(), ...NOT_WALKED];
+
+test('every code has a test that walks its remedy, or stands in the table with why not', () => {
+  expect(codes.size).toBeGreaterThan(250);
+  const without = [...codes].filter((code) => !walked.has(code) && !excused.includes(code));
+  expect(without).toEqual([]);
+});
+
+test('the table and the titles name no code that is not there, and none twice', () => {
+  expect([...walked, ...excused].filter((code) => !codes.has(code))).toEqual([]);
+  expect(excused.filter((code, at) => walked.has(code) || excused.indexOf(code) !== at)).toEqual([]);
+});
+
+test('control: a code of a new union, and of a new concern, is found', () => {
+  const union = "export type NewCode =\n  /** One. */\n  | 'ONE_CODE'\n  | 'ANOTHER';\n";
+  expect(codesIn(`${union} return [yellow('NEW_CONCERN', text)];`)).toEqual([
+    'ONE_CODE',
+    'ANOTHER',
+    'NEW_CONCERN',
+  ]);
 });

@@ -43,6 +43,9 @@ function run(
   });
 }
 
+/** Of a test's id. */
+const codeOf = (id: string) => id.slice('REM-'.length);
+
 const shown = async (what: string, look: () => TroubleView | undefined, code: string) => {
   const view = await until(`${what}: ${code}, not ${look()?.code}`, () => {
     const trouble = look();
@@ -213,37 +216,37 @@ describe('a policy', () => {
   });
 
   test.each<[string, () => Promise<string> | string]>([
-    ['DOCUMENT_MALFORMED', () => '{"policy":'],
+    ['REM-DOCUMENT_MALFORMED', () => '{"policy":'],
     [
-      'DOCUMENT_FORGED',
+      'REM-DOCUMENT_FORGED',
       async () => sign(await makeViewingKey('x', new Uint8Array(32).fill(9), 1)).policyFile,
     ],
-    ['CAMERA_FOREIGN', () => sign(house.key, 'a'.repeat(32)).policyFile],
-    ['POLICY_REFUSED', () => sign({ ...house.key, cameras: [] }).policyFile],
+    ['REM-CAMERA_FOREIGN', () => sign(house.key, 'a'.repeat(32)).policyFile],
+    ['REM-POLICY_REFUSED', () => sign({ ...house.key, cameras: [] }).policyFile],
     [
-      'POLICY_OUTDATED',
+      'REM-POLICY_OUTDATED',
       () => {
         const owner = ed25519FromSeed(house.key.seed);
         const { dayKeys } = JSON.parse(sign().policyFile);
         return firstPolicyFile({ ...camera.watch.inForce.policy, counter: 99 }, owner, dayKeys);
       },
     ],
-  ])('[REM-%s] that is refused gives way to the next that its owner signs', async (code, bring) => {
+  ])('[%s] that is refused gives way to the next that its owner signs', async (id, bring) => {
     put(await bring());
-    const advice = await policy(camera, code);
+    const advice = await policy(camera, codeOf(id));
     expect(inForce()).toBe(counter);
     await signNext(advice);
   });
 
   test.each([
-    ['DAY_KEYS_MISSING', 0],
-    ['DAY_KEYS_UNNAMED', 2],
-  ])('[REM-%s] with other day keys gives way to the file that its owner signed', async (code, times) => {
+    ['REM-DAY_KEYS_MISSING', 0],
+    ['REM-DAY_KEYS_UNNAMED', 2],
+  ])('[%s] with other day keys gives way to the file that its owner signed', async (id, times) => {
     await run('keys policy', {}, [key, '--camera', camera.camera, '--out', file, '--force']);
     const signed = JSON.parse(sign().policyFile);
     const strange = JSON.parse(sign(await makeViewingKey('x', new Uint8Array(32).fill(9), 1)).policyFile);
     put(JSON.stringify({ ...signed, dayKeys: times === 0 ? [] : [...signed.dayKeys, ...strange.dayKeys] }));
-    const advice = await policy(camera, code);
+    const advice = await policy(camera, codeOf(id));
     expect(advice).toEqual(['keys policy there again', 'server policy DIR put FILE --camera CAMERA_ID']);
     await run(advice[1] as string, { FILE: file, CAMERA_ID: camera.camera });
     counter += 1;
@@ -270,9 +273,10 @@ describe('a pin statement', () => {
   const obeyed = (counter: number) =>
     until(`pins ${counter}`, () => camera.pairing.pinned.counter === counter);
 
-  test.each(['PINS_REPLAYED', 'PINS_CONFLICT'])(
-    '[REM-%s] that is no newer gives way to the next that its owner signs',
-    async (code) => {
+  test.each(['REM-PINS_REPLAYED', 'REM-PINS_CONFLICT'])(
+    '[%s] that is no newer gives way to the next that its owner signs',
+    async (id) => {
+      const code = codeOf(id);
       camera = await enrolled();
       PINS.camera = camera.camera;
       PINS.statement = join(house.directory, 'statement');
