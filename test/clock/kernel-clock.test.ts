@@ -38,10 +38,12 @@ test('is written to the agent when it changes, and not while nobody can tell', a
   expect(written).toEqual([CLOCK_UNSYNCHRONISED, CLOCK_SYNCHRONISED, CLOCK_UNSYNCHRONISED]);
 });
 
+const cli = (path: string) => JSON.stringify(pathToFileURL(`${import.meta.dirname}/../../cli/${path}`).href);
 const AGENT = `
-  import { holdTether } from ${JSON.stringify(pathToFileURL(`${import.meta.dirname}/../../cli/camera/tether.ts`).href)};
+  import { holdTether } from ${cli('camera/tether.ts')};
+  import { stopSignal } from ${cli('signals.ts')};
   const { handsOver, clockIsSynchronised } = holdTether();
-  process.on('SIGTERM', () => process.exit());
+  stopSignal().addEventListener('abort', () => process.exit());
   setInterval(() => console.log(JSON.stringify([handsOver(), clockIsSynchronised() ?? null])), 10);`;
 
 let agent: ReturnType<typeof spawn>;
