@@ -115,7 +115,7 @@ export function writeTextFile(path: string, text: string | Uint8Array, mode: num
 function writeDurably(path: string, text: string | Uint8Array, mode: number): void {
   const file = openSync(path, 'wx', mode);
   try {
-    giveToOwner(path);
+    giveToOwner(file, path);
     writeFileSync(file, text);
     fsyncSync(file);
   } finally {

@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 
 /** User and group of a directory. */
 export interface Owner {
@@ -8,13 +9,19 @@ export interface Owner {
 
 /**
  * The owner of a directory when this process is root and the owner is not: whatever lies in there, somebody with fewer
- * rights may have put there. Undefined otherwise, and where there is no such directory.
+ * rights may have put there. Of a symbolic link to a directory of root's it is the link's; of a directory that is yet to
+ * be made, that of the nearest one above it. Undefined otherwise.
  */
 export function lesserOwner(path: string): Owner | undefined {
   if (process.geteuid?.() !== 0) return undefined;
   const stats = statSync(path, { throwIfNoEntry: false });
-  return stats === undefined || stats.uid === 0 ? undefined : { uid: stats.uid, gid: stats.gid };
+  const above = dirname(resolve(path));
+  if (stats === undefined) return above === resolve(path) ? undefined : lesserOwner(above);
+  return lesser(stats) ?? lesser(lstatSync(path, { throwIfNoEntry: false }) ?? stats);
 }
+
+const lesser = (stats: Owner): Owner | undefined =>
+  stats.uid === 0 ? undefined : { uid: stats.uid, gid: stats.gid };
 
 /**
  * Does something to the files of a directory with its owner's rights: root gives up its own for as long as it lasts

@@ -79,7 +79,13 @@ export const systemDisk: Disk = {
     answered(`create directory ${path}`, ['EEXIST'], false, async () => {
       await fs.mkdir(path, { mode });
       const owner = ownerFor(path);
-      if (owner !== undefined) await fs.lchown(path, owner.uid, owner.gid);
+      if (owner === undefined) return true;
+      const handle = await fs.open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+      try {
+        await handle.chown(owner.uid, owner.gid);
+      } finally {
+        await handle.close();
+      }
       return true;
     }),
   removeDirectory: (path) =>

@@ -1,4 +1,4 @@
-import { closeSync, fchownSync, fsyncSync, lchownSync, openSync, statSync } from 'node:fs';
+import { closeSync, fchownSync, fsyncSync, openSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Owner } from './as-owner.ts';
 
@@ -12,18 +12,21 @@ export function ownerFor(path: string): Owner | undefined {
   return uid === 0 ? undefined : { uid, gid };
 }
 
-/** Gives what was made at `path` a moment ago to the owner of its directory, if root made it; a link laid there is not followed. */
-export function giveToOwner(path: string): void {
+/**
+ * Gives what this process has made at `path` and holds open to the owner of its directory, if root made it. Whatever that
+ * owner has laid in its place meanwhile stays as it is.
+ */
+export function giveToOwner(file: number, path: string): void {
   const owner = ownerFor(path);
-  if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
+  if (owner !== undefined) fchownSync(file, owner.uid, owner.gid);
 }
 
 /**
- * Makes an empty file, mode 0600, durably. One that is there is left alone, and not opened: closing it would give up
+ * Makes a file, mode 0600, durably: empty, or with `text` in it. One that is there is left alone, and not opened: closing it would give up
  * this process's locks on it (fcntl(2), "Record locks").
  * @returns false when it is there already.
  */
-export function createOwnedFile(path: string): boolean {
+export function createOwnedFile(path: string, text = ''): boolean {
   let file: number;
   try {
     file = openSync(path, 'wx', 0o600);
@@ -32,8 +35,9 @@ export function createOwnedFile(path: string): boolean {
     throw error;
   }
   try {
-    const owner = ownerFor(path);
-    if (owner !== undefined) fchownSync(file, owner.uid, owner.gid);
+    giveToOwner(file, path);
+    writeFileSync(file, text);
+    fsyncSync(file);
   } finally {
     closeSync(file);
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createOwnedFile } from '../host/owned-file.ts';
 import type { Patience } from './database.ts';
@@ -102,8 +102,7 @@ function settle(directory: string, registry: Registry, named: string | undefined
 export function writeId(directory: string, id: string): void {
   const path = join(directory, ID_FILE);
   const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`;
-  createOwnedFile(temporary);
-  writeFileSync(temporary, `${id}\n`);
+  createOwnedFile(temporary, `${id}\n`);
   renameSync(temporary, path);
 }
 

@@ -1,8 +1,9 @@
-import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, fchmodSync, fstatSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { bytesField, parseJson } from '../../crypto/document.ts';
 import { isOrigin } from '../../crypto/origin.ts';
+import { HostError } from '../../host/errors.ts';
 import { giveToOwner } from '../../host/owned-file.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
 import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/still-frame.ts';
@@ -122,10 +123,19 @@ export class CameraDirectory {
     return join(this.captureRun, STILL_FIFO);
   }
 
-  /** A directory that is there already keeps its mode but for what it would give to everybody. */
+  /**
+   * A directory that is there already keeps its mode but for what it would give to everybody.
+   * @throws HostError FILE_UNFIT where something else has taken its place meanwhile.
+   */
   make(): void {
-    if (mkdirSync(this.path, { recursive: true, mode: 0o700 }) !== undefined) giveToOwner(this.path);
-    chmodSync(this.path, statSync(this.path).mode & 0o770);
+    const isNew = mkdirSync(this.path, { recursive: true, mode: 0o700 }) !== undefined;
+    const directory = openDirectory(this.path, isNew);
+    try {
+      if (isNew) giveToOwner(directory, this.path);
+      fchmodSync(directory, fstatSync(directory).mode & 0o770);
+    } finally {
+      closeSync(directory);
+    }
   }
 
   exists(): boolean {
@@ -151,6 +161,16 @@ export class CameraDirectory {
       if (cause instanceof CameraError) throw cause;
       throw new CameraError('CONFIG_MALFORMED', `${this.config}: ${(cause as Error).message}`, cause);
     }
+  }
+}
+
+/** @param isNew whether it was made a moment ago, and can be no symbolic link but one that somebody has laid since. */
+function openDirectory(path: string, isNew: boolean): number {
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+  try {
+    return openSync(path, O_RDONLY | O_DIRECTORY | (isNew ? O_NOFOLLOW : 0));
+  } catch (cause) {
+    throw new HostError('FILE_UNFIT', `${path} cannot be opened, or is no directory`, cause);
   }
 }
 

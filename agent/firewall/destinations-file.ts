@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { utf8 } from '../../crypto/bytes.ts';
 import { lesserOwner, type Owner } from '../../host/as-owner.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
@@ -56,13 +56,14 @@ export class DestinationsFile {
   }
 }
 
-/** With no symbolic link in it, as long as there is something of that name. */
+/** With no symbolic link in it; what is yet to be made will be none. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return resolve(path);
-    throw error;
+    if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
+    const whole = resolve(path);
+    return join(realPath(dirname(whole)), basename(whole));
   }
 }
 

@@ -2,24 +2,33 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  closeSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DestinationsFile, withNothingAdopted } from '../../agent/firewall/destinations-file.ts';
+import { writeTextFile } from '../../cli/files.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { type PinStatement, signPinStatement, writePinsLine } from '../../crypto/pin-statement.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { writeSetupCode } from '../../crypto/setup-code.ts';
+import { systemDisk } from '../../host/disk.ts';
+import { createOwnedFile, giveToOwner } from '../../host/owned-file.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { type Done, run } from '../../scripts/simulation/command.ts';
-import { breakBuild } from '../broken-build.ts';
+import { writeId } from '../../server/registry-origin.ts';
+import { type Breakage, breakBuild } from '../broken-build.ts';
 import { AGENT, CAPTURE, MINIMAL_ROOT, SEPARATED } from '../no-way-in/household.ts';
 
 /** What root does on a board whose agent has been taken over: that user writes what it likes into its directory. */
@@ -288,6 +297,97 @@ describe('[FC-27] a spool that leads elsewhere', () => {
     } finally {
       broken.remove();
     }
+  });
+});
+
+describe('[FC-27] a directory of another user’s in which root makes something', () => {
+  const precious = join(home, 'of-root');
+  const facts = (path: string) => {
+    const { uid, mode } = statSync(path);
+    return { uid, mode: mode & 0o777 };
+  };
+  const made = { uid: AGENT.uid, mode: 0o700 };
+  const setUpIn = async (directory: string, oriel = ORIEL) =>
+    run([oriel, 'camera', 'setup', directory, '--source', 'test:', ...kept], {
+      env: { ORIEL_SETUP_CODE: await code() },
+      timeoutMs: PATIENCE_MS,
+    });
+  beforeEach(() => {
+    mkdirSync(precious, { mode: 0o755 });
+    chmodSync(precious, 0o755);
+  });
+  afterEach(() => rmSync(precious, { recursive: true }));
+
+  test('a camera set up in there is that user’s, with all that is in it', async () => {
+    const directory = join(camera, 'deep/new');
+    expect(await setUpIn(directory)).toMatchObject({ code: 0 });
+    expect(facts(directory)).toEqual(made);
+    for (const name of readdirSync(directory)) expect(facts(join(directory, name)).uid).toBe(AGENT.uid);
+  });
+
+  test('a link that lies there already leads root nowhere', async () => {
+    agent('ln -s "$1" new', precious);
+    expect(await setUpIn(join(camera, 'new'))).toMatchObject({ code: 1 });
+    expect(facts(precious)).toEqual({ uid: 0, mode: 0o755 });
+    expect(readdirSync(precious)).toEqual([]);
+  });
+
+  const laid = `{ const { renameSync, symlinkSync } = process.getBuiltinModule('node:fs');
+      renameSync(this.path, this.path + '.aside'); symlinkSync(${JSON.stringify(precious)}, this.path); }`;
+  const after = '    const directory = openDirectory(this.path, isNew);\n';
+  const swap = { file: 'agent/camera/camera-directory.ts', from: after, to: `${laid}\n${after}` };
+  const asRoot = {
+    file: 'host/as-owner.ts',
+    from: 'stats.uid === 0 ? undefined',
+    to: 'stats.uid >= 0 ? undefined',
+  };
+  const follows = { file: swap.file, from: '(isNew ? O_NOFOLLOW : 0)', to: '0' };
+  test.each<[string, Breakage[], ReturnType<typeof facts>]>([
+    ['with the rights of that user', [swap, follows], { uid: 0, mode: 0o755 }],
+    ['as root, which follows no link', [swap, asRoot], { uid: 0, mode: 0o755 }],
+    ['control: as root, which follows it', [swap, asRoot, follows], { uid: AGENT.uid, mode: 0o750 }],
+  ])('a link laid in place of what was just made: %s', async (_what, breakages, expected) => {
+    const broken = breakBuild(...breakages);
+    try {
+      await setUpIn(join(camera, 'new'), broken.oriel);
+      expect(facts(precious)).toEqual(expected);
+    } finally {
+      broken.remove();
+    }
+  });
+
+  test('what was laid in place of a file that root has made and holds open stays root’s', () => {
+    const [path, shadow] = [join(camera, 'made'), join(precious, 'shadow')];
+    writeFileSync(shadow, 'of root’s', { mode: 0o600 });
+    for (const lay of [linkSync, symlinkSync]) {
+      const file = openSync(path, 'wx', 0o600);
+      renameSync(path, `${path}.aside`);
+      lay(shadow, path);
+      giveToOwner(file, path);
+      closeSync(file);
+      expect([facts(shadow).uid, facts(`${path}.aside`).uid]).toEqual([0, AGENT.uid]);
+      rmSync(path);
+    }
+  });
+
+  test('a file is made with its text at once, through no name', () => {
+    const path = join(camera, 'registry.id.tmp');
+    expect(createOwnedFile(path, 'text')).toBe(true);
+    expect([readFileSync(path, 'utf8'), facts(path)]).toEqual(['text', { uid: AGENT.uid, mode: 0o600 }]);
+    rmSync(path);
+    symlinkSync(join(precious, 'nologin'), path);
+    expect(createOwnedFile(path, 'text')).toBe(false);
+    expect(readdirSync(precious)).toEqual([]);
+  });
+
+  test.each<[string, () => Promise<void> | void]>([
+    ['registry.id', () => writeId(camera, 'ab')],
+    ['key', () => writeTextFile(join(camera, 'key'), 'text', 0o600)],
+    ['spool', async () => void (await systemDisk.makeDirectory(join(camera, 'spool'), 0o700))],
+  ])('%s is that user’s', async (name, make) => {
+    await make();
+    expect(facts(join(camera, name)).uid).toBe(AGENT.uid);
+    expect(readdirSync(camera)).toEqual([name]);
   });
 });
 
