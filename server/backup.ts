@@ -14,14 +14,16 @@ import { openRegistry, REGISTRY_FILE, writeId } from './registry-origin.ts';
 
 /**
  * A server's backup: one SQLite file, a copy of the registry with two tables more, `backup` (one row: when it was made)
- * and `backup_files` (configuration, keys and certificates, each by its path in the server's directory). Footage is not
- * in it: its files never change and can be copied as they are.
+ * and `backup_files` (configuration, keys, certificates and the root of a maker that is followed, each by its path in the
+ * server's directory). Footage is not in it: its files never change once they are whole and can be copied as they are.
  */
 
 const APPLICATION_ID = 0x4f52424b; // "ORBK"
 const MAX_FILE_BYTES = 1024 * 1024;
 /** What is not written anew in a directory that is restored: server.json comes last. */
 const CONFIGURATION = 'server.json';
+/** The root of a maker that is followed: once it is kept, no other is believed. */
+const FOLLOWED_ROOT = 'mirror/root.json';
 
 export interface Backup {
   readonly madeAtMs: number;
@@ -35,7 +37,7 @@ export interface MadeBackup extends Backup {
 
 /** Whether a file of a server's directory belongs in its backup: nothing else is put into one, or taken from one. */
 function isKept(path: string): boolean {
-  return path === CONFIGURATION || /^identity\/[a-z-]+\.(?:pem|key)$/.test(path);
+  return path === CONFIGURATION || path === FOLLOWED_ROOT || /^identity\/[a-z-]+\.(?:pem|key)$/.test(path);
 }
 
 /**
@@ -76,10 +78,11 @@ export async function makeBackup(
   return { madeAtMs: nowMs, files, leftOut };
 }
 
-/** The configuration, and keys and certificates in `identity/`. */
+/** The configuration, keys and certificates in `identity/`, and the root of the maker that is followed, if there is one. */
 async function keptFiles(disk: Disk, directory: string): Promise<Pick<MadeBackup, 'files' | 'leftOut'>> {
   const names = (await disk.list(join(directory, 'identity'))) ?? [];
-  const paths = [...names.map((name) => `identity/${name}`), CONFIGURATION];
+  const followed = (await disk.stat(join(directory, FOLLOWED_ROOT))) === undefined ? [] : [FOLLOWED_ROOT];
+  const paths = [...names.map((name) => `identity/${name}`), ...followed, CONFIGURATION];
   const files = await Promise.all(
     paths.filter(isKept).map(async (path) => {
       const bytes = await readFileBounded(disk, join(directory, path), MAX_FILE_BYTES);
@@ -125,7 +128,9 @@ export async function restoreBackup(
     );
   }
   await disk.syncDirectory(dirname(directory));
-  await disk.makeDirectory(join(directory, 'identity'), 0o700);
+  for (const name of new Set(backup.files.map(({ path }) => dirname(path)).filter((name) => name !== '.'))) {
+    await disk.makeDirectory(join(directory, name), 0o700);
+  }
   restoreRegistry(file, directory, backup.madeAtMs, nowMs);
   const last = backup.files.filter(({ path }) => path === CONFIGURATION);
   for (const { path, bytes } of [...backup.files.filter((each) => !last.includes(each)), ...last]) {

@@ -18,10 +18,12 @@ function backupCommand(): Command {
       'after',
       `
 In it: who may come in and who was shut out, claims, policies, pin statements, health and reports; addresses, keys and
-certificates of the server and its CAs. It is as secret as identity/: keep it where only you can read it. Make one
-every day, and after each \`server ca promote\` and \`server cameras revoke\`: what comes after it is not in it.
+certificates of the server and its CAs; the root of the maker that \`server run --updates\` follows. It is as secret as
+identity/: keep it where only you can read it. Make one every day, and after each \`server ca promote\` and
+\`server cameras revoke\`: what comes after it is not in it.
 
-Not in it: DIR/footage and DIR/updates. Their files never change once they are whole: copy them with any tool.
+Not in it, and to be copied with any tool: DIR/footage, whose files never change once they are whole, and DIR/updates,
+whose metadata changes with each release: copy it again then. DIR/mirror is fetched again from the maker.
 
 Examples:
   oriel server backup ./house /media/usb/house.backup

@@ -25,6 +25,8 @@ import { makeBackup, readBackup, restoreBackup } from '../../server/backup.ts';
 import { certifyCamera, initServer } from '../../server/identity.ts';
 import { openRegistry } from '../../server/registry-origin.ts';
 import { startServer } from '../../server/run.ts';
+import { findFirstRoot } from '../../server/updates-mirror/first-root.ts';
+import { mirrorPlaces } from '../../server/updates-mirror/layout.ts';
 import { POLICY_PATH } from '../../wire/enrolment.ts';
 import { type CameraDouble, cameraOfKey } from './camera-double.ts';
 import { ask, releaseTimeMs, trustServer } from './house.ts';
@@ -154,6 +156,20 @@ test('a backup is its maker’s alone, in whatever directory, and two at once to
   expect(readBackup(target).madeAtMs).toBe(NOW);
   expect(readdirSync(shared).sort()).toEqual(['house.backup', 'house.backup.tmp']);
   expect(readFileSync(`${target}.tmp`)).toHaveLength(0);
+});
+
+test('the root of the maker that is followed is in a backup: a restored server believes no other', async () => {
+  const { root, state, directory } = mirrorPlaces(house);
+  mkdirSync(directory);
+  writeFileSync(root, 'the first root');
+  writeFileSync(state, '{}');
+  await makeBackup(systemDisk, house, file, NOW);
+  await restoreBackup(systemDisk, file, again, NOW);
+  const restored = mirrorPlaces(again);
+  const first = await findFirstRoot(systemDisk, restored, undefined, undefined, null, {} as never);
+  expect(first.kept).toBe(true);
+  expect(Buffer.from(first.bytes).toString()).toBe('the first root');
+  expect(readdirSync(restored.directory)).toEqual(['root.json']);
 });
 
 test('a backup is made while another process writes the registry', async () => {
