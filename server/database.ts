@@ -138,18 +138,15 @@ export class Database {
     try {
       return openConnection(this.#path, [], waitMs);
     } catch (error) {
-      const isForRoom = error instanceof HostError || isBusy(error);
-      if (!isForRoom || this.#freeBytes() >= SHARED_INDEX_BYTES) throw error;
+      const isFull = this.#freeBytes() < SHARED_INDEX_BYTES;
+      if (isFull && isBusy(error)) throw unshared(error);
+      if (!isFull || !(error instanceof HostError)) throw error;
       this.#alone = true;
       // The index is kept in this process's memory then, and every other process is kept out.
       try {
         return openConnection(this.#path, ['PRAGMA locking_mode = EXCLUSIVE'], waitMs);
       } catch (cause) {
-        const message =
-          'the registry cannot be shared with the server that runs: its disk is full, make room first';
-        throw cause instanceof HostError || isBusy(cause)
-          ? new HostError('DISK_FULL', message, cause)
-          : cause;
+        throw cause instanceof HostError || isBusy(cause) ? unshared(cause) : cause;
       }
     }
   }
@@ -260,6 +257,13 @@ function attempt<T>(operation: () => T): T {
 /** Whether another process writes at the moment: the same call works later. */
 export function isBusy(error: unknown): boolean {
   return error instanceof ServerError && error.code === 'REGISTRY_BUSY';
+}
+
+/** A server that started on a full disk has the database to itself until there is room. */
+function unshared(cause: unknown): HostError {
+  const message =
+    'the registry cannot be shared with the server that runs: its disk is full, make room first';
+  return new HostError('DISK_FULL', message, cause);
 }
 
 /** The messages of SQLite may quote values: none of them is passed on. */

@@ -46,7 +46,7 @@ afterEach(() => {
 const start = () =>
   startServer({ directory: house, port: 0, address: '127.0.0.1', releaseTimeMs, disk: systemDisk, log });
 
-test('[FC-11] [REM-STORAGE_FULL] a server that starts on a full disk answers, refuses what needs room, and takes it once there is some', async () => {
+test('[FC-11] [REM-STORAGE_FULL] [REM-DISK_FULL] a server that starts on a full disk answers, refuses what needs room, and takes it once there is some', async () => {
   const { server, stop } = await start();
   try {
     expect(said).toContain('run/server.json cannot be written: the server runs without it');
