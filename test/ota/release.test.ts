@@ -125,10 +125,11 @@ test('a bundle whose files are not its own is not published', async () => {
   expect(await codeOf(house.release({ changes }))).toBe('FILE_UNKNOWN');
 });
 
-test('a bundle with one signature of two is not published', async () => {
+test('[REM-SIGNATURES_MISSING] a bundle with one signature of two is not published; with both it is', async () => {
   const signers = house.maker.release.slice(0, 1);
   const changes = { version: '1.0.2', counter: 3 };
   expect(await codeOf(house.release({ signers, changes }))).toBe('SIGNATURES_MISSING');
+  expect(await codeOf(house.release({ changes }))).toBe('ACCEPTED');
 });
 
 describe('a thief who may change targets, but has no release key for the bundle', () => {

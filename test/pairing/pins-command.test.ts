@@ -152,7 +152,7 @@ describe('oriel server pins', () => {
 describe('oriel server ca promote', () => {
   const promote = (...more: string[]) => oriel('server', 'ca', house.serverDirectory, 'promote', ...more);
 
-  test('waits for the server to be stopped, takes the key from where it is kept, and says what to do next', async () => {
+  test('[REM-AUTHORITY_MISSING] waits for the server to be stopped, takes the key from where it is kept, and says what to do next', async () => {
     expect(await promote()).toMatchObject(refused('DIRECTORY_IN_USE'));
     await house.stop();
     const lying = join(house.serverDirectory, 'identity', 'backup-ca.key');

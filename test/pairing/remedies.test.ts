@@ -181,6 +181,20 @@ describe('a camera that is not let in', () => {
   });
 });
 
+test('[REM-PAIRING_MISSING] a camera that does not wait at the server yet is accepted once it has come', async () => {
+  const prepared = await house.pair();
+  const camera = await house.camera(prepared.code);
+  const accept = () =>
+    run('keys accept', {}, [key, '--server-dir', house.serverDirectory, '--camera', camera.camera]);
+  const refused = await accept().catch((error) => error);
+  const [claim = ''] = commandsNamedIn(refused.message);
+  expect([refused.code, claim]).toEqual(['PAIRING_MISSING', 'server cameras DIR claim CLAIM']);
+  await run(claim, { CLAIM: prepared.claim });
+  await camera.enrolled();
+  await accept();
+  await camera.obeys(1);
+});
+
 describe('a policy', () => {
   let camera: CameraRun;
   let file: string;

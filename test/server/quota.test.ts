@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { systemClock } from '../../host/clock.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { FOOTAGE_QUOTA, judgeQuota, type QuotaVerdict, type QuotaView } from '../../server/footage-quota.ts';
@@ -89,6 +92,23 @@ test('a camera at its quota is refused, what was acknowledged stays, and another
 
   const other = await session(house, modest);
   expect((await upload(house, modest, other.made, 0)).last).toMatchObject({ ended: true });
+});
+
+test('[REM-QUOTA_EXCEEDED] a camera at its quota goes on where it was once it has more room', async () => {
+  const registry = new Registry(':memory:');
+  const footage = mkdtempSync(join(tmpdir(), 'oriel-quota-'));
+  const camera = newCamera();
+  enrol(registry, camera);
+  const small = await openHouse({ registry, footage, quota: { cameraBytes: 60_000 } });
+  const { made } = await session(small, camera);
+  expect((await upload(small, camera, made, 0)).last).toMatchObject({ ended: true });
+  expect((await upload(small, camera, made, 1)).last).toMatchObject({ code: 'QUOTA_EXCEEDED' });
+  await small.stop();
+  // As `oriel server run --camera-quota` gives it.
+  const large = await openHouse({ registry, footage, quota: { cameraBytes: 200_000 } });
+  expect((await upload(large, camera, made, 2)).last).toMatchObject({ ended: true });
+  await large.stop();
+  rmSync(footage, { recursive: true });
 });
 
 test('sessions are bounded too', async () => {

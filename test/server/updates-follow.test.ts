@@ -188,7 +188,7 @@ test('[FC-54] a maker’s server that nobody vouches for is told of, and what is
   await expect(run(ORIEL, ['server', 'updates', house, 'check'])).rejects.toMatchObject({ code: 1 });
 });
 
-test('[FC-54] a check of a server that does not run, or follows nobody, is refused with what to do', async () => {
+test('[FC-54] [REM-SERVER_DOWN] a check of a server that does not run, or follows nobody, is refused with what to do', async () => {
   const check = () => run(ORIEL, ['server', 'updates', house, 'check']);
   await expect(check()).rejects.toMatchObject({ stderr: expect.stringContaining('[SERVER_DOWN]') });
   await start('listening');
