@@ -45,7 +45,7 @@ function readOfOthers(option: string, file: string, maxBytes: number): string {
 
 /** Writes a secret anew, durably, and overwrites with zeros what its file held before. @throws CommandError FILE_UNWRITABLE. */
 export function replaceSecretFile(path: string, text: string): void {
-  const old = openSync(path, 'r+');
+  const old = openOld(path);
   try {
     writeTextFile(path, text, 0o600);
     writeSync(old, new Uint8Array(fstatSync(old).size), 0, undefined, 0);
@@ -53,6 +53,28 @@ export function replaceSecretFile(path: string, text: string): void {
   } finally {
     closeSync(old);
   }
+}
+
+/** In a directory of another user's root follows no link, and overwrites no file that is not that user's. */
+function openOld(path: string): number {
+  const owner = lesserOwner(dirname(path));
+  if (owner === undefined) return openSync(path, 'r+');
+  const unfit = (cause?: unknown) =>
+    new CommandError(
+      'FILE_UNWRITABLE',
+      `cannot write ${path}: it is no file of its directory's owner`,
+      cause,
+    );
+  let old: number;
+  try {
+    old = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (cause) {
+    throw unfit(cause);
+  }
+  const found = fstatSync(old);
+  if (found.isFile() && found.uid === owner.uid) return old;
+  closeSync(old);
+  throw unfit();
 }
 
 /** Why a file cannot be read; undefined for one that can. */

@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DestinationsFile, withNothingAdopted } from '../../agent/firewall/destinations-file.ts';
 import { writeTextFile } from '../../cli/files.ts';
+import { replaceSecretFile } from '../../cli/secret-file.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { type PinStatement, signPinStatement, writePinsLine } from '../../crypto/pin-statement.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
@@ -378,6 +379,24 @@ describe('[FC-27] a directory of another user’s in which root makes something'
     symlinkSync(join(precious, 'nologin'), path);
     expect(createOwnedFile(path, 'text')).toBe(false);
     expect(readdirSync(precious)).toEqual([]);
+  });
+
+  test('a secret is overwritten in a file of that user’s alone', () => {
+    const [path, shadow] = [join(camera, 'key'), join(precious, 'shadow')];
+    writeFileSync(shadow, 'of root’s');
+    for (const lay of [linkSync, symlinkSync]) {
+      lay(shadow, path);
+      expect(() => replaceSecretFile(path, 'new')).toThrow(
+        expect.objectContaining({ code: 'FILE_UNWRITABLE' }),
+      );
+      rmSync(path);
+    }
+    expect(readFileSync(shadow, 'utf8')).toBe('of root’s');
+    lay('key', 'old');
+    linkSync(path, join(precious, 'old'));
+    replaceSecretFile(path, 'new');
+    expect(readFileSync(path, 'utf8')).toBe('new');
+    expect(readFileSync(join(precious, 'old'), 'utf8')).toBe('\0\0\0');
   });
 
   test.each<[string, () => Promise<void> | void]>([
