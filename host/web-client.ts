@@ -1,5 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
+import { connectTcp, type TcpOptions } from './tcp.ts';
 
 /**
  * GET of static files from any web server, HTTP/1.1 over TLS with the public authorities that Node knows (and those of
@@ -7,7 +9,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
  * the caller to verify.
  */
 export interface WebClient {
-  /** @param path behind the base. Rejects with the platform's error, or the signal's reason. */
+  /** @param path behind the base. Rejects with HostError as connectTcp, the platform's error, or the signal's reason. */
   get(path: string, request: WebRequest): Promise<WebAnswer>;
   /** Ends the connections that are kept. */
   close(): void;
@@ -28,14 +30,32 @@ export interface WebAnswer {
 }
 
 const MAX_HEAD_BYTES = 16 * 1024;
-/** One address of several may be dead, and a connection may take seconds: Node's own limit is a quarter of one. */
-const ADDRESS_MS = 8_000;
+/** With all addresses of a name, of which some may not answer. */
+const CONNECT_MS = 30_000;
+
+type Connect = (options: TcpOptions) => Promise<Socket>;
 
 /** @param base an http: or https: URL that ends with a slash. */
-export function openWebClient(base: URL): WebClient {
-  const options = { keepAlive: true, maxSockets: 2, autoSelectFamilyAttemptTimeout: ADDRESS_MS };
+export function openWebClient(base: URL, connect: Connect = connectTcp): WebClient {
+  const closing = new AbortController();
+  const options = { keepAlive: true, maxSockets: 2 };
   const secure = base.protocol === 'https:';
   const agent = secure ? new HttpsAgent(options) : new HttpAgent(options);
+  const overTls = agent.createConnection.bind(agent);
+  agent.createConnection = (target, created) => {
+    const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(CONNECT_MS)]);
+    connect({ host: target.host ?? base.hostname, port: Number(target.port), signal }).then(
+      (socket) => {
+        socket.setNoDelay(true);
+        // With a socket given, TLS begins on it.
+        const stream = secure ? overTls({ ...target, socket } as typeof target) : socket;
+        if (stream) created?.(null, stream);
+      },
+      // An error comes without a stream, whatever the type says.
+      (error: Error) => created?.(error, undefined as never),
+    );
+    return undefined;
+  };
   const request = secure ? httpsRequest : httpRequest;
   return {
     get: (path, { from, signal }) =>
@@ -50,7 +70,10 @@ export function openWebClient(base: URL): WebClient {
         call.on('response', (response) => resolve(answerOf(response)));
         call.end();
       }),
-    close: () => agent.destroy(),
+    close: () => {
+      closing.abort(new Error('the web client is closed'));
+      agent.destroy();
+    },
   };
 }
 
