@@ -6,6 +6,7 @@ import { type Confinement, confined } from '../host/confinement.ts';
 import { makeFifo } from '../host/fifo.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import { CameraError } from './camera/errors.ts';
+import { makeElsewhere } from './camera/run-elsewhere.ts';
 
 /** The users of a camera's two processes. */
 export interface Separation {
@@ -54,8 +55,7 @@ export async function canCutNetwork(account: Account): Promise<boolean> {
 
 /** FIFOs and status files of an earlier life say nothing about this one. */
 export function makeRunDirectory(directory: CameraDirectory): void {
-  rmSync(directory.runToMake, { recursive: true, force: true });
-  mkdirSync(directory.runToMake, { mode: 0o700 });
+  makeElsewhere(directory.runToMake, true);
   makeFifos(directory);
 }
 

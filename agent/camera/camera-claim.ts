@@ -1,8 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { HostError, takesNothing } from '../../host/errors.ts';
 import { type FileLock, passingFileLock } from '../../host/file-lock.ts';
 import type { CameraDirectory } from './camera-directory.ts';
 import { CameraError } from './errors.ts';
+import { isOwn, makeElsewhere } from './run-elsewhere.ts';
 
 /**
  * Who claims a camera's directory: its launcher, since two would pull the FIFOs from under each other; its agent, which
@@ -15,34 +16,55 @@ export type Claimant = 'launcher' | 'agent' | 'alone';
 const WAIT_MS = 200;
 
 /**
- * Claims a camera's directory for this process, as long as it runs.
+ * Claims a camera's directory for this process, as long as it runs: by locks in it, or elsewhere while it takes no file.
+ * What was claimed elsewhere counts too once it takes files again.
  * @returns how to give the claim up.
- * @throws CameraError CAMERA_RUNNING; HostError.
+ * @throws CameraError CAMERA_RUNNING, RUN_DIRECTORY; HostError.
  */
 export async function claimCamera(directory: CameraDirectory, claimant: Claimant): Promise<() => void> {
   const held: FileLock[] = [];
-  if (directory.isReadOnly) mkdirSync(directory.claims, { recursive: true, mode: 0o700 });
   const release = () => {
     for (const lock of held.splice(0)) lock.release();
   };
-  const take = async (name: string) => {
-    const lock = await passingFileLock(join(directory.claims, name), WAIT_MS);
-    if (lock === undefined) {
-      release();
-      throw new CameraError(
-        'CAMERA_RUNNING',
-        `the camera in ${directory.path} is running already; end it first`,
-      );
-    }
-    held.push(lock);
-    return lock;
-  };
-  if (claimant !== 'agent') await take('launcher.lock');
-  const agent = await take('agent.lock');
-  if (claimant === 'launcher') {
-    // Its own agent takes it.
-    held.pop();
-    agent.release();
+  try {
+    if (claimant !== 'agent') held.push(...(await take(directory, 'launcher.lock')));
+    const agent = await take(directory, 'agent.lock');
+    // A launcher's own agent takes it.
+    if (claimant !== 'launcher') held.push(...agent);
+    else for (const lock of agent) lock.release();
+  } catch (error) {
+    release();
+    throw error;
   }
   return release;
+}
+
+async function take(directory: CameraDirectory, name: string): Promise<FileLock[]> {
+  const elsewhere = directory.claimsElsewhere;
+  const here = directory.isReadOnly ? undefined : await takeHere(directory, name);
+  if (here === undefined) makeElsewhere(elsewhere);
+  else if (!isOwn(elsewhere)) return [here];
+  try {
+    const there = await takeIn(directory, elsewhere, name);
+    return here === undefined ? [there] : [here, there];
+  } catch (error) {
+    here?.release();
+    throw error;
+  }
+}
+
+/** Undefined where the directory takes no file. */
+async function takeHere(directory: CameraDirectory, name: string): Promise<FileLock | undefined> {
+  try {
+    return await takeIn(directory, directory.path, name);
+  } catch (error) {
+    if (error instanceof HostError && takesNothing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function takeIn({ path }: CameraDirectory, place: string, name: string): Promise<FileLock> {
+  const lock = await passingFileLock(join(place, name), WAIT_MS);
+  if (lock !== undefined) return lock;
+  throw new CameraError('CAMERA_RUNNING', `the camera in ${path} is running already; end it first`);
 }

@@ -8,7 +8,7 @@ import { giveToOwner } from '../../host/owned-file.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
 import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/still-frame.ts';
 import { CameraError } from './errors.ts';
-import { isReadOnly, runElsewhere } from './run-elsewhere.ts';
+import { isOfCamera, isReadOnly, runElsewhere } from './run-elsewhere.ts';
 
 /**
  * A camera's directory: what it is, whom it serves, and what it keeps (docs/architecture.md lists the files).
@@ -84,7 +84,7 @@ export class CameraDirectory {
   /** What the processes show of themselves and the FIFOs between them; nothing in it outlives a restart. */
   get run(): string {
     const made = this.runToMake;
-    return existsSync(made) ? made : this.#file('run');
+    return isOfCamera(made, this.path) ? made : this.#file('run');
   }
   /** Where a launcher that starts now makes it: elsewhere for a directory on a read-only card. */
   get runToMake(): string {
@@ -93,9 +93,9 @@ export class CameraDirectory {
   get isReadOnly(): boolean {
     return isReadOnly(this.path);
   }
-  /** Who has claimed the camera says so there. */
-  get claims(): string {
-    return this.isReadOnly ? `${runElsewhere(this.path)}.claims` : this.path;
+  /** Where the camera is claimed while its own directory takes no file. */
+  get claimsElsewhere(): string {
+    return `${runElsewhere(this.path)}.claims`;
   }
   get status(): string {
     return join(this.run, 'status.json');

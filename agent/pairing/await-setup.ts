@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import type { Clock } from '../../host/clock.ts';
 import type { CameraDirectory } from '../camera/camera-directory.ts';
 import { CameraError } from '../camera/errors.ts';
+import { makeElsewhere } from '../camera/run-elsewhere.ts';
 import type { AgentLog } from '../log.ts';
 import { unpairedStatus, writeStatus } from '../status.ts';
 
@@ -26,7 +27,8 @@ export async function awaitSetup(
 ): Promise<boolean> {
   if (directory.exists()) return true;
   logger.info({ directory: directory.path }, 'no camera here yet, waiting for: oriel camera setup');
-  mkdirSync(directory.run, { recursive: true, mode: 0o700 });
+  if (directory.isReadOnly) makeElsewhere(directory.runToMake);
+  else mkdirSync(directory.run, { recursive: true, mode: 0o700 });
   const since = clock.now();
   while (!directory.exists()) {
     if (signal.aborted) return false;

@@ -26,7 +26,7 @@ test('[FC-11] a camera whose card has become read-only films from memory, upload
       });
       expect(await home.endCamera()).toBe(0);
       expect(home.log('camera')).toContain('the card is read-only');
-      const { run, claims } = new CameraDirectory(cameraDirectory);
+      const { run, claimsElsewhere: claims } = new CameraDirectory(cameraDirectory);
       expect(run).toBe(runElsewhere(cameraDirectory));
       expect(existsSync(claims)).toBe(true);
       execFileSync('rm', ['-r', run, claims]);

@@ -1,0 +1,110 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { claimCamera } from '../../agent/camera/camera-claim.ts';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+
+/** Cameras in directories that take no file, on file systems of their own. */
+
+const NOBODY = 65534;
+const mounted = mkdtempSync(join(tmpdir(), 'oriel-claim-'));
+const mount = (...options: string[]) => execFileSync('mount', options);
+let directory: CameraDirectory;
+beforeEach(() => {
+  mount('-t', 'tmpfs', '-o', 'size=64k', 'oriel-test', mounted);
+  const path = join(mounted, 'camera');
+  mkdirSync(path);
+  directory = new CameraDirectory(path);
+});
+afterEach(() => {
+  for (const path of [directory.claimsElsewhere, directory.runToMake])
+    rmSync(path, { recursive: true, force: true });
+  execFileSync('umount', [mounted]);
+});
+afterAll(() => rmSync(mounted, { recursive: true }));
+
+const readOnly = () => mount('-o', 'remount,ro', mounted);
+const busy = { code: 'CAMERA_RUNNING' };
+
+test('[FC-11] on a disk without an inode a camera is claimed, once, also when there are inodes again', async () => {
+  mount('-o', 'remount,nr_inodes=3', mounted);
+  writeFileSync(join(mounted, 'more'), '');
+  expect(() => writeFileSync(join(directory.path, 'one'), '')).toThrow('ENOSPC');
+  const release = await claimCamera(directory, 'agent');
+  await expect(claimCamera(directory, 'alone')).rejects.toMatchObject(busy);
+  mount('-o', 'remount,nr_inodes=100', mounted);
+  await expect(claimCamera(directory, 'launcher')).rejects.toMatchObject(busy);
+  release();
+  const alone = await claimCamera(directory, 'alone');
+  for (const claimant of ['launcher', 'agent'] as const) {
+    await expect(claimCamera(directory, claimant)).rejects.toMatchObject(busy);
+  }
+  alone();
+});
+
+test('[FC-11] a camera that was claimed before its disk was full stays claimed', async () => {
+  const release = await claimCamera(directory, 'agent');
+  mount('-o', 'remount,nr_inodes=4', mounted);
+  writeFileSync(join(mounted, 'more'), '');
+  await expect(claimCamera(directory, 'agent')).rejects.toMatchObject(busy);
+  release();
+});
+
+describe.each<[string, (path: string) => void]>([
+  [
+    "another user's directory",
+    (path) => {
+      mkdirSync(path, 0o700);
+      chownSync(path, NOBODY, NOBODY);
+    },
+  ],
+  [
+    'a directory that all may write to',
+    (path) => {
+      mkdirSync(path);
+      chmodSync(path, 0o777);
+    },
+  ],
+  [
+    "another user's link",
+    (path) => {
+      symlinkSync('/tmp', path);
+      lchownSync(path, NOBODY, NOBODY);
+    },
+  ],
+  ['a file', (path) => writeFileSync(path, '')],
+])('[FC-11] %s in the place of the claims', (_, lay) => {
+  test('is refused on a read-only card, and what the refusal says helps', async () => {
+    readOnly();
+    lay(directory.claimsElsewhere);
+    const remedy = `sudo rm -rf ${directory.claimsElsewhere}`;
+    const refusal = await claimCamera(directory, 'alone').catch((error: Error) => error);
+    expect(refusal).toMatchObject({ code: 'RUN_DIRECTORY', message: expect.stringContaining(remedy) });
+    execFileSync('rm', ['-rf', directory.claimsElsewhere]);
+    (await claimCamera(directory, 'alone'))();
+  });
+
+  test('is in nobody’s way on a card that can be written to', async () => {
+    lay(directory.claimsElsewhere);
+    (await claimCamera(directory, 'alone'))();
+  });
+});
+
+test('[FC-11] the run directory of a read-only card is not taken from another user', () => {
+  readOnly();
+  const elsewhere = directory.runToMake;
+  mkdirSync(elsewhere, 0o700);
+  expect(directory.run).toBe(elsewhere);
+  chownSync(elsewhere, NOBODY, NOBODY);
+  expect(directory.run).toBe(join(directory.path, 'run'));
+});
