@@ -300,6 +300,19 @@ test.each<[string, string, Wish, object]>([
   writeSlots();
 });
 
+test('[REM-METADATA_EXPIRED] [REM-METADATA_OUTDATED] the newest, packed again, is taken where an old file is refused', async () => {
+  const later = { trustedMs: NOW + 31 * DAY_MS };
+  expect((await bringTo(good, later)).last).toMatchObject({ code: 'METADATA_EXPIRED' });
+  house.nowMs = later.trustedMs;
+  await house.sign();
+  house.nowMs = NOW;
+  const newest = await pack('newest.tar');
+  const { updates, last } = await bringTo(newest, later);
+  expect(last).toMatchObject({ state: 'staged' });
+  expect((await bringTo(good, { updates })).last).toMatchObject({ code: 'METADATA_OUTDATED' });
+  expect((await bringTo(newest, { updates })).last).toMatchObject({ state: 'staged' });
+});
+
 test('an older release, one that is halted, and metadata that was replaced are refused', async () => {
   const old = await pack('old.tar', { release: '1.0.0' });
   expect((await bringTo(old)).last).toMatchObject({ state: 'refused', code: 'VERSION_CURRENT' });

@@ -2,6 +2,7 @@ import { mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { withFileLocked } from '../../cli/files.ts';
 import { writeClaim } from '../../crypto/claim.ts';
 import { openRegistry } from '../../server/registry-origin.ts';
 import { commandsNamedIn } from '../house/named-commands.ts';
@@ -70,6 +71,25 @@ test('[REM-DIRECTORY_MALFORMED] a damaged server.json: corrected, or from a back
   const [restore = ''] = commandsNamedIn(message);
   await runCommand(...wordsOf(restore, { FILE: at('backup'), NEW_DIR: at('again') }));
   expect(await cameras(at('again'))).toMatchObject({ cameras: [] });
+});
+
+test('[REM-FILE_BUSY] a viewing key that another command changes: the same again once that has ended', async () => {
+  await runCommand('keys', 'new', at('me.key'));
+  const days = ['keys', 'days', at('me.key')];
+  const ended = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const other = withFileLocked(at('me.key'), () => {
+    begun.resolve();
+    return ended.promise;
+  });
+  await begun.promise;
+  expect(await refusal(...days)).toMatchObject({
+    code: 'FILE_BUSY',
+    message: expect.stringContaining('let it end, then do this again'),
+  });
+  ended.resolve();
+  await other;
+  await runCommand(...days);
 });
 
 test('[REM-BACKUP_MALFORMED] a file that is no backup: another copy', async () => {
