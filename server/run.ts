@@ -182,7 +182,7 @@ async function openHouse(
   };
   const runFile = new RunFile(disk, directory, log);
   await runFile.write(server);
-  await updates.start(clock, (signal) => announceUpdates({ registry, control, clock }, signal));
+  await updates.start(clock, (signal) => announceUpdates({ registry, writes, control, clock }, signal));
   const stopWatching = watchRegistry({ registry, gate, sightings, health, usage, control, log, clock });
   return {
     server,

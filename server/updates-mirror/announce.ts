@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../host/clock.ts';
 import type { Control } from '../control.ts';
 import type { Registry } from '../registry.ts';
+import type { RegistryWrites } from '../registry-writes.ts';
+import type { RequestTable } from '../request-table.ts';
 
 /** How long a camera that is away is still told when it comes, ms: after it, it has checked by itself. */
 const DEADLINE_MS = 6 * 3_600_000;
@@ -11,14 +13,17 @@ const PAUSE_MS = 1_000;
 /** A camera that has just checked is busy for five seconds, and may have missed what is new. */
 const BUSY_MS = 6_000;
 const ROUNDS = 3;
+/** How long it waits for the registry, ms: as long as a command may hold it. */
+const WRITE_WAIT_MS = 60_000;
 
 export interface AnnounceOptions {
-  readonly registry: Pick<Registry, 'enrolled' | 'requests'>;
+  readonly registry: Pick<Registry, 'enrolled'> & { readonly requests: Pick<RequestTable, 'add' | 'get'> };
+  readonly writes: Pick<RegistryWrites, 'write'>;
   readonly control: Pick<Control, 'look'>;
   readonly clock: Pick<Clock, 'now' | 'sleep'>;
 }
 
-/** Asks every enrolled camera to check for updates now. @throws as Database does; the signal's reason. */
+/** Asks every enrolled camera to check for updates now. @throws as Database and RegistryWrites do; the signal's reason. */
 export async function announceUpdates(options: AnnounceOptions, signal: AbortSignal): Promise<void> {
   const { registry, clock } = options;
   signal.throwIfAborted();
@@ -33,7 +38,7 @@ export async function announceUpdates(options: AnnounceOptions, signal: AbortSig
 }
 
 async function askEach(
-  { registry, control, clock }: AnnounceOptions,
+  { registry, writes, control, clock }: AnnounceOptions,
   cameras: readonly string[],
   signal: AbortSignal,
 ): Promise<{ id: string; camera: string }[]> {
@@ -48,7 +53,8 @@ async function askEach(
       askedAtMs,
       deadlineMs: askedAtMs + DEADLINE_MS,
     }));
-    registry.requests.add(...requests);
+    await writes.write(() => registry.requests.add(...requests), WRITE_WAIT_MS);
+    signal.throwIfAborted();
     control.look();
     asked.push(...requests);
   }

@@ -4,6 +4,7 @@ import { systemDisk } from '../../host/disk.ts';
 import { openWebClient } from '../../host/web-client.ts';
 import { openPrometheus } from '../../server/prometheus.ts';
 import { Registry } from '../../server/registry.ts';
+import { RegistryWrites } from '../../server/registry-writes.ts';
 import { announceUpdates } from '../../server/updates-mirror/announce.ts';
 import { layRequest } from '../../server/updates-mirror/request.ts';
 import { readState } from '../../server/updates-mirror/state.ts';
@@ -17,6 +18,7 @@ import { MirrorHome } from './mirror-home.ts';
 
 const home = new MirrorHome();
 const registry = new Registry(':memory:');
+const writes = new RegistryWrites(systemClock.monotonic);
 const camera = makeCamera(cameraAuthority);
 const logged: string[] = [];
 let sent = 0;
@@ -57,7 +59,7 @@ async function start(): Promise<UpdatesMirror> {
     get: openWebClient(new URL(home.maker.server.url)).get,
     givenRoot: undefined,
     installationRoot: undefined,
-    announce: (signal) => announceUpdates({ registry, control, clock: HASTY }, signal),
+    announce: (signal) => announceUpdates({ registry, writes, control, clock: HASTY }, signal),
     limits: { maxBytes: 2 ** 40, reserveBytes: 0 },
     disk: systemDisk,
     clock: systemClock,

@@ -47,7 +47,7 @@ test('a server that stops ends uploads and writes what it knows before it waits 
 
 test('cameras are not told of updates by a server that stops: its registry may be closed', async () => {
   const nothing = {} as never;
-  const options = { registry: nothing, control: nothing, clock: nothing };
+  const options = { registry: nothing, writes: nothing, control: nothing, clock: nothing };
   await expect(announceUpdates(options, AbortSignal.abort(new Error('over')))).rejects.toThrow('over');
 });
 

@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { systemClock } from '../../host/clock.ts';
+import { isBusy } from '../../server/database.ts';
+import { Registry } from '../../server/registry.ts';
+import { RegistryWrites } from '../../server/registry-writes.ts';
+import type { RequestRecord } from '../../server/request-table.ts';
+import { announceUpdates } from '../../server/updates-mirror/announce.ts';
+import { makeCamera } from './camera-double.ts';
+import { cameraAuthority, enrol } from './house.ts';
+
+test('[FC-03] cameras are told of updates once another process lets go of the registry, and once', async () => {
+  const room = mkdtempSync(join(tmpdir(), 'oriel-announce-'));
+  const path = join(room, 'registry.db');
+  const registry = new Registry(path);
+  const holder = new DatabaseSync(path);
+  try {
+    const camera = makeCamera(cameraAuthority);
+    enrol(registry, camera);
+    holder.exec('BEGIN IMMEDIATE');
+    let refused = 0;
+    const requests = {
+      get: (id: string) => registry.requests.get(id),
+      add(...asked: readonly Omit<RequestRecord, 'sentAtMs' | 'reply'>[]) {
+        try {
+          registry.requests.add(...asked);
+        } catch (error) {
+          refused += Number(isBusy(error));
+          if (refused === 2) holder.exec('COMMIT');
+          throw error;
+        }
+      },
+    };
+    const told: number[] = [];
+    const options = {
+      registry: { enrolled: () => registry.enrolled(), requests },
+      writes: new RegistryWrites(systemClock.monotonic),
+      control: { look: () => void told.push(1) },
+      clock: { ...systemClock, sleep: async () => undefined },
+    };
+    await announceUpdates(options, new AbortController().signal);
+    expect([refused, told]).toEqual([2, [1]]);
+    expect(registry.requests.open(Date.now()).map((each) => each.camera)).toEqual([camera.id]);
+  } finally {
+    holder.close();
+    registry.close();
+    rmSync(room, { recursive: true });
+  }
+});
