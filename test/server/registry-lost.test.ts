@@ -83,7 +83,7 @@ test.each<[string, () => void]>([
       mkdirSync(path(`footage/${makeCamera(cameraAuthority).id}`), { recursive: true });
     },
   ],
-])('[FC-06] [REM-REGISTRY_DAMAGED] a server whose registry is %s does not begin anew, and says what helps', async (_name, lose) => {
+])('[FC-06] a server whose registry is %s does not begin anew, and says what helps', async (_name, lose) => {
   const registry = openRegistry(directory);
   const [lost, back] = [makeCamera(cameraAuthority), makeCamera(cameraAuthority)];
   for (const camera of [lost, back]) enrol(registry, camera);
