@@ -162,11 +162,18 @@ describe('users of their own', () => {
     const camera = start(SEPARATED, MINIMAL_ROOT);
     await camera.captures(1);
     const first = camera.pid(/ camera agent /);
-    for (const options of [SEPARATED, []]) {
-      const second = start(options);
+    const asAgent = ['setpriv', `--reuid=${AGENT.uid}`, `--regid=${AGENT.gid}`, '--clear-groups'];
+    for (const [options, before, refusal] of [
+      [SEPARATED, [], / is running already; end it first \[CAMERA_RUNNING\]$/],
+      [[], asAgent, / is running already; end it first \[CAMERA_RUNNING\]$/],
+      // Root by hand would leave files that the agent's user cannot replace.
+      [[], [], / run it as that user, .* \[CAMERA_OWNER\]$/],
+    ] as const) {
+      const { length } = camera.log;
+      const second = start(options, before);
       await until('it has ended', () => second.launcher.exitCode !== null);
       expect(second.launcher.exitCode).toBe(1);
-      expect(second.log.trimEnd()).toMatch(/ is running already; end it first \[CAMERA_RUNNING\]$/);
+      expect(second.log.slice(length).trimEnd()).toMatch(refusal);
     }
     const reset = await oriel('camera', 'reset', household.cameraDirectory, '--yes');
     expect(reset).toMatchObject({ code: 1, stderr: expect.stringContaining('[CAMERA_RUNNING]') });
@@ -199,6 +206,7 @@ describe('users of their own', () => {
   });
 
   test('control: by hand capture runs as the user who started it and can read the key', async () => {
+    spawnSync('chown', ['-R', '0:0', household.cameraDirectory]);
     const camera = start([]);
     await camera.captures(1);
     const own = identity(process.pid).uid;

@@ -182,17 +182,13 @@ export class ObservedLife {
 
   /** Waits until an agent other than the one given records. @returns its process id. */
   records(before: number | undefined, seconds = 1): Promise<number> {
-    return until(
-      'the camera records',
-      () => {
-        if (this.#camera?.exitCode !== null) throw new Error(`the camera ended: ${this.log('camera')}`);
-        const { status } = this;
-        return (
-          status !== undefined && status.pid !== before && status.acknowledgedSeconds >= seconds && status.pid
-        );
-      },
-      60_000,
-    );
+    return until('the camera records', () => {
+      if (this.#camera?.exitCode !== null) throw new Error(`the camera ended: ${this.log('camera')}`);
+      const { status } = this;
+      return (
+        status !== undefined && status.pid !== before && status.acknowledgedSeconds >= seconds && status.pid
+      );
+    });
   }
 
   get capture() {
