@@ -165,25 +165,29 @@ async function openHouse(
   const judge = clientJudge(new X509Certificate(identity.cameraAuthority).raw);
   const gate = new Gate(identity, judge, routes, log, GATE_LIMITS, broker);
   let door: MetricsDoor | undefined;
-  const port = await (async () => {
+  const runFile = new RunFile(disk, directory, log);
+  let server: RunningServer;
+  let stopWatching: () => void;
+  try {
     if (prometheus) door = await openDoor(prometheus, { options, registry, usage, gate, updates });
-    return gate.listen(options.port ?? configuration.port, options.address);
-  })().catch(async (error) => {
+    const port = await gate.listen(options.port ?? configuration.port, options.address);
+    const { hosts, pin, backupPin } = configuration;
+    server = {
+      ...{ pid: process.pid, port, hosts, pin, backupPin },
+      ...(options.updates !== undefined && { updates: options.updates }),
+      ...(door && { metricsPort: door.port }),
+    };
+    await runFile.write(server);
+    await updates.start(clock, (signal) => announceUpdates({ registry, writes, control, clock }, signal));
+    stopWatching = watchRegistry({ registry, gate, sightings, health, usage, control, log, clock });
+  } catch (error) {
     door?.close();
+    gate.close();
+    await updates.stop();
+    await gate.disconnect();
     await broker.close();
     throw error;
-  });
-  const { hosts, pin, backupPin } = configuration;
-  const own = { pid: process.pid, port, hosts, pin, backupPin };
-  const server: RunningServer = {
-    ...own,
-    ...(options.updates !== undefined && { updates: options.updates }),
-    ...(door && { metricsPort: door.port }),
-  };
-  const runFile = new RunFile(disk, directory, log);
-  await runFile.write(server);
-  await updates.start(clock, (signal) => announceUpdates({ registry, writes, control, clock }, signal));
-  const stopWatching = watchRegistry({ registry, gate, sightings, health, usage, control, log, clock });
+  }
   return {
     server,
     async stop() {

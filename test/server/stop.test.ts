@@ -62,3 +62,20 @@ test('verifying what was fetched ends with the signal, not with the file', async
   stop.abort(new Error('over'));
   await expect(verified).rejects.toThrow('over');
 });
+
+test('a start that fails after it listens leaves nothing open', async () => {
+  const before = process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length;
+  const disk: Disk = {
+    ...systemDisk,
+    unlink(path) {
+      if (path.endsWith('run/server.json')) throw new Error('not a disk failure');
+      return systemDisk.unlink(path);
+    },
+  };
+  await expect(start(disk)).rejects.toThrow('not a disk failure');
+  await until('nothing listens', () => {
+    const open = process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length;
+    return open === before;
+  });
+  await (await start(systemDisk)).stop();
+});
