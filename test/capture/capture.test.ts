@@ -378,5 +378,5 @@ test('nothing stays behind', async () => {
 });
 
 function videoSeconds(run: SeenRun | undefined): number {
-  return run === undefined ? 0 : (probe(line.dir, run.bytes)[0]?.seconds ?? 0);
+  return flows(run) ? (probe(line.dir, run.bytes)[0]?.seconds ?? 0) : 0;
 }

@@ -142,7 +142,7 @@ export function flows(run: SeenRun | undefined): run is SeenRun {
   return run !== undefined && run.bytes.length > SOME_BYTES && run.bytes.toString('latin1', 4, 8) === 'ftyp';
 }
 
-/** What ffprobe counts in a recording. */
+/** What ffprobe counts in a recording. @throws when it holds no whole fragment yet. */
 export function probe(dir: string, bytes: Uint8Array): { codec: string; packets: number; seconds: number }[] {
   const path = join(dir, 'probe.mp4');
   writeFileSync(path, bytes);
