@@ -83,7 +83,9 @@ export class CameraDirectory {
   }
   /** What the processes show of themselves and the FIFOs between them; nothing in it outlives a restart. */
   get run(): string {
-    const made = this.runToMake;
+    // A launcher with users of its own may see nothing in there.
+    if (!this.isReadOnly) return this.#file('run');
+    const made = runElsewhere(this.path);
     return isOfCamera(made, this.path) ? made : this.#file('run');
   }
   /** Where a launcher that starts now makes it: elsewhere for a directory on a read-only card. */
