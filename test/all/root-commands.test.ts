@@ -39,7 +39,6 @@ const foreign = () =>
 
 test('[FC-15] what root asks before the first start does not stop the service', async () => {
   await asUser('server', 'init', directory, '--host', 'localhost');
-  rmSync(join(directory, 'registry.db'), { force: true });
   await run(ORIEL, ['server', 'cameras', directory]);
   await run(ORIEL, ['server', 'ca', directory, 'promote']);
   expect(foreign()).toEqual([]);
