@@ -173,7 +173,10 @@ test(
       await volumes.discard(fetching);
       volumes.mount(copying);
       expect(await runUpdater(copying, parts)).toMatchObject({ code: 0 });
-      const copied = await runLauncher(copying, parts, { at: 1000, only: '^write .*/a/files/bin/node$' });
+      const copied = await runLauncher(copying, parts, {
+        at: 1000,
+        only: '^write .*/a[.]new/files/bin/node$',
+      });
       expect(copied).toMatchObject({ killed: true });
       const left = volumes.cut(copying);
       await volumes.discard(copying);
