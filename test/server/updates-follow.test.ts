@@ -55,7 +55,7 @@ afterEach(async () => {
   }
 });
 
-/** Static files over TLS, as any maker has them. */
+/** Static files over TLS. */
 async function serveByTls(directory: string): Promise<{ web: Server; address: string }> {
   const { certificate, key } = issueServer(authority, ['localhost'], { from: now, days: 1 });
   const server = createServer(
