@@ -23,7 +23,8 @@ identity/: keep it where only you can read it. Make one every day, and after eac
 \`server cameras revoke\`: what comes after it is not in it.
 
 Not in it, and to be copied with any tool: DIR/footage, whose files never change once they are whole, and DIR/updates,
-whose metadata changes with each release: copy it again then. DIR/mirror is fetched again from the maker.
+whose metadata changes with each release: copy it again then. DIR/mirror is fetched again from the maker. What lies
+among the server's files and is none of them is left out, and named (with --json in leftOut).
 
 Examples:
   oriel server backup ./house /media/usb/house.backup
