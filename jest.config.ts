@@ -8,7 +8,7 @@ const config: Config = {
   // Tests run in a worker even if there is one file: one that kills its process does not take the report with it.
   workerIdleMemoryLimit: '1GB',
   // A limit for tests that hang, not for slow machines.
-  testTimeout: 600_000,
+  testTimeout: 300_000,
   testSequencer: '<rootDir>/test/longest-first.ts',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],

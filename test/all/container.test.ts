@@ -1,5 +1,4 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
@@ -16,6 +15,7 @@ import { readStatus } from '../../agent/status.ts';
 import { type Engine, startEngine } from '../../scripts/simulation/engine.ts';
 import { NODE_IN_IMAGE } from '../../scripts/simulation/fleet.ts';
 import { baseImage, buildImages, type Images } from '../../scripts/simulation/images.ts';
+import { exitOf } from '../exit-of.ts';
 import { ORIEL_ROOT, until } from '../no-way-in/household.ts';
 import { type Provisioned, provision, serverRuns, verdictOf } from '../no-way-in/provision.ts';
 import { freePort } from './free-port.ts';
@@ -103,7 +103,7 @@ test('a camera in a container without capabilities, with a read-only root and th
   }
   // As the image's health check asks.
   expect(await engine.docker('exec', 'camera', ...HEALTH_CHECK)).toMatch(/OK|LOOK/);
-  const gone = once(camera, 'exit');
+  const gone = exitOf(camera);
   await engine.docker('stop', 'camera');
   expect((await gone)[0]).toBe(0);
   expect(await verdictOf(home)).toMatchObject({ verdict: 'complete' });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { exitOf } from '../exit-of.ts';
 
 /** What root's commands leave behind in the directory of another user, for whom the service runs. */
 
@@ -26,7 +27,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   server?.kill('SIGKILL');
-  if (server !== undefined) await once(server, 'exit');
+  if (server !== undefined) await exitOf(server);
   server = undefined;
   rmSync(room, { recursive: true });
 });

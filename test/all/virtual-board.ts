@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../e2e/until.ts';
+import { exitOf } from '../exit-of.ts';
 
 /** One without AVX, whose emulation in QEMU 7 is faulty. */
 const CPU = 'Westmere';
@@ -54,10 +54,8 @@ export class VirtualBoard {
 
   /** Takes the power away. */
   async cutPower(): Promise<void> {
-    if (this.#qemu.exitCode !== null || this.#qemu.signalCode !== null) return;
-    const gone = once(this.#qemu, 'exit');
     this.#qemu.kill('SIGKILL');
-    await gone;
+    await exitOf(this.#qemu);
   }
 
   /** Both consoles, for whoever looks for what went wrong. */

@@ -1,5 +1,4 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
@@ -14,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { exitOf } from '../exit-of.ts';
 import { ORIEL_ROOT } from '../no-way-in/household.ts';
 import { provision, serverRuns, verdictOf } from '../no-way-in/provision.ts';
 import { Shipment } from '../no-way-in/shipment.ts';
@@ -93,7 +93,7 @@ async function boot(room: string, { disk, kernel, initrd }: ReturnType<typeof ma
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );
   const timer = setTimeout(() => qemu.kill('SIGKILL'), 20 * MINUTES);
-  await once(qemu, 'exit');
+  await exitOf(qemu);
   clearTimeout(timer);
   return readFileSync(said, 'latin1').replaceAll('\r', '');
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { tellClock } from '../../agent/tell-clock.ts';
 import { kernelClockIsSynchronised, readAnswer } from '../../host/kernel-clock.ts';
 import { CLOCK_SYNCHRONISED, CLOCK_UNSYNCHRONISED, HAND_OVER } from '../../ota/launcher-protocol.ts';
+import { exitOf } from '../exit-of.ts';
 
 /** What the kernel says of the machine's clock, and how the agent, which starts no process, gets to know it. */
 
@@ -68,5 +69,5 @@ test('the agent reads it from its stdin, however it is cut', async () => {
   stdin!.write(`what no launcher says\n${'x'.repeat(200)}\n${CLOCK_UNSYNCHRONISED}`);
   await says('[false,false]');
   stdin!.end(HAND_OVER);
-  await once(agent, 'exit');
+  await exitOf(agent);
 });

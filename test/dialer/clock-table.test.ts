@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Breakage, breakBuild } from '../broken-build.ts';
+import { exitOf } from '../exit-of.ts';
 import type { Report, Task } from './dialling-camera.ts';
 import { type HostileServers, openHostileServers, RELEASE } from './hostile-servers.ts';
 
@@ -68,7 +68,7 @@ async function playAt(root: string, clock: ClockName): Promise<Report> {
   };
   // EPIPE: it is gone, which its exit code tells.
   child.stdin.on('error', () => undefined).end(JSON.stringify(task));
-  const [said, exit] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  const [said, exit] = await Promise.all([text(child.stdout), exitOf(child)]);
   expect(exit).toEqual([0, null]);
   const report = JSON.parse(said) as Report;
   const year = new Date(report.clock).getUTCFullYear();

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   closeSync,
   cpSync,
@@ -18,6 +17,7 @@ import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
 import { endServer, type Household, makeHousehold } from '../../scripts/demonstration/household.ts';
 import { endProcess, ORIEL, oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { exitOf } from '../exit-of.ts';
 import { family, type Process, stillRunning } from './processes.ts';
 import { Relay } from './relay.ts';
 import { until } from './until.ts';
@@ -319,8 +319,6 @@ export class Home {
 }
 
 async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
   child.kill('SIGKILL');
-  await gone;
+  await exitOf(child);
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFifo } from '../../host/fifo.ts';
 import { breakBuild } from '../broken-build.ts';
+import { exitOf } from '../exit-of.ts';
 import { until } from './until.ts';
 
 /** A log is a side channel: where it cannot be written the work goes on. */
@@ -48,7 +49,7 @@ function drain(reader: number): string {
 
 async function ended(child: ChildProcess): Promise<number | null> {
   child.disconnect();
-  const [code] = await once(child, 'exit');
+  const [code] = await exitOf(child);
   return code as number | null;
 }
 
@@ -138,7 +139,7 @@ test("[FC-01] with pino's own listener a full disk ends the process (control)", 
   const child = logsTo(full, broken.root);
   closeSync(full);
   try {
-    expect((await once(child, 'exit'))[0]).not.toBe(0);
+    expect((await exitOf(child))[0]).not.toBe(0);
   } finally {
     broken.remove();
   }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { isSecondRequest } from '../../cli/signals.ts';
 import { makeFifo } from '../../host/fifo.ts';
+import { exitOf } from '../exit-of.ts';
 import { Home } from './home.ts';
 
 /** What a container's engine waits for after its SIGTERM. */
@@ -39,7 +40,7 @@ describe('a server that hangs as it ends, its disk included', () => {
     const child = spawn(process.execPath, [script, join(room, 'fifo'), String(deadlineMs)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const exit = once(child, 'exit');
+    const exit = exitOf(child);
     const lines: Record<string, unknown>[] = [];
     for await (const line of createInterface(child.stdout)) {
       const { msg, ...fields } = JSON.parse(line);

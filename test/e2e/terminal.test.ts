@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { escapedJson, jsonLine, printable } from '../../cli/text.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { exitOf } from '../exit-of.ts';
 
 /** What a command prints may quote cameras and servers; whoever reads it may be a terminal, or gone. */
 
@@ -32,7 +32,7 @@ test('who reads no further is met with no error', async () => {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout.destroy();
-  const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  const [said] = await Promise.all([text(child.stderr), exitOf(child)]);
   expect(said).toBe('');
 });
 

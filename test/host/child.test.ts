@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bytesWritten, COMMAND_NOT_FOUND, collect, spawnTethered } from '../../host/child.ts';
+import { exitOf } from '../exit-of.ts';
 
 const never = new AbortController().signal;
 const limits = { timeoutMs: 10_000, maxBytes: 1000, signal: never };
@@ -60,7 +61,7 @@ test('a tethered child dies with its parent, however that dies', async () => {
   const pid = Number(String(line));
   expect(existsSync(`/proc/${pid}`)).toBe(true);
   parent.kill('SIGKILL');
-  await once(parent, 'exit');
+  await exitOf(parent);
   while (existsSync(`/proc/${pid}`)) {
     await sleep(20);
   }

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createCipheriv, createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { closeSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +13,7 @@ import {
   openFifoWriter,
   PIPE_BUF,
 } from '../../host/fifo.ts';
+import { exitOf } from '../exit-of.ts';
 
 let dir: string;
 let path: string;
@@ -114,7 +114,7 @@ describe('the read end', () => {
     const writer = spawnWriter('exec cat /dev/zero');
     await first;
     reader.close();
-    expect(await once(writer, 'exit')).toEqual([null, 'SIGPIPE']);
+    expect(await exitOf(writer)).toEqual([null, 'SIGPIPE']);
     expect(await Promise.race([ended, sleep(50, 'silent')])).toBe('silent');
   });
 

@@ -11,6 +11,7 @@ import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { withFileLocked } from '../../cli/files.ts';
 import { passingFileLock, tryFileLock } from '../../host/file-lock.ts';
 import { lockDirectory } from '../../server/directory-lock.ts';
+import { exitOf } from '../exit-of.ts';
 
 const room = mkdtempSync(join(tmpdir(), 'oriel-file-lock-'));
 const children: ChildProcess[] = [];
@@ -20,9 +21,8 @@ afterEach(async () => {
 afterAll(() => rmSync(room, { recursive: true }));
 
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
   child.stdin?.end();
-  await once(child, 'exit');
+  await exitOf(child);
 }
 
 /** Runs `script` as another container would: with network and process ids of its own. Resolves with its first line. */

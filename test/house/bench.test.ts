@@ -13,6 +13,7 @@ import {
 } from '../../scripts/benchmarks/measurement.ts';
 import { childrenTimesMs, startMetered } from '../../scripts/benchmarks/processes.ts';
 import { table } from '../../scripts/benchmarks/table.ts';
+import { exitOf } from '../exit-of.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const run = (script: string, ...args: string[]) =>
@@ -56,7 +57,7 @@ test('the bundle runs as the sources do, wherever it lies', async () => {
     const [line] = await once(server.stdout, 'data');
     expect(JSON.parse(String(line))).toMatchObject({ msg: 'listening' });
     server.kill('SIGTERM');
-    expect(await once(server, 'exit')).toEqual([0, null]);
+    expect(await exitOf(server)).toEqual([0, null]);
   } finally {
     rmSync(scratch, { recursive: true });
   }

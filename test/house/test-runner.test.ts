@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { until } from '../e2e/until.ts';
+import { exitOf } from '../exit-of.ts';
 
 /** scripts/test, in a project whose test files each note that they run, in `runs`. */
 
@@ -107,7 +107,7 @@ test('--watch runs a file again when it changes', async () => {
     cwd: project,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  const ended = once(watching, 'exit');
+  const ended = exitOf(watching);
   try {
     await until('the first run', () => counts().sound === 1);
     // The watch may begin after that run: written until it is seen.

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { exitOf } from '../exit-of.ts';
 
 /** Starts real processes that are killed at a call of theirs. */
 
@@ -72,7 +72,7 @@ export async function runWatched(program: readonly string[], watched: Watched): 
       watched.onLine?.(saidIn(line), stop);
     });
   }
-  const [code, signal] = await once(child, 'exit');
+  const [code, signal] = await exitOf(child);
   const calls = readFileSync(notes, 'utf8').split('\n').slice(0, -1);
   rmSync(notes);
   return { killed: signal === 'SIGKILL', code, calls, lines };

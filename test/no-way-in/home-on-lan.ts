@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Household } from '../../scripts/demonstration/household.ts';
 import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
+import { exitOf } from '../exit-of.ts';
 import { AGENT, CAPTURE, handOver, MINIMAL_ROOT, ORIEL_ROOT, RunningCamera, SEPARATED } from './household.ts';
 import { Lan, SERVER } from './lan.ts';
 import { type Provisioned, provision, serverRuns } from './provision.ts';
@@ -89,7 +90,7 @@ export class HomeOnLan {
 
   async killServer(): Promise<void> {
     const server = this.#server!;
-    const gone = once(server, 'exit');
+    const gone = exitOf(server);
     server.kill('SIGKILL');
     await gone;
   }

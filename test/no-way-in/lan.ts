@@ -1,8 +1,8 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { exitOf } from '../exit-of.ts';
 
 export const SERVER = { v4: '10.77.0.1', v6: 'fd77::1' } as const;
 export const CAMERA = { v4: '10.77.0.2', v6: 'fd77::2' } as const;
@@ -72,7 +72,7 @@ export class Lan {
   }
 
   async close(): Promise<void> {
-    const gone = [...this.#processes].map((child) => once(child, 'exit'));
+    const gone = [...this.#processes].map((child) => exitOf(child));
     for (const child of this.#processes) child.kill('SIGKILL');
     await Promise.all(gone);
     sh('for place in server camera stranger; do ip netns del $1-$place; done', this.#id);
@@ -132,7 +132,7 @@ export class Wiretap {
 
   /** Where it went, each once: `protocol address port`. How the kernel finds its neighbours is left out. */
   async destinations(): Promise<string[]> {
-    const gone = once(this.#tcpdump, 'exit');
+    const gone = exitOf(this.#tcpdump);
     this.#tcpdump.kill('SIGINT');
     await gone;
     const fields = [

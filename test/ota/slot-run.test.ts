@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { appendFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +13,7 @@ import { USUAL_LIMITS } from '../../ota/launcher-limits.ts';
 import { type AgentFacts, writeFacts } from '../../ota/launcher-protocol.ts';
 import { ROLLBACK_FILE, Slots } from '../../ota/slots.ts';
 import { until } from '../e2e/until.ts';
+import { exitOf } from '../exit-of.ts';
 import { makeBundle, newMaker } from './maker.ts';
 
 /** One slot's run, with real processes in place of agents, and a clock that is turned by hand. */
@@ -173,7 +173,7 @@ test('an agent that falls silent is killed, and that counts as a try; the third 
   const slots = await running(onTrial(), async ({ start, clock, run }) => {
     for (const again of [true, true, false]) {
       const child = await start();
-      const gone = once(child, 'exit');
+      const gone = exitOf(child);
       clock.turn(HEARTBEAT_MS);
       await gone;
       expect(child.signalCode).toBe('SIGKILL');

@@ -20,6 +20,7 @@ import { openRtspCamera, type RtspCamera } from '../capture/rtsp-camera.ts';
 import { recordingPackets } from '../e2e/plaintext.ts';
 import { family, stillRunning } from '../e2e/processes.ts';
 import { until } from '../e2e/until.ts';
+import { exitOf } from '../exit-of.ts';
 import { decryptedPackets } from './packets.ts';
 import { type Planted, plantSecrets, secretsMade } from './secrets.ts';
 import { filesUnder, type Haystack, type Secret } from './sweep.ts';
@@ -148,7 +149,7 @@ export class ObservedLife {
 
   async #end(child: ChildProcess | undefined, pattern: RegExp): Promise<void> {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
+    const gone = exitOf(child);
     this.#signal(child, pattern, 'SIGTERM');
     await gone;
   }

@@ -1,5 +1,4 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +14,7 @@ import { makeDayKey } from '../../crypto/session.ts';
 import { POLICY_PATH } from '../../wire/enrolment.ts';
 import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
 import { firstPolicyFile, termsOf } from '../crypto/policy-maker.ts';
+import { exitOf } from '../exit-of.ts';
 import { makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
 import { ask, openUpload, trustServer } from './house.ts';
 import { enrolAt, equipped, makeClaim, newcomer } from './newcomer.ts';
@@ -50,7 +50,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   server.kill('SIGKILL');
-  await once(server, 'exit');
+  await exitOf(server);
   rmSync(room, { recursive: true });
 });
 

@@ -1,6 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
 import {
   appendFileSync,
   existsSync,
@@ -22,6 +21,7 @@ import { pem } from '../../crypto/certificate-node.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
+import { exitOf } from '../exit-of.ts';
 import { cameraOfKey, makeRecord, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
 import { ask, openUpload, trustServer } from './house.ts';
 
@@ -39,10 +39,8 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const child of children.splice(0)) {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    }
+    child.kill('SIGKILL');
+    await exitOf(child);
   }
   rmSync(room, { recursive: true });
 });
@@ -143,7 +141,7 @@ test('run serves what init and certify made, tells its port, and ends cleanly on
   upload.write(open);
   await upload.line((line) => line.received === open.length);
   child.kill('SIGTERM');
-  expect(await once(child, 'exit')).toEqual([0, null]);
+  expect(await exitOf(child)).toEqual([0, null]);
   await upload.line((line) => line.durable === open.length);
   expect(existsSync(join(house, 'run', 'server.json'))).toBe(false);
 });
@@ -155,7 +153,7 @@ test('[REM-DIRECTORY_IN_USE] run refuses a directory on which another server run
     stderr: expect.stringContaining('DIRECTORY_IN_USE'),
   });
   child.kill('SIGKILL');
-  await once(child, 'exit');
+  await exitOf(child);
   expect((await start()).port).toBeGreaterThan(0);
 });
 
@@ -202,7 +200,7 @@ test('killed in the middle of an append, it has what it called durable, and cuts
     }, 2);
     const told = await upload.line((line) => Number(line.durable) > held);
     child.kill('SIGKILL');
-    await once(child, 'exit');
+    await exitOf(child);
     clearInterval(writing);
     await upload.done;
     const said = Math.max(...upload.lines.map((line) => Number(line.durable)));

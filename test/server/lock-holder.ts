@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { exitOf } from '../exit-of.ts';
 
 /** Another process that holds a database's write lock until it is told to let go. */
 export interface LockHolder {
@@ -24,9 +25,8 @@ export async function holdLock(path: string): Promise<LockHolder> {
   return {
     pid: child.pid as number,
     async release() {
-      if (child.exitCode !== null) return;
       child.stdin.end();
-      await once(child, 'exit');
+      await exitOf(child);
     },
   };
 }

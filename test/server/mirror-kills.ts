@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { exitOf } from '../exit-of.ts';
 import { MirrorHome } from './mirror-home.ts';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -63,7 +63,7 @@ export class MirrorKills {
         env: { ...process.env, KILL_BELOW: places.directory, KILL_AT: String(point), KILL_NOTES: notes },
       },
     );
-    const [code, signal] = await once(child, 'exit');
+    const [code, signal] = await exitOf(child);
     if (code !== 0 && signal !== 'SIGKILL') throw new Error(`the check ended with ${code}`);
     return { calls: readFileSync(notes, 'utf8').trim().split('\n'), killed: signal === 'SIGKILL' };
   }

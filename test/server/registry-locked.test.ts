@@ -16,6 +16,7 @@ import { openRegistry } from '../../server/registry-origin.ts';
 import { RegistryWrites } from '../../server/registry-writes.ts';
 import { POLICY_PATH } from '../../wire/enrolment.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
+import { exitOf } from '../exit-of.ts';
 import { ManualClock } from '../faults/manual-clock.ts';
 import {
   type CameraDouble,
@@ -118,7 +119,7 @@ test('[FC-03] a command waits for the registry, says for whom, and then does its
   const [line] = await once(createInterface({ input: child.stderr }), 'line');
   expect(line).toMatch(new RegExp(`waiting up to 30 s for process ${holder.pid} \\(.+\\)`));
   await holder.release();
-  expect(await once(child, 'exit')).toEqual([0, null]);
+  expect(await exitOf(child)).toEqual([0, null]);
   expect(registry.camera(camera.id)?.name).toBe('Door');
 });
 

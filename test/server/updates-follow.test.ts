@@ -1,5 +1,4 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   createReadStream,
   mkdirSync,
@@ -17,6 +16,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { issueServer, makeAuthority, pem } from '../../crypto/certificate-node.ts';
+import { exitOf } from '../exit-of.ts';
 import { House as Maker } from '../ota/house.ts';
 
 /** `oriel server run --updates` and `oriel server updates`, as a household types them. */
@@ -51,7 +51,7 @@ afterAll(async () => {
 afterEach(async () => {
   for (const child of children.splice(0)) {
     child.kill('SIGTERM');
-    if (child.exitCode === null) await once(child, 'exit');
+    await exitOf(child);
   }
 });
 

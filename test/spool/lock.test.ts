@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Spool } from '../../agent/spool/spool.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { exitOf } from '../exit-of.ts';
 import { primitives } from './footage.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'oriel-lock-'));
@@ -45,7 +46,7 @@ test('a spool is free the moment the process that held it is killed', async () =
   await once(createInterface({ input: child.stdout }), 'line');
   await expect(open()).rejects.toMatchObject({ code: 'SPOOL_LOCKED' });
   child.kill('SIGKILL');
-  await once(child, 'exit');
+  await exitOf(child);
   await (await open()).close();
 });
 
