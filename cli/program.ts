@@ -2,12 +2,17 @@ import { type Command, CommanderError } from 'commander';
 import { EXIT } from './exit-codes.ts';
 import { printable, withoutSecrets } from './text.ts';
 
-/** Runs a command line of this process's arguments; what fails is said in one line, with its code. */
+/** Runs a command line of this process's arguments. */
 export async function runProgram(program: Command): Promise<void> {
-  exitByThrowing(program);
   endWithReader();
+  await runWords(program, process.argv.slice(2));
+}
+
+/** Runs a command line: what fails is said in one line, with its code; the exit code is left in `process.exitCode`. */
+export async function runWords(program: Command, words: readonly string[]): Promise<void> {
+  exitByThrowing(program);
   try {
-    await program.parseAsync();
+    await program.parseAsync(words, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;

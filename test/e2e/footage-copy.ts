@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
 import { readRecord } from '../../crypto/record.ts';
-import { oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { orielHere } from '../oriel-here.ts';
 
 /** A copy of real footage of one camera, to be spoiled and then opened. */
 export class FootageCopy {
@@ -49,7 +49,7 @@ export class FootageCopy {
   }
 
   oriel(verb: 'list' | 'verify' | 'open', ...options: readonly string[]) {
-    return oriel('footage', verb, this.directory, '--key', this.key, ...options);
+    return orielHere('footage', verb, this.directory, '--key', this.key, ...options);
   }
 
   remove(): void {

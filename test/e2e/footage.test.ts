@@ -208,14 +208,14 @@ test('untouched, all of it is complete, and opens to what was filmed', () =>
   }));
 
 describe('refused', () => {
-  test.concurrent.each(RECORDS)('%s: %s', (_, code, change) =>
+  test.each(RECORDS)('%s: %s', (_, code, change) =>
     withCopy(async (copy) => {
       copy.changeRecords(copy.segment(0, 0), change);
       await expectRefused(copy, code);
     }),
   );
 
-  test.concurrent.each(FILES)('%s: %s', (_, code, change) =>
+  test.each(FILES)('%s: %s', (_, code, change) =>
     withCopy(async (copy) => {
       await change(copy);
       await expectRefused(copy, code);
@@ -249,7 +249,7 @@ describe('refused', () => {
 });
 
 describe('incomplete', () => {
-  test.concurrent.each<[string, object, (copy: FootageCopy) => unknown]>([
+  test.each<[string, object, (copy: FootageCopy) => unknown]>([
     ['the first segment is gone', { complete: 3, missing: 1 }, (copy) => rmSync(copy.segment(0, 0))],
     ['the last of a session is gone', { complete: 3, missing: 1 }, (copy) => rmSync(copy.segment(0, 1))],
     [

@@ -18,6 +18,8 @@ import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { parseViewingKey } from '../../crypto/viewing-key.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
+import type { Done } from '../../scripts/simulation/command.ts';
+import { orielHere } from '../oriel-here.ts';
 
 /** The commands of pairing, as a person types them. */
 
@@ -27,16 +29,14 @@ const at = (name: string) => join(root, name);
 const PIN = `sha256/${Buffer.alloc(32, 7).toString('base64')}`;
 const SOURCE = ['--source', 'test:'];
 
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
+interface Way {
+  readonly stdin?: string;
+  readonly env?: object;
 }
 
-function oriel(
-  args: readonly string[],
-  { stdin = '', env = {} }: { stdin?: string; env?: object } = {},
-): Promise<Run> {
+/** In a process of its own where it is given standard input or an environment. */
+function oriel(args: readonly string[], { stdin, env }: Way = {}): Promise<Done> {
+  if (stdin === undefined && env === undefined) return orielHere(...args);
   return new Promise((resolve) => {
     const { PATH = '' } = process.env;
     const child = spawn(ORIEL, args, { stdio: 'pipe', env: { PATH, ...env } });
@@ -55,7 +55,7 @@ function oriel(
 
 const pair = (...more: string[]) =>
   oriel(['keys', 'pair', at('me.key'), '--server', 'https://home.example:8443', '--pin', PIN, ...more]);
-const cameraId = ({ stdout }: Run) => /[a-z2-7]{32}/.exec(stdout)?.[0];
+const cameraId = ({ stdout }: Done) => /[a-z2-7]{32}/.exec(stdout)?.[0];
 
 let code: string;
 beforeAll(async () => {

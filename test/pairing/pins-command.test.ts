@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parsePinStatement, readPinsLine } from '../../crypto/pin-statement.ts';
 import { parseViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
+import { orielHere as oriel, orielHereDoes as orielDoes } from '../oriel-here.ts';
 import { closeHouses, House } from './house.ts';
 
 /** Pins, moves and promotions as a person types them, one after the other at one house. */
