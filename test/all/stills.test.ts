@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SheetReport } from '../../cli/footage/make-sheet.ts';
@@ -15,10 +15,9 @@ const directory = mkdtempSync(join(tmpdir(), 'oriel-e2e-stills-'));
 const clip = makeClip({ path: join(directory, 'clip.mp4'), seconds: 4, size: '640x360' });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const stillsAt = (home: Home) =>
-  readdirSync(home.footageDirectory, { recursive: true, withFileTypes: true })
-    .filter(({ name }) => /^still-\d{6}\.oriel$/.test(name))
-    .map(({ parentPath, name }) => join(parentPath, name));
+/** None before the server has anything of the camera. */
+const stillsAt = ({ footageDirectory: cwd }: Home) =>
+  globSync('*/still-[0-9][0-9][0-9][0-9][0-9][0-9].oriel', { cwd }).map((path) => join(cwd, path));
 
 async function sheetOf(home: Home): Promise<{ code: number; report: SheetReport }> {
   const { serverDirectory, key } = home.household;
