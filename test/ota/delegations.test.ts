@@ -18,6 +18,8 @@ interface Role {
   terminating?: boolean;
   /** Roles that it hands on to. */
   to?: readonly string[];
+  /** The keys that it hands them on to, where those are not their own. */
+  toKeys?: readonly MakerKey[];
   targets?: Readonly<Record<string, string>>;
   version?: number;
   expires?: number;
@@ -27,8 +29,11 @@ type Roles = Record<string, Role>;
 
 const EXPIRES = NOW + 30 * DAY_MS;
 
-function delegationsOf(roles: Roles, names: readonly string[]) {
-  const listed = names.map((name) => ({ name, ...(roles[name] ?? { keys: [] }) }));
+function delegationsOf(roles: Roles, names: readonly string[], toKeys?: readonly MakerKey[]) {
+  const listed = names.map((name) => {
+    const role = roles[name] ?? { keys: [] };
+    return { name, ...role, keys: toKeys ?? role.keys };
+  });
   return {
     keys: Object.fromEntries(
       listed
@@ -50,7 +55,7 @@ function delegationsOf(roles: Roles, names: readonly string[]) {
 
 function targetsOf(
   roles: Roles,
-  { to = [], targets = {}, version = 1, expires = EXPIRES }: Omit<Role, 'keys'>,
+  { to = [], toKeys, targets = {}, version = 1, expires = EXPIRES }: Omit<Role, 'keys'>,
 ) {
   const entries = Object.entries(targets).map(([path, content]) => [
     path,
@@ -62,7 +67,7 @@ function targetsOf(
       version,
       expires: iso(expires),
       targets: Object.fromEntries(entries),
-      ...(to.length > 0 && { delegations: delegationsOf(roles, to) }),
+      ...(to.length > 0 && { delegations: delegationsOf(roles, to, toKeys) }),
     }),
   );
 }
@@ -91,11 +96,11 @@ afterAll(() => {
   for (const directory of directories) rmSync(directory, { recursive: true });
 });
 
-/** Looks targets up as one camera does, one after the other. */
-function camera(repository: TufRepository): (path: string) => Promise<string> {
+/** Looks targets up as one camera does, one after the other; those of one call by one updater, up to the outcome of the last. */
+function camera(repository: TufRepository): (...paths: readonly string[]) => Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'oriel-delegations-'));
   directories.push(directory);
-  return async (path) => {
+  return async (...paths) => {
     await systemDisk.makeDirectory(join(directory, 'trusted'), 0o700);
     const server = await serve(repository);
     const options = {
@@ -109,7 +114,11 @@ function camera(repository: TufRepository): (path: string) => Promise<string> {
       signal: new AbortController().signal,
     };
     try {
-      const found = await withUpdater(options, {}, (updater) => updater.getTargetInfo(path));
+      const found = await withUpdater(options, {}, async (updater) => {
+        let last: TargetFile | undefined;
+        for (const path of paths) last = await updater.getTargetInfo(path);
+        return last;
+      });
       return found instanceof TargetFile ? 'FOUND' : 'NONE';
     } catch (error) {
       return String((error as { code?: unknown }).code);
@@ -197,6 +206,24 @@ test('an older delegated role is refused once a newer was seen, and so is one th
   publish(repository, [], {});
   expect(await look('boards/x')).toBe('METADATA_MALFORMED');
 });
+
+test.each([
+  ['refused', 'vouches for another key', b, 'METADATA_UNSIGNED'],
+  ['found', 'vouches for its key', a, 'FOUND'],
+])(
+  'a role taken through one parent is %s through a second one that %s, by the same updater',
+  async (_, __, key, outcome) => {
+    const repository = new TufRepository();
+    const paths = ['*/*'];
+    publish(repository, ['left', 'right'], {
+      left: { keys: [b], paths: ['left/*'], to: ['release'], toKeys: [a] },
+      right: { keys: [c], paths: ['right/*'], to: ['release'], toKeys: [key] },
+      release: { keys: [a], paths, targets: { 'left/x': '1', 'right/x': '1' } },
+    });
+    expect(await camera(repository)('left/x')).toBe('FOUND');
+    expect(await camera(repository)('left/x', 'right/x')).toBe(outcome);
+  },
+);
 
 test('a role of the name of a path leads to no file outside', async () => {
   const repository = new TufRepository();

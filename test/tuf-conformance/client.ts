@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Updater } from 'tuf-js';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { type MetadataOptions, refreshMetadata, withUpdater } from '../../ota/metadata.ts';
@@ -65,25 +66,29 @@ async function init(directory: string, root: string): Promise<void> {
   await writeFileAtomic(systemDisk, join(directory, 'root.json'), readFileSync(root), 0o600);
 }
 
-/** Each target by its name, as if it came alone: one that fails does not keep the next from its turn. */
+/**
+ * The targets in the order given, by one updater: what it took for one must not vouch for the next. One that fails does not keep the
+ * next from its turn; metadata that cannot be brought up to date ends all.
+ */
 async function download(directory: string): Promise<void> {
   const targetDir = given('target-dir');
   const names = values['target-name'] ?? [];
   if (names.length === 0) throw missing('target-name');
   mkdirSync(targetDir, { recursive: true });
   const failures: unknown[] = [];
-  for (const name of names) {
-    await downloadOne(directory, targetDir, name).catch((error: unknown) => failures.push(error));
-  }
+  await withUpdater(optionsFor(directory), { targetDir, targetBaseUrl: TARGETS_BASE }, async (updater) => {
+    await updater.refresh();
+    for (const name of names) {
+      await downloadOne(updater, name).catch((error: unknown) => failures.push(error));
+    }
+  });
   if (failures.length > 0) throw failures[0];
 }
 
-async function downloadOne(directory: string, targetDir: string, name: string): Promise<void> {
-  await withUpdater(optionsFor(directory), { targetDir, targetBaseUrl: TARGETS_BASE }, async (updater) => {
-    const target = await updater.getTargetInfo(name);
-    if (target === undefined) throw new Error(`no target ${name}`);
-    if ((await updater.findCachedTarget(target)) === undefined) await updater.downloadTarget(target);
-  });
+async function downloadOne(updater: Updater, name: string): Promise<void> {
+  const target = await updater.getTargetInfo(name);
+  if (target === undefined) throw new Error(`no target ${name}`);
+  if ((await updater.findCachedTarget(target)) === undefined) await updater.downloadTarget(target);
 }
 
 async function run(): Promise<void> {
