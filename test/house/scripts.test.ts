@@ -6,7 +6,14 @@ const root = resolve(import.meta.dirname, '../..');
 const run = (script: string, ...args: string[]) =>
   spawnSync(join(root, script), args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
-const scripts = ['scripts/setup', 'scripts/check', 'scripts/test', 'scripts/vectors', 'scripts/debian-tree'];
+const scripts = [
+  'scripts/setup',
+  'scripts/check',
+  'scripts/test',
+  'scripts/vectors',
+  'scripts/debian-tree',
+  'scripts/tuf-conformance',
+];
 
 test.each(scripts)('%s --help explains it', (script) => {
   const { status, stdout } = run(script, '--help');
