@@ -10,10 +10,11 @@ export function pinText(pin: Uint8Array): string {
   return `${PREFIX}${toBase64Url(pin).replaceAll('-', '+').replaceAll('_', '/')}=`;
 }
 
-/** The 32 bytes; undefined for anything but a pin in its canonical spelling. */
+/** The 32 bytes; undefined for anything but a pin in its canonical spelling, and for zeros, which mean that there is none. */
 export function pinBytes(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (!/^sha256\/[A-Za-z0-9+/]{43}=$/.test(text)) return undefined;
   const binary = atob(text.slice(PREFIX.length));
   const pin = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-  return pin.length === DIGEST_LENGTH && pinText(pin) === text ? pin : undefined;
+  const isPin = pin.length === DIGEST_LENGTH && pin.some((byte) => byte !== 0);
+  return isPin && pinText(pin) === text ? pin : undefined;
 }

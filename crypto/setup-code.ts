@@ -31,6 +31,7 @@ export const MAX_SETUP_CODE_LENGTH =
   PREFIX.length + Math.ceil(((FIXED_LENGTH + MAX_ORIGIN_LENGTH + MAX_WIFI_LENGTH + CHECK_LENGTH) * 4) / 3);
 /** With the blanks around it. */
 const MAX_TEXT_LENGTH = 1000;
+const NO_PIN = 'it names no pin';
 const NO_NETWORK =
   'a Wi-Fi name has 1 to 32 bytes, its password 8 to 63 ASCII characters or none, and nothing follows';
 const TOKEN_CONTEXT = utf8('oriel/1 claim token\0');
@@ -45,6 +46,7 @@ export async function writeSetupCode(
   if (originOf(origin) === undefined) {
     throw refused('MALFORMED', 'the server is not given as https://HOST[:PORT]');
   }
+  if (code.activePin.every((byte) => byte === 0)) throw refused('MALFORMED', NO_PIN);
   if (code.wifi !== undefined && !isWifiNetwork(code.wifi)) throw refused('MALFORMED', NO_NETWORK);
   const wifi = code.wifi === undefined ? new Uint8Array() : writeWifi(code.wifi);
   const payload = new FieldWriter(FIXED_LENGTH + origin.length + wifi.length)
@@ -125,6 +127,7 @@ function readPayload(payload: Uint8Array): SetupCode {
   const secret = fields.raw(PAIRING_SECRET_LENGTH);
   const activePin = fields.raw(DIGEST_LENGTH);
   const backupPin = fields.raw(DIGEST_LENGTH);
+  if (activePin.every((byte) => byte === 0)) throw refused('MALFORMED', NO_PIN);
   const originLength = fields.u8();
   if (payload.length < FIXED_LENGTH + originLength) throw refused('MALFORMED', 'its length does not fit');
   const origin = originOf(fields.raw(originLength));

@@ -61,8 +61,6 @@ function absolute(source: string): string {
 
 const HINTS: Readonly<Record<string, string>> = {
   'server.origin': '--server takes an origin and nothing more: https://HOST[:PORT]',
-  'server.pins':
-    '--pin takes what oriel server init printed: sha256/ and 44 characters of base64; at most two',
   'spool.maxBytes': '--spool-bytes takes at least 1M',
   owner: '--owner takes the identity that oriel keys show prints: 43 characters',
 };

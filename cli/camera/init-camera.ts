@@ -6,11 +6,13 @@ import { endpointOf } from '../../agent/firewall/destinations.ts';
 import { keepDestinations } from '../../agent/firewall/destinations-file.ts';
 import { fromBase64Url } from '../../crypto/bytes.ts';
 import { pem } from '../../crypto/certificate-node.ts';
+import { pinText } from '../../crypto/pin.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
 import { asOwnerOf } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { writeTextFile } from '../files.ts';
 import { givenOrigin } from '../keys/given-origin.ts';
+import { givenPins } from '../keys/given-pins.ts';
 import { type CameraOptions, checkConfig, choiceOf } from './choice.ts';
 
 export interface CameraWish extends CameraOptions {
@@ -25,7 +27,7 @@ export async function initCamera(
   wish: CameraWish,
 ): Promise<{ camera: string; request: string }> {
   const directory = new CameraDirectory(dir);
-  const server = { origin: givenOrigin(wish.server, 'USAGE'), pins: [...wish.pin] };
+  const server = { origin: givenOrigin(wish.server, 'USAGE'), pins: givenPins(wish.pin).map(pinText) };
   const config = { version: 1 as const, server, owner: wish.owner, ...choiceOf(wish) };
   checkConfig(CameraConfig, config);
   const { camera } = await asOwnerOf(dir, () => {

@@ -9,8 +9,11 @@ export function givenPins(texts: readonly string[]): Uint8Array<ArrayBuffer>[] {
   }
   return texts.map((text) => {
     const pin = pinBytes(text);
-    if (pin === undefined) throw new CommandError('USAGE', '--pin takes what oriel server init printed');
-    return pin;
+    if (pin !== undefined) return pin;
+    throw new CommandError(
+      'USAGE',
+      '--pin takes what the server shows (oriel server pins DIR): sha256/ and 44 characters of base64, not of zeros',
+    );
   });
 }
 

@@ -152,7 +152,7 @@ describe('the command line', () => {
     ],
     ['help on the server', ['server', 'help'], 0, ''],
   ])('%s', async (_, words, code, said) => {
-    const pin = `sha256/${'A'.repeat(43)}=`;
+    const pin = `sha256/${'E'.repeat(43)}=`;
     const others = ['--server', 'https://a.example', '--pin', pin, '--owner', 'A'.repeat(43)];
     const places = words.map((word) => (/^[A-Z]+$/.test(word) ? at(word) : word));
     const asked = words[0] === 'camera' ? [...places, ...others] : places;

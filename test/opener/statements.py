@@ -70,6 +70,7 @@ def read_setup_code(text):
         "backupPin": fields.raw(32),
         "origin": origin_of(fields),
     }
+    refuse_unless(any(code["activePin"]), fields.code)
     if fields.at < len(fields.data):
         ssid, passphrase = fields.text(), fields.text()
         named = 1 <= len(ssid.encode()) <= 32 and not re.search("[\x00-\x1f\x7f-\x9f]", ssid)

@@ -99,7 +99,7 @@ describe('oriel keys pins', () => {
     [
       'a server that is neither the old nor the new one',
       'CAMERA_UNKNOWN',
-      () => ['--camera', camera, '--pin', `sha256/${'A'.repeat(43)}=`, '--server-dir', at('stranger')],
+      () => ['--camera', camera, '--pin', `sha256/${'E'.repeat(43)}=`, '--server-dir', at('stranger')],
     ],
     [
       'pins with which the camera would be lost',
@@ -110,7 +110,7 @@ describe('oriel keys pins', () => {
           '--camera',
           camera,
           '--pin',
-          `sha256/${'A'.repeat(43)}=`,
+          `sha256/${'E'.repeat(43)}=`,
           '--server',
           origin,
           '--server-dir',

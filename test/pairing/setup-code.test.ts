@@ -19,6 +19,7 @@ import { refusalOf } from '../crypto/refusal.ts';
 import { checkedCode, makePairingVectors, type PairingVectors } from '../vectors/format/pairing.ts';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const pin = bytes(32).filter((digest) => digest.some((byte) => byte !== 0));
 const label = fc.stringMatching(/^[a-z][a-z0-9]{0,20}$/);
 const port = fc.integer({ min: 1, max: 65_535 });
 const origin = fc
@@ -34,7 +35,7 @@ const setupCode: fc.Arbitrary<SetupCode> = fc.record(
     expires: fc.integer({ min: 0, max: 0xffffffff }),
     owner: bytes(32),
     secret: bytes(16),
-    activePin: bytes(32),
+    activePin: pin,
     backupPin: bytes(32),
     origin,
     wifi: fc.record({ ssid, passphrase }),
@@ -141,14 +142,22 @@ test.each([
 
 test('a pin as text is read back, and only in its canonical spelling', () => {
   fc.assert(
-    fc.property(bytes(32), (pin) => {
-      expect(pinBytes(pinText(pin))).toEqual(Uint8Array.from(pin));
+    fc.property(pin, (digest) => {
+      expect(pinBytes(pinText(digest))).toEqual(Uint8Array.from(digest));
     }),
   );
-  const text = pinText(new Uint8Array(32));
-  for (const other of [text.slice(1), text.replace(/A=$/, 'B='), `${text}=`, text.replace('256', '512')]) {
+  const text = pinText(new Uint8Array(32).fill(1));
+  for (const other of [text.slice(1), text.replace(/E=$/, 'F='), `${text}=`, text.replace('256', '512')]) {
     expect(pinBytes(other)).toBeUndefined();
   }
+});
+
+test('zeros are no pin as text, and no code is made with them', async () => {
+  expect(pinBytes(pinText(new Uint8Array(32)))).toBeUndefined();
+  const [code] = fc.sample(setupCode, 1) as [SetupCode];
+  expect(await refusalOf(() => write({ ...code, activePin: new Uint8Array(32) }))).toBe(
+    'SETUP_CODE_MALFORMED',
+  );
 });
 
 test('token, proof key and secret are three different things', async () => {

@@ -141,6 +141,7 @@ function refusedCodes(text: string): PairingVectors['refusedCodes'] {
   };
   const flipped = Uint8Array.from(bytes);
   flipped[40] = (flipped[40] ?? 0) ^ 0x10;
+  const withoutPin = Uint8Array.from(payload).fill(0, 53, 85);
   return [
     { name: 'another text', text: text.slice(7), code: 'SETUP_CODE_MALFORMED' },
     { name: 'a later version by its name', text: `oriel2:${text.slice(7)}`, code: 'SETUP_CODE_VERSION' },
@@ -154,6 +155,7 @@ function refusedCodes(text: string): PairingVectors['refusedCodes'] {
     { name: 'a character of no alphabet', text: text.replace(/.$/, '!'), code: 'SETUP_CODE_CORRUPT' },
     { name: 'an origin cut off', text: checkedCode(payload.slice(0, -1)), code: 'SETUP_CODE_MALFORMED' },
     { name: 'an origin with a path', text: altered(payload.length - 5, 0x2f), code: 'SETUP_CODE_MALFORMED' },
+    { name: 'no pin', text: checkedCode(withoutPin), code: 'SETUP_CODE_MALFORMED' },
     { name: 'no https', text: altered(118 + 4, 0x78), code: 'SETUP_CODE_MALFORMED' },
     ...REFUSED_NETWORKS.map(([name, bytes]) => ({
       name,
