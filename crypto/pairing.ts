@@ -59,7 +59,7 @@ export async function judgeStatement(
   }
   if (pairing.expires < now && pairing.camera === undefined) {
     const when = new Date(pairing.expires * 1000).toISOString();
-    throw new CryptoError('PAIRING_EXPIRED', `the setup code expired at ${when}; pair the camera anew`);
+    throw new CryptoError('PAIRING_EXPIRED', `the setup code expired at ${when}`);
   }
   return { camera, pairing };
 }

@@ -62,12 +62,13 @@ async function acceptWaiting(file: string, serverDir: string, wish: AcceptWish):
   );
 }
 
-/** Statements for this owner of cameras that have no policy yet, or of the one asked for. */
+/** Statements for this owner of cameras that have no policy yet and are not revoked, or of the one asked for. */
 function waiting(registry: Registry, key: ViewingKey, wanted: string | undefined): PairingRecord[] {
   const { publicKey } = ed25519FromSeed(key.seed);
   return registry.pairings().filter(({ camera, statement }) => {
     if (wanted !== undefined) return camera === wanted;
-    return registry.policy(camera) === undefined && isFor(statement, publicKey);
+    const waits = registry.policy(camera) === undefined && registry.standing(camera) !== 'revoked';
+    return waits && isFor(statement, publicKey);
   });
 }
 

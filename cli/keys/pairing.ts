@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { fromBase64Url } from '../../crypto/bytes.ts';
+import { CryptoError } from '../../crypto/errors.ts';
 import { judgeStatement, rememberPairing, setupCodeOf, usePairing } from '../../crypto/pairing.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { claimLineOf, PAIRING_SECRET_LENGTH, writeSetupCode } from '../../crypto/setup-code.ts';
@@ -65,6 +66,13 @@ export interface AcceptedCamera extends SignedPolicy {
   readonly camera: string;
 }
 
+const PAIR_ANEW =
+  'stop the camera, then oriel camera reset CAMERA --yes, then oriel server cameras DIR revoke CAMERA_ID, and pair it anew: oriel keys pair KEY --server URL --pin PIN --out FILE';
+const REMEDIES: Readonly<Record<string, string>> = {
+  PAIRING_EXPIRED: PAIR_ANEW,
+  PAIRING_UNKNOWN: `use the viewing key that made the setup code, or its newest copy; if there is none, ${PAIR_ANEW}`,
+};
+
 /**
  * Accepts the camera that a pairing statement is of, and signs its policy.
  * @throws CryptoError DOCUMENT_MALFORMED, PAIRING_UNKNOWN, PAIRING_FORGED, PAIRING_USED, PAIRING_EXPIRED.
@@ -74,10 +82,18 @@ export async function acceptCamera(
   statement: Uint8Array,
   { audio, nowMs }: { readonly audio: boolean; readonly nowMs: number },
 ): Promise<AcceptedCamera> {
-  const { camera, pairing } = await judgeStatement(key, statement, Math.floor(nowMs / 1000), nodePrimitives);
+  const now = Math.floor(nowMs / 1000);
+  const { camera, pairing } = await judgeStatement(key, statement, now, nodePrimitives).catch(advise);
   const { name } = pairing;
   const signed = signPolicy(usePairing(key, pairing, camera), { camera, name, audio, dayKey: undefined });
   return { ...signed, camera };
+}
+
+/** Adds what a person can do about a refusal. */
+function advise(cause: unknown): never {
+  const remedy = cause instanceof CryptoError ? REMEDIES[cause.code] : undefined;
+  if (!(cause instanceof CryptoError) || remedy === undefined) throw cause;
+  throw new CryptoError(cause.code, `${cause.message}: ${remedy}`, cause);
 }
 
 /** A statement as `oriel server cameras` writes it: base64url. @throws CommandError FILE_UNREADABLE. */

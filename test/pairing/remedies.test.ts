@@ -1,14 +1,24 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { CameraState } from '../../agent/camera/camera-state.ts';
 import type { TroubleView } from '../../agent/pairing/trouble.ts';
+import { DAY_MS } from '../../agent/recording/day-key-policy.ts';
+import { SessionMaker } from '../../agent/recording/session-maker.ts';
+import { type AgentStatus, idleLine, unpairedStatus } from '../../agent/status.ts';
+import { judgeCondition } from '../../cli/camera/status/condition.ts';
 import { readViewingKey } from '../../cli/footage/open-footage.ts';
+import { acceptCamera } from '../../cli/keys/pairing.ts';
 import { signPolicy } from '../../cli/keys/sign-policy.ts';
 import { utf8 } from '../../crypto/bytes.ts';
+import { viewersBelowFloor } from '../../crypto/day-keys.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { idText } from '../../crypto/header.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makeViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
 import { systemClock } from '../../host/clock.ts';
+import { systemDisk } from '../../host/disk.ts';
 import { firstPolicyFile } from '../crypto/policy-maker.ts';
 import { commandsNamedIn } from '../house/named-commands.ts';
 import { runCommand, wordsOf } from '../house/run-command.ts';
@@ -78,9 +88,15 @@ const firewall = () => ['--firewall-state', join(house.directory, 'firewall')];
 let codes = 0;
 
 /** `oriel keys pair`, its claim, and `oriel camera setup` in the directory of a camera that was stopped. */
-async function pairAnew(camera: CameraRun, setup = 'camera setup CAMERA'): Promise<CameraRun> {
+async function pairAnew(
+  camera: CameraRun,
+  setup = 'camera setup CAMERA',
+  pair = `keys pair KEY --server URL --pin PIN --out FILE`,
+): Promise<CameraRun> {
   const code = join(house.directory, `code-${codes++}`);
-  const { claim } = JSON.parse(await run('keys pair', {}, [key, ...pins, '--out', code, '--json']));
+  const [, server = '', , pin = '', ...backup] = pins;
+  const places = { KEY: key, URL: server, PIN: pin, FILE: code };
+  const { claim } = JSON.parse(await run(pair, places, [...backup, '--json']));
   await run('server cameras DIR claim CLAIM', { CLAIM: claim });
   await camera.stop();
   const source = ['--code', code, '--source', 'test:', ...firewall()];
@@ -181,6 +197,23 @@ describe('a camera that is not let in', () => {
   });
 });
 
+test('a pin of zeros, which means that there is none, is refused wherever a person gives one', async () => {
+  const none = `sha256/${'A'.repeat(43)}=`;
+  const to = ['--server', house.origin, '--pin', none];
+  const out = join(house.directory, 'none');
+  const source = ['--source', 'test:', ...firewall()];
+  for (const line of [
+    ['keys', 'pair', key, ...to, '--out', out],
+    ['keys', 'pair', key, ...pins.slice(0, 4), '--pin', none, '--out', out],
+    ['camera', 'init', out, ...to, '--owner', 'A'.repeat(43), ...source],
+  ])
+    await expect(run(line.join(' '))).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('not of zeros'),
+    });
+  expect(existsSync(out)).toBe(false);
+});
+
 test('[REM-PAIRING_MISSING] a camera that does not wait at the server yet is accepted once it has come', async () => {
   const prepared = await house.pair();
   const camera = await house.camera(prepared.code);
@@ -193,6 +226,59 @@ test('[REM-PAIRING_MISSING] a camera that does not wait at the server yet is acc
   await camera.enrolled();
   await accept();
   await camera.obeys(1);
+});
+
+describe('a camera that its owner cannot accept', () => {
+  const PAIR_ANEW = [
+    'camera reset CAMERA --yes',
+    'server cameras DIR revoke CAMERA_ID',
+    'keys pair KEY --server URL --pin PIN --out FILE',
+  ];
+  const statementOf = (camera: CameraRun) =>
+    house.registry.pairings().find((each) => each.camera === camera.camera)?.statement ?? new Uint8Array();
+  const refusal = (camera: CameraRun, viewingKey = house.key) =>
+    acceptCamera(viewingKey, statementOf(camera), { audio: false, nowMs: Date.now() }).catch(
+      (error) => error,
+    );
+
+  /** What the refusal advises, step by step; then the owner accepts all that waits. */
+  async function beginAnew(camera: CameraRun, advice: readonly string[]): Promise<void> {
+    const [reset = '', revoke = '', pair = ''] = advice;
+    await camera.stop();
+    await run(reset, { CAMERA: camera.directory.path }, firewall());
+    await run(revoke, { CAMERA_ID: camera.camera });
+    const again = await pairAnew(camera, 'camera setup CAMERA', pair);
+    await again.enrolled();
+    await run('keys accept KEY --server-dir DIR', { KEY: key });
+    await again.obeys(1);
+  }
+
+  test('[REM-PAIRING_EXPIRED] for its code expired meanwhile comes in as another with the next', async () => {
+    // A server whose clock is behind lets it in.
+    const nowMs = Date.now() - 2 * 3_600_000;
+    const prepared = await house.pair({ nowMs });
+    house.claim(prepared);
+    await house.stop();
+    await house.start({ ...systemClock, now: () => nowMs });
+    const camera = await house.camera(prepared.code);
+    await camera.enrolled();
+    await house.stop();
+    await house.start();
+    const { code, message } = await refusal(camera);
+    const advice = commandsNamedIn(message);
+    expect([code, ...advice]).toEqual(['PAIRING_EXPIRED', ...PAIR_ANEW]);
+    await beginAnew(camera, advice);
+  });
+
+  test('[REM-PAIRING_UNKNOWN] with an old copy of the key is accepted with the key that made its code', async () => {
+    const copy = house.key;
+    const camera = await enrolled();
+    const { code, message } = await refusal(camera, copy);
+    expect([code, ...commandsNamedIn(message)]).toEqual(['PAIRING_UNKNOWN', ...PAIR_ANEW]);
+    expect(message).toContain('use the viewing key that made the setup code');
+    await house.accept(camera.camera);
+    await camera.obeys(1);
+  });
 });
 
 describe('a policy', () => {
@@ -269,6 +355,109 @@ describe('a policy', () => {
   });
 });
 
+test('[REM-POLICY_MISSING] a policy that its file was lost of comes again once the owner accepts the camera again', async () => {
+  const camera = await enrolled();
+  await house.accept(camera.camera);
+  await camera.obeys(1);
+  await camera.stop();
+  rmSync(camera.directory.policy);
+  const { code, message } = await camera.watch.check().catch((error) => error);
+  const advice = commandsNamedIn(message);
+  expect([code, ...advice]).toEqual(['POLICY_MISSING', 'keys accept']);
+  const of = ['--server-dir', house.serverDirectory, '--camera', camera.camera];
+  await run(advice[0] as string, {}, [key, ...of]);
+  const again = await house.run(camera.directory);
+  await again.obeys(2);
+});
+
+describe('day keys', () => {
+  let camera: CameraRun;
+  let sessions: SessionMaker;
+  let recordedMs = 0;
+  let file: string;
+
+  beforeAll(async () => {
+    camera = await enrolled();
+    await house.accept(camera.camera);
+    await camera.obeys(1);
+    file = join(house.directory, 'more.json');
+    const quiet = () => undefined;
+    sessions = new SessionMaker({
+      signer: camera.device.signer,
+      primitives: nodePrimitives,
+      clock: systemClock,
+      state: new CameraState(camera.directory, systemDisk),
+      logger: { info: quiet, warn: quiet, error: quiet },
+      policy: () => camera.watch.inForce,
+      previous: async () => undefined,
+      recordedUs: () => recordedMs * 1000,
+    });
+  });
+
+  /** What the status of the camera, as it is now, says of its day keys, and what it advises. */
+  async function concern(): Promise<[string, string[]] | undefined> {
+    await sessions.next();
+    const { viewers, policy: terms } = camera.watch.inForce;
+    const { epoch, counter } = terms;
+    const belowFloor = viewersBelowFloor(viewers).map(({ viewer }) => idText(viewer));
+    const agent: AgentStatus = {
+      ...unpairedStatus(Date.now()),
+      ...idleLine(),
+      state: 'running',
+      policy: { epoch, counter, trouble: undefined, belowFloor },
+      dayKey: { number: undefined, exhausted: sessions.exhausted },
+    };
+    const seen = { directory: 'CAMERA', start: '', agentRuns: true, silentMs: 0, capture: undefined };
+    const { concerns } = judgeCondition({ ...seen, agent });
+    const found = concerns.find(({ code }) => /DAY_KEYS|VIEWER/.test(code));
+    return found && [found.code, commandsNamedIn(found.wayOut ?? '')];
+  }
+
+  const put = async (line: string, counter: number) => {
+    await run(line, { FILE: file, CAMERA_ID: camera.camera });
+    await camera.obeys(counter);
+  };
+
+  test('[REM-DAY_KEYS_EXHAUSTED] that have run out are followed by those that the viewer makes', async () => {
+    for (let day = 0; day < house.key.dayKeys.length; day++) {
+      expect(await concern()).toBeUndefined();
+      recordedMs += DAY_MS;
+    }
+    const [code, [days = '', share, sign = '', line = '']] = (await concern()) ?? ['', []];
+    expect([code, days, share, sign, line]).toEqual([
+      'DAY_KEYS_EXHAUSTED',
+      'keys days',
+      'keys share',
+      'keys policy',
+      'server policy DIR put FILE --camera CAMERA_ID',
+    ]);
+    await run(days, {}, [key]);
+    await run(sign, {}, [key, '--camera', camera.camera, '--out', file, '--force']);
+    await put(line, 2);
+    expect(await concern()).toBeUndefined();
+  });
+
+  test('[REM-VIEWER_BELOW_FLOOR] below a viewer’s floor are followed by those that the viewer makes and shares', async () => {
+    const [bob, shared] = ['bob.key', 'bob.keys'].map((name) => join(house.directory, name)) as [
+      string,
+      string,
+    ];
+    await run('keys new', {}, [bob, '--days', '1']);
+    await run('keys share', {}, [bob, '--out', shared]);
+    const { viewer } = JSON.parse(await run('keys show', {}, [bob, '--json']));
+    const of = [key, '--camera', camera.camera, '--out', file, '--force', '--viewer', shared];
+    await run('keys policy', {}, [...of, '--floor', `${viewer}:5`]);
+    await put('server policy DIR put FILE --camera CAMERA_ID', 3);
+    const [code, [days = '', share = '', sign = '', line = '']] = (await concern()) ?? ['', []];
+    expect(code).toBe('VIEWER_BELOW_FLOOR');
+    await run(days, {}, [bob]);
+    await run(share, {}, [bob, '--out', shared, '--force']);
+    await run(sign, {}, of);
+    await put(line, 4);
+    expect(await concern()).toBeUndefined();
+  });
+});
+
 describe('a pin statement', () => {
   const PINS = { camera: '', statement: '' };
   let camera: CameraRun;
@@ -324,4 +513,21 @@ describe('a pin statement', () => {
       await until('no trouble', () => camera.pairing.pinsTrouble() === undefined);
     },
   );
+
+  test('[REM-PINS_REFUSED] older than the one at the server gives way to the next that its owner signs', async () => {
+    camera = await enrolled();
+    await house.accept(camera.camera);
+    PINS.camera = camera.camera;
+    const put = () => run('server pins DIR put FILE', { FILE: PINS.statement });
+    await sign();
+    const first = readFileSync(PINS.statement, 'utf8');
+    await sign();
+    await put();
+    writeFileSync(PINS.statement, first);
+    const { code, message } = await put().catch((error) => error);
+    expect([code, ...commandsNamedIn(message)]).toEqual(['PINS_REFUSED', 'keys pins']);
+    await sign();
+    await put();
+    await obeyed(3);
+  });
 });

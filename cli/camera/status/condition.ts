@@ -175,15 +175,17 @@ function footageConcerns({
   }
   if (dayKey.exhausted) {
     const text = "its viewers' day keys have run out: it goes on with the newest";
-    concerns.push(yellow('DAY_KEYS_EXHAUSTED', text, undefined, 'oriel keys policy signs more'));
+    concerns.push(yellow('DAY_KEYS_EXHAUSTED', text, undefined, MORE_DAY_KEYS));
   }
   for (const viewer of policy.belowFloor) {
     const text = `nothing is sealed to viewer ${viewer}: no day key at or above the floor`;
-    const way = 'that viewer makes more (oriel keys days), and the owner signs them: oriel keys policy';
-    concerns.push(yellow('VIEWER_BELOW_FLOOR', text, undefined, way));
+    concerns.push(yellow('VIEWER_BELOW_FLOOR', text, undefined, MORE_DAY_KEYS));
   }
   return concerns;
 }
+
+const MORE_DAY_KEYS =
+  'the viewer makes more (oriel keys days) and, if that is not the owner, gives them to the owner (oriel keys share); the owner signs them (oriel keys policy) and puts them at the server: oriel server policy DIR put FILE --camera CAMERA_ID';
 
 const SYNCHRONISE = 'set the machine’s clock, as with systemd-timesyncd: one that is synchronised counts';
 
