@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Key, Metadata, Root, Targets } from '@tufjs/models';
 import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
-import { HostError } from '../host/errors.ts';
 import { OtaError } from './errors.ts';
 import {
   checkRoot,
@@ -58,12 +57,22 @@ export async function proposeRoot(repository: Repository, root: Metadata<Root>):
   await writePending(repository, PENDING_ROOT, writeMetadata(root));
 }
 
+/** @throws OtaError METADATA_MALFORMED; HostError. */
 export async function readPending({ disk, directory }: Repository): Promise<Pending> {
-  const read = (name: string) =>
-    readFileBounded(disk, join(directory, PENDING_DIRECTORY, name), MAX_METADATA_BYTES);
-  const root = await read(PENDING_ROOT);
-  const targets = await read(PENDING_TARGETS);
-  return { root: root && readRoot(root), targets: targets && readTargets(targets) };
+  const read = async <T>(name: string, parse: (bytes: Uint8Array) => T) => {
+    const path = join(directory, PENDING_DIRECTORY, name);
+    const bytes = await readFileBounded(disk, path, MAX_METADATA_BYTES);
+    return bytes && parsed(bytes, parse, `${path} is no metadata: remove it, and do again what it proposed`);
+  };
+  return { root: await read(PENDING_ROOT, readRoot), targets: await read(PENDING_TARGETS, readTargets) };
+}
+
+function parsed<T>(bytes: Uint8Array, parse: (bytes: Uint8Array) => T, otherwise: string): T {
+  try {
+    return parse(bytes);
+  } catch (cause) {
+    throw new OtaError('METADATA_MALFORMED', otherwise, cause);
+  }
 }
 
 /**
@@ -134,8 +143,8 @@ async function prepare(
   renewal: Renewal,
 ): Promise<{ files: MetadataFile[]; done: string[]; refusal: OtaError | undefined }> {
   const read = await readPending(repository).catch((cause: unknown) => {
-    if (cause instanceof HostError) throw cause;
-    return new OtaError('METADATA_MALFORMED', 'what is pending cannot be read', cause);
+    if (cause instanceof OtaError) return cause;
+    throw cause;
   });
   if (read instanceof OtaError) {
     return { files: filesOf(current, NOTHING, renewal), done: [], refusal: read };
@@ -156,8 +165,11 @@ async function prepare(
       refusal ??= error;
     }
   }
-  throw refusal ?? new OtaError('METADATA_MALFORMED', 'there is nothing to put into force');
+  throw refusal ?? nothingYet();
 }
+
+const nothingYet = () =>
+  new OtaError('METADATA_MALFORMED', 'there is nothing to put into force yet: oriel release publish');
 
 const NOTHING: Pending = { root: undefined, targets: undefined };
 
@@ -168,7 +180,7 @@ const NOTHING: Pending = { root: undefined, targets: undefined };
 function filesOf(current: InForce, pending: Pending, { online, nowMs }: Renewal): MetadataFile[] {
   const root = pending.root === undefined ? current.root : checkRoot(current.root, pending.root);
   const targets = pending.targets ?? current.targets;
-  if (targets === undefined) throw new OtaError('METADATA_MALFORMED', 'there is nothing to put into force');
+  if (targets === undefined) throw nothingYet();
   if (
     pending.targets !== undefined &&
     targets.signed.version !== (current.targets?.signed.version ?? 0) + 1
@@ -257,21 +269,26 @@ async function writePending({ disk, directory }: Repository, name: string, bytes
 /**
  * Takes over the signatures of a copy of a pending document that was signed elsewhere.
  * @returns the ids of keys among them that may not sign it, or whose signature does not fit it: they are left out.
- * @throws OtaError METADATA_MIXED when it is a copy of something else.
+ * @throws OtaError METADATA_MIXED when it is a copy of something else; METADATA_MALFORMED.
  */
 export async function attachPending(repository: Repository, copy: Uint8Array): Promise<string[]> {
   const { root: current } = await readInForce(repository);
   const pending = await readPending(repository);
-  const kind = (JSON.parse(Buffer.from(copy).toString()) as { signed?: { _type?: unknown } }).signed?._type;
-  const [name, document, other] =
-    kind === 'root'
-      ? [PENDING_ROOT, pending.root, readRoot(copy)]
-      : [PENDING_TARGETS, pending.targets, readTargets(copy)];
+  const { kind, other } = parsed(
+    copy,
+    readCopy,
+    'that is no metadata: attach a file of pending/ in a signed copy',
+  );
+  const [name, document] =
+    kind === 'root' ? [PENDING_ROOT, pending.root] : [PENDING_TARGETS, pending.targets];
   if (
     document === undefined ||
     JSON.stringify(document.signed.toJSON()) !== JSON.stringify(other.signed.toJSON())
   ) {
-    throw new OtaError('METADATA_MIXED', `that is no copy of the pending ${name}`);
+    throw new OtaError(
+      'METADATA_MIXED',
+      `that is no copy of the pending ${name}, which may have changed since: copy metadata/ and pending/ again, sign the copy (oriel release sign COPY --key KEY), and attach pending/${name} of it`,
+    );
   }
   const newest = pending.root ?? current;
   const keys = new Map(
@@ -286,4 +303,9 @@ export async function attachPending(repository: Repository, copy: Uint8Array): P
   }
   await writePending(repository, name, writeMetadata(document));
   return left;
+}
+
+function readCopy(bytes: Uint8Array) {
+  const kind = (JSON.parse(Buffer.from(bytes).toString()) as { signed?: { _type?: unknown } }).signed?._type;
+  return kind === 'root' ? { kind, other: readRoot(bytes) } : { kind, other: readTargets(bytes) };
 }

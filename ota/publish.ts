@@ -87,12 +87,15 @@ export async function publish(options: PublishOptions): Promise<void> {
 function checkNews(rollout: Rollout, offered: readonly Rollout[]): void {
   const { version, counter, minimum } = rollout;
   const refuse = (why: string) => new OtaError('RELEASE_MISMATCHED', `release ${version}: ${why}`);
-  if (semver.gt(minimum, version)) throw refuse(`its minimum ${minimum} is above itself`);
+  if (semver.gt(minimum, version))
+    throw refuse(`its minimum ${minimum} is above itself: give a lower --minimum`);
   for (const other of offered.filter(({ product }) => product === rollout.product)) {
     if (!other.hardware.some((board) => rollout.hardware.includes(board))) continue;
     if (other.version === version) throw refuse('it is published already; a change is a new version');
     if (semver.gt(version, other.version) && counter <= other.counter) {
-      throw refuse(`its counter ${counter} is not above that of ${other.version}, ${other.counter}`);
+      throw refuse(
+        `its counter ${counter} is not above that of ${other.version}, ${other.counter}: build it with a higher one (oriel release build --counter N)`,
+      );
     }
   }
 }
@@ -105,9 +108,14 @@ export async function changeRollout(
   nowMs: number,
 ): Promise<void> {
   const targets = await targetsInWork(repository);
-  const releases = listReleases(targets).releases.filter((release) => release.version === version);
+  const all = listReleases(targets).releases;
+  const releases = all.filter((release) => release.version === version);
   if (releases.length === 0) {
-    throw new OtaError('RELEASE_INCOMPLETE', `no release ${version} is in the repository`);
+    const known = [...new Set(all.map((release) => release.version))].join(', ');
+    throw new OtaError(
+      'RELEASE_INCOMPLETE',
+      `no release ${version} is in the repository; there are: ${known || 'none (oriel release publish)'}`,
+    );
   }
   for (const { directory, documents: _, ...rollout } of releases) {
     const path = `${directory}/${MANIFEST_FILE}`;

@@ -94,7 +94,10 @@ async function newestRoot(repository: Repository): Promise<Metadata<Root>> {
     newest = next;
   }
   if (newest === undefined) {
-    throw new OtaError('METADATA_MALFORMED', `${repository.directory} holds no repository`);
+    throw new OtaError(
+      'METADATA_MALFORMED',
+      `${repository.directory} holds no repository: give the directory that holds metadata/, or make one: oriel release publish`,
+    );
   }
   return readRoot(newest);
 }
@@ -158,6 +161,10 @@ function readMetadata({ disk, directory }: Repository, name: string): Promise<Ui
 
 async function requireMetadata(repository: Repository, name: string): Promise<Uint8Array> {
   const bytes = await readMetadata(repository, name);
-  if (bytes === undefined) throw new OtaError('METADATA_MALFORMED', `the repository lacks ${name}`);
+  if (bytes === undefined)
+    throw new OtaError(
+      'METADATA_MALFORMED',
+      `the repository lacks ${name}: take it from a copy of the repository`,
+    );
   return bytes;
 }

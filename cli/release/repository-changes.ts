@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemDisk } from '../../host/disk.ts';
 import { type BundleFile, parseBundle } from '../../ota/bundle.ts';
+import { OtaError } from '../../ota/errors.ts';
 import { countSignatures, finish, signPending } from '../../ota/pending.ts';
 import { changeRollout, publish } from '../../ota/publish.ts';
 import { beginRepository, type Repository } from '../../ota/repository.ts';
@@ -54,11 +55,11 @@ async function publishAlone(
   const documents = await readDocuments(bundle);
   const [hardware = ''] = parseBundle(documents.manifest).hardware;
   const keysCounter = readKeyList(publicDocuments).counter;
-  const verified = await verifyDocuments(documents, {
-    root: anchor,
-    keysCounter,
-    product: anchor.product,
-    hardware,
+  const trust = { root: anchor, keysCounter, product: anchor.product, hardware };
+  const verified = await verifyDocuments(documents, trust).catch((cause: unknown) => {
+    if (!(cause instanceof OtaError) || cause.code !== 'KEYS_OUTDATED') throw cause;
+    const remedy = `copy keys.json and keys-signatures.json from ${publicDocuments} into ${bundle}, and have keys of that list sign it: oriel release sign ${bundle} --key KEY`;
+    throw new OtaError(cause.code, `${cause.message}: ${remedy}`, cause);
   });
   requirePast(`release ${verified.bundle.version}`, verified.bundle.released, nowMs);
   if (!existsSync(join(directory, 'metadata'))) {
@@ -110,14 +111,30 @@ export function finishRepository(directory: string, online: Signer): Promise<str
 }
 
 async function putIntoForce(repository: Repository, online: Signer): Promise<string[]> {
-  const { timestampExpires, refusal } = await finish(repository, online, presentTime());
+  const { directory } = repository;
+  const { timestampExpires, refusal } = await finish(repository, online, presentTime()).catch(
+    async (cause: unknown) => {
+      if (!(cause instanceof OtaError) || cause.code !== 'METADATA_UNSIGNED') throw cause;
+      const counts = await countSignatures(repository);
+      const remedy = counts.every(({ present, needed }) => present >= needed)
+        ? '--online takes the online key that the root of this repository names'
+        : `oriel release sign ${directory} --key KEY, until there are enough`;
+      throw new OtaError(cause.code, `${cause.message}: ${remedy}`, cause);
+    },
+  );
   if (refusal === undefined) return [`in force, and current until ${timestampExpires}`];
   return [
     `renewed, and current until ${timestampExpires}`,
     `not ready    ${refusal.message}`,
-    ...(await describePending(repository.directory)),
+    ...(refusal.code === 'METADATA_MALFORMED' ? [] : await describePending(directory)),
+    ...(refusal.code === 'METADATA_UNSIGNED' ? toSign(directory) : []),
   ];
 }
+
+const toSign = (directory: string) => [
+  `next         oriel release sign ${directory} --key KEY, until there are enough`,
+  `then         oriel release finish ${directory} --online KEY`,
+];
 
 async function change(
   directory: string,
@@ -147,8 +164,7 @@ async function settle(repository: Repository, { release, online }: Signing, what
     ...signed,
     `${what}: not in force yet`,
     ...(await describePending(repository.directory)),
-    `next         oriel release sign ${repository.directory} --key KEY, until there are enough`,
-    `then         oriel release finish ${repository.directory} --online KEY`,
+    ...toSign(repository.directory),
   ];
 }
 

@@ -1,19 +1,22 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import pino from 'pino';
 import { SlotRun } from '../../agent/slots/slot-run.ts';
+import { whatToDo } from '../../cli/camera/update/course-text.ts';
 import type { Clock } from '../../host/clock.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
 import { wholeBundle } from '../../ota/incoming.ts';
 import { USUAL_LIMITS } from '../../ota/launcher-limits.ts';
 import { type AgentFacts, writeFacts } from '../../ota/launcher-protocol.ts';
-import { ROLLBACK_FILE, Slots } from '../../ota/slots.ts';
+import { Slots } from '../../ota/slots.ts';
 import { until } from '../e2e/until.ts';
 import { exitOf } from '../exit-of.ts';
+import { commandsNamedIn } from '../house/named-commands.ts';
+import { runCommand, wordsOf } from '../house/run-command.ts';
 import { makeBundle, newMaker } from './maker.ts';
 
 /** One slot's run, with real processes in place of agents, and a clock that is turned by hand. */
@@ -302,19 +305,23 @@ test('what is asked to be tried and is not there is told, once, and nothing else
   expect(slots.state).toMatchObject({ active: 'a', trial: null, nextOutcome: 2 });
 });
 
-test('the release before comes back when it is asked for, once', async () => {
+test('[REM-VERSION_DOWNGRADE] the release before is refused as an update, and comes back when it is asked for, once', async () => {
   const directory = onTrial();
   const slots = await running(directory, async ({ start, clock, say, run, slots: its }) => {
     await start();
     clock.turn(PROVED_MS);
     say();
     await until('it is confirmed', () => its.state.trial === null);
-    writeFileSync(join(directory, ROLLBACK_FILE), '');
+    const again = its.stage(wholeBundle(bundle(1)), true);
+    await expect(again).rejects.toThrow('1.0.1: VERSION_DOWNGRADE');
+    const told = whatToDo({ state: 'refused', code: 'VERSION_DOWNGRADE', over: true }, 'CAMERA').join('\n');
+    const [line = ''] = commandsNamedIn(told);
+    await runCommand(...wordsOf(line, { INSTALLATION: directory }));
     await ends(run);
   });
   expect(slots.state).toMatchObject({
     active: 'a',
-    release: { counter: 1 },
+    release: { version: '1.0.1', counter: 1 },
     refused: [{ counter: 2, code: 'ROLLBACK_ASKED' }],
   });
   expect(await slots.takeRollback()).toBe(false);

@@ -25,6 +25,7 @@ export function courseText({ state, version, code }: Course): string {
 }
 
 const PACK_ANEW = 'have its maker pack the newest: oriel release pack';
+const UNFIT = `its parts do not fit together: ${PACK_ANEW}`;
 const WAYS: Readonly<Record<string, string>> = {
   UPDATE_FILE_MALFORMED:
     'it was cut or altered on the way, or oriel release pack did not make it: copy it again',
@@ -32,12 +33,17 @@ const WAYS: Readonly<Record<string, string>> = {
   METADATA_OUTDATED: `the camera has seen newer metadata than it holds: ${PACK_ANEW}`,
   METADATA_EXPIRED: `its metadata has ended: ${PACK_ANEW}`,
   METADATA_UNSIGNED: 'the keys that this camera trusts have not signed it: ask its maker',
+  METADATA_MALFORMED: UNFIT,
+  METADATA_MIXED: UNFIT,
+  RELEASE_MISMATCHED: UNFIT,
+  KEYS_OUTDATED: `its keys were replaced since: ${PACK_ANEW}`,
   SIGNATURES_MISSING: 'the keys that this camera trusts have not signed it: ask its maker',
   HARDWARE_FOREIGN: 'it is for another board: oriel release pack --hardware',
   PRODUCT_FOREIGN: 'it is for another product',
   RELEASE_INCOMPLETE: 'it does not hold all of a release: oriel release pack makes whole ones',
   VERSION_CURRENT: 'the camera runs it already',
-  VERSION_DOWNGRADE: 'the camera runs a newer one; the one before comes back with oriel launcher rollback',
+  VERSION_DOWNGRADE:
+    'the camera runs a newer one; the one before comes back with oriel launcher rollback INSTALLATION',
   VERSION_BELOW_MINIMUM: 'it is older than what may run here',
   VERSION_FAILED: 'it went back here before: only a higher version is tried',
   ROLLOUT_HALTED: 'its maker has stopped it: wait for a higher version',
