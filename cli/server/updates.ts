@@ -11,7 +11,7 @@ import { readPublished } from '../../server/updates-mirror/edition.ts';
 import { mirrorPlaces } from '../../server/updates-mirror/layout.ts';
 import { layRequest } from '../../server/updates-mirror/request.ts';
 import { parseUpdatesSource } from '../../server/updates-mirror/source.ts';
-import { type MirrorState, readState } from '../../server/updates-mirror/state.ts';
+import { type MirrorState, newState, readState } from '../../server/updates-mirror/state.ts';
 import { CommandError } from '../errors.ts';
 import { type DirectoryUpdates, directoryText, inOrder, mirrorText } from './updates-text.ts';
 
@@ -44,7 +44,7 @@ export async function checkUpdates(directory: string, waitMs: number): Promise<U
   if ((await followedUpdates(directory)) === undefined) {
     throw new CommandError(
       'UPDATES_NOT_FOLLOWED',
-      'the server follows no maker; start it with --updates and the https:// address of one',
+      `the server follows no maker; start it again with the address of one: oriel server run ${directory} --updates https://ADDRESS`,
     );
   }
   const places = mirrorPlaces(directory);
@@ -64,8 +64,11 @@ export async function checkUpdates(directory: string, waitMs: number): Promise<U
 export async function followedUpdates(directory: string): Promise<MirrorState | undefined> {
   const updates = await runningUpdates(directory);
   if (updates === undefined && (await isServerRunning(directory))) return undefined;
-  if (updates !== undefined && parseUpdatesSource(updates).kind === 'directory') return undefined;
-  return readState(systemDisk, mirrorPlaces(directory).state);
+  const source = updates === undefined ? undefined : parseUpdatesSource(updates);
+  if (source?.kind === 'directory') return undefined;
+  const state = await readState(systemDisk, mirrorPlaces(directory).state);
+  // It follows one from its start on, and says so with its first check.
+  return state ?? (source && newState(source.base.href));
 }
 
 const Running = v.object({ updates: v.optional(v.string()) });

@@ -9,6 +9,9 @@ export interface MirrorFailure {
   readonly message: string;
 }
 
+const MAKERS_FAULT =
+  'what the maker offers does not fit together: tell the maker; cameras are given what was here before';
+
 const REMEDIES: Readonly<Record<string, string>> = {
   STORAGE_FULL: 'make room; footage has priority',
   METADATA_UNSIGNED:
@@ -18,6 +21,12 @@ const REMEDIES: Readonly<Record<string, string>> = {
   METADATA_OUTDATED: 'the web server gives an older state than it gave before',
   METADATA_MALFORMED:
     'the address has to be of the directory that holds metadata/; a missing file has to be answered with 404',
+  METADATA_MIXED:
+    'the web server gives parts of two editions; the next check asks again, and if it stays so the maker has to upload the repository again',
+  RELEASE_INCOMPLETE: MAKERS_FAULT,
+  RELEASE_MISMATCHED: MAKERS_FAULT,
+  MIRROR_OVERSIZED:
+    'copy the maker’s repository to this machine, and give cameras the copy: oriel server run DIR --updates COPY',
   FETCH_REFUSED: 'the address has to be of the directory that holds metadata/; redirects are not followed',
   ROOT_FOREIGN:
     'give the root of this maker, or remove the directory mirror in the server’s own to follow another',

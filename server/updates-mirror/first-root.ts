@@ -25,7 +25,7 @@ export async function readGivenRoot(disk: Disk, path: string): Promise<Uint8Arra
   if (bytes === undefined) {
     throw new ServerError(
       'UPDATES_ROOT_REFUSED',
-      `--updates-root: ${path} is missing or too long for a root`,
+      `--updates-root: ${path} is missing or too long for a root; give root.json of the maker's kit`,
     );
   }
   try {

@@ -40,7 +40,10 @@ export async function openUpdates(wish: UpdatesWish): Promise<OpenedUpdates> {
   const source = parseUpdatesSource(wish.updates ?? join(wish.directory, 'updates'));
   if (source.kind === 'web') return followMaker(wish, source.base);
   if (wish.updatesRoot !== undefined) {
-    throw new ServerError('UPDATES_ROOT_REFUSED', '--updates-root goes with the address of a maker');
+    throw new ServerError(
+      'UPDATES_ROOT_REFUSED',
+      '--updates-root goes with the address of a maker: give --updates https://ADDRESS, or no root',
+    );
   }
   await checkDirectory(wish, source.directory);
   return {

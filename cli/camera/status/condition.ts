@@ -216,12 +216,15 @@ function returnConcerns(release: AgentStatus['release']): Concern[] {
   return [yellow('RELEASE_RETURNED', text, undefined, 'the maker’s next release takes its place by itself')];
 }
 
+const LOOK_AT_UPDATES =
+  'it goes on with the release that runs, and asks again by itself; what its server gives it: oriel server updates DIR';
+
 function troubleConcerns(updates: AgentStatus['updates']): Concern[] {
   const trouble = updates?.trouble;
   if (trouble === undefined) return [];
   const text = updateConcern(trouble.code);
   if (text === undefined) return [];
-  return [yellow(trouble.code, text, trouble.since, trouble.wayOut)];
+  return [yellow(trouble.code, text, trouble.since, trouble.wayOut ?? LOOK_AT_UPDATES)];
 }
 
 function red(code: string, text: string, since: number | undefined, way: string | undefined): Concern {
