@@ -64,8 +64,9 @@ export function wayOut(code: string): string | undefined {
       return 'is the server running, and can its address be reached from here?';
     case 'QUOTA_EXCEEDED':
       return 'make room at the server for this camera (oriel server run --camera-quota); it waits in the spool meanwhile';
-    case 'STORAGE_FULL':
     case 'STORAGE_FAILED':
+      return 'the server could not write: its log says why (its disk fails, or another process holds its registry); the camera asks again by itself, and what is filmed meanwhile waits in its spool';
+    case 'STORAGE_FULL':
       return "look at the server's disk; what is filmed meanwhile waits in the camera's spool";
     case 'METADATA_EXPIRED':
       return 'updates are kept from this camera: has its server the newest of the maker (oriel server run --updates)?';

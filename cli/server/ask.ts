@@ -138,7 +138,7 @@ function noReply(
   if (asked !== undefined && registry.requests.get(asked.id)?.sentAtMs !== undefined) {
     return new CommandError(
       'CAMERA_SILENT',
-      `camera ${called(camera)} got request ${asked.id} but did not reply within ${asked.waitMs / 1000} s`,
+      `camera ${called(camera)} got request ${asked.id} but did not reply within ${asked.waitMs / 1000} s: ask again with a longer --wait; one that stays silent is to be started again where it is`,
     );
   }
   const health = registry.health.of(camera.id);
@@ -148,7 +148,7 @@ function noReply(
     : 'is offline';
   const waited =
     asked === undefined
-      ? 'was not asked'
+      ? `was not asked; this waits for it: oriel server cameras DIR ask ${camera.id} REQUEST --wait SECONDS`
       : `did not come within ${asked.waitMs / 1000} s; --wait SECONDS waits longer`;
   return new CommandError('CAMERA_OFFLINE', `camera ${called(camera)} ${channel} (${since}) and ${waited}`);
 }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -19,6 +20,7 @@ import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makeViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { endProcess, ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { firstPolicyFile } from '../crypto/policy-maker.ts';
 import { commandsNamedIn } from '../house/named-commands.ts';
 import { runCommand, wordsOf } from '../house/run-command.ts';
@@ -226,6 +228,48 @@ test('[REM-PAIRING_MISSING] a camera that does not wait at the server yet is acc
   await camera.enrolled();
   await accept();
   await camera.obeys(1);
+});
+
+test('[REM-STORAGE_FAILED] a camera whose server cannot write is let in once it can, and asks by itself', async () => {
+  const prepared = await house.pair();
+  house.claim(prepared);
+  const holder = new DatabaseSync(join(house.serverDirectory, 'registry.db'));
+  holder.exec('BEGIN IMMEDIATE');
+  const camera = await house.camera(prepared.code);
+  const { wayOut } = await until('STORAGE_FAILED', () => {
+    const { trouble } = camera.enrolment.status;
+    return trouble?.code === 'STORAGE_FAILED' && trouble;
+  });
+  expect(wayOut).toMatch(/another process holds its registry\); the camera asks again by itself/);
+  holder.exec('ROLLBACK');
+  holder.close();
+  await camera.enrolled();
+  await until('no trouble', () => camera.enrolment.status.trouble === undefined);
+});
+
+test('[REM-NOT_RUNNING] [REM-CAMERA_OFFLINE] a camera that does not run is started by the command that its status names', async () => {
+  const { code } = await house.pair();
+  const { directory } = await house.camera(code);
+  const status = () =>
+    run('camera status CAMERA --json', { CAMERA: directory.path }).catch(({ message }) => message);
+  const update = () =>
+    run('camera update CAMERA FILE', { CAMERA: directory.path, FILE: directory.config }).catch(
+      (error) => error,
+    );
+  expect(await status()).toContain('"NOT_RUNNING"');
+  const { code: offline, message } = await update();
+  const [start = ''] = commandsNamedIn(message);
+  expect([offline, start]).toEqual(['CAMERA_OFFLINE', `camera run ${directory.path}`]);
+  expect(await status()).toContain(`"oriel ${start}"`);
+  const camera = spawn(ORIEL, start.split(' '), { stdio: 'ignore' });
+  try {
+    await until('it runs', () => existsSync(directory.status));
+    expect(await status()).not.toContain('NOT_RUNNING');
+    // It does not run from slots, which is another matter.
+    expect(await update()).toMatchObject({ code: 'USAGE' });
+  } finally {
+    await endProcess(camera);
+  }
 });
 
 describe('a camera that its owner cannot accept', () => {

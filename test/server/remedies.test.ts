@@ -1,14 +1,21 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { withFileLocked } from '../../cli/files.ts';
 import { writeClaim } from '../../crypto/claim.ts';
+import { lockDirectory } from '../../server/directory-lock.ts';
 import { openRegistry } from '../../server/registry-origin.ts';
+import { topicOf } from '../../wire/control.ts';
+import { breakBuild } from '../broken-build.ts';
+import { until } from '../e2e/until.ts';
 import { commandsNamedIn } from '../house/named-commands.ts';
 import { runCommand, wordsOf } from '../house/run-command.ts';
 import { makeCamera } from './camera-double.ts';
-import { cameraAuthority, enrol } from './house.ts';
+import { closeClients, presentCamera } from './control-client.ts';
+import { cameraAuthority, closeHouses, enrol, openHouse } from './house.ts';
 import { makeClaim } from './newcomer.ts';
 
 /** What the server's commands advise when they refuse, walked in the state in which they do. */
@@ -126,4 +133,70 @@ test('[REM-CAMERA_AMBIGUOUS] a camera called by no name: the list tells the ids'
   const [{ id }] = (await cameras()).cameras;
   await runCommand('server', 'cameras', directory, 'rename', id, 'door');
   await runCommand('server', 'cameras', directory, 'revoke', 'door');
+});
+
+test('[REM-REGISTRY_NEWER] a registry that a newer Oriel wrote is opened by that one', async () => {
+  const older = breakBuild({
+    file: 'server/registry-tables.ts',
+    from: '  generation: 1,',
+    to: '  generation: 0,',
+  });
+  try {
+    const refused = promisify(execFile)(older.oriel, ['server', 'cameras', directory]);
+    await expect(refused).rejects.toMatchObject({
+      stderr: expect.stringMatching(/written by a newer Oriel: run that one.*\[REGISTRY_NEWER\]/s),
+    });
+  } finally {
+    older.remove();
+  }
+  expect(await cameras()).toMatchObject({ cameras: [] });
+});
+
+test('[REM-CAMERA_OFFLINE] [REM-CAMERA_SILENT] a camera that is asked is waited for longer, or asked again once it was started again', async () => {
+  const registry = openRegistry(directory);
+  const lock = await lockDirectory(directory);
+  try {
+    const camera = makeCamera(cameraAuthority);
+    enrol(registry, camera);
+    const { port } = await openHouse({ registry });
+    const come = async (replies: boolean) => {
+      const { mqtt } = await presentCamera(port, camera);
+      mqtt.on('message', (_, payload) => {
+        const { id } = JSON.parse(String(payload));
+        if (replies)
+          void mqtt.publishAsync(topicOf(camera.id, 'reply'), JSON.stringify({ id, code: 'DONE' }));
+      });
+    };
+    const ask = (...words: string[]) => ['server', 'cameras', directory, 'ask', ...words, '--wait'];
+
+    const offline = await refusal(...ask(camera.id, 'ping'), '1');
+    expect([offline.code, offline.message]).toEqual([
+      'CAMERA_OFFLINE',
+      expect.stringContaining('--wait SECONDS waits longer'),
+    ]);
+    const all = await runCommand(...ask('--all', 'ping'), '1').catch(({ message }) => message);
+    const [line = ''] = commandsNamedIn(all);
+    expect(line).toBe(`server cameras DIR ask ${camera.id} REQUEST --wait SECONDS`);
+    const longer = runCommand(...wordsOf(line, { DIR: directory, REQUEST: 'ping', SECONDS: '60' }));
+    await until('it is asked', () => registry.requests.open(Date.now()).length > 0);
+    await come(true);
+    expect(await longer).toContain('is there');
+
+    closeClients();
+    await come(false);
+    // One that had not got it within its second says that it is offline.
+    const silent = await until('it is silent', async () => {
+      const refused = await refusal(...ask(camera.id, 'ping'), '1');
+      return refused.code === 'CAMERA_SILENT' && refused.message;
+    });
+    expect(silent).toContain('ask again with a longer --wait; one that stays silent is to be started again');
+    closeClients();
+    await come(true);
+    expect(await runCommand(...ask(camera.id, 'ping'), '60')).toContain('is there');
+  } finally {
+    closeClients();
+    await closeHouses();
+    lock.release();
+    registry.close();
+  }
 });

@@ -14,20 +14,16 @@ const CHUNK_BYTES = 1024 * 1024;
 
 /**
  * Copies a file with an update to where the camera's agent takes one from, whole or not at all, once its form is known
- * to be right, and closes it.
+ * to be right.
  * @returns the number that the agent calls it by.
  * @throws CommandError FILE_UNREADABLE, FILE_UNWRITABLE; OtaError UPDATE_FILE_*.
  */
 export async function handOver(directory: CameraDirectory, source: FileHandle): Promise<string> {
-  try {
-    const bytes = (await source.stat()).size;
-    await readUpdateFile(source, bytes);
-    const id = randomBytes(8).toString('hex');
-    await copyInto(join(directory.updates, INBOX_DIRECTORY), id, source, bytes);
-    return id;
-  } finally {
-    await source.close();
-  }
+  const bytes = (await source.stat()).size;
+  await readUpdateFile(source, bytes);
+  const id = randomBytes(8).toString('hex');
+  await copyInto(join(directory.updates, INBOX_DIRECTORY), id, source, bytes);
+  return id;
 }
 
 /** Opens an update's file. @throws CommandError FILE_UNREADABLE. */

@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
 import { readStatus } from '../../../agent/status.ts';
@@ -7,6 +8,7 @@ import { CommandError } from '../../errors.ts';
 import { readState } from '../../launcher/status.ts';
 import { jsonLine, printable } from '../../text.ts';
 import { isRunning } from '../is-running.ts';
+import { startCommand } from '../start-command.ts';
 import { type Course, courseOf, type Seen } from './course.ts';
 import { courseText, whatToDo } from './course-text.ts';
 import { handOver, openRegular } from './hand-over.ts';
@@ -27,11 +29,7 @@ const LOOK_INTERVAL_MS = 200;
 export async function updateFromFile(dir: string, path: string, options: UpdateOptions): Promise<boolean> {
   const directory = new CameraDirectory(dir);
   const source = await openRegular(path);
-  // The file is the caller's; from here on nothing is done with more rights than the camera's own user has.
-  becomeOwnerOf(directory.path);
-  const { installation } = releaseRun(directory, dir);
-  const before = await readState(installation);
-  const id = await handOver(directory, source);
+  const { installation, before, id } = await handTo(directory, dir, source).finally(() => source.close());
   const course = await follow(
     options.wait * 1000,
     async (staged): Promise<Seen> => ({
@@ -48,11 +46,23 @@ export async function updateFromFile(dir: string, path: string, options: UpdateO
   return course.state === 'confirmed' || course.state === 'trial';
 }
 
+/** Gives it to the camera, if that runs from slots, and says what these held before. */
+async function handTo(directory: CameraDirectory, dir: string, source: FileHandle) {
+  // The file is the caller's; from here on nothing is done with more rights than the camera's own user has.
+  becomeOwnerOf(directory.path);
+  const { installation } = releaseRun(directory, dir);
+  const before = await readState(installation);
+  return { installation, before, id: await handOver(directory, source) };
+}
+
 /** Of a camera that runs now. */
 function releaseRun(directory: CameraDirectory, dir: string): ReleaseView {
   const status = readStatus(directory.status);
   if (status === undefined || status.state === 'stopped' || !isRunning(status.pid)) {
-    throw new CommandError('CAMERA_OFFLINE', `the camera in ${dir} does not run: start it, and try again`);
+    throw new CommandError(
+      'CAMERA_OFFLINE',
+      `the camera in ${dir} does not run: start it (${startCommand(dir)}), and try again`,
+    );
   }
   if (status.release === undefined) {
     throw new CommandError(
