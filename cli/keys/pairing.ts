@@ -66,11 +66,13 @@ export interface AcceptedCamera extends SignedPolicy {
   readonly camera: string;
 }
 
-const PAIR_ANEW =
-  'stop the camera, then oriel camera reset CAMERA --yes, then oriel server cameras DIR revoke CAMERA_ID, and pair it anew: oriel keys pair KEY --server URL --pin PIN --out FILE';
+const RESET = 'stop the camera, then oriel camera reset CAMERA --yes';
+const PAIR = 'pair it anew: oriel keys pair KEY --server URL --pin PIN --out FILE';
+const PAIR_ANEW = `${RESET}, then oriel server cameras DIR revoke CAMERA_ID, and ${PAIR}`;
 const REMEDIES: Readonly<Record<string, string>> = {
   PAIRING_EXPIRED: PAIR_ANEW,
   PAIRING_UNKNOWN: `use the viewing key that made the setup code, or its newest copy; if there is none, ${PAIR_ANEW}`,
+  PAIRING_USED: `find out which that is; to use this one too, ${RESET}, and ${PAIR}`,
 };
 
 /**

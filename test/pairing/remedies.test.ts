@@ -248,8 +248,9 @@ test('[REM-STORAGE_FAILED] a camera whose server cannot write is let in once it 
 });
 
 test('[REM-NOT_RUNNING] [REM-CAMERA_OFFLINE] a camera that does not run is started by the command that its status names', async () => {
-  const { code } = await house.pair();
-  const { directory } = await house.camera(code);
+  const prepared = await house.camera((await house.pair()).code);
+  await prepared.stop();
+  const { directory } = prepared;
   const status = () =>
     run('camera status CAMERA --json', { CAMERA: directory.path }).catch(({ message }) => message);
   const update = () =>
@@ -312,6 +313,28 @@ describe('a camera that its owner cannot accept', () => {
     const advice = commandsNamedIn(message);
     expect([code, ...advice]).toEqual(['PAIRING_EXPIRED', ...PAIR_ANEW]);
     await beginAnew(camera, advice);
+  });
+
+  test('[REM-PAIRING_USED] for another has used its code comes in with the next', async () => {
+    const prepared = await house.pair();
+    house.claim(prepared);
+    const first = await house.camera(prepared.code);
+    await first.enrolled();
+    await house.accept(first.camera);
+    const second = await house.camera(prepared.code);
+    const { statement = '' } = JSON.parse(readFileSync(second.directory.pairing, 'utf8'));
+    const file = join(house.directory, 'statement-of-second');
+    writeFileSync(file, statement);
+    const accept = run('keys accept', {}, [key, '--statement', file, '--out', `${file}.json`]);
+    const { code, message } = await accept.catch((error) => error);
+    const [reset = '', pair = ''] = commandsNamedIn(message);
+    expect([code, reset, pair]).toEqual(['PAIRING_USED', PAIR_ANEW[0], PAIR_ANEW[2]]);
+    await second.stop();
+    await run(reset, { CAMERA: second.directory.path }, firewall());
+    const again = await pairAnew(second, 'camera setup CAMERA', pair);
+    await again.enrolled();
+    await run('keys accept', {}, [key, '--server-dir', house.serverDirectory, '--camera', again.camera]);
+    await again.obeys(1);
   });
 
   test('[REM-PAIRING_UNKNOWN] with an old copy of the key is accepted with the key that made its code', async () => {
@@ -475,7 +498,7 @@ describe('day keys', () => {
       'keys policy',
       'server policy DIR put FILE --camera CAMERA_ID',
     ]);
-    await run(days, {}, [key]);
+    await run(days, {}, [key, '--add', '2']);
     await run(sign, {}, [key, '--camera', camera.camera, '--out', file, '--force']);
     await put(line, 2);
     expect(await concern()).toBeUndefined();
@@ -494,7 +517,7 @@ describe('day keys', () => {
     await put('server policy DIR put FILE --camera CAMERA_ID', 3);
     const [code, [days = '', share = '', sign = '', line = '']] = (await concern()) ?? ['', []];
     expect(code).toBe('VIEWER_BELOW_FLOOR');
-    await run(days, {}, [bob]);
+    await run(days, {}, [bob, '--add', '9']);
     await run(share, {}, [bob, '--out', shared, '--force']);
     await run(sign, {}, of);
     await put(line, 4);
