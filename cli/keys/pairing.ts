@@ -71,6 +71,7 @@ const PAIR = 'pair it anew: oriel keys pair KEY --server URL --pin PIN --out FIL
 const PAIR_ANEW = `${RESET}, then oriel server cameras DIR revoke CAMERA_ID, and ${PAIR}`;
 const REMEDIES: Readonly<Record<string, string>> = {
   PAIRING_EXPIRED: PAIR_ANEW,
+  PAIRING_FORGED: `do not accept it; if it is said to be a camera of yours, ${PAIR_ANEW}`,
   PAIRING_UNKNOWN: `use the viewing key that made the setup code, or its newest copy; if there is none, ${PAIR_ANEW}`,
   PAIRING_USED: `find out which that is; to use this one too, ${RESET}, and ${PAIR}`,
 };

@@ -315,6 +315,19 @@ describe('a camera that its owner cannot accept', () => {
     await beginAnew(camera, advice);
   });
 
+  test('[REM-PAIRING_FORGED] for what waits at the server was altered comes in as another with the next', async () => {
+    const camera = await enrolled();
+    const altered = Uint8Array.from(statementOf(camera));
+    altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1;
+    const registry = new DatabaseSync(join(house.serverDirectory, 'registry.db'), { timeout: 5000 });
+    registry.prepare('UPDATE pairings SET statement = ? WHERE camera = ?').run(altered, camera.camera);
+    registry.close();
+    const { code, message } = await refusal(camera);
+    const advice = commandsNamedIn(message);
+    expect([code, ...advice]).toEqual(['PAIRING_FORGED', ...PAIR_ANEW]);
+    await beginAnew(camera, advice);
+  });
+
   test('[REM-PAIRING_USED] for another has used its code comes in with the next', async () => {
     const prepared = await house.pair();
     house.claim(prepared);
