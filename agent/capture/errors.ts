@@ -25,3 +25,14 @@ export class CaptureError extends Error {
     this.code = code;
   }
 }
+
+/** Debian's packages that bring the programs. */
+const PACKAGES = { ffmpeg: 'ffmpeg', ffprobe: 'ffmpeg', setpriv: 'util-linux' } as const;
+
+/** A program cannot be run, and what brings it. */
+export const commandMissing = (command: keyof typeof PACKAGES, cause?: unknown) =>
+  new CaptureError(
+    'COMMAND_MISSING',
+    `${command} cannot be run: apt-get install ${PACKAGES[command]}`,
+    cause,
+  );

@@ -1,7 +1,7 @@
-import { collect } from '../../host/child.ts';
+import { COMMAND_NOT_FOUND, collect } from '../../host/child.ts';
 import { Fragmenter } from '../../media/fragmenter.ts';
 import { stillArguments } from './arguments.ts';
-import { CaptureError } from './errors.ts';
+import { CaptureError, commandMissing } from './errors.ts';
 import type { FrameSize } from './source.ts';
 import { MAX_PICTURE_BYTES, MAX_PICTURE_WIDTH } from './still-frame.ts';
 
@@ -19,7 +19,7 @@ const QUALITIES = [80, 65, 50, 35, 20];
 /**
  * Decodes one picture with an ffmpeg of its own.
  * @param video an init segment and a fragment that begins with a keyframe.
- * @throws CaptureError PICTURE_FAILED; MediaError when it is no such video.
+ * @throws CaptureError PICTURE_FAILED, COMMAND_MISSING; MediaError when it is no such video.
  */
 export async function decodePicture(
   video: Uint8Array,
@@ -35,6 +35,7 @@ export async function decodePicture(
     signal,
     under: ['prlimit', `--as=${DECODE_MEMORY}`, `--cpu=${DECODE_SECONDS}`, '--'],
   });
+  if (code === COMMAND_NOT_FOUND) throw commandMissing('ffmpeg');
   if (code !== 0 || stdout.length !== length) {
     const words = stderr.trim().split('\n').at(-1)?.slice(0, 200);
     throw new CaptureError('PICTURE_FAILED', `no picture came of the keyframe: ${words || `code ${code}`}`);

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { bytesWritten, COMMAND_NOT_FOUND, spawnTethered } from '../../host/child.ts';
 import type { Clock } from '../../host/clock.ts';
-import { CaptureError } from './errors.ts';
+import { commandMissing } from './errors.ts';
 import type { RunEnd } from './restart-policy.ts';
 import { scrubLine } from './scrub.ts';
 import { goodOutputMs, isStalled, type StallLimits, sampleOutput, watchOutput } from './stall-policy.ts';
@@ -57,7 +57,7 @@ export function startRun(options: RunOptions, clock: Clock): Run {
     // A failed spawn shows in the missing pid, a failed kill in a child that goes on.
   });
   if (pid === undefined) {
-    throw new CaptureError('COMMAND_MISSING', 'setpriv (util-linux) cannot be run');
+    throw commandMissing('setpriv');
   }
   const words = listen(child.stderr as Readable, () => end('redirected'));
   const gone = new AbortController();
@@ -109,7 +109,7 @@ export function startRun(options: RunOptions, clock: Clock): Run {
     child.on('close', (code, signal) => {
       gone.abort();
       if (why === null && code === COMMAND_NOT_FOUND) {
-        reject(new CaptureError('COMMAND_MISSING', 'ffmpeg cannot be run'));
+        reject(commandMissing('ffmpeg'));
         return;
       }
       resolve({

@@ -1,5 +1,5 @@
 import { COMMAND_NOT_FOUND, type Collected, collect } from '../../host/child.ts';
-import { CaptureError } from './errors.ts';
+import { commandMissing } from './errors.ts';
 import { redirectIn } from './words.ts';
 
 /** A short run of ffmpeg or ffprobe, to its end. */
@@ -36,10 +36,10 @@ export function toolRunner(signal: AbortSignal): RunTool {
         enough: (said) => redirectIn(said) !== undefined,
       });
     } catch (cause) {
-      throw new CaptureError('COMMAND_MISSING', 'setpriv (util-linux) cannot be run', cause);
+      throw commandMissing('setpriv', cause);
     }
     if (done.code === COMMAND_NOT_FOUND) {
-      throw new CaptureError('COMMAND_MISSING', `${command} cannot be run`);
+      throw commandMissing(command);
     }
     return { code: done.code, stdout: done.stdout.toString('latin1'), stderr: done.stderr };
   };

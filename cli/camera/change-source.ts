@@ -33,6 +33,9 @@ export async function changeSource(dir: string, options: SourceOptions): Promise
   return describeSource(source);
 }
 
+/** A camera that recorded sound goes on without where the new source has none. */
+const bringsNoSound = (source: string) => source.startsWith('v4l2:');
+
 async function replaceSource(
   directory: CameraDirectory,
   source: string,
@@ -45,7 +48,7 @@ async function replaceSource(
     const choice = choiceOf({
       source,
       lan: lan.length > 0 ? lan : config.lan,
-      ...(config.audio && { audio: config.audio }),
+      ...(config.audio && !bringsNoSound(source) && { audio: config.audio }),
       spoolBytes: config.spool.maxBytes,
       keepFree: config.spool.minFreeBytes,
     });

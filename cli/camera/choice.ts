@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { CameraConfig, type CameraConfigText } from '../../agent/camera/camera-directory.ts';
-import { parseSource } from '../../agent/capture/source.ts';
+import { parseSource, type Source } from '../../agent/capture/source.ts';
 import { CommandError } from '../errors.ts';
 import type { FirewallState } from './firewall-state.ts';
 
@@ -30,12 +30,18 @@ export function choiceOf(
     throw new CommandError('USAGE', '--lan takes a host and nothing more: HOST or HOST:PORT');
   }
   checkConfig(v.omit(CameraConfig, ['version', 'server', 'owner']), choice);
+  if (parsed(source, options.lan).kind === 'v4l2' && choice.audio) {
+    throw new CommandError('USAGE', '--audio: a V4L2 camera brings no sound; leave the option out');
+  }
+  return choice;
+}
+
+function parsed(source: string, lan: readonly string[]): Source {
   try {
-    parseSource(source, options.lan);
+    return parseSource(source, lan);
   } catch (cause) {
     throw new CommandError('USAGE', `--source and --lan: ${(cause as Error).message}`, cause);
   }
-  return choice;
 }
 
 /**

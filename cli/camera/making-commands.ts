@@ -79,7 +79,8 @@ export function sourceCommand(): Command {
     .addHelpText(
       'after',
       `
-The camera stays the same: id, certificate, owner. It must not be running; the next run films from there.
+The camera stays the same: id, certificate, owner. It must not be running; the next run films from there, and without
+sound where the new source is a V4L2 camera, which brings none.
 
 Example, with the password out of the command line:
   oriel camera source ./cam --source -`,

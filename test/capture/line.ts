@@ -38,10 +38,13 @@ export interface Line {
 /** Long enough for a start on a busy machine; nothing is asserted of it. */
 const PATIENCE_MS = 240_000;
 
-export function openLine(): Line {
-  const dir = mkdtempSync(join(tmpdir(), 'oriel-capture-'));
-  makeFifo(join(dir, 'media.fifo'));
-  makeFifo(join(dir, 'capture.fifo'));
+/** @param given the run directory of a camera, FIFOs and all; one of its own if not given, which `close` removes. */
+export function openLine(given?: string): Line {
+  const dir = given ?? mkdtempSync(join(tmpdir(), 'oriel-capture-'));
+  if (given === undefined) {
+    makeFifo(join(dir, 'media.fifo'));
+    makeFifo(join(dir, 'capture.fifo'));
+  }
   const logged: string[] = [];
   const faults: string[] = [];
   const captures: { ended: Promise<unknown>; stop(): void }[] = [];
@@ -118,7 +121,7 @@ export function openLine(): Line {
       for (const feed of feeds) {
         feed.close();
       }
-      rmSync(dir, { recursive: true });
+      if (given === undefined) rmSync(dir, { recursive: true });
     },
   };
 }

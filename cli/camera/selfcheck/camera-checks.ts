@@ -141,16 +141,16 @@ export function checkFfmpeg({ tools: { version, ffprobe, encoders } }: Facts): V
   return ok(`${version}, ${encoders.join(', ')}`);
 }
 
-export function checkSource({ config, source: facts }: Facts): Verdict {
+export function checkSource({ directory, config, source: facts }: Facts): Verdict {
   if ('error' in config) return unknown('the configuration cannot be read');
   const { source, sourceError } = config;
-  if (source === undefined)
-    return fail(sourceError ?? 'there is none', 'set the camera up with another --source');
+  const change = `stop the camera, then: oriel camera source ${directory} --source SOURCE`;
+  if (source === undefined) return fail(sourceError ?? 'there is none', change);
   if (source.kind === 'test') return ok('a test pattern');
   if (source.kind === 'rtsp')
     return ok(`a camera on the network, ${source.authority}; whether it answers shows the status`);
   const path = source.kind === 'file' ? source.path : source.device;
-  if (!facts?.exists) return fail(`${path} is not there`, 'plug the camera in, or set another --source');
+  if (!facts?.exists) return fail(`${path} is not there`, `put it there, or give another; ${change}`);
   if (source.kind === 'v4l2' && !facts.device) return fail(`${path} is no device`, 'ls -l /dev/video*');
   if (!facts.permitted) {
     const way =

@@ -5,6 +5,7 @@ import type { LaneTrouble } from '../../../agent/uplink/uplink-stats.ts';
 import { updateConcern } from '../../../ota/update-concern.ts';
 import type { Light } from '../../paint.ts';
 import { duration } from '../../quantities.ts';
+import { captureRemedy } from './capture-remedy.ts';
 
 /** What a camera's own files say of it, judged. Pure. */
 
@@ -58,11 +59,10 @@ export function judgeCondition(view: CameraView): Condition {
 }
 
 function concernsOf({ directory, start, agent, agentRuns, silentMs, capture }: CameraView): Concern[] {
-  const lookAtSource = `oriel camera selfcheck ${directory} looks at source and ffmpeg`;
   if (agent === undefined) return [red('NOT_RUNNING', 'it is not running', undefined, start)];
   if (agent.state === 'stopped') {
     const played = capture?.state === 'finished' ? 'its source was played to its end' : 'it was stopped';
-    return [...captureConcerns(agent, capture, lookAtSource), red('STOPPED', played, agent.since, start)];
+    return [...captureConcerns(agent, capture, directory), red('STOPPED', played, agent.since, start)];
   }
   if (!agentRuns) return [red('AGENT_DEAD', 'its agent was killed', agent.at, start)];
   if (silentMs > SILENCE_MS) {
@@ -74,8 +74,8 @@ function concernsOf({ directory, start, agent, agentRuns, silentMs, capture }: C
     return [yellow('UNPAIRED', 'it waits to be set up', agent.since, way)];
   }
   return [
-    ...captureConcerns(agent, capture, lookAtSource),
-    ...pictureConcerns(agent, lookAtSource),
+    ...captureConcerns(agent, capture, directory),
+    ...pictureConcerns(agent, capture, directory),
     ...connectionConcerns(agent),
     ...footageConcerns(agent),
     ...clockConcerns(agent),
@@ -83,18 +83,30 @@ function concernsOf({ directory, start, agent, agentRuns, silentMs, capture }: C
   ];
 }
 
-function captureConcerns(agent: AgentStatus, capture: CaptureState | undefined, way: string): Concern[] {
+function captureConcerns(
+  agent: AgentStatus,
+  capture: CaptureState | undefined,
+  directory: string,
+): Concern[] {
   const said = capture?.lastError;
   if (capture === undefined || !said) return [];
   const text = `capture: ${said.code}: ${said.line}`;
+  const way = captureRemedy(said.code, directory);
   if (capture.state === 'failed') return [red('CAPTURE_FAILED', text, capture.since, way)];
   const failing = agent.state === 'running' && capture.state === 'backoff';
-  return failing ? [yellow('CAPTURE_RESTARTS', text, capture.since, undefined)] : [];
+  // Most sources come back by themselves; one that sends elsewhere does not.
+  const helps = said.code === 'redirected' ? way : undefined;
+  return failing ? [yellow('CAPTURE_RESTARTS', text, capture.since, helps)] : [];
 }
 
-function pictureConcerns({ state, since, at, lastFragmentAt }: AgentStatus, way: string): Concern[] {
+function pictureConcerns(
+  { state, since, at, lastFragmentAt }: AgentStatus,
+  capture: CaptureState | undefined,
+  directory: string,
+): Concern[] {
   const last = Math.max(since, lastFragmentAt ?? 0);
   if (state !== 'running' || at - last <= BLIND_MS) return [];
+  const way = captureRemedy(capture?.lastError?.code, directory);
   return [red('NO_PICTURE', 'no picture comes from its source', last, way)];
 }
 
