@@ -29,7 +29,10 @@ export function checkSeparation(directory: CameraDirectory, { agent, capture }: 
     );
   }
   if (agent.uid === capture.uid || agent.gid === capture.gid) {
-    throw new CameraError('CAMERA_OWNER', 'agent and capture need two users with two groups');
+    throw new CameraError(
+      'CAMERA_OWNER',
+      'agent and capture need two users with two groups: name them with --agent-user and --capture-user',
+    );
   }
   const { uid, gid, mode } = lstatSync(directory.path);
   if (uid !== agent.uid || gid !== capture.gid || (mode & 0o777) !== 0o710) {
@@ -93,8 +96,7 @@ export async function makeSharedRunDirectory(
   await shell(capture, leftByCapture, join(directory.runToMake, 'capture'));
   const steps = ['rm -rf "$1"', 'mkdir -m 710 "$1"', 'mkdir -m 1770 "$1/capture"'];
   const made = await shell({ ...agent, gid: capture.gid }, steps.join(' && '), directory.runToMake);
-  if (made.code !== 0)
-    throw new CameraError('RUN_DIRECTORY', `cannot make ${directory.runToMake}: ${made.stderr.trim()}`);
+  if (made.code !== 0) throw notMade(directory, directory.runToMake, made.stderr);
   await makeSharedFifos(directory, { agent, capture });
 }
 
@@ -108,18 +110,20 @@ export async function makeSharedFifos(
     shift 2
   done`;
   const made = await shell({ ...agent, gid: capture.gid }, script, ...[...fifosOf(directory)].flat());
-  if (made.code !== 0) {
-    throw new CameraError(
-      'RUN_DIRECTORY',
-      `cannot make the FIFOs in ${directory.captureRun}: ${made.stderr.trim()}`,
-    );
-  }
+  if (made.code !== 0) throw notMade(directory, `the FIFOs in ${directory.captureRun}`, made.stderr);
+}
+
+/** What root left there, say, the agent's user cannot remove. */
+function notMade({ runToMake }: CameraDirectory, what: string, stderr: string): CameraError {
+  const way = `stop the camera, make room there, and remove what another user left: sudo rm -rf ${runToMake}`;
+  return new CameraError('RUN_DIRECTORY', `cannot make ${what}: ${stderr.trim()}; ${way}`);
 }
 
 async function shell(account: Account, script: string, ...args: readonly string[]) {
   const under = confined(confinementOf(account, 'shared'));
   const signal = new AbortController().signal;
   const done = await collect('sh', ['-c', script, 'sh', ...args], { ...LIMITS, signal, under });
-  if (done.code === COMMAND_NOT_FOUND) throw new CameraError('RUN_DIRECTORY', 'sh cannot be run');
+  if (done.code === COMMAND_NOT_FOUND)
+    throw new CameraError('RUN_DIRECTORY', 'sh cannot be run: apt-get install dash');
   return done;
 }

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { HostError, isFull } from './errors.ts';
+import { HostError, isFull, platformRemedy } from './errors.ts';
 import { ownerFor } from './owned-file.ts';
 
 /**
@@ -55,7 +55,7 @@ export const systemDisk: Disk = {
       const stats = await handle.stat();
       if (!stats.isFIFO() && !stats.isDirectory()) return new SystemFile(handle, path);
       await handle.close();
-      throw new HostError('FILE_UNFIT', `cannot open ${path}: it is no file`);
+      throw new HostError('FILE_UNFIT', noFile(path));
     });
   },
   create(path, mode) {
@@ -116,13 +116,15 @@ export const systemDisk: Disk = {
     }),
 };
 
+const noFile = (path: string) => `cannot open ${path}: it is no file; remove what lies there: rm -r ${path}`;
+
 async function openFile(path: string, flags: number): Promise<fs.FileHandle> {
   try {
     return await fs.open(path, flags);
   } catch (cause) {
     // A directory, opened to be written to; a symbolic link where none is followed; a socket.
     if (!['EISDIR', 'ELOOP', 'ENXIO'].includes(platformCode(cause))) throw cause;
-    throw new HostError('FILE_UNFIT', `cannot open ${path}: it is no file`, cause);
+    throw new HostError('FILE_UNFIT', noFile(path), cause);
   }
 }
 
@@ -201,7 +203,8 @@ async function answered<T, A>(
 function diskError(what: string, cause: unknown): HostError {
   if (cause instanceof HostError) return cause;
   const code = platformCode(cause);
-  return new HostError(isFull(cause) ? 'DISK_FULL' : 'DISK_IO', `cannot ${what}: ${code || 'failed'}`, cause);
+  const why = `cannot ${what}: ${code || 'failed'}${platformRemedy(code)}`;
+  return new HostError(isFull(cause) ? 'DISK_FULL' : 'DISK_IO', why, cause);
 }
 
 function platformCode(error: unknown): string {

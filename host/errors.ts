@@ -37,3 +37,18 @@ export const isFull = (error: unknown): boolean => FULL.includes((error as { err
 export function takesNothing({ code, cause }: HostError): boolean {
   return code === 'DISK_FULL' || (cause as { code?: unknown } | undefined)?.code === 'EROFS';
 }
+
+/** What a person can do about a platform's error, as the rest of a sentence; empty where that says all. */
+export function platformRemedy(code: string | undefined): string {
+  switch (code) {
+    case 'EROFS':
+      return '; its file system is mounted read-only: the kernel says why (dmesg)';
+    case 'EIO':
+      return '; the disk fails: the kernel says more (dmesg), replace it';
+    case 'EACCES':
+    case 'EPERM':
+      return '; this user may not: run it as the owner of that directory';
+    default:
+      return '';
+  }
+}

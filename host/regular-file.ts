@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { HostError } from './errors.ts';
+import { HostError, platformRemedy } from './errors.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
@@ -28,14 +28,17 @@ export function readRegularFile(
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     // ELOOP: a symbolic link. ENXIO: a socket, or a device without a driver.
-    if (code === 'ELOOP' || code === 'ENXIO') throw unfit(path, 'it is no regular file', cause);
-    throw new HostError('DISK_IO', `cannot open ${path}: ${code}`, cause);
+    if (code === 'ELOOP' || code === 'ENXIO') throw unfit(path, noFile(path), cause);
+    throw new HostError('DISK_IO', `cannot open ${path}: ${code}${platformRemedy(code)}`, cause);
   }
   try {
     const stat = fstatSync(fd);
-    if (!stat.isFile()) throw unfit(path, 'it is no regular file');
+    if (!stat.isFile()) throw unfit(path, noFile(path));
     if (owner !== undefined && stat.uid !== owner) {
-      throw unfit(path, `it belongs to user ${stat.uid} and has to belong to user ${owner}`);
+      throw unfit(
+        path,
+        `it belongs to user ${stat.uid} and has to belong to user ${owner}: chown ${owner} ${path}`,
+      );
     }
     // A file that grows meanwhile is bounded too.
     const bytes = Buffer.alloc(Math.min(stat.size, maxBytes) + 1);
@@ -57,5 +60,6 @@ function readWhole(fd: number, bytes: Buffer): number {
   return length;
 }
 
+const noFile = (path: string) => `it is no regular file; remove what lies there: rm -r ${path}`;
 const unfit = (path: string, why: string, cause?: unknown) =>
   new HostError('FILE_UNFIT', `cannot read ${path}: ${why}`, cause);

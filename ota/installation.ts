@@ -32,7 +32,10 @@ export async function readInstallation(disk: Disk, directory: string): Promise<I
     .trim();
   const hardware = v.safeParse(Identifier, name);
   if (!hardware.success) {
-    throw new OtaError('HARDWARE_FOREIGN', `${join(directory, HARDWARE_FILE)} does not name a board`);
+    throw new OtaError(
+      'HARDWARE_FOREIGN',
+      `${join(directory, HARDWARE_FILE)} does not name a board: write its name there, as the bundles for it have it (linux-x64)`,
+    );
   }
   const { product, keys, threshold } = anchor;
   return { directory, trust: { root: { keys, threshold }, product, hardware: hardware.output } };

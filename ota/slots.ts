@@ -213,7 +213,12 @@ async function stateOfSlots(options: SlotsOptions): Promise<SlotState> {
   }
   const [oldest] = found.sort((a, b) => a.verified.bundle.counter - b.verified.bundle.counter);
   if (oldest === undefined) {
-    throw new OtaError('SLOTS_MALFORMED', `${options.directory} holds no state and no whole slot`);
+    const { directory, trust } = options;
+    const anew = `oriel launcher install ${directory} BUNDLE --anchor FILE --root FILE --hardware ${trust.hardware}`;
+    throw new OtaError(
+      'SLOTS_MALFORMED',
+      `${directory} holds no state and no whole slot: move it away, and put a release there anew: ${anew}`,
+    );
   }
   const { slot, verified } = oldest;
   const { version, counter } = verified.bundle;

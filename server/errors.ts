@@ -79,3 +79,10 @@ export class ServerError extends Error {
     this.code = code;
   }
 }
+
+/** What helps where nothing can listen at an address. @param option that chooses the port. */
+export function listenRemedy({ code }: NodeJS.ErrnoException, option: '--port' | '--metrics'): string {
+  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address: give one that it has (--address)';
+  if (code === 'EACCES') return `this user may not: choose a port from 1024 on (${option})`;
+  return `end what listens there, or choose another port (${option})`;
+}

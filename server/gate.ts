@@ -14,7 +14,7 @@ import type { Refusal } from '../wire/refusal.ts';
 import { ALPN_HTTP } from '../wire/upload.ts';
 import type { Client, ClientJudge } from './client.ts';
 import { type Census, type ConnectionLimits, Connections } from './connections.ts';
-import { ServerError } from './errors.ts';
+import { listenRemedy, ServerError } from './errors.ts';
 import type { Log } from './log.ts';
 import { RefusalLog } from './refusal-log.ts';
 
@@ -153,7 +153,7 @@ export class Gate {
         reject(
           new ServerError(
             'ADDRESS_REFUSED',
-            `cannot listen on port ${port}: ${cause.message}; choose another (--port), or end what listens there`,
+            `cannot listen on port ${port}: ${cause.message}; ${listenRemedy(cause, '--port')}`,
             cause,
           ),
         );

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import { ServerError } from './errors.ts';
+import { listenRemedy, ServerError } from './errors.ts';
 
 /** Metrics are for this machine alone: whoever wants them elsewhere puts a proxy of their own before it. */
 const ADDRESS = '127.0.0.1';
@@ -48,7 +48,7 @@ export function openMetricsDoor(
       reject(
         new ServerError(
           'ADDRESS_REFUSED',
-          `cannot listen on ${ADDRESS}:${port} for metrics: ${cause.message}; choose another port (--metrics), or end what listens there`,
+          `cannot listen on ${ADDRESS}:${port} for metrics: ${cause.message}; ${listenRemedy(cause, '--metrics')}`,
           cause,
         ),
       ),

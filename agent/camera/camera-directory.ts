@@ -161,8 +161,15 @@ export class CameraDirectory {
       return parseJson(readLimited(this.config, MAX_CONFIG_BYTES, owner), CameraConfig, 'camera.json');
     } catch (cause) {
       if (cause instanceof CameraError) throw cause;
-      throw new CameraError('CONFIG_MALFORMED', `${this.config}: ${(cause as Error).message}`, cause);
+      const why = `${(cause as Error).message}; correct it, or ${this.makeAnew}`;
+      throw new CameraError('CONFIG_MALFORMED', `${this.config}: ${why}`, cause);
     }
+  }
+
+  /** For people, where a file cannot be restored that only another set-up makes. */
+  get makeAnew(): string {
+    const { path } = this;
+    return `make another camera of it: oriel camera reset ${path} --yes, then oriel camera setup ${path} --code FILE --source SOURCE`;
   }
 }
 

@@ -54,7 +54,10 @@ function deviceSigner(key: KeyObject, from: string): DeviceSigner {
 
 /** The client certificate's chain, PEM. @throws CameraError CERTIFICATE_MISSING. */
 export function loadCertificate(directory: CameraDirectory, deviceKey: DeviceKey): string {
-  const help = 'have the server certify request.pem: oriel server certify';
+  const { request, certificate } = directory;
+  const help = existsSync(request)
+    ? `have its server certify ${request}: oriel server certify DIR --request FILE --out FILE, and put the answer at ${certificate}`
+    : 'the camera asks its server for another by itself';
   if (!existsSync(directory.certificate)) {
     throw new CameraError('CERTIFICATE_MISSING', `${directory.certificate} is missing; ${help}`);
   }

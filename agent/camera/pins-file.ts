@@ -16,6 +16,10 @@ export interface ObeyedPins extends PinStatement {
   readonly bytes: Uint8Array;
 }
 
+/** For people, where the file is not a statement for this camera. */
+export const NEXT_PINS =
+  'put the statement that the camera obeyed last there again, or have its owner sign the next, and put that there (oriel keys pins --out)';
+
 /** `https://HOST[:PORT]` of the server that a camera dials. @throws as readObeyedPins. */
 export async function dialledOrigin(
   directory: CameraDirectory,
@@ -43,10 +47,6 @@ export async function readObeyedPins(
     return { ...(await readPinStatement(bytes, owner, nodePrimitives)), bytes };
   } catch (cause) {
     if (!(cause instanceof CryptoError)) throw cause;
-    throw new CameraError(
-      'CONFIG_MALFORMED',
-      `${path}: ${cause.message}; put the statement that the camera obeyed last there again`,
-      cause,
-    );
+    throw new CameraError('CONFIG_MALFORMED', `${path}: ${cause.message}; ${NEXT_PINS}`, cause);
   }
 }

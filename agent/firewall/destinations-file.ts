@@ -21,6 +21,7 @@ const MAX_FILE_BYTES = 4096;
 export class DestinationsFile {
   readonly path: string;
   readonly #state: string;
+  readonly #camera: string;
 
   /**
    * @param state root's directory; it may be absent.
@@ -28,6 +29,7 @@ export class DestinationsFile {
    */
   constructor(state: string, camera: string) {
     this.#state = state;
+    this.#camera = camera;
     this.path = join(state, `${createHash('sha256').update(realPath(camera)).digest('hex')}.json`);
   }
 
@@ -38,7 +40,7 @@ export class DestinationsFile {
     try {
       return readDestinations(bytes.toString('utf8'));
     } catch (cause) {
-      const way = 'have it made anew from the camera’s own configuration: oriel camera firewall … --adopt';
+      const way = `have it made anew from the camera’s own configuration: oriel camera firewall ${this.#camera} … --adopt`;
       throw new CameraError('CONFIG_MALFORMED', `${this.path}: ${(cause as Error).message}; ${way}`, cause);
     }
   }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import * as v from 'valibot';
 import { toBase64Url, utf8 } from '../../crypto/bytes.ts';
 import { bytesField, parseJson } from '../../crypto/document.ts';
@@ -36,7 +37,15 @@ export async function readPairing(directory: CameraDirectory, disk: Disk): Promi
     return parseJson(Buffer.from(bytes ?? []).toString('utf8'), PairingFile, 'pairing.json');
   } catch (cause) {
     if ((cause as { name?: unknown }).name !== 'CryptoError') throw cause;
-    throw new CameraError('CONFIG_MALFORMED', `${directory.pairing}: ${(cause as Error).message}`, cause);
+    // Only a camera that is not enrolled yet needs it.
+    const way = existsSync(directory.certificate)
+      ? `this camera is enrolled and needs it no more: rm ${directory.pairing}`
+      : directory.makeAnew;
+    throw new CameraError(
+      'CONFIG_MALFORMED',
+      `${directory.pairing}: ${(cause as Error).message}; ${way}`,
+      cause,
+    );
   }
 }
 

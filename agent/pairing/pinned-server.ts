@@ -15,7 +15,7 @@ import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
 import type { CameraConfig, CameraDirectory } from '../camera/camera-directory.ts';
 import { CameraError } from '../camera/errors.ts';
-import { type ObeyedPins, readObeyedPins } from '../camera/pins-file.ts';
+import { NEXT_PINS, type ObeyedPins, readObeyedPins } from '../camera/pins-file.ts';
 import { Mutex } from '../mutex.ts';
 
 export interface PinnedServerOptions {
@@ -54,7 +54,7 @@ export class PinnedServer {
     const { directory, disk, config, camera } = options;
     const obeyed = await readObeyedPins(directory, disk, config.owner);
     if (obeyed !== undefined && idText(obeyed.camera) !== camera) {
-      throw new CameraError('CONFIG_MALFORMED', `${directory.pins} is for another camera`);
+      throw new CameraError('CONFIG_MALFORMED', `${directory.pins} is for another camera; ${NEXT_PINS}`);
     }
     return new PinnedServer(options, obeyed);
   }

@@ -18,6 +18,8 @@ const NEXT_POLICY = `sign the next (oriel keys policy) and put it there: ${PUT_P
 /** What a person can do about a refusal, or a failure to reach the server; undefined where waiting is all. */
 export function wayOut(code: string): string | undefined {
   switch (code) {
+    case 'CERTIFICATE_MISSING':
+      return 'the camera asks its server for one by itself, unless what is said beside this stands in the way; of one made by hand, have its server certify the request: oriel server certify DIR --request FILE --out FILE';
     case 'CLAIM_UNKNOWN':
       return 'the server has not been given the claim yet: oriel server cameras DIR claim CLAIM';
     case 'CLAIM_EXPIRED':

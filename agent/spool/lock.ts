@@ -8,7 +8,11 @@ import { SpoolError } from './errors.ts';
  * @throws SpoolError SPOOL_LOCKED; HostError.
  */
 export function lockSpool(dir: string): () => void {
-  const lock = tryFileLock(join(dir, 'lock'));
-  if (lock === undefined) throw new SpoolError('SPOOL_LOCKED', `the spool ${dir} is open already`);
+  const path = join(dir, 'lock');
+  const lock = tryFileLock(path);
+  if (lock === undefined) {
+    const way = `end the process that has ${path} locked (lslocks)`;
+    throw new SpoolError('SPOOL_LOCKED', `the spool ${dir} is open already: ${way}`);
+  }
   return () => lock.release();
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { readFileBounded } from '../../host/atomic-file.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { OtaError } from '../../ota/errors.ts';
 import {
   MAX_STATE_BYTES,
   nameOfRefused,
@@ -23,7 +24,16 @@ export async function readState(installation: string): Promise<SlotState> {
   const path = join(installation, STATE_FILE);
   const bytes = await readFileBounded(systemDisk, path, MAX_STATE_BYTES);
   if (bytes === undefined) throw new CommandError('FILE_UNREADABLE', `${path} is missing, or too long`);
-  return parseSlotState(bytes);
+  try {
+    return parseSlotState(bytes);
+  } catch (error) {
+    if (!(error instanceof OtaError) || error.code !== 'SLOTS_MALFORMED') throw error;
+    throw new OtaError(
+      'SLOTS_MALFORMED',
+      `${path}: ${error.message}; the launcher makes it anew when it starts: stop the camera, and start it again`,
+      error,
+    );
+  }
 }
 
 /** The slots for people. */

@@ -84,7 +84,7 @@ describe.each<[string, (path: string) => void]>([
   ],
   ['a file', (path) => writeFileSync(path, '')],
 ])('[FC-11] %s in the place of the claims', (_, lay) => {
-  test('is refused on a read-only card, and what the refusal says helps', async () => {
+  test('[REM-RUN_DIRECTORY] is refused on a read-only card, and what the refusal says helps', async () => {
     readOnly();
     lay(directory.claimsElsewhere);
     const remedy = `sudo rm -rf ${directory.claimsElsewhere}`;

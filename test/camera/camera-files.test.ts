@@ -113,6 +113,7 @@ describe('the device key', () => {
 
   test('without a certificate, or with one that is none, it says what to do', async () => {
     home.write(home.directory.deviceKey, generateDeviceKey());
+    home.write(home.directory.request, 'of a camera that was made by hand');
     const key = await loadDeviceKey(home.directory);
     const missing = expect.objectContaining({
       code: 'CERTIFICATE_MISSING',

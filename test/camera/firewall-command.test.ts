@@ -72,3 +72,18 @@ test('a filter that nft refuses without reading it is refused in its own words, 
     writeFileSync(join(programs, 'nft'), nft);
   }
 });
+
+test('[REM-COMMAND_FAILED] a machine without nft: the package that is named', async () => {
+  // Root's own directories of programs, where Debian's package puts it, are not in this PATH.
+  const without = await run([ORIEL, 'camera', 'firewall', camera, ...SEPARATED, '--apply'], {
+    env: { PATH: '/usr/bin:/bin' },
+  });
+  expect(without).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(
+      /^oriel: nft cannot be run: apt-get install nftables, with its directory in PATH \[COMMAND_FAILED\]$/m,
+    ),
+  });
+  expect(await firewall()).toMatchObject({ code: 0 });
+  expect(called()).toEqual(['nft -f -']);
+});

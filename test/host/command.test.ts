@@ -29,7 +29,7 @@ test('a program that is missing is told of', () => {
   expect(() => runCommand('no-such-program', [], LONG)).toThrow(
     expect.objectContaining({
       code: 'COMMAND_FAILED',
-      message: expect.stringContaining('no-such-program failed ('),
+      message: expect.stringContaining('no-such-program cannot be run: apt-get install'),
     }),
   );
 });

@@ -18,11 +18,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { parseBundle, SIGNATURES_FILE } from '../../ota/bundle.ts';
 import { fetchedBundle, wholeBundle } from '../../ota/incoming.ts';
+import { readInstallation } from '../../ota/installation.ts';
+import { writeAnchor } from '../../ota/key-list.ts';
 import { parseSlotState } from '../../ota/slot-state.ts';
 import { releaseIn, slotToRun } from '../../ota/slot-transitions.ts';
 import { Slots, STATE_FILE } from '../../ota/slots.ts';
 import { breakBuild } from '../broken-build.ts';
 import { type Crash, CrashDisk, type CrashState } from '../faults/crash-disk.ts';
+import { commandsNamedIn } from '../house/named-commands.ts';
+import { runCommand, wordsOf } from '../house/run-command.ts';
 import { type BundleWish, CONTENTS, type Maker, makeBundle, newMaker } from './maker.ts';
 
 /** One signature of each kind is enough here: checking them is what takes the time. */
@@ -274,6 +278,48 @@ test('a state that was lost is made anew: the older whole slot runs, and nothing
   appendFileSync(join(directory, 'b/files/app/oriel.mjs'), ' ');
   rmSync(join(directory, STATE_FILE));
   await expect(Slots.open(options())).rejects.toMatchObject({ code: 'SLOTS_MALFORMED' });
+});
+
+function anchorOf() {
+  const { root, product } = trust;
+  return { format: 'oriel-anchor-1' as const, product, keys: [...root.keys], threshold: root.threshold };
+}
+
+test('[REM-SLOTS_MALFORMED] no whole slot: a release put there anew; a state that is none: the launcher starts', async () => {
+  await onTrial();
+  for (const slot of ['a', 'b']) appendFileSync(join(directory, slot, 'files/app/oriel.mjs'), ' ');
+  rmSync(join(directory, STATE_FILE));
+  const { message } = await Slots.open(options()).catch((error) => error);
+  const [install = ''] = commandsNamedIn(message);
+  renameSync(directory, `${directory}-aside`);
+  made.push(`${directory}-aside`);
+  const anchor = scratch('anchor');
+  writeFileSync(join(anchor, 'anchor.json'), writeAnchor(anchorOf()));
+  const [words = '', files = ''] = install.split(' --root ');
+  const place = (line: string, file: string) =>
+    wordsOf(line, { FILE: join(anchor, file), BUNDLE: bundle(NEW) });
+  await runCommand(...place(words, 'anchor.json'), ...place(`--root ${files}`, 'anchor.json'));
+  expect((await Slots.open(options())).state).toMatchObject({ active: 'a', release: { version: '1.1.0' } });
+
+  writeFileSync(join(directory, STATE_FILE), '{');
+  const status = () => runCommand('launcher', 'status', directory);
+  await expect(status()).rejects.toMatchObject({
+    code: 'SLOTS_MALFORMED',
+    message: expect.stringContaining('the launcher makes it anew when it starts'),
+  });
+  await Slots.open(options());
+  expect(await status()).toContain('slot a  1.1.0');
+});
+
+test('[REM-HARDWARE_FOREIGN] an installation that names no board: its name, written there', async () => {
+  writeFileSync(join(directory, 'anchor.json'), writeAnchor(anchorOf()));
+  writeFileSync(join(directory, 'hardware'), '?\n');
+  const read = () => readInstallation(systemDisk, directory);
+  const { code, message } = await read().catch((error) => error);
+  const [, path = '', name = ''] = /^(\S+) does not name a board: .*\(([\w-]+)\)$/.exec(message) ?? [];
+  expect(code).toBe('HARDWARE_FOREIGN');
+  writeFileSync(path, `${name}\n`);
+  expect((await read()).trust.hardware).toBe(name);
 });
 
 describe('cut off at every write', () => {

@@ -21,6 +21,8 @@ import { takeBrought } from '../../agent/updates/brought-update.ts';
 import type { LookOptions } from '../../agent/updates/look.ts';
 import type { BroughtView } from '../../agent/updates/release-view.ts';
 import { INBOX_DIRECTORY, watchInbox } from '../../agent/updates/update-inbox.ts';
+import type { Course } from '../../cli/camera/update/course.ts';
+import { whatToDo } from '../../cli/camera/update/course-text.ts';
 import { packRelease } from '../../cli/release/pack.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
@@ -28,6 +30,8 @@ import { changeRollout } from '../../ota/publish.ts';
 import { firstState, writeSlotState } from '../../ota/slot-state.ts';
 import { readUpdateFile } from '../../ota/update-file.ts';
 import { until } from '../e2e/until.ts';
+import { commandsNamedIn } from '../house/named-commands.ts';
+import { runCommand } from '../house/run-command.ts';
 import { House } from './house.ts';
 import { DAY_MS, NOW } from './tuf-repository.ts';
 
@@ -355,4 +359,19 @@ test('no bytes make the reader fail otherwise than by its code', async () => {
     }),
     { numRuns: 150 },
   );
+});
+
+test('[REM-HARDWARE_FOREIGN] a file for another board: the one that its maker packs for this', async () => {
+  const hardware = 'linux-arm64';
+  const { last } = await bringTo(good, { hardware });
+  expect(last).toMatchObject({ state: 'refused', code: 'HARDWARE_FOREIGN' });
+  const course = { state: 'refused', over: true, version: undefined, code: last?.code } as Course;
+  const [pack = ''] = commandsNamedIn(whatToDo(course, 'CAMERA').join('\n'));
+  expect(pack).toBe('release pack --hardware');
+  const changes = { version: '1.2.0', counter: 3, hardware: [hardware] };
+  await house.release({ contents: CONTENTS, changes }, installed, { percentage: 0 });
+  const [release = '', verb = '', option = ''] = pack.split(' ');
+  const { directory } = house.repository;
+  await runCommand(release, verb, directory, at('arm64.tar'), option, hardware);
+  expect((await bringTo(at('arm64.tar'), { hardware })).last).toMatchObject({ state: 'staged' });
 });

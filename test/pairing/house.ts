@@ -144,14 +144,16 @@ export class House {
   /**
    * @param polls whether it asks for policies, and hears with each answer what time it is.
    * @param onTrial whether its release is on trial.
+   * @param synchronised whether the kernel calls its clock so.
    */
   async run(
     directory: CameraDirectory,
     polls = true,
     disk = systemDisk,
     onTrial?: () => Promise<boolean>,
+    synchronised?: () => boolean,
   ): Promise<CameraRun> {
-    const camera = await CameraRun.start(directory, polls, disk, onTrial);
+    const camera = await CameraRun.start(directory, polls, disk, onTrial, synchronised);
     this.#cameras.push(camera);
     return camera;
   }
@@ -169,18 +171,21 @@ export class CameraRun {
   readonly directory: CameraDirectory;
   readonly device: DeviceKey;
   readonly clock: HastyClock;
+  /** What it makes of that and of the server's. */
+  readonly time: CameraClock;
   readonly pairing: Pairing;
   readonly watch: PolicyWatch;
   readonly #stopping = new AbortController();
   readonly #running: Promise<unknown>;
 
   private constructor(
-    parts: Pick<CameraRun, 'directory' | 'device' | 'clock' | 'pairing' | 'watch'>,
+    parts: Pick<CameraRun, 'directory' | 'device' | 'clock' | 'time' | 'pairing' | 'watch'>,
     polls: boolean,
   ) {
     this.directory = parts.directory;
     this.device = parts.device;
     this.clock = parts.clock;
+    this.time = parts.time;
     this.pairing = parts.pairing;
     this.watch = parts.watch;
     const { signal } = this.#stopping;
@@ -192,6 +197,7 @@ export class CameraRun {
     polls: boolean,
     disk: Disk,
     onTrial?: () => Promise<boolean>,
+    synchronised?: () => boolean,
   ): Promise<CameraRun> {
     const quiet = () => undefined;
     const logger = { info: quiet, warn: quiet, error: quiet };
@@ -203,6 +209,7 @@ export class CameraRun {
       disk: systemDisk,
       path: directory.trustedTime,
       releaseTimeMs: RELEASE,
+      synchronised,
     });
     const state = new CameraState(directory, disk);
     const identity = { camera: device.camera, owner: config.owner };
@@ -220,7 +227,7 @@ export class CameraRun {
       random: () => 0,
       logger,
     });
-    return new CameraRun({ directory, device, clock: machine, pairing, watch }, polls);
+    return new CameraRun({ directory, device, clock: machine, time: clock, pairing, watch }, polls);
   }
 
   get enrolment(): Enrolment {

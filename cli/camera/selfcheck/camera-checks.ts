@@ -41,7 +41,8 @@ export function checkDeviceKey({ files: { deviceKey } }: Facts): Verdict {
 
 /** Configuration and pairing hold a LAN camera's password and a claim token. */
 export function checkConfiguration({ files, config }: Facts): Verdict {
-  if ('error' in config) return fail(config.error, 'set the camera up anew, or mend camera.json');
+  if ('error' in config)
+    return fail(config.error, 'correct camera.json, or set the camera up anew after oriel camera reset');
   for (const file of [files.config, files.pairing]) {
     const verdict = file === undefined ? undefined : ownersAlone(file);
     if (verdict !== undefined && verdict.result !== 'ok') return verdict;
@@ -77,9 +78,10 @@ export function checkSetupCode({ files: { setupCode }, certificate }: Facts): Ve
 
 export function checkCertificate({ certificate, clock }: Facts): Verdict {
   const { state, endsMs, claiming } = certificate;
-  if (state === 'wrong') return fail('it cannot be read, or is of another key', 'oriel server certify');
+  const certify = 'oriel server certify DIR --request FILE --out FILE';
+  if (state === 'wrong') return fail('it cannot be read, or is of another key', certify);
   if (state === 'none' || endsMs === undefined) {
-    const way = claiming ? 'run the camera: it enrols by itself' : 'oriel server certify';
+    const way = claiming ? 'run the camera: it enrols by itself' : certify;
     return warn('there is none yet', way);
   }
   const left = endsMs - (clock.serverMs ?? clock.trustedMs);

@@ -66,7 +66,7 @@ function concernsOf({ directory, start, agent, agentRuns, silentMs, capture }: C
   }
   if (!agentRuns) return [red('AGENT_DEAD', 'its agent was killed', agent.at, start)];
   if (silentMs > SILENCE_MS) {
-    const way = 'it hangs, or cannot write: look at its log, and at the room on its disk';
+    const way = `it hangs, or cannot write: make room on its disk, or stop it and start it again: ${start}`;
     return [red('AGENT_SILENT', 'its agent says nothing any more', agent.at, way)];
   }
   if (agent.state === 'unpaired') {
@@ -77,7 +77,7 @@ function concernsOf({ directory, start, agent, agentRuns, silentMs, capture }: C
     ...captureConcerns(agent, capture, directory),
     ...pictureConcerns(agent, capture, directory),
     ...connectionConcerns(agent),
-    ...footageConcerns(agent),
+    ...footageConcerns(agent, start),
     ...clockConcerns(agent),
     ...updateConcerns(agent),
   ];
@@ -161,21 +161,16 @@ function uplinkConcerns({ uplink }: AgentStatus): Concern[] {
 
 const bySince = (a: LaneTrouble, b: LaneTrouble) => a.since - b.since;
 
-function footageConcerns({
-  droppedSeconds,
-  dayKey,
-  policy,
-  uplink,
-  readOnly,
-  since,
-}: AgentStatus): Concern[] {
+function footageConcerns(
+  { droppedSeconds, dayKey, policy, uplink, readOnly, since }: AgentStatus,
+  start: string,
+): Concern[] {
   const concerns: Concern[] = [];
   if (readOnly) {
     const text =
       'its card is read-only: what it films waits in memory for its upload, and is lost if the camera ends before';
-    concerns.push(
-      yellow('CARD_READ_ONLY', text, since, 'look at the card: the kernel says why (dmesg); then replace it'),
-    );
+    const way = `the kernel says why (dmesg); replace the card, or mount it to be written to, and stop the camera and start it again: ${start}`;
+    concerns.push(yellow('CARD_READ_ONLY', text, since, way));
   }
   if (droppedSeconds > 0) {
     const text = `${droppedSeconds.toFixed(1)} s of footage were dropped for want of room in the spool`;
@@ -201,6 +196,9 @@ const MORE_DAY_KEYS =
 
 const SYNCHRONISE = 'set the machine’s clock, as with systemd-timesyncd: one that is synchronised counts';
 
+const APART =
+  'see which of the two is right: this one by what synchronises it (timedatectl timesync-status); the server’s is set there (timedatectl set-ntp true)';
+
 function clockConcerns({ clock }: AgentStatus): Concern[] {
   const { source, serverApart } = clock;
   if (source === 'server') {
@@ -213,7 +211,7 @@ function clockConcerns({ clock }: AgentStatus): Concern[] {
   }
   if (serverApart === undefined) return [];
   const text = `the server's clock is ${duration(serverApart)} from this machine's, which is synchronised and counts`;
-  return [yellow('CLOCKS_APART', text, undefined, 'see which of the two is right')];
+  return [yellow('CLOCKS_APART', text, undefined, APART)];
 }
 
 function updateConcerns({ updates, release }: AgentStatus): Concern[] {

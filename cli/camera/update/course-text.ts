@@ -38,7 +38,8 @@ const WAYS: Readonly<Record<string, string>> = {
   RELEASE_MISMATCHED: UNFIT,
   KEYS_OUTDATED: `its keys were replaced since: ${PACK_ANEW}`,
   SIGNATURES_MISSING: 'the keys that this camera trusts have not signed it: ask its maker',
-  HARDWARE_FOREIGN: 'it is for another board: oriel release pack --hardware',
+  HARDWARE_FOREIGN:
+    'it is for another board: have its maker pack that for this one, oriel release pack --hardware',
   PRODUCT_FOREIGN: 'it is for another product',
   RELEASE_INCOMPLETE: 'it does not hold all of a release: oriel release pack makes whole ones',
   VERSION_CURRENT: 'the camera runs it already',
