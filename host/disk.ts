@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { HostError, isFull, platformRemedy } from './errors.ts';
+import { HostError, isFull, NO_FILE_REMEDY, platformRemedy } from './errors.ts';
 import { ownerFor } from './owned-file.ts';
 
 /**
@@ -116,7 +116,7 @@ export const systemDisk: Disk = {
     }),
 };
 
-const noFile = (path: string) => `cannot open ${path}: it is no file; remove what lies there: rm -r ${path}`;
+const noFile = (path: string) => `cannot open ${path}: it is no file; ${NO_FILE_REMEDY}`;
 
 async function openFile(path: string, flags: number): Promise<fs.FileHandle> {
   try {

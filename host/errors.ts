@@ -52,3 +52,6 @@ export function platformRemedy(code: string | undefined): string {
       return '';
   }
 }
+
+/** What a person can do where something else lies in the place of a file; it may be theirs, and dear to them. */
+export const NO_FILE_REMEDY = 'move away what lies there, or name a file';

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { HostError, platformRemedy } from './errors.ts';
+import { HostError, NO_FILE_REMEDY, platformRemedy } from './errors.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
@@ -28,12 +28,12 @@ export function readRegularFile(
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     // ELOOP: a symbolic link. ENXIO: a socket, or a device without a driver.
-    if (code === 'ELOOP' || code === 'ENXIO') throw unfit(path, noFile(path), cause);
+    if (code === 'ELOOP' || code === 'ENXIO') throw unfit(path, NO_FILE, cause);
     throw new HostError('DISK_IO', `cannot open ${path}: ${code}${platformRemedy(code)}`, cause);
   }
   try {
     const stat = fstatSync(fd);
-    if (!stat.isFile()) throw unfit(path, noFile(path));
+    if (!stat.isFile()) throw unfit(path, NO_FILE);
     if (owner !== undefined && stat.uid !== owner) {
       throw unfit(
         path,
@@ -60,6 +60,6 @@ function readWhole(fd: number, bytes: Buffer): number {
   return length;
 }
 
-const noFile = (path: string) => `it is no regular file; remove what lies there: rm -r ${path}`;
+const NO_FILE = `it is no regular file; ${NO_FILE_REMEDY}`;
 const unfit = (path: string, why: string, cause?: unknown) =>
   new HostError('FILE_UNFIT', `cannot read ${path}: ${why}`, cause);

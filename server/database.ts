@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { HostError } from '../host/errors.ts';
+import { HostError, platformRemedy } from '../host/errors.ts';
 import { createOwnedFile } from '../host/owned-file.ts';
 import { ServerError } from './errors.ts';
 
@@ -267,6 +267,9 @@ function unshared(cause: unknown): HostError {
 }
 
 /** The messages of SQLite may quote values: none of them is passed on. */
+const DISK_REMEDY =
+  'its disk fails or is mounted read-only (the kernel says why: dmesg), or this user may not write there';
+
 function databaseError(cause: unknown): unknown {
   const { code, errcode } = cause as { code?: string; errcode?: number };
   if (code === 'ERR_SQLITE_ERROR') {
@@ -276,7 +279,7 @@ function databaseError(cause: unknown): unknown {
     if (primary === SQLITE_FULL)
       return new HostError('DISK_FULL', 'cannot write the registry: no room', cause);
     if (DISK_CODES.has(primary))
-      return new HostError('DISK_IO', `cannot use the registry: SQLite ${primary}`, cause);
+      return new HostError('DISK_IO', `cannot use the registry: SQLite ${primary}; ${DISK_REMEDY}`, cause);
     if (DAMAGE_CODES.has(primary)) {
       return new ServerError(
         'REGISTRY_DAMAGED',
@@ -287,5 +290,7 @@ function databaseError(cause: unknown): unknown {
     return cause;
   }
   const isPlatform = typeof (cause as { syscall?: unknown }).syscall === 'string';
-  return isPlatform ? new HostError('DISK_IO', `cannot open the registry: ${code}`, cause) : cause;
+  return isPlatform
+    ? new HostError('DISK_IO', `cannot open the registry: ${code}${platformRemedy(code)}`, cause)
+    : cause;
 }

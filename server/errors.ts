@@ -84,5 +84,6 @@ export class ServerError extends Error {
 export function listenRemedy({ code }: NodeJS.ErrnoException, option: '--port' | '--metrics'): string {
   if (code === 'EADDRNOTAVAIL') return 'this machine has no such address: give one that it has (--address)';
   if (code === 'EACCES') return `this user may not: choose a port from 1024 on (${option})`;
-  return `end what listens there, or choose another port (${option})`;
+  const other = `end what listens there, or choose another port (${option})`;
+  return option === '--port' ? `${other}, of which cameras are told by oriel keys pins` : other;
 }

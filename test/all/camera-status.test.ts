@@ -1,15 +1,21 @@
-import { readFileSync, utimesSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { ORIEL, oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { Home } from '../e2e/home.ts';
 import { until } from '../e2e/until.ts';
+import { commandsNamedIn } from '../house/named-commands.ts';
 
 /** What `oriel camera status` says, and its exit code, which health checks use, through a camera's bad days. */
 
 async function look(home: Home) {
   const { code, stdout } = await oriel('camera', 'status', home.cameraDirectory, '--json');
-  const { light, concerns } = JSON.parse(stdout) as { light: string; concerns: { code: string }[] };
-  return { code, light, codes: concerns.map((each) => each.code) };
+  const { light, concerns } = JSON.parse(stdout) as {
+    light: string;
+    concerns: { code: string; wayOut?: string }[];
+  };
+  const advice = concerns.flatMap(({ wayOut = '' }) => commandsNamedIn(wayOut));
+  return { code, light, codes: concerns.map((each) => each.code), advice };
 }
 
 function shows(home: Home, light: string, code: string) {
@@ -19,14 +25,45 @@ function shows(home: Home, light: string, code: string) {
   });
 }
 
-test('the server is away, the agent hangs, the camera is killed: each shows, with its exit code', () =>
-  Home.with({ source: 'test:' }, async (home) => {
+const turnsGreen = (home: Home) =>
+  until('the light turns green', async () => (await look(home)).light === 'green');
+
+/** A camera in a mount namespace of its own, whose names are in a file that the test changes. */
+const room = mkdtempSync(join(tmpdir(), 'oriel-names-'));
+const hosts = join(room, 'hosts');
+const camera = join(room, 'oriel');
+const resolvers = join(room, 'resolv.conf');
+beforeAll(() => {
+  const mounts = `mount --bind ${hosts} /etc/hosts && mount --bind ${resolvers} /etc/resolv.conf`;
+  writeFileSync(
+    camera,
+    `#!/bin/sh\nexec unshare --mount sh -c '${mounts} && exec "$0" "$@"' ${ORIEL} "$@"\n`,
+  );
+  chmodSync(camera, 0o755);
+  writeFileSync(hosts, '');
+  writeFileSync(resolvers, '');
+});
+afterAll(() => rmSync(room, { recursive: true }));
+
+test('[REM-DIAL_RESOLVE] [REM-AGENT_SILENT] [REM-AGENT_DEAD] [REM-STOPPED] its server cannot be found, is away, the agent hangs, is killed, is stopped: each shows, with its exit code and what ends it', () =>
+  Home.with({ source: 'test:', camera }, async (home) => {
+    await home.endServer();
+    const settings = join(home.household.serverDirectory, 'server.json');
+    const { hosts: names, ...rest } = JSON.parse(readFileSync(settings, 'utf8'));
+    writeFileSync(settings, JSON.stringify({ ...rest, hosts: [...names, 'home.test'] }));
+    await home.startServer();
     home.changeConfig((config) => {
-      config.server.origin = `https://127.0.0.1:${home.serverPort}`;
+      config.server.origin = `https://home.test:${home.serverPort}`;
     });
+    const start = [`camera run ${home.cameraDirectory}`];
+
     await home.startCamera();
-    await until('all is well', async () => (await look(home)).light === 'green');
-    expect(await look(home)).toEqual({ code: 0, light: 'green', codes: [] });
+    expect(await shows(home, 'yellow', 'DIAL_RESOLVE')).toMatchObject({ code: 0 });
+    const unresolved = await oriel('camera', 'status', home.cameraDirectory);
+    expect(unresolved.stdout).toContain('is the network up, and its DNS?');
+    writeFileSync(hosts, '127.0.0.1 home.test\n');
+    await turnsGreen(home);
+    expect(await look(home)).toEqual({ code: 0, light: 'green', codes: [], advice: [] });
 
     await home.endServer();
     expect(await shows(home, 'yellow', 'DIAL_CONNECT')).toMatchObject({ code: 0 });
@@ -34,18 +71,28 @@ test('the server is away, the agent hangs, the camera is killed: each shows, wit
     expect(stdout).toContain('no footage reaches the server: cannot connect: ECONNREFUSED');
     expect(stdout).toContain('is the server running');
     await home.startServer();
-    await until('the light turns green again', async () => (await look(home)).light === 'green');
+    await turnsGreen(home);
 
     const status = join(home.cameraDirectory, 'run', 'status.json');
     const { pid } = JSON.parse(readFileSync(status, 'utf8'));
     process.kill(pid, 'SIGSTOP');
     const longAgo = Date.now() / 1000 - 20;
     utimesSync(status, longAgo, longAgo);
-    expect(await look(home)).toEqual({ code: 1, light: 'red', codes: ['AGENT_SILENT'] });
-    process.kill(pid, 'SIGCONT');
+    expect(await look(home)).toEqual({ code: 1, light: 'red', codes: ['AGENT_SILENT'], advice: start });
+    // It is stopped, and started again: the launcher kills what hangs.
+    await home.endCamera();
+    await home.startCamera();
+    expect((await look(home)).codes).not.toContain('AGENT_SILENT');
 
     await home.killCamera();
-    expect(await shows(home, 'red', 'AGENT_DEAD')).toMatchObject({ code: 1 });
+    expect(await shows(home, 'red', 'AGENT_DEAD')).toMatchObject({ code: 1, advice: start });
+    await home.startCamera();
+    expect((await look(home)).codes).not.toContain('AGENT_DEAD');
+
+    expect(await home.endCamera()).toBe(0);
+    expect(await look(home)).toEqual({ code: 1, light: 'red', codes: ['STOPPED'], advice: start });
+    await home.startCamera();
+    await turnsGreen(home);
   }));
 
 test('a source that cannot be played is named with what ffmpeg said', () =>

@@ -106,7 +106,9 @@ function pictureConcerns(
 ): Concern[] {
   const last = Math.max(since, lastFragmentAt ?? 0);
   if (state !== 'running' || at - last <= BLIND_MS) return [];
-  const way = captureRemedy(capture?.lastError?.code, directory);
+  // While it runs its last error is over.
+  const code = capture?.state === 'running' ? undefined : capture?.lastError?.code;
+  const way = captureRemedy(code, directory);
   return [red('NO_PICTURE', 'no picture comes from its source', last, way)];
 }
 
