@@ -277,7 +277,11 @@ function databaseError(cause: unknown): unknown {
     if (primary === SQLITE_BUSY)
       return new ServerError('REGISTRY_BUSY', 'another process holds the registry', cause);
     if (primary === SQLITE_FULL)
-      return new HostError('DISK_FULL', 'cannot write the registry: no room', cause);
+      return new HostError(
+        'DISK_FULL',
+        'cannot write the registry: its disk is full, make room first',
+        cause,
+      );
     if (DISK_CODES.has(primary))
       return new HostError('DISK_IO', `cannot use the registry: SQLite ${primary}; ${DISK_REMEDY}`, cause);
     if (DAMAGE_CODES.has(primary)) {

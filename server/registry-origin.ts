@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { HostError, isFull, takesNothing } from '../host/errors.ts';
 import { createOwnedFile } from '../host/owned-file.ts';
 import type { Patience } from './database.ts';
 import { ServerError } from './errors.ts';
@@ -94,16 +95,32 @@ function settle(directory: string, registry: Registry, named: string | undefined
     case 'foreign':
       throw lost(directory, `${join(directory, REGISTRY_FILE)} is another server's`);
     default:
-      writeId(directory, registry.origin.name(named ?? randomBytes(16).toString('hex')));
+      nameRegistry(directory, registry, named);
   }
 }
 
-/** @returns the id that the registry bears: of two that name it at once, one does. */
+/** On a disk that takes nothing new it stays without its name until it is opened with some room. */
+function nameRegistry(directory: string, registry: Registry, named: string | undefined): void {
+  try {
+    // Of two processes that name it at once, both write down the name that it has then.
+    writeId(directory, registry.origin.name(named ?? randomBytes(16).toString('hex')));
+  } catch (error) {
+    if (!(error instanceof HostError && takesNothing(error))) throw error;
+  }
+}
+
+/** @param id the id that the registry bears. @throws HostError; nothing of it is left then. */
 export function writeId(directory: string, id: string): void {
   const path = join(directory, ID_FILE);
   const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`;
-  createOwnedFile(temporary, `${id}\n`);
-  renameSync(temporary, path);
+  try {
+    createOwnedFile(temporary, `${id}\n`);
+    renameSync(temporary, path);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    const code = isFull(cause) ? 'DISK_FULL' : 'DISK_IO';
+    throw new HostError(code, `cannot write ${path}: ${(cause as Error).message}`, cause);
+  }
 }
 
 /** What tells that a registry has been here, whatever became of it. */

@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -9,7 +18,7 @@ import { makeRequest } from '../../crypto/request-node.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { certifyCamera, initServer } from '../../server/identity.ts';
 import type { Log } from '../../server/log.ts';
-import { openRegistry } from '../../server/registry-origin.ts';
+import { openRegistry, writeId } from '../../server/registry-origin.ts';
 import { startServer } from '../../server/run.ts';
 import { CA_CERTIFICATES_PATH } from '../../wire/enrolment.ts';
 import { sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
@@ -103,4 +112,50 @@ test('[FC-11] a registry that another process holds when there is room again ans
   } finally {
     registry.close();
   }
+});
+
+describe('[FC-11] a registry without its name, as an earlier Oriel left it', () => {
+  const leaveUnnamed = (sql: string) => {
+    rmSync(join(disk, 'rest'));
+    rmSync(join(house, 'registry.id'));
+    const registry = new DatabaseSync(join(house, 'registry.db'));
+    registry.exec(sql);
+    registry.close();
+    expect(() => writeFileSync(join(disk, 'rest'), Buffer.alloc(4 << 20))).toThrow('ENOSPC');
+  };
+  const names = () => readdirSync(house).filter((name) => name.startsWith('registry.id'));
+
+  test.each([
+    ['is named in the registry already', ''],
+    ['is named nowhere', 'DELETE FROM origin'],
+  ])('keeps no server from starting on a full disk: %s', async (_, sql) => {
+    leaveUnnamed(sql);
+    await (await start()).stop();
+    expect(names()).toEqual([]);
+    rmSync(join(disk, 'rest'));
+    await (await start()).stop();
+    const registry = openRegistry(house);
+    expect(readFileSync(join(house, 'registry.id'), 'utf8')).toBe(`${registry.origin.get()?.id}\n`);
+    registry.close();
+    expect(names()).toEqual(['registry.id']);
+  });
+
+  test('and no room to name it is a refusal that leaves nothing (control)', () => {
+    leaveUnnamed('');
+    // Not even the rest of a block.
+    expect(() => appendFileSync(join(disk, 'rest'), Buffer.alloc(4096))).toThrow('ENOSPC');
+    expect(() => writeId(house, 'ab')).toThrow(expect.objectContaining({ code: 'DISK_FULL' }));
+    expect(names()).toEqual([]);
+  });
+
+  test('[REM-DISK_FULL] of a registry that has to be migrated it says to make room first', async () => {
+    leaveUnnamed('DROP TABLE twins; PRAGMA user_version = 1006');
+    await expect(start()).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      message: 'cannot write the registry: its disk is full, make room first',
+    });
+    rmSync(join(disk, 'rest'));
+    await (await start()).stop();
+    expect(names()).toEqual(['registry.id']);
+  });
 });
