@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { OtaError } from './errors.ts';
+import type { FetchBudget } from './fetch-budget.ts';
 import { type HttpAnswer, type TransferEffects, type TransferLimits, transfer } from './transfer.ts';
 
 /** One file of a known size, fetched into a file that a later attempt goes on with. */
@@ -12,19 +13,6 @@ const MAX_BARREN_TRIES = 4;
 /** Of tries that brought less than a window has to. */
 const MAX_POOR_TRIES = 32;
 
-/** What may still come, over all downloads of an update. */
-export interface ByteBudget {
-  bytes: number;
-  readonly day?: DayAllowance;
-}
-
-/** What may still come today, over all attempts and updates. */
-export interface DayAllowance {
-  /** @param updateBytes what one update may take. */
-  left(updateBytes: number): number;
-  take(bytes: number): Promise<void>;
-}
-
 /**
  * Fetches until the file at `partial` has `size` bytes, over as many connections as that takes, and gives up once
  * several in a row have brought nothing, or many have brought little. What is there counts as the beginning.
@@ -35,7 +23,7 @@ export async function download(
   path: string,
   partial: string,
   size: number,
-  budget: ByteBudget,
+  budget: FetchBudget,
 ): Promise<void> {
   const patience = new Patience();
   for (let have = await lengthOf(partial); have !== size; ) {
@@ -82,12 +70,13 @@ async function attempt(
   partial: string,
   have: number,
   size: number,
-  budget: ByteBudget,
+  budget: FetchBudget,
 ): Promise<void> {
   if (have > size) {
     await rm(partial);
     return;
   }
+  budget.begin();
   const from = have === 0 ? undefined : have;
   await transfer(effects, path, from, { ...PACE, maxBytes: size }, async (answer) => {
     const at = await append(partial, startOf(answer, path, have), answer.body, size, budget);
@@ -108,16 +97,14 @@ async function append(
   start: number,
   body: AsyncIterable<Uint8Array>,
   size: number,
-  budget: ByteBudget,
+  budget: FetchBudget,
 ): Promise<number> {
   // Never cut: a server that begins anew and breaks off earlier takes nothing away.
   const file = await open(partial, constants.O_WRONLY | constants.O_CREAT, 0o600);
   let at = start;
   try {
     for await (const chunk of body) {
-      budget.bytes -= chunk.length;
-      await budget.day?.take(chunk.length);
-      if (budget.bytes < 0) throw new OtaError('FETCH_BUDGET', 'more came than this update may take');
+      await budget.take(chunk.length);
       if (at + chunk.length > size) {
         throw new OtaError('FETCH_ENDLESS', `more than the ${size} bytes of the file came`);
       }

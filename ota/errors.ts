@@ -50,7 +50,7 @@ export type OtaErrorCode =
   | 'FETCH_WRONG'
   /** More bytes came in all than were allowed for. */
   | 'FETCH_BUDGET'
-  /** The bytes that a camera takes for updates in a day are used up. */
+  /** The bytes that a camera or a mirror takes for updates in a day are used up. */
   | 'FETCH_DAY'
   /** A bundle is not the release that the metadata says it is. */
   | 'RELEASE_MISMATCHED'

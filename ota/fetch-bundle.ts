@@ -2,8 +2,9 @@ import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bundle, FILES_DIRECTORY } from './bundle.ts';
 import { type Content, readContent } from './bundle-files.ts';
-import { type ByteBudget, type DayAllowance, download } from './download.ts';
+import { download } from './download.ts';
 import { OtaError } from './errors.ts';
+import { type DayAllowance, FetchBudget } from './fetch-budget.ts';
 import type { TransferEffects } from './transfer.ts';
 import {
   type Download,
@@ -57,28 +58,12 @@ export async function fetchBundle(options: FetchOptions): Promise<Fetched> {
   await removeOthers(options, plan.downloads);
   const { expectedBytes, limitBytes, downloads } = plan;
   log('fetching the update', { files: downloads.length, expectedBytes, limitBytes });
-  const { day } = options;
-  const today = day?.left(limitBytes) ?? limitBytes;
-  const bytes = Math.min(limitBytes, today);
-  const budget: ByteBudget = { bytes, ...(day && { day }) };
-  try {
-    for (const one of downloads) {
-      if (today < limitBytes && budget.bytes <= 0) throw dayIsOver();
-      sources.set(one.sha256, await fetchContent(options, one, sources, budget));
-    }
-  } catch (error) {
-    const over = error instanceof OtaError && error.code === 'FETCH_BUDGET' && today < limitBytes;
-    throw over ? dayIsOver(error) : error;
+  const budget = new FetchBudget(limitBytes, options.day);
+  for (const one of downloads) {
+    sources.set(one.sha256, await fetchContent(options, one, sources, budget));
   }
-  return { bytes: bytes - budget.bytes, sources };
+  return { bytes: budget.taken, sources };
 }
-
-const dayIsOver = (cause?: unknown) =>
-  new OtaError(
-    'FETCH_DAY',
-    'the bytes for updates of this day are used up: it goes on after a day of running time',
-    cause,
-  );
 
 /**
  * Where the contents of a bundle lie already, verified: in `incoming` or in a slot. Contents of a slot that may serve
@@ -142,7 +127,7 @@ async function fetchContent(
   options: FetchOptions,
   one: Download,
   sources: ReadonlyMap<string, string>,
-  budget: ByteBudget,
+  budget: FetchBudget,
 ): Promise<string> {
   if (one.from === undefined) return fetchOne(options, one, budget);
   try {
@@ -166,7 +151,7 @@ async function readDictionary(path: string): Promise<Uint8Array> {
 async function fetchOne(
   options: FetchOptions,
   one: Download,
-  budget: ByteBudget,
+  budget: FetchBudget,
   dictionary?: Uint8Array,
 ): Promise<string> {
   const { sha256, size, bytes, from } = one;

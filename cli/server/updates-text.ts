@@ -37,6 +37,11 @@ export function mirrorText(state: MirrorState, nowMs: number): string[] {
           `  metadata   ends ${minute(Date.parse(edition.expiresAt))}`,
           ...releaseLines(edition.releases),
           `  ${size(edition.bytes)} on this disk`,
+          ...(edition.refusedDeltas.length > 0
+            ? [
+                `  ${edition.refusedDeltas.length} deltas are not what the maker signed: cameras take the whole files`,
+              ]
+            : []),
           ...(edition.unreadable > 0
             ? [`  ${edition.unreadable} releases are of a form that this server cannot read: update it`]
             : []),

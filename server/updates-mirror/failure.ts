@@ -27,6 +27,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   RELEASE_MISMATCHED: MAKERS_FAULT,
   MIRROR_OVERSIZED:
     'copy the maker’s repository to this machine, and give cameras the copy: oriel server run DIR --updates COPY',
+  FETCH_DAY: 'what the web server gives is not what the maker signed; ask the maker',
   FETCH_REFUSED: 'the address has to be of the directory that holds metadata/; redirects are not followed',
   ROOT_FOREIGN:
     'give the root of this maker, or remove the directory mirror in the server’s own to follow another',

@@ -2,8 +2,9 @@ import { constants } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Disk } from '../../host/disk.ts';
-import { type ByteBudget, download } from '../../ota/download.ts';
+import { download } from '../../ota/download.ts';
 import { OtaError } from '../../ota/errors.ts';
+import { type DayAllowance, FetchBudget } from '../../ota/fetch-budget.ts';
 import type { TransferEffects } from '../../ota/transfer.ts';
 import { MAX_DELTA_FILE_BYTES, wholePath } from '../../ota/transfer-list.ts';
 import { readCompressed, verifyCompressed } from '../../ota/zstd.ts';
@@ -17,6 +18,8 @@ export interface FetchFilesOptions extends TransferEffects {
   readonly repository: string;
   /** A directory on the same file system: what breaks off there is gone on with. */
   readonly partial: string;
+  /** Without it no day has an end. */
+  readonly day?: DayAllowance | undefined;
   readonly log: Log;
 }
 
@@ -26,8 +29,16 @@ export interface Missing {
   readonly bytes: number;
 }
 
-/** What of a plan is not in the repository in its length. What is there has been verified before it came there. */
-export async function findMissing(disk: Disk, repository: string, plan: MirrorPlan): Promise<Missing> {
+/**
+ * What of a plan is not in the repository in its length. What is there has been verified before it came there.
+ * @param refused paths of deltas that are of no use.
+ */
+export async function findMissing(
+  disk: Disk,
+  repository: string,
+  plan: MirrorPlan,
+  refused: ReadonlySet<string>,
+): Promise<Missing> {
   const isMissing = async ({ path, bytes }: WholeFile) =>
     (await disk.stat(join(repository, path)))?.bytes !== bytes;
   const missing = async <T extends WholeFile>(files: Iterable<T>): Promise<T[]> => {
@@ -35,7 +46,8 @@ export async function findMissing(disk: Disk, repository: string, plan: MirrorPl
     for (const file of files) if (await isMissing(file)) found.push(file);
     return found;
   };
-  const [wholes, deltas] = [await missing(plan.wholes.values()), await missing(plan.deltas)];
+  const wanted = plan.deltas.filter(({ path }) => !refused.has(path));
+  const [wholes, deltas] = [await missing(plan.wholes.values()), await missing(wanted)];
   return { wholes, deltas, bytes: [...wholes, ...deltas].reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
@@ -43,13 +55,25 @@ export async function findMissing(disk: Disk, repository: string, plan: MirrorPl
 const AGAIN = 0.1;
 const AGAIN_AT_LEAST = 64 * 1024;
 
+export interface FetchedFiles {
+  /** Taken from the server. */
+  readonly bytes: number;
+  /** Paths of deltas that came and were wrong. */
+  readonly refused: readonly string[];
+}
+
 /**
- * @returns bytes taken from the server.
+ * @param planBytes of all that the edition has, by which a day's bytes are measured.
  * @throws OtaError FETCH_*; the signal's reason; the platform's errors.
  */
-export async function fetchFiles(options: FetchFilesOptions, missing: Missing): Promise<number> {
+export async function fetchFiles(
+  options: FetchFilesOptions,
+  missing: Missing,
+  planBytes: number,
+): Promise<FetchedFiles> {
   const limit = missing.bytes + Math.max(AGAIN_AT_LEAST, Math.ceil(missing.bytes * AGAIN));
-  const budget: ByteBudget = { bytes: limit };
+  const budget = new FetchBudget(limit, options.day, planBytes);
+  const refused: string[] = [];
   for (const directory of [
     options.partial,
     join(options.repository, 'files'),
@@ -58,28 +82,45 @@ export async function fetchFiles(options: FetchFilesOptions, missing: Missing): 
     await mkdir(directory, { recursive: true, mode: 0o755 });
   }
   for (const file of missing.wholes) await fetchOne(options, file, budget);
-  for (const file of missing.deltas) await fetchDelta(options, file, budget);
+  for (const file of missing.deltas) {
+    if ((await fetchDelta(options, file, budget)) === 'wrong') refused.push(file.path);
+  }
   for (const name of ['files', 'deltas']) await options.disk.syncDirectory(join(options.repository, name));
-  return limit - budget.bytes;
+  return { bytes: budget.taken, refused };
 }
 
-/** A delta that is not there or wrong is left out: a camera then takes the whole file. */
-async function fetchDelta(options: FetchFilesOptions, file: DeltaFile, budget: ByteBudget): Promise<void> {
+/** Codes of deltas that are left out: a camera then takes the whole file. */
+const LEFT_OUT = {
+  FETCH_WRONG: 'wrong',
+  FETCH_ENDLESS: 'wrong',
+  FETCH_REFUSED: 'absent',
+  FETCH_DAY: 'absent',
+} as const;
+
+async function fetchDelta(
+  options: FetchFilesOptions,
+  file: DeltaFile,
+  budget: FetchBudget,
+): Promise<'here' | 'absent' | 'wrong'> {
   try {
     const base = join(options.repository, wholePath(file.from));
     const dictionary = await readCompressed(base, MAX_DELTA_FILE_BYTES);
     await fetchOne(options, file, budget, dictionary);
+    return 'here';
   } catch (error) {
-    const code = error instanceof OtaError ? error.code : undefined;
-    if (code !== 'FETCH_WRONG' && code !== 'FETCH_REFUSED' && code !== 'FETCH_ENDLESS') throw error;
-    options.log.warn({ file: file.path, code }, 'a delta is of no use; cameras take the whole file');
+    const code = error instanceof OtaError ? error.code : '';
+    if (!isLeftOut(code)) throw error;
+    options.log.warn({ file: file.path, code }, 'a delta is left out; cameras take the whole file');
+    return LEFT_OUT[code];
   }
 }
+
+const isLeftOut = (code: string): code is keyof typeof LEFT_OUT => Object.hasOwn(LEFT_OUT, code);
 
 async function fetchOne(
   options: FetchFilesOptions,
   file: WholeFile,
-  budget: ByteBudget,
+  budget: FetchBudget,
   dictionary?: Uint8Array,
 ): Promise<void> {
   const { path, bytes, size, sha256 } = file;

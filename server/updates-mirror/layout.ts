@@ -13,6 +13,8 @@ export interface MirrorPlaces {
   /** What cameras are given: always one whole edition. */
   readonly repository: string;
   readonly state: string;
+  /** How many bytes of bundles have come today. */
+  readonly fetched: string;
   /** Laid down by `oriel server updates DIR check`. */
   readonly request: string;
 }
@@ -28,6 +30,7 @@ export function mirrorPlaces(serverDirectory: string): MirrorPlaces {
     partial: at('partial'),
     repository: at('repository'),
     state: at('state.json'),
+    fetched: at('fetched.json'),
     request: at('check'),
   };
 }

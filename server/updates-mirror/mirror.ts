@@ -4,6 +4,7 @@ import { readFileBounded } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
 import { OtaError } from '../../ota/errors.ts';
+import type { DayAllowance } from '../../ota/fetch-budget.ts';
 import { refreshMetadata } from '../../ota/metadata.ts';
 import type { KeyRing } from '../../ota/signatures.ts';
 import type { HttpGet } from '../../ota/transfer.ts';
@@ -29,12 +30,23 @@ export interface MirrorOptions {
   readonly givenRoot: Uint8Array | undefined;
   readonly get: HttpGet;
   readonly limits: MirrorLimits;
+  /** Bytes of bundles that may come today; without it no day has an end. */
+  readonly day?: DayAllowance | undefined;
+  /** Deltas that came and were wrong, of the edition with these targets: they are not asked for again. */
+  readonly refused?: RefusedDeltas | undefined;
   /** What is certainly past, ms since 1970: by it alone metadata is expired. */
   readonly trustedTimeMs: number;
   readonly disk: Disk;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly signal: AbortSignal;
   readonly log: Log;
+}
+
+export interface RefusedDeltas {
+  /** Version. */
+  readonly targets: number;
+  /** Paths. */
+  readonly deltas: readonly string[];
 }
 
 export interface Mirrored {
@@ -48,7 +60,12 @@ export interface Mirrored {
   readonly fetchedBytes: number;
   /** What the bundles of this edition take. */
   readonly heldBytes: number;
+  /** Paths of deltas that came and were wrong; cameras take the whole files. */
+  readonly refusedDeltas: readonly string[];
 }
+
+/** Deltas that are remembered as wrong; others are fetched again, within the day's bytes. */
+const MAX_REFUSED = 1_000;
 
 /**
  * Checks once. What cameras are given changes only when all of the new edition is here and verified.
@@ -85,19 +102,24 @@ export async function mirrorOnce(options: MirrorOptions): Promise<Mirrored> {
   }
   const plan = planMirror(releases);
   await sweepOthers(options, plan, edition, before, roots);
-  const missing = await findMissing(disk, repository, plan);
+  const { targets } = edition.versions;
+  const refused = options.refused?.targets === targets ? options.refused.deltas : [];
+  const missing = await findMissing(disk, repository, plan, new Set(refused));
   checkRoom(plan.bytes, missing.bytes, await freeBytes(), options.limits);
   if (missing.bytes > 0) log.info({ bytes: missing.bytes }, 'fetching updates from the maker');
-  const fetchedBytes =
-    missing.bytes > 0 ? await fetchFiles({ ...options, repository, partial: places.partial }, missing) : 0;
+  const fetched =
+    missing.bytes > 0
+      ? await fetchFiles({ ...options, repository, partial: places.partial }, missing, plan.bytes)
+      : { bytes: 0, refused: [] };
   await publishEdition(disk, repository, roots, edition);
   return {
     edition,
     rootVersion: roots.at(-1)?.version ?? 0,
     rootKeys: roots.at(-1)?.root.signed.roles.root?.keyIDs ?? [],
     isNews: before === undefined || !equal(before.targets, edition.targets),
-    fetchedBytes,
+    fetchedBytes: fetched.bytes,
     heldBytes: plan.bytes,
+    refusedDeltas: [...refused, ...fetched.refused].slice(0, MAX_REFUSED),
   };
 }
 

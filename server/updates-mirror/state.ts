@@ -43,6 +43,8 @@ const MirrorState = v.object({
       /** Of releases that this version cannot read, and does not mirror. */
       unreadable: v.number(),
       bytes: v.number(),
+      /** Paths of deltas that came and were wrong: cameras take the whole files. */
+      refusedDeltas: v.optional(v.array(v.string()), []),
     }),
   ),
   /** Why the last checks came to nothing. */
@@ -88,7 +90,11 @@ export async function writeState(disk: Disk, path: string, state: MirrorState): 
 }
 
 /** What is shown of an edition. */
-export function editionView({ edition, heldBytes }: Mirrored): MirrorState['edition'] {
+export function editionView({
+  edition,
+  heldBytes,
+  refusedDeltas,
+}: Mirrored): NonNullable<MirrorState['edition']> {
   const { versions, offer, expires } = edition;
   return {
     targets: versions.targets,
@@ -103,5 +109,6 @@ export function editionView({ edition, heldBytes }: Mirrored): MirrorState['edit
     })),
     unreadable: offer.unreadable.length,
     bytes: heldBytes,
+    refusedDeltas: [...refusedDeltas],
   };
 }

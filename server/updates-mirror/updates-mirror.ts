@@ -1,5 +1,6 @@
 import type { Clock } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
+import { DayBudget } from '../../ota/day-budget.ts';
 import type { HttpGet } from '../../ota/transfer.ts';
 import type { Log } from '../log.ts';
 import { MirrorError } from './errors.ts';
@@ -43,6 +44,7 @@ export class UpdatesMirror {
   readonly #places: MirrorPlaces;
   readonly #stop = new AbortController();
   #state: MirrorState;
+  #day: DayBudget | undefined;
   #running: Promise<void> = Promise.resolve();
 
   private constructor(options: UpdatesMirrorOptions, places: MirrorPlaces, state: MirrorState) {
@@ -130,14 +132,18 @@ export class UpdatesMirror {
     const effects = { get, clock, signal: AbortSignal.any([signal, late.signal]) };
     try {
       const places = this.#places;
+      const day = await this.#openDay();
+      const edition = this.#state.edition;
       const first = await findFirstRoot(disk, places, givenRoot, installationRoot, this.#state.root, effects);
-      const issuedMs = Date.parse(this.#state.edition?.issuedAt ?? '') || 0;
+      const issuedMs = Date.parse(edition?.issuedAt ?? '') || 0;
       const mirrored = await mirrorOnce({
         ...effects,
         places,
         firstRoot: first.bytes,
         givenRoot,
         limits,
+        day,
+        refused: edition === null ? undefined : { targets: edition.targets, deltas: edition.refusedDeltas },
         trustedTimeMs: Math.max(nowMs, issuedMs),
         disk,
         log,
@@ -146,7 +152,20 @@ export class UpdatesMirror {
       return { first, mirrored };
     } finally {
       over.abort(new Error('done'));
+      await this.#keepDay(true);
     }
+  }
+
+  async #openDay(): Promise<DayBudget> {
+    const { disk, clock } = this.#options;
+    this.#day ??= await DayBudget.open(disk, this.#places.fetched, clock);
+    return this.#day;
+  }
+
+  async #keepDay(atOnce = false): Promise<void> {
+    await this.#day?.keep(atOnce).catch((error) => {
+      this.#options.log.warn({ err: error }, 'how much of updates has come today is not kept');
+    });
   }
 
   #note(first: FirstRoot, { rootVersion, rootKeys, edition, isNews, fetchedBytes }: Mirrored): void {
@@ -196,6 +215,7 @@ export class UpdatesMirror {
     const until = clock.monotonic() + delayMs;
     for (let left = delayMs; left > 0; left = until - clock.monotonic()) {
       await clock.sleep(Math.min(left, REQUEST_MS), signal);
+      await this.#keepDay();
       const request = await takeRequest(disk, this.#places.request).catch(() => undefined);
       if (request !== undefined) return request;
     }

@@ -10,9 +10,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
-import { DayBudget } from '../../agent/updates/day-budget.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { DayBudget } from '../../ota/day-budget.ts';
 import type { Fetched } from '../../ota/fetch-bundle.ts';
 import { planDownloads, wholePath } from '../../ota/transfer-list.ts';
 import { House } from '../ota/house.ts';

@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DayBudget, leftToday, used } from '../../agent/updates/day-budget.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { DayBudget, leftToday, used } from '../../ota/day-budget.ts';
 
 /** How many bytes of updates a camera takes in a day. */
 

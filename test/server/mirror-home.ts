@@ -24,6 +24,7 @@ export class MirrorHome {
   readonly places = mirrorPlaces(this.directory);
   readonly logged: string[] = [];
   #counter = 0;
+  #newest: string | undefined;
 
   async begin(): Promise<void> {
     await this.maker.begin();
@@ -34,11 +35,12 @@ export class MirrorHome {
     return readFileSync(join(this.maker.repository.directory, 'metadata/1.root.json'));
   }
 
-  /** A release more, to everybody. @returns its version. */
-  async release(agent: string | Uint8Array): Promise<string> {
+  /** A release more, to everybody. @param delta whether with deltas to the one before. @returns its version. */
+  async release(agent: string | Uint8Array, delta = false): Promise<string> {
     this.#counter += 1;
     const contents = { 'bin/node': 'the runtime', 'app/oriel.mjs': agent, 'app/icon': ICON };
-    await this.maker.release({ contents, changes: { version: this.version, counter: this.#counter } });
+    const wish = { contents, changes: { version: this.version, counter: this.#counter } };
+    this.#newest = await this.maker.release(wish, delta ? this.#newest : undefined);
     return this.version;
   }
 

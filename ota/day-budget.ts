@@ -1,13 +1,13 @@
 import * as v from 'valibot';
-import { utf8 } from '../../crypto/bytes.ts';
-import { parseJson } from '../../crypto/document.ts';
-import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
-import type { Clock } from '../../host/clock.ts';
-import type { Disk } from '../../host/disk.ts';
+import { utf8 } from '../crypto/bytes.ts';
+import { parseJson } from '../crypto/document.ts';
+import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
+import type { Clock } from '../host/clock.ts';
+import type { Disk } from '../host/disk.ts';
 
 /**
- * How many bytes of updates a camera takes in a day of running time, over restarts: a server that spoils the last of a
- * file would otherwise have it download the same again without pause.
+ * How many bytes of updates a camera or a mirror takes in a day of running time, over restarts: a server that spoils the
+ * last of a file would otherwise have it download the same again without pause.
  */
 
 const DAY_MS = 24 * 3_600_000;
@@ -37,7 +37,7 @@ export function leftToday({ bytes }: DayUse, updateBytes: number, limits = USUAL
 }
 
 const MAX_FILE_BYTES = 1024;
-/** A camera that loses its power forgets less than this, bytes and running time. */
+/** A machine that loses its power forgets less than this, bytes and running time. */
 const KEEP_EVERY_BYTES = 8 * 1024 * 1024;
 const KEEP_EVERY_MS = 10 * 60_000;
 
