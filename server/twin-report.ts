@@ -1,5 +1,6 @@
 import type { Clock } from '../host/clock.ts';
 import type { Log } from './log.ts';
+import { LruMap } from './lru.ts';
 import type { Registry } from './registry.ts';
 import type { RegistryWrites } from './registry-writes.ts';
 import { type SessionSeen, type TwinSign, TwinWatch } from './twin-watch.ts';
@@ -7,11 +8,13 @@ import { type SessionSeen, type TwinSign, TwinWatch } from './twin-watch.ts';
 /** How often it is said again of the same camera, ms. */
 const AGAIN_MS = 600_000;
 const WRITE_WAIT_MS = 60_000;
+/** Cameras of which is known when it was said; of a forgotten one it is said again. */
+const REMEMBERED_CAMERAS = 4_096;
 
 /** Tells the operator of two cameras that show one identity: in the log, and through the registry in `server cameras`. */
 export class TwinReport {
   readonly #watch = new TwinWatch();
-  readonly #saidAt = new Map<string, number>();
+  readonly #saidAt = new LruMap<string, number>(REMEMBERED_CAMERAS);
   readonly #options: {
     readonly registry: Registry;
     readonly writes: RegistryWrites;

@@ -1,3 +1,5 @@
+import { LruMap } from './lru.ts';
+
 /**
  * Signs that two cameras show one identity, as after copying a camera's card: both hold its key, and neither TLS nor a
  * signature tells them apart. Only what they do side by side does.
@@ -17,8 +19,10 @@ export interface SessionSeen {
   readonly previous: string;
 }
 
-/** Sessions that are remembered of a camera, since the start of the server. */
-const SESSIONS = 256;
+/** Sessions that are remembered of a camera, since the start of the server: those of half a day. */
+const SESSIONS = 64;
+/** Cameras that are remembered, those seen last: as many as may be connected, and 64 MiB of their sessions. */
+const REMEMBERED_CAMERAS = 4_096;
 /**
  * So many connections replaced within this time, ms. A camera whose line is lost and found again replaces its own, but has to
  * notice the loss first; two cameras replace each other's every few seconds.
@@ -33,7 +37,11 @@ interface Known {
 }
 
 export class TwinWatch {
-  readonly #cameras = new Map<string, Known>();
+  readonly #cameras: LruMap<string, Known>;
+
+  constructor(cameras = REMEMBERED_CAMERAS) {
+    this.#cameras = new LruMap(cameras);
+  }
 
   /** A session was announced. Undefined while nothing is wrong. */
   session(camera: string, { id, number, previous }: SessionSeen): TwinSign | undefined {

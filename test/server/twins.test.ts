@@ -75,6 +75,19 @@ describe('sessions of one camera', () => {
   });
 });
 
+test('[FC-26] cameras seen last are remembered, and the others forgotten', () => {
+  const first = { id: 'a', number: 1, previous: NONE };
+  const forked = { id: 'b', number: 1, previous: NONE };
+  const judged = (cameras: number | undefined) => {
+    const watch = new TwinWatch(cameras);
+    for (const camera of ['one', 'two', 'one', 'three']) watch.session(camera, first);
+    return ['one', 'two'].map((camera) => watch.session(camera, forked));
+  };
+  expect(judged(2)).toEqual(['sessions', undefined]);
+  // Control: where all are remembered both are seen.
+  expect(judged(undefined)).toEqual(['sessions', 'sessions']);
+});
+
 test.each<[string, number[], string | undefined]>([
   ['a line that is lost and found again', Array.from({ length: 20 }, (_, n) => n * 10_000), undefined],
   ['two that take turns', Array.from({ length: 8 }, (_, n) => n * 5_000), 'connections'],
