@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Disk, DiskFile } from '../host/disk.ts';
+import { HostError } from '../host/errors.ts';
 import type { Log } from './log.ts';
 import { LruMap } from './lru.ts';
 import { scanSegment } from './segment-file.ts';
@@ -24,6 +25,8 @@ export interface SegmentCopy {
 
 const ABSENT: SegmentCopy = { header: undefined, position: NOTHING, durable: NOTHING };
 const CACHED_COPIES = 16_384;
+/** Copies that could not be cut back. With more of them nothing is written before the oldest has been. */
+const MAX_SUSPECT = 4_096;
 
 export const segmentKey = ({ session, sequence }: SegmentName) =>
   `${session.camera}/${session.id}/${sequence}`;
@@ -37,11 +40,18 @@ export class Segments {
   readonly #writers = new Map<string, SegmentWriter>();
   readonly #recoveries = new Map<string, Promise<SegmentCopy>>();
   /** How far the copies can be trusted whose sync failed: what lies beyond may exist in memory only. */
-  readonly #suspect = new Map<string, number>();
+  readonly #suspect = new Map<string, { readonly name: SegmentName; readonly durable: number }>();
+  readonly #maxSuspect: number;
 
-  constructor(disk: Disk, log: Log) {
+  constructor(disk: Disk, log: Log, maxSuspect = MAX_SUSPECT) {
     this.#disk = disk;
     this.#log = log;
+    this.#maxSuspect = maxSuspect;
+  }
+
+  /** Copies that are to be cut back before they are used again. */
+  get suspects(): number {
+    return this.#suspect.size;
   }
 
   /** What is here of a segment. Its first look after a start recovers it. @throws HostError. */
@@ -66,17 +76,32 @@ export class Segments {
   async write(name: SegmentName): Promise<SegmentWriter> {
     const key = segmentKey(name);
     const copy = await this.look(name);
+    const [oldest] = this.#suspect.values();
+    if (oldest !== undefined && this.#suspect.size >= this.#maxSuspect) await this.look(oldest.name);
     const { directory } = name.session;
-    const writer = new SegmentWriter(this.#disk, directory, segmentFileName(name.sequence), copy, (left) => {
-      this.#writers.delete(key);
-      if (left.trusted) this.#copies.set(key, left.copy);
-      else {
-        this.#copies.delete(key);
-        this.#suspect.set(key, left.copy.durable.length);
-      }
-    });
+    const writer = new SegmentWriter(this.#disk, directory, segmentFileName(name.sequence), copy, (left) =>
+      this.#take(name, left),
+    );
     this.#writers.set(key, writer);
     return writer;
+  }
+
+  /** What a writer leaves. What is not durable of it is cut off at once, or, while the disk refuses that, when it is wanted. */
+  async #take(name: SegmentName, { copy, trusted }: Left): Promise<void> {
+    const key = segmentKey(name);
+    this.#writers.delete(key);
+    if (trusted) {
+      this.#copies.set(key, copy);
+      return;
+    }
+    this.#copies.delete(key);
+    this.#suspect.set(key, { name, durable: copy.durable.length });
+    try {
+      await this.look(name);
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.#log.warn({ segment: key, code: error.code }, 'what is not durable cannot be cut off yet');
+    }
   }
 
   /**
@@ -87,10 +112,13 @@ export class Segments {
     const key = segmentKey(name);
     const path = join(name.session.directory, segmentFileName(name.sequence));
     const file = await this.#disk.open(path, 'write');
-    if (file === undefined) return ABSENT;
+    if (file === undefined) {
+      this.#suspect.delete(key);
+      return ABSENT;
+    }
     try {
       const trusted = this.#suspect.get(key);
-      if (trusted !== undefined) await file.truncate(Math.min(trusted, await file.size()));
+      if (trusted !== undefined) await file.truncate(Math.min(trusted.durable, await file.size()));
       const scan = await scanSegment(file);
       const length = scan?.position.length ?? 0;
       const torn = (await file.size()) - length;
@@ -109,12 +137,18 @@ export class Segments {
   }
 }
 
+/** What a writer leaves, and whether all of it is durable. */
+interface Left {
+  readonly copy: SegmentCopy;
+  readonly trusted: boolean;
+}
+
 /** Appends to one segment. `sync` may run beside the others, which come one after the other. */
 export class SegmentWriter {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #path: string;
-  readonly #leave: (left: { readonly copy: SegmentCopy; readonly trusted: boolean }) => void;
+  readonly #leave: (left: Left) => Promise<void>;
   #copy: SegmentCopy;
   #file: DiskFile | undefined;
   #named: boolean;
@@ -126,7 +160,7 @@ export class SegmentWriter {
     directory: string,
     file: string,
     copy: SegmentCopy,
-    leave: (left: { readonly copy: SegmentCopy; readonly trusted: boolean }) => void,
+    leave: (left: Left) => Promise<void>,
   ) {
     this.#disk = disk;
     this.#directory = directory;
@@ -187,11 +221,14 @@ export class SegmentWriter {
     this.#copy = { ...this.#copy, durable: position };
   }
 
-  /** Lets go. What is not durable by now is cut off before the segment is used again. */
+  /** Lets go. What is not durable by now is cut off before the segment is used again. @throws HostError. */
   async close(): Promise<void> {
     const { position, durable } = this.#copy;
-    this.#leave({ copy: this.#copy, trusted: !this.#failed && position.length === durable.length });
-    await this.#file?.close();
+    try {
+      await this.#file?.close();
+    } finally {
+      await this.#leave({ copy: this.#copy, trusted: !this.#failed && position.length === durable.length });
+    }
   }
 
   async #attempt(operation: () => Promise<void>): Promise<void> {
