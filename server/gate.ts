@@ -28,6 +28,8 @@ export interface GateLimits extends ConnectionLimits {
   readonly firstHeadMs: number;
   /** From an answer's end to the end of the next request's head. */
   readonly nextHeadMs: number;
+  /** How long a peer may leave unread what it was sent. */
+  readonly unreadMs: number;
 }
 
 export const GATE_LIMITS: GateLimits = {
@@ -38,6 +40,7 @@ export const GATE_LIMITS: GateLimits = {
   anonymousMs: 30_000,
   firstHeadMs: 15_000,
   nextHeadMs: 120_000,
+  unreadMs: 300_000,
 };
 
 /** How long a closing gate waits for answers under way. */
@@ -143,6 +146,7 @@ export class Gate {
       headersTimeout: 0,
     });
     this.#http.on('request', (request, response) => this.#serve(request, response));
+    this.#http.on('timeout', (socket) => this.#endUnread(socket));
     this.#http.on('clientError', (_error, socket) => this.#endMalformed(socket as Socket));
   }
 
@@ -223,6 +227,7 @@ export class Gate {
     if (client.kind === 'camera') this.#connections.addCamera(socket, client.camera);
     else this.#admitAnonymous(socket);
     this.#awaitHead(socket, this.#limits.firstHeadMs);
+    socket.setTimeout(this.#limits.unreadMs);
     this.#http.emit('connection', socket);
   }
 
@@ -276,6 +281,12 @@ export class Gate {
       else if (!socket.destroyed) this.#awaitHead(socket, this.#limits.nextHeadMs);
     });
     void this.#handle(request, response, client);
+  }
+
+  /** Nothing has gone either way for a while, which is the peer's doing only when there is something for it to read. */
+  #endUnread(socket: Socket): void {
+    if (socket.writableLength > 0) socket.destroy();
+    else socket.setTimeout(this.#limits.unreadMs);
   }
 
   /** What cannot be parsed ends its connection, but is never answered within an answer under way. */

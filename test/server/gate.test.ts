@@ -1,7 +1,11 @@
 import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { makeAuthority } from '../../crypto/certificate-node.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
+import { updatesPath } from '../../wire/updates.ts';
 import { UNFINISHED_PATH } from '../../wire/upload.ts';
 import { until } from '../e2e/until.ts';
 import { makeCamera } from './camera-double.ts';
@@ -188,6 +192,56 @@ test('[FC-44] a malformed request with nothing under way is told so', async () =
   const { head, body } = await talkToEnd(tlsOptions(port, newCamera()), 'NO HTTP AT ALL\r\n\r\n');
   expect(head).toMatch(/^HTTP\/1\.1 400 /);
   expect(JSON.parse(body)).toMatchObject({ code: 'REQUEST_MALFORMED' });
+});
+
+describe('[FC-44] an answer that is larger than what lies on the way', () => {
+  const FILE = `files/${'0'.repeat(64)}.zst`;
+  const GET_FILE = `GET ${updatesPath(FILE)} HTTP/1.1\r\nHost: gate\r\n\r\n`;
+  const SIZE = 64 * 1024 * 1024;
+  let updates: string;
+
+  beforeAll(() => {
+    updates = mkdtempSync(join(tmpdir(), 'oriel-unread-'));
+    mkdirSync(join(updates, 'files'));
+    writeFileSync(join(updates, FILE), '');
+    truncateSync(join(updates, FILE), SIZE);
+  });
+  afterAll(() => rmSync(updates, { recursive: true }));
+
+  /** A camera that asks for it and reads the answer's beginning. */
+  async function askAndStop(port: number, sent: string): Promise<TLSSocket> {
+    const socket = connect(tlsOptions(port, newCamera())).on('error', () => undefined);
+    socket.on('secureConnect', () => socket.write(sent));
+    await once(socket, 'data');
+    return socket.pause();
+  }
+
+  test.each([
+    ['alone', GET_FILE],
+    ['with another request behind', GET_FILE + GET],
+    ['with a malformed one behind', `${GET_FILE}NO HTTP AT ALL\r\n\r\n`],
+  ])('and that is not read holds its connection no longer than it may, %s', async (_name, sent) => {
+    const usual = await openHouse({ updates });
+    const held = await askAndStop(usual.port, sent);
+    const { port, census } = await openHouse({ updates, gate: { unreadMs: 100 } });
+    const socket = await askAndStop(port, sent);
+    await until('the connection is closed', () => census().cameraConnections === 0);
+    // Control: a gate that waits longer still has it.
+    expect(usual.census().cameraConnections).toBe(1);
+    held.destroy();
+    socket.destroy();
+  });
+
+  test('or that takes the server long is waited for', async () => {
+    const { disk, asked, letGo } = slowDisk();
+    const { port } = await openHouse({ disk, gate: { unreadMs: 20 } });
+    const heard = talk(tlsOptions(port, newCamera()));
+    await asked;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    letGo();
+    expect((await heard).text).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    (await heard).socket.destroy();
+  });
 });
 
 /** All that comes until the server closes. */

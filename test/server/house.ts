@@ -17,6 +17,7 @@ import { Stopping } from '../../server/camera-routes.ts';
 import { CAMERA_RATES, type CameraRates, CameraThrottle } from '../../server/camera-throttle.ts';
 import { ClaimThrottle } from '../../server/claim-throttle.ts';
 import { type ClientJudge, clientJudge } from '../../server/client.ts';
+import type { Census } from '../../server/connections.ts';
 import { openControl } from '../../server/control-door.ts';
 import type { QuotaRules } from '../../server/control-quota.ts';
 import { ENROLMENT_TIMES } from '../../server/enrolment-routes.ts';
@@ -50,6 +51,7 @@ export interface House {
   readonly logged: { message: string; fields: Record<string, unknown> }[];
   /** The sealed stills that came, in their order. */
   readonly stills: { camera: string; still: Uint8Array }[];
+  census(): Census;
   /** Stops it as SIGTERM does. The footage stays. */
   stop(): Promise<void>;
   /** Begins anew over the same footage, with nothing in memory. */
@@ -169,6 +171,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
     footage,
     logged,
     stills,
+    census: () => gate.census(),
     stop,
     async restart() {
       await stop();
