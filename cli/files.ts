@@ -15,8 +15,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { asOwnerOfSync } from '../host/as-owner.ts';
 import { type FileLock, passingFileLock } from '../host/file-lock.ts';
-import { giveToOwner } from '../host/owned-file.ts';
 import { CommandError } from './errors.ts';
 
 /**
@@ -95,7 +95,10 @@ function lookAt(path: string): BigIntStats | undefined {
   }
 }
 
-/** Writes a file at once and durably; `fresh` refuses to replace one. @throws CommandError. */
+/**
+ * Writes a file at once and durably, as root with the rights of its directory's owner; `fresh` refuses to replace one.
+ * @throws CommandError.
+ */
 export function writeTextFile(path: string, text: string | Uint8Array, mode: number, fresh = false): void {
   if (fresh && existsSync(path)) {
     throw new CommandError('FILE_EXISTS', `${path} is there already; choose another name or move it away`);
@@ -103,11 +106,16 @@ export function writeTextFile(path: string, text: string | Uint8Array, mode: num
   // A name that nobody can have prepared, and never one that is there: what is written may be a secret.
   const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`;
   try {
-    writeDurably(temporary, text, mode);
-    renameSync(temporary, path);
-    syncDirectory(dirname(path));
+    asOwnerOfSync(dirname(path), () => {
+      try {
+        writeDurably(temporary, text, mode);
+        renameSync(temporary, path);
+        syncDirectory(dirname(path));
+      } finally {
+        rmSync(temporary, { force: true });
+      }
+    });
   } catch (cause) {
-    rmSync(temporary, { force: true });
     throw new CommandError('FILE_UNWRITABLE', `cannot write ${path}: ${(cause as Error).message}`, cause);
   }
 }
@@ -115,7 +123,6 @@ export function writeTextFile(path: string, text: string | Uint8Array, mode: num
 function writeDurably(path: string, text: string | Uint8Array, mode: number): void {
   const file = openSync(path, 'wx', mode);
   try {
-    giveToOwner(file, path);
     writeFileSync(file, text);
     fsyncSync(file);
   } finally {

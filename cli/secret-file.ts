@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { lesserOwner } from '../host/as-owner.ts';
+import { asOwnerOfSync, lesserOwner } from '../host/as-owner.ts';
 import { readRegularFile } from '../host/regular-file.ts';
 import { CommandError } from './errors.ts';
 import { writeTextFile } from './files.ts';
@@ -45,36 +45,25 @@ function readOfOthers(option: string, file: string, maxBytes: number): string {
 
 /** Writes a secret anew, durably, and overwrites with zeros what its file held before. @throws CommandError FILE_UNWRITABLE. */
 export function replaceSecretFile(path: string, text: string): void {
-  const old = openOld(path);
-  try {
-    writeTextFile(path, text, 0o600);
-    writeSync(old, new Uint8Array(fstatSync(old).size), 0, undefined, 0);
-    fsyncSync(old);
-  } finally {
-    closeSync(old);
-  }
+  // What is overwritten may be a link to a file of somebody else's, by the directory's owner.
+  asOwnerOfSync(dirname(path), () => {
+    const old = openOld(path);
+    try {
+      writeTextFile(path, text, 0o600);
+      writeSync(old, new Uint8Array(fstatSync(old).size), 0, undefined, 0);
+      fsyncSync(old);
+    } finally {
+      closeSync(old);
+    }
+  });
 }
 
-/** In a directory of another user's root follows no link, and overwrites no file that is not that user's. */
 function openOld(path: string): number {
-  const owner = lesserOwner(dirname(path));
-  if (owner === undefined) return openSync(path, 'r+');
-  const unfit = (cause?: unknown) =>
-    new CommandError(
-      'FILE_UNWRITABLE',
-      `cannot write ${path}: it is no file of its directory's owner`,
-      cause,
-    );
-  let old: number;
   try {
-    old = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
   } catch (cause) {
-    throw unfit(cause);
+    throw new CommandError('FILE_UNWRITABLE', `cannot write ${path}: ${(cause as Error).message}`, cause);
   }
-  const found = fstatSync(old);
-  if (found.isFile() && found.uid === owner.uid) return old;
-  closeSync(old);
-  throw unfit();
 }
 
 /** Why a file cannot be read; undefined for one that can. */

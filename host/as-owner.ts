@@ -28,19 +28,36 @@ const lesser = (stats: Owner): Owner | undefined =>
  * (seteuid(2)), so that no name in there leads it anywhere the owner could not go. Nothing else may go on meanwhile.
  */
 export async function asOwnerOf<T>(path: string, act: () => T | Promise<T>): Promise<T> {
-  const owner = lesserOwner(path);
-  if (owner === undefined) return act();
+  const beRootAgain = giveUpRoot(lesserOwner(path));
+  try {
+    return await act();
+  } finally {
+    beRootAgain();
+  }
+}
+
+/** As asOwnerOf, for what is done at once: then nothing else goes on meanwhile. */
+export function asOwnerOfSync<T>(path: string, act: () => T): T {
+  const beRootAgain = giveUpRoot(lesserOwner(path));
+  try {
+    return act();
+  } finally {
+    beRootAgain();
+  }
+}
+
+/** Returns how to take root's rights back. */
+function giveUpRoot(owner: Owner | undefined): () => void {
+  if (owner === undefined) return () => undefined;
   const { gid, groups } = { gid: process.getegid?.() ?? 0, groups: process.getgroups?.() ?? [] };
   process.setgroups?.([owner.gid]);
   process.setegid?.(owner.gid);
   process.seteuid?.(owner.uid);
-  try {
-    return await act();
-  } finally {
+  return () => {
     process.seteuid?.(0);
     process.setegid?.(gid);
     process.setgroups?.(groups);
-  }
+  };
 }
 
 /** Gives root's rights up for good in favour of a directory's owner. */

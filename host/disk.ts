@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Owner } from './as-owner.ts';
 import { HostError, isFull, NO_FILE_REMEDY, platformRemedy } from './errors.ts';
-import { ownerFor } from './owned-file.ts';
 
 /**
  * The disk as the rooms see it, passed in so that tests can cut it off at any call. That something is
@@ -64,7 +65,7 @@ export const systemDisk: Disk = {
       const handle = await fs.open(path, flags, mode);
       // What others are to read they can, under a umask too that keeps all else from them.
       if ((mode & 0o077) !== 0) await handle.chmod(mode);
-      const owner = ownerFor(path);
+      const owner = await newOwner(path);
       if (owner !== undefined) await handle.chown(owner.uid, owner.gid);
       return new SystemFile(handle, path);
     });
@@ -78,7 +79,7 @@ export const systemDisk: Disk = {
   makeDirectory: (path, mode) =>
     answered(`create directory ${path}`, ['EEXIST'], false, async () => {
       await fs.mkdir(path, { mode });
-      const owner = ownerFor(path);
+      const owner = await newOwner(path);
       if (owner === undefined) return true;
       const handle = await fs.open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
       try {
@@ -117,6 +118,16 @@ export const systemDisk: Disk = {
 };
 
 const noFile = (path: string) => `cannot open ${path}: it is no file; ${NO_FILE_REMEDY}`;
+
+/**
+ * To whom root gives what it has made at `path` and holds open: the owner of the directory, if that is another. What is
+ * made in there at once is made with that owner's rights instead (as-owner.ts); here others wait for the disk too.
+ */
+async function newOwner(path: string): Promise<Owner | undefined> {
+  if (process.geteuid?.() !== 0) return undefined;
+  const { uid, gid } = await fs.stat(dirname(path));
+  return uid === 0 ? undefined : { uid, gid };
+}
 
 async function openFile(path: string, flags: number): Promise<fs.FileHandle> {
   try {

@@ -1,6 +1,8 @@
 import { accessSync, constants, lstatSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { asOwnerOfSync } from './as-owner.ts';
 import { HostError, isFull } from './errors.ts';
 import { createOwnedFile } from './owned-file.ts';
 
@@ -26,6 +28,11 @@ const AGAIN_MS = 50;
  *   cause is the platform's error: SQLite's own does not tell a read-only disk from a file of another user's.
  */
 export function tryFileLock(path: string): FileLock | undefined {
+  // SQLite opens it by its name, in whose place the directory's owner may have laid a link.
+  return asOwnerOfSync(dirname(path), () => take(path));
+}
+
+function take(path: string): FileLock | undefined {
   let database: DatabaseSync | undefined;
   createFile(path);
   try {
@@ -76,7 +83,7 @@ export async function passingFileLock(path: string, waitMs: number): Promise<Fil
     if (lock !== undefined && isFound) {
       return {
         release() {
-          rmSync(path, { force: true });
+          asOwnerOfSync(dirname(path), () => rmSync(path, { force: true }));
           lock.release();
         },
       };

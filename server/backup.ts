@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { asOwnerOfSync } from '../host/as-owner.ts';
 import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import { HostError } from '../host/errors.ts';
@@ -140,14 +141,19 @@ export async function restoreBackup(
 }
 
 function restoreRegistry(file: string, directory: string, madeAtMs: number, nowMs: number): void {
-  const path = join(directory, REGISTRY_FILE);
-  createOwnedFile(path);
   const source = new DatabaseSync(file, { readOnly: true });
   try {
-    source.prepare('VACUUM INTO ?').run(path);
+    // SQLite opens the new registry by its name: only the backup is read with root's rights.
+    asOwnerOfSync(directory, () => copyRegistry(source, directory, madeAtMs, nowMs));
   } finally {
     source.close();
   }
+}
+
+function copyRegistry(source: DatabaseSync, directory: string, madeAtMs: number, nowMs: number): void {
+  const path = join(directory, REGISTRY_FILE);
+  createOwnedFile(path);
+  source.prepare('VACUUM INTO ?').run(path);
   const copy = new DatabaseSync(path);
   // What was used since must not be used twice, and what was measured is measured anew.
   copy.exec(`DROP TABLE backup; DROP TABLE backup_files; PRAGMA application_id = 0;

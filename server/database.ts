@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { asOwnerOfSync } from '../host/as-owner.ts';
 import { HostError, platformRemedy } from '../host/errors.ts';
 import { createOwnedFile } from '../host/owned-file.ts';
 import { ServerError } from './errors.ts';
@@ -222,9 +223,12 @@ export class Database {
   }
 }
 
-/** @param waitMs how long to wait for another process while it is opened. */
+/**
+ * Root does it with the rights of the directory's owner, who may have laid a link under one of its names.
+ * @param waitMs how long to wait for another process while it is opened.
+ */
 function openConnection(path: string, first: readonly string[], waitMs: number): DatabaseSync {
-  return attempt(() => {
+  const open = () => {
     const db = new DatabaseSync(path, {
       timeout: waitMs,
       enableForeignKeyConstraints: true,
@@ -243,7 +247,8 @@ function openConnection(path: string, first: readonly string[], waitMs: number):
       db.close();
       throw error;
     }
-  });
+  };
+  return attempt(() => (path === ':memory:' ? open() : asOwnerOfSync(dirname(path), open)));
 }
 
 function attempt<T>(operation: () => T): T {

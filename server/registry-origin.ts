@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { asOwnerOfSync } from '../host/as-owner.ts';
 import { HostError, isFull, takesNothing } from '../host/errors.ts';
 import { createOwnedFile } from '../host/owned-file.ts';
 import type { Patience } from './database.ts';
@@ -114,10 +115,15 @@ export function writeId(directory: string, id: string): void {
   const path = join(directory, ID_FILE);
   const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`;
   try {
-    createOwnedFile(temporary, `${id}\n`);
-    renameSync(temporary, path);
+    asOwnerOfSync(directory, () => {
+      try {
+        createOwnedFile(temporary, `${id}\n`);
+        renameSync(temporary, path);
+      } finally {
+        rmSync(temporary, { force: true });
+      }
+    });
   } catch (cause) {
-    rmSync(temporary, { force: true });
     const code = isFull(cause) ? 'DISK_FULL' : 'DISK_IO';
     throw new HostError(code, `cannot write ${path}: ${(cause as Error).message}`, cause);
   }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { bytesField, parseJson } from '../../crypto/document.ts';
 import { isOrigin } from '../../crypto/origin.ts';
+import { asOwnerOfSync } from '../../host/as-owner.ts';
 import { HostError } from '../../host/errors.ts';
-import { giveToOwner } from '../../host/owned-file.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
 import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/still-frame.ts';
 import { CameraError } from './errors.ts';
@@ -126,14 +126,18 @@ export class CameraDirectory {
   }
 
   /**
-   * A directory that is there already keeps its mode but for what it would give to everybody.
+   * Root makes it with the rights of the owner of the one above. A directory that is there already keeps its mode but for
+   * what it would give to everybody.
    * @throws HostError FILE_UNFIT where something else has taken its place meanwhile.
    */
   make(): void {
+    asOwnerOfSync(this.path, () => this.#make());
+  }
+
+  #make(): void {
     const isNew = mkdirSync(this.path, { recursive: true, mode: 0o700 }) !== undefined;
     const directory = openDirectory(this.path, isNew);
     try {
-      if (isNew) giveToOwner(directory, this.path);
       fchmodSync(directory, fstatSync(directory).mode & 0o770);
     } finally {
       closeSync(directory);

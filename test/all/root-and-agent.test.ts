@@ -2,14 +2,11 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
-  closeSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -25,9 +22,11 @@ import { type PinStatement, signPinStatement, writePinsLine } from '../../crypto
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { writeSetupCode } from '../../crypto/setup-code.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { createOwnedFile, giveToOwner } from '../../host/owned-file.ts';
+import type * as FileLockModule from '../../host/file-lock.ts';
+import { createOwnedFile } from '../../host/owned-file.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { type Done, run } from '../../scripts/simulation/command.ts';
+import type * as RegistryModule from '../../server/registry-origin.ts';
 import { writeId } from '../../server/registry-origin.ts';
 import { type Breakage, breakBuild } from '../broken-build.ts';
 import { AGENT, CAPTURE, MINIMAL_ROOT, SEPARATED } from '../no-way-in/household.ts';
@@ -346,7 +345,7 @@ describe('[FC-27] a directory of another user’s in which root makes something'
   test.each<[string, Breakage[], ReturnType<typeof facts>]>([
     ['with the rights of that user', [swap, follows], { uid: 0, mode: 0o755 }],
     ['as root, which follows no link', [swap, asRoot], { uid: 0, mode: 0o755 }],
-    ['control: as root, which follows it', [swap, asRoot, follows], { uid: AGENT.uid, mode: 0o750 }],
+    ['control: as root, which follows it', [swap, asRoot, follows], { uid: 0, mode: 0o750 }],
   ])('a link laid in place of what was just made: %s', async (_what, breakages, expected) => {
     const broken = breakBuild(...breakages);
     try {
@@ -357,19 +356,48 @@ describe('[FC-27] a directory of another user’s in which root makes something'
     }
   });
 
-  test('what was laid in place of a file that root has made and holds open stays root’s', () => {
-    const [path, shadow] = [join(camera, 'made'), join(precious, 'shadow')];
-    writeFileSync(shadow, 'of root’s', { mode: 0o600 });
-    for (const lay of [linkSync, symlinkSync]) {
-      const file = openSync(path, 'wx', 0o600);
-      renameSync(path, `${path}.aside`);
-      lay(shadow, path);
-      giveToOwner(file, path);
-      closeSync(file);
-      expect([facts(shadow).uid, facts(`${path}.aside`).uid]).toEqual([0, AGENT.uid]);
-      rmSync(path);
-    }
-  });
+  /** A link to what is not there yet, laid before SQLite opens the file by its name. */
+  const dangling = (
+    path: string,
+  ) => `{ const { renameSync, symlinkSync } = process.getBuiltinModule('node:fs');
+      renameSync(${path}, ${path} + '.aside'); symlinkSync(${JSON.stringify(join(precious, 'nologin'))}, ${path}); }`;
+  const lockOpens = '    database = new DatabaseSync(path, { timeout: 0 });';
+  const lockSwap = {
+    file: 'host/file-lock.ts',
+    from: lockOpens,
+    to: `${dangling('path')}\n${lockOpens}`,
+  };
+  const registryOpens = '    this.#db = this.#connect();\n    try {';
+  const registrySwap = {
+    file: 'server/database.ts',
+    from: registryOpens,
+    to: `${dangling('path')}\n${registryOpens}`,
+  };
+  const lockIn = async (from: string) => {
+    const { tryFileLock } = (await import(join(from, 'host/file-lock.ts'))) as typeof FileLockModule;
+    tryFileLock(join(camera, 'server.lock'))?.release();
+  };
+  const registryIn = async (from: string) => {
+    const { openRegistry } = (await import(join(from, 'server/registry-origin.ts'))) as typeof RegistryModule;
+    openRegistry(camera).close();
+  };
+  test.each<[string, typeof lockIn, Breakage[], string[]]>([
+    ['a lock', lockIn, [lockSwap], []],
+    ['control: a lock, as root', lockIn, [lockSwap, asRoot], ['nologin']],
+    ['a registry', registryIn, [registrySwap], []],
+    ['control: a registry, as root', registryIn, [registrySwap, asRoot], ['nologin']],
+  ])(
+    'a link laid in place of what SQLite opens makes no file elsewhere: %s',
+    async (_what, open, breakages, made) => {
+      const broken = breakBuild(...breakages);
+      try {
+        await open(broken.root).catch(() => undefined);
+        expect(readdirSync(precious)).toEqual(made);
+      } finally {
+        broken.remove();
+      }
+    },
+  );
 
   test('a file is made with its text at once, through no name', () => {
     const path = join(camera, 'registry.id.tmp');
