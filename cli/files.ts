@@ -2,12 +2,9 @@ import { randomBytes } from 'node:crypto';
 import {
   type BigIntStats,
   closeSync,
-  constants,
   existsSync,
-  fstatSync,
   fsyncSync,
   openSync,
-  readFileSync,
   readSync,
   renameSync,
   rmSync,
@@ -17,6 +14,7 @@ import {
 import { dirname } from 'node:path';
 import { asOwnerOfSync } from '../host/as-owner.ts';
 import { type FileLock, passingFileLock } from '../host/file-lock.ts';
+import { readRegularFile } from '../host/regular-file.ts';
 import { CommandError } from './errors.ts';
 
 /**
@@ -42,22 +40,19 @@ export function readTextFile(path: string, maxBytes: number): string {
 }
 
 /**
- * Reads a regular file whole, its size checked first; a pipe or device never makes it wait.
- * @throws CommandError FILE_UNREADABLE.
+ * Reads a regular file whole that a command needs, by whatever link; a pipe or device never makes it wait.
+ * @throws CommandError FILE_UNREADABLE, when there is none too.
  */
-export function readRegularFile(path: string, maxBytes: number): Uint8Array {
-  let file: number | undefined;
+export function readNeededFile(path: string, maxBytes: number): Uint8Array {
+  let bytes: Uint8Array | undefined;
   try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stat = fstatSync(file);
-    if (!stat.isFile()) throw new Error('not a regular file');
-    if (stat.size > maxBytes) throw new Error(`${stat.size} bytes are more than ${maxBytes}`);
-    return readFileSync(file);
+    bytes = readRegularFile(path, { maxBytes, link: true });
   } catch (cause) {
-    throw new CommandError('FILE_UNREADABLE', `cannot read ${path}: ${(cause as Error).message}`, cause);
-  } finally {
-    if (file !== undefined) closeSync(file);
+    throw new CommandError('FILE_UNREADABLE', (cause as Error).message, cause);
   }
+  if (bytes === undefined)
+    throw new CommandError('FILE_UNREADABLE', `cannot read ${path}: there is no such file`);
+  return bytes;
 }
 
 export interface OutputWish {

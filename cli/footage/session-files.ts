@@ -13,7 +13,7 @@ import { type DayKeyHolder, openSession } from '../../crypto/session.ts';
 import { MAX_STILL_LENGTH } from '../../crypto/still.ts';
 import { type OpenedStill, openStill } from '../../crypto/still-opener.ts';
 import { CommandError } from '../errors.ts';
-import { readRegularFile } from '../files.ts';
+import { readNeededFile } from '../files.ts';
 import { type SessionFiles, sessionDirectoryName } from './footage-directory.ts';
 
 /** More than any segment a server takes (docs/protocol.md). */
@@ -34,7 +34,7 @@ export async function readHeaderFile(files: SessionFiles, trusted: boolean): Pro
   const path = join(files.path, 'session');
   if (!existsSync(path))
     throw new CommandError('SESSION_MISSING', `${path} is missing: its segments cannot be opened`);
-  const header = await readSessionHeader(readRegularFile(path, MAX_SESSION_HEADER_LENGTH), nodePrimitives);
+  const header = await readSessionHeader(readNeededFile(path, MAX_SESSION_HEADER_LENGTH), nodePrimitives);
   if (header.camera !== files.camera) {
     throw new CryptoError(
       'CAMERA_FOREIGN',
@@ -59,7 +59,7 @@ export async function openSegmentFile(
   sequence: number,
   session: OpenedSession,
 ): Promise<OpenedSegment> {
-  const bytes = readRegularFile(path, MAX_SEGMENT_FILE_BYTES);
+  const bytes = readNeededFile(path, MAX_SEGMENT_FILE_BYTES);
   const opened = await openSegment(bytes, session, nodePrimitives);
   if (opened.header.sequence === sequence) return opened;
   throw new CryptoError('SEGMENT_FOREIGN', `segment is number ${opened.header.sequence} of its session`);
@@ -71,7 +71,7 @@ export async function openStillFile(
   number: number,
   session: OpenedSession,
 ): Promise<OpenedStill> {
-  const opened = await openStill(readRegularFile(path, MAX_STILL_LENGTH), session, nodePrimitives);
+  const opened = await openStill(readNeededFile(path, MAX_STILL_LENGTH), session, nodePrimitives);
   if (opened.header.number === number) return opened;
   throw new CryptoError('STILL_FOREIGN', `still is number ${opened.header.number} of its session`);
 }

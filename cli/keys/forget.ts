@@ -6,7 +6,7 @@ import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { distrustCamera, forgetDayKeys, type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
 import { CommandError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import { readRegularFile, withFileLocked, writeTextFile } from '../files.ts';
+import { readNeededFile, withFileLocked, writeTextFile } from '../files.ts';
 import { camerasIn, footageRoot, sessionsOf } from '../footage/footage-directory.ts';
 import { readViewingKey } from '../footage/open-footage.ts';
 import { replaceSecretFile } from '../secret-file.ts';
@@ -80,7 +80,7 @@ async function lossOf(root: string, camera: string, key: ViewingKey, through: nu
   const held = new Set(key.dayKeys.map(({ number }) => number));
   for (const { path } of sessionsOf(root, camera)) {
     try {
-      const bytes = readRegularFile(join(path, 'session'), MAX_SESSION_HEADER_LENGTH);
+      const bytes = readNeededFile(join(path, 'session'), MAX_SESSION_HEADER_LENGTH);
       const { wraps, timeMs } = await readSessionHeader(bytes, nodePrimitives);
       const mine = wraps.filter((wrap) => equal(wrap.viewer, viewer) && held.has(wrap.dayKey));
       if (mine.length === 0 || mine.some(({ dayKey }) => dayKey > through)) continue;

@@ -11,7 +11,7 @@ import {
 import { type Repository, rootsFrom } from '../../ota/repository.ts';
 import { readRoot, ringOf, writeMetadata } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';
-import { readRegularFile, writeTextFile } from '../files.ts';
+import { readNeededFile, writeTextFile } from '../files.ts';
 import { describeRoot, shortId } from './describe-keys.ts';
 import { ANCHOR_FILE, ROOT_FILE, readAnchor, readFirstRoot } from './public-documents.ts';
 
@@ -59,7 +59,7 @@ export async function makeAnchor(directory: string, wish: AnchorWish): Promise<s
 /** A bundle carries the key list: a camera of the new anchor takes it only signed by the new root keys. */
 async function whatListLacks(directory: string, anchor: Anchor): Promise<string[]> {
   if (!existsSync(join(directory, KEY_LIST_FILE))) return [];
-  const read = (name: string) => readRegularFile(join(directory, name), MAX_BYTES);
+  const read = (name: string) => readNeededFile(join(directory, name), MAX_BYTES);
   try {
     await verifyKeyList(read(KEY_LIST_FILE), read(KEY_LIST_SIGNATURES_FILE), anchor, 0);
     return [];

@@ -21,7 +21,7 @@ import {
   signMetadata,
   writeMetadata,
 } from '../../ota/tuf-metadata.ts';
-import { readRegularFile } from '../files.ts';
+import { readNeededFile } from '../files.ts';
 
 /** What of a maker's keys anybody may see: it goes into images, bundles and repositories. */
 
@@ -64,11 +64,11 @@ export function signaturesOver(message: Uint8Array, signers: readonly Signer[]) 
 }
 
 export function readAnchor(directory: string): Anchor {
-  return parseAnchor(readRegularFile(join(directory, ANCHOR_FILE), MAX_BYTES));
+  return parseAnchor(readNeededFile(join(directory, ANCHOR_FILE), MAX_BYTES));
 }
 
 export function readKeyList(directory: string): KeyList {
-  return parseKeyList(readRegularFile(join(directory, KEY_LIST_FILE), MAX_BYTES));
+  return parseKeyList(readNeededFile(join(directory, KEY_LIST_FILE), MAX_BYTES));
 }
 
 /** Where a key list is kept once another has replaced it. */
@@ -88,7 +88,7 @@ export async function readListBefore(
   counter: number,
   anchor: Anchor,
 ): Promise<KeyList | undefined> {
-  const read = (name: string) => readRegularFile(join(directory, name), MAX_BYTES);
+  const read = (name: string) => readNeededFile(join(directory, name), MAX_BYTES);
   for (let number = counter - 1; number > 0; number--) {
     if (!existsSync(join(directory, keptList(number)))) continue;
     const [list, signatures] = [read(keptList(number)), read(keptSignatures(number))];
@@ -103,5 +103,5 @@ export async function readListBefore(
 }
 
 export function readFirstRoot(directory: string): Uint8Array {
-  return readRegularFile(join(directory, ROOT_FILE), MAX_BYTES);
+  return readNeededFile(join(directory, ROOT_FILE), MAX_BYTES);
 }

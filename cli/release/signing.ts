@@ -16,7 +16,7 @@ import { MAX_METADATA_BYTES, type Repository, readInForce, rootsFrom } from '../
 import { fittingKeys, parseSignatures, type Signature, writeSignatures } from '../../ota/signatures.ts';
 import { readRoot, type Signer } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';
-import { readRegularFile, withFileLocked } from '../files.ts';
+import { readNeededFile, withFileLocked } from '../files.ts';
 import { presentTime, requirePast } from '../present-time.ts';
 import { rfc3339 } from '../text.ts';
 import { describeKeyList, describeRoot, shortId } from './describe-keys.ts';
@@ -105,7 +105,7 @@ async function signDocument(
   signable: SignableFile,
   { signers, out, confirm }: SigningWish,
 ): Promise<string[]> {
-  const message = readRegularFile(join(directory, signable.document), signable.maxBytes);
+  const message = readNeededFile(join(directory, signable.document), signable.maxBytes);
   if (signable.document === MANIFEST_FILE) {
     const { version, released } = parseBundle(message);
     requirePast(`release ${version}`, released, presentTime());
@@ -134,7 +134,7 @@ export async function attachSignatures(directory: string, files: readonly string
     return alone(directory, async () => {
       const left: string[] = [];
       for (const file of files) {
-        const copy = readRegularFile(file, MAX_METADATA_BYTES);
+        const copy = readNeededFile(file, MAX_METADATA_BYTES);
         left.push(...(await attachPending({ disk: systemDisk, directory }, copy)));
       }
       return [
@@ -144,7 +144,7 @@ export async function attachSignatures(directory: string, files: readonly string
     });
   }
   const place = join(directory, signable.signatures);
-  const message = readRegularFile(join(directory, signable.document), signable.maxBytes);
+  const message = readNeededFile(join(directory, signable.document), signable.maxBytes);
   const { keys } = await describe(directory, signable.document, message);
   let signatures = readSignatures(place);
   for (const file of files) signatures = merge(signatures, readSignatures(file));
@@ -264,7 +264,7 @@ async function describe(
 }
 
 function readSignatures(path: string): Signature[] {
-  return existsSync(path) ? parseSignatures(readRegularFile(path, 64 * 1024)) : [];
+  return existsSync(path) ? parseSignatures(readNeededFile(path, 64 * 1024)) : [];
 }
 
 function merge(before: readonly Signature[], more: readonly Signature[]): Signature[] {
