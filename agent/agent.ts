@@ -18,7 +18,8 @@ import { type AgentLog, errorFields } from './log.ts';
 import { awaitSetup } from './pairing/await-setup.ts';
 import { openPairing } from './pairing/open-pairing.ts';
 import { Trouble } from './pairing/trouble.ts';
-import { type AgentStatus, idleLine, unpairedStatus, writeStatus } from './status.ts';
+import { type AgentStatus, idleLine, unpairedStatus } from './status.ts';
+import { StatusFile } from './status-file.ts';
 import type { OpenedUpdates, OpenUpdatesOptions, SlotPlace } from './updates/open-updates.ts';
 
 export interface AgentEffects {
@@ -79,12 +80,6 @@ async function runCamera(directory: CameraDirectory, effects: AgentEffects): Pro
   const camera = await openCamera(directory, effects);
   const { policy, device, pairing, time } = camera;
   logger.info({ camera: device.camera, server: pairing.pinned.origin }, 'agent started');
-  if (directory.isReadOnly) {
-    logger.error(
-      { status: directory.status },
-      'the card is read-only: what is filmed waits in memory, and nothing is kept',
-    );
-  }
   camera.show('waiting', undefined);
   // What its owner has chosen counts from the first look for updates on.
   await camera.lookForPolicy();
@@ -151,12 +146,18 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   const onFile = new Trouble('the policy on file is not obeyed', time, logger);
   const keepAccount = accountKeeper(directory.account, clock);
   let shown: Pick<AgentStatus, 'state' | 'since'> | undefined;
+  const file = new StatusFile(directory);
   let status = unpairedStatus(time.now());
   /** Told what the camera does now, whenever that is something else. */
   let onPhase: () => void = () => undefined;
   const show = (phase: AgentStatus['state'], line: Line | undefined) => {
     const isNew = shown?.state !== phase;
     if (shown === undefined || isNew) shown = { state: phase, since: time.now() };
+    const { readOnly: wasReadOnly } = status;
+    const readOnly = directory.isReadOnly;
+    if (readOnly && !wasReadOnly) {
+      logger.error({}, 'the card is read-only: what is filmed waits in memory, and nothing is kept');
+    } else if (wasReadOnly && !readOnly) logger.info({}, 'the card can be written to again');
     const lineStatus = line?.status() ?? idleLine();
     keepAccount(lineStatus.account, phase !== 'running');
     status = {
@@ -180,11 +181,11 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
       updates: updates && { trouble: updates.trouble },
       release: updates?.release,
       ...lineStatus,
-      readOnly: directory.isReadOnly,
+      readOnly,
       memoryBytes: process.memoryUsage.rss(),
     };
-    writeStatus(directory.status, status);
-    if (isNew) onPhase();
+    file.write(status);
+    if (isNew || readOnly !== wasReadOnly) onPhase();
   };
   const certificate = () => enrolment.certificate;
   const common = { directory, disk, device, server, certificate, clock: time, random, logger };

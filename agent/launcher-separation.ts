@@ -6,7 +6,7 @@ import { type Confinement, confined } from '../host/confinement.ts';
 import { makeFifo } from '../host/fifo.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import { CameraError } from './camera/errors.ts';
-import { makeElsewhere } from './camera/run-elsewhere.ts';
+import { makeElsewhere, removeElsewhere } from './camera/run-elsewhere.ts';
 
 /** The users of a camera's two processes. */
 export interface Separation {
@@ -58,7 +58,8 @@ export async function canCutNetwork(account: Account): Promise<boolean> {
 
 /** FIFOs and status files of an earlier life say nothing about this one. */
 export function makeRunDirectory(directory: CameraDirectory): void {
-  makeElsewhere(directory.runToMake, true);
+  makeElsewhere(directory.run, true);
+  if (directory.run !== directory.runElsewhere) removeElsewhere(directory.runElsewhere);
   makeFifos(directory);
 }
 
@@ -93,10 +94,13 @@ export async function makeSharedRunDirectory(
 ): Promise<void> {
   const leftByCapture =
     '! test -d "$1" || { chmod -R u+rwX "$1"; find "$1" -mindepth 1 -delete; } 2>/dev/null';
-  await shell(capture, leftByCapture, join(directory.runToMake, 'capture'));
+  const { run, runElsewhere } = directory;
+  for (const path of new Set([run, runElsewhere])) await shell(capture, leftByCapture, join(path, 'capture'));
   const steps = ['rm -rf "$1"', 'mkdir -m 710 "$1"', 'mkdir -m 1770 "$1/capture"'];
-  const made = await shell({ ...agent, gid: capture.gid }, steps.join(' && '), directory.runToMake);
-  if (made.code !== 0) throw notMade(directory, directory.runToMake, made.stderr);
+  // Somebody else's stays: nobody takes that for the camera's.
+  if (run !== runElsewhere) steps.unshift('{ rm -rf "$2" || :; } 2>/dev/null');
+  const made = await shell({ ...agent, gid: capture.gid }, steps.join(' && '), run, runElsewhere);
+  if (made.code !== 0) throw notMade(directory, run, made.stderr);
   await makeSharedFifos(directory, { agent, capture });
 }
 

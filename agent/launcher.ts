@@ -6,7 +6,7 @@ import { confined } from '../host/confinement.ts';
 import { kernelClockIsSynchronised } from '../host/kernel-clock.ts';
 import { killAs } from '../host/kill-as.ts';
 import { relayLines } from '../host/relay-lines.ts';
-import { HAND_OVER } from '../ota/launcher-protocol.ts';
+import { HAND_OVER, runEnvironment } from '../ota/launcher-protocol.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import type { CapturePlan } from './capture/plan.ts';
 import { afterCapture, endingMs, restartDelay } from './launcher-policy.ts';
@@ -103,8 +103,9 @@ const V8_FLAGS = ['--no-opt'];
  * Runs the camera until the signal, or until its source has been played to its end.
  * @returns 0 when both processes ended in good order, else 1.
  */
-export async function runCamera(given: LauncherOptions): Promise<number> {
-  const { logger } = given;
+export async function runCamera(wish: LauncherOptions): Promise<number> {
+  const { logger } = wish;
+  const given = { ...wish, directory: wish.directory.withRun() };
   const roles = await prepare(given);
   const stopping = new AbortController();
   const agentGivenUp = new AbortController();
@@ -256,7 +257,7 @@ function startRole(
     command.runtime ?? process.execPath,
     [...V8_FLAGS, ...orielArguments(command, [...args, ...(watched?.args ?? [])])],
     ['pipe', 'ignore', 'pipe', ...(watched === undefined ? [] : (['pipe'] as const))],
-    env,
+    { ...env, ...runEnvironment(directory.run) },
     under,
   );
   // EPIPE: it is gone, which its exit tells.

@@ -154,13 +154,17 @@ export const toSeconds = (microseconds: number) => Math.round(microseconds / 100
 /**
  * Replaces the file in one step. Not synced: the run directory does not outlive a power cut. On a disk that is full or
  * fails the old status stays, and its `at` says how old it is: nothing that matters waits for a status.
+ * @returns the platform's code where it could not be written.
  */
-export function writeStatus(path: string, status: AgentStatus): void {
+export function writeStatus(path: string, status: AgentStatus): string | undefined {
   try {
     writeFileSync(`${path}.tmp`, `${JSON.stringify(status)}\n`, { mode: 0o600 });
     renameSync(`${path}.tmp`, path);
+    return undefined;
   } catch (error) {
-    if ((error as { code?: unknown }).code === undefined) throw error;
+    const { code } = error as { readonly code?: string };
+    if (code === undefined) throw error;
+    return code;
   }
 }
 

@@ -1,4 +1,4 @@
-import { accessSync, constants, lstatSync, rmSync } from 'node:fs';
+import { accessSync, constants, lstatSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -43,7 +43,7 @@ function take(path: string): FileLock | undefined {
     database.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
     database?.close();
-    if (((cause as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY) return undefined;
+    if (isBusy(cause)) return undefined;
     const why = (cause as Error).message;
     throw new HostError(
       'DISK_IO',
@@ -59,6 +59,29 @@ function take(path: string): FileLock | undefined {
     },
   };
 }
+
+/** Whether somebody has the lock on `path`, which this process may not be able to write. @throws HostError DISK_IO. */
+export function isFileLocked(path: string): boolean {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return false;
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { timeout: 0, readOnly: true });
+    // Takes a shared lock, for as long as it lasts.
+    database.exec('SELECT count(*) FROM sqlite_schema');
+    return false;
+  } catch (cause) {
+    if (isBusy(cause)) return true;
+    throw new HostError(
+      'DISK_IO',
+      `cannot see whether ${path} is locked: ${(cause as Error).message}`,
+      cause,
+    );
+  } finally {
+    database?.close();
+  }
+}
+
+const isBusy = (error: unknown) => ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY;
 
 /** As tryFileLock, but waits `waitMs` while somebody else has it. */
 export async function fileLock(path: string, waitMs: number): Promise<FileLock | undefined> {
@@ -83,8 +106,14 @@ export async function passingFileLock(path: string, waitMs: number): Promise<Fil
     if (lock !== undefined && isFound) {
       return {
         release() {
-          asOwnerOfSync(dirname(path), () => rmSync(path, { force: true }));
-          lock.release();
+          try {
+            asOwnerOfSync(dirname(path), () => unlinkSync(path));
+          } catch (error) {
+            // Gone already; or the disk has become read-only, and what lies there is locked by nobody.
+            if (!['ENOENT', 'EROFS'].includes((error as { code?: string }).code ?? '')) throw error;
+          } finally {
+            lock.release();
+          }
         },
       };
     }

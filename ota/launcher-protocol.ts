@@ -13,6 +13,8 @@ export const HAND_OVER = 'hand-over\n';
 /** What it writes there of the machine's clock, whenever that changes (adjtimex(2)); nothing while it cannot tell. */
 export const CLOCK_SYNCHRONISED = 'clock-synchronised\n';
 export const CLOCK_UNSYNCHRONISED = 'clock-unsynchronised\n';
+/** Names the run directory to agent and capture, in their environment; earlier launchers do not. */
+export const runEnvironment = (run: string) => ({ ORIEL_RUN_DIRECTORY: run });
 /** Longest line, bytes. */
 export const MAX_FACTS_BYTES = 4 * 1024;
 /** Of what comes at once only the last lines are read: a flood of them keeps no launcher busy. */

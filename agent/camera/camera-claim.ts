@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { HostError, takesNothing } from '../../host/errors.ts';
-import { type FileLock, passingFileLock } from '../../host/file-lock.ts';
+import { type FileLock, isFileLocked, passingFileLock } from '../../host/file-lock.ts';
 import type { CameraDirectory } from './camera-directory.ts';
 import { CameraError } from './errors.ts';
 import { isOwn, makeElsewhere } from './run-elsewhere.ts';
@@ -17,7 +17,7 @@ const WAIT_MS = 200;
 
 /**
  * Claims a camera's directory for this process, as long as it runs: by locks in it, or elsewhere while it takes no file.
- * What was claimed elsewhere counts too once it takes files again.
+ * What was claimed in one place counts too once claims are made in the other.
  * @returns how to give the claim up.
  * @throws CameraError CAMERA_RUNNING, RUN_DIRECTORY; HostError.
  */
@@ -42,8 +42,10 @@ export async function claimCamera(directory: CameraDirectory, claimant: Claimant
 async function take(directory: CameraDirectory, name: string): Promise<FileLock[]> {
   const elsewhere = directory.claimsElsewhere;
   const here = directory.isReadOnly ? undefined : await takeHere(directory, name);
-  if (here === undefined) makeElsewhere(elsewhere);
-  else if (!isOwn(elsewhere)) return [here];
+  if (here === undefined) {
+    if (isFileLocked(join(directory.path, name))) throw running(directory);
+    makeElsewhere(elsewhere);
+  } else if (!isOwn(elsewhere)) return [here];
   try {
     const there = await takeIn(directory, elsewhere, name);
     return here === undefined ? [there] : [here, there];
@@ -63,8 +65,11 @@ async function takeHere(directory: CameraDirectory, name: string): Promise<FileL
   }
 }
 
-async function takeIn({ path }: CameraDirectory, place: string, name: string): Promise<FileLock> {
+async function takeIn(directory: CameraDirectory, place: string, name: string): Promise<FileLock> {
   const lock = await passingFileLock(join(place, name), WAIT_MS);
   if (lock !== undefined) return lock;
-  throw new CameraError('CAMERA_RUNNING', `the camera in ${path} is running already; end it first`);
+  throw running(directory);
 }
+
+const running = ({ path }: CameraDirectory) =>
+  new CameraError('CAMERA_RUNNING', `the camera in ${path} is running already; end it first`);

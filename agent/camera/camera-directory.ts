@@ -1,5 +1,5 @@
 import { closeSync, constants, existsSync, fchmodSync, fstatSync, mkdirSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { bytesField, parseJson } from '../../crypto/document.ts';
 import { isOrigin } from '../../crypto/origin.ts';
@@ -16,9 +16,12 @@ import { isOfCamera, isReadOnly, runElsewhere } from './run-elsewhere.ts';
  */
 export class CameraDirectory {
   readonly path: string;
+  readonly #run: string | undefined;
 
-  constructor(path: string) {
+  /** @param run the run directory, where that is decided already: by the launcher, for all its processes. */
+  constructor(path: string, run?: string) {
     this.path = path;
+    this.#run = run;
   }
 
   readonly #file = (name: string) => join(this.path, name);
@@ -83,24 +86,33 @@ export class CameraDirectory {
   }
   /** What the processes show of themselves and the FIFOs between them; nothing in it outlives a restart. */
   get run(): string {
-    // A launcher with users of its own may see nothing in there.
-    if (!this.isReadOnly) return this.#file('run');
-    const made = runElsewhere(this.path);
-    return isOfCamera(made, this.path) ? made : this.#file('run');
+    return dirname(this.captureRun);
   }
-  /** Where a launcher that starts now makes it: elsewhere for a directory on a read-only card. */
-  get runToMake(): string {
-    return this.isReadOnly ? runElsewhere(this.path) : this.#file('run');
+  /**
+   * The same camera, for a process that goes by one run directory to its end, whatever its card turns into: elsewhere
+   * where the card is read-only now.
+   */
+  withRun(): CameraDirectory {
+    if (this.#run !== undefined) return this;
+    return new CameraDirectory(this.path, this.isReadOnly ? this.runElsewhere : this.#file('run'));
+  }
+  /** Where the run directory is made on a read-only card. */
+  get runElsewhere(): string {
+    return runElsewhere(this.path);
   }
   get isReadOnly(): boolean {
     return isReadOnly(this.path);
   }
   /** Where the camera is claimed while its own directory takes no file. */
   get claimsElsewhere(): string {
-    return `${runElsewhere(this.path)}.claims`;
+    return `${this.runElsewhere}.claims`;
   }
   get status(): string {
-    return join(this.run, 'status.json');
+    return this.#inRun('status.json');
+  }
+  /** The status of a camera whose card has become read-only since it was started. */
+  get statusElsewhere(): string {
+    return join(this.runElsewhere, 'status.json');
   }
   /** Written each time the server cannot be reached, so that the packet filter is filled again; nobody reads it. */
   get unreachable(): string {
@@ -108,7 +120,7 @@ export class CameraDirectory {
   }
   /** The one place where capture, with a user of its own, may write; the agent believes nothing in it. */
   get captureRun(): string {
-    return join(this.run, 'capture');
+    return this.#inRun('capture');
   }
   get mediaFifo(): string {
     return join(this.captureRun, 'media.fifo');
@@ -123,6 +135,14 @@ export class CameraDirectory {
   /** The pictures on their way back. */
   get stillFifo(): string {
     return join(this.captureRun, STILL_FIFO);
+  }
+
+  /** Where it is not decided, what lies elsewhere counts: a launcher that makes the one in here removes that. */
+  #inRun(name: string): string {
+    if (this.#run !== undefined) return join(this.#run, name);
+    const path = existsSync(this.path) ? join(this.runElsewhere, name) : undefined;
+    if (path !== undefined && existsSync(path) && isOfCamera(this.runElsewhere, this.path)) return path;
+    return join(this.#file('run'), name);
   }
 
   /**

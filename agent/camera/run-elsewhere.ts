@@ -46,6 +46,11 @@ export function makeElsewhere(path: string, anew = false): void {
   }
 }
 
+/** Removes what a launcher that is over has left there, if it is this user's. */
+export function removeElsewhere(path: string): void {
+  if (isOwn(path)) rmSync(path, { recursive: true, force: true });
+}
+
 function remedy(path: string, code: string | undefined): string {
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return `remove it: sudo rm -rf ${path}`;
   return code === 'EACCES'

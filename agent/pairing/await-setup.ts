@@ -4,7 +4,8 @@ import type { CameraDirectory } from '../camera/camera-directory.ts';
 import { CameraError } from '../camera/errors.ts';
 import { makeElsewhere } from '../camera/run-elsewhere.ts';
 import type { AgentLog } from '../log.ts';
-import { unpairedStatus, writeStatus } from '../status.ts';
+import { unpairedStatus } from '../status.ts';
+import { StatusFile } from '../status-file.ts';
 
 const LOOK_INTERVAL_MS = 1000;
 /** Within this a setup that has written its last file gives the directory up, ms. */
@@ -27,12 +28,14 @@ export async function awaitSetup(
 ): Promise<boolean> {
   if (directory.exists()) return true;
   logger.info({ directory: directory.path }, 'no camera here yet, waiting for: oriel camera setup');
-  if (directory.isReadOnly) makeElsewhere(directory.runToMake);
-  else mkdirSync(directory.run, { recursive: true, mode: 0o700 });
+  const shown = directory.withRun();
+  if (shown.run === shown.runElsewhere) makeElsewhere(shown.run);
+  else mkdirSync(shown.run, { recursive: true, mode: 0o700 });
+  const status = new StatusFile(shown);
   const since = clock.now();
   while (!directory.exists()) {
     if (signal.aborted) return false;
-    writeStatus(directory.status, unpairedStatus(clock.now(), since));
+    status.write(unpairedStatus(clock.now(), since));
     await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
   }
   return true;

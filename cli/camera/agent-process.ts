@@ -1,5 +1,4 @@
 import { runAgent } from '../../agent/agent.ts';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import type { SlotPlace } from '../../agent/updates/open-updates.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
@@ -7,6 +6,7 @@ import { endNow } from '../../host/end-process.ts';
 import { EXIT } from '../exit-codes.ts';
 import { releaseTimeMs, version } from '../version.ts';
 import { openLog } from './log.ts';
+import { roleDirectory } from './role-directory.ts';
 import { stopRole } from './stop-role.ts';
 import type { Tether } from './tether.ts';
 
@@ -26,7 +26,7 @@ export async function agent(
   const signal = stopRole(launcher !== undefined);
   const logger = openLog(logLevel, 'agent');
   try {
-    await runAgent(new CameraDirectory(dir), {
+    await runAgent(roleDirectory(dir), {
       clock: systemClock,
       disk: systemDisk,
       random: Math.random,

@@ -1,4 +1,3 @@
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { CaptureError } from '../../agent/capture/errors.ts';
 import { runCapture } from '../../agent/capture/main.ts';
 import { PLAN_LIMIT, parsePlan } from '../../agent/capture/plan.ts';
@@ -8,6 +7,7 @@ import { systemClock } from '../../host/clock.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openLog } from './log.ts';
 import { planCamera } from './plan.ts';
+import { roleDirectory } from './role-directory.ts';
 import { stopRole } from './stop-role.ts';
 import { firstLineOfTether } from './tether.ts';
 
@@ -18,7 +18,7 @@ export async function capture(dir: string, logLevel: string, tethered: boolean):
   try {
     const plan = tethered ? parsePlan(await firstLineOfTether(PLAN_LIMIT)) : (await planCamera(dir)).capture;
     await runCapture(
-      { runDir: new CameraDirectory(dir).captureRun, stillWorker: stillWorker(logLevel), ...plan },
+      { runDir: roleDirectory(dir).captureRun, stillWorker: stillWorker(logLevel), ...plan },
       { clock: systemClock, random: Math.random, logger, signal },
     );
     return 0;

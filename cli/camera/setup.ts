@@ -3,6 +3,7 @@ import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory, readLimited } from '../../agent/camera/camera-directory.ts';
 import { eraseCamera, removeTree, shred } from '../../agent/camera/erase-camera.ts';
 import { CameraError } from '../../agent/camera/errors.ts';
+import { removeElsewhere } from '../../agent/camera/run-elsewhere.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { endpointOf, setUpAs } from '../../agent/firewall/destinations.ts';
 import { keepDestinations, withNothingAdopted } from '../../agent/firewall/destinations-file.ts';
@@ -92,7 +93,8 @@ async function eraseAll(directory: CameraDirectory): Promise<boolean> {
   try {
     const erased = await eraseCamera(directory, systemDisk);
     const code = await shred(systemDisk, directory.setupCode);
-    await removeTree(systemDisk, directory.run);
+    await removeTree(systemDisk, directory.withRun().run);
+    removeElsewhere(directory.runElsewhere);
     return erased || code;
   } finally {
     release();

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  existsSync,
   lchownSync,
   mkdirSync,
   mkdtempSync,
@@ -13,6 +14,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { makeRunDirectory } from '../../agent/launcher-separation.ts';
+import { readStatus, unpairedStatus } from '../../agent/status.ts';
+import { StatusFile } from '../../agent/status-file.ts';
 
 /** Cameras in directories that take no file, on file systems of their own. */
 
@@ -27,7 +31,7 @@ beforeEach(() => {
   directory = new CameraDirectory(path);
 });
 afterEach(() => {
-  for (const path of [directory.claimsElsewhere, directory.runToMake])
+  for (const path of [directory.claimsElsewhere, directory.runElsewhere])
     rmSync(path, { recursive: true, force: true });
   execFileSync('umount', [mounted]);
 });
@@ -102,9 +106,63 @@ describe.each<[string, (path: string) => void]>([
 
 test('[FC-11] the run directory of a read-only card is not taken from another user', () => {
   readOnly();
-  const elsewhere = directory.runToMake;
-  mkdirSync(elsewhere, 0o700);
+  const elsewhere = directory.withRun().run;
+  mkdirSync(join(elsewhere, 'capture'), { recursive: true, mode: 0o700 });
   expect(directory.run).toBe(elsewhere);
   chownSync(elsewhere, NOBODY, NOBODY);
   expect(directory.run).toBe(join(directory.path, 'run'));
+});
+
+/** What still has a file open in there knows nothing of it, as when the kernel makes a card read-only at a fault. */
+function becomeReadOnly(act: () => Promise<void>): Promise<void> {
+  mount('--bind', mounted, mounted);
+  mount('-o', 'remount,ro,bind', mounted);
+  return act().finally(() => execFileSync('umount', [mounted]));
+}
+
+test('[FC-11] a camera that was claimed before its card became read-only stays claimed, and gives that up', async () => {
+  const release = await claimCamera(directory, 'alone');
+  await becomeReadOnly(async () => {
+    for (const claimant of ['launcher', 'agent', 'alone'] as const)
+      await expect(claimCamera(directory, claimant)).rejects.toMatchObject(busy);
+    release();
+    // What lies there is locked by nobody.
+    expect(existsSync(join(directory.path, 'agent.lock'))).toBe(true);
+    (await claimCamera(directory, 'alone'))();
+  });
+});
+
+test('[FC-11] one run directory is gone by to the end, whatever the card turns into', async () => {
+  const [own, elsewhere] = [join(directory.path, 'run'), directory.runElsewhere];
+  const started = directory.withRun();
+  makeRunDirectory(started);
+  await becomeReadOnly(async () => {
+    expect(started.withRun().mediaFifo).toBe(join(own, 'capture/media.fifo'));
+    // Control: whoever decides now decides otherwise.
+    expect(directory.withRun().run).toBe(elsewhere);
+    makeRunDirectory(directory.withRun());
+    for (const path of ['status', 'captureRun'] as const) expect(started[path]).toContain(own);
+    expect(directory.captureRun).toBe(join(elsewhere, 'capture'));
+  });
+  expect(directory.captureRun).toBe(join(elsewhere, 'capture'));
+  makeRunDirectory(directory.withRun());
+  expect(directory.captureRun).toBe(join(own, 'capture'));
+  expect(existsSync(elsewhere)).toBe(false);
+});
+
+test('[FC-11] the status goes where it can be written while the card is read-only, and back', async () => {
+  const shown = () => readStatus(directory.status)?.at;
+  makeRunDirectory(directory.withRun());
+  const file = new StatusFile(directory.withRun());
+  file.write(unpairedStatus(1));
+  await becomeReadOnly(async () => {
+    file.write(unpairedStatus(2));
+    expect(shown()).toBe(2);
+    expect(readStatus(join(directory.path, 'run/status.json'))?.at).toBe(1);
+  });
+  expect(shown()).toBe(2);
+  // As after a launcher that was killed meanwhile: what the next writes counts.
+  new StatusFile(directory.withRun()).write(unpairedStatus(3));
+  expect(shown()).toBe(3);
+  expect(existsSync(directory.statusElsewhere)).toBe(false);
 });

@@ -1,45 +1,131 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { runElsewhere } from '../../agent/camera/run-elsewhere.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { breakBuild } from '../broken-build.ts';
 import { commandsNamedIn } from '../house/named-commands.ts';
 import { Home } from './home.ts';
 import { until } from './until.ts';
 
+const SOURCE = 'test:?size=160x120&rate=10';
 const mount = (...args: string[]) => execFileSync('mount', args);
 
-test('[FC-11] [REM-CARD_READ_ONLY] a camera whose card has become read-only films from memory, uploads, and says so', async () => {
-  await Home.with({ source: 'test:?size=160x120&rate=10' }, async (home) => {
+/** Whoever has a file open in there goes on writing it: as when the kernel makes a card read-only at a fault. */
+function becomeReadOnly(path: string): void {
+  mount('--bind', path, path);
+  mount('-o', 'remount,ro,bind', path);
+}
+const becomeWritable = (path: string) => execFileSync('umount', ['--lazy', path]);
+
+const status = ({ cameraDirectory }: Home) => oriel('camera', 'status', cameraDirectory);
+const READ_ONLY = 'its card is read-only';
+
+function killCapture(home: Home): void {
+  const [capture] = home.cameraProcesses(/ camera capture /);
+  if (capture === undefined) throw new Error('there is no capture');
+  process.kill(capture.pid, 'SIGKILL');
+}
+
+const capturesEnded = (home: Home) => home.log('camera').split('capture ended; starting it again').length - 1;
+
+/** Capture is started again, and finds its FIFOs. */
+async function filmsAfterANewCapture(home: Home): Promise<void> {
+  killCapture(home);
+  await until('it is started again', () => capturesEnded(home) === 1);
+  // What the one before had brought counts for less than this.
+  await home.captures(3);
+  expect(capturesEnded(home)).toBe(1);
+}
+
+function removeElsewhere({ cameraDirectory }: Home): void {
+  const { runElsewhere, claimsElsewhere } = new CameraDirectory(cameraDirectory);
+  for (const path of [runElsewhere, claimsElsewhere]) rmSync(path, { recursive: true, force: true });
+}
+
+test.concurrent('[FC-11] a camera whose card becomes read-only, and writable again, while it runs films on and says so', async () => {
+  await Home.with({ source: SOURCE }, async (home) => {
+    const { cameraDirectory } = home;
+    await home.startCamera();
+    becomeReadOnly(cameraDirectory);
+    try {
+      await until('it says so', async () => (await status(home)).stdout.includes(READ_ONLY));
+      expect(home.log('camera')).toContain('the card is read-only');
+      await filmsAfterANewCapture(home);
+      const refused = { code: 1, stderr: expect.stringContaining('CAMERA_RUNNING') };
+      expect(await oriel('camera', 'run', cameraDirectory)).toMatchObject(refused);
+    } finally {
+      becomeWritable(cameraDirectory);
+    }
+    await until('it does no more', async () => !(await status(home)).stdout.includes(READ_ONLY));
+    await home.captures(1);
+    expect(existsSync(new CameraDirectory(cameraDirectory).statusElsewhere)).toBe(false);
+    expect(await home.endCamera()).toBe(0);
+    removeElsewhere(home);
+  });
+});
+
+/** A camera that starts on a read-only card, of which that is known from before. */
+async function onReadOnlyCard(camera: string | undefined, act: (home: Home) => Promise<void>) {
+  await Home.with({ source: SOURCE, ...(camera !== undefined && { camera }) }, async (home) => {
     await home.startCamera();
     expect(await home.endCamera()).toBe(0);
-    const { cameraDirectory } = home;
-    mount('--bind', cameraDirectory, cameraDirectory);
-    mount('-o', 'remount,ro,bind', cameraDirectory);
+    rmSync(join(home.cameraDirectory, 'run'), { recursive: true });
+    becomeReadOnly(home.cameraDirectory);
     try {
       await home.startCamera();
-      await until('what it films is at the server', () => home.status.acknowledgedSeconds >= 2);
-      const { code, stdout } = await oriel('camera', 'status', cameraDirectory, '--json');
-      const { concerns } = JSON.parse(stdout);
-      expect([code, concerns]).toMatchObject([0, [{ code: 'CARD_READ_ONLY' }]]);
-      expect(commandsNamedIn(concerns[0].wayOut)).toEqual([`camera run ${cameraDirectory}`]);
-      expect(await oriel('camera', 'run', cameraDirectory)).toMatchObject({
-        code: 1,
-        stderr: expect.stringContaining('CAMERA_RUNNING'),
-      });
-      expect(await home.endCamera()).toBe(0);
-      expect(home.log('camera')).toContain('the card is read-only');
-      const { run, claimsElsewhere: claims } = new CameraDirectory(cameraDirectory);
-      expect(run).toBe(runElsewhere(cameraDirectory));
-      expect(existsSync(claims)).toBe(true);
-      execFileSync('rm', ['-r', run, claims]);
+      await act(home);
     } finally {
-      execFileSync('umount', [cameraDirectory]);
+      if (execFileSync('mount', { encoding: 'utf8' }).includes(home.cameraDirectory))
+        becomeWritable(home.cameraDirectory);
+      removeElsewhere(home);
     }
+  });
+}
+
+test.concurrent('[FC-11] [REM-CARD_READ_ONLY] a camera whose card has become read-only films from memory, uploads, and says so', async () => {
+  await onReadOnlyCard(undefined, async (home) => {
+    const { cameraDirectory } = home;
+    await until('what it films is at the server', () => home.status.acknowledgedSeconds >= 2);
+    expect(await status(home)).toMatchObject({ code: 0, stdout: expect.stringContaining(READ_ONLY) });
+    const { concerns } = JSON.parse((await oriel('camera', 'status', cameraDirectory, '--json')).stdout);
+    expect(concerns).toMatchObject([{ code: 'CARD_READ_ONLY' }]);
+    expect(commandsNamedIn(concerns[0].wayOut)).toEqual([`camera run ${cameraDirectory}`]);
+    expect(await oriel('camera', 'run', cameraDirectory)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('CAMERA_RUNNING'),
+    });
+    expect(home.log('camera')).toContain('the card is read-only');
+    const { run, runElsewhere, claimsElsewhere } = new CameraDirectory(cameraDirectory);
+    expect(run).toBe(runElsewhere);
+    expect(existsSync(claimsElsewhere)).toBe(true);
+    // An administrator has it written to again.
+    becomeWritable(cameraDirectory);
+    await filmsAfterANewCapture(home);
+    expect((await status(home)).stdout).not.toContain(READ_ONLY);
+    expect(await oriel('camera', 'run', cameraDirectory)).toMatchObject({ code: 1 });
+    expect(await home.endCamera()).toBe(0);
     expect((await home.verify()).code).toBe(0);
     // As its status advised: it can be written to again, and the camera is started again.
     await home.startCamera();
     expect(home.status.readOnly).toBe(false);
     expect(await home.endCamera()).toBe(0);
   });
+});
+
+test.concurrent('control: a capture that decides for itself where its FIFOs are waits at others than the agent', async () => {
+  const broken = breakBuild({
+    file: 'agent/launcher.ts',
+    from: '{ ...env, ...runEnvironment(directory.run) }',
+    to: "name === 'agent' ? { ...env, ...runEnvironment(directory.run) } : env",
+  });
+  try {
+    await onReadOnlyCard(broken.oriel, async (home) => {
+      becomeWritable(home.cameraDirectory);
+      killCapture(home);
+      await until('it has failed by itself, again and again', () => capturesEnded(home) >= 3);
+    });
+  } finally {
+    broken.remove();
+  }
 });

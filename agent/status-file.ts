@@ -1,0 +1,43 @@
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { CameraDirectory } from './camera/camera-directory.ts';
+import { CameraError } from './camera/errors.ts';
+import { isOwn, makeElsewhere } from './camera/run-elsewhere.ts';
+import { type AgentStatus, writeStatus } from './status.ts';
+
+/** The agent's status: in its run directory, and elsewhere for as long as that lies on a card that has become read-only. */
+export class StatusFile {
+  readonly #path: string;
+  readonly #elsewhere: string;
+  /** Also one of an agent before. */
+  #liesElsewhere = true;
+
+  /** @param directory with its run directory decided. */
+  constructor(directory: CameraDirectory) {
+    this.#path = directory.status;
+    this.#elsewhere = directory.statusElsewhere;
+  }
+
+  write(status: AgentStatus): void {
+    const failed = writeStatus(this.#path, status);
+    if (this.#path === this.#elsewhere) return;
+    if (failed === 'EROFS') this.#writeElsewhere(status);
+    else if (failed === undefined && this.#liesElsewhere) this.#removeElsewhere();
+  }
+
+  #writeElsewhere(status: AgentStatus): void {
+    this.#liesElsewhere = true;
+    try {
+      makeElsewhere(dirname(this.#elsewhere));
+      writeStatus(this.#elsewhere, status);
+    } catch (error) {
+      // Somebody else's directory is in the way: as on a disk that fails, the old status stays.
+      if (!(error instanceof CameraError)) throw error;
+    }
+  }
+
+  #removeElsewhere(): void {
+    if (isOwn(dirname(this.#elsewhere))) rmSync(this.#elsewhere, { force: true });
+    this.#liesElsewhere = false;
+  }
+}
