@@ -18,6 +18,9 @@ export class PolicyWatch {
   /** In force, but not kept yet: the disk took nothing. */
   #toKeep: PolicyKept | undefined;
   #notKept: unknown;
+  /** To be obeyed with the next look, though no file holds it. */
+  #brought: PolicyOnFile | undefined;
+  #isOnFile = true;
 
   constructor(
     directory: CameraDirectory,
@@ -46,6 +49,11 @@ export class PolicyWatch {
     return this.#fileRefused;
   }
 
+  /** Whether its file holds the policy in force. */
+  get isOnFile(): boolean {
+    return this.#isOnFile;
+  }
+
   /** Why the policy in force could not be kept; undefined when it is. A camera restarted meanwhile may obey an older one. */
   get notKept(): unknown {
     return this.#notKept;
@@ -65,6 +73,13 @@ export class PolicyWatch {
    * @throws CameraError POLICY_MISSING, POLICY_REFUSED, POLICY_OUTDATED; CryptoError when a signature or a hash does not fit.
    */
   async check(): Promise<boolean> {
+    const brought = this.#brought;
+    if (brought !== undefined) {
+      this.#brought = undefined;
+      const changed = await this.#obey(brought, 'from the server ');
+      this.#isOnFile = false;
+      return changed;
+    }
     const stamp = fileStamp(this.#directory.policy);
     if (stamp !== undefined && stamp === this.#fileStamp) {
       await this.#keep();
@@ -73,13 +88,31 @@ export class PolicyWatch {
     this.#fileStamp = stamp ?? '';
     this.#fileRefused = true;
     const candidate = await loadPolicy(this.#directory, this.#identity, this.#primitives);
+    const changed = await this.#obey(candidate, `in ${this.#directory.policy} `);
+    this.#fileRefused = false;
+    this.#isOnFile = true;
+    return changed;
+  }
+
+  /**
+   * Has the next look take a policy that its file could not be given, as on a read-only card: what takes a viewer or the
+   * sound away does not wait for a disk.
+   * @throws as `judge`.
+   */
+  async bring(text: string): Promise<void> {
+    const candidate = await policyOf(text, this.#identity, this.#primitives);
+    this.#verdict(candidate, 'from the server ');
+    this.#brought = candidate;
+  }
+
+  /** @returns whether another policy than before is in force. */
+  async #obey(candidate: PolicyOnFile, where: string): Promise<boolean> {
     const { policy, digest } = candidate;
-    const verdict = this.#verdict(candidate, `in ${this.#directory.policy} `);
+    const verdict = this.#verdict(candidate, where);
     if (verdict === 'new') this.#toKeep = { epoch: policy.epoch, counter: policy.counter, digest };
     await this.#keep();
     const changed = verdict === 'new' && this.#inForce !== undefined;
     this.#inForce = candidate;
-    this.#fileRefused = false;
     return changed;
   }
 
@@ -89,8 +122,8 @@ export class PolicyWatch {
    */
   async judge(text: string): Promise<'new' | 'same'> {
     const verdict = this.#verdict(await policyOf(text, this.#identity, this.#primitives), 'from the server ');
-    // The one obeyed last, whose file is gone or damaged, is as good as new.
-    return this.present && !this.#fileRefused ? verdict : 'new';
+    // The one obeyed last, whose file is gone, damaged, or was never written, is as good as new.
+    return this.present && !this.#fileRefused && this.#isOnFile ? verdict : 'new';
   }
 
   async #keep(): Promise<void> {

@@ -5,7 +5,7 @@ import { MAX_PINS_BYTES, MAX_POLICY_BYTES, PINS_PATH, POLICY_PATH } from '../../
 import type { CameraDirectory } from '../camera/camera-directory.ts';
 import type { PolicyWatch } from '../camera/policy-watch.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
-import type { AgentLog } from '../log.ts';
+import { type AgentLog, errorFields } from '../log.ts';
 import type { ServerDial } from '../server-dial.ts';
 import { Connection } from '../uplink/connection.ts';
 import { describeError } from '../uplink/errors.ts';
@@ -147,7 +147,19 @@ export class PolicyPoll {
     if ((await watch.judge(body)) === 'same') return true;
     // The release before, which may yet have to go on from here, reads policies of version 1 only.
     if (watch.version === 1 && (await onTrial?.())) return false;
-    await writeFileAtomic(disk, directory.policy, utf8(body), 0o600);
+    try {
+      await writeFileAtomic(disk, directory.policy, utf8(body), 0o600);
+    } catch (error) {
+      await watch.bring(body);
+      if (watch.isOnFile) {
+        logger.error(
+          errorFields(error),
+          'policy received, and obeyed from memory: its file cannot be written',
+        );
+      }
+      // It is written once that works.
+      return false;
+    }
     logger.info({}, 'policy received');
     return true;
   }

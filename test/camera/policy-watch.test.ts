@@ -116,6 +116,25 @@ describe('the watch', () => {
     expect([watch.inForce.policy.counter, watch.notKept, kept()]).toEqual([3, undefined, 3]);
   });
 
+  test('[FC-11] obeys a policy that came to no file, says that it changed, and has it written once that works', async () => {
+    put(home.policy({ counter: 2, audio: true }));
+    const watch = start();
+    await watch.check();
+    const silent = home.policy({ counter: 3, audio: false });
+    // Control: what is only judged changes nothing.
+    expect(await watch.judge(silent)).toBe('new');
+    expect([await watch.check(), watch.inForce.policy.audio]).toEqual([false, true]);
+    await watch.bring(silent);
+    expect([await watch.check(), watch.inForce.policy.audio, watch.isOnFile]).toEqual([true, false, false]);
+    expect(await watch.check()).toBe(false);
+    await expect(watch.bring(home.policy({ counter: 2, audio: true }))).rejects.toMatchObject({
+      code: 'POLICY_REFUSED',
+    });
+    expect(await watch.judge(silent)).toBe('new');
+    put(silent);
+    expect([await watch.check(), watch.isOnFile, await watch.judge(silent)]).toEqual([false, true, 'same']);
+  });
+
   test('says so when there is none', async () => {
     await expect(start().check()).rejects.toMatchObject({ code: 'POLICY_MISSING' });
   });

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
 import { commandsNamedIn } from '../house/named-commands.ts';
 import { Home } from './home.ts';
@@ -99,8 +99,33 @@ test.concurrent('[FC-11] [REM-CARD_READ_ONLY] a camera whose card has become rea
     const { run, runElsewhere, claimsElsewhere } = new CameraDirectory(cameraDirectory);
     expect(run).toBe(runElsewhere);
     expect(existsSync(claimsElsewhere)).toBe(true);
+    const { serverDirectory, cameraId, key } = home.household;
+    const look = () =>
+      until('it looks for what its owner has signed', async () => {
+        const ask = await oriel(
+          'server',
+          'cameras',
+          serverDirectory,
+          'ask',
+          cameraId,
+          'look',
+          '--wait',
+          '60',
+        );
+        return ask.code === 0;
+      });
+    const [policy, onFile] = [join(home.directory, 'policy'), join(cameraDirectory, 'policy.json')];
+    const before = readFileSync(onFile, 'utf8');
+    await orielDoes('keys', 'policy', key, '--camera', cameraId, '--out', policy);
+    await orielDoes('server', 'policy', serverDirectory, 'put', policy, '--camera', cameraId);
+    await look();
+    await until('a policy is obeyed that its file does not hold', () => home.status.policy.counter === 2);
+    expect(readFileSync(onFile, 'utf8')).toBe(before);
+    expect(home.log('camera')).toContain('policy received, and obeyed from memory');
     // An administrator has it written to again.
     becomeWritable(cameraDirectory);
+    await look();
+    await until('the policy is on file', () => readFileSync(onFile, 'utf8') !== before);
     await filmsAfterANewCapture(home);
     expect((await status(home)).stdout).not.toContain(READ_ONLY);
     expect(await oriel('camera', 'run', cameraDirectory)).toMatchObject({ code: 1 });
