@@ -8,7 +8,7 @@ import { HostError } from '../../host/errors.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
 import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/still-frame.ts';
 import { CameraError } from './errors.ts';
-import { isOfCamera, isReadOnly, runElsewhere } from './run-elsewhere.ts';
+import { isOfCamera, isReadOnly, ON_A_BOARD, runElsewhere } from './run-elsewhere.ts';
 
 /**
  * A camera's directory: what it is, whom it serves, and what it keeps (docs/architecture.md lists the files).
@@ -114,9 +114,12 @@ export class CameraDirectory {
   get statusElsewhere(): string {
     return join(this.runElsewhere, 'status.json');
   }
-  /** Written each time the server cannot be reached, so that the packet filter is filled again; nobody reads it. */
-  get unreachable(): string {
-    return join(this.run, 'unreachable');
+  /**
+   * Written each time the server cannot be reached, so that the packet filter is filled again; nobody reads it. The first
+   * of them that takes a file: oriel-camera-firewall.path watches both, and no name that is made of an inode.
+   */
+  get unreachable(): string[] {
+    return [this.#file('run'), ON_A_BOARD].map((place) => join(place, 'unreachable'));
   }
   /** The one place where capture, with a user of its own, may write; the agent believes nothing in it. */
   get captureRun(): string {

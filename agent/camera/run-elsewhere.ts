@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { CameraError } from './errors.ts';
 
 /** On a board (deploy/tmpfiles.d), it belongs to the agent and is not in memory of the unit's own, as /tmp is. */
-const ON_A_BOARD = '/run/oriel';
+export const ON_A_BOARD = '/run/oriel';
 
 /** Whether a directory lies on a file system that is mounted read-only. The answer is every user's alike. */
 export function isReadOnly(path: string): boolean {

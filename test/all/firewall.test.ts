@@ -41,7 +41,7 @@ test('word that the server cannot be reached is left once, and again after a whi
   const directory = mkdtempSync(join(tmpdir(), 'oriel-word-'));
   const path = join(directory, 'unreachable');
   let running = 0;
-  const leave = leaveWord(path, { now: () => running, monotonic: () => running });
+  const leave = leaveWord([path], { now: () => running, monotonic: () => running });
   const left = () => {
     leave();
     const there = existsSync(path);
@@ -161,7 +161,7 @@ describe('on a camera', () => {
     const acknowledged = () => cameraStatus(home.household as Household)?.acknowledgedSeconds ?? 0;
     await camera.captures(1);
     await until('it is heard', () => acknowledged() > 0);
-    const word = new CameraDirectory(home.household.cameraDirectory).unreachable;
+    const [word = ''] = new CameraDirectory(home.household.cameraDirectory).unreachable;
     expect(existsSync(word)).toBe(false);
 
     await home.moveServer(ELSEWHERE);

@@ -6,6 +6,7 @@ import {
   lchownSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -14,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { leaveWord, WORD_EVERY_MS } from '../../agent/firewall/unreachable.ts';
 import { makeRunDirectory } from '../../agent/launcher-separation.ts';
 import { readStatus, unpairedStatus } from '../../agent/status.ts';
 import { StatusFile } from '../../agent/status-file.ts';
@@ -148,6 +150,34 @@ test('[FC-11] one run directory is gone by to the end, whatever the card turns i
   makeRunDirectory(directory.withRun());
   expect(directory.captureRun).toBe(join(own, 'capture'));
   expect(existsSync(elsewhere)).toBe(false);
+});
+
+test('[FC-11] word that the server cannot be reached goes where the packet filter’s unit looks, on a read-only card too', async () => {
+  const unit = readFileSync(
+    join(import.meta.dirname, '../../deploy/systemd/oriel-camera-firewall.path'),
+    'utf8',
+  );
+  const watched = [...unit.matchAll(/^PathChanged=(.*)$/gm)].map(([, path]) => path);
+  const [here = '', onABoard = ''] = directory.unreachable;
+  expect(watched).toContain(here.replace(directory.path, '/var/lib/oriel-camera'));
+  expect(watched).toContain(onABoard);
+  // Control: a name of this camera's own could not be watched.
+  expect(watched).not.toContain(join(directory.runElsewhere, 'unreachable'));
+  const elsewhere = join(mounted, '..', `oriel-word-${process.pid}`);
+  makeRunDirectory(directory.withRun());
+  let ms = 0;
+  const leave = leaveWord([here, elsewhere], { now: () => ms, monotonic: () => ms });
+  const left = () =>
+    [here, elsewhere].map((path) => readFileSync(path, { encoding: 'utf8', flag: 'a+' }).trim());
+  try {
+    leave();
+    expect(left()).toEqual(['0', '']);
+    ms = WORD_EVERY_MS;
+    await becomeReadOnly(async () => leave());
+    expect(left()).toEqual(['0', `${WORD_EVERY_MS}`]);
+  } finally {
+    rmSync(elsewhere, { force: true });
+  }
 });
 
 test('[FC-11] the status goes where it can be written while the card is read-only, and back', async () => {
