@@ -3,7 +3,7 @@ import type { Log } from './log.ts';
 import { LruMap } from './lru.ts';
 import type { Registry } from './registry.ts';
 import type { RegistryWrites } from './registry-writes.ts';
-import { type SessionSeen, type TwinSign, TwinWatch } from './twin-watch.ts';
+import { isOfNoDisk, type SessionSeen, type TwinSign, TwinWatch, twinText } from './twin-watch.ts';
 
 /** How often it is said again of the same camera, ms. */
 const AGAIN_MS = 600_000;
@@ -41,13 +41,24 @@ export class TwinReport {
     this.#tell(camera, this.#watch.replaced(camera, this.#options.clock.monotonic()));
   }
 
+  #isOfNoDisk(camera: string, sign: TwinSign): boolean {
+    const { registry, log } = this.#options;
+    try {
+      return isOfNoDisk(sign, registry.health.of(camera)?.telemetry);
+    } catch (err) {
+      log.error({ camera, err }, 'what a camera told last cannot be read');
+      return false;
+    }
+  }
+
   #tell(camera: string, sign: TwinSign | undefined): void {
     if (sign === undefined) return;
     const { registry, writes, clock, log } = this.#options;
+    if (this.#isOfNoDisk(camera, sign)) return;
     const now = clock.monotonic();
     if (now - (this.#saidAt.get(camera) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) return;
     this.#saidAt.set(camera, now);
-    log.warn({ camera, sign }, 'two cameras show this identity: was its card copied?');
+    log.warn({ camera, sign }, twinText(sign));
     writes
       .write(() => registry.twins.see({ camera, sign, seenAtMs: clock.now() }), WRITE_WAIT_MS)
       .catch((err) => log.error({ camera, err }, 'twins not noted'));

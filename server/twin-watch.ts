@@ -1,4 +1,5 @@
 import { LruMap } from './lru.ts';
+import type { Telemetry } from '../wire/telemetry.ts';
 
 /**
  * Signs that two cameras show one identity, as after copying a camera's card: both hold its key, and neither TLS nor a
@@ -10,6 +11,20 @@ export type TwinSign =
   | 'sessions'
   /** Control connections that replace each other in turn, while both are alive. */
   | 'connections';
+
+const WHY: Readonly<Record<TwinSign, string>> = {
+  sessions: 'two sessions follow the same one, which a disk that lost a session does too',
+  connections: 'their connections replace each other',
+};
+
+/** @param at when it was seen, where that is not now. */
+export const twinText = (sign: TwinSign, at?: string): string =>
+  `two cameras show this identity (${[WHY[sign], ...(at === undefined ? [] : [at])].join(', ')}): if its card was ` +
+  'copied, run `oriel camera reset DIR --yes` on the copy and pair it anew';
+
+/** A camera that can keep nothing, since its card is read-only or full, begins the same session at each of its starts. */
+export const isOfNoDisk = (sign: TwinSign, telemetry: Pick<Telemetry, 'machine'> | undefined): boolean =>
+  sign === 'sessions' && telemetry?.machine.diskFreeBytes === 0;
 
 export interface SessionSeen {
   /** Hex. */

@@ -4,7 +4,7 @@ import { parseClaim } from '../../crypto/claim.ts';
 import { PUBLIC_KEY_LENGTH } from '../../crypto/ed25519.ts';
 import type { Registry } from '../../server/registry.ts';
 import type { CameraRecord, ClaimRecord } from '../../server/registry-tables.ts';
-import type { TwinSign } from '../../server/twin-watch.ts';
+import { twinText } from '../../server/twin-watch.ts';
 import { CommandError } from '../errors.ts';
 import { terminalPaint } from '../paint.ts';
 import { presentTime } from '../present-time.ts';
@@ -29,10 +29,6 @@ const CLAIM_PREFIX = 8;
 
 /** For so long after it was seen last, an identity conflict is shown, ms. */
 const TWINS_SHOWN_MS = 86_400_000;
-const TWIN_SIGNS: Readonly<Record<TwinSign, string>> = {
-  sessions: 'two sessions follow the same one, which a disk that lost a session does too',
-  connections: 'their connections replace each other',
-};
 
 /** What a verb has to say: an object for programs, lines for people. */
 export interface Said {
@@ -90,10 +86,7 @@ function list(registry: Registry, directory: string): Said {
       `${camera}  shows our certificate, but is unknown (${minute(seenAtMs)}): oriel server cameras ${directory} admit ${camera}`,
   );
   const twins = registry.twins.since(nowMs - TWINS_SHOWN_MS);
-  const doubled = twins.map(
-    ({ camera, sign, seenAtMs }) =>
-      `${camera}  two cameras show this identity (${TWIN_SIGNS[sign]}, ${minute(seenAtMs)}): if its card was copied, run \`oriel camera reset DIR --yes\` on the copy and pair it anew`,
-  );
+  const doubled = twins.map(({ camera, sign, seenAtMs }) => `${camera}  ${twinText(sign, minute(seenAtMs))}`);
   const restored = registry.origin.get()?.restored;
   const notice = restored === undefined ? [] : [...restoredText(directory, restored), ''];
   const open = waiting.map(

@@ -11,6 +11,7 @@ import { startServer } from '../../server/run.ts';
 import { TwinWatch } from '../../server/twin-watch.ts';
 import { sessionPath } from '../../wire/upload.ts';
 import { until } from '../e2e/until.ts';
+import { telemetry } from '../wire/telemetry.ts';
 import { type CameraDouble, cameraOfKey, makeSession } from './camera-double.ts';
 import { presentCamera } from './control-client.ts';
 import { ask, releaseTimeMs, trustServer } from './house.ts';
@@ -133,10 +134,13 @@ describe('[FC-14] two boards with one card', () => {
 
   const list = () => withRegistry(directory, (registry) => doVerb(registry, directory, 'list', []));
   const shown = async (sign: string) => {
-    expect(said.some((line) => line.startsWith('two cameras show this identity'))).toBe(true);
+    const line = said.find((each) => each.startsWith('two cameras show this identity')) ?? '';
     const told = await list();
     expect(told.json).toMatchObject({ twins: [{ id: camera.id, sign }] });
-    expect(told.text).toContain('two cameras show this identity');
+    // The log and the list say the same; the list says when, too.
+    const [why = '', remedy = ''] = line.split('): ');
+    expect(told.text).toContain(why);
+    expect(told.text).toContain(`): ${remedy}`);
   };
 
   test('are told to the operator when both upload', async () => {
@@ -145,6 +149,29 @@ describe('[FC-14] two boards with one card', () => {
     await announce(makeSession(camera, 7));
     expect((await list()).json).toMatchObject({ twins: [] });
     expect((await announce(makeSession(camera, 7))).status).toBe(201);
+    await shown('sessions');
+  });
+
+  test('are not made of one whose card is read-only, which begins the same session at each start', async () => {
+    const announce = ({ id, bytes }: ReturnType<typeof makeSession>) =>
+      ask(port, camera, 'PUT', sessionPath(id), { body: bytes });
+    const tells = (diskFreeBytes: number) =>
+      withRegistry(directory, (registry) =>
+        registry.health.write([
+          {
+            ...{ camera: camera.id, online: true, sinceMs: 0, receivedAtMs: 0 },
+            telemetry: telemetry({ machine: { ...telemetry().machine, diskFreeBytes } }),
+          },
+        ]),
+      );
+    await tells(0);
+    await announce(makeSession(camera, 7));
+    expect((await announce(makeSession(camera, 7))).status).toBe(201);
+    expect(said.filter((line) => line.startsWith('two cameras'))).toEqual([]);
+    expect((await list()).json).toMatchObject({ twins: [] });
+    // Control: with room on its disk they are two.
+    await tells(1);
+    await announce(makeSession(camera, 7));
     await shown('sessions');
   });
 
