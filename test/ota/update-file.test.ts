@@ -317,6 +317,33 @@ test('[REM-METADATA_EXPIRED] [REM-METADATA_OUTDATED] the newest, packed again, i
   expect((await bringTo(newest, { updates })).last).toMatchObject({ state: 'staged' });
 });
 
+const rewrite = (ending: string, change: (text: string) => string) => (directory: string) => {
+  const [name = ''] = filesOnly(directory).filter((each) => each.endsWith(ending));
+  writeFileSync(join(directory, name), change(readFileSync(join(directory, name), 'utf8')));
+};
+
+test.each<[string, (directory: string) => void]>([
+  ['REM-METADATA_MALFORMED', rewrite('timestamp.json', () => '{')],
+  ['REM-METADATA_MIXED', rewrite('.targets.json', (text) => text.replace('1.1.0', '1.1.9'))],
+  ['REM-FETCH_ENDLESS', rewrite('.targets.json', (text) => `${text} `)],
+  ['REM-FETCH_WRONG', rewrite('.keys.json', (text) => text.replace('oriel-keys-1', 'oriel-keys-2'))],
+  ['REM-FETCH_REFUSED', (directory) => rmSync(join(directory, 'metadata'), { recursive: true })],
+  ['REM-RELEASE_INCOMPLETE', (directory) => rmSync(join(directory, 'targets'), { recursive: true })],
+])(
+  '[%s] one whose parts do not fit together is taken once its maker has packed it again',
+  async (id, change) => {
+    const { last } = await bringTo(repacked(change));
+    const told = whatToDo({ state: 'refused', code: last?.code, over: true }, 'CAMERA').join('\n');
+    expect([last?.code, ...commandsNamedIn(told)]).toEqual([
+      id.slice('REM-'.length),
+      expect.stringContaining('release pack'),
+    ]);
+    const again = join(mkdtempSync(at('again-')), 'update.tar');
+    await runCommand('release', 'pack', house.repository.directory, again);
+    expect((await bringTo(again)).last).toMatchObject({ state: 'staged' });
+  },
+);
+
 test('an older release, one that is halted, and metadata that was replaced are refused', async () => {
   const old = await pack('old.tar', { release: '1.0.0' });
   expect((await bringTo(old)).last).toMatchObject({ state: 'refused', code: 'VERSION_CURRENT' });
