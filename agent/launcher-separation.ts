@@ -118,8 +118,8 @@ export async function makeSharedFifos(
 }
 
 /** What root left there, say, the agent's user cannot remove. */
-function notMade({ runToMake }: CameraDirectory, what: string, stderr: string): CameraError {
-  const way = `stop the camera, make room there, and remove what another user left: sudo rm -rf ${runToMake}`;
+function notMade({ run }: CameraDirectory, what: string, stderr: string): CameraError {
+  const way = `stop the camera, make room there, and remove what another user left: sudo rm -rf ${run}`;
   return new CameraError('RUN_DIRECTORY', `cannot make ${what}: ${stderr.trim()}; ${way}`);
 }
 

@@ -1,5 +1,5 @@
-import { LruMap } from './lru.ts';
 import type { Telemetry } from '../wire/telemetry.ts';
+import { LruMap } from './lru.ts';
 
 /**
  * Signs that two cameras show one identity, as after copying a camera's card: both hold its key, and neither TLS nor a

@@ -150,7 +150,7 @@ test('[REM-DISK_IO] a file system that is mounted read-only: mounted to be writt
     mount('-o', 'remount,rw', directory.path);
     await runCommand(...source);
   } finally {
-    for (const path of [directory.claimsElsewhere, directory.runToMake])
+    for (const path of [directory.claimsElsewhere, directory.runElsewhere])
       rmSync(path, { recursive: true, force: true });
     execFileSync('umount', [directory.path]);
   }

@@ -47,7 +47,3 @@ export const WITHOUT_REMEDY: Readonly<Record<string, readonly string[]>> = {
     SOURCE_SYNTAX SOURCE_UNLISTED UPDATE_FILE_MALFORMED UPDATE_FILE_OVERSIZED USAGE
   `),
 };
-
-/** Remedies that no test walks yet: this list only shrinks. */
-export const NOT_WALKED: readonly string[] = list(`
-`);
