@@ -26,6 +26,10 @@ export async function readOwnSlot(disk: Disk, installation: Installation, slot: 
 /** What the launcher wrote last. @throws OtaError SLOTS_MALFORMED; HostError. */
 export async function readSlotState(disk: Disk, { directory }: Installation): Promise<SlotState> {
   const bytes = await readFileBounded(disk, slotStateFile(directory), MAX_STATE_BYTES);
-  if (bytes === undefined) throw new OtaError('SLOTS_MALFORMED', 'the slots have no state that can be read');
+  if (bytes === undefined) {
+    const why =
+      'the slots have no state that can be read: the launcher makes it anew when it is started again';
+    throw new OtaError('SLOTS_MALFORMED', why);
+  }
   return parseSlotState(bytes);
 }

@@ -205,6 +205,26 @@ describe('users of their own', () => {
     expect(camera.log).toContain(`[${code}]`);
   });
 
+  test('[REM-LAUNCHER_UNPRIVILEGED] [REM-CAMERA_OWNER] as the refusals advise, it films: as root; by hand, as its directory’s user', async () => {
+    const refused = async (options: readonly string[], before: readonly string[]) => {
+      const camera = start(options, before);
+      await until('it has ended', () => camera.launcher.exitCode !== null);
+      return camera.log.trimEnd().split('\n').at(-1) ?? '';
+    };
+    const powerless = ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--'];
+    expect(await refused(SEPARATED, powerless)).toMatch(/run it as root \[LAUNCHER_UNPRIVILEGED\]$/);
+    const root = start(SEPARATED);
+    await root.captures(1);
+    expect(await root.end()).toBe(0);
+
+    const advice = /as in: (setpriv .*) oriel camera run (\S+) \[CAMERA_OWNER\]$/.exec(await refused([], []));
+    const [, words = '', directory] = advice ?? [];
+    expect(directory).toBe(household.cameraDirectory);
+    const byHand = start([], words.split(' '));
+    await byHand.captures(1);
+    expect(await byHand.end()).toBe(0);
+  });
+
   test('control: by hand capture runs as the user who started it and can read the key', async () => {
     spawnSync('chown', ['-R', '0:0', household.cameraDirectory]);
     const camera = start([]);
