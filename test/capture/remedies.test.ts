@@ -16,8 +16,9 @@ import { openRtspCamera } from './rtsp-camera.ts';
 
 /** What the status advises about a source that is not filmed, done in that state, until its video flows. */
 
-const PATTERN = 'test:?size=160x120&rate=10';
-const PICTURE = ['-f', 'lavfi', '-i', 'testsrc2=size=160x120:rate=10', '-t', '1'];
+const PATTERN = 'test:?size=320x240&rate=25';
+const PICTURE = ['-f', 'lavfi', '-i', 'testsrc2=size=320x240:rate=25', '-t', '1'];
+const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-g', '25', '-bf', '0'];
 const PIN = `sha256/${Buffer.alloc(32, 7).toString('base64')}`;
 const BLIND_MS = 31_000;
 
@@ -94,9 +95,9 @@ test.each<[string, () => { source: string; other: () => string }]>([
   [
     'REM-CODEC_REFUSED',
     () => {
-      const clip = makeClip(room, 'old.avi', [...PICTURE, '-c:v', 'cinepak']);
+      const clip = makeClip(room, 'old.avi', [...PICTURE, '-vf', 'scale=160:-2,fps=5', '-c:v', 'cinepak']);
       // As the message advises.
-      const made = () => `file:${makeClip(room, 'new.mp4', ['-i', clip, '-c:v', 'libx264'])}?loop`;
+      const made = () => `file:${makeClip(room, 'new.mp4', ['-i', clip, ...H264])}?loop`;
       return { source: `file:${clip}`, other: made };
     },
   ],
@@ -150,7 +151,7 @@ test('[REM-NO_PICTURE] a camera that is not there: selfcheck says which, and how
 });
 
 test('[REM-SOURCE_REDIRECTED] a network camera that has moved: its new address', async () => {
-  const clip = makeClip(room, 'clip.mp4', [...PICTURE, '-c:v', 'libx264', '-g', '10', '-bf', '0']);
+  const clip = makeClip(room, 'clip.mp4', [...PICTURE, ...H264]);
   const moved = await openRtspCamera(room, clip, 'eve:pw');
   const address = `127.0.0.1:${moved.port}`;
   const former = createServer((socket) => {
