@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { CameraState } from '../../agent/camera/camera-state.ts';
 import type { TroubleView } from '../../agent/pairing/trouble.ts';
 import { DAY_MS } from '../../agent/recording/day-key-policy.ts';
@@ -34,12 +34,15 @@ import { type CameraRun, closeHouses, House, until } from './house.ts';
 let house: House;
 let key: string;
 let pins: string[];
+/** Of several tests. */
+let shared: CameraRun | undefined;
 beforeAll(async () => {
   house = await House.open();
   const { pin, backupPin } = house.configuration;
   pins = ['--server', house.origin, '--pin', pin, '--pin', backupPin];
   key = join(house.directory, 'me.key');
 });
+afterEach(() => house.stopCameras(shared));
 afterAll(closeHouses);
 
 /** Runs a command as it stands, with a file or an id in the place of each placeholder, and options added. */
@@ -382,6 +385,7 @@ describe('a policy', () => {
 
   beforeAll(async () => {
     camera = await enrolled();
+    shared = camera;
     file = join(house.directory, 'policy.json');
   });
 
@@ -458,6 +462,7 @@ describe('day keys', () => {
 
   beforeAll(async () => {
     camera = await enrolled();
+    shared = camera;
     await house.accept(camera.camera);
     await camera.obeys(1);
     file = join(house.directory, 'more.json');
