@@ -402,3 +402,15 @@ test('[REM-HARDWARE_FOREIGN] a file for another board: the one that its maker pa
   await runCommand(release, verb, directory, at('arm64.tar'), option, hardware);
   expect((await bringTo(at('arm64.tar'), { hardware })).last).toMatchObject({ state: 'staged' });
 });
+
+test('[REM-KEYS_OUTDATED] one of a key list that was replaced is refused; the newest release, packed, is taken', async () => {
+  writeSlots({ keys: 5 });
+  const { last } = await bringTo(good);
+  const told = whatToDo({ state: 'refused', code: last?.code, over: true }, 'CAMERA').join('\n');
+  expect([last?.code, ...commandsNamedIn(told)]).toEqual(['KEYS_OUTDATED', 'release pack']);
+  const wish = { changes: { version: '1.2.0', counter: 3 }, keyList: { counter: 5 } };
+  await house.release(wish, undefined, { percentage: 0 });
+  await runCommand('release', 'pack', house.repository.directory, at('of-five.tar'));
+  expect((await bringTo(at('of-five.tar'))).last).toMatchObject({ state: 'staged', version: '1.2.0' });
+  writeSlots();
+});
