@@ -1,6 +1,6 @@
 import { addressKey } from './address-key.ts';
-import { LruMap } from './lru.ts';
-import { type Bucket, type BucketRule, refilled, waitFor } from './token-bucket.ts';
+import type { BucketRule } from './token-bucket.ts';
+import { TokenBuckets } from './token-buckets.ts';
 
 export interface ThrottleRules {
   readonly perAddress: BucketRule;
@@ -8,31 +8,27 @@ export interface ThrottleRules {
 }
 
 const ADDRESSES = 4096;
+/** The one key of what all addresses take together. */
+const ALL = 'all';
 
 /** Counts what comes of an address and in all, of the addresses heard last. */
 export class AddressThrottle {
-  readonly #rules: ThrottleRules;
-  readonly #monotonic: () => number;
-  readonly #addresses = new LruMap<string, Bucket>(ADDRESSES);
-  #all: Bucket | undefined;
+  readonly #addresses: TokenBuckets;
+  readonly #all: TokenBuckets;
 
   /** @param monotonic ms, as Clock.monotonic. */
-  constructor(monotonic: () => number, rules: ThrottleRules) {
-    this.#monotonic = monotonic;
-    this.#rules = rules;
+  constructor(monotonic: () => number, { perAddress, inAll }: ThrottleRules) {
+    this.#addresses = new TokenBuckets(perAddress, monotonic, ADDRESSES);
+    this.#all = new TokenBuckets(inAll, monotonic, 1);
   }
 
   /** One more came. How long until the next of that address may, ms; 0 when this one may. */
   take(address: string | undefined): number {
-    const { perAddress, inAll } = this.#rules;
-    const now = this.#monotonic();
     const key = addressKey(address);
-    const own = refilled(this.#addresses.get(key), perAddress, now);
-    const all = refilled(this.#all, inAll, now);
-    const wait = Math.max(waitFor(own, perAddress), waitFor(all, inAll));
-    const taken = wait === 0 ? 1 : 0;
-    this.#addresses.set(key, { ...own, tokens: own.tokens - taken });
-    this.#all = { ...all, tokens: all.tokens - taken };
-    return wait;
+    const wait = Math.max(this.#addresses.waitFor(key), this.#all.waitFor(ALL));
+    if (wait > 0) return wait;
+    this.#addresses.take(key);
+    this.#all.take(ALL);
+    return 0;
   }
 }

@@ -1,6 +1,6 @@
 import { Refused } from './errors.ts';
-import { LruMap } from './lru.ts';
-import { type Bucket, type BucketRule, refilled, waitFor } from './token-bucket.ts';
+import type { BucketRule } from './token-bucket.ts';
+import { TokenBuckets } from './token-buckets.ts';
 
 /** What one camera may ask for: far more than any needs, far less than what would leave nothing for the others. */
 export interface CameraRates {
@@ -22,21 +22,16 @@ const REMEMBERED_CAMERAS = 10_000;
 
 /** Counts what each camera asks for, of those that asked last. */
 export class CameraThrottle {
-  readonly #rule: BucketRule;
-  readonly #monotonic: () => number;
-  readonly #cameras = new LruMap<string, Bucket>(REMEMBERED_CAMERAS);
+  readonly #cameras: TokenBuckets;
 
   /** @param monotonic ms, as Clock.monotonic. */
   constructor(rule: BucketRule, monotonic: () => number) {
-    this.#rule = rule;
-    this.#monotonic = monotonic;
+    this.#cameras = new TokenBuckets(rule, monotonic, REMEMBERED_CAMERAS);
   }
 
   /** One more. @param what for the refusal: "requests". @throws Refused RATE_EXCEEDED. */
   take(camera: string, what: string): void {
-    const bucket = refilled(this.#cameras.get(camera), this.#rule, this.#monotonic());
-    const waitMs = waitFor(bucket, this.#rule);
-    this.#cameras.set(camera, { ...bucket, tokens: bucket.tokens - (waitMs === 0 ? 1 : 0) });
+    const waitMs = this.#cameras.take(camera);
     if (waitMs === 0) return;
     throw new Refused('RATE_EXCEEDED', `this camera asked for too many ${what}`, {
       retryAfter: Math.ceil(waitMs / 1000),

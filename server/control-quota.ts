@@ -1,5 +1,5 @@
-import { LruMap } from './lru.ts';
-import { type Bucket, type BucketRule, refilled } from './token-bucket.ts';
+import type { BucketRule } from './token-bucket.ts';
+import { TokenBuckets } from './token-buckets.ts';
 
 export interface QuotaRules {
   readonly packets: BucketRule;
@@ -20,29 +20,20 @@ const REMEMBERED = 10_000;
 
 /** What each camera may send over control, whichever connection it comes over. */
 export class ControlQuota {
-  readonly #rules: QuotaRules;
-  readonly #monotonic: () => number;
-  readonly #used = new LruMap<string, { packets: Bucket; bytes: Bucket }>(REMEMBERED);
+  readonly #packets: TokenBuckets;
+  readonly #bytes: TokenBuckets;
 
   /** @param monotonic ms. */
-  constructor(rules: QuotaRules, monotonic: () => number) {
-    this.#rules = rules;
-    this.#monotonic = monotonic;
+  constructor({ packets, bytes }: QuotaRules, monotonic: () => number) {
+    this.#packets = new TokenBuckets(packets, monotonic, REMEMBERED);
+    this.#bytes = new TokenBuckets(bytes, monotonic, REMEMBERED);
   }
 
   /** Takes room for a packet. False when there is none. */
   take(camera: string, length: number): boolean {
-    const nowMs = this.#monotonic();
-    const before = this.#used.get(camera);
-    const packets = refilled(before?.packets, this.#rules.packets, nowMs);
-    const bytes = refilled(before?.bytes, this.#rules.bytes, nowMs);
-    const allowed = packets.tokens >= 1 && bytes.tokens >= length;
-    this.#used.set(
-      camera,
-      allowed ? { packets: spend(packets, 1), bytes: spend(bytes, length) } : { packets, bytes },
-    );
-    return allowed;
+    if (Math.max(this.#packets.waitFor(camera), this.#bytes.waitFor(camera, length)) > 0) return false;
+    this.#packets.take(camera);
+    this.#bytes.take(camera, length);
+    return true;
   }
 }
-
-const spend = (bucket: Bucket, tokens: number): Bucket => ({ ...bucket, tokens: bucket.tokens - tokens });

@@ -10,10 +10,10 @@ import { HostError } from '../host/errors.ts';
 import { MAX_SESSION_HEADER_BYTES } from '../wire/limits.ts';
 import { Refused } from './errors.ts';
 import type { Log } from './log.ts';
-import { LruMap } from './lru.ts';
 import type { RefusalLog } from './refusal-log.ts';
 import type { Session, Sessions } from './sessions.ts';
-import { type Bucket, type BucketRule, refilled } from './token-bucket.ts';
+import type { BucketRule } from './token-bucket.ts';
+import { TokenBuckets } from './token-buckets.ts';
 import type { Usage } from './usage.ts';
 
 /** What became of a still that a camera sent. */
@@ -50,8 +50,7 @@ export const stillFileName = (number: number) => `still-${String(number).padStar
 export class StillStore {
   readonly #disk: Disk;
   readonly #sessions: Sessions;
-  readonly #monotonic: () => number;
-  readonly #used = new LruMap<string, Bucket>(REMEMBERED_CAMERAS);
+  readonly #cameras: TokenBuckets;
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
@@ -59,12 +58,12 @@ export class StillStore {
   constructor(disk: Disk, sessions: Sessions, monotonic: () => number) {
     this.#disk = disk;
     this.#sessions = sessions;
-    this.#monotonic = monotonic;
+    this.#cameras = new TokenBuckets(STILL_RATE, monotonic, REMEMBERED_CAMERAS);
   }
 
   /** @param camera its id, by the certificate it came with. Never throws for what a camera or the disk does. */
   keep(camera: string, bytes: Uint8Array): Promise<StillVerdict> {
-    if (this.#waiting >= MAX_WAITING || !this.#takeToken(camera)) return Promise.resolve('TOO_MANY');
+    if (this.#waiting >= MAX_WAITING || this.#cameras.take(camera) > 0) return Promise.resolve('TOO_MANY');
     this.#waiting += 1;
     // One after the other: two of one number are judged by what lies there.
     const kept = this.#turn.then(() => this.#keep(camera, bytes)).catch(verdictOf);
@@ -105,13 +104,6 @@ export class StillStore {
     const path = join(session.directory, 'session');
     const bytes = await readFileBounded(this.#disk, path, MAX_SESSION_HEADER_BYTES);
     return bytes && readSessionHeader(bytes, nodePrimitives);
-  }
-
-  #takeToken(camera: string): boolean {
-    const bucket = refilled(this.#used.get(camera), STILL_RATE, this.#monotonic());
-    const allowed = bucket.tokens >= 1;
-    this.#used.set(camera, allowed ? { ...bucket, tokens: bucket.tokens - 1 } : bucket);
-    return allowed;
   }
 }
 

@@ -18,7 +18,7 @@ export function refilled(bucket: Bucket | undefined, rule: BucketRule, nowMs: nu
   return { tokens: Math.min(rule.burst, bucket.tokens + gained), atMs: nowMs };
 }
 
-/** How long until there is a token, ms; 0 when there is one. */
-export function waitFor(bucket: Bucket, rule: BucketRule): number {
-  return bucket.tokens >= 1 ? 0 : Math.ceil((1 - bucket.tokens) * rule.refillMs);
+/** How long until there are so many tokens, ms; 0 when there are. */
+export function waitFor(bucket: Bucket, rule: BucketRule, tokens = 1): number {
+  return bucket.tokens >= tokens ? 0 : Math.ceil((tokens - bucket.tokens) * rule.refillMs);
 }

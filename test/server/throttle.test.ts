@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { addressKey } from '../../server/address-key.ts';
 import { ClaimThrottle } from '../../server/claim-throttle.ts';
 import { type Bucket, refilled, waitFor } from '../../server/token-bucket.ts';
+import { TokenBuckets } from '../../server/token-buckets.ts';
 
 const rule = { burst: 3, refillMs: 100 };
 
@@ -17,6 +18,17 @@ test.each<[string, Bucket | undefined, number, number, number]>([
   const filled = refilled(bucket, rule, now);
   expect(filled.tokens).toBe(tokens);
   expect(waitFor(filled, rule)).toBe(wait);
+});
+
+test('[FC-26] buckets of the keys asked for last are remembered, and the others full again', () => {
+  const waits = (remembered: number) => {
+    const buckets = new TokenBuckets(rule, () => 0, remembered);
+    for (const key of ['one', 'two', 'one', 'three']) buckets.take(key, 3);
+    return ['one', 'three', 'two'].map((key) => buckets.waitFor(key, 2));
+  };
+  expect(waits(2)).toEqual([200, 200, 0]);
+  // Control: where all are remembered each is empty.
+  expect(waits(3)).toEqual([200, 200, 200]);
 });
 
 test.each([
