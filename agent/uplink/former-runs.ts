@@ -40,6 +40,8 @@ export class FormerRuns {
 
   /** @throws UplinkError, HostError: to be gone on with later. */
   async end(connection: Connection): Promise<void> {
+    // Of what may be its own it says nothing.
+    if (!this.#options.sessions.knowsAllOurs) this.#over = true;
     while (!this.#over) this.#over = (await this.#endPage(connection)) === 0;
   }
 

@@ -6,6 +6,8 @@ import type { Connection } from './connection.ts';
 import { exchange } from './exchange.ts';
 
 const MAX_REMEMBERED = 256;
+/** Of this process's own: those of four months, 4 MB. */
+const MAX_OURS = 20_000;
 
 /** Sends each session's header before the first of its segments. */
 export class SessionAnnouncer {
@@ -14,8 +16,16 @@ export class SessionAnnouncer {
   readonly #ours = new Set<string>();
   readonly #hashes = new Set<string>();
 
-  constructor(timeoutMs: number) {
+  readonly #maxOurs: number;
+
+  constructor(timeoutMs: number, maxOurs = MAX_OURS) {
     this.#timeoutMs = timeoutMs;
+    this.#maxOurs = maxOurs;
+  }
+
+  /** Whether isOurs and isOursByHash know all that this process has sent: it remembers so many at most. */
+  get knowsAllOurs(): boolean {
+    return this.#ours.size < this.#maxOurs;
   }
 
   /** Whether this process has sent the session's header. */
@@ -36,8 +46,10 @@ export class SessionAnnouncer {
   /** @throws as `exchange`. */
   async announce(connection: Connection, session: StoredSession): Promise<void> {
     if (this.#known.has(keyOf(connection, session))) return;
-    this.#ours.add(session.id);
-    this.#hashes.add(toHex(nodePrimitives.sha256(session.header)));
+    if (this.knowsAllOurs) {
+      this.#ours.add(session.id);
+      this.#hashes.add(toHex(nodePrimitives.sha256(session.header)));
+    }
     await exchange(connection, {
       method: 'PUT',
       path: sessionPath(session.id),

@@ -1,5 +1,9 @@
 import type { StoredSession } from '../../agent/spool/stored-segment.ts';
+import { Connection } from '../../agent/uplink/connection.ts';
+import { FormerRuns } from '../../agent/uplink/former-runs.ts';
+import { SessionAnnouncer } from '../../agent/uplink/session-announcer.ts';
 import { Uplink, type UplinkOptions } from '../../agent/uplink/uplink.ts';
+import { UplinkCounters } from '../../agent/uplink/uplink-stats.ts';
 import { encodeSegmentHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { systemClock } from '../../host/clock.ts';
@@ -393,6 +397,40 @@ describe('segments of former runs', () => {
     peer.hooks.length = 0;
     await drained(queue);
     expect([...signed.values()]).toEqual(Array.from({ length: 20 }, () => 1));
+  });
+
+  test.each([
+    ['that may be its own, once it cannot remember all that it has sent, are not asked for', 2, 0],
+    ['control: are ended while it remembers all', 3, 1],
+  ])('%s', async (_name, remembered, marks) => {
+    const peer = await makePeer();
+    const connection = new Connection(
+      dialTo(peer.port),
+      () => 'camera.test',
+      () => undefined,
+    );
+    const sessions = new SessionAnnouncer(60_000, remembered);
+    const sent = [session(1), session(2)] as const;
+    for (const one of sent) await sessions.announce(connection, one);
+    expect(sent.map(({ id }) => sessions.isOurs(id))).toEqual([true, true]);
+    const earlier = session(0);
+    peer.sessions.set(earlier.id, Buffer.from(earlier.header));
+    peer.unfinished = [listed(earlier, 0, 0)];
+    const counters = new UplinkCounters();
+    const silent = () => undefined;
+    const formerRuns = new FormerRuns({
+      queue: new MemoryQueue(),
+      log: { info: silent, warn: silent, error: silent },
+      counters,
+      sessions,
+      makeMark: () => FOREIGN_MARK,
+      exchangeMs: 60_000,
+      maxSegments: 1,
+    });
+    await formerRuns.end(connection);
+    expect(counters.foreignMarks).toBe(marks);
+    expect(peer.requests.some((line) => line.includes('unfinished'))).toBe(marks > 0);
+    connection.close();
   });
 
   test('for which the camera makes no mark are passed over', async () => {
