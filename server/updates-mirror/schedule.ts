@@ -1,13 +1,14 @@
+import { retryDelayMs, spreadMs } from '../../ota/retry-delay.ts';
+
 /** When a mirror checks its maker. Pure. */
 
 const EVERY_MS = 3_600_000;
-const FIRST_RETRY_MS = 60_000;
+const RETRIES = { firstMs: 60_000, longestMs: EVERY_MS };
 
 /**
  * How long until the next check, ms.
  * @param failures checks in a row that came to nothing. @param random 0 to 1: households do not all ask at once.
  */
 export function checkDelayMs(failures: number, random: number): number {
-  const delay = failures === 0 ? EVERY_MS : Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), EVERY_MS);
-  return delay * (0.75 + random / 2);
+  return failures === 0 ? spreadMs(EVERY_MS, random) : retryDelayMs(failures, RETRIES, random);
 }
