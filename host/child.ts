@@ -61,11 +61,12 @@ export function collect(
     const child = spawnTethered(command, args, stdio, {}, options.under);
     let leaving: NodeJS.Timeout | undefined;
     const kill = () => {
+      // Before its output is closed: a broken pipe would end it by itself, with a code.
+      child.kill('SIGKILL');
       // A child of its own may live on and hold these.
       child.stdout?.destroy();
       child.stderr?.destroy();
       leaving ??= setTimeout(() => end(null), GONE_MS);
-      child.kill('SIGKILL');
     };
     const timer = setTimeout(kill, options.timeoutMs);
     options.signal.addEventListener('abort', kill, { once: true });
