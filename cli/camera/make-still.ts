@@ -1,4 +1,4 @@
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { decodePicture, encodePicture } from '../../agent/capture/picture.ts';
 import { MAX_KEYFRAME_BYTES, MAX_PICTURE_WIDTH } from '../../agent/capture/still-frame.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -8,7 +8,8 @@ const PRIORITY = 10;
 
 /** Capture's short-lived helper: a keyframe with its init segment on stdin, a JPEG on stdout. */
 export async function makeStill(): Promise<void> {
-  setPriority(PRIORITY);
+  // One that runs behind it already may not come forward (setpriority(2)).
+  if (getPriority() < PRIORITY) setPriority(PRIORITY);
   try {
     const raw = await decodePicture(await readKeyframe(), MAX_PICTURE_WIDTH, new AbortController().signal);
     process.stdout.write(await encodePicture(raw));
