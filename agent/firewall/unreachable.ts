@@ -5,8 +5,9 @@ import type { Clock } from '../../host/clock.ts';
 export const WORD_EVERY_MS = 30_000;
 
 /**
- * Leaves word that the server cannot be reached, by writing the first of some files that takes it, which oriel-camera-firewall.path watches: the server
- * may have moved, and the packet filter not know where to. All that the word can do is have it look again.
+ * Leaves word that the server cannot be reached, by writing the first of some files that takes it, all of which
+ * oriel-camera-firewall.path watches: the server may have moved, and the packet filter not know where to. All that the
+ * word can do is have the filter filled again.
  */
 export function leaveWord(paths: readonly string[], clock: Pick<Clock, 'now' | 'monotonic'>): () => void {
   let last = Number.NEGATIVE_INFINITY;
