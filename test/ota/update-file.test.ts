@@ -408,9 +408,9 @@ test('[REM-KEYS_OUTDATED] one of a key list that was replaced is refused; the ne
   const { last } = await bringTo(good);
   const told = whatToDo({ state: 'refused', code: last?.code, over: true }, 'CAMERA').join('\n');
   expect([last?.code, ...commandsNamedIn(told)]).toEqual(['KEYS_OUTDATED', 'release pack']);
-  const wish = { changes: { version: '1.2.0', counter: 3 }, keyList: { counter: 5 } };
+  const wish = { changes: { version: '1.3.0', counter: 4 }, keyList: { counter: 5 } };
   await house.release(wish, undefined, { percentage: 0 });
   await runCommand('release', 'pack', house.repository.directory, at('of-five.tar'));
-  expect((await bringTo(at('of-five.tar'))).last).toMatchObject({ state: 'staged', version: '1.2.0' });
+  expect((await bringTo(at('of-five.tar'))).last).toMatchObject({ state: 'staged', version: '1.3.0' });
   writeSlots();
 });
