@@ -21,7 +21,7 @@ const ALL = 'test/all/';
 const LONG = 'test/long/';
 
 /** Makes whole machines, which is long at one thing: these run one at a time, beside others that wait for most of theirs. */
-const MACHINES = /^test\/all\/(container|fleet|kit|vm)[.]test/;
+const MACHINES = /^test\/all\/(container|fleet|kit)[.]test/;
 
 /** The files that a wish names. @param starters those of the files that start processes; needed for `unit` alone */
 export function select(

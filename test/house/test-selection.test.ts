@@ -2,7 +2,7 @@ import { lanesOf, select, type Wish } from '../../scripts/testing/selection.ts';
 
 const files = [
   'test/all/disks.test.ts',
-  'test/all/vm.test.ts',
+  'test/all/kit.test.ts',
   'test/e2e/film.test.ts',
   'test/long/week.test.ts',
   'test/wire/parser.test.ts',
@@ -32,14 +32,14 @@ test('what makes whole machines runs one at a time, beside the rest of test/all/
       name: 'everyday',
       files: ['test/e2e/film.test.ts', 'test/long/week.test.ts', 'test/wire/parser.test.ts'],
     },
-    { name: 'machines', files: ['test/all/vm.test.ts'], workers: 1, beside: true },
+    { name: 'machines', files: ['test/all/kit.test.ts'], workers: 1, beside: true },
     { name: 'all', files: ['test/all/disks.test.ts'], workers: 2 },
   ]);
 });
 
 test('a lane without files does not run, and nothing runs beside nothing', () => {
-  expect(lanesOf(['test/all/vm.test.ts'])).toEqual([
-    { name: 'machines', files: ['test/all/vm.test.ts'], workers: 1 },
+  expect(lanesOf(['test/all/kit.test.ts'])).toEqual([
+    { name: 'machines', files: ['test/all/kit.test.ts'], workers: 1 },
   ]);
   expect(lanesOf([])).toEqual([]);
 });

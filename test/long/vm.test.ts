@@ -13,12 +13,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { copyDebian } from '../all/debian.ts';
+import { freePort } from '../all/free-port.ts';
 import { exitOf } from '../exit-of.ts';
 import { ORIEL_ROOT } from '../no-way-in/household.ts';
 import { provision, serverRuns, verdictOf } from '../no-way-in/provision.ts';
 import { Shipment } from '../no-way-in/shipment.ts';
-import { copyDebian } from './debian.ts';
-import { freePort } from './free-port.ts';
 
 const MINUTES = 60_000;
 /** One without AVX, whose emulation in QEMU 7 is faulty. */
@@ -48,7 +48,7 @@ function makeDisk(room: string, cameraDirectory: string, port: number) {
   }
   cpSync(cameraDirectory, inside('var/lib/oriel-camera'), { recursive: true });
   writeFileSync(inside('opt/server'), `${HOST} ${port}\n`);
-  copyFileSync(join(import.meta.dirname, 'attempts.ts'), inside('opt/attempts.ts'));
+  copyFileSync(join(import.meta.dirname, '../all/attempts.ts'), inside('opt/attempts.ts'));
   copyFileSync(join(import.meta.dirname, 'vm-guest.sh'), inside('opt/guest.sh'));
   chmodSync(inside('opt/guest.sh'), 0o755);
   writeFileSync(
