@@ -10,6 +10,14 @@ const { default: TestSequencer }: typeof Sequencers.default = createRequire(impo
 
 /** Files that take longest, the longest first, as a run of all showed. */
 export const LONGEST: readonly string[] = [
+  'test/all/fleet.test.ts',
+  'test/all/setup.test.ts',
+  'test/all/bad-releases.test.ts',
+  'test/all/updates.test.ts',
+  'test/all/killed-everywhere.test.ts',
+  'test/all/thief.test.ts',
+  'test/all/scan.test.ts',
+  'test/all/camera-status.test.ts',
   'test/e2e/uninterrupted.test.ts',
   'test/e2e/demo.test.ts',
   'test/no-way-in/inspector.test.ts',
