@@ -131,7 +131,10 @@ export class Enrolment {
       if (this.#look()) onCertificate();
       const step = this.#nextStep();
       let delayMs = LOOK_INTERVAL_MS;
-      if (step !== 'rest') {
+      if (step === 'rest') {
+        // Also for a certificate that somebody has put there.
+        this.#trouble.over();
+      } else {
         try {
           await this.#take(step, signal);
           this.#trouble.over();
