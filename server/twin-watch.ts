@@ -34,10 +34,12 @@ export interface SessionSeen {
   readonly previous: string;
 }
 
-/** Sessions that are remembered of a camera, since the start of the server: those of half a day. */
-const SESSIONS = 64;
-/** Cameras that are remembered, those seen last: as many as may be connected, and 64 MiB of their sessions. */
+/** Cameras that are remembered, those seen last: as many as may be connected. */
 const REMEMBERED_CAMERAS = 4_096;
+/** Sessions that are remembered of a camera, since the start of the server: those of nearly two days. */
+const SESSIONS = 256;
+/** Of each when there are as many cameras as are remembered, which takes 64 MiB: those of half a day. */
+const SESSIONS_OF_MANY = 64;
 /**
  * So many connections replaced within this time, ms. A camera whose line is lost and found again replaces its own, but has to
  * notice the loss first; two cameras replace each other's every few seconds.
@@ -53,9 +55,11 @@ interface Known {
 
 export class TwinWatch {
   readonly #cameras: LruMap<string, Known>;
+  readonly #sessionsInAll: number;
 
   constructor(cameras = REMEMBERED_CAMERAS) {
     this.#cameras = new LruMap(cameras);
+    this.#sessionsInAll = cameras * SESSIONS_OF_MANY;
   }
 
   /** A session was announced. Undefined while nothing is wrong. */
@@ -64,7 +68,8 @@ export class TwinWatch {
     const marks = /^0*$/.test(previous) ? [`n${number}`] : [`n${number}`, `p${previous}`];
     const isForked = marks.some((mark) => (byMark.get(mark) ?? id) !== id);
     for (const mark of marks) byMark.set(mark, id);
-    while (byMark.size > 2 * SESSIONS) byMark.delete(byMark.keys().next().value as string);
+    const remembered = Math.min(SESSIONS, Math.floor(this.#sessionsInAll / this.#cameras.size));
+    while (byMark.size > 2 * remembered) byMark.delete(byMark.keys().next().value as string);
     return isForked ? 'sessions' : undefined;
   }
 

@@ -76,6 +76,25 @@ describe('sessions of one camera', () => {
   });
 });
 
+test.each([
+  ['one camera', 1, 256],
+  ['as many cameras as are remembered', 8, 64],
+])('[FC-26] of %s so many of the last sessions are remembered', (_name, cameras, remembered) => {
+  for (const [ago, sign] of [
+    [remembered - 1, 'sessions'],
+    [remembered, undefined],
+  ] as const) {
+    const watch = new TwinWatch(8);
+    for (let camera = 1; camera < cameras; camera++) {
+      watch.session(`camera ${camera}`, { id: 'a', number: 1, previous: NONE });
+    }
+    const session = (number: number, id = 'a') =>
+      watch.session('camera', { id: `${id}${number}`, number, previous: `0${number}` });
+    for (let number = 1; number <= 300; number++) expect(session(number)).toBeUndefined();
+    expect([ago, session(300 - ago, 'b')]).toEqual([ago, sign]);
+  }
+});
+
 test('[FC-26] cameras seen last are remembered, and the others forgotten', () => {
   const first = { id: 'a', number: 1, previous: NONE };
   const forked = { id: 'b', number: 1, previous: NONE };
