@@ -271,10 +271,10 @@ function unshared(cause: unknown): HostError {
   return new HostError('DISK_FULL', message, cause);
 }
 
-/** The messages of SQLite may quote values: none of them is passed on. */
 const DISK_REMEDY =
   'its disk fails or is mounted read-only (the kernel says why: dmesg), or this user may not write there';
 
+/** The messages of SQLite may quote values: none of them is passed on. */
 function databaseError(cause: unknown): unknown {
   const { code, errcode } = cause as { code?: string; errcode?: number };
   if (code === 'ERR_SQLITE_ERROR') {

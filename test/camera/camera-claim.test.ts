@@ -140,7 +140,7 @@ test('[FC-11] one run directory is gone by to the end, whatever the card turns i
   makeRunDirectory(started);
   await becomeReadOnly(async () => {
     expect(started.withRun().mediaFifo).toBe(join(own, 'capture/media.fifo'));
-    // Control: whoever decides now decides otherwise.
+    // Control: a process that decides now decides otherwise.
     expect(directory.withRun().run).toBe(elsewhere);
     makeRunDirectory(directory.withRun());
     for (const path of ['status', 'captureRun'] as const) expect(started[path]).toContain(own);

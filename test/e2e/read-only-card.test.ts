@@ -11,7 +11,7 @@ import { until } from './until.ts';
 const SOURCE = 'test:?size=160x120&rate=10';
 const mount = (...args: string[]) => execFileSync('mount', args);
 
-/** Whoever has a file open in there goes on writing it: as when the kernel makes a card read-only at a fault. */
+/** A process that has a file open in there goes on writing it: as when the kernel makes a card read-only at a fault. */
 function becomeReadOnly(path: string): void {
   mount('--bind', path, path);
   mount('-o', 'remount,ro,bind', path);
