@@ -34,6 +34,12 @@ test('holds each of the 78 provisions once, in order', () => {
   expect(provisions.map(({ id }) => id)).toEqual(ids);
 });
 
+test('no provision is proven by long tests alone, which a landing does not run', () => {
+  const isLong = ({ file }: { readonly file: string }) => file.startsWith('test/long/');
+  const alone = provisions.filter(({ provenBy = [] }) => provenBy.length > 0 && provenBy.every(isLong));
+  expect(alone.map(({ id }) => id)).toEqual([]);
+});
+
 test('every test that it names is in its file', () => {
   const missing = provisions.flatMap(({ id, provenBy = [] }) =>
     provenBy
