@@ -31,7 +31,7 @@ export interface AgentEffects {
   readonly releaseTimeMs: number;
   readonly version: string;
   readonly logger: AgentLog;
-  /** Who started it, as host/process-name.ts names processes; undefined when it runs alone. */
+  /** Who started it; undefined when it runs alone. */
   readonly launcher: string | undefined;
   /** The slot that it runs from; undefined where nothing updates it. */
   readonly place: SlotPlace | undefined;

@@ -39,8 +39,6 @@ export interface LauncherOptions {
   readonly logger: Logger;
   /** Takes what agent and capture say on stderr, line by line. */
   readonly relay: (line: string) => void;
-  /** This process's, which has claimed the camera's directory. */
-  readonly name: string;
   /** Aborted to end. */
   readonly signal: AbortSignal;
 }
@@ -77,6 +75,9 @@ export interface AgentLives {
  */
 export const AGENT_MALLOC =
   'glibc.malloc.trim_threshold=33554432:glibc.malloc.mmap_threshold=33554432:glibc.malloc.arena_max=2';
+
+/** Who has started a process and holds the other end of its stdin: that there is one is all a process goes by. */
+export const LAUNCHER = 'launcher';
 
 /** Without it Node answers SIGUSR1, which any process of the same user may send, by opening its inspector's port. */
 const NO_INSPECTOR = '--disable-sigusr1';
@@ -248,10 +249,10 @@ async function keepAgent(options: Supervision, role: Role, stopping: AbortSignal
  * dies. (Without CAP_KILL the launcher may signal no process of another user.)
  */
 function startRole(
-  { directory, command, name: launcher, lives, relay }: LauncherOptions,
+  { directory, command, lives, relay }: LauncherOptions,
   { name, env, under }: Role,
 ): ChildProcess {
-  const args = ['camera', name, directory.path, '--log-level', command.logLevel, '--tethered', launcher];
+  const args = ['camera', name, directory.path, '--log-level', command.logLevel, '--tethered', LAUNCHER];
   const watched = name === 'agent' ? lives : undefined;
   const child = spawnTethered(
     command.runtime ?? process.execPath,

@@ -127,9 +127,9 @@ function stillCommand(): Command {
 
 interface RoleOptions {
   readonly logLevel: string;
-  /** The name, as a process, of the launcher that started it and holds the other end of stdin. */
+  /** That a launcher started it and holds the other end of stdin. */
   readonly tethered?: string;
-  /** The same, of the launcher that is about to start it. */
+  /** That a launcher wants the camera to itself. */
   readonly claimFor?: string;
   /** The agent's: the slot that it runs from. */
   readonly slots?: string;

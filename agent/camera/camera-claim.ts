@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { type DirectoryHold, holdDirectory, isDirectoryHeld } from '../../host/directory-hold.ts';
 import { HostError, takesNothing } from '../../host/errors.ts';
 import { type FileLock, isFileLocked, passingFileLock } from '../../host/file-lock.ts';
 import type { CameraDirectory } from './camera-directory.ts';
@@ -27,7 +28,10 @@ export async function claimCamera(directory: CameraDirectory, claimant: Claimant
     for (const lock of held.splice(0)) lock.release();
   };
   try {
-    if (claimant !== 'agent') held.push(...(await take(directory, 'launcher.lock')));
+    if (claimant !== 'agent') {
+      held.push(...(await take(directory, 'launcher.lock')));
+      if (isDirectoryHeld(directory.path)) throw running(directory);
+    }
     const agent = await take(directory, 'agent.lock');
     // A launcher's own agent takes it.
     if (claimant !== 'launcher') held.push(...agent);
@@ -37,6 +41,29 @@ export async function claimCamera(directory: CameraDirectory, claimant: Claimant
     throw error;
   }
   return release;
+}
+
+/**
+ * The claim of a launcher that may open no file in there itself: refuses every other but its agent.
+ * @param under as for {@link holdDirectory}.
+ * @throws CameraError CAMERA_RUNNING; HostError.
+ */
+export async function holdCamera(
+  directory: CameraDirectory,
+  under: readonly string[],
+): Promise<DirectoryHold> {
+  const hold = await holdDirectory(directory.path, under);
+  if (hold !== undefined) return hold;
+  throw running(directory);
+}
+
+/**
+ * Refuses a directory whose camera runs, or is being changed, as far as locks in it tell.
+ * @throws CameraError CAMERA_RUNNING, RUN_DIRECTORY; HostError.
+ */
+export async function refuseRunning(directory: CameraDirectory): Promise<void> {
+  for (const name of ['launcher.lock', 'agent.lock'])
+    for (const lock of await take(directory, name)) lock.release();
 }
 
 async function take(directory: CameraDirectory, name: string): Promise<FileLock[]> {

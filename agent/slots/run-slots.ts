@@ -23,21 +23,21 @@ export interface RunSlotsOptions {
   readonly directory: CameraDirectory;
   readonly separation: Separation | undefined;
   /**
-   * Has a release say what is to be captured. @param claim whether the camera is to be claimed for this launcher, once.
+   * Has a release say what is to be captured. @param alone whether a camera that runs already is to be refused, once.
    * @returns undefined when it refuses, or was told to end.
    */
   readonly plan: (
     command: OrielCommand,
-    claim: boolean,
+    alone: boolean,
     signal: AbortSignal,
   ) => Promise<CapturePlan | undefined>;
+  /** Claims the camera for this launcher until it ends. @throws CameraError CAMERA_RUNNING; HostError. */
+  readonly claim: () => Promise<void>;
   readonly logLevel: string;
   readonly clock: Clock;
   readonly logger: Logger;
   /** As LauncherOptions. */
   readonly relay: (line: string) => void;
-  /** This process's, as host/process-name.ts gives it. */
-  readonly name: string;
   /** Aborted to end. */
   readonly signal: AbortSignal;
 }
@@ -91,20 +91,21 @@ async function makeReady(options: RunSlotsOptions, camera: Claim): Promise<Ready
     await sendBack(slots, 'PLAN_REFUSED');
     return undefined;
   }
+  if (!camera.made) await options.claim();
   camera.made = true;
   // To set a camera up takes any time: what was looked at before it is looked at again.
   return clock.monotonic() - lookedAt > PLAN_MS ? undefined : { whole, plan };
 }
 
-/** @param claim whether the camera is to be claimed; then it may have to be set up first, which takes any time. */
+/** @param alone as {@link RunSlotsOptions.plan}; then it may have to be set up first, which takes any time. */
 async function planOf(
   { plan, logLevel, logger, signal }: RunSlotsOptions,
   whole: WholeSlot,
-  claim: boolean,
+  alone: boolean,
 ): Promise<CapturePlan | undefined> {
-  const patience = claim ? signal : AbortSignal.any([signal, AbortSignal.timeout(PLAN_MS)]);
+  const patience = alone ? signal : AbortSignal.any([signal, AbortSignal.timeout(PLAN_MS)]);
   try {
-    return await plan(commandOf(whole, logLevel), claim, patience);
+    return await plan(commandOf(whole, logLevel), alone, patience);
   } catch (error) {
     logger.error(errorFields(error), 'this release does not say what it captures');
     return undefined;
@@ -126,7 +127,7 @@ async function runSlot(
   { whole, plan }: ReadySlot,
   captured: Set<number>,
 ): Promise<SlotEnd> {
-  const { slots, directory, separation, logger, relay, name, signal } = options;
+  const { slots, directory, separation, logger, relay, signal } = options;
   const { slot, bundle } = whole;
   logger.info({ slot, version: bundle.version, phase: phaseOf(slots.state) }, 'starting this slot');
   const run = new SlotRun({
@@ -147,7 +148,6 @@ async function runSlot(
     lives: run,
     logger,
     relay,
-    name,
     signal: AbortSignal.any([signal, run.over]),
   });
   ended.abort();

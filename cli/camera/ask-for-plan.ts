@@ -1,6 +1,7 @@
+import type { Logger } from 'pino';
 import type { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { type CapturePlan, PLAN_LIMIT, parsePlan } from '../../agent/capture/plan.ts';
-import { type OrielCommand, orielArguments } from '../../agent/launcher.ts';
+import { LAUNCHER, type OrielCommand, orielArguments } from '../../agent/launcher.ts';
 import { confinementOf } from '../../agent/launcher-separation.ts';
 import type { Account } from '../../host/account.ts';
 import { spawnTethered } from '../../host/child.ts';
@@ -14,13 +15,12 @@ const KILLED_MS = 15_000;
 
 export interface PlanQuestion {
   readonly directory: CameraDirectory;
-  /** The launcher's, as a process. */
-  readonly name: string;
   readonly command: OrielCommand;
   /** The agent's; undefined by hand. */
   readonly account: Account | undefined;
-  /** Whether the directory is to be claimed; once is enough. */
-  readonly claim?: boolean;
+  /** Whether a camera that runs already is to be refused; once is enough. */
+  readonly alone: boolean;
+  readonly logger: Logger;
   /** Takes what it says on stderr, line by line. */
   readonly relay: (line: string) => void;
   /** Aborted to ask no more. */
@@ -28,19 +28,16 @@ export interface PlanQuestion {
 }
 
 /**
- * Has the agent's user, whose alone they are, wait until the camera is set up, claim its directory for this launcher
- * and read its files. That process ends with its stdin, or is killed when it does not.
+ * Has the agent's user, whose alone they are, wait until the camera is set up and read its files. That process ends with
+ * its stdin, or is killed when it does not.
  * @returns undefined when that was refused, for a reason that has been said, or ended by the signal.
  * @throws CaptureError PLAN_INVALID.
  */
 export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | undefined> {
-  const { directory, name, command, account, relay, signal, claim = true } = question;
+  const { directory, command, account, alone, logger, relay, signal } = question;
   const options = [
-    ...(claim ? ['--claim-for', name] : []),
-    '--tethered',
-    name,
-    '--log-level',
-    command.logLevel,
+    ...(alone ? ['--claim-for', LAUNCHER] : []),
+    ...['--tethered', LAUNCHER, '--log-level', command.logLevel],
   ];
   const under = account === undefined ? [] : confined(confinementOf(account, 'shared'));
   const child = spawnTethered(
@@ -67,7 +64,11 @@ export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | 
     if (answer.length <= PLAN_LIMIT) answer += chunk.toString('utf8');
   });
   const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject).once('close', resolve);
+    child.once('error', reject).once('close', (code, killedBy) => {
+      if (killedBy !== null && !signal.aborted)
+        logger.error({ signal: killedBy }, "what reads the camera's files for this launcher was killed");
+      resolve(code);
+    });
   });
   const code = await Promise.race([ended, leftAlone.promise]);
   signal.removeEventListener('abort', stop);

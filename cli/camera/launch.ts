@@ -6,12 +6,11 @@ import { CameraError } from '../../agent/camera/errors.ts';
 import type { CapturePlan } from '../../agent/capture/plan.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { type OrielCommand, runCamera } from '../../agent/launcher.ts';
+import { claimForLauncher } from '../../agent/launcher-claim.ts';
 import { checkSeparation, type Separation } from '../../agent/launcher-separation.ts';
 import { awaitSetup, claimAfterSetup } from '../../agent/pairing/await-setup.ts';
 import { readStatus } from '../../agent/status.ts';
 import { systemClock } from '../../host/clock.ts';
-import { systemDisk } from '../../host/disk.ts';
-import { ownProcessName } from '../../host/process-name.ts';
 import { EXIT } from '../exit-codes.ts';
 import { logDestination } from '../log-destination.ts';
 import { outliveReaders, stopSignal } from '../signals.ts';
@@ -35,7 +34,6 @@ export async function launch(dir: string, options: LaunchOptions): Promise<numbe
   const start = {
     directory: new CameraDirectory(dir),
     command: { script, execArgv: process.execArgv },
-    name: await ownProcessName(systemDisk),
   };
   return separation === undefined
     ? launchByHand(start, options.logLevel)
@@ -45,8 +43,6 @@ export async function launch(dir: string, options: LaunchOptions): Promise<numbe
 interface Start {
   readonly directory: CameraDirectory;
   readonly command: Omit<OrielCommand, 'logLevel'>;
-  /** This process's. */
-  readonly name: string;
 }
 
 /** All of it as the user who starts it, with what a person at a terminal wants to see. */
@@ -101,7 +97,7 @@ interface ByHand {
 }
 
 async function runByHand(
-  { directory, command, name }: Start,
+  { directory, command }: Start,
   plan: CameraPlan,
   { person, level, logger, signal }: ByHand,
 ): Promise<number> {
@@ -114,7 +110,6 @@ async function runByHand(
     command: { ...command, logLevel: level },
     logger,
     relay,
-    name,
     signal,
   });
   stopShowing();
@@ -125,7 +120,7 @@ async function runByHand(
 
 /** Agent and capture each as a user of its own; the launcher itself reads no file of the camera's. */
 async function launchSeparated(
-  { directory, command, name }: Start,
+  { directory, command }: Start,
   logLevel: string,
   separation: Separation,
 ): Promise<number> {
@@ -135,13 +130,15 @@ async function launchSeparated(
   const whole = { ...command, logLevel };
   const plan = await askForPlan({
     directory,
-    name,
     command: whole,
     account: separation.agent,
+    alone: true,
+    logger,
     relay,
     signal,
   });
   if (plan === undefined) return signal.aborted ? EXIT.ok : EXIT.failure;
+  await claimForLauncher({ directory, account: separation.agent, clock: systemClock, logger, signal });
   return runCamera({
     directory,
     plan,
@@ -150,7 +147,6 @@ async function launchSeparated(
     command: whole,
     logger,
     relay,
-    name,
     signal,
   });
 }

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { claimCamera } from '../../agent/camera/camera-claim.ts';
+import { refuseRunning } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { CameraState } from '../../agent/camera/camera-state.ts';
 import { loadDeviceKey } from '../../agent/camera/device-key.ts';
@@ -37,29 +37,25 @@ export async function planCamera(dir: string): Promise<CameraPlan> {
 
 /**
  * What capture is to do, as soon as the camera is set up.
- * @param claim refuses a directory whose camera runs already, for a launcher that may not open a file in there itself.
+ * @param alone refuses a directory whose camera runs already, for a launcher that may not open a file in there itself.
  * @returns undefined when it was told to end before.
  * @throws as {@link planCamera}; CameraError CAMERA_RUNNING.
  */
 export async function planOnceSetUp(
   dir: string,
   logLevel: string,
-  claim: boolean,
+  alone: boolean,
 ): Promise<CapturePlan | undefined> {
   const directory = new CameraDirectory(dir);
-  const blank = directory.isBlank();
   const waiting = {
     clock: systemClock,
     logger: openLog(logLevel, 'launcher'),
     signal: stopRole(true),
   };
-  if (blank && !(await awaitSetup(directory, waiting))) return undefined;
+  if (directory.isBlank() && !(await awaitSetup(directory, waiting))) return undefined;
   const { capture } = await planCamera(dir);
-  if (claim) {
-    const claimed = () => claimCamera(directory, 'launcher');
-    const release = await (blank ? claimAfterSetup(claimed, waiting) : claimed());
-    release();
-  }
+  // It may be being set up, or the agent of a launcher that was killed be ending.
+  if (alone) await claimAfterSetup(() => refuseRunning(directory), waiting);
   return capture;
 }
 

@@ -1,10 +1,10 @@
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { claimForLauncher } from '../../agent/launcher-claim.ts';
 import { checkSeparation } from '../../agent/launcher-separation.ts';
 import { errorFields } from '../../agent/log.ts';
 import { runSlots } from '../../agent/slots/run-slots.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { ownProcessName } from '../../host/process-name.ts';
 import { readInstallation } from '../../ota/installation.ts';
 import { readLimits } from '../../ota/launcher-limits.ts';
 import { Slots } from '../../ota/slots.ts';
@@ -31,25 +31,25 @@ export async function runLauncher(
   const directory = new CameraDirectory(camera);
   const separation = separationOf(options);
   if (separation !== undefined) checkSeparation(directory, separation);
+  const account = separation?.agent;
   const { trust } = await readInstallation(systemDisk, installation);
   const limits = await readLimits(systemDisk, installation, (error) =>
     logger.error(errorFields(error), 'the limits on file do not count: the usual ones do'),
   );
   const slots = await Slots.open({ disk: systemDisk, directory: installation, trust });
-  const name = await ownProcessName(systemDisk);
   return runSlots({
     slots,
     installation,
     limits,
     directory,
     separation,
-    plan: (command, claim, until) =>
-      askForPlan({ directory, name, command, account: separation?.agent, claim, relay, signal: until }),
+    plan: (command, alone, until) =>
+      askForPlan({ directory, command, account, alone, logger, relay, signal: until }),
+    claim: () => claimForLauncher({ directory, account, clock: systemClock, logger, signal }),
     logLevel,
     clock: systemClock,
     logger,
     relay,
-    name,
     signal,
   });
 }

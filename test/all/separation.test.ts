@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { claimCamera } from '../../agent/camera/camera-claim.ts';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { findAccount } from '../../host/account.ts';
 import { confined } from '../../host/confinement.ts';
 import { cameraStatus, type Household } from '../../scripts/demonstration/household.ts';
@@ -140,6 +142,24 @@ describe('users of their own', () => {
     await camera.captures(capturedSeconds + 2);
     expect(camera.pid(/ camera agent /)).toBe(agent);
     expect(await camera.end()).toBe(0);
+  });
+
+  test('while an agent is to be started again no command takes the camera, and no second launcher', async () => {
+    const camera = start(SEPARATED, MINIMAL_ROOT);
+    await camera.captures(1);
+    const directory = new CameraDirectory(household.cameraDirectory);
+    process.kill(camera.pid(/ camera agent /), 'SIGKILL');
+    await until('it is to be started again', () => camera.log.includes('agent ended; starting it again'));
+    for (const claimant of ['alone', 'launcher'] as const) {
+      await expect(claimCamera(directory, claimant)).rejects.toMatchObject({ code: 'CAMERA_RUNNING' });
+    }
+    const second = start(SEPARATED, MINIMAL_ROOT);
+    await until('it has ended', () => second.launcher.exitCode !== null);
+    expect(second.launcher.exitCode).toBe(1);
+    await camera.captures(1);
+    expect(await camera.end()).toBe(0);
+    // Control: with the launcher its claim is over.
+    (await claimCamera(directory, 'alone'))();
   });
 
   test('what a broken capture left behind does not stop the next start, nor lead it out of the run directory', async () => {

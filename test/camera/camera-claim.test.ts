@@ -13,12 +13,17 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pino from 'pino';
 import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { leaveWord, WORD_EVERY_MS } from '../../agent/firewall/unreachable.ts';
+import { claimForLauncher } from '../../agent/launcher-claim.ts';
 import { makeRunDirectory } from '../../agent/launcher-separation.ts';
 import { readStatus, unpairedStatus } from '../../agent/status.ts';
 import { StatusFile } from '../../agent/status-file.ts';
+import { systemClock } from '../../host/clock.ts';
+import { family } from '../e2e/processes.ts';
+import { until } from '../e2e/until.ts';
 
 /** Cameras in directories that take no file, on file systems of their own. */
 
@@ -64,6 +69,41 @@ test('[FC-11] a camera that was claimed before its disk was full stays claimed',
   writeFileSync(join(mounted, 'more'), '');
   await expect(claimCamera(directory, 'agent')).rejects.toMatchObject(busy);
   release();
+});
+
+describe('a launcher that may open no file of the camera’s', () => {
+  /** What holds the camera for it. */
+  const holders = () => family(process.pid).filter(({ command }) => command === 'cat');
+
+  test.each([
+    ['by hand', undefined],
+    ['with users of their own', { uid: NOBODY, gid: NOBODY, groups: [] }],
+  ])('%s: has the camera to itself while no agent lives, on a read-only card too', async (_, account) => {
+    chownSync(directory.path, NOBODY, NOBODY);
+    chmodSync(directory.path, 0o710);
+    readOnly();
+    // Control: it is free before.
+    (await claimCamera(directory, 'alone'))();
+    const ending = new AbortController();
+    const said: string[] = [];
+    await claimForLauncher({
+      ...{ directory, account, clock: systemClock, signal: ending.signal },
+      logger: pino({}, { write: (line: string) => void said.push(JSON.parse(line).msg) }),
+    });
+    for (const claimant of ['launcher', 'alone'] as const)
+      await expect(claimCamera(directory, claimant)).rejects.toMatchObject(busy);
+    (await claimCamera(directory, 'agent'))();
+
+    const [first] = holders();
+    process.kill(first?.pid ?? 0, 'SIGKILL');
+    await until('it is claimed again', () => holders().some(({ pid }) => pid !== first?.pid));
+    await expect(claimCamera(directory, 'alone')).rejects.toMatchObject(busy);
+    expect(said).toEqual(['what held the camera for this launcher was killed; claiming it again']);
+
+    ending.abort();
+    for (const { pid } of holders()) process.kill(pid, 'SIGKILL');
+    (await claimCamera(directory, 'alone'))();
+  });
 });
 
 describe.each<[string, (path: string) => void]>([

@@ -25,19 +25,20 @@ test('what was altered while a camera waited to be set up does not run', async (
     );
     const said: string[] = [];
     let waitedMs = 0;
-    const asked: boolean[] = [];
+    const asked: (boolean | 'claim')[] = [];
     const code = await runSlots({
       slots,
       installation: directory,
       limits: USUAL_LIMITS,
       directory: new CameraDirectory(join(directory, 'camera')),
       separation: undefined,
-      plan: async (_command, claim) => {
-        asked.push(claim);
+      plan: async (_command, alone) => {
+        asked.push(alone);
         waitedMs += 3_600_000;
         appendFileSync(join(directory, 'a/files/app/oriel.mjs'), 'altered');
         return { source: 'test:', lan: [] } as never;
       },
+      claim: async () => void asked.push('claim'),
       logLevel: 'error',
       clock: {
         now: () => waitedMs,
@@ -49,11 +50,10 @@ test('what was altered while a camera waited to be set up does not run', async (
       },
       logger: pino({ level: 'error' }, { write: (line: string) => said.push(JSON.parse(line).msg) }),
       relay: () => undefined,
-      name: 'launcher',
       signal: ending.signal,
     });
     expect(code).toBe(0);
-    expect(asked).toEqual([true]);
+    expect(asked).toEqual([true, 'claim']);
     expect(said).toEqual([
       'this slot is not as it was signed',
       'no slot holds a release that is whole: nothing runs; flash this camera again',
@@ -107,11 +107,11 @@ test('[FC-23] a release that has captured stays on trial when its source fails a
       directory: new CameraDirectory(camera),
       separation: undefined,
       plan: async () => ({ source: 'test:', lan: [] }) as never,
+      claim: async () => undefined,
       logLevel: 'error',
       clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 20, signal) },
       logger: pino({ level: 'silent' }),
       relay: () => undefined,
-      name: 'launcher',
       signal: ending.signal,
     }).finally(() => {
       ended = true;
