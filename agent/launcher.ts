@@ -49,6 +49,8 @@ export interface OrielCommand {
   readonly runtime?: string;
   readonly script: string;
   readonly execArgv: readonly string[];
+  /** What its processes get of this one's environment. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly logLevel: string;
 }
 
@@ -258,7 +260,7 @@ function startRole(
     command.runtime ?? process.execPath,
     [...V8_FLAGS, ...orielArguments(command, [...args, ...(watched?.args ?? [])])],
     ['pipe', 'ignore', 'pipe', ...(watched === undefined ? [] : (['pipe'] as const))],
-    { ...env, ...runEnvironment(directory.run) },
+    { ...command.environment, ...env, ...runEnvironment(directory.run) },
     under,
   );
   // EPIPE: it is gone, which its exit tells.

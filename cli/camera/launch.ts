@@ -107,7 +107,7 @@ async function runByHand(
     plan: plan.capture,
     separation: undefined,
     captureDials: dials(plan.capture),
-    command: { ...command, logLevel: level },
+    command: { ...command, environment: compiled(), logLevel: level },
     logger,
     relay,
     signal,
@@ -149,6 +149,12 @@ async function launchSeparated(
     relay,
     signal,
   });
+}
+
+/** Where this user, who is the roles' too, has Node keep compiled modules: that is most of a start from source. */
+function compiled(): Record<string, string> {
+  const { NODE_COMPILE_CACHE: directory } = process.env;
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
 }
 
 /** The roles' lines go where the launcher's own go. */

@@ -71,8 +71,7 @@ function jest(
       cwd: root,
       stdio,
       signal,
-      // Each of some thousand commands and servers strips its types once instead of every time. A camera's own
-      // processes are handed no environment.
+      // Each of some thousand commands, servers and cameras strips its types once instead of every time.
       env: { ...process.env, NODE_COMPILE_CACHE: join(scratch, 'compiled') },
     });
     child.once('error', reject);

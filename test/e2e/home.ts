@@ -196,12 +196,17 @@ export class Home {
   }
 
   async #comesTo(what: string, fits: (status: AgentStatus) => boolean): Promise<void> {
-    const pids = new Set([this.#camera?.pid]);
+    const own = new Set([this.#camera?.pid]);
+    const others = new Set<number>();
     await until(what, () => {
       if (this.#camera?.exitCode !== null) throw new Error(`the camera ended:\n${this.log('camera')}`);
-      for (const { pid } of family(this.#camera.pid ?? 0)) pids.add(pid);
       const status = this.lookAtStatus();
-      return status !== undefined && pids.has(status.pid) && fits(status);
+      if (status === undefined || others.has(status.pid)) return false;
+      if (!own.has(status.pid)) {
+        const members = family(this.#camera.pid ?? 0);
+        (members.some(({ pid }) => pid === status.pid) ? own : others).add(status.pid);
+      }
+      return own.has(status.pid) && fits(status);
     });
     this.#remember();
   }

@@ -15,34 +15,44 @@ export function family(pid: number): Process[] {
   const all = processes();
   const members = all.filter((process) => process.pid === pid);
   for (const member of members) members.push(...all.filter(({ parent }) => parent === member.pid));
-  return members;
+  return members.flatMap(whileItRuns((member) => ({ ...member, command: commandOf(member.pid) })));
 }
 
 /** Those of these processes that still run; a dead one that nobody has asked after yet does not. */
 export function stillRunning(members: readonly Process[]): Process[] {
-  const all = processes();
-  return members.filter(({ pid, startTime }) =>
-    all.some((other) => other.pid === pid && other.startTime === startTime && other.state !== 'Z'),
-  );
+  const all = new Map(processes().map((process) => [process.pid, process]));
+  return members.filter(({ pid, startTime }) => {
+    const now = all.get(pid);
+    return now?.startTime === startTime && now.state !== 'Z';
+  });
 }
 
-function processes(): Process[] {
+/** Whether a process runs now. */
+export const isRunning = (pid: number): boolean =>
+  [pid].flatMap(whileItRuns(readProcess)).some(({ state }) => state !== 'Z');
+
+function processes(): Omit<Process, 'command'>[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        return [readProcess(Number(name))];
-      } catch {
-        // It ended while we looked.
-        return [];
-      }
-    });
+    .flatMap(whileItRuns((name) => readProcess(Number(name))));
 }
 
+/** It may end while we look. */
+const whileItRuns =
+  <T, R>(look: (subject: T) => R) =>
+  (subject: T): R[] => {
+    try {
+      return [look(subject)];
+    } catch {
+      return [];
+    }
+  };
+
 /** The fields of proc_pid_stat(5); the second, in brackets, may itself hold brackets and spaces. */
-function readProcess(pid: number): Process {
+function readProcess(pid: number): Omit<Process, 'command'> {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-  return { pid, parent: Number(fields[1]), startTime: fields[19] ?? '', state: fields[0] ?? '', command };
+  return { pid, parent: Number(fields[1]), startTime: fields[19] ?? '', state: fields[0] ?? '' };
 }
+
+const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentStatus } from '../../agent/status.ts';
@@ -10,6 +10,7 @@ import {
   type Household,
   makeHousehold,
 } from '../../scripts/demonstration/household.ts';
+import { family, isRunning } from '../e2e/processes.ts';
 import { until } from '../e2e/until.ts';
 
 export const ORIEL_ROOT = join(import.meta.dirname, '../..');
@@ -29,7 +30,7 @@ export const MINIMAL_ROOT = [
   '--',
 ] as const;
 
-export { until };
+export { isRunning, until };
 
 export interface OpenHousehold {
   readonly household: Household;
@@ -105,7 +106,7 @@ export class RunningCamera {
       if (this.launcher.exitCode !== null) throw new Error(`the camera ended:\n${this.log}`);
       const status = cameraStatus(this.#household);
       return (
-        status !== undefined && this.pids().has(status.pid) && status.capturedSeconds >= seconds && status
+        status !== undefined && status.capturedSeconds >= seconds && this.pids().has(status.pid) && status
       );
     };
     return until(`${seconds} s are captured`, look);
@@ -113,7 +114,7 @@ export class RunningCamera {
 
   /** Its processes by pid, each with its command line. */
   pids(): Map<number, string> {
-    return family(this.launcher.pid ?? 0);
+    return new Map(family(this.launcher.pid ?? 0).map(({ pid, command }) => [pid, command]));
   }
 
   /** The one process whose command line matches. */
@@ -140,41 +141,5 @@ export class RunningCamera {
     const pids = [...this.pids().keys()].filter((pid) => pid > 1 && isRunning(pid));
     for (const pid of pids) process.kill(pid, 'SIGKILL');
     await until('all its processes are gone', () => pids.every((pid) => !isRunning(pid)));
-  }
-}
-
-function family(pid: number): Map<number, string> {
-  const parents = new Map(
-    readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map((name) => [Number(name), Number(stat(Number(name))?.[1] ?? -1)] as const),
-  );
-  const members = new Map([[pid, commandOf(pid)]]);
-  for (const [member] of members) {
-    for (const [child, parent] of parents) if (parent === member) members.set(child, commandOf(child));
-  }
-  return members;
-}
-
-export function isRunning(pid: number): boolean {
-  const state = stat(pid)?.[0];
-  return state !== undefined && state !== 'Z';
-}
-
-/** The fields of proc_pid_stat(5) from the state on. */
-function stat(pid: number): string[] | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    return undefined;
-  }
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
-  } catch {
-    return '';
   }
 }

@@ -82,8 +82,8 @@ export class FleetCamera {
   /** Waits until an agent that runs now has sealed its first seconds. */
   records(seconds = 1): Promise<void> {
     return this.comesTo('it records', ({ status }) => {
-      const running = family(this.#launcher?.pid ?? 0).map(({ pid }) => pid);
-      return status !== undefined && running.includes(status.pid) && status.capturedSeconds >= seconds;
+      if (status === undefined || status.capturedSeconds < seconds) return false;
+      return family(this.#launcher?.pid ?? 0).some(({ pid }) => pid === status.pid);
     });
   }
 
