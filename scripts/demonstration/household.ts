@@ -5,6 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import { endProcess, orielDoes, startOriel } from './oriel-command.ts';
 
+/** How long what is started here may take, on a machine that does much else. */
+const PATIENCE_MS = 120_000;
+const LOOK_INTERVAL_MS = 50;
+
 /** A household made for the demo: a viewing key, a server, a camera, each as `oriel` makes it. */
 export interface Household {
   readonly directory: string;
@@ -119,7 +123,7 @@ export const endServer = ({ server }: Household) => endProcess(server);
 
 async function runningServer(serverDirectory: string, server: ChildProcess) {
   const path = join(serverDirectory, 'run', 'server.json');
-  for (let tries = 0; tries < 200; tries++) {
+  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += LOOK_INTERVAL_MS) {
     if (server.exitCode !== null) throw new Error(`the server ended with ${server.exitCode}; see server.log`);
     try {
       const running = JSON.parse(readFileSync(path, 'utf8'));
@@ -127,16 +131,17 @@ async function runningServer(serverDirectory: string, server: ChildProcess) {
     } catch {
       // Not there yet.
     }
-    await sleep(100);
+    await sleep(LOOK_INTERVAL_MS);
   }
-  throw new Error('the server did not start within 20 s; see server.log');
+  throw new Error(`the server did not start within ${PATIENCE_MS / 1000} s; see server.log`);
 }
 
 /** Waits until the camera has that file. */
 async function comesTo(camera: ChildProcess, what: string, path: string): Promise<void> {
-  for (let tries = 0; !existsSync(path); tries++) {
+  for (let waitedMs = 0; !existsSync(path); waitedMs += LOOK_INTERVAL_MS) {
     if (camera.exitCode !== null) throw new Error(`the camera ended with ${camera.exitCode}; see camera.log`);
-    if (tries > 600) throw new Error(`the camera did not come to ${what} within 30 s; see camera.log`);
-    await sleep(50);
+    if (waitedMs > PATIENCE_MS)
+      throw new Error(`the camera did not come to ${what} within ${PATIENCE_MS / 1000} s; see camera.log`);
+    await sleep(LOOK_INTERVAL_MS);
   }
 }

@@ -5,7 +5,7 @@ import type { JestReport } from '../test-verdict.ts';
 
 export interface JestOptions {
   readonly root: string;
-  /** For reports, logs and compiled modules. */
+  /** For reports, logs, compiled modules and what test files share. */
   readonly scratch: string;
   /** A regular expression, given with -t. */
   readonly name: string | undefined;
@@ -72,7 +72,11 @@ function jest(
       stdio,
       signal,
       // Each of some thousand commands, servers and cameras strips its types once instead of every time.
-      env: { ...process.env, NODE_COMPILE_CACHE: join(scratch, 'compiled') },
+      env: {
+        ...process.env,
+        NODE_COMPILE_CACHE: join(scratch, 'compiled'),
+        ORIEL_TEST_SCRATCH: scratch,
+      },
     });
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? 1));

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { availableParallelism, constants, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readProvisions, unproven } from '../provisions.ts';
@@ -78,7 +78,7 @@ function watch(options: JestOptions): Promise<number> {
 async function runAndWeigh(options: JestOptions): Promise<number> {
   const checked = isWhole && (profile === 'everyday' || profile === 'all');
   const checkPassed = !checked || spawnSync(join(root, 'scripts/check'), { stdio: 'inherit' }).status === 0;
-  const reports = await runLanes(options, lanesOf(selected));
+  const reports = await runLanes(options, lanesOf(selected, availableParallelism()));
   const secondRuns = await runAgain(options, reports);
   const { passed, failed, flaky, notes, ok } = verdict({
     reports,

@@ -46,15 +46,20 @@ export function select(
   return files.filter((file) => named(file) && belongs(file));
 }
 
-/** How files run: those of every day first, then those of test/all/; none of these holds no file. */
-export function lanesOf(files: readonly string[]): Lane[] {
+/**
+ * How files run on so many cores: those of every day first, one more than there are cores, for each waits for its processes
+ * a third of its time; then those of test/all/, then the long. None of these holds no file.
+ */
+export function lanesOf(files: readonly string[], cores: number): Lane[] {
   const machines = files.filter((file) => MACHINES.test(file));
   const rest = files.filter((file) => file.startsWith(ALL) && !MACHINES.test(file));
-  const others = files.filter((file) => !file.startsWith(ALL));
+  const long = files.filter((file) => file.startsWith(LONG));
+  const everyday = files.filter((file) => !file.startsWith(ALL) && !file.startsWith(LONG));
   const lanes: Lane[] = [
-    { name: 'everyday', files: others },
+    { name: 'everyday', files: everyday, workers: cores + 1 },
     { name: 'machines', files: machines, workers: 1, ...(rest.length > 0 && { beside: true }) },
     { name: 'all', files: rest, workers: 2 },
+    { name: 'long', files: long },
   ];
   return lanes.filter((lane) => lane.files.length > 0);
 }

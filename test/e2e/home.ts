@@ -15,11 +15,11 @@ import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { type CaptureState, readCaptureState } from '../../agent/capture/state.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
-import { endServer, type Household, makeHousehold } from '../../scripts/demonstration/household.ts';
 import { endProcess, ORIEL, oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { exitOf } from '../exit-of.ts';
 import { family, type Process, stillRunning } from './processes.ts';
 import { Relay } from './relay.ts';
+import { householdTemplate, type Provisioned, placesIn } from './template.ts';
 import { until } from './until.ts';
 
 export interface HomeWish {
@@ -39,32 +39,6 @@ export interface HomeWish {
 
 /** Video that a camera in good order holds: the server makes it durable about once a second. */
 const UNDER_WAY_SECONDS = 2;
-
-type Provisioned = Omit<Household, 'server'>;
-
-const templates: string[] = [];
-afterAll(() => {
-  for (const directory of templates) rmSync(directory, { recursive: true });
-});
-
-/** A household as the demo makes it, of which each home is a copy: keys and certificates are made once a test file. */
-async function makeTemplate(audio: boolean): Promise<Provisioned> {
-  const directory = mkdtempSync(join(tmpdir(), 'oriel-template-'));
-  templates.push(directory);
-  const household = await makeHousehold({ directory, source: 'test:', audio });
-  await endServer(household);
-  return household;
-}
-
-const lazily = (make: () => Promise<Provisioned>) => {
-  let made: Promise<Provisioned> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
-};
-const silentTemplate = lazily(() => makeTemplate(false));
-const listeningTemplate = lazily(() => makeTemplate(true));
 
 /**
  * A household of real processes, `oriel server run` and `oriel camera run`, with a line between them that can be
@@ -99,16 +73,10 @@ export class Home {
   }
 
   static async #make(wish: HomeWish): Promise<Home> {
-    const template = await (wish.audio ? listeningTemplate() : silentTemplate());
+    const template = await householdTemplate(wish.audio === true);
     const directory = mkdtempSync(join(tmpdir(), 'oriel-home-'));
     cpSync(template.directory, directory, { recursive: true });
-    const household = {
-      ...template,
-      directory,
-      key: join(directory, 'viewing.key'),
-      serverDirectory: join(directory, 'server'),
-      cameraDirectory: join(directory, 'camera'),
-    };
+    const household = { ...template, ...placesIn(directory) };
     const home = new Home(household, wish);
     try {
       await home.startServer();

@@ -27,19 +27,21 @@ test.each<[Partial<Wish>, string[]]>([
 });
 
 test('what makes whole machines runs one at a time, beside the rest of test/all/, when the others have run', () => {
-  expect(lanesOf(files)).toEqual([
+  expect(lanesOf(files, 2)).toEqual([
     {
       name: 'everyday',
-      files: ['test/e2e/film.test.ts', 'test/long/week.test.ts', 'test/wire/parser.test.ts'],
+      files: ['test/e2e/film.test.ts', 'test/wire/parser.test.ts'],
+      workers: 3,
     },
     { name: 'machines', files: ['test/all/kit.test.ts'], workers: 1, beside: true },
     { name: 'all', files: ['test/all/disks.test.ts'], workers: 2 },
+    { name: 'long', files: ['test/long/week.test.ts'] },
   ]);
 });
 
 test('a lane without files does not run, and nothing runs beside nothing', () => {
-  expect(lanesOf(['test/all/kit.test.ts'])).toEqual([
+  expect(lanesOf(['test/all/kit.test.ts'], 2)).toEqual([
     { name: 'machines', files: ['test/all/kit.test.ts'], workers: 1 },
   ]);
-  expect(lanesOf([])).toEqual([]);
+  expect(lanesOf([], 2)).toEqual([]);
 });
