@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Account } from '../host/account.ts';
 import type { Clock } from '../host/clock.ts';
 import { confined } from '../host/confinement.ts';
-import type { DirectoryHold } from '../host/directory-hold.ts';
+import type { DirectoryHold } from '../host/directory-lock.ts';
 import { holdCamera } from './camera/camera-claim.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import { confinementOf } from './launcher-separation.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type DirectoryHold, holdDirectory, isDirectoryHeld } from '../../host/directory-hold.ts';
+import { type DirectoryHold, holdDirectory, tryDirectoryLock } from '../../host/directory-lock.ts';
 import { HostError, takesNothing } from '../../host/errors.ts';
 import { type FileLock, isFileLocked, passingFileLock } from '../../host/file-lock.ts';
 import type { CameraDirectory } from './camera-directory.ts';
@@ -30,7 +30,7 @@ export async function claimCamera(directory: CameraDirectory, claimant: Claimant
   try {
     if (claimant !== 'agent') {
       held.push(...(await take(directory, 'launcher.lock')));
-      if (isDirectoryHeld(directory.path)) throw running(directory);
+      held.push(tryDirectoryLock(directory.path) ?? refuse(directory));
     }
     const agent = await take(directory, 'agent.lock');
     // A launcher's own agent takes it.
@@ -44,7 +44,7 @@ export async function claimCamera(directory: CameraDirectory, claimant: Claimant
 }
 
 /**
- * The claim of a launcher that may open no file in there itself: refuses every other but its agent.
+ * The claim of a launcher that may open nothing in there itself; every claim but an agent's is refused by it.
  * @param under as for {@link holdDirectory}.
  * @throws CameraError CAMERA_RUNNING; HostError.
  */
@@ -52,9 +52,12 @@ export async function holdCamera(
   directory: CameraDirectory,
   under: readonly string[],
 ): Promise<DirectoryHold> {
-  const hold = await holdDirectory(directory.path, under);
-  if (hold !== undefined) return hold;
-  throw running(directory);
+  return (await holdDirectory(directory.path, under)) ?? refuse(directory);
+}
+
+/** Refuses a directory that a launcher has, or a command. @throws CameraError CAMERA_RUNNING; HostError. */
+export function refuseHeld(directory: CameraDirectory): void {
+  (tryDirectoryLock(directory.path) ?? refuse(directory)).release();
 }
 
 /**
@@ -70,7 +73,7 @@ async function take(directory: CameraDirectory, name: string): Promise<FileLock[
   const elsewhere = directory.claimsElsewhere;
   const here = directory.isReadOnly ? undefined : await takeHere(directory, name);
   if (here === undefined) {
-    if (isFileLocked(join(directory.path, name))) throw running(directory);
+    if (isFileLocked(join(directory.path, name))) refuse(directory);
     makeElsewhere(elsewhere);
   } else if (!isOwn(elsewhere)) return [here];
   try {
@@ -94,9 +97,9 @@ async function takeHere(directory: CameraDirectory, name: string): Promise<FileL
 
 async function takeIn(directory: CameraDirectory, place: string, name: string): Promise<FileLock> {
   const lock = await passingFileLock(join(place, name), WAIT_MS);
-  if (lock !== undefined) return lock;
-  throw running(directory);
+  return lock ?? refuse(directory);
 }
 
-const running = ({ path }: CameraDirectory) =>
-  new CameraError('CAMERA_RUNNING', `the camera in ${path} is running already; end it first`);
+function refuse({ path }: CameraDirectory): never {
+  throw new CameraError('CAMERA_RUNNING', `the camera in ${path} is running already; end it first`);
+}

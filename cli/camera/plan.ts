@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { refuseRunning } from '../../agent/camera/camera-claim.ts';
+import { refuseHeld, refuseRunning } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { CameraState } from '../../agent/camera/camera-state.ts';
 import { loadDeviceKey } from '../../agent/camera/device-key.ts';
@@ -52,9 +52,11 @@ export async function planOnceSetUp(
     logger: openLog(logLevel, 'launcher'),
     signal: stopRole(true),
   };
-  if (directory.isBlank() && !(await awaitSetup(directory, waiting))) return undefined;
+  const blank = directory.isBlank();
+  if (blank && !(await awaitSetup(directory, waiting))) return undefined;
   const { capture } = await planCamera(dir);
-  // It may be being set up, or the agent of a launcher that was killed be ending.
+  if (alone && !blank) refuseHeld(directory);
+  // What sets it up may be about to end, and so may the agent of a launcher that was killed.
   if (alone) await claimAfterSetup(() => refuseRunning(directory), waiting);
   return capture;
 }
