@@ -14,6 +14,8 @@ export interface SourceOptions extends FirewallState {
   readonly source: string;
   /** Empty: as before. */
   readonly lan: readonly string[];
+  /** Undefined: as before. */
+  readonly audio?: boolean;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface SourceOptions extends FirewallState {
 export async function changeSource(dir: string, options: SourceOptions): Promise<string> {
   const directory = new CameraDirectory(dir);
   const given = sourceText(options.source);
-  const source = await asOwnerOf(dir, () => replaceSource(directory, given, options.lan));
+  const source = await asOwnerOf(dir, () => replaceSource(directory, given, options));
   await keepDestinations(
     options.firewallState,
     dir,
@@ -39,7 +41,7 @@ const bringsNoSound = (source: string) => source.startsWith('v4l2:');
 async function replaceSource(
   directory: CameraDirectory,
   source: string,
-  lan: readonly string[],
+  { lan, audio }: Pick<SourceOptions, 'lan' | 'audio'>,
 ): Promise<Source> {
   directory.readConfig();
   const release = await claimCamera(directory, 'alone');
@@ -48,7 +50,7 @@ async function replaceSource(
     const choice = choiceOf({
       source,
       lan: lan.length > 0 ? lan : config.lan,
-      ...(config.audio && !bringsNoSound(source) && { audio: config.audio }),
+      audio: audio ?? (config.audio && !bringsNoSound(source)),
       spoolBytes: config.spool.maxBytes,
       keepFree: config.spool.minFreeBytes,
     });

@@ -9,7 +9,7 @@ import type { FirewallState } from './firewall-state.ts';
 /** What a person chooses for a camera on the command line, whoever says which server and owner it gets. */
 export interface CameraOptions extends FirewallState {
   readonly source: string;
-  readonly audio?: true;
+  readonly audio?: boolean;
   readonly lan: readonly string[];
   readonly spoolBytes: number;
   readonly keepFree: number;

@@ -76,11 +76,13 @@ export function sourceCommand(): Command {
     .argument('<dir>', 'camera directory')
     .requiredOption('--source <uri>', SOURCES)
     .option('--lan <host>', 'host an rtsp: source may be on, in place of those listed', gather, [])
+    .option('--audio', "record sound from now on, if the owner's policy allows it")
+    .option('--no-audio', 'record no sound from now on')
     .addHelpText(
       'after',
       `
-The camera stays the same: id, certificate, owner. It must not be running; the next run films from there, and without
-sound where the new source is a V4L2 camera, which brings none.
+The camera stays the same: id, certificate, owner. It must not be running; the next run films from there, with sound or
+without as before, and without where the new source is a V4L2 camera, which brings none.
 
 Example, with the password out of the command line:
   oriel camera source ./cam --source -`,

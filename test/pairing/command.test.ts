@@ -229,6 +229,23 @@ test('a camera is given another source and stays the same; the password of befor
   });
 });
 
+test('sound of a camera is turned on and off with its source, and stays as it was unless said', async () => {
+  const dir = at('heard');
+  await oriel(['camera', 'setup', dir, '--source', 'test:', '--code', at('code')]);
+  const change = async (source: string, ...more: string[]) => {
+    const { code: exit, stderr } = await oriel(['camera', 'source', dir, '--source', source, ...more]);
+    if (exit !== 0) return stderr;
+    return JSON.parse(readFileSync(join(dir, 'camera.json'), 'utf8')).audio;
+  };
+  expect(await change('test:')).toBe(false);
+  expect(await change('test:', '--audio')).toBe(true);
+  expect(await change('test:')).toBe(true);
+  expect(await change('v4l2:/dev/video0')).toBe(false);
+  expect(await change('v4l2:/dev/video0', '--audio')).toContain('leave the option out');
+  expect(await change('test:', '--audio')).toBe(true);
+  expect(await change('test:', '--no-audio')).toBe(false);
+});
+
 test('[REM-CAMERA_RUNNING] a camera that is claimed is neither set up nor reset nor given another source', async () => {
   const dir = at('running');
   const setup = () => oriel(['camera', 'setup', dir, ...SOURCE, '--code', at('code')]);
