@@ -31,8 +31,8 @@ export interface AgentEffects {
   readonly releaseTimeMs: number;
   readonly version: string;
   readonly logger: AgentLog;
-  /** Who started it; undefined when it runs alone. */
-  readonly launcher: string | undefined;
+  /** Whether a launcher started it, which keeps others out. */
+  readonly hasLauncher: boolean;
   /** The slot that it runs from; undefined where nothing updates it. */
   readonly place: SlotPlace | undefined;
   /** Whether another agent goes on from here at once, and uploads what this one has not. */
@@ -54,9 +54,9 @@ const HAND_OVER_DRAIN_MS = 500;
  * keeps it until the server has it durably.
  */
 export async function runAgent(directory: CameraDirectory, effects: AgentEffects): Promise<void> {
-  const { clock, signal, logger, launcher } = effects;
+  const { clock, signal, logger, hasLauncher } = effects;
   if (!(await awaitSetup(directory, { clock, logger, signal }))) return;
-  const release = await claimCamera(directory, launcher === undefined ? 'alone' : 'agent');
+  const release = await claimCamera(directory, hasLauncher ? 'agent' : 'alone');
   try {
     await runPaired(directory, effects);
   } finally {

@@ -2,51 +2,55 @@ import type { Logger } from 'pino';
 import type { Account } from '../host/account.ts';
 import type { Clock } from '../host/clock.ts';
 import { confined } from '../host/confinement.ts';
-import type { DirectoryHold } from '../host/directory-lock.ts';
-import { holdCamera } from './camera/camera-claim.ts';
+import { type DirectoryHold, holdDirectory } from '../host/directory-lock.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
+import { cameraRunning } from './camera/errors.ts';
 import { confinementOf } from './launcher-separation.ts';
 import { errorFields } from './log.ts';
 
 export interface LauncherClaim {
   readonly directory: CameraDirectory;
-  /** The agent's; undefined by hand. */
-  readonly account: Account | undefined;
+  /** The agent's. */
+  readonly account: Account;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Aborted to end the launcher. */
+  /** Aborted to give the claim up. */
   readonly signal: AbortSignal;
 }
 
-const AGAIN_MS = 3_000;
+/** A command that changes the camera has it for a moment. */
+const WAIT_MS = 2_000;
+/** Before the claim is made again. */
+const AGAIN_MS = 1_000;
 
 /**
- * Claims a camera for this launcher, which may open no file of the camera's, until it ends: also while no agent lives, so
- * that no command changes what is about to be filmed for, and no second launcher takes the FIFOs away.
+ * Claims a camera for a launcher that may open no file of the camera's, also while no agent lives: no command changes
+ * it meanwhile, and no second launcher takes the FIFOs away.
  * @throws CameraError CAMERA_RUNNING; HostError.
  */
 export async function claimForLauncher(claim: LauncherClaim): Promise<void> {
-  const { directory, account } = claim;
-  const under = account === undefined ? [] : confined(confinementOf(account, 'shared'));
-  const hold = () => holdCamera(directory, under);
-  void keep(claim, hold, await hold());
+  void keep(claim, await hold(claim));
 }
 
 /** What holds it can be killed: by the kernel for its memory, or by the agent's user. */
-async function keep(
-  { clock, logger, signal }: LauncherClaim,
-  hold: () => Promise<DirectoryHold>,
-  first: DirectoryHold,
-): Promise<void> {
+async function keep(claim: LauncherClaim, first: DirectoryHold): Promise<void> {
+  const { clock, logger, signal } = claim;
   for (let held: DirectoryHold | undefined = first; ; ) {
     await held?.over;
     if (signal.aborted) return;
     if (held !== undefined)
-      logger.error({}, 'what held the camera for this launcher was killed; claiming it again');
-    held = await hold().catch((error: unknown) => {
-      logger.error(errorFields(error), 'the camera is not claimed for this launcher');
+      logger.error({}, 'what claims the camera for this launcher has ended; claiming it again');
+    await clock.sleep(AGAIN_MS, signal).catch(() => undefined);
+    held = await hold(claim).catch((error: unknown) => {
+      if (!signal.aborted) logger.error(errorFields(error), 'the camera is not claimed for this launcher');
       return undefined;
     });
-    if (held === undefined) await clock.sleep(AGAIN_MS, signal).catch(() => undefined);
   }
+}
+
+async function hold({ directory, account, signal }: LauncherClaim): Promise<DirectoryHold> {
+  const under = confined(confinementOf(account, 'shared'));
+  const held = await holdDirectory(directory.path, { under, waitMs: WAIT_MS, signal });
+  if (held !== undefined) return held;
+  throw cameraRunning(directory.path);
 }

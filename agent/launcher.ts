@@ -78,7 +78,7 @@ export interface AgentLives {
 export const AGENT_MALLOC =
   'glibc.malloc.trim_threshold=33554432:glibc.malloc.mmap_threshold=33554432:glibc.malloc.arena_max=2';
 
-/** Who has started a process and holds the other end of its stdin: that there is one is all a process goes by. */
+/** Tells a process that a launcher has started it and holds the other end of its stdin. The value itself is not used. */
 export const LAUNCHER = 'launcher';
 
 /** Without it Node answers SIGUSR1, which any process of the same user may send, by opening its inspector's port. */

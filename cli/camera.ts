@@ -95,7 +95,7 @@ function agentCommand(): Command {
     const tether = tethered === undefined ? undefined : (await import('./camera/tether.ts')).holdTether();
     const { agent } = await import('./camera/agent-process.ts');
     const place = slots === undefined || slot === undefined ? undefined : { installation: slots, slot };
-    process.exitCode = await agent(dir, logLevel, { launcher: tethered, place, tether });
+    process.exitCode = await agent(dir, logLevel, { place, tether });
   });
   return role.option('--slots <installation>').addOption(new Option('--slot <name>').choices(['a', 'b']));
 }
@@ -127,9 +127,9 @@ function stillCommand(): Command {
 
 interface RoleOptions {
   readonly logLevel: string;
-  /** That a launcher started it and holds the other end of stdin. */
+  /** A launcher started it and holds the other end of stdin. */
   readonly tethered?: string;
-  /** That a launcher wants the camera to itself. */
+  /** A launcher needs to know that nobody else runs the camera. */
   readonly claimFor?: string;
   /** The agent's: the slot that it runs from. */
   readonly slots?: string;

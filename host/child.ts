@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 /** Exit code of {@link spawnTethered} when the command itself could not be found or run (as a shell reports it). */
 export const COMMAND_NOT_FOUND = 127;
 
-const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin';
+/** All that a command inherits of this process's environment. */
+export const PLAIN_ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' };
 
 /** What a command that ran to its end left behind. */
 export interface Collected {
@@ -40,7 +41,7 @@ export function spawnTethered(
   under: readonly string[] = [],
 ): ChildProcess {
   const [program = '', ...rest] = [...under, 'setpriv', '--pdeathsig', 'KILL', '--', command, ...args];
-  return spawn(program, rest, { stdio, env: { PATH: SYSTEM_PATH, LANG: 'C.UTF-8', ...env } });
+  return spawn(program, rest, { stdio, env: { ...PLAIN_ENVIRONMENT, ...env } });
 }
 
 /** How long a command that was killed may take to be gone, ms. */

@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
-import { spawnTethered } from './child.ts';
+import { PLAIN_ENVIRONMENT, spawnTethered } from './child.ts';
 import { HostError } from './errors.ts';
 import type { FileLock } from './file-lock.ts';
 
@@ -10,68 +10,112 @@ import type { FileLock } from './file-lock.ts';
  * keeps the directory open; where it has no right to open it, a process of its owner's has one for it.
  */
 
-/** What flock(1) is told to end with when somebody else holds it. */
-const HELD = 75;
-const conflict = ['--conflict-exit-code', `${HELD}`];
+/** What flock(1) is told to end with when somebody else has the lock. */
+const TAKEN = 75;
+/** How long it may take beyond what it is told to wait: somebody may have stopped it. */
+const SPARE_MS = 20_000;
+const MAX_SAID_LENGTH = 500;
 
-/** @returns undefined when somebody else holds it. @throws HostError DISK_IO where it cannot be held. */
-export function tryDirectoryLock(path: string): FileLock | undefined {
-  const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+const waiting = (ms: number) => ['--wait', `${ms / 1000}`, '--conflict-exit-code', `${TAKEN}`];
+
+/**
+ * @param waitMs how long others are waited for, while nothing else goes on in this process.
+ * @param kind beside a `shared` one there can be others that are.
+ * @returns undefined when somebody else has it.
+ * @throws HostError DISK_IO where it cannot be had.
+ */
+export function tryDirectoryLock(
+  path: string,
+  waitMs: number,
+  kind: 'shared' | 'exclusive' = 'exclusive',
+): FileLock | undefined {
+  const directory = openDirectory(path);
   // A lock belongs to what is open, which the command has from this process.
-  const { status, error, stderr } = spawnSync('flock', ['--nonblock', ...conflict, '3'], {
+  const { status, signal, error, stderr } = spawnSync('flock', [`--${kind}`, ...waiting(waitMs), '3'], {
     stdio: ['ignore', 'ignore', 'pipe', directory],
     encoding: 'utf8',
+    env: PLAIN_ENVIRONMENT,
+    // Root that does something with another user's rights has that user stop none of its processes.
+    uid: process.getuid?.(),
+    timeout: waitMs + SPARE_MS,
+    killSignal: 'SIGKILL',
   });
   if (status === 0) return { release: () => closeSync(directory) };
   closeSync(directory);
-  if (status === HELD) return undefined;
+  if (status === TAKEN) return undefined;
   const isMissing = (error as { code?: unknown } | undefined)?.code === 'ENOENT';
-  const why = isMissing ? 'flock is not installed; its package is util-linux' : (error?.message ?? stderr);
-  throw cannotHold(path, why, error);
+  const why = isMissing ? 'flock is not installed; its package is util-linux' : error?.message;
+  throw cannotLock(path, why ?? (stderr || `flock ended with ${signal ?? status}`), error);
 }
 
+function openDirectory(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (cause) {
+    throw cannotLock(path, (cause as Error).message, cause);
+  }
+}
+
+/** A lock that a process of the owner's has for this one. */
 export interface DirectoryHold {
-  /** Settles when what holds it has ended, which somebody may have killed. */
+  /** Settles when that process has ended, which somebody may have killed. */
   readonly over: Promise<void>;
 }
 
-/** A command that changes what lies in there has it for a moment: that is waited out. */
-const WAIT_SECONDS = 2;
-const MAX_SAID_LENGTH = 500;
+export interface HoldWish {
+  /** The command that makes a process the owner's (host/confinement.ts). */
+  readonly under: readonly string[];
+  readonly waitMs: number;
+  /** Aborted to wait no more, or to give the lock up. */
+  readonly signal: AbortSignal;
+}
 
 /**
- * Has it held until this process ends, however that ends: by cat(1), which is started with the lock and ends
- * with its stdin.
- * @param under the command that makes a process the owner's (host/confinement.ts); none for one's own.
- * @returns undefined when somebody else holds it.
- * @throws HostError DISK_IO where it cannot be held.
+ * Has it locked until the signal, or this process's end, however that ends: by cat(1), which is started with the lock and
+ * ends with its stdin.
+ * @returns undefined when somebody else has it, or at the signal.
+ * @throws HostError DISK_IO where it cannot be had.
  */
 export async function holdDirectory(
   path: string,
-  under: readonly string[],
+  { under, waitMs, signal }: HoldWish,
 ): Promise<DirectoryHold | undefined> {
-  const flock = ['flock', '--no-fork', '--wait', `${WAIT_SECONDS}`, ...conflict, path, 'cat'];
+  // Without a / it would make a file where there is no directory.
+  const flock = ['flock', '--no-fork', ...waiting(waitMs), `${path}/`, 'cat'];
   // In a session of its own: Ctrl-C at a terminal is this process's to hear.
   const child = spawnTethered('setsid', flock, ['pipe', 'pipe', 'pipe'], {}, under);
-  let said = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    if (said.length < MAX_SAID_LENGTH) said += chunk.toString('utf8');
-  });
   // EPIPE: it is gone, which its exit tells.
   child.stdin?.on('error', () => undefined);
   // Comes back once cat runs.
   child.stdin?.write('\n');
-  const ended = new Promise<string | number | null>((resolve, reject) => {
-    child.once('error', reject).once('close', (code, signal) => resolve(signal ?? code));
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    if (said.length < MAX_SAID_LENGTH) said += chunk.toString('utf8');
   });
-  const first = await Promise.race([ended, once(child.stdout as NodeJS.ReadableStream, 'data')]);
-  if (first === HELD) return undefined;
-  if (!Array.isArray(first)) throw cannotHold(path, said || `flock ended with ${first}`);
-  // This process ends without waiting for it.
-  child.unref();
-  for (const stream of child.stdio) (stream as { unref?: () => void } | null)?.unref?.();
-  return { over: ended.then(() => undefined) };
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', ({ message }) => resolve(message));
+    child.once('close', (code, killedBy) => resolve(`flock ended with ${killedBy ?? code}`));
+  });
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(waitMs + SPARE_MS)]);
+  const isHeld = await Promise.race([
+    once(child.stdout ?? child, 'data', { signal: patience }).then(() => true),
+    ended.then(() => false),
+  ]).catch(() => undefined);
+  leave(child);
+  if (!isHeld) child.stdin?.end();
+  else {
+    signal.addEventListener('abort', () => child.stdin?.end(), { once: true });
+    return { over: ended.then(() => undefined) };
+  }
+  if (child.exitCode === TAKEN || signal.aborted) return undefined;
+  throw cannotLock(path, isHeld === undefined ? 'flock does not end' : said || (await ended));
 }
 
-const cannotHold = (path: string, why: string, cause?: unknown) =>
-  new HostError('DISK_IO', `cannot hold ${path}: ${why.trim()}`, cause);
+/** This process ends without waiting for it: it may have been stopped. */
+function leave(child: ChildProcess): void {
+  child.unref();
+  for (const stream of child.stdio) (stream as { unref?: () => void } | null)?.unref?.();
+}
+
+const cannotLock = (path: string, why: string, cause?: unknown) =>
+  new HostError('DISK_IO', `cannot lock ${path}: ${why.trim()}`, cause);

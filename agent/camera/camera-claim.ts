@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { type DirectoryHold, holdDirectory, tryDirectoryLock } from '../../host/directory-lock.ts';
+import { tryDirectoryLock } from '../../host/directory-lock.ts';
 import { HostError, takesNothing } from '../../host/errors.ts';
 import { type FileLock, isFileLocked, passingFileLock } from '../../host/file-lock.ts';
 import type { CameraDirectory } from './camera-directory.ts';
-import { CameraError } from './errors.ts';
+import { cameraRunning } from './errors.ts';
 import { isOwn, makeElsewhere } from './run-elsewhere.ts';
 
 /**
@@ -15,22 +15,31 @@ export type Claimant = 'launcher' | 'agent' | 'alone';
 
 /** Who only asks whether another is there holds the lock for a moment: that is waited out, ms. */
 const WAIT_MS = 200;
+/** So does a command that changes the camera, ms. */
+const COMMAND_MS = 2_000;
 
 /**
  * Claims a camera's directory for this process, as long as it runs: by locks in it, or elsewhere while it takes no file.
- * What was claimed in one place counts too once claims are made in the other.
+ * What was claimed in one place counts too once claims are made in the other. A launcher that may make no file there
+ * locks the directory itself (agent/launcher-claim.ts), and so do all but an agent.
  * @returns how to give the claim up.
  * @throws CameraError CAMERA_RUNNING, RUN_DIRECTORY; HostError.
  */
 export async function claimCamera(directory: CameraDirectory, claimant: Claimant): Promise<() => void> {
   const held: FileLock[] = [];
   const release = () => {
-    for (const lock of held.splice(0)) lock.release();
+    const lock = held.pop();
+    if (lock === undefined) return;
+    try {
+      lock.release();
+    } finally {
+      release();
+    }
   };
   try {
     if (claimant !== 'agent') {
       held.push(...(await take(directory, 'launcher.lock')));
-      held.push(tryDirectoryLock(directory.path) ?? refuse(directory));
+      held.push(tryDirectoryLock(directory.path, WAIT_MS) ?? refuse(directory));
     }
     const agent = await take(directory, 'agent.lock');
     // A launcher's own agent takes it.
@@ -43,25 +52,15 @@ export async function claimCamera(directory: CameraDirectory, claimant: Claimant
   return release;
 }
 
-/**
- * The claim of a launcher that may open nothing in there itself; every claim but an agent's is refused by it.
- * @param under as for {@link holdDirectory}.
- * @throws CameraError CAMERA_RUNNING; HostError.
- */
-export async function holdCamera(
-  directory: CameraDirectory,
-  under: readonly string[],
-): Promise<DirectoryHold> {
-  return (await holdDirectory(directory.path, under)) ?? refuse(directory);
-}
-
-/** Refuses a directory that a launcher has, or a command. @throws CameraError CAMERA_RUNNING; HostError. */
-export function refuseHeld(directory: CameraDirectory): void {
-  (tryDirectoryLock(directory.path) ?? refuse(directory)).release();
+/** Refuses a camera that a launcher runs. @throws CameraError CAMERA_RUNNING; HostError. */
+export function refuseLaunched({ path }: CameraDirectory): void {
+  const lock = tryDirectoryLock(path, COMMAND_MS, 'shared');
+  if (lock === undefined) throw cameraRunning(path);
+  lock.release();
 }
 
 /**
- * Refuses a directory whose camera runs, or is being changed, as far as locks in it tell.
+ * Refuses a camera of which anything runs, or whose files are being changed, as far as locks in its directory tell.
  * @throws CameraError CAMERA_RUNNING, RUN_DIRECTORY; HostError.
  */
 export async function refuseRunning(directory: CameraDirectory): Promise<void> {
@@ -101,5 +100,5 @@ async function takeIn(directory: CameraDirectory, place: string, name: string): 
 }
 
 function refuse({ path }: CameraDirectory): never {
-  throw new CameraError('CAMERA_RUNNING', `the camera in ${path} is running already; end it first`);
+  throw cameraRunning(path);
 }

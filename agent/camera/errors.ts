@@ -36,3 +36,7 @@ export class CameraError extends Error {
     this.code = code;
   }
 }
+
+/** @param path the camera's directory. */
+export const cameraRunning = (path: string): CameraError =>
+  new CameraError('CAMERA_RUNNING', `the camera in ${path} is running already; end it first`);

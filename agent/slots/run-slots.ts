@@ -31,7 +31,7 @@ export interface RunSlotsOptions {
     alone: boolean,
     signal: AbortSignal,
   ) => Promise<CapturePlan | undefined>;
-  /** Claims the camera for this launcher until it ends. @throws CameraError CAMERA_RUNNING; HostError. */
+  /** Claims the camera for this launcher, as long as it runs. @throws CameraError CAMERA_RUNNING; HostError. */
   readonly claim: () => Promise<void>;
   readonly logLevel: string;
   readonly clock: Clock;
@@ -88,6 +88,9 @@ async function makeReady(options: RunSlotsOptions, camera: Claim): Promise<Ready
   if (plan === undefined) {
     if (signal.aborted) return 0;
     if (phaseOf(slots.state) !== 'trial') return 1;
+    // No release is to blame for a camera that runs already.
+    if (!camera.made) await options.claim();
+    camera.made = true;
     await sendBack(slots, 'PLAN_REFUSED');
     return undefined;
   }

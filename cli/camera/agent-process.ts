@@ -12,18 +12,14 @@ import type { Tether } from './tether.ts';
 
 /** How it was started. */
 export interface Started {
-  readonly launcher: string | undefined;
   readonly place: SlotPlace | undefined;
+  /** Undefined when no launcher started it. */
   readonly tether: Tether | undefined;
 }
 
 /** The agent's process: keys and network, no child processes. */
-export async function agent(
-  dir: string,
-  logLevel: string,
-  { launcher, place, tether }: Started,
-): Promise<number> {
-  const signal = stopRole(launcher !== undefined);
+export async function agent(dir: string, logLevel: string, { place, tether }: Started): Promise<number> {
+  const signal = stopRole(tether !== undefined);
   const logger = openLog(logLevel, 'agent');
   try {
     await runAgent(roleDirectory(dir), {
@@ -33,7 +29,7 @@ export async function agent(
       releaseTimeMs: releaseTimeMs(),
       version: version(),
       logger,
-      launcher,
+      hasLauncher: tether !== undefined,
       place,
       handsOver: () => tether?.handsOver() ?? false,
       clockIsSynchronised: () => tether?.clockIsSynchronised(),

@@ -138,17 +138,23 @@ async function launchSeparated(
     signal,
   });
   if (plan === undefined) return signal.aborted ? EXIT.ok : EXIT.failure;
-  await claimForLauncher({ directory, account: separation.agent, clock: systemClock, logger, signal });
-  return runCamera({
-    directory,
-    plan,
-    separation,
-    captureDials: dials(plan),
-    command: whole,
-    logger,
-    relay,
-    signal,
-  });
+  const over = new AbortController();
+  const claim = { directory, account: separation.agent, clock: systemClock, logger, signal: over.signal };
+  await claimForLauncher(claim);
+  try {
+    return await runCamera({
+      directory,
+      plan,
+      separation,
+      captureDials: dials(plan),
+      command: whole,
+      logger,
+      relay,
+      signal,
+    });
+  } finally {
+    over.abort();
+  }
 }
 
 /** Where this user, who is the roles' too, has Node keep compiled modules: that is most of a start from source. */

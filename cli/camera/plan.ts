@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { refuseHeld, refuseRunning } from '../../agent/camera/camera-claim.ts';
+import { refuseLaunched, refuseRunning } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { CameraState } from '../../agent/camera/camera-state.ts';
 import { loadDeviceKey } from '../../agent/camera/device-key.ts';
@@ -54,10 +54,12 @@ export async function planOnceSetUp(
   };
   const blank = directory.isBlank();
   if (blank && !(await awaitSetup(directory, waiting))) return undefined;
+  if (alone && directory.exists()) {
+    if (!blank) refuseLaunched(directory);
+    // What sets it up may be about to end, and so may the agent of a launcher that was killed.
+    await claimAfterSetup(() => refuseRunning(directory), waiting);
+  }
   const { capture } = await planCamera(dir);
-  if (alone && !blank) refuseHeld(directory);
-  // What sets it up may be about to end, and so may the agent of a launcher that was killed.
-  if (alone) await claimAfterSetup(() => refuseRunning(directory), waiting);
   return capture;
 }
 

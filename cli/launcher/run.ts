@@ -1,5 +1,5 @@
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { claimForLauncher } from '../../agent/launcher-claim.ts';
+import { claimForLauncher, type LauncherClaim } from '../../agent/launcher-claim.ts';
 import { checkSeparation } from '../../agent/launcher-separation.ts';
 import { errorFields } from '../../agent/log.ts';
 import { runSlots } from '../../agent/slots/run-slots.ts';
@@ -37,6 +37,8 @@ export async function runLauncher(
     logger.error(errorFields(error), 'the limits on file do not count: the usual ones do'),
   );
   const slots = await Slots.open({ disk: systemDisk, directory: installation, trust });
+  const over = new AbortController();
+  const claimed = { directory, clock: systemClock, logger, signal: over.signal };
   return runSlots({
     slots,
     installation,
@@ -45,11 +47,21 @@ export async function runLauncher(
     separation,
     plan: (command, alone, until) =>
       askForPlan({ directory, command, account, alone, logger, relay, signal: until }),
-    claim: () => claimForLauncher({ directory, account, clock: systemClock, logger, signal }),
+    claim: () => (account === undefined ? claimByHand(claimed) : claimForLauncher({ ...claimed, account })),
     logLevel,
     clock: systemClock,
     logger,
     relay,
     signal,
-  });
+  }).finally(() => over.abort());
+}
+
+/** By hand it may open all that is the camera's. @throws as claimCamera. */
+async function claimByHand({
+  directory,
+  signal,
+}: Pick<LauncherClaim, 'directory' | 'signal'>): Promise<void> {
+  const { claimCamera } = await import('../../agent/camera/camera-claim.ts');
+  const release = await claimCamera(directory, 'launcher');
+  signal.addEventListener('abort', release, { once: true });
 }

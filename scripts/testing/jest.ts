@@ -31,7 +31,9 @@ export async function runJest(options: JestOptions, run: JestRun): Promise<JestR
   const log = run.log === undefined ? undefined : openSync(run.log, 'a');
   try {
     const stdio: StdioOptions = log === undefined ? 'inherit' : ['ignore', log, log];
-    await jest(options, [...workers, ...report, '--runTestsByPath', '--', ...run.files], stdio);
+    // Of one source all that runs; one that is watched changes.
+    const shared = { ORIEL_TEST_SCRATCH: options.scratch };
+    await jest(options, [...workers, ...report, '--runTestsByPath', '--', ...run.files], stdio, shared);
   } finally {
     if (log !== undefined) closeSync(log);
   }
@@ -55,7 +57,7 @@ export function watchWithJest(
 ): Promise<number> {
   const paths = ignored.map((path) => path.replace(/[.\\/]/g, '\\$&')).join('|');
   const ignore = ignored.length === 0 ? [] : [`--testPathIgnorePatterns=^<rootDir>/(${paths})$`];
-  return jest(options, [changed ? '--watch' : '--watchAll', ...ignore], 'inherit');
+  return jest(options, [changed ? '--watch' : '--watchAll', ...ignore], 'inherit', {});
 }
 
 /** Jest runs ES modules through Node's VM modules, which Node still calls experimental. */
@@ -63,6 +65,7 @@ function jest(
   { root, scratch, name, signal }: JestOptions,
   args: readonly string[],
   stdio: StdioOptions,
+  environment: Readonly<Record<string, string>>,
 ): Promise<number> {
   const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
   const named = name === undefined ? [] : [`--testNamePattern=${name}`];
@@ -72,11 +75,7 @@ function jest(
       stdio,
       signal,
       // Each of some thousand commands, servers and cameras strips its types once instead of every time.
-      env: {
-        ...process.env,
-        NODE_COMPILE_CACHE: join(scratch, 'compiled'),
-        ORIEL_TEST_SCRATCH: scratch,
-      },
+      env: { ...process.env, NODE_COMPILE_CACHE: join(scratch, 'compiled'), ...environment },
     });
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? 1));

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -21,6 +22,8 @@ import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { type PinStatement, signPinStatement, writePinsLine } from '../../crypto/pin-statement.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { writeSetupCode } from '../../crypto/setup-code.ts';
+import { asOwnerOfSync } from '../../host/as-owner.ts';
+import { tryDirectoryLock } from '../../host/directory-lock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import type * as FileLockModule from '../../host/file-lock.ts';
 import { createOwnedFile } from '../../host/owned-file.ts';
@@ -29,6 +32,7 @@ import { type Done, run } from '../../scripts/simulation/command.ts';
 import type * as RegistryModule from '../../server/registry-origin.ts';
 import { writeId } from '../../server/registry-origin.ts';
 import { type Breakage, breakBuild } from '../broken-build.ts';
+import { exitOf } from '../exit-of.ts';
 import { AGENT, CAPTURE, MINIMAL_ROOT, SEPARATED } from '../no-way-in/household.ts';
 
 /** What root does on a board whose agent has been taken over: that user writes what it likes into its directory. */
@@ -268,6 +272,28 @@ test.each([
   },
   120_000,
 );
+
+test('[FC-27] root that locks another user’s directory starts nothing for it that this user could stop', async () => {
+  // Of no other test's: it stops all that it may.
+  const user = 61_266;
+  chownSync(camera, user, user);
+  const as = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--'];
+  const thief = spawn(as[0] ?? '', [...as.slice(1), 'sh', '-c', 'echo; while :; do kill -STOP -1; done']);
+  try {
+    await once(thief.stdout, 'data');
+    for (let times = 0; times < 20; times++) {
+      const lock = asOwnerOfSync(camera, () => tryDirectoryLock(camera, 0));
+      expect(lock).toBeDefined();
+      lock?.release();
+    }
+    // Control: what is started with that user's rights alone is stopped.
+    const sleep = () => spawnSync('sleep', ['0.5'], { timeout: 3_000, killSignal: 'SIGKILL' });
+    expect(asOwnerOfSync(camera, sleep).error).toMatchObject({ code: 'ETIMEDOUT' });
+  } finally {
+    thief.kill('SIGKILL');
+    await exitOf(thief);
+  }
+});
 
 describe('[FC-27] a spool that leads elsewhere', () => {
   const precious = join(home, 'precious');

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, readFileSync, readlinkSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { claimCamera } from '../../agent/camera/camera-claim.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
@@ -144,22 +144,42 @@ describe('users of their own', () => {
     expect(await camera.end()).toBe(0);
   });
 
-  test('while an agent is to be started again no command takes the camera, and no second launcher', async () => {
+  test('while no agent lives no command takes the camera, and no second launcher; nothing of that keeps the launcher', async () => {
     const camera = start(SEPARATED, MINIMAL_ROOT);
     await camera.captures(1);
     const directory = new CameraDirectory(household.cameraDirectory);
+    const key = directory.deviceKey;
+    const from = camera.log.length;
+    renameSync(key, `${key}.aside`);
     process.kill(camera.pid(/ camera agent /), 'SIGKILL');
-    await until('it is to be started again', () => camera.log.includes('agent ended; starting it again'));
+    await until('it is long until its next start', () =>
+      /"delayMs":\d{5}[^\n]*agent ended; starting it again/.test(camera.log.slice(from)),
+    );
+    expect([...camera.pids().values()].filter((command) => / camera agent /.test(command))).toEqual([]);
     for (const claimant of ['alone', 'launcher'] as const) {
       await expect(claimCamera(directory, claimant)).rejects.toMatchObject({ code: 'CAMERA_RUNNING' });
     }
     const second = start(SEPARATED, MINIMAL_ROOT);
     await until('it has ended', () => second.launcher.exitCode !== null);
     expect(second.launcher.exitCode).toBe(1);
-    await camera.captures(1);
-    expect(await camera.end()).toBe(0);
+    expect(camera.log.slice(from)).toContain('[CAMERA_RUNNING]');
+
+    const holder = camera.pid(/^cat$/);
+    process.kill(holder, 'SIGSTOP');
+    camera.launcher.kill('SIGTERM');
+    await until('it has ended', () => camera.launcher.exitCode !== null);
+    process.kill(holder, 'SIGKILL');
+    renameSync(`${key}.aside`, key);
     // Control: with the launcher its claim is over.
-    (await claimCamera(directory, 'alone'))();
+    await until('it is free', () =>
+      claimCamera(directory, 'alone').then(
+        (release) => {
+          release();
+          return true;
+        },
+        () => false,
+      ),
+    );
   });
 
   test('what a broken capture left behind does not stop the next start, nor lead it out of the run directory', async () => {

@@ -13,7 +13,7 @@ import { endProcess, ORIEL, oriel } from '../../scripts/demonstration/oriel-comm
 
 /**
  * The real agent under faketime(1), which turns its wall clock and leaves the other one alone, against a real server
- * with the right time. The launcher gives its children no environment, so that it is left out here.
+ * with the right time. The launcher hands LD_PRELOAD on to no process, so that it is left out here.
  */
 
 const LIBRARY = `/usr/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu/faketime/libfaketime.so.1`;

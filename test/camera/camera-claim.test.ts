@@ -22,6 +22,7 @@ import { makeRunDirectory } from '../../agent/launcher-separation.ts';
 import { readStatus, unpairedStatus } from '../../agent/status.ts';
 import { StatusFile } from '../../agent/status-file.ts';
 import { systemClock } from '../../host/clock.ts';
+import { holdDirectory, tryDirectoryLock } from '../../host/directory-lock.ts';
 import { family } from '../e2e/processes.ts';
 import { until } from '../e2e/until.ts';
 
@@ -71,39 +72,72 @@ test('[FC-11] a camera that was claimed before its disk was full stays claimed',
   release();
 });
 
-describe('a launcher that may open no file of the camera’s', () => {
+test('a launcher that may open no file of the camera’s has it to itself, on a read-only card too', async () => {
+  const account = { uid: NOBODY, gid: NOBODY, groups: [] };
+  chownSync(directory.path, account.uid, account.gid);
+  chmodSync(directory.path, 0o710);
+  readOnly();
+  // Control: it is free before.
+  (await claimCamera(directory, 'alone'))();
+  const over = new AbortController();
+  const said: string[] = [];
+  const logger = pino({}, { write: (line: string) => void said.push(JSON.parse(line).msg) });
   /** What holds the camera for it. */
-  const holders = () => family(process.pid).filter(({ command }) => command === 'cat');
-
-  test.each([
-    ['by hand', undefined],
-    ['with users of their own', { uid: NOBODY, gid: NOBODY, groups: [] }],
-  ])('%s: has the camera to itself while no agent lives, on a read-only card too', async (_, account) => {
-    chownSync(directory.path, NOBODY, NOBODY);
-    chmodSync(directory.path, 0o710);
-    readOnly();
-    // Control: it is free before.
-    (await claimCamera(directory, 'alone'))();
-    const ending = new AbortController();
-    const said: string[] = [];
-    await claimForLauncher({
-      ...{ directory, account, clock: systemClock, signal: ending.signal },
-      logger: pino({}, { write: (line: string) => void said.push(JSON.parse(line).msg) }),
-    });
+  const holder = () => family(process.pid).find(({ command }) => command === 'cat');
+  const isFree = () =>
+    claimCamera(directory, 'alone').then(
+      (release) => {
+        release();
+        return true;
+      },
+      () => false,
+    );
+  try {
+    await claimForLauncher({ directory, account, clock: systemClock, logger, signal: over.signal });
     for (const claimant of ['launcher', 'alone'] as const)
       await expect(claimCamera(directory, claimant)).rejects.toMatchObject(busy);
     (await claimCamera(directory, 'agent'))();
+    // A second one waits a moment, then is refused.
+    const second = { directory, account, clock: systemClock, logger, signal: over.signal };
+    await expect(claimForLauncher(second)).rejects.toMatchObject(busy);
 
-    const [first] = holders();
-    process.kill(first?.pid ?? 0, 'SIGKILL');
-    await until('it is claimed again', () => holders().some(({ pid }) => pid !== first?.pid));
+    const first = await until('it is held', holder);
+    process.kill(first.pid, 'SIGKILL');
+    const next = await until('it is claimed again', () => {
+      const found = holder();
+      return found?.pid !== first.pid && found;
+    });
     await expect(claimCamera(directory, 'alone')).rejects.toMatchObject(busy);
-    expect(said).toEqual(['what held the camera for this launcher was killed; claiming it again']);
+    expect(said).toEqual(['what claims the camera for this launcher has ended; claiming it again']);
 
-    ending.abort();
-    for (const { pid } of holders()) process.kill(pid, 'SIGKILL');
-    (await claimCamera(directory, 'alone'))();
-  });
+    // Given up while what holds it is stopped, it is free once that goes on.
+    process.kill(next.pid, 'SIGSTOP');
+    over.abort();
+    process.kill(next.pid, 'SIGCONT');
+    await until('it is free', isFree);
+  } finally {
+    over.abort();
+    await until('nothing holds it', () => holder() === undefined);
+  }
+});
+
+test('a directory is locked by one at a time, shared by many, and not made', async () => {
+  const path = directory.path;
+  const shared = [tryDirectoryLock(path, 0, 'shared'), tryDirectoryLock(path, 0, 'shared')];
+  expect(tryDirectoryLock(path, 0)).toBeUndefined();
+  for (const lock of shared) lock?.release();
+  const lock = tryDirectoryLock(path, 0);
+  expect(lock).toBeDefined();
+  expect(tryDirectoryLock(path, 0, 'shared')).toBeUndefined();
+  lock?.release();
+  const absent = join(path, 'absent');
+  expect(() => tryDirectoryLock(absent, 0)).toThrow(expect.objectContaining({ code: 'DISK_IO' }));
+  const wish = { under: [], waitMs: 0, signal: AbortSignal.abort() };
+  await expect(holdDirectory(path, wish)).resolves.toBeUndefined();
+  await expect(
+    holdDirectory(absent, { ...wish, signal: new AbortController().signal }),
+  ).rejects.toMatchObject({ code: 'DISK_IO' });
+  expect(existsSync(absent)).toBe(false);
 });
 
 describe.each<[string, (path: string) => void]>([

@@ -141,8 +141,8 @@ test.concurrent('[FC-11] [REM-CARD_READ_ONLY] a camera whose card has become rea
 test.concurrent('control: a capture that decides for itself where its FIFOs are waits at others than the agent', async () => {
   const broken = breakBuild({
     file: 'agent/launcher.ts',
-    from: '{ ...env, ...runEnvironment(directory.run) }',
-    to: "name === 'agent' ? { ...env, ...runEnvironment(directory.run) } : env",
+    from: '{ ...command.environment, ...env, ...runEnvironment(directory.run) }',
+    to: "name === 'agent' ? { ...command.environment, ...env, ...runEnvironment(directory.run) } : env",
   });
   try {
     await onReadOnlyCard(broken.oriel, async (home) => {

@@ -48,8 +48,9 @@ async function make(path: string, audio: boolean): Promise<void> {
   writeFileSync(join(directory, FACTS), JSON.stringify({ origin, pin, cameraId }));
   try {
     renameSync(directory, path);
-  } catch {
-    // Another file's worker was first.
+  } catch (error) {
     rmSync(directory, { recursive: true });
+    // Another file's worker was first.
+    if (!['ENOTEMPTY', 'EEXIST'].includes((error as { code?: string }).code ?? '')) throw error;
   }
 }

@@ -5,7 +5,7 @@ import { pause } from '../wait.ts';
 
 const FOLDER = `/usr/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu/faketime`;
 
-/** The launcher hands no environment on, so that agent and capture are started without it, in the directory it made. */
+/** The launcher hands LD_PRELOAD on to no process, so that agent and capture are started without it, in the directory it made. */
 const COMMAND = [
   'sh',
   '-c',
