@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
 import { breakBuild } from '../broken-build.ts';
+import { expectBridged, expectNothingAcknowledgedLost } from '../e2e/account.ts';
+import { makeClip } from '../e2e/clips.ts';
+import { recordsOf } from '../e2e/footage-copy.ts';
+import { Home, type HomeWish } from '../e2e/home.ts';
+import { stillRunning } from '../e2e/processes.ts';
+import { until } from '../e2e/until.ts';
 import { saidOf, secondVerdicts } from '../opener/second-opener.ts';
-import { expectBridged, expectNothingAcknowledgedLost } from './account.ts';
-import { makeClip } from './clips.ts';
-import { recordsOf } from './footage-copy.ts';
-import { Home, type HomeWish } from './home.ts';
-import { stillRunning } from './processes.ts';
-import { until } from './until.ts';
 
 /** What is recorded goes on whatever fails around it, and nothing that was acknowledged is lost. */
 

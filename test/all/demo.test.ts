@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { breakBuild } from '../broken-build.ts';
-import { makeClip, packetHashes, probe } from './clips.ts';
-import { filmed, startDemo, startDemoOf, summaryOf } from './demonstration.ts';
-import { family } from './processes.ts';
-import { until } from './until.ts';
+import { makeClip, packetHashes, probe } from '../e2e/clips.ts';
+import { filmed, startDemo, startDemoOf, summaryOf } from '../e2e/demonstration.ts';
+import { family } from '../e2e/processes.ts';
+import { until } from '../e2e/until.ts';
 
 const VTEST = '/usr/share/doc/opencv-doc/examples/data/vtest.avi';
 
