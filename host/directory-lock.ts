@@ -102,11 +102,12 @@ export async function holdDirectory(
     ended.then(() => false),
   ]).catch(() => undefined);
   leave(child);
-  if (!isHeld) child.stdin?.end();
-  else {
-    signal.addEventListener('abort', () => child.stdin?.end(), { once: true });
-    return { over: ended.then(() => undefined) };
+  const giveUp = () => void child.stdin?.end();
+  if (isHeld) {
+    signal.addEventListener('abort', giveUp, { once: true });
+    return { over: ended.then(() => signal.removeEventListener('abort', giveUp)) };
   }
+  giveUp();
   if (child.exitCode === TAKEN || signal.aborted) return undefined;
   throw cannotLock(path, isHeld === undefined ? 'flock does not end' : said || (await ended));
 }
