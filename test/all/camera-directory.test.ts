@@ -2,10 +2,10 @@ import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
-import { expectNothingAcknowledgedLost } from './account.ts';
-import { makeClip } from './clips.ts';
-import { Home } from './home.ts';
-import { until } from './until.ts';
+import { expectNothingAcknowledgedLost } from '../e2e/account.ts';
+import { makeClip } from '../e2e/clips.ts';
+import { Home } from '../e2e/home.ts';
+import { until } from '../e2e/until.ts';
 
 /**
  * A camera whose directory is not as it has to be says so in a line and does not start, unless its server can give it
