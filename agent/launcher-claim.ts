@@ -10,8 +10,8 @@ import { errorFields } from './log.ts';
 
 export interface LauncherClaim {
   readonly directory: CameraDirectory;
-  /** The agent's. */
-  readonly account: Account;
+  /** The agent's; undefined by hand. */
+  readonly account: Account | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Aborted to give the claim up. */
@@ -24,7 +24,7 @@ const WAIT_MS = 2_000;
 const AGAIN_MS = 1_000;
 
 /**
- * Claims a camera for a launcher that may open no file of the camera's, also while no agent lives: no command changes
+ * Claims a camera for a launcher that opens no file of the camera's, also while no agent lives: no command changes
  * it meanwhile, and no second launcher takes the FIFOs away.
  * @throws CameraError CAMERA_RUNNING; HostError.
  */
@@ -49,7 +49,7 @@ async function keep(claim: LauncherClaim, first: DirectoryHold): Promise<void> {
 }
 
 async function hold({ directory, account, signal }: LauncherClaim): Promise<DirectoryHold> {
-  const under = confined(confinementOf(account, 'shared'));
+  const under = account === undefined ? [] : confined(confinementOf(account, 'shared'));
   const held = await holdDirectory(directory.path, { under, waitMs: WAIT_MS, signal });
   if (held !== undefined) return held;
   throw cameraRunning(directory.path);

@@ -35,8 +35,7 @@ export function tryDirectoryLock(
     stdio: ['ignore', 'ignore', 'pipe', directory],
     encoding: 'utf8',
     env: PLAIN_ENVIRONMENT,
-    // Root that does something with another user's rights has that user stop none of its processes.
-    uid: process.getuid?.(),
+    ...asRoot(),
     timeout: waitMs + SPARE_MS,
     killSignal: 'SIGKILL',
   });
@@ -46,6 +45,13 @@ export function tryDirectoryLock(
   const isMissing = (error as { code?: unknown } | undefined)?.code === 'ENOENT';
   const why = isMissing ? 'flock is not installed; its package is util-linux' : error?.message;
   throw cannotLock(path, why ?? (stderr || `flock ended with ${signal ?? status}`), error);
+}
+
+/** Root that does something with another user's rights has that user stop none of its processes. */
+function asRoot(): { uid?: number } {
+  const uid = process.getuid?.();
+  // To take on what one is already takes a right too, which a container may lack.
+  return uid === undefined || uid === process.geteuid?.() ? {} : { uid };
 }
 
 function openDirectory(path: string): number {

@@ -1,5 +1,5 @@
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { claimForLauncher, type LauncherClaim } from '../../agent/launcher-claim.ts';
+import { claimForLauncher } from '../../agent/launcher-claim.ts';
 import { checkSeparation } from '../../agent/launcher-separation.ts';
 import { errorFields } from '../../agent/log.ts';
 import { runSlots } from '../../agent/slots/run-slots.ts';
@@ -38,7 +38,7 @@ export async function runLauncher(
   );
   const slots = await Slots.open({ disk: systemDisk, directory: installation, trust });
   const over = new AbortController();
-  const claimed = { directory, clock: systemClock, logger, signal: over.signal };
+  const claimed = { directory, account, clock: systemClock, logger, signal: over.signal };
   return runSlots({
     slots,
     installation,
@@ -47,21 +47,11 @@ export async function runLauncher(
     separation,
     plan: (command, alone, until) =>
       askForPlan({ directory, command, account, alone, logger, relay, signal: until }),
-    claim: () => (account === undefined ? claimByHand(claimed) : claimForLauncher({ ...claimed, account })),
+    claim: () => claimForLauncher(claimed),
     logLevel,
     clock: systemClock,
     logger,
     relay,
     signal,
   }).finally(() => over.abort());
-}
-
-/** By hand it may open all that is the camera's. @throws as claimCamera. */
-async function claimByHand({
-  directory,
-  signal,
-}: Pick<LauncherClaim, 'directory' | 'signal'>): Promise<void> {
-  const { claimCamera } = await import('../../agent/camera/camera-claim.ts');
-  const release = await claimCamera(directory, 'launcher');
-  signal.addEventListener('abort', release, { once: true });
 }
