@@ -173,7 +173,11 @@ async function untilReported({ home, cameras }: SlottedFleet): Promise<void> {
       return cameras.every((camera) => reportsOf(seen, camera).length === 3) && seen;
     },
     PATIENCE_MS,
-  );
+  ).catch(async (error: Error) => {
+    const seen = await shown();
+    const reports = cameras.map((camera) => `${camera.id} ${JSON.stringify(reportsOf(seen, camera))}`);
+    throw new Error([error.message, ...reports, ...cameras.map(({ log }) => log.slice(-2_000))].join('\n'));
+  });
   for (const [at, camera] of cameras.entries()) {
     expect(reportsOf(fleet, camera)).toMatchObject([
       { number: 3, event: 'confirmed', version: '1.0.4' },
