@@ -20,8 +20,8 @@ const COMMAND_MS = 2_000;
 
 /**
  * Claims a camera's directory for this process, as long as it runs: by locks in it, or elsewhere while it takes no file.
- * What was claimed in one place counts too once claims are made in the other. A launcher that may make no file there
- * locks the directory itself (agent/launcher-claim.ts), and so do all but an agent.
+ * What was claimed in one place counts too once claims are made in the other. All but an agent lock the directory itself
+ * too, which is all that a launcher can have done that may make no file there (agent/launcher-claim.ts).
  * @returns how to give the claim up.
  * @throws CameraError CAMERA_RUNNING, RUN_DIRECTORY; HostError.
  */
@@ -53,10 +53,8 @@ export async function claimCamera(directory: CameraDirectory, claimant: Claimant
 }
 
 /** Refuses a camera that a launcher runs. @throws CameraError CAMERA_RUNNING; HostError. */
-export function refuseLaunched({ path }: CameraDirectory): void {
-  const lock = tryDirectoryLock(path, COMMAND_MS, 'shared');
-  if (lock === undefined) throw cameraRunning(path);
-  lock.release();
+export function refuseLaunched(directory: CameraDirectory): void {
+  (tryDirectoryLock(directory.path, COMMAND_MS, 'shared') ?? refuse(directory)).release();
 }
 
 /**

@@ -47,8 +47,8 @@ export function select(
 }
 
 /**
- * How files run on so many cores: those of every day first, one more than there are cores, for each waits for its processes
- * a third of its time; then those of test/all/, then the long. None of these holds no file.
+ * How files run on so many cores: those of every day first, one more at once than there are cores, for they wait for what they
+ * start; then those of test/all/, then the long. None of these holds no file.
  */
 export function lanesOf(files: readonly string[], cores: number): Lane[] {
   const machines = files.filter((file) => MACHINES.test(file));
