@@ -144,7 +144,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   const { pinned, server, enrolment, poll, uplinks } = pairing;
 
   const onFile = new Trouble('the policy on file is not obeyed', time, logger);
-  const keepAccount = accountKeeper(directory.account, clock);
+  const keepAccount = accountKeeper(directory, clock);
   let shown: Pick<AgentStatus, 'state' | 'since'> | undefined;
   const file = new StatusFile(directory);
   let status = unpairedStatus(time.now());
@@ -159,7 +159,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
       logger.error({}, 'the card is read-only: what is filmed waits in memory, and nothing is kept');
     } else if (wasReadOnly && !readOnly) logger.info({}, 'the card can be written to again');
     const lineStatus = line?.status() ?? idleLine();
-    keepAccount(lineStatus.account, phase !== 'running');
+    keepAccount(lineStatus.account, line?.gaps.kept, phase !== 'running');
     status = {
       camera: device.camera,
       server: pinned.origin,
@@ -280,6 +280,7 @@ async function record(
   }
 
   feed.close();
+  line.gaps.end();
   await Promise.all([recorder.stop(), line.stills.close()]);
   await line.sessionsSettled();
   const drained = uplink.stop({ drainMs: handsOver() ? HAND_OVER_DRAIN_MS : DRAIN_MS });

@@ -1,13 +1,15 @@
 import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Disk } from '../host/disk.ts';
-import { readAccount } from './camera/account-file.ts';
+import { readAccount, readGaps } from './camera/account-file.ts';
 import type { CameraConfig, CameraDirectory } from './camera/camera-directory.ts';
 import type { CameraState } from './camera/camera-state.ts';
 import type { DeviceKey } from './camera/device-key.ts';
 import type { PolicyWatch } from './camera/policy-watch.ts';
+import { isLiveUri } from './capture/source.ts';
 import type { CameraClock } from './clock/camera-clock.ts';
 import { type AgentLog, errorFields } from './log.ts';
 import { accountOf, openAccount } from './recording/account.ts';
+import { FootageGaps } from './recording/footage-gaps.ts';
 import { Intake } from './recording/intake.ts';
 import { Recorder } from './recording/recorder.ts';
 import { SessionMaker } from './recording/session-maker.ts';
@@ -41,6 +43,7 @@ export interface Line {
   readonly recorder: Recorder;
   readonly stills: Stills;
   readonly intake: Intake;
+  readonly gaps: FootageGaps;
   readonly uplink: Uplink;
   readonly spool: Spool;
   status(): LineStatus;
@@ -93,6 +96,7 @@ export async function openLine(options: LineOptions): Promise<Line> {
     allowed: () => allowsStills(policy.inForce.policy.mode),
     logger,
   });
+  const gaps = new FootageGaps(readGaps(directory.gaps), clock.monotonic());
   const recorder = new Recorder({
     cameraId: device.cameraId,
     signer,
@@ -101,6 +105,7 @@ export async function openLine(options: LineOptions): Promise<Line> {
     store,
     tally,
     stills,
+    gaps,
     nextSession: () => sessions.next(),
     onFailure,
   });
@@ -108,6 +113,7 @@ export async function openLine(options: LineOptions): Promise<Line> {
     recorder,
     tally,
     audioAllowed: () => policy.inForce.policy.audio,
+    live: isLiveUri(config.source),
     logger,
     clock,
   });
@@ -150,6 +156,8 @@ export async function openLine(options: LineOptions): Promise<Line> {
       heldSeconds: toSeconds(life.heldUs),
       droppedSeconds: toSeconds(life.droppedUs),
       skippedSeconds: toSeconds(life.skippedUs),
+      gapSeconds: toSeconds(gaps.totalUs(clock.monotonic())),
+      recentGapSeconds: toSeconds(gaps.recentMs(clock.monotonic()) * 1000),
       account: accountOf(opening, life),
       acknowledgedBytes: sent.acknowledgedBytes,
       heldBytes: held.heldBytes,
@@ -160,5 +168,15 @@ export async function openLine(options: LineOptions): Promise<Line> {
     };
   };
   const takeStill = () => stills.outbox.take((session) => uplink.knowsSession(session))?.bytes;
-  return { recorder, stills, intake, uplink, spool, status, takeStill, sessionsSettled: () => store.settled };
+  return {
+    recorder,
+    stills,
+    intake,
+    gaps,
+    uplink,
+    spool,
+    status,
+    takeStill,
+    sessionsSettled: () => store.settled,
+  };
 }

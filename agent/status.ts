@@ -89,7 +89,14 @@ export interface LineStatus {
   readonly droppedSeconds: number;
   /** Given up before sealing. */
   readonly skippedSeconds: number;
-  /** The same over all lives of the agent; undefined before the first. */
+  /**
+   * Time that no footage covers, whatever the cause, over all lives: between the end of one segment and the start of the
+   * next, and since the newest one.
+   */
+  readonly gapSeconds: number;
+  /** The same of the last five minutes; with it, how long a new camera has filmed nothing. */
+  readonly recentGapSeconds: number;
+  /** What became of the footage over all lives of the agent; undefined before the first. */
   readonly account: Account | undefined;
   readonly acknowledgedBytes: number;
   readonly heldBytes: number;
@@ -117,6 +124,8 @@ export const idleLine = (): LineStatus => ({
   heldSeconds: 0,
   droppedSeconds: 0,
   skippedSeconds: 0,
+  gapSeconds: 0,
+  recentGapSeconds: 0,
   account: undefined,
   acknowledgedBytes: 0,
   heldBytes: 0,

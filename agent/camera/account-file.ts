@@ -4,6 +4,7 @@ import { TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
 import type { Account } from '../recording/account.ts';
+import type { KeptGaps } from '../recording/footage-gaps.ts';
 
 const MAX_FILE_BYTES = 1024;
 const INTERVAL_MS = 10_000;
@@ -21,22 +22,42 @@ const AccountFile = v.strictObject({
   buriedUs: microseconds,
 });
 
+/** A file of its own: a release before it reads the account strictly. */
+const GapsFile = v.object({
+  version: v.literal(1),
+  gapUs: microseconds,
+  gaps: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  endsAtMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+});
+
 /** The account that the camera's former life left; undefined where there is none, or none that can be read. */
 export function readAccount(path: string): Account | undefined {
+  const file = read(path, AccountFile);
+  if (file === undefined) return undefined;
+  const { version: _version, ...account } = file;
+  return account;
+}
+
+/** The gaps that the camera's former life left; undefined as with the account. */
+export function readGaps(path: string): KeptGaps | undefined {
+  const file = read(path, GapsFile);
+  return file && { gapUs: file.gapUs, gaps: file.gaps, endsAtMs: file.endsAtMs };
+}
+
+function read<T extends v.GenericSchema>(path: string, schema: T): v.InferOutput<T> | undefined {
   try {
     const bytes = readRegularFile(path, { maxBytes: MAX_FILE_BYTES });
-    if (bytes === undefined) return undefined;
-    const { version: _version, ...account } = v.parse(AccountFile, JSON.parse(bytes.toString('utf8')));
-    return account;
+    return bytes === undefined ? undefined : v.parse(schema, JSON.parse(bytes.toString('utf8')));
   } catch {
     return undefined;
   }
 }
 
 /**
- * Replaces the account in one step. Not synced: a power cut leaves an older one. On a disk that is full or fails the old one stays.
+ * Replaces account or gaps in one step. Not synced: a power cut leaves older ones. On a disk that is full or fails the old
+ * ones stay.
  */
-export function writeAccount(path: string, account: Account): void {
+export function writeAccount(path: string, account: Account | KeptGaps): void {
   try {
     writeFileSync(path + TEMPORARY_SUFFIX, `${JSON.stringify({ version: 1, ...account })}\n`, {
       mode: 0o600,
@@ -47,15 +68,16 @@ export function writeAccount(path: string, account: Account): void {
   }
 }
 
-/** Keeps the account now and then, as it lies on the board's flash; and at once when a life of the agent ends. */
+/** Keeps account and gaps now and then, as they lie on the board's flash; and at once when a life of the agent ends. */
 export function accountKeeper(
-  path: string,
+  paths: { readonly account: string; readonly gaps: string },
   clock: Clock,
-): (account: Account | undefined, now: boolean) => void {
+): (account: Account | undefined, gaps: KeptGaps | undefined, now: boolean) => void {
   let keptAt = Number.NEGATIVE_INFINITY;
-  return (account, now) => {
+  return (account, gaps, now) => {
     if (account === undefined || (!now && clock.monotonic() - keptAt < INTERVAL_MS)) return;
     keptAt = clock.monotonic();
-    writeAccount(path, account);
+    writeAccount(paths.account, account);
+    if (gaps !== undefined) writeAccount(paths.gaps, gaps);
   };
 }

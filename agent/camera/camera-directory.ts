@@ -77,6 +77,10 @@ export class CameraDirectory {
   get account(): string {
     return this.#file('account.json');
   }
+
+  get gaps(): string {
+    return this.#file('gaps.json');
+  }
   /** Metadata of updates, and what was fetched of one. */
   get updates(): string {
     return this.#file('updates');

@@ -17,8 +17,20 @@ export async function eraseCamera(directory: CameraDirectory, disk: Disk): Promi
   for (const secret of [config, deviceKey, pairing, wifi]) {
     for (const path of [secret, secret + TEMPORARY_SUFFIX]) erased = (await shred(disk, path)) || erased;
   }
-  const { request, certificate, policy, pins, pinsInbox, state, dayKeys, trustedTime, account } = directory;
-  for (const path of [request, certificate, policy, pins, pinsInbox, state, dayKeys, trustedTime, account]) {
+  const { request, certificate, policy, pins, pinsInbox, state, dayKeys, trustedTime, account, gaps } =
+    directory;
+  for (const path of [
+    request,
+    certificate,
+    policy,
+    pins,
+    pinsInbox,
+    state,
+    dayKeys,
+    trustedTime,
+    account,
+    gaps,
+  ]) {
     erased = (await removeTree(disk, path)) || erased;
     await removeTree(disk, path + TEMPORARY_SUFFIX);
   }

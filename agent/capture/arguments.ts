@@ -1,5 +1,6 @@
 import { decodersFor } from './decoders.ts';
 import { inputOf } from './input.ts';
+import type { SourceFacts } from './probe.ts';
 import { type FrameSize, formatSize, type Source } from './source.ts';
 
 export type Encoder = 'libx264' | 'h264_v4l2m2m';
@@ -7,10 +8,14 @@ export type Encoder = 'libx264' | 'h264_v4l2m2m';
 /** How one run of ffmpeg turns a source into fragmented MP4 on its stdout. */
 export interface RunPlan {
   source: Source;
-  /** Format to ask a V4L2 device for; null leaves it to the driver. */
-  format: string | null;
+  /** What is known of it. */
+  facts: SourceFacts;
   video: 'copy' | Encoder;
   audio: 'none' | 'copy' | 'aac';
+  /** The time of arrival is the timestamp, whatever the source says. */
+  arrival: boolean;
+  /** Seconds of a file that were played before. */
+  from: number;
 }
 
 /** Seconds between keyframes that we encode. */
@@ -18,15 +23,19 @@ const GOP_SECONDS = 2;
 const FRAGMENT_US = 200_000;
 const VIDEO_BITRATE = '4M';
 const AUDIO_BITRATE = '64k';
+/** Sound that fails to come holds up the picture for so long, µs; ffmpeg's own default is 10 s. */
+const INTERLEAVE_US = 500_000;
+/** Where a stream begins, in seconds: with B-frames it is decoded earlier than shown, and tfdt knows no negative time. */
+const FIRST_SECOND = 10;
 
 /** The whole argument array of a run, without the command. */
 export async function runArguments(plan: RunPlan): Promise<string[]> {
   const { default: ffmpeg } = await import('fluent-ffmpeg');
-  const { source } = plan;
-  const input = inputOf(source, plan.format);
+  const { source, facts } = plan;
+  const input = inputOf(source, { ...plan, format: facts.format, rate: facts.rate });
   const command = ffmpeg()
     .input(input.url)
-    .inputOptions(...reporting(input.stdin === null, source), ...pace(source), ...input.options);
+    .inputOptions(...reporting(input.stdin === null), ...pace(source), ...seek(plan), ...input.options);
   const tone = source.kind === 'test' && plan.audio !== 'none';
   if (tone) {
     command
@@ -36,8 +45,9 @@ export async function runArguments(plan: RunPlan): Promise<string[]> {
   command
     .output('pipe:1')
     .outputOptions(
-      ...streams(plan.audio, tone ? 1 : 0),
-      ...videoCodec(plan.video),
+      ...streams(plan, tone),
+      ...videoCodec(plan.video, facts.size),
+      ...(plan.video === 'copy' ? copying(source, facts) : []),
       ...audioCodec(plan.audio),
       ...fragmentedMp4(plan.video),
     );
@@ -49,9 +59,9 @@ export async function trialArguments(encoder: Encoder): Promise<string[]> {
   const { default: ffmpeg } = await import('fluent-ffmpeg');
   const command = ffmpeg()
     .input('testsrc2=size=1280x720:rate=25')
-    .inputOptions(...reporting(true), ...decodersFor('test'), '-f', 'lavfi')
+    .inputOptions(...reporting(true, 'warning'), ...decodersFor('test'), '-f', 'lavfi')
     .output('pipe:1')
-    .outputOptions('-frames:v', '10', ...videoCodec(encoder), ...fragmentedMp4(encoder));
+    .outputOptions('-frames:v', '10', ...videoCodec(encoder, null), ...fragmentedMp4(encoder));
   return (command as unknown as { _getArguments(): string[] })._getArguments();
 }
 
@@ -60,7 +70,7 @@ export async function stillArguments(size: FrameSize): Promise<string[]> {
   const { default: ffmpeg } = await import('fluent-ffmpeg');
   const command = ffmpeg()
     .input('pipe:0')
-    .inputOptions(...reporting(false), '-threads', '1', '-skip_frame', 'nokey', '-noautorotate')
+    .inputOptions(...reporting(false, 'warning'), '-threads', '1', '-skip_frame', 'nokey', '-noautorotate')
     .inputOptions(...decodersFor('recorded'), '-f', 'mov', '-protocol_whitelist', 'pipe')
     .output('pipe:1')
     .outputOptions('-map', '0:v:0', '-frames:v', '1', '-threads', '1')
@@ -69,9 +79,8 @@ export async function stillArguments(size: FrameSize): Promise<string[]> {
   return (command as unknown as { _getArguments(): string[] })._getArguments();
 }
 
-/** Of a camera on the network it has to say that it is sent elsewhere, which ffmpeg takes for mere information. */
-function reporting(stdinFree: boolean, source?: Source): string[] {
-  const level = source?.kind === 'rtsp' ? 'level+info' : 'warning';
+/** It has to say when a source is open, and that a camera sends it elsewhere, which it takes for mere information. */
+function reporting(stdinFree: boolean, level = 'level+info'): string[] {
   return ['-hide_banner', '-loglevel', level, '-nostats', ...(stdinFree ? ['-nostdin'] : [])];
 }
 
@@ -87,11 +96,15 @@ function pace(source: Source): string[] {
   }
 }
 
-function streams(audio: RunPlan['audio'], audioInput: number): string[] {
-  return audio === 'none' ? ['-map', '0:v:0', '-an'] : ['-map', '0:v:0', '-map', `${audioInput}:a:0`];
+/** A file is played once, and goes on where it was. */
+const seek = ({ from }: RunPlan): string[] => (from > 0 ? ['-ss', from.toFixed(3)] : []);
+
+function streams({ facts, audio }: RunPlan, tone: boolean): string[] {
+  const sound = tone ? '1:0' : `0:${facts.sound}`;
+  return ['-map', `0:${facts.video}`, ...(audio === 'none' ? ['-an'] : ['-map', sound])];
 }
 
-function videoCodec(video: RunPlan['video']): string[] {
+function videoCodec(video: RunPlan['video'], size: FrameSize | null): string[] {
   const keyframes = ['-force_key_frames', `expr:gte(t,n_forced*${GOP_SECONDS})`];
   switch (video) {
     case 'copy':
@@ -99,12 +112,48 @@ function videoCodec(video: RunPlan['video']): string[] {
     case 'libx264':
       // zerolatency has no B-frames and libx264 closes every GOP, so each keyframe stands alone.
       return [
+        ...scaling(size),
         ...['-c:v', 'libx264', '-preset', 'veryfast', '-tune', 'zerolatency', '-pix_fmt', 'yuv420p'],
         ...['-crf', '23', '-maxrate', VIDEO_BITRATE, '-bufsize', VIDEO_BITRATE],
         ...keyframes,
       ];
     case 'h264_v4l2m2m':
-      return ['-c:v', 'h264_v4l2m2m', '-pix_fmt', 'yuv420p', '-b:v', VIDEO_BITRATE, ...keyframes];
+      return [
+        ...scaling(size),
+        ...['-c:v', 'h264_v4l2m2m', '-pix_fmt', 'yuv420p', '-b:v', VIDEO_BITRATE],
+        ...keyframes,
+      ];
+  }
+}
+
+/**
+ * 4:2:0 has even sides. A source that changes its size is fitted into the one that it began with: an encoder keeps the size
+ * that it was opened with.
+ */
+function scaling(size: FrameSize | null): string[] {
+  if (size === null) return ['-vf', 'crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0'];
+  const { width: w, height: h } = size;
+  const same = `lte(abs(iw-${w}),1)*lte(abs(ih-${h}),1)`;
+  const fitted = [
+    `w='if(${same},iw,2*trunc(min(${w},${h}*iw/ih)/2))'`,
+    `h='if(${same},ih,2*trunc(min(${h},${w}*ih/iw)/2))'`,
+  ];
+  return ['-vf', `scale=${fitted.join(':')},crop='min(iw,${w})':'min(ih,${h})':0:0,pad=${w}:${h}:-1:-1`];
+}
+
+/**
+ * A live source shows its life at once, not with its first keyframe: the agent begins with that. Timestamps that a file
+ * lacks are those of decoding, where it has these, or else counted.
+ */
+function copying({ kind }: Source, { stamps, rate }: SourceFacts): string[] {
+  const live = kind === 'rtsp' || kind === 'v4l2' ? ['-copyinkf'] : [];
+  switch (stamps) {
+    case 'both':
+      return live;
+    case 'decoding':
+      return [...live, '-bsf:v', 'setts=pts=DTS'];
+    case 'none':
+      return [...live, '-bsf:v', `setts=ts=N/${rate ?? 25}/TB`];
   }
 }
 
@@ -119,11 +168,14 @@ function audioCodec(audio: RunPlan['audio']): string[] {
   }
 }
 
+/** `frag_discont` without edit lists: each track's tfdt is its own time, so that sound and picture stay in step. */
 function fragmentedMp4(video: RunPlan['video']): string[] {
   // The V4L2 encoder has its parameter sets only in the first packet: the init segment has to wait for it.
   const moov = video === 'h264_v4l2m2m' ? '+empty_moov+delay_moov' : '+empty_moov';
   return [
-    ...['-f', 'mp4', '-movflags', `${moov}+default_base_moof+frag_keyframe+skip_trailer`],
-    ...['-frag_duration', String(FRAGMENT_US), '-flush_packets', '1'],
+    ...['-output_ts_offset', String(FIRST_SECOND), '-avoid_negative_ts', 'disabled'],
+    ...['-max_interleave_delta', String(INTERLEAVE_US)],
+    ...['-f', 'mp4', '-movflags', `${moov}+default_base_moof+frag_keyframe+frag_discont+skip_trailer`],
+    ...['-use_editlist', '0', '-frag_duration', String(FRAGMENT_US), '-flush_packets', '1'],
   ];
 }

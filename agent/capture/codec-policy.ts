@@ -5,22 +5,26 @@ import type { SourceFacts } from './probe.ts';
 export const GOP_LIMIT_SECONDS = 20;
 
 /** Why a run copies or encodes. */
-export type CodecReason = 'copyable' | 'not-h264' | 'long-gop' | 'asked';
+export type CodecReason = 'copyable' | 'not-h264' | 'long-gop' | 'no-stamps' | 'given-up';
 
 export interface CodecChoice {
   mode: 'copy' | 'encode';
   reason: CodecReason;
 }
 
-/** @param asked the agent saw GOPs too long in what was copied before */
-export function chooseCodec(facts: SourceFacts, asked: boolean): CodecChoice {
+/** @param givenUp copying was given up for what became of it. */
+export function chooseCodec(facts: SourceFacts, givenUp: boolean): CodecChoice {
   if (!facts.h264) {
     return { mode: 'encode', reason: 'not-h264' };
   }
   if (facts.gopSeconds !== null && facts.gopSeconds > GOP_LIMIT_SECONDS) {
     return { mode: 'encode', reason: 'long-gop' };
   }
-  return asked ? { mode: 'encode', reason: 'asked' } : { mode: 'copy', reason: 'copyable' };
+  // When its pictures are shown, only a decoder can tell.
+  if (facts.bFrames && facts.stamps !== 'both') {
+    return { mode: 'encode', reason: 'no-stamps' };
+  }
+  return givenUp ? { mode: 'encode', reason: 'given-up' } : { mode: 'copy', reason: 'copyable' };
 }
 
 /** Sound is dropped unless asked for. */

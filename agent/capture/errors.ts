@@ -8,6 +8,8 @@ export type CaptureErrorCode =
   | 'PROBE_FAILED'
   | 'SOURCE_REDIRECTED'
   | 'NO_VIDEO'
+  /** A file that ffmpeg plays no further. */
+  | 'SOURCE_BROKEN'
   /** The source holds something that no decoder may be opened for. */
   | 'CODEC_REFUSED'
   | 'COMMAND_MISSING'

@@ -28,10 +28,8 @@ export interface FeedOptions {
 
 /** The agent's end of the line from capture. */
 export interface CaptureFeed {
-  /** The bytes of this run are no good: no more of them come, capture starts another run. */
-  refuse(): void;
-  /** As `refuse`, and from now on capture encodes instead of copying. */
-  reencode(): void;
+  /** The run is no good, by default because of its bytes: no more of them come, capture starts another run. */
+  refuse(reason?: End['reason']): void;
   pause(): void;
   resume(): void;
   /** Gives the line up; ffmpeg sees a broken pipe. */
@@ -54,7 +52,6 @@ export function openCaptureFeed(options: FeedOptions, events: FeedEvents): Captu
   let run = 0;
   let started = false;
   let refused = false;
-  let encode = false;
   let unanswered: Command | null = null;
   let closed = false;
 
@@ -91,7 +88,7 @@ export function openCaptureFeed(options: FeedOptions, events: FeedEvents): Captu
     run++;
     refused = false;
     started = false;
-    request({ ready: run, agent, encode, ...(options.audio && { audio: options.audio() }) });
+    request({ ready: run, agent, ...(options.audio && { audio: options.audio() }) });
   };
   const close = () => {
     fifos?.reader.close();
@@ -129,11 +126,7 @@ export function openCaptureFeed(options: FeedOptions, events: FeedEvents): Captu
   }, options.repeatMs ?? REPEAT_MS);
 
   return {
-    refuse: () => endRun('rubbish'),
-    reencode() {
-      encode = true;
-      endRun('gop');
-    },
+    refuse: (reason = 'rubbish') => endRun(reason),
     pause: () => fifos?.reader.pause(),
     resume: () => fifos?.reader.resume(),
     close() {

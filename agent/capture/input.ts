@@ -10,14 +10,22 @@ export interface Input {
   stdin: string | null;
 }
 
-/** µs without a byte from the network camera before ffmpeg gives up. */
+/** Time without a byte from the network camera before ffmpeg gives up, µs. */
 const RTSP_TIMEOUT_US = 5_000_000;
+/** The same of a camera with less than a frame in these, in frames. */
+const RTSP_TIMEOUT_FRAMES = 4;
 
-/**
- * The input of a source, without pace or looping.
- * @param format pixel or codec format to ask a V4L2 device for; null leaves it to the driver
- */
-export function inputOf(source: Source, format: string | null): Input {
+export interface InputPlan {
+  /** Pixel or codec format to ask a V4L2 device for; null leaves it to the driver. */
+  readonly format: string | null;
+  /** The time of arrival is the timestamp, whatever the source says. */
+  readonly arrival?: boolean;
+  /** Frames a second, null where that is not known. */
+  readonly rate?: number | null;
+}
+
+/** The input of a source, without pace or looping. */
+export function inputOf(source: Source, { format, arrival = false, rate = null }: InputPlan): Input {
   switch (source.kind) {
     case 'file':
       // A playlist inside the file must not lead anywhere else.
@@ -41,6 +49,7 @@ export function inputOf(source: Source, format: string | null): Input {
           ...(format === null ? [] : ['-input_format', format]),
           ...(source.size === null ? [] : ['-video_size', formatSize(source.size)]),
           ...(source.rate === null ? [] : ['-framerate', String(source.rate)]),
+          ...(arrival ? ['-use_wallclock_as_timestamps', '1'] : []),
         ],
         url: source.device,
         stdin: null,
@@ -57,7 +66,7 @@ export function inputOf(source: Source, format: string | null): Input {
           `pipe,rtp,tcp,${rtspProtocols(source)}`,
         ],
         url: 'pipe:0',
-        stdin: ffconcat(source),
+        stdin: ffconcat(source, arrival, rate),
       };
   }
 }
@@ -66,12 +75,14 @@ function rtspProtocols(source: RtspSource): string {
   return source.scheme === 'rtsps' ? 'rtsp,rtsps,tls' : 'rtsp';
 }
 
-function ffconcat(source: RtspSource): string {
+function ffconcat(source: RtspSource, arrival: boolean, rate: number | null): string {
+  const frames = rate === null ? 0 : (RTSP_TIMEOUT_FRAMES * 1e6) / rate;
   return [
     'ffconcat version 1.0',
     `file '${rtspUrl(source)}'`,
     'option rtsp_transport tcp',
-    `option timeout ${RTSP_TIMEOUT_US}`,
+    `option timeout ${Math.round(Math.max(RTSP_TIMEOUT_US, frames))}`,
+    ...(arrival ? ['option use_wallclock_as_timestamps 1'] : []),
     '',
   ].join('\n');
 }

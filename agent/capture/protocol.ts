@@ -9,18 +9,20 @@ const agent = v.pipe(v.string(), v.regex(/^[0-9a-f]{8,32}$/));
 const ReadySchema = v.strictObject({
   ready: run,
   agent,
-  encode: v.boolean(),
   audio: v.optional(v.boolean()),
 });
-const EndSchema = v.strictObject({ end: run, agent, reason: v.picklist(['rubbish', 'gop']) });
+const EndSchema = v.strictObject({ end: run, agent, reason: v.picklist(['rubbish', 'gop', 'time']) });
 const CommandSchema = v.union([ReadySchema, EndSchema]);
 
 /**
  * "I have opened media.fifo for run `ready` and am reading": the leave to start ffmpeg. `agent` names one life of
- * the agent; its runs count up from 1. `encode` asks for encoding where copying would do; `audio` false forbids sound.
+ * the agent; its runs count up from 1. `audio` false forbids sound.
  */
 export type Ready = v.InferOutput<typeof ReadySchema>;
-/** "End this run": its bytes are rubbish, or its GOPs too long to copy. The agent drains the FIFO to its end. */
+/**
+ * "End this run": its bytes are rubbish, its GOPs too long to copy, or its time is not the time that went by. The agent
+ * drains the FIFO to its end.
+ */
 export type End = v.InferOutput<typeof EndSchema>;
 export type Command = Ready | End;
 

@@ -12,6 +12,10 @@ export type RunEnd =
   | 'rubbish'
   /** The agent found GOPs too long to copy. */
   | 'gop'
+  /** The agent found that the stream's time is not the time that went by. */
+  | 'time'
+  /** A better plan is to be tried again. */
+  | 'replanned'
   /** The reader closed. */
   | 'unread'
   /** A new agent came while an old run went on. */
@@ -29,6 +33,8 @@ export const RESTART_CAUSES = [
   'stalled',
   'rubbish',
   'gop',
+  'time',
+  'replanned',
   'unread',
   'superseded',
   'unprobed',
@@ -60,11 +66,13 @@ export function restartAfter(end: RunEnd, goodMs: number, failures: number, jitt
     case 'stopped':
       return null;
     case 'gop':
+    case 'replanned':
     case 'superseded':
       return { cause: end, delayMs: 0, failures: goodMs >= GOOD_RUN_MS ? 0 : failures };
     case 'exited':
     case 'stalled':
     case 'rubbish':
+    case 'time':
     case 'unread':
     case 'unprobed':
     case 'redirected': {

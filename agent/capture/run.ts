@@ -6,8 +6,15 @@ import type { Clock } from '../../host/clock.ts';
 import { commandMissing } from './errors.ts';
 import type { RunEnd } from './restart-policy.ts';
 import { scrubLine } from './scrub.ts';
-import { goodOutputMs, isStalled, type StallLimits, sampleOutput, watchOutput } from './stall-policy.ts';
-import { complaintIn, redirectIn } from './words.ts';
+import {
+  goodOutputMs,
+  isStalled,
+  type StallLimits,
+  sampleOutput,
+  sourceOpened,
+  watchOutput,
+} from './stall-policy.ts';
+import { Complaints, redirectIn, saysOpened } from './words.ts';
 
 export interface RunOptions {
   args: readonly string[];
@@ -26,8 +33,14 @@ export interface RunOutcome {
   end: RunEnd;
   /** Milliseconds from the first byte to the last. */
   goodMs: number;
+  /** Whether ffmpeg had opened the source. */
+  opened: boolean;
+  /** Its exit code, null where a signal ended it. */
+  code: number | null;
   /** ffmpeg's last words, scrubbed, or how it ended without any. */
   line: string;
+  /** Its first complaint, and its last ones, scrubbed. */
+  said: readonly string[];
 }
 
 /** One ffmpeg at work. */
@@ -90,6 +103,7 @@ export function startRun(options: RunOptions, clock: Clock): Run {
     if (written !== null) {
       watch = sampleOutput(watch, clock.monotonic(), written - words.bytes() - SPAWN_BYTES);
     }
+    if (words.opened()) watch = sourceOpened(watch, clock.monotonic());
   };
   const watchForStall = async () => {
     for (;;) {
@@ -112,10 +126,14 @@ export function startRun(options: RunOptions, clock: Clock): Run {
         reject(commandMissing('ffmpeg'));
         return;
       }
+      const said = words.said().map((line) => scrubLine(line, options.credentials));
       resolve({
         end: why ?? endOf(code, words.brokenPipe(), options.finite),
         goodMs: goodOutputMs(watch),
-        line: scrubLine(words.last(), options.credentials) || `ended by ${signal ?? `exit code ${code}`}`,
+        opened: words.opened(),
+        code,
+        line: said.at(-1) || `ended by ${signal ?? `exit code ${code}`}`,
+        said,
       });
     });
   });
@@ -142,21 +160,22 @@ function endOf(code: number | null, brokenPipe: boolean, finite: boolean): RunEn
   return brokenPipe ? 'unread' : 'exited';
 }
 
-/** Keeps count of what ffmpeg says, and its last complaint; nothing is worth saying after a redirect. */
+/** Keeps count of what ffmpeg says, and its complaints; nothing is worth saying after a redirect. */
 function listen(stderr: Readable, onRedirect: () => void) {
   let bytes = 0;
   let line = '';
-  let last = '';
   let brokenPipe = false;
+  let opened = false;
   let redirect: string | undefined;
+  const complaints = new Complaints();
   const finish = () => {
     if (redirect === undefined) {
       redirect = redirectIn(line);
       if (redirect !== undefined) onRedirect();
     }
-    const complaint = redirect ?? complaintIn(line);
-    last = complaint.trim() === '' ? last : complaint;
+    complaints.add(redirect ?? line);
     brokenPipe ||= line.includes('Broken pipe');
+    opened ||= saysOpened(line);
     line = '';
   };
   stderr.on('data', (chunk: Buffer) => {
@@ -169,5 +188,10 @@ function listen(stderr: Readable, onRedirect: () => void) {
     }
   });
   stderr.on('end', finish);
-  return { bytes: () => bytes, last: () => last, brokenPipe: () => brokenPipe };
+  return {
+    bytes: () => bytes,
+    said: () => complaints.lines,
+    brokenPipe: () => brokenPipe,
+    opened: () => opened,
+  };
 }

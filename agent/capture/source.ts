@@ -121,6 +121,15 @@ export function credentialsOf(source: Source): string | null {
   return source.kind === 'rtsp' ? source.credentials : null;
 }
 
+/** Whether it comes to an end, and then is over. */
+export const isPlayedOnce = (source: Source): boolean => source.kind === 'file' && !source.loop;
+
+/** Whether its time is that of the world: what it does not send now is gone. */
+export const isLive = ({ kind }: Pick<Source, 'kind'>): boolean => kind === 'rtsp' || kind === 'v4l2';
+
+/** The same of one that is not parsed. */
+export const isLiveUri = (uri: string): boolean => /^(rtsps?|v4l2):/.test(uri);
+
 /** `1280x720` */
 export function formatSize(size: FrameSize): string {
   return `${size.width}x${size.height}`;

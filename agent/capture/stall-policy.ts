@@ -1,6 +1,8 @@
 /** What is remembered of a run's output; times are monotonic milliseconds. */
 export interface OutputWatch {
   startedAt: number;
+  /** When ffmpeg had opened the source. */
+  openedAt: number | null;
   /** Output so far; null times: no byte yet. */
   bytes: number;
   firstAt: number | null;
@@ -8,16 +10,37 @@ export interface OutputWatch {
 }
 
 export interface StallLimits {
-  /** To the first byte: cameras take seconds to begin. */
+  /** Until the source is open: cameras take seconds to begin. */
   startMs: number;
+  /** From then to the first byte. */
+  firstMs: number;
   /** Between bytes. Sampled each second, it has to be noticed within 5 s. */
   silenceMs: number;
 }
 
-export const STALL_LIMITS: StallLimits = { startMs: 10_000, silenceMs: 4_000 };
+export const STALL_LIMITS: StallLimits = { startMs: 15_000, firstMs: 4_000, silenceMs: 4_000 };
+/** A stream that is encoded waits for its next keyframe. ffmpeg itself gives up a camera that sends nothing. */
+const KEYFRAME_MS = 130_000;
+/** Frames that may be missing before it is called silence. */
+const FRAMES = 3;
+
+/**
+ * The limits for one run. A file cannot stall: its pauses are of its own, however long.
+ * @param rate frames a second, null where that is not known
+ */
+export function stallLimits(
+  kind: 'file' | 'test' | 'v4l2' | 'rtsp',
+  { encodes, rate }: { readonly encodes: boolean; readonly rate: number | null },
+  base: StallLimits = STALL_LIMITS,
+): StallLimits {
+  if (kind === 'file') return { startMs: Infinity, firstMs: Infinity, silenceMs: Infinity };
+  const silenceMs = Math.max(base.silenceMs, rate === null ? 0 : (FRAMES * 1000) / rate);
+  const firstMs = kind === 'rtsp' && encodes ? KEYFRAME_MS : Math.max(base.firstMs, silenceMs);
+  return { startMs: base.startMs, firstMs, silenceMs };
+}
 
 export function watchOutput(startedAt: number): OutputWatch {
-  return { startedAt, bytes: 0, firstAt: null, grewAt: null };
+  return { startedAt, openedAt: null, bytes: 0, firstAt: null, grewAt: null };
 }
 
 /** The watch after a sample of the output counter, which may waver downwards. */
@@ -25,13 +48,17 @@ export function sampleOutput(watch: OutputWatch, at: number, bytes: number): Out
   if (bytes <= watch.bytes) {
     return watch;
   }
-  return { startedAt: watch.startedAt, bytes, firstAt: watch.firstAt ?? at, grewAt: at };
+  return { ...watch, bytes, firstAt: watch.firstAt ?? at, grewAt: at };
 }
 
+/** The watch once ffmpeg has opened the source. */
+export const sourceOpened = (watch: OutputWatch, at: number): OutputWatch =>
+  watch.openedAt === null ? { ...watch, openedAt: at } : watch;
+
 export function isStalled(watch: OutputWatch, at: number, limits: StallLimits): boolean {
-  return watch.grewAt === null
-    ? at - watch.startedAt >= limits.startMs
-    : at - watch.grewAt >= limits.silenceMs;
+  if (watch.grewAt !== null) return at - watch.grewAt >= limits.silenceMs;
+  if (watch.openedAt !== null) return at - watch.openedAt >= limits.firstMs;
+  return at - watch.startedAt >= limits.startMs;
 }
 
 /** Milliseconds from the first byte to the last. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { readRegularFile } from '../../host/regular-file.ts';
 import { CaptureError } from './errors.ts';
+import { CONCESSIONS } from './learnt-plan.ts';
 
 /** Longest capture.json, in bytes. */
 const STATE_LIMIT = 8192;
@@ -23,13 +24,23 @@ const CaptureStateSchema = v.strictObject({
     stalled: count,
     rubbish: count,
     gop: count,
+    time: count,
+    replanned: count,
     unread: count,
     superseded: count,
     unprobed: count,
     redirected: count,
   }),
-  /** `code` is a RunEnd or a CaptureErrorCode; `line` ffmpeg's last words, scrubbed. */
-  lastError: v.nullable(v.strictObject({ code: text, line: text })),
+  /**
+   * `code` is a RunEnd or a CaptureErrorCode; `first` and `line` are ffmpeg's first and last words, scrubbed: the first
+   * error is often the cause, the last what came of it.
+   */
+  lastError: v.nullable(v.strictObject({ code: text, first: v.optional(text), line: text })),
+  /** What the runs do without, because of what happened with it, and since when (ms since 1970). */
+  givenUp: v.pipe(
+    v.array(v.strictObject({ what: v.picklist(CONCESSIONS), because: text, line: text, since: v.number() })),
+    v.maxLength(CONCESSIONS.length),
+  ),
   /** ffmpeg's, while it runs. */
   pid: v.nullable(count),
   /** Of this state: milliseconds since 1970, by the wall clock, for display. */

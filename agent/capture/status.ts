@@ -23,6 +23,7 @@ export function openStatus(runDir: string, clock: Clock): Status {
     encoder: null,
     restarts,
     lastError: null,
+    givenUp: [],
     pid: null,
     since: clock.now(),
   };

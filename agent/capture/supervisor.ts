@@ -1,19 +1,17 @@
 import { openFifoWriteEnd } from '../../host/fifo.ts';
-import { type Encoder, type RunPlan, runArguments } from './arguments.ts';
-import { chooseAudio, chooseCodec, encoderAfter } from './codec-policy.ts';
+import { type RunPlan, runArguments } from './arguments.ts';
 import type { CaptureEffects, CaptureEnd } from './effects.ts';
-import { pickEncoder } from './encoder.ts';
 import { CaptureError } from './errors.ts';
 import type { Inbox, InboxEvents } from './inbox.ts';
 import { inputOf } from './input.ts';
-import { probeSource } from './probe.ts';
+import { Planner } from './planner.ts';
 import type { Ready } from './protocol.ts';
 import { restartAfter } from './restart-policy.ts';
 import { type Run, type RunOutcome, startRun } from './run.ts';
-import { credentialsOf, describeSource, type Source } from './source.ts';
-import type { StallLimits } from './stall-policy.ts';
+import { credentialsOf, describeSource, isPlayedOnce, type Source } from './source.ts';
+import { type StallLimits, stallLimits } from './stall-policy.ts';
 import type { Status } from './status.ts';
-import { type RunTool, toolRunner } from './tool.ts';
+import { toolRunner } from './tool.ts';
 
 export interface SupervisorOptions {
   source: Source;
@@ -28,14 +26,14 @@ export interface SupervisorOptions {
 /** Wait for a token, plan, run, say why it ended, back off: over and over. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #runTool: RunTool;
   #live: Run | null = null;
-  #encoder: Encoder | null = null;
+  readonly #planner: Planner;
   #failures = 0;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#runTool = toolRunner(options.effects.signal);
+    const { source, audio, effects } = options;
+    this.#planner = new Planner({ source, audio, runTool: toolRunner(effects.signal), effects });
   }
 
   /** @throws CaptureError when the source cannot be played, or a command is missing */
@@ -78,12 +76,12 @@ export class Supervisor {
     const { inbox, source, mediaPath, limits, status, effects } = this.#options;
     let plan: RunPlan;
     try {
-      plan = await this.#plan(token);
+      plan = await this.#planner.plan(token.audio ?? true);
     } catch (error) {
       effects.signal.throwIfAborted();
       if (error instanceof CaptureError && isRetried(error, source)) {
         const end = error.code === 'SOURCE_REDIRECTED' ? 'redirected' : 'unprobed';
-        return { end, goodMs: 0, line: error.message };
+        return { end, goodMs: 0, opened: false, code: null, line: error.message, said: [error.message] };
       }
       throw error;
     }
@@ -99,11 +97,11 @@ export class Supervisor {
     const run = startRun(
       {
         args,
-        stdin: inputOf(source, plan.format).stdin,
+        stdin: inputOf(source, { ...plan, format: plan.facts.format, rate: plan.facts.rate }).stdin,
         writeEnd,
         credentials: credentialsOf(source),
-        finite: source.kind === 'file' && !source.loop,
-        limits,
+        finite: isPlayedOnce(source),
+        limits: stallLimits(source.kind, { encodes: plan.video !== 'copy', rate: plan.facts.rate }, limits),
       },
       effects.clock,
     );
@@ -113,32 +111,30 @@ export class Supervisor {
     const mode = encoder === null ? 'copy' : 'encode';
     status.publish({ state: 'running', run: token.ready, mode, encoder, pid: run.pid });
     effects.logger.info({ run: token.ready, mode, encoder, pid: run.pid }, 'ffmpeg started');
+    const over = new AbortController();
+    this.#awaitTrial(run, over.signal);
     try {
-      return await run.outcome;
+      const outcome = await run.outcome;
+      const changed = this.#planner.learn(plan, outcome);
+      status.publish({ givenUp: this.#planner.givenUp });
+      if (isPlayedOnce(source) && !changed && isBroken(outcome, this.#failures)) throw brokenFile(outcome);
+      return outcome;
     } finally {
+      over.abort();
       this.#live = null;
       inbox.ended();
     }
   }
 
-  async #plan({ encode: encodeAsked, audio: allowed = true }: Ready): Promise<RunPlan> {
-    const { source, audio, effects } = this.#options;
-    const facts = await probeSource(source, this.#runTool);
-    effects.signal.throwIfAborted();
-    const codec = chooseCodec(facts, encodeAsked);
-    if (codec.reason === 'long-gop' || codec.reason === 'asked') {
-      effects.logger.warn({ gopSeconds: facts.gopSeconds }, 'keyframes are too far apart to copy: encoding');
-    }
-    if (codec.mode === 'encode') {
-      this.#encoder ??= await pickEncoder(this.#runTool);
-      effects.signal.throwIfAborted();
-    }
-    return {
-      source,
-      format: facts.format,
-      video: codec.mode === 'copy' ? 'copy' : (this.#encoder ?? 'libx264'),
-      audio: chooseAudio(facts, audio && allowed),
-    };
+  /** Ends the run once something that was given up is to be tried again. */
+  #awaitTrial(run: Run, over: AbortSignal): void {
+    const { clock } = this.#options.effects;
+    const trialMs = this.#planner.nextTrialMs;
+    if (trialMs === undefined) return;
+    clock.sleep(Math.max(0, trialMs - clock.monotonic()), over).then(
+      () => run.end('replanned'),
+      () => undefined,
+    );
   }
 
   async #backOff(outcome: RunOutcome): Promise<void> {
@@ -148,15 +144,30 @@ export class Supervisor {
       return;
     }
     const { cause, delayMs } = restart;
-    if (this.#encoder !== null) {
-      this.#encoder = encoderAfter(this.#encoder, restart.failures > this.#failures, outcome.goodMs);
-    }
+    this.#planner.doubtEncoder(restart.failures > this.#failures, outcome.goodMs);
     this.#failures = restart.failures;
+    const { line, said } = outcome;
+    const first = said[0] === line ? undefined : said[0];
     status.count(cause);
-    status.publish({ state: 'backoff', pid: null, lastError: { code: cause, line: outcome.line } });
-    effects.logger.warn({ cause, line: outcome.line, delayMs, failures: restart.failures }, 'ffmpeg ended');
+    status.publish({
+      state: 'backoff',
+      pid: null,
+      lastError: { code: cause, line, ...(first && { first }) },
+    });
+    effects.logger.warn({ cause, first, line, delayMs, failures: restart.failures }, 'ffmpeg ended');
     await effects.clock.sleep(delayMs, effects.signal);
   }
+}
+
+/** A file that brought nothing is tried twice; no try tells more of one that ended within. A signal is none of its doing. */
+const isBroken = ({ end, code, goodMs }: RunOutcome, failures: number): boolean =>
+  end === 'exited' && code !== null && (goodMs > 0 || failures > 0);
+
+/** What is left of a file when ffmpeg gives it up cannot be played: another try would begin anew. */
+function brokenFile({ goodMs, line, said }: RunOutcome): CaptureError {
+  const seconds = Math.round(goodMs / 1000);
+  const where = seconds > 0 ? `the file cannot be played beyond ${seconds} s` : 'the file cannot be played';
+  return new CaptureError('SOURCE_BROKEN', `${where}: ${said[0] ?? line}`);
 }
 
 const RETRIED = new Set<string>(['PROBE_FAILED', 'NO_VIDEO', 'CODEC_REFUSED', 'SOURCE_REDIRECTED']);

@@ -1,11 +1,12 @@
 import type { Clock } from '../../host/clock.ts';
 import { MediaError } from '../../media/errors.ts';
-import { Fragmenter, type InitEvent } from '../../media/fragmenter.ts';
+import { type FragmentEvent, Fragmenter, type InitEvent } from '../../media/fragmenter.ts';
 import type { CaptureFeed, FeedEvents } from '../capture/feed.ts';
 import type { AgentLog } from '../log.ts';
 import { errorFields } from '../log.ts';
 import { beginPace, type Pace, take } from './pace.ts';
 import type { Recorder } from './recorder.ts';
+import { arrive, beginRunClock, filmedMs, type RunClock, type TimeFault } from './run-clock.ts';
 import type { Tally } from './tally.ts';
 
 export interface IntakeOptions {
@@ -13,26 +14,42 @@ export interface IntakeOptions {
   readonly tally: Tally;
   /** Whether the policy in force allows sound. */
   readonly audioAllowed: () => boolean;
+  /** Whether the source's time is that of the world; a file is played at its own. */
+  readonly live: boolean;
   readonly logger: AgentLog;
-  /** Without it the stream is taken as fast as it comes. */
-  readonly clock?: Pick<Clock, 'monotonic'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
 }
 
 /** A copied stream whose keyframes are further apart than this, µs, is encoded from then on. */
 export const GOP_LIMIT_US = 20_000_000;
 
+/** A run begins with what ffmpeg read ahead, all at once: so long and so much of it waits for the pace of its source. */
+const SETTLING_MS = 1_000;
+const SETTLING_BYTES = 16 * 1024 * 1024;
+
+interface Arrived {
+  readonly event: FragmentEvent;
+  readonly atMs: number;
+}
+
 /**
- * Takes the bytes of each run of the encoder apart and hands them on, fragment by fragment. A stream that is not
- * what it has to be is refused as a whole: capture starts another.
+ * Takes the bytes of each run of the encoder apart and hands them on, fragment by fragment, each with when it was
+ * filmed. A stream that is not what it has to be, or whose time is not the time that goes by, is refused as a whole:
+ * capture starts another.
  */
 export class Intake implements FeedEvents {
   readonly #options: IntakeOptions;
   #feed: CaptureFeed | undefined;
   #fragmenter = new Fragmenter();
   #sinceKeyframeUs = 0;
-  #reencoding = false;
+  /** What is left of a chunk after a refusal is counted, and given up. */
+  #refused = false;
   #pace: Pace | undefined;
   #waiting: NodeJS.Timeout | undefined;
+  /** Undefined before the run's first keyframe. */
+  #time: RunClock | undefined;
+  /** What came before the run had settled; undefined once it has. */
+  #settling: { readonly arrived: Arrived[]; bytes: number; readonly timer: NodeJS.Timeout } | undefined;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -46,18 +63,22 @@ export class Intake implements FeedEvents {
   onRunStart(): void {
     this.#fragmenter = new Fragmenter();
     this.#sinceKeyframeUs = 0;
+    this.#refused = false;
+    this.#time = undefined;
+    if (this.#options.live) {
+      const timer = setTimeout(() => this.#settle(), SETTLING_MS).unref();
+      this.#settling = { arrived: [], bytes: 0, timer };
+    }
   }
 
   onBytes(chunk: Uint8Array): void {
+    const atMs = this.#options.clock.monotonic();
     let events = 0;
     try {
       for (const event of this.#fragmenter.push(chunk)) {
         events += 1;
         if (event.kind === 'init') this.#begin(event);
-        else {
-          this.#options.recorder.record(event);
-          this.#watchGop(event);
-        }
+        else this.#arrive({ event, atMs });
       }
     } catch (error) {
       if (!(error instanceof MediaError)) throw error;
@@ -66,14 +87,65 @@ export class Intake implements FeedEvents {
     this.#keepPace(chunk.length, events);
   }
 
+  /** At first fragments come faster than they were filmed: when that was, the pace of the source tells. */
+  #arrive(arrived: Arrived): void {
+    const settling = this.#settling;
+    if (settling === undefined) {
+      this.#take(arrived);
+      return;
+    }
+    const before = settling.arrived.at(-1);
+    settling.arrived.push(arrived);
+    settling.bytes += arrived.event.bytes.length;
+    const atPace =
+      before !== undefined && (arrived.atMs - before.atMs) * 1000 >= arrived.event.durationUs / 2;
+    if (atPace || settling.bytes > SETTLING_BYTES) this.#settle();
+  }
+
+  #settle(): void {
+    const settling = this.#settling;
+    if (settling === undefined) return;
+    clearTimeout(settling.timer);
+    this.#settling = undefined;
+    const { arrived } = settling;
+    const last = arrived.at(-1);
+    if (last !== undefined && arrived.some(({ event }) => event.keyframe)) this.#beginTime(last);
+    for (const { event, atMs } of arrived) this.#record(event, atMs);
+  }
+
+  #beginTime({ event, atMs }: Arrived): void {
+    this.#time = beginRunClock(this.#options.live, { ...event, atMs });
+  }
+
+  /** A fragment of a run that has settled: its time counts from the first keyframe on. */
+  #take({ event, atMs }: Arrived): void {
+    if (this.#time !== undefined && !this.#refused) {
+      const { clock, fault } = arrive(this.#time, { ...event, atMs });
+      if (fault !== undefined) {
+        this.#refuse({ code: 'TIME_WRONG', reason: TIME_FAULTS[fault] }, 'time');
+        this.#record(event, atMs);
+        return;
+      }
+      this.#time = clock;
+    } else if (event.keyframe) this.#beginTime({ event, atMs });
+    this.#record(event, atMs);
+  }
+
+  #record(event: FragmentEvent, atMs: number): void {
+    const filmed =
+      this.#time === undefined ? atMs - event.durationUs / 1000 : filmedMs(this.#time, event.decodeTimeUs);
+    this.#options.recorder.record({ ...event, filmedMs: filmed });
+    if (!this.#refused) this.#watchGop(event);
+  }
+
   onSkipped(bytes: number): void {
     this.#keepPace(bytes, 0);
   }
 
   /** What comes faster than any camera films waits in the FIFO, and then in ffmpeg. */
   #keepPace(bytes: number, events: number): void {
-    const now = this.#options.clock?.monotonic();
-    if (now === undefined || this.#feed === undefined) return;
+    const now = this.#options.clock.monotonic();
+    if (this.#feed === undefined) return;
     const { waitMs, ...pace } = take(this.#pace ?? beginPace(now), now, bytes, events);
     this.#pace = pace;
     if (waitMs === 0 || this.#waiting !== undefined) return;
@@ -87,6 +159,7 @@ export class Intake implements FeedEvents {
 
   onRunEnd(run: number): void {
     const { recorder, logger } = this.#options;
+    this.#settle();
     const torn = this.#fragmenter.pendingBytes;
     if (torn > 0) logger.warn({ run, torn }, 'the run ended within a fragment');
     recorder.endRun();
@@ -103,18 +176,24 @@ export class Intake implements FeedEvents {
     recorder.beginRun(init);
   }
 
-  #refuse(why: { code: string; reason: string }): void {
+  #refuse(why: { code: string; reason: string }, reason?: 'gop' | 'time'): void {
     this.#options.tally.refusedStreams += 1;
     this.#options.logger.warn(why, 'stream refused');
+    this.#refused = true;
+    this.#settle();
     this.#options.recorder.endRun();
-    this.#feed?.refuse();
+    this.#feed?.refuse(reason);
   }
 
   #watchGop({ keyframe, durationUs }: { keyframe: boolean; durationUs: number }): void {
     this.#sinceKeyframeUs = keyframe ? durationUs : this.#sinceKeyframeUs + durationUs;
-    if (this.#sinceKeyframeUs <= GOP_LIMIT_US || this.#reencoding) return;
-    this.#reencoding = true;
-    this.#options.logger.warn({}, 'keyframes are over 20 s apart: encoding instead of copying from now on');
-    this.#feed?.reencode();
+    if (this.#sinceKeyframeUs <= GOP_LIMIT_US) return;
+    this.#sinceKeyframeUs = 0;
+    this.#refuse({ code: 'GOP_LONG', reason: 'keyframes are over 20 s apart: it has to be encoded' }, 'gop');
   }
 }
+
+const TIME_FAULTS: Readonly<Record<TimeFault, string>> = {
+  jump: 'the stream’s time jumps',
+  rate: 'the stream’s time runs faster or slower than time goes by',
+};

@@ -6,6 +6,7 @@ import type { Clock } from '../../host/clock.ts';
 import type { FragmentEvent, InitEvent } from '../../media/fragmenter.ts';
 import type { SealedRecord, StoredSegment, StoredSession } from '../spool/stored-segment.ts';
 import type { StillTap } from '../stills/stills.ts';
+import type { FootageGaps } from './footage-gaps.ts';
 import { nextStep } from './segment-policy.ts';
 import type { FreshSession } from './session-source.ts';
 import type { Tally } from './tally.ts';
@@ -33,9 +34,16 @@ export interface RecorderOptions {
   readonly store: RecordStore;
   readonly tally: Tally;
   readonly stills?: StillTap;
+  /** Told of the time that footage covers. */
+  readonly gaps?: Pick<FootageGaps, 'begin' | 'extend'>;
   /** Makes the next session; called once at a time. */
   readonly nextSession: () => Promise<FreshSession>;
   readonly onFailure: (what: string, cause: unknown) => void;
+}
+
+/** A fragment, and when its first video sample was filmed: monotonic milliseconds. */
+export interface FilmedFragment extends FragmentEvent {
+  readonly filmedMs: number;
 }
 
 interface OpenSession {
@@ -49,6 +57,8 @@ interface OpenSession {
 }
 
 interface OpenSegment {
+  /** When its first video sample was filmed, monotonic milliseconds. */
+  readonly filmedMs: number;
   readonly sealer: SegmentSealer;
   readonly stored: StoredSegment;
   bytes: number;
@@ -64,7 +74,7 @@ const WAITING_LIMIT_BYTES = 32 * 1024 * 1024;
 const RUN_ID_LENGTH = 8;
 
 type Waiting =
-  | { readonly kind: 'fragment'; readonly fragment: FragmentEvent; readonly run: Run }
+  | { readonly kind: 'fragment'; readonly fragment: FilmedFragment; readonly run: Run }
   /** Fragments were given up here: no segment goes on over them. */
   | { readonly kind: 'gap' }
   | { readonly kind: 'run-end' };
@@ -84,7 +94,7 @@ export class Recorder {
   readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
   /** What begins the session that is being begun. */
-  #first: FragmentEvent | undefined;
+  #first: FilmedFragment | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -110,7 +120,7 @@ export class Recorder {
   }
 
   /** One fragment of the run. */
-  record(fragment: FragmentEvent): void {
+  record(fragment: FilmedFragment): void {
     const { tally, clock } = this.#options;
     tally.fragments += 1;
     tally.lastFragmentAt = clock.now();
@@ -177,7 +187,7 @@ export class Recorder {
     }
   }
 
-  #take(fragment: FragmentEvent, run: Run): void {
+  #take(fragment: FilmedFragment, run: Run): void {
     switch (nextStep(this.#state(), { keyframe: fragment.keyframe, bytes: fragment.bytes.length })) {
       case 'append':
         this.#seal(fragment);
@@ -211,18 +221,13 @@ export class Recorder {
       session: session && {
         ageMs: clock.monotonic() - session.startedAt,
         segments: session.segments,
-        timeErrorMs: Math.abs(clock.now() - this.#timeIn(session)),
+        timeErrorMs: Math.abs(clock.now() - timeIn(session, clock.monotonic())),
       },
       sessionOutdated: this.#outdated,
     };
   }
 
-  /** What time it is by the session: what the clock said when it began, and the time gone by since. */
-  #timeIn({ startedTimeMs, startedAt }: OpenSession): number {
-    return startedTimeMs + this.#options.clock.monotonic() - startedAt;
-  }
-
-  async #beginSession(first: FragmentEvent, run: Run): Promise<void> {
+  async #beginSession(first: FilmedFragment, run: Run): Promise<void> {
     const { nextSession, store, clock, tally } = this.#options;
     try {
       this.#outdated = false;
@@ -271,22 +276,22 @@ export class Recorder {
     this.#options.store.endSession({ segments: session.segments, digest });
   }
 
-  #beginSegment(first: FragmentEvent, run: Run): void {
+  #beginSegment(first: FilmedFragment, run: Run): void {
     const session = this.#session;
     if (session === undefined) return;
     const { cameraId, primitives, signer, store, tally } = this.#options;
-    const capturedAt = this.#timeIn(session) - first.durationUs / 1000;
     const header = {
       camera: cameraId,
       sessionHash: session.fresh.hash,
       sequence: session.segments,
-      timeMs: Math.max(0, Math.floor(capturedAt)),
+      timeMs: Math.max(0, Math.floor(timeIn(session, first.filmedMs))),
     };
     const sealer = new SegmentSealer(session.fresh.secret, header, primitives, signer);
     session.segments += 1;
     tally.segments += 1;
     const stored = store.beginSegment(session.stored, header.sequence, sealer.header, sealer.digest);
-    this.#segment = { sealer, stored, bytes: 0 };
+    this.#segment = { sealer, stored, bytes: 0, filmedMs: first.filmedMs };
+    this.#options.gaps?.begin(first.filmedMs, header.timeMs);
     const { info, bytes } = run.init;
     this.#keep(
       sealer.sealOpening({
@@ -316,6 +321,7 @@ export class Recorder {
     const segment = this.#segment;
     if (segment === undefined) return;
     this.#keep(segment.sealer.sealFragment(fragment.bytes, fragment.durationUs));
+    this.#options.gaps?.extend(segment.filmedMs + segment.sealer.durationUs / 1000);
   }
 
   #endSegment(final: boolean): void {
@@ -342,4 +348,9 @@ export class Recorder {
     this.#options.tally.skippedUs += fragment.durationUs;
     this.#options.tally.skippedFragments += 1;
   }
+}
+
+/** What time a moment is by the session, milliseconds since 1970: what the clock said when it began, and the time since. */
+function timeIn({ startedTimeMs, startedAt }: OpenSession, monotonicMs: number): number {
+  return startedTimeMs + monotonicMs - startedAt;
 }

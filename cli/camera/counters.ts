@@ -14,6 +14,7 @@ export function counters(status: AgentStatus): string {
     `acknowledged ${status.acknowledgedSeconds.toFixed(1)} s, ${mebibytes(status.acknowledgedBytes)}`,
     `spooled ${mebibytes(status.spooledBytes)}`,
     ...(lost > 0 ? [`lost ${lost.toFixed(1)} s`] : []),
+    ...(status.gapSeconds > 0 ? [`not filmed ${status.gapSeconds.toFixed(1)} s`] : []),
   ].join(' · ');
 }
 

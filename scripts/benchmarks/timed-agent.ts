@@ -141,7 +141,7 @@ class Stopwatch {
           this.#start = this.#pending ?? now;
           this.#pending = undefined;
           if (event.kind === 'init') recorder.beginRun(event);
-          else recorder.record(event);
+          else recorder.record({ ...event, filmedMs: now - event.durationUs / 1000 });
         }
         if (fragmenter.pendingBytes > 0) this.#pending ??= now;
       },

@@ -5,7 +5,7 @@ import { makeFifo } from '../../host/fifo.ts';
 import { flows, type Line, makeClip, openLine, probe, type SeenRun, until } from '../capture/line.ts';
 
 const PATTERN = 'test:?size=320x240&rate=25';
-const SHORT_LIMITS = { startMs: 10_000, silenceMs: 4000 };
+const SHORT_LIMITS = { startMs: 10_000, firstMs: 10_000, silenceMs: 4000 };
 const SOUND = ['-f', 'lavfi', '-i', 'sine=frequency=300:sample_rate=48000'];
 const picture = (rate: number) => ['-f', 'lavfi', '-i', `testsrc2=size=320x240:rate=${rate}`];
 
@@ -252,7 +252,7 @@ describe('a file', () => {
     line.startCapture({ source: `file:${path}?loop` });
     await untilFlowing(runs, 1);
     expect(line.state()).toMatchObject({ mode: 'copy' });
-    feed.reencode();
+    feed.refuse('gop');
     await untilFlowing(runs, 2);
     expect(line.state()).toMatchObject({ mode: 'encode', restarts: { gop: 1 } });
     process.kill(ffmpegPid(), 'SIGKILL');

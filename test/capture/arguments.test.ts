@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { type RunPlan, runArguments, stillArguments, trialArguments } from '../../agent/capture/arguments.ts';
 import { decodersFor } from '../../agent/capture/decoders.ts';
 import { inputOf } from '../../agent/capture/input.ts';
+import type { SourceFacts } from '../../agent/capture/probe.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 
 const words = (text: string) => text.split(' ');
 
-const REPORTING = words('-hide_banner -loglevel warning -nostats');
+const REPORTING = words('-hide_banner -loglevel level+info -nostats');
 const VIDEO = 'h264,hevc,mjpeg,mpeg4';
 const SOUND = 'aac,opus,mp3float,ac3,g722,g726,g726le,pcm_alaw,pcm_mulaw,pcm_s16be,pcm_s16le';
 const FILE_DECODERS = [
@@ -29,38 +30,40 @@ const V4L2 = [
     `-nostdin -codec_whitelist ${VIDEO},rawvideo -f v4l2 -input_format h264 -video_size 1920x1080 -framerate 30 -i /dev/video0`,
   ),
 ];
-/** Of a camera on the network ffmpeg has to say that it is sent elsewhere. */
-const TELLING = words('-hide_banner -loglevel level+info -nostats');
 const V4L2_DEFAULT = [
   ...REPORTING,
   ...words(`-nostdin -codec_whitelist ${VIDEO},rawvideo -f v4l2 -i /dev/video0`),
 ];
 const CAMERA = `-codec_whitelist ${VIDEO},${SOUND}`;
 const RTSP = [
-  ...TELLING,
+  ...REPORTING,
   ...words(`${CAMERA} -f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp -i pipe:0`),
 ];
 const RTSPS = [
-  ...TELLING,
+  ...REPORTING,
   ...words(`${CAMERA} -f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp,rtsps,tls -i pipe:0`),
 ];
 
-const SILENT = words('-map 0:v:0 -an');
-const WITH_SOUND = words('-map 0:v:0 -map 0:a:0');
-const WITH_TONE = words('-map 0:v:0 -map 1:a:0');
+const SILENT = words('-map 0:0 -an');
+const WITH_SOUND = words('-map 0:0 -map 0:1');
+const WITH_TONE = words('-map 0:0 -map 1:0');
 const COPY = words('-c:v copy');
+const LIVE_COPY = words('-c:v copy -copyinkf');
+const EVEN = words('-vf crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0');
 const X264 = words(
-  '-c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -crf 23 -maxrate 4M -bufsize 4M -force_key_frames expr:gte(t,n_forced*2)',
+  '-vf crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0 -c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -crf 23 -maxrate 4M -bufsize 4M -force_key_frames expr:gte(t,n_forced*2)',
 );
-const BOARD = words('-c:v h264_v4l2m2m -pix_fmt yuv420p -b:v 4M -force_key_frames expr:gte(t,n_forced*2)');
+const BOARD = [
+  ...EVEN,
+  ...words('-c:v h264_v4l2m2m -pix_fmt yuv420p -b:v 4M -force_key_frames expr:gte(t,n_forced*2)'),
+];
 const AUDIO_COPY = words('-c:a copy');
 const AAC = words('-c:a aac -b:a 64k');
-const CUT = words('-frag_duration 200000 -flush_packets 1 pipe:1');
-const MP4 = [...words('-f mp4 -movflags +empty_moov+default_base_moof+frag_keyframe+skip_trailer'), ...CUT];
-const MP4_DELAYED = [
-  ...words('-f mp4 -movflags +empty_moov+delay_moov+default_base_moof+frag_keyframe+skip_trailer'),
-  ...CUT,
-];
+const TIMES = words('-output_ts_offset 10 -avoid_negative_ts disabled -max_interleave_delta 500000');
+const CUT = words('-use_editlist 0 -frag_duration 200000 -flush_packets 1 pipe:1');
+const FLAGS = 'default_base_moof+frag_keyframe+frag_discont+skip_trailer';
+const MP4 = [...TIMES, ...words(`-f mp4 -movflags +empty_moov+${FLAGS}`), ...CUT];
+const MP4_DELAYED = [...TIMES, ...words(`-f mp4 -movflags +empty_moov+delay_moov+${FLAGS}`), ...CUT];
 
 const file = 'file:/srv/a clip.mp4';
 const pattern = 'test:?size=640x360&rate=10';
@@ -80,20 +83,65 @@ test.each<[string, string | null, RunPlan['video'], RunPlan['audio'], string[]]>
   [pattern, null, 'libx264', 'none', [...TEST, ...SILENT, ...X264, ...MP4]],
   [pattern, null, 'libx264', 'aac', [...TEST, ...TONE, ...WITH_TONE, ...X264, ...AAC, ...MP4]],
   [pattern, null, 'h264_v4l2m2m', 'none', [...TEST, ...SILENT, ...BOARD, ...MP4_DELAYED]],
-  [tuned, 'h264', 'copy', 'none', [...V4L2, ...SILENT, ...COPY, ...MP4]],
+  [tuned, 'h264', 'copy', 'none', [...V4L2, ...SILENT, ...LIVE_COPY, ...MP4]],
   [device, null, 'libx264', 'none', [...V4L2_DEFAULT, ...SILENT, ...X264, ...MP4]],
   [device, null, 'h264_v4l2m2m', 'none', [...V4L2_DEFAULT, ...SILENT, ...BOARD, ...MP4_DELAYED]],
-  [camera, null, 'copy', 'none', [...RTSP, ...SILENT, ...COPY, ...MP4]],
-  [camera, null, 'copy', 'copy', [...RTSP, ...WITH_SOUND, ...COPY, ...AUDIO_COPY, ...MP4]],
+  [camera, null, 'copy', 'none', [...RTSP, ...SILENT, ...LIVE_COPY, ...MP4]],
+  [camera, null, 'copy', 'copy', [...RTSP, ...WITH_SOUND, ...LIVE_COPY, ...AUDIO_COPY, ...MP4]],
   [camera, null, 'libx264', 'aac', [...RTSP, ...WITH_SOUND, ...X264, ...AAC, ...MP4]],
-  [camera.replace('rtsp', 'rtsps'), null, 'copy', 'none', [...RTSPS, ...SILENT, ...COPY, ...MP4]],
+  [camera.replace('rtsp', 'rtsps'), null, 'copy', 'none', [...RTSPS, ...SILENT, ...LIVE_COPY, ...MP4]],
 ])('%s as %s, video %s, sound %s', async (uri, format, video, audio, args) => {
-  expect(await runArguments({ source: parseSource(uri, ['cam.lan']), format, video, audio })).toEqual(args);
+  const source = parseSource(uri, ['cam.lan']);
+  expect(await runArguments({ ...PLAN, source, facts: { ...FACTS, format }, video, audio })).toEqual(args);
+});
+
+const FACTS: SourceFacts = {
+  ...{ video: 0, sound: 1, h264: true, audio: 'aac', size: null, rate: 25, bFrames: false },
+  ...{ stamps: 'both', gopSeconds: null, format: null },
+};
+const PLAN: RunPlan = {
+  source: parseSource(file, []),
+  facts: FACTS,
+  ...{ video: 'copy', audio: 'none', arrival: false, from: 0 },
+};
+
+const said = async (change: Partial<RunPlan>, facts: Partial<SourceFacts> = {}) =>
+  (await runArguments({ ...PLAN, facts: { ...FACTS, ...facts }, ...change })).join(' ');
+
+test('the streams that were chosen are the ones recorded', async () => {
+  expect(await said({ audio: 'copy' }, { video: 2, sound: 5 })).toContain('-map 0:2 -map 0:5');
+});
+
+test('a file goes on where it was', async () => {
+  expect(await said({ from: 12.5 })).toContain('-re -ss 12.500 -codec_whitelist');
+  expect(await said({})).not.toContain('-ss');
+});
+
+test.each([
+  ['both', ''],
+  ['decoding', '-bsf:v setts=pts=DTS '],
+  ['none', '-bsf:v setts=ts=N/25/TB '],
+] as const)('[FC-72] a file with timestamps %s is copied', async (stamps, filter) => {
+  expect(await said({}, { stamps })).toContain(`-c:v copy ${filter}-output_ts_offset`);
+});
+
+test('[FC-62] the time of arrival is asked of a device by an option, and of a network camera on stdin', async () => {
+  const options = { format: null, arrival: true };
+  expect(inputOf(parseSource(device, []), options).options).toContain('-use_wallclock_as_timestamps');
+  const network = inputOf(parseSource(camera, ['cam.lan']), { ...options, rate: 0.2 });
+  expect(network.stdin).toMatch(/option timeout 20000000\noption use_wallclock_as_timestamps 1\n$/);
+});
+
+test('[FC-70] what is encoded keeps the size that it began with', async () => {
+  const size = { width: 638, height: 358 };
+  expect(await said({ video: 'libx264' }, { size })).toContain(
+    "crop='min(iw,638)':'min(ih,358)':0:0,pad=638:358:-1:-1 -c:v libx264",
+  );
 });
 
 test('a trial of an encoder', async () => {
   expect(await trialArguments('h264_v4l2m2m')).toEqual([
-    ...REPORTING,
+    ...words('-hide_banner -loglevel warning -nostats'),
     ...words(`-nostdin ${PATTERN} -i testsrc2=size=1280x720:rate=25 -frames:v 10`),
     ...BOARD,
     ...MP4_DELAYED,
@@ -117,7 +165,7 @@ test('[FC-28c] the installed ffmpeg has each decoder that is allowed', () => {
 });
 
 test('the URL of a network camera, password and all, goes to stdin', () => {
-  expect(inputOf(parseSource(camera, ['cam.lan']), null).stdin).toBe(
+  expect(inputOf(parseSource(camera, ['cam.lan']), { format: null }).stdin).toBe(
     "ffconcat version 1.0\nfile 'rtsp://eve:hunter2@cam.lan/x'\noption rtsp_transport tcp\noption timeout 5000000\n",
   );
 });

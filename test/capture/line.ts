@@ -149,13 +149,14 @@ export function flows(run: SeenRun | undefined): run is SeenRun {
 export function probe(dir: string, bytes: Uint8Array): { codec: string; packets: number; seconds: number }[] {
   const path = join(dir, 'probe.mp4');
   writeFileSync(path, bytes);
-  const entries = 'stream=codec_name,nb_read_packets,duration';
+  const entries = 'stream=codec_name,nb_read_packets,start_time,duration';
   const args = ['-v', 'error', '-count_packets', '-show_entries', entries, '-of', 'json', path];
   const { streams } = JSON.parse(execFileSync('ffprobe', args, { encoding: 'utf8' }));
   return streams.map((stream: Record<string, string>) => ({
     codec: stream.codec_name,
     packets: Number(stream.nb_read_packets),
-    seconds: Number(stream.duration),
+    // Without an edit list the duration counts from 0, where no stream begins.
+    seconds: Number(stream.duration) - Number(stream.start_time),
   }));
 }
 

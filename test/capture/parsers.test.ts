@@ -1,16 +1,17 @@
 import fc from 'fast-check';
 import { CaptureError } from '../../agent/capture/errors.ts';
-import { longestGop, parseFormats, parseStreams } from '../../agent/capture/probe.ts';
+import { parseFormats, parsePackets, parseStreams } from '../../agent/capture/probe.ts';
 import { encodeCommand, parseCommand } from '../../agent/capture/protocol.ts';
 import { scrubLine } from '../../agent/capture/scrub.ts';
 import { parseCaptureState } from '../../agent/capture/state.ts';
 
 describe('commands', () => {
   test.each([
-    { ready: 1, agent: '0123456789abcdef', encode: false },
-    { ready: 7, agent: '01234567', encode: true },
+    { ready: 1, agent: '0123456789abcdef' },
+    { ready: 7, agent: '01234567', audio: false },
     { end: 7, agent: '01234567', reason: 'rubbish' as const },
     { end: 7, agent: '01234567', reason: 'gop' as const },
+    { end: 7, agent: '01234567', reason: 'time' as const },
   ])('%j', (command) => {
     const line = encodeCommand(command);
     expect(line.endsWith('\n')).toBe(true);
@@ -23,13 +24,13 @@ describe('commands', () => {
     'null',
     '[]',
     '{"ready":1}',
-    '{"ready":0,"agent":"01234567","encode":false}',
-    '{"ready":1.5,"agent":"01234567","encode":false}',
-    '{"ready":"1","agent":"01234567","encode":false}',
-    '{"ready":1,"agent":"0123456G","encode":false}',
-    '{"ready":1,"agent":"01234567","encode":0}',
-    '{"ready":1,"agent":"01234567","encode":false,"more":1}',
-    '{"ready":1,"end":1,"agent":"01234567","encode":false,"reason":"gop"}',
+    '{"ready":0,"agent":"01234567"}',
+    '{"ready":1.5,"agent":"01234567"}',
+    '{"ready":"1","agent":"01234567"}',
+    '{"ready":1,"agent":"0123456G"}',
+    '{"ready":1,"agent":"01234567","audio":0}',
+    '{"ready":1,"agent":"01234567","more":1}',
+    '{"ready":1,"end":1,"agent":"01234567","reason":"gop"}',
     '{"end":1,"agent":"01234567","reason":"boredom"}',
   ])('refuses %s', (line) => {
     expect(parseCommand(line)).toBeNull();
@@ -45,25 +46,56 @@ describe('commands', () => {
 });
 
 describe('what ffprobe says', () => {
-  const h264 = { codec_type: 'video', codec_name: 'h264', profile: 'High', pix_fmt: 'yuv420p' };
+  const h264 = { index: 0, codec_type: 'video', codec_name: 'h264', profile: 'High', pix_fmt: 'yuv420p' };
+  const AAC = { index: 1, codec_type: 'audio', codec_name: 'aac', extradata_size: 5 };
   const json = (...streams: object[]) => JSON.stringify({ programs: [], streams });
 
   test.each([
     ['H.264', json(h264), true, 'none'],
-    ['H.264 with AAC before it', json({ codec_type: 'audio', codec_name: 'aac' }, h264), true, 'aac'],
-    ['H.264 with Opus', json(h264, { codec_type: 'audio', codec_name: 'opus' }), true, 'other'],
+    ['H.264 with AAC before it', json(AAC, h264), true, 'aac'],
+    ['[FC-68] H.264 with AAC in ADTS', json(h264, { ...AAC, extradata_size: undefined }), true, 'other'],
+    ['H.264 with Opus', json(h264, { index: 1, codec_type: 'audio', codec_name: 'opus' }), true, 'other'],
     ['full-range H.264', json({ ...h264, pix_fmt: 'yuvj420p' }), true, 'none'],
     ['H.264 of 10 bits', json({ ...h264, profile: 'High 10', pix_fmt: 'yuv420p10le' }), false, 'none'],
     ['H.264 4:2:2', json({ ...h264, profile: 'High 4:2:2', pix_fmt: 'yuv422p' }), false, 'none'],
     ['HEVC', json({ ...h264, codec_name: 'hevc', profile: 'Main' }), false, 'none'],
-    ['a codec without a name', json({ codec_type: 'video' }), false, 'none'],
+    ['a codec without a name', json({ index: 0, codec_type: 'video' }), false, 'none'],
   ])('%s', (_, answer, copyable, audio) => {
-    expect(parseStreams(answer)).toEqual({ h264: copyable, audio, gopSeconds: null, format: null });
+    expect(parseStreams(answer)).toMatchObject({ h264: copyable, audio, gopSeconds: null, format: null });
+  });
+
+  const cover = { ...h264, codec_name: 'mjpeg', disposition: { attached_pic: 1 } };
+  test.each([
+    ['the first of each', [h264, { ...h264, index: 2 }, AAC], { video: 0, sound: 1 }],
+    ['the default', [h264, { ...h264, index: 2, disposition: { default: 1 } }], { video: 2, sound: null }],
+    [
+      'no cover picture',
+      [
+        { ...cover, index: 0 },
+        { ...h264, index: 3 },
+      ],
+      { video: 3, h264: true },
+    ],
+    ['even sides', [{ ...h264, width: 639, height: 359 }], { size: { width: 638, height: 358 } }],
+    [
+      'upright',
+      [{ ...h264, width: 640, height: 360, side_data_list: [{}, { rotation: -90 }] }],
+      { size: { width: 360, height: 640 } },
+    ],
+    ['the rate', [{ ...h264, avg_frame_rate: '30000/1001' }], { rate: 30_000 / 1001 }],
+    ['no rate of a clock', [{ ...h264, avg_frame_rate: '0/0', r_frame_rate: '90000/1' }], { rate: null }],
+    ['B-frames', [{ ...h264, has_b_frames: 2 }], { bFrames: true }],
+  ])('chosen is %s', (_, streams, facts) => {
+    expect(parseStreams(json(...streams))).toMatchObject(facts);
+  });
+
+  test('nothing but a cover picture is no video', () => {
+    expect(() => parseStreams(json(cover))).toThrow(expect.objectContaining({ code: 'NO_VIDEO' }));
   });
 
   test.each([
     ['NO_VIDEO', json()],
-    ['NO_VIDEO', json({ codec_type: 'audio', codec_name: 'aac' })],
+    ['NO_VIDEO', json(AAC)],
     ['PROBE_FAILED', ''],
     ['PROBE_FAILED', '{}'],
     ['PROBE_FAILED', json({ codec_type: 7 })],
@@ -90,14 +122,15 @@ describe('what ffprobe says', () => {
   });
 
   test.each([
-    ['even GOPs', '0.0,K_\n1.0,__\n2.0,K_\n3.0,__\n4.0,K_\n', 2],
-    ['packets out of order', '0.0,K_\n0.8,__\n0.4,__\n', 0.8],
-    ['one keyframe at the start', '0.0,K_\n29.9,__\n', 29.9],
-    ['the longest in the middle', '0,K_\n1,K_\n23,K_\n24,K_\n', 22],
-    ['lines without a time', 'N/A,K_\n0,K_\n\n3,K_\n', 3],
-    ['no keyframe', '0,__\n3,__\n', Number.POSITIVE_INFINITY],
-  ])('GOPs: %s', (_, csv, seconds) => {
-    expect(longestGop(csv)).toBeCloseTo(seconds);
+    ['even GOPs', '0.0,0.0,K_\n1.0,1.0,__\n2.0,2.0,K_\n4.0,4.0,__\n', 2, 'both'],
+    ['packets out of order', '0.0,0,K_\n0.8,0.1,__\n0.4,0.2,__\n', 0.8, 'both'],
+    ['one keyframe at the start', '0.0,0,K_\n29.9,29.9,__\n', 29.9, 'both'],
+    ['the longest in the middle', '0,0,K_\n1,1,K_\n23,23,K_\n24,24,K_\n', 22, 'both'],
+    ['[FC-72] times of decoding alone', 'N/A,0,K_\nN/A,1,__\n\nN/A,3,K_\n', 3, 'decoding'],
+    ['[FC-72] no times at all: counted', 'N/A,N/A,K_\nN/A,N/A,__\nN/A,N/A,K_\n', 0.2, 'none'],
+    ['no keyframe', '0,0,__\n3,3,__\n', Number.POSITIVE_INFINITY, 'both'],
+  ])('GOPs: %s', (_, csv, seconds, stamps) => {
+    expect(parsePackets(csv, 10)).toEqual({ gopSeconds: expect.closeTo(seconds), stamps });
   });
 
   test('formats of a V4L2 device', () => {

@@ -7,6 +7,8 @@ import {
   isStalled,
   STALL_LIMITS,
   sampleOutput,
+  sourceOpened,
+  stallLimits,
   watchOutput,
 } from '../../agent/capture/stall-policy.ts';
 
@@ -24,6 +26,8 @@ describe('restart', () => {
     ['unprobed', 0, 5000, 0, { cause: 'unprobed', delayMs: 10_000, failures: 5001 }],
     ['exited', 0, 0, 0.5, { cause: 'exited', delayMs: 187.5, failures: 1 }],
     ['exited', 0, 0, 1, { cause: 'exited', delayMs: 125, failures: 1 }],
+    ['time', 0, 1, 0, { cause: 'time', delayMs: 500, failures: 2 }],
+    ['replanned', 60_000, 3, 1, { cause: 'replanned', delayMs: 0, failures: 0 }],
     ['gop', 0, 3, 0, { cause: 'gop', delayMs: 0, failures: 3 }],
     ['gop', 30_000, 3, 0, { cause: 'gop', delayMs: 0, failures: 0 }],
     ['superseded', 0, 3, 1, { cause: 'superseded', delayMs: 0, failures: 3 }],
@@ -35,9 +39,9 @@ describe('restart', () => {
 describe('stall', () => {
   type Samples = [at: number, bytes: number][];
   test.each<[string, Samples, number, boolean]>([
-    ['no byte yet, within the start-up time', [[9000, 0]], 9999, false],
-    ['no byte yet, the start-up time over', [[9000, 0]], 10_000, true],
-    ['a first byte late but in time', [[9900, 1]], 10_000, false],
+    ['not open yet, within the start-up time', [[9000, 0]], 14_999, false],
+    ['not open yet, the start-up time over', [[9000, 0]], 15_000, true],
+    ['a first byte late but in time', [[14_900, 1]], 15_000, false],
     ['silence short of the limit', [[1000, 10]], 4999, false],
     ['silence up to the limit', [[1000, 10]], 5000, true],
     [
@@ -83,6 +87,24 @@ describe('stall', () => {
     expect(isStalled(watch, at, STALL_LIMITS)).toBe(stalled);
   });
 
+  test.each([
+    ['open, and a byte may still come', 2000, 5999, false],
+    ['open, and no byte for too long', 2000, 6000, true],
+  ])('%s', (_, openedAt, at, stalled) => {
+    expect(isStalled(sourceOpened(watchOutput(0), openedAt), at, STALL_LIMITS)).toBe(stalled);
+  });
+
+  test.each([
+    ['rtsp', false, 25, { firstMs: 4000, silenceMs: 4000 }],
+    ['rtsp', false, 0.2, { firstMs: 15_000, silenceMs: 15_000 }],
+    ['rtsp', true, 25, { firstMs: 130_000, silenceMs: 4000 }],
+    ['v4l2', true, null, { firstMs: 4000, silenceMs: 4000 }],
+    ['test', true, null, { firstMs: 4000, silenceMs: 4000 }],
+    ['file', false, 25, { startMs: Infinity, firstMs: Infinity, silenceMs: Infinity }],
+  ] as const)('limits of %s, encoded %j, %s frames a second', (kind, encodes, rate, limits) => {
+    expect(stallLimits(kind, { encodes, rate })).toMatchObject(limits);
+  });
+
   test('sampled each second, silence is noticed within 5 s of the last byte', () => {
     for (let phase = 0; phase < 1000; phase += 50) {
       let watch = watchOutput(0);
@@ -111,7 +133,7 @@ describe('stall', () => {
 });
 
 describe('ready tokens', () => {
-  const token: Ready = { ready: 4, agent: 'aaaaaaaa', encode: false };
+  const token: Ready = { ready: 4, agent: 'aaaaaaaa' };
   test.each([
     ['nothing ran yet', null, 'start'],
     ['the run before is over', { agent: 'aaaaaaaa', run: 3, alive: false }, 'start'],
@@ -130,6 +152,12 @@ describe('codec', () => {
   const facts = (change: Partial<SourceFacts>): SourceFacts => ({
     h264: true,
     audio: 'none',
+    video: 0,
+    sound: null,
+    size: null,
+    rate: null,
+    bFrames: false,
+    stamps: 'both',
     gopSeconds: null,
     format: null,
     ...change,
@@ -138,11 +166,14 @@ describe('codec', () => {
     [{}, false, { mode: 'copy', reason: 'copyable' }],
     [{ gopSeconds: 20 }, false, { mode: 'copy', reason: 'copyable' }],
     [{ gopSeconds: 20.1 }, false, { mode: 'encode', reason: 'long-gop' }],
-    [{ gopSeconds: 2 }, true, { mode: 'encode', reason: 'asked' }],
+    [{ gopSeconds: 2 }, true, { mode: 'encode', reason: 'given-up' }],
+    [{ stamps: 'none' }, false, { mode: 'copy', reason: 'copyable' }],
+    [{ stamps: 'decoding', bFrames: true }, false, { mode: 'encode', reason: 'no-stamps' }],
+    [{ bFrames: true }, false, { mode: 'copy', reason: 'copyable' }],
     [{ h264: false }, false, { mode: 'encode', reason: 'not-h264' }],
     [{ h264: false }, true, { mode: 'encode', reason: 'not-h264' }],
-  ])('%j, asked %j', (change, asked, choice) => {
-    expect(chooseCodec(facts(change), asked)).toEqual(choice);
+  ])('%j, copying given up %j', (change, givenUp, choice) => {
+    expect(chooseCodec(facts(change), givenUp)).toEqual(choice);
   });
 
   test.each([

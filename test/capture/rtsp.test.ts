@@ -46,7 +46,7 @@ test('a listed camera is copied through over TCP, silence is a stall, and the pa
   const { stop, ended } = line.startCapture({
     source: `rtsp://eve:${ENCODED}@${authority}/x`,
     lan: [authority],
-    limits: { startMs: 10_000, silenceMs: 2000 },
+    limits: { startMs: 10_000, firstMs: 10_000, silenceMs: 2000 },
   });
   await until('the camera’s video flows', () => flows(runs[0]));
   expect(line.state()).toMatchObject({ mode: 'copy', source: `rtsp://${authority}/x` });
@@ -101,7 +101,7 @@ describe('a camera that sends elsewhere', () => {
 
   test('control: ffprobe by itself goes there and takes what it finds', async () => {
     camera.redirect(url(elsewhere), 1);
-    const { options, url: from, stdin } = inputOf(parseSource(url(camera), ['127.0.0.1']), null);
+    const { options, url: from, stdin } = inputOf(parseSource(url(camera), ['127.0.0.1']), { format: null });
     const args = ['-v', 'error', '-show_entries', 'stream=codec_name', ...options, '-i', from];
     const done = await collect('ffprobe', args, {
       stdin: stdin ?? undefined,

@@ -98,6 +98,7 @@ async function film(clock: Clocks, fragments: number, sets: ReadonlyMap<number, 
       decodeTime: n * 200,
       decodeTimeUs: n * FRAGMENT_US,
       samples: 1,
+      filmedMs: clock.monotonic() - FRAGMENT_US / 1000,
     });
     await begun;
     await new Promise(setImmediate);

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { CaptureFeed, FeedEvents } from '../../agent/capture/feed.ts';
 import type { AgentLog } from '../../agent/log.ts';
 import { Intake } from '../../agent/recording/intake.ts';
+import { Fragmenter } from '../../media/fragmenter.ts';
 import { stream } from './media.ts';
 import { type Household, makeHousehold, Rig } from './rig.ts';
 
@@ -17,19 +18,19 @@ beforeAll(async () => {
 /** What the intake asked of the feed, which does as little as it may: the run goes on until it is ended here. */
 class AskedFeed implements CaptureFeed {
   readonly asked: string[] = [];
-  refuse = () => void this.asked.push('refuse');
-  reencode = () => void this.asked.push('reencode');
+  refuse = (reason = 'rubbish') => void this.asked.push(reason);
   pause = () => void this.asked.push('pause');
   resume = () => void this.asked.push('resume');
   close = () => void this.asked.push('close');
 }
 
-function takeIn({ audio = false }: { audio?: boolean } = {}) {
+function takeIn({ audio = false, live = false }: { audio?: boolean; live?: boolean } = {}) {
   const rig = new Rig(household);
   const logged: object[] = [];
   const log = (fields: object, message: string) => void logged.push({ ...fields, message });
   const logger: AgentLog = { info: log, warn: log, error: log };
-  const intake = new Intake({ recorder: rig.recorder, tally: rig.tally, audioAllowed: () => audio, logger });
+  const { recorder, tally, clock } = rig;
+  const intake = new Intake({ recorder, tally, audioAllowed: () => audio, live, logger, clock });
   const feed = new AskedFeed();
   intake.attach(feed);
   return { rig, intake, feed, logged };
@@ -79,7 +80,7 @@ describe('a stream is refused as a whole', () => {
     run(intake, bytes());
     await rig.recorder.stop();
     expect(rig.tally.refusedStreams).toBeGreaterThan(0);
-    expect(feed.asked[0]).toBe('refuse');
+    expect(feed.asked[0]).toBe('rubbish');
     expect(logged).toContainEqual(expect.objectContaining({ code, message: 'stream refused' }));
     expect(rig.tally.sealedUs + rig.tally.skippedUs).toBe(rig.tally.capturedUs);
   });
@@ -88,7 +89,7 @@ describe('a stream is refused as a whole', () => {
     const { rig, intake, feed, logged } = takeIn();
     run(intake, sounding);
     await rig.recorder.stop();
-    expect(feed.asked).toEqual(['refuse']);
+    expect(feed.asked).toEqual(['rubbish']);
     expect(logged).toContainEqual(expect.objectContaining({ code: 'AUDIO_REFUSED' }));
     expect(rig.primitives.seals).toBe(0);
     expect(rig.store.sessions).toEqual([]);
@@ -127,11 +128,54 @@ describe('keyframes apart by', () => {
   test.each([
     [19, []],
     [20, []],
-    [21, ['reencode']],
+    [21, ['gop']],
   ])('%i s: asks of the feed %j', (gop, asked) => {
     const { intake, feed } = takeIn();
     run(intake, stream(2 * gop, gop));
     expect(feed.asked).toEqual(asked);
+  });
+});
+
+describe('of a live source', () => {
+  /** Hands a run over fragment by fragment: so many at once, then each when it was filmed. @returns real ms at its start. */
+  function film(seconds: number, { burst = 0, pace = 1 }: { burst?: number; pace?: number }) {
+    const taken = takeIn({ live: true });
+    const { intake, rig } = taken;
+    const events = new Fragmenter().push(stream(seconds, 1));
+    intake.onRunStart();
+    rig.clock.turn(60_000);
+    const lateMs = rig.clock.monotonic();
+    let brought = 0;
+    for (const event of events) {
+      if (event.kind === 'fragment' && ++brought > burst) rig.clock.turn((event.durationUs / 1000) * pace);
+      intake.onBytes(event.bytes);
+    }
+    intake.onRunEnd(1);
+    return { ...taken, lateMs };
+  }
+
+  test('[FC-71] a run that begins with what was read ahead is dated when that was filmed', async () => {
+    const { rig, feed, lateMs } = film(4, { burst: 6 });
+    await rig.recorder.stop();
+    const [segment] = await rig.openAll();
+    const filmedMs = (segment?.header.timeMs ?? 0) - rig.clock.now() + rig.clock.monotonic();
+    const aheadMs = lateMs - filmedMs;
+    expect(aheadMs).toBeGreaterThan(900);
+    expect(aheadMs).toBeLessThan(1500);
+    expect(feed.asked).toEqual([]);
+    expect(rig.tally).toMatchObject({ capturedUs: 4_000_000, sealedUs: 4_000_000 });
+  });
+
+  test('[FC-63] one whose time runs at another rate is refused for its time', async () => {
+    const { rig, feed, logged } = film(12, { pace: 1.25 });
+    await rig.recorder.stop();
+    expect(feed.asked[0]).toBe('time');
+    expect(logged).toContainEqual(expect.objectContaining({ code: 'TIME_WRONG' }));
+    expect(rig.tally.sealedUs).toBeLessThan(9_000_000);
+  });
+
+  test('control: at the pace of time it is not', () => {
+    expect(film(12, { pace: 1 }).feed.asked).toEqual([]);
   });
 });
 

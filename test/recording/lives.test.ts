@@ -69,7 +69,7 @@ class Life {
       case 'keyframe':
       case 'fragment':
         this.clock.turn(us / 1000);
-        this.rig.recorder.record(madeUp(us, kind === 'keyframe'));
+        this.rig.record(madeUp(us, kind === 'keyframe'));
         return;
       case 'end-run':
         this.rig.recorder.endRun();

@@ -139,7 +139,7 @@ describe('a new session begins', () => {
     const rig = begunRig();
     const { promise, resolve: release } = Promise.withResolvers<void>();
     rig.store.gate = promise;
-    for (const fragment of footage(1, 1)) rig.recorder.record(fragment);
+    for (const fragment of footage(1, 1)) rig.record(fragment);
     rig.recorder.outdateSession();
     release();
     await rig.settled();
@@ -200,7 +200,7 @@ describe('while no session can be begun', () => {
     const rig = begunRig();
     const { promise, resolve: release } = Promise.withResolvers<void>();
     rig.store.gate = promise;
-    for (const fragment of real.fragments) rig.recorder.record(fragment);
+    for (const fragment of real.fragments) rig.record(fragment);
     expect(rig.tally.sealedUs).toBe(0);
     release();
     await rig.recorder.stop();
@@ -219,7 +219,7 @@ describe('while no session can be begun', () => {
       madeUp(1_000_000, true, big),
       ...Array.from({ length: 7 }, () => madeUp(1_000_000, false, big)),
     ];
-    for (const fragment of waiting) rig.recorder.record(fragment);
+    for (const fragment of waiting) rig.record(fragment);
     release();
     await rig.settled();
     await rig.feed([madeUp(1_000_000, false), ...footage(1, 1)]);

@@ -124,11 +124,16 @@ export class Rig {
     await new Promise(setImmediate);
   }
 
+  /** Records a fragment that ends now. */
+  record(fragment: FragmentEvent): void {
+    this.recorder.record({ ...fragment, filmedMs: this.clock.monotonic() - fragment.durationUs / 1000 });
+  }
+
   /** Records fragments as they come in real time. */
   async feed(fragments: readonly FragmentEvent[]): Promise<void> {
     for (const fragment of fragments) {
       this.clock.turn(fragment.durationUs / 1000);
-      this.recorder.record(fragment);
+      this.record(fragment);
       if (fragment.keyframe) await this.settled();
     }
   }

@@ -48,6 +48,8 @@ export interface Condition {
 const SILENCE_MS = 15_000;
 /** A source may take this long to come on, or to come back, before a camera without a picture counts as blind. */
 const BLIND_MS = 30_000;
+/** A source that starts again costs some seconds; what loses more of five minutes wants looking at. */
+const RECENT_GAP_SECONDS = 10;
 /** Certificates are renewed at two thirds of their life: one that comes this close to its end is not being renewed. */
 const CERTIFICATE_ENDS_SOON_MS = 3 * 86_400_000;
 /** The server has shut the camera out, or does not know it: waiting helps nothing. */
@@ -76,6 +78,7 @@ function concernsOf({ directory, start, agent, agentRuns, silentMs, capture }: C
   return [
     ...captureConcerns(agent, capture, directory),
     ...pictureConcerns(agent, capture, directory),
+    ...gapConcerns(agent, capture, directory),
     ...connectionConcerns(agent),
     ...footageConcerns(agent, start),
     ...clockConcerns(agent),
@@ -111,6 +114,30 @@ function pictureConcerns(
   const way = captureRemedy(code, directory);
   return [red('NO_PICTURE', 'no picture comes from its source', last, way)];
 }
+
+/** A camera that films and one that loses half its time look alike at any one moment. */
+function gapConcerns(
+  { state, recentGapSeconds }: AgentStatus,
+  capture: CaptureState | undefined,
+  directory: string,
+): Concern[] {
+  const concerns: Concern[] = [];
+  const said = capture?.lastError ?? undefined;
+  if (state === 'running' && recentGapSeconds >= RECENT_GAP_SECONDS) {
+    const why = said === undefined ? '' : `: ${said.code}: ${said.first ?? said.line}`;
+    const text = `nothing was filmed for ${Math.round(recentGapSeconds)} s of the last 5 minutes${why}`;
+    concerns.push(yellow('TIME_LOST', text, undefined, captureRemedy(said?.code, directory)));
+  }
+  const sound = capture?.givenUp.find(({ what }) => what === 'sound');
+  if (sound !== undefined) {
+    const text = `it records without sound, for with it no picture came: ${sound.because}: ${sound.line}`;
+    concerns.push(yellow('SOUND_GIVEN_UP', text, sound.since, SOUND_AGAIN(directory)));
+  }
+  return concerns;
+}
+
+const SOUND_AGAIN = (directory: string) =>
+  `it tries again by itself, at most a day later, or when it is started anew; to have none: oriel camera source ${directory} --no-audio`;
 
 /** The same failure met by the uplink, by the search for a policy and by control is one concern. */
 function connectionConcerns(agent: AgentStatus): Concern[] {

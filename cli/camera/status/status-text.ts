@@ -72,7 +72,7 @@ const CLASSICAL = 'X25519 without ML-KEM: the network lets no larger handshake t
 
 function footage(agent: AgentStatus, capture: CaptureState | undefined): Row[] {
   const seconds = (value: number) => `${value.toFixed(1)} s`;
-  const { droppedSeconds, skippedSeconds } = agent;
+  const { droppedSeconds, skippedSeconds, gapSeconds, recentGapSeconds } = agent;
   return [
     ...(capture === undefined ? [] : [['capture', captureText(capture)] as const]),
     ['captured', `${seconds(agent.capturedSeconds)}, ${agent.segments} segments begun`],
@@ -82,14 +82,23 @@ function footage(agent: AgentStatus, capture: CaptureState | undefined): Row[] {
       `${seconds(agent.heldSeconds)}, ${size(agent.heldBytes)}, of which ${size(agent.spooledBytes)} on disk`,
     ],
     ['lost', `${seconds(droppedSeconds)} dropped, ${seconds(skippedSeconds)} before sealing`],
+    ['not filmed', `${seconds(gapSeconds)}, of the last 5 minutes ${seconds(recentGapSeconds)}`],
   ];
 }
 
-function captureText({ state, mode, encoder, restarts, source }: CaptureState): string {
+function captureText({ state, mode, encoder, restarts, source, givenUp }: CaptureState): string {
   const count = Object.values(restarts).reduce((sum, each) => sum + each, 0);
   const how = { copy: 'copying H.264, ', encode: `${encoder}, ` };
-  return `${state}, ${mode === null ? '' : how[mode]}${count} restarts, from ${source}`;
+  const changes = givenUp.map(({ what, because }) => `, ${CHANGES[what]} (${because})`).join('');
+  return `${state}, ${mode === null ? '' : how[mode]}${count} restarts, from ${source}${changes}`;
 }
+
+/** What a source is recorded without, because of what happened with it. */
+const CHANGES: Readonly<Record<CaptureState['givenUp'][number]['what'], string>> = {
+  sound: 'without sound',
+  copy: 'encoded',
+  stamps: 'dated by arrival',
+};
 
 function releaseRows(release: AgentStatus['release']): Row[] {
   if (release === undefined) return [];

@@ -1,0 +1,122 @@
+import type { Encoder, RunPlan } from './arguments.ts';
+import { chooseAudio, chooseCodec, encoderAfter } from './codec-policy.ts';
+import type { CaptureEffects } from './effects.ts';
+import { pickEncoder } from './encoder.ts';
+import {
+  CONCESSIONS,
+  type Concession,
+  isGivenUp,
+  type Learnt,
+  learn,
+  nextTrialMs,
+  nothingLearnt,
+  tryAgain,
+} from './learnt-plan.ts';
+import { probeSource, type SourceFacts } from './probe.ts';
+import type { RunOutcome } from './run.ts';
+import { isLive, isPlayedOnce, type Source } from './source.ts';
+import type { CaptureState } from './state.ts';
+import type { RunTool } from './tool.ts';
+
+export interface PlannerOptions {
+  source: Source;
+  /** Sound is wanted. */
+  audio: boolean;
+  runTool: RunTool;
+  effects: CaptureEffects;
+}
+
+const CHANGES: Readonly<Record<Concession, string>> = {
+  sound: 'recording without sound from now on, to be tried again later',
+  copy: 'encoding instead of copying from now on, to be tried again later',
+  stamps:
+    'the time of arrival takes the place of the source’s timestamps from now on, to be tried again later',
+};
+
+/** Plans each run of a source by what was asked of it once, and by what its runs taught. */
+export class Planner {
+  readonly #options: PlannerOptions;
+  /** Asked once: some cameras take one session at a time, and a question is one. */
+  #facts: SourceFacts | undefined;
+  #learnt = nothingLearnt;
+  #encoder: Encoder | null = null;
+  /** Seconds of a file that were played. */
+  #played = 0;
+
+  constructor(options: PlannerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The plan of the next run.
+   * @param audioAllowed by the owner's policy
+   * @throws CaptureError as probeSource, COMMAND_MISSING
+   */
+  async plan(audioAllowed: boolean): Promise<RunPlan> {
+    const { source, audio, effects, runTool } = this.#options;
+    this.#learnt = tryAgain(this.#learnt, effects.clock.monotonic());
+    this.#facts ??= await probeSource(source, runTool);
+    const facts = this.#facts;
+    effects.signal.throwIfAborted();
+    const codec = chooseCodec(facts, isGivenUp(this.#learnt, 'copy'));
+    if (codec.mode === 'encode') {
+      this.#encoder ??= await pickEncoder(runTool);
+      effects.signal.throwIfAborted();
+    }
+    if (codec.reason === 'long-gop') {
+      effects.logger.warn({ gopSeconds: facts.gopSeconds }, 'keyframes are too far apart to copy: encoding');
+    }
+    return {
+      source,
+      facts,
+      video: codec.mode === 'copy' ? 'copy' : (this.#encoder ?? 'libx264'),
+      audio: chooseAudio(facts, audio && audioAllowed && !isGivenUp(this.#learnt, 'sound')),
+      arrival: isLive(source) && isGivenUp(this.#learnt, 'stamps'),
+      from: this.#played,
+    };
+  }
+
+  /** When a run is to end so that something that was given up can be tried again, monotonic ms. */
+  get nextTrialMs(): number | undefined {
+    return isLive(this.#options.source) ? nextTrialMs(this.#learnt) : undefined;
+  }
+
+  /** A run is over. @returns whether the next one is planned in another way because of it. */
+  learn(plan: RunPlan, outcome: RunOutcome): boolean {
+    const { source, effects } = this.#options;
+    const { end, opened, goodMs } = outcome;
+    if (isPlayedOnce(source)) this.#played += goodMs / 1000;
+    const had = [
+      ...(plan.audio === 'none' ? [] : (['sound'] as const)),
+      ...(plan.video === 'copy' ? (['copy'] as const) : []),
+      ...(isLive(source) && !plan.arrival ? (['stamps'] as const) : []),
+    ];
+    // What the agent found wrong is not in ffmpeg's words.
+    const line = end === 'time' || end === 'gop' ? '' : (outcome.said[0] ?? outcome.line);
+    const past = { end, opened, goodMs, line, had };
+    const before = this.#learnt;
+    this.#learnt = learn(before, past, effects.clock.monotonic());
+    const changed = CONCESSIONS.filter((what) => isGivenUp(this.#learnt, what) && !isGivenUp(before, what));
+    for (const what of changed) effects.logger.warn({ because: end, line: past.line }, CHANGES[what]);
+    // What was true of it may be so no more.
+    const doubtful = end === 'rubbish' || (opened && this.#learnt.refusal !== undefined);
+    if (doubtful || source.kind === 'v4l2') this.#facts = undefined;
+    return changed.length > 0;
+  }
+
+  /** The board's encoder is given up where runs with it fail. */
+  doubtEncoder(failed: boolean, goodMs: number): void {
+    if (this.#encoder !== null) this.#encoder = encoderAfter(this.#encoder, failed, goodMs);
+  }
+
+  /** What the runs do without, as it is shown. */
+  get givenUp(): CaptureState['givenUp'] {
+    const { clock } = this.#options.effects;
+    const passed = clock.now() - clock.monotonic();
+    return CONCESSIONS.flatMap((what) => {
+      const each: Learnt['givenUp'][Concession] = this.#learnt.givenUp[what];
+      if (each === undefined || each.onTrial) return [];
+      return [{ what, because: each.because, line: each.line, since: each.atMs + passed }];
+    });
+  }
+}

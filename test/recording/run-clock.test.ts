@@ -1,0 +1,143 @@
+import fc from 'fast-check';
+import {
+  type Arrival,
+  arrive,
+  beginRunClock,
+  filmedMs,
+  type RunClock,
+} from '../../agent/recording/run-clock.ts';
+
+/** What a camera films in real time: fragments of five frames at 25 a second, each here 50 ms after its end. */
+interface Filmed {
+  /** Real milliseconds. */
+  readonly atMs: number;
+  readonly mediaMs: number;
+  readonly durationMs: number;
+  readonly samples: number;
+}
+const FRAGMENT_MS = 200;
+const DELAY_MS = 50;
+
+function* filming(seconds: number, rate = 1, fromMs = 0): Generator<Filmed> {
+  for (let ms = 0; ms < seconds * 1000; ms += FRAGMENT_MS) {
+    const durationMs = FRAGMENT_MS * rate;
+    yield { atMs: fromMs + ms + FRAGMENT_MS + DELAY_MS, mediaMs: fromMs + ms * rate, durationMs, samples: 5 };
+  }
+}
+
+const arrival = ({ atMs, mediaMs, durationMs, samples }: Filmed): Arrival => ({
+  atMs,
+  decodeTimeUs: mediaMs * 1000,
+  durationUs: durationMs * 1000,
+  samples,
+});
+
+/** @returns the clock after all of it, and what was wrong first and when, real ms. */
+function watch(stream: Iterable<Filmed>, live = true) {
+  let clock: RunClock | undefined;
+  for (const each of stream) {
+    if (clock === undefined) {
+      clock = beginRunClock(live, arrival(each));
+      continue;
+    }
+    const next = arrive(clock, arrival(each));
+    if (next.fault !== undefined) return { clock, fault: next.fault, atMs: each.atMs };
+    clock = next.clock;
+  }
+  return { clock: clock as RunClock, fault: undefined, atMs: undefined };
+}
+
+/** From a second on, all of it stamped off by so much. */
+const stampedOff = (stream: Iterable<Filmed>, fromMs: number, byMs: number) =>
+  [...stream].map((each) => (each.atMs < fromMs ? each : { ...each, mediaMs: each.mediaMs + byMs }));
+
+/** What a network holds up for a while and then lets through at once. */
+const heldUp = (stream: Iterable<Filmed>, fromMs: number, forMs: number) =>
+  [...stream].map((each) =>
+    each.atMs < fromMs || each.atMs > fromMs + forMs ? each : { ...each, atMs: fromMs + forMs },
+  );
+
+describe('time that is true', () => {
+  const DAY = 86_400;
+  test.each<[string, Iterable<Filmed>]>([
+    ['a minute', filming(60)],
+    ['a crystal that is 200 ppm off, for an hour', filming(3600, 1.0002)],
+    ['and slow, for a day', filming(DAY, 0.9998)],
+    ['a network that holds up 3.9 s', heldUp(filming(60), 20_000, 3900)],
+    ['one that does so at the beginning', heldUp(filming(60), 400, 1000)],
+    [
+      'one frame in five seconds',
+      [0, 1, 2, 3, 4, 5].map((n) => ({
+        atMs: n * 5000 + 5050,
+        mediaMs: n * 5000,
+        durationMs: 5000,
+        samples: 1,
+      })),
+    ],
+    ['a camera that pauses for 3 s, and says so', [...filming(10), ...filming(10, 1, 13_000)]],
+  ])('%s', (_, stream) => {
+    expect(watch(stream).fault).toBeUndefined();
+  });
+
+  test('a file has a time of its own', () => {
+    expect(watch(filming(20, 3), false).fault).toBeUndefined();
+  });
+});
+
+describe('time that is not', () => {
+  test.each<[string, Iterable<Filmed>, string, number]>([
+    ['[FC-62] leaps a minute ahead', stampedOff(filming(20), 5000, 60_000), 'jump', 200],
+    ['leaps two seconds ahead', stampedOff(filming(20), 5000, 2000), 'jump', 200],
+    ['goes back', stampedOff(filming(20), 5000, -3000), 'jump', 200],
+    ['[FC-63] is stamped 25 at 20 frames a second', filming(24, 0.8), 'rate', 8500],
+    ['is stamped 20 at 25', filming(24, 1.25), 'rate', 8500],
+    ['is 4 % slow', filming(120, 0.96), 'rate', 90_000],
+    ['is 2 % slow', filming(300, 0.98), 'rate', 200_000],
+    ['is 1 % fast', filming(600, 1.01), 'rate', 400_000],
+  ])('%s', (_, stream, fault, withinMs) => {
+    const found = watch(stream);
+    expect(found.fault).toBe(fault);
+    expect((found.atMs ?? 0) - (fault === 'jump' ? 5000 : 0)).toBeLessThanOrEqual(withinMs);
+  });
+
+  test('[FC-62] stands still while pictures come, as ffmpeg squeezes what goes back', () => {
+    const squeezed = { atMs: 7250, mediaMs: 5000, durationMs: 1, samples: 50 };
+    expect(watch([...filming(5), squeezed]).fault).toBe('jump');
+  });
+
+  test('falls behind for good', () => {
+    const late = [...filming(40)].map((each) =>
+      each.atMs < 10_000 ? each : { ...each, atMs: each.atMs + 2500 },
+    );
+    expect(watch(late)).toMatchObject({ fault: 'rate' });
+  });
+});
+
+describe('when it was filmed', () => {
+  test('[FC-71] by the least delay, however late a fragment comes', () => {
+    const { clock } = watch(heldUp(filming(20), 10_000, 3900));
+    expect(filmedMs(clock, 12_000_000)).toBeCloseTo(12_000 + DELAY_MS);
+  });
+
+  test('of a file by its own time from the start on, however slowly it is played', () => {
+    const { clock } = watch(filming(20, 0.5), false);
+    expect(filmedMs(clock, 8_000_000)).toBeCloseTo(8000 + FRAGMENT_MS / 2 + DELAY_MS);
+  });
+
+  test('whatever the delays of up to a second: within the least of them, and never backwards within a window', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(1000), { minLength: 10, maxLength: 100 }), (delays) => {
+        let last = 0;
+        const stream = delays.map((delay, n) => {
+          last = Math.max(last, (n + 1) * FRAGMENT_MS + delay);
+          return { atMs: last, mediaMs: n * FRAGMENT_MS, durationMs: FRAGMENT_MS, samples: 5 };
+        });
+        const { clock, fault } = watch(stream);
+        expect(fault).toBeUndefined();
+        const off = filmedMs(clock, 0);
+        expect(off).toBeGreaterThanOrEqual(Math.min(...delays));
+        expect(off).toBeLessThanOrEqual(1000);
+      }),
+    );
+  });
+});
