@@ -2,7 +2,7 @@ import { type Box, FieldReader, onlyBox, readBoxes } from './boxes.ts';
 import { MediaError } from './errors.ts';
 
 /** Bytes of VisualSampleEntry and AudioSampleEntry fields before their boxes (ISO/IEC 14496-12, 12.1.3, 12.2.3). */
-const VISUAL_SAMPLE_ENTRY = 78;
+export const VISUAL_SAMPLE_ENTRY = 78;
 const AUDIO_SAMPLE_ENTRY = 28;
 
 /**

@@ -24,6 +24,8 @@ export type MediaErrorCode =
   | 'SAMPLE_RANGE'
   /** Not exactly one sample entry, or one without a readable codec configuration. */
   | 'SAMPLE_ENTRY'
+  /** A parameter set of H.264 that ends early, or says what no video is. */
+  | 'PARAMETER_SET'
   /** A track id that is zero, repeated or unknown. */
   | 'TRACK_ID'
   /** Not exactly one video track. */
