@@ -6,6 +6,7 @@ import type { CameraLine } from './footage/coverage.ts';
 import type { SheetReport } from './footage/make-sheet.ts';
 import type { FootageReport, SegmentLine } from './footage/report.ts';
 import type { AbsentStills } from './footage/still-inspection.ts';
+import { summarize } from './footage/summarize.ts';
 import { jsonLine, printable, rfc3339 } from './text.ts';
 
 interface FootageOptions {
@@ -27,7 +28,8 @@ interface SheetOptions extends FootageOptions {
 
 const EXIT_CODES = `
 Exit codes:
-  0  all that is here is complete: closed and signed by the camera (of what is not here, see the cameras' lines)
+  0  all that is here is complete: closed and signed by the camera (of what is not here, see the cameras' lines; of
+     time in which nothing was filmed, the last line)
   3  some of it cut, still open, or missing
   4  some of it refused: altered, forged, not this key's to open, or no media that plays; stills too
   1, 2  another failure; a command line not understood
@@ -159,18 +161,12 @@ function print(name: Verb, report: FootageReport): void {
     console.log(`${camera.slice(0, 8)} ${path}  refused  ${code}: ${message}`);
   }
   for (const absent of report.absentStills) console.log(describeAbsent(absent));
-  const { counts, openedSeconds, droppedSeconds, files } = report;
+  const { files } = report;
   for (const { path, fromMs, seconds, frames } of files) {
     console.log(`wrote ${path}: ${seconds.toFixed(1)} s, ${frames} frames, from ${rfc3339(fromMs)}`);
   }
   for (const camera of report.cameras) console.log(describeCamera(camera));
-  const parts = Object.entries(counts).filter(([, count]) => count > 0);
-  const summary = parts.map(([verdict, count]) => `${count} ${verdict}`).join(', ');
-  console.log(
-    report.verdict === 'empty'
-      ? 'no footage in the times and cameras asked for'
-      : `segments: ${summary}; ${openedSeconds.toFixed(1)} s open${droppedSeconds > 0 ? `, ${droppedSeconds.toFixed(1)} s dropped by the camera` : ''}`,
-  );
+  console.log(summarize(report));
 }
 
 function printSheet(report: SheetReport): void {

@@ -1,7 +1,7 @@
 import { equal, isZero, toHex } from '../../crypto/bytes.ts';
 import { CryptoError } from '../../crypto/errors.ts';
 import { type ParsedSessionHeader, PREVIOUS_UNKNOWN } from '../../crypto/header.ts';
-import type { OpenedSession } from '../../crypto/opener.ts';
+import type { OpenedSegment, OpenedSession } from '../../crypto/opener.ts';
 import type { DayKeyHolder } from '../../crypto/session.ts';
 import type { SessionFiles } from './footage-directory.ts';
 import { gapsBetween, lengthOf } from './gaps.ts';
@@ -18,6 +18,8 @@ export interface Inspection {
   readonly onHeader: (header: ParsedSessionHeader) => void;
   /** Called with every session that opens, whenever it was, before its segments; waited for. */
   readonly onSession: (session: OpenedSession, files: SessionFiles) => void | Promise<void>;
+  /** Called with every segment that opens and lies outside the range, in its turn. */
+  readonly onOutside: (segment: OpenedSegment) => void;
 }
 
 /** A session whose header the camera signed, and that lies where it belongs. */
@@ -50,14 +52,14 @@ interface Turn {
  */
 export async function* inspectCamera(
   sessions: readonly SessionFiles[],
-  { trusted, holder, range, onHeader, onSession }: Inspection,
+  { trusted, holder, range, onHeader, onSession, onOutside }: Inspection,
 ): AsyncGenerator<Inspected> {
   let previous: ParsedSessionHeader | undefined;
   const hashes = new Set<string>();
   for await (const { attempt, next, between } of inTurn(sessions, trusted, holder)) {
     const { files, header } = attempt;
     const end = header && next && statedEnd(header, next);
-    const inspection = { end, nextMs: next?.timeMs, range };
+    const inspection = { end, nextMs: next?.timeMs, range, onOutside };
     if (header === undefined) {
       yield* refuseSession(files, undefined, attempt.error, inspection);
       continue;

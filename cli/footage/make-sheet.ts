@@ -1,6 +1,6 @@
 import { decodePicture } from '../../agent/capture/picture.ts';
 import { concat } from '../../crypto/bytes.ts';
-import type { OpenedSession } from '../../crypto/opener.ts';
+import type { OpenedSegment, OpenedSession } from '../../crypto/opener.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { dayKeyHolder } from '../../crypto/viewing-key.ts';
 import { MediaError } from '../../media/errors.ts';
@@ -18,6 +18,7 @@ import { openSegmentFile, openStillFile } from './session-files.ts';
 import { drawSheet, type SheetSection, type SheetTile, tileOfJpeg, tileOfPixels } from './sheet-picture.ts';
 import { planSheet, type SegmentMoment, type StillMoment, type Tile } from './sheet-plan.ts';
 import { type PictureLine, StillInspection } from './still-inspection.ts';
+import { type Gap, Timeline } from './timeline.ts';
 
 export interface SheetRequest {
   readonly directory: string;
@@ -41,6 +42,7 @@ export interface SheetReport extends FootageReport {
     readonly stills: number;
     /** Pictures taken from the segments themselves. */
     readonly keyframes: number;
+    /** `gapCount`: a gap shorter than an interval has no tile. */
     readonly gaps: number;
   };
 }
@@ -72,7 +74,7 @@ export async function makeSheet(request: SheetRequest): Promise<SheetReport> {
   const rolls: { camera: string; moments: PlacedMoment[] }[] = [];
   for (const { camera, files } of all) {
     const trusted = key.cameras.some(({ id }) => id === camera);
-    rolls.push({ camera, moments: await inspector.inspect(files, { trusted, holder, coverage }) });
+    rolls.push({ camera, moments: await inspector.inspect(camera, files, { trusted, holder, coverage }) });
   }
   inspector.end();
 
@@ -97,14 +99,14 @@ export async function makeSheet(request: SheetRequest): Promise<SheetReport> {
   }
   progress.end();
 
-  const told = report(inspector.lines, [], coverage.lines(), inspector.stills);
+  const told = report(inspector.lines, [], coverage.lines(), inspector.stills, inspector.gaps);
   const refusedPictures = [...told.refusedPictures, ...painter.refused];
   const whole = { ...told, verdict: verdictOf(told.counts, refusedPictures), refusedPictures };
   if (sections.length === 0) return whole;
   const { bytes, width, height } = await drawSheet(sections, request.columns, format);
   checkOutput(out, guard);
   writeTextFile(out, bytes, 0o600);
-  return { ...whole, sheet: { path: out, width, height, ...painter.counts } };
+  return { ...whole, sheet: { path: out, width, height, ...painter.counts, gaps: whole.gapCount } };
 }
 
 function formatOf(path: string): 'jpeg' | 'png' {
@@ -117,6 +119,7 @@ function formatOf(path: string): 'jpeg' | 'png' {
 class Inspector {
   readonly lines: SegmentLine[] = [];
   readonly stills: StillInspection;
+  readonly gaps: Gap[] = [];
   readonly #range: TimeRange;
   readonly #progress: Progress;
 
@@ -128,6 +131,7 @@ class Inspector {
   }
 
   async inspect(
+    camera: string,
     files: readonly SessionFiles[],
     {
       trusted,
@@ -143,9 +147,12 @@ class Inspector {
       const stills = await this.stills.inspect(session, of, () => this.#progress.step());
       moments.push(...stills.map((still) => ({ kind: 'still' as const, ...still, session })));
     };
-    const inspection = { trusted, holder, range: this.#range, onHeader, onSession };
+    const timeline = new Timeline(camera, this.#range);
+    const onOutside = (segment: OpenedSegment) => timeline.pass(segment);
+    const inspection = { trusted, holder, range: this.#range, onHeader, onSession, onOutside };
     for await (const inspected of inspectCamera(files, inspection)) {
       this.#progress.step();
+      timeline.note(inspected);
       this.lines.push(segmentLine(inspected));
       const { opened, path, sequence: number } = inspected;
       if (opened?.opening === undefined || opened.fragments.length === 0 || path === undefined) continue;
@@ -154,6 +161,7 @@ class Inspector {
       const endMs = timeMs + opened.durationUs / 1000;
       moments.push({ kind: 'segment', timeMs, endMs, path, number, session: current });
     }
+    for (const gap of timeline.gaps) this.gaps.push(gap);
     return moments;
   }
 
@@ -165,11 +173,10 @@ class Inspector {
 /** Opens what a tile shows, again, and makes its picture. */
 class Painter {
   readonly refused: PictureLine[] = [];
-  readonly counts = { stills: 0, keyframes: 0, gaps: 0 };
+  readonly counts = { stills: 0, keyframes: 0 };
 
   async paint(tile: Tile<PlacedMoment>, camera: string, name: string): Promise<SheetTile> {
     if (tile.kind === 'gap') {
-      this.counts.gaps += 1;
       return { picture: 'no footage', caption: span(tile.fromMs, tile.toMs) };
     }
     const { moment, others } = tile;

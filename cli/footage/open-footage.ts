@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import type { ParsedSessionHeader } from '../../crypto/header.ts';
-import type { OpenedSession } from '../../crypto/opener.ts';
+import type { OpenedSegment, OpenedSession } from '../../crypto/opener.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import {
   dayKeyHolder,
@@ -18,6 +18,7 @@ import { inspectCamera } from './inspection.ts';
 import { MovieWriter } from './movie-writer.ts';
 import { type FootageReport, report, type SegmentLine, segmentLine } from './report.ts';
 import { StillInspection } from './still-inspection.ts';
+import { type Gap, Timeline } from './timeline.ts';
 
 export interface FootageRequest {
   readonly directory: string;
@@ -59,17 +60,22 @@ export async function openFootage(request: FootageRequest): Promise<FootageRepor
   const onSession = async (session: OpenedSession, files: SessionFiles) => {
     await stills.inspect(session, files, () => progress.step());
   };
+  const gaps: Gap[] = [];
   try {
     for (const { camera, files } of sessions) {
       const trusted = key.cameras.some(({ id }) => id === camera);
-      const inspection = { trusted, holder, range: request.range, onHeader, onSession };
+      const timeline = new Timeline(camera, request.range);
+      const onOutside = (segment: OpenedSegment) => timeline.pass(segment);
+      const inspection = { trusted, holder, range: request.range, onHeader, onSession, onOutside };
       for await (const inspected of inspectCamera(files, inspection)) {
+        timeline.note(inspected);
         if (inspected.opened !== undefined) movie?.add(inspected.opened);
         lines.push(segmentLine(inspected));
         progress.step();
       }
+      for (const gap of timeline.gaps) gaps.push(gap);
     }
-    return report(lines, movie?.finish() ?? [], coverage.lines(), stills);
+    return report(lines, movie?.finish() ?? [], coverage.lines(), stills, gaps);
   } finally {
     progress.end();
     movie?.abandon();

@@ -3,6 +3,7 @@ import type { CameraLine } from './coverage.ts';
 import type { Inspected } from './inspected.ts';
 import type { WrittenMovie } from './movie-writer.ts';
 import type { AbsentStills, PictureLine, StillInspection } from './still-inspection.ts';
+import type { Gap } from './timeline.ts';
 
 /** What `oriel footage` says at its end, as one JSON object with --json. */
 export interface FootageReport {
@@ -16,6 +17,13 @@ export interface FootageReport {
   readonly records: number;
   /** Duration that cameras say they gave up, seconds. */
   readonly droppedSeconds: number;
+  /** Time in which nothing was filmed, between segments with nothing missing between them, seconds; no verdict depends on it. */
+  readonly gapSeconds: number;
+  readonly gapCount: number;
+  /** The oldest first, at most MAX_GAP_LINES. */
+  readonly gaps: readonly GapLine[];
+  /** Absent when there is none. */
+  readonly longestGap?: GapLine;
   readonly segments: readonly SegmentLine[];
   readonly cameras: readonly CameraLine[];
   /** How many stills opened. */
@@ -26,6 +34,16 @@ export interface FootageReport {
   readonly refusedPictures: readonly PictureLine[];
   readonly files: readonly WrittenMovie[];
 }
+
+export interface GapLine {
+  readonly camera: string;
+  /** RFC 3339, by the camera's clock. */
+  readonly from: string;
+  readonly to: string;
+  readonly seconds: number;
+}
+
+export const MAX_GAP_LINES = 1000;
 
 export interface SegmentLine {
   readonly camera: string;
@@ -76,6 +94,7 @@ export function report(
   files: readonly WrittenMovie[],
   cameras: readonly CameraLine[],
   stills: Pick<StillInspection, 'opened' | 'absent' | 'refused'>,
+  gaps: readonly Gap[],
 ): FootageReport {
   const counts = { complete: 0, cut: 0, open: 0, missing: 0, refused: 0 };
   for (const { verdict, count = 1 } of segments) counts[verdict] += count;
@@ -88,6 +107,7 @@ export function report(
     openedBytes: sum('bytes'),
     records: sum('records'),
     droppedSeconds: Math.round(sum('droppedSeconds') * 1e6) / 1e6,
+    ...gapReport(gaps),
     segments,
     cameras,
     stills: stills.opened,
@@ -96,6 +116,30 @@ export function report(
     files,
   };
 }
+
+/** What a report says of gaps: sums and lines to the millisecond. */
+export function gapReport(
+  gaps: readonly Gap[],
+): Pick<FootageReport, 'gapSeconds' | 'gapCount' | 'gaps' | 'longestGap'> {
+  const inOrder = [...gaps].sort((a, b) => a.fromMs - b.fromMs);
+  const [first] = inOrder;
+  const longest = inOrder.reduce((most, gap) => (lengthMs(gap) > lengthMs(most) ? gap : most), first as Gap);
+  return {
+    gapSeconds: Math.round(gaps.reduce((sum, gap) => sum + lengthMs(gap), 0)) / 1000,
+    gapCount: gaps.length,
+    gaps: inOrder.slice(0, MAX_GAP_LINES).map(gapLine),
+    ...(first !== undefined && { longestGap: gapLine(longest) }),
+  };
+}
+
+const lengthMs = ({ fromMs, toMs }: Gap): number => toMs - fromMs;
+
+const gapLine = (gap: Gap): GapLine => ({
+  camera: gap.camera,
+  from: rfc3339(gap.fromMs),
+  to: rfc3339(gap.toMs),
+  seconds: Math.round(lengthMs(gap)) / 1000,
+});
 
 export function verdictOf(
   counts: FootageReport['counts'],

@@ -24,13 +24,15 @@ export interface SessionInspection {
   /** The time of the next session, milliseconds since 1970; undefined when there is none. */
   readonly nextMs: number | undefined;
   readonly range: TimeRange;
+  /** Called with a segment that opens and lies outside the range, in its turn. */
+  readonly onOutside: (segment: OpenedSegment) => void;
 }
 
 /** @returns by when the last segment that opened had ended, milliseconds since 1970. */
 export async function* inspectSession(
   files: SessionFiles,
   session: OpenedSession,
-  { end, nextMs, range }: SessionInspection,
+  { end, nextMs, range, onOutside }: SessionInspection,
 ): AsyncGenerator<Inspected, number> {
   const { header } = session;
   const place = placeIn(files, header);
@@ -50,6 +52,7 @@ export async function* inspectSession(
       expected = sequence + 1;
       endMs = timeMs + opened.durationUs / 1000;
       if (touches(range, timeMs, endMs)) yield playable(place(sequence), path, opened);
+      else onOutside(opened);
     } catch (error) {
       yield refused(place(sequence), path, error);
     }

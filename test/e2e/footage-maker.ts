@@ -47,6 +47,8 @@ export interface SessionWish {
   readonly previousSession?: Uint8Array;
   /** Of its header, milliseconds since 1970. */
   readonly timeMs?: number;
+  /** When each segment begins, ms since the session's first usually would; one after the other, if not given. */
+  readonly startsMs?: readonly number[];
   /** Number of the day key that it is sealed to; 0, if not given. */
   readonly dayKey?: number;
   /** The number of the session that it follows; the one made before it otherwise. */
@@ -169,7 +171,7 @@ export class MadeFootage {
     mkdirSync(path, { recursive: true });
     writeFileSync(join(path, 'session'), begun.header);
     const session = new MadeSession(number, path, begun, this.#signer, this.#video);
-    for (const end of segments) await session.add(end);
+    for (const [index, end] of segments.entries()) await session.add(end, {}, wish.startsMs?.[index]);
     this.#sessions.push(session);
   }
 }
@@ -204,9 +206,16 @@ export class MadeSession {
     return path;
   }
 
-  /** Adds a segment. @param media what is sealed in it instead of what is in the others. */
-  async add(end: SessionWish['segments'][number], media: Partial<MadeVideo> = {}): Promise<void> {
-    const { sealer, frames } = await this.#seal(this.segments, media);
+  /**
+   * Adds a segment. @param media what is sealed in it instead of what is in the others.
+   * @param startMs when it begins, ms since the session's first usually would.
+   */
+  async add(
+    end: SessionWish['segments'][number],
+    media: Partial<MadeVideo> = {},
+    startMs?: number,
+  ): Promise<void> {
+    const { sealer, frames } = await this.#seal(this.segments, media, startMs);
     if (end !== 'open') frames.push(sealer.close(this.digest, end === 'final').bytes);
     this.#write(this.segments, [sealer.header, ...frames]);
     this.segments += 1;
@@ -214,14 +223,17 @@ export class MadeSession {
   }
 
   /** Adds a segment that the camera did not close but marked. @param fragments how many. */
-  async addMarked(mark: Pick<Mark, 'kind' | 'placed'>, fragments: number): Promise<void> {
+  async addMarked(
+    mark: Pick<Mark, 'kind' | 'placed'> & Partial<Pick<Mark, 'lostUs'>>,
+    fragments: number,
+  ): Promise<void> {
     const { sealer, frames } = await this.#seal(this.segments);
     while (frames.length <= fragments) {
       frames.push(sealer.sealFragment(minimalFragment(frames.length * 100, 100), 20_000).bytes);
     }
     const at = frames.reduce((sum, { length }) => sum + length, sealer.header.length);
     const place = { headerHash: sealer.headerHash, at };
-    const statement = { ...mark, vouchedRecords: 0, vouchedDigest: NO_DIGEST, lostUs: 0, timeMs: BEGIN_MS };
+    const statement = { vouchedRecords: 0, vouchedDigest: NO_DIGEST, lostUs: 0, timeMs: BEGIN_MS, ...mark };
     frames.push(makeMarkRecord(statement, place, this.#signer, nodePrimitives.crc32));
     this.#write(this.segments, [sealer.header, ...frames]);
     this.segments += 1;
@@ -266,10 +278,10 @@ export class MadeSession {
     rmSync(this.path, { recursive: true });
   }
 
-  async #seal(sequence: number, media: Partial<MadeVideo> = {}) {
+  async #seal(sequence: number, media: Partial<MadeVideo> = {}, startMs = (sequence * SEGMENT_US) / 1000) {
     const { init, fragment } = { ...this.#video, ...media };
     const camera = await cameraIdOf(this.#signer.point, nodePrimitives);
-    const timeMs = BEGIN_MS + this.number * SESSION_MS + (sequence * SEGMENT_US) / 1000;
+    const timeMs = BEGIN_MS + this.number * SESSION_MS + startMs;
     const header = { camera, sessionHash: this.begun.hash, sequence, timeMs };
     const sealer = new SegmentSealer(this.begun.secret, header, nodePrimitives, this.#signer);
     const opening = { run: randomBytes(8), timescale: 12_800, decodeTime: 0, codecs: 'avc1.64001f' };

@@ -69,7 +69,8 @@ test('shows a still where there is one, a keyframe where there is none, and the 
   const out = join(room, 'whole.png');
   const { code, stdout, stderr } = await sheet(out);
   expect(stderr).toBe('');
-  expect(stdout).toMatch(/^segments: 4 complete; 16\.0 s open$/m);
+  const gap = 'nothing was filmed for 592.0 s in 1 gap, from 2026-09-21T14:23:28.000Z';
+  expect(stdout).toContain(`segments: 4 complete; ${gap}; 16.0 s open\n`);
   expect(stdout).toContain(`wrote ${out}: 1 still, 1 keyframe, 1 gap; 992 by 260 pixels`);
   expect(code).toBe(0);
   expect(await coloursIn(out, 3)).toEqual(['green green', 'dark dark', 'red blue']);
@@ -80,6 +81,16 @@ test('makes a JPEG too, in as many columns as asked for, of the times asked for'
   const { code } = await sheet(out, '--columns', '2', '--to', '2026-09-21T14:30:00Z');
   expect(code).toBe(0);
   expect(await sharp(out).metadata()).toMatchObject({ format: 'jpeg', width: 664 });
+});
+
+test('[FC-76] counts the gaps that verifying counts, those too that are shorter than the time between two tiles', async () => {
+  const pauses = { number: 3, segments: ['next', 'next', 'final'], startsMs: [0, 6_000, 12_000] } as const;
+  const paused = await Footage.filmed(video, pauses, { number: 4, segments: ['final'] });
+  const out = join(room, 'paused.png');
+  const { stdout } = await oriel('footage', 'sheet', paused.directory, '--key', paused.keyPath, '--out', out);
+  paused.remove();
+  expect(stdout).toContain('nothing was filmed for 588.0 s in 3 gaps, the longest 584.0 s from ');
+  expect(stdout).toContain(`wrote ${out}: 0 stills, 2 keyframes, 3 gaps;`);
 });
 
 test('footage without stills has a sheet all the same', async () => {
