@@ -4,6 +4,9 @@ import { MediaError } from './errors.ts';
 
 export type TrackKind = 'video' | 'audio' | 'other';
 
+/** By how many degrees, clockwise, a player turns the pictures. */
+export type Rotation = 0 | 90 | 180 | 270;
+
 /** What a trak, with its trex, says about one track. Durations are ticks of `timescale`, per second. */
 export interface TrackInfo {
   readonly id: number;
@@ -14,6 +17,8 @@ export interface TrackInfo {
   /** Pixels as coded; 0 for what is not video. */
   readonly width: number;
   readonly height: number;
+  /** 0 for what is not video. */
+  readonly rotation: Rotation;
   readonly defaultSampleDuration: number;
   readonly defaultSampleSize: number;
   readonly defaultSampleFlags: number;
@@ -67,7 +72,7 @@ function readTrexes(bytes: Uint8Array, mvex: Box): Map<number, Defaults> {
 
 /** trak, section 8.3.1. */
 function readTrak(bytes: Uint8Array, trak: Box, trexes: ReadonlyMap<number, Defaults>): TrackInfo {
-  const id = readTrackId(bytes, onlyBoxAt(bytes, trak, 'tkhd'));
+  const { id, rotation } = readTkhd(bytes, onlyBoxAt(bytes, trak, 'tkhd'));
   const defaults = trexes.get(id);
   if (id === 0) throw new MediaError('TRACK_ID', 'track id 0');
   if (!defaults) throw new MediaError('BOX_MISSING', 'track without trex');
@@ -80,15 +85,35 @@ function readTrak(bytes: Uint8Array, trak: Box, trexes: ReadonlyMap<number, Defa
     timescale: readTimescale(bytes, onlyBoxAt(bytes, mdia, 'mdhd')),
     codec: sampleEntryCodec(bytes, entry),
     ...(kind === 'video' ? readDimensions(bytes, entry) : { width: 0, height: 0 }),
+    rotation: kind === 'video' ? rotation : 0,
     ...defaults,
   };
 }
 
 /** tkhd, section 8.3.2. */
-function readTrackId(bytes: Uint8Array, tkhd: Box): number {
+function readTkhd(bytes: Uint8Array, tkhd: Box): { id: number; rotation: Rotation } {
   const fields = new FieldReader(bytes, tkhd);
-  fields.skip(fields.versionAndFlags().version === 1 ? 16 : 8);
-  return fields.u32();
+  const wide = fields.versionAndFlags().version === 1;
+  fields.skip(wide ? 16 : 8);
+  return { id: fields.u32(), rotation: readRotation(fields, wide) };
+}
+
+/** The matrix { a, b, u, c, d, v, x, y, w } of section 6.2.2 that turns by so many degrees: of it a, b, c, d, in 16.16. */
+const TURNS: Readonly<Record<string, Rotation>> = {
+  '0,1,-1,0': 90,
+  '-1,0,0,-1': 180,
+  '0,-1,1,0': 270,
+};
+
+/** 0 for any other matrix, and where a short tkhd has none. */
+function readRotation(fields: FieldReader, wide: boolean): Rotation {
+  const before = (wide ? 12 : 8) + 16;
+  if (fields.remaining < before + 36) return 0;
+  fields.skip(before);
+  const [a, b] = [fields.i32(), fields.i32()];
+  fields.skip(4);
+  const turn = [a, b, fields.i32(), fields.i32()].map((value) => value / 0x1_0000);
+  return TURNS[turn.join()] ?? 0;
 }
 
 /** mdhd, section 8.4.2. */

@@ -65,13 +65,17 @@ export async function trialArguments(encoder: Encoder): Promise<string[]> {
   return (command as unknown as { _getArguments(): string[] })._getArguments();
 }
 
-/** Decodes the first keyframe of the MP4 on its stdin to one picture of that size: red, green, blue, a byte each. */
-export async function stillArguments(size: FrameSize): Promise<string[]> {
+/**
+ * Decodes the first keyframe of the MP4 on its stdin to one picture of that size: red, green, blue, a byte each.
+ * @param turned whether the MP4 says that its pictures are to be turned; they are, before they get that size.
+ */
+export async function stillArguments(size: FrameSize, turned: boolean): Promise<string[]> {
   const { default: ffmpeg } = await import('fluent-ffmpeg');
   const command = ffmpeg()
     .input('pipe:0')
-    .inputOptions(...reporting(false, 'warning'), '-threads', '1', '-skip_frame', 'nokey', '-noautorotate')
-    .inputOptions(...decodersFor('recorded'), '-f', 'mov', '-protocol_whitelist', 'pipe')
+    .inputOptions(...reporting(false, 'warning'), ...['-threads', '1', '-skip_frame', 'nokey'])
+    .inputOptions(...(turned ? [] : ['-noautorotate']), ...decodersFor('recorded'))
+    .inputOptions('-f', 'mov', '-protocol_whitelist', 'pipe')
     .output('pipe:1')
     .outputOptions('-map', '0:v:0', '-frames:v', '1', '-threads', '1')
     .outputOptions('-vf', `scale=${formatSize(size)}:flags=area`)

@@ -1,5 +1,6 @@
 import { COMMAND_NOT_FOUND, collect } from '../../host/child.ts';
 import { Fragmenter } from '../../media/fragmenter.ts';
+import type { TrackInfo } from '../../media/init.ts';
 import { stillArguments } from './arguments.ts';
 import { CaptureError, commandMissing } from './errors.ts';
 import type { FrameSize } from './source.ts';
@@ -17,7 +18,7 @@ const DECODE_SECONDS = 10;
 const QUALITIES = [80, 65, 50, 35, 20];
 
 /**
- * Decodes one picture with an ffmpeg of its own.
+ * Decodes one picture with an ffmpeg of its own, upright where the video says how it is to be turned.
  * @param video an init segment and a fragment that begins with a keyframe.
  * @throws CaptureError PICTURE_FAILED, COMMAND_MISSING; MediaError when it is no such video.
  */
@@ -26,9 +27,10 @@ export async function decodePicture(
   maxWidth: number,
   signal: AbortSignal,
 ): Promise<RawPicture> {
-  const size = pictureSize(sizeOf(video), maxWidth);
+  const track = videoTrackOf(video);
+  const size = pictureSize(shownSize(track), maxWidth);
   const length = size.width * size.height * 3;
-  const { code, stdout, stderr } = await collect('ffmpeg', await stillArguments(size), {
+  const { code, stdout, stderr } = await collect('ffmpeg', await stillArguments(size, track.rotation !== 0), {
     stdin: video,
     timeoutMs: DECODE_TIMEOUT_MS,
     maxBytes: Math.max(length, 64 * 1024),
@@ -70,8 +72,16 @@ export function pictureSize({ width, height }: FrameSize, maxWidth = MAX_PICTURE
 
 const evenSide = (pixels: number) => Math.max(2, 2 * Math.round(pixels / 2));
 
+/** The size of a track's pictures once they are turned. */
+export const shownSize = ({
+  width,
+  height,
+  rotation,
+}: Pick<TrackInfo, 'width' | 'height' | 'rotation'>): FrameSize =>
+  rotation % 180 === 0 ? { width, height } : { width: height, height: width };
+
 /** What the init segment says. */
-function sizeOf(video: Uint8Array): FrameSize {
+function videoTrackOf(video: Uint8Array): TrackInfo {
   for (const event of new Fragmenter().push(video)) {
     if (event.kind === 'init' && event.info.video.width > 0 && event.info.video.height > 0) {
       return event.info.video;

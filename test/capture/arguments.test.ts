@@ -149,7 +149,7 @@ test('a trial of an encoder', async () => {
 });
 
 test('a still opens no decoder but that of what is recorded', async () => {
-  const args = (await stillArguments({ width: 640, height: 360 })).join(' ');
+  const args = (await stillArguments({ width: 640, height: 360 }, false)).join(' ');
   expect(args).toContain('-codec_whitelist h264 -f mov -protocol_whitelist pipe -i pipe:0');
 });
 

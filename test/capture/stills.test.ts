@@ -240,7 +240,7 @@ test.each([
 });
 
 test('ffmpeg reads one keyframe from its stdin and reaches nothing else', async () => {
-  expect(await stillArguments({ width: 640, height: 360 })).toEqual([
+  expect(await stillArguments({ width: 640, height: 360 }, false)).toEqual([
     ...['-hide_banner', '-loglevel', 'warning', '-nostats', '-threads', '1', '-skip_frame', 'nokey'],
     ...[
       '-noautorotate',

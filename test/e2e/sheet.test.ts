@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import type { SheetReport } from '../../cli/footage/make-sheet.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
-import { RED_AND_BLUE, videoOf } from '../media/keyframes.ts';
+import { RED_AND_BLUE, turnedVideoOf, videoOf } from '../media/keyframes.ts';
 import { flipped } from './footage-copy.ts';
 import { MadeFootage as Footage, type MadeFootage } from './footage-maker.ts';
 
@@ -46,18 +46,25 @@ async function reported(...options: string[]): Promise<{ code: number; report: S
   return { code, report: JSON.parse(stdout) };
 }
 
+function colourAt(
+  data: Buffer,
+  { width, channels }: { width: number; channels: number },
+  x: number,
+  y: number,
+): string {
+  const [red = 0, green = 0, blue = 0] = data.subarray((y * width + x) * channels);
+  const [most] = [
+    ['red', red],
+    ['green', green],
+    ['blue', blue],
+  ].sort(([, a], [, b]) => Number(b) - Number(a));
+  return red + green + blue < 200 ? 'dark' : String(most?.[0]);
+}
+
 /** Names of the colours at the left and right of each tile, in one row of so many. */
 async function coloursIn(path: string, tiles: number): Promise<string[]> {
   const { data, info } = await sharp(path).raw().toBuffer({ resolveWithObject: true });
-  const at = (x: number, y: number) => {
-    const [red = 0, green = 0, blue = 0] = data.subarray((y * info.width + x) * info.channels);
-    const [most] = [
-      ['red', red],
-      ['green', green],
-      ['blue', blue],
-    ].sort(([, a], [, b]) => Number(b) - Number(a));
-    return red + green + blue < 200 ? 'dark' : String(most?.[0]);
-  };
+  const at = (x: number, y: number) => colourAt(data, info, x, y);
   return Array.from({ length: tiles }, (_, index) => {
     const left = 8 + index * 328;
     return `${at(left + 20, 100)} ${at(left + 300, 100)}`;
@@ -97,6 +104,23 @@ test('footage without stills has a sheet all the same', async () => {
   const { report } = await reported();
   expect(report).toMatchObject({ verdict: 'complete', stills: 0, refusedPictures: [] });
   expect(report.sheet).toMatchObject({ stills: 0, keyframes: 2, gaps: 1 });
+});
+
+test('[FC-73] what a turned camera filmed stands upright', async () => {
+  const turned = turnedVideoOf(RED_AND_BLUE, 270);
+  const fragment = turned.keyframes[0] as Uint8Array;
+  const tall = await Footage.filmed({ init: turned.init, fragment }, { number: 1, segments: ['final'] });
+  const out = join(room, 'turned.png');
+  await oriel('footage', 'sheet', tall.directory, '--key', tall.keyPath, '--out', out);
+  tall.remove();
+  // One tile of 320 by 180 at (8, 40), its picture of 101 by 180 in the middle.
+  const { data, info } = await sharp(out).raw().toBuffer({ resolveWithObject: true });
+  const [top, bottom, beside] = [
+    [168, 60],
+    [168, 200],
+    [30, 130],
+  ].map(([x = 0, y = 0]) => colourAt(data, info, x, y));
+  expect({ top, bottom, beside }).toEqual({ top: 'red', bottom: 'blue', beside: 'dark' });
 });
 
 describe('a still that is not to be trusted is refused by its code, and a keyframe shown instead:', () => {

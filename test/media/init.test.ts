@@ -51,3 +51,27 @@ test('other sample entries are named by their type', () => {
   );
   expect(parseInit(other).video.codec).toBe('hvc1');
 });
+
+describe('how pictures are to be turned', () => {
+  const matrix = (...values: number[]) =>
+    changed(bytes, (view) => {
+      // Before a, b, u, c, d: version and flags, 20 bytes of times and id, 16 more (ISO/IEC 14496-12, 8.3.2).
+      [0, 4, 12, 16].forEach((at, index) => {
+        view.setInt32(placeOf('tkhd') + 40 + at, (values[index] as number) * 0x1_0000);
+      });
+    });
+  test.each<[string, number, number[]]>([
+    ['not at all', 0, [1, 0, 0, 1]],
+    ['by 90 degrees', 90, [0, 1, -1, 0]],
+    ['by 180', 180, [-1, 0, 0, -1]],
+    ['by 270', 270, [0, -1, 1, 0]],
+    ['mirrored: not known', 0, [-1, 0, 0, 1]],
+    ['mirrored and by 90: not known', 0, [0, 1, 1, 0]],
+    ['by 45: not known', 0, [0.5, 0.5, -0.5, 0.5]],
+    ['a matrix of zeros: not known', 0, [0, 0, 0, 0]],
+  ])('%s', (_, rotation, values) => {
+    const turned = parseInit(matrix(...values));
+    expect(turned.video.rotation).toBe(rotation);
+    expect(turned.tracks[1]?.rotation).toBe(0);
+  });
+});

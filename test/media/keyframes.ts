@@ -1,15 +1,41 @@
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { Fragmenter } from '../../media/fragmenter.ts';
+import { inScratch } from './recordings.ts';
 
 /** What ffmpeg makes of an input: the init segment, and the fragments that begin with a keyframe. */
-export function videoOf(input: readonly string[]): { init: Uint8Array; keyframes: Uint8Array[] } {
+export function videoOf(input: readonly string[]): Video {
   const encoding = ['-c:v', 'libx264', '-preset', 'veryfast', '-tune', 'zerolatency', '-pix_fmt', 'yuv420p'];
-  const format = ['-f', 'mp4', '-movflags', '+empty_moov+default_base_moof+frag_keyframe+skip_trailer'];
-  const args = ['-v', 'error', '-nostdin', ...input, ...encoding, '-g', '25', ...format];
-  const stdout = execFileSync('ffmpeg', [...args, '-frag_duration', '200000', 'pipe:1'], {
-    maxBuffer: 64 << 20,
+  return split([...input, ...encoding, '-g', '25']);
+}
+
+/** The same, filmed with a camera that says it was turned by so many degrees, counter-clockwise, and copied as captured. */
+export function turnedVideoOf(input: readonly string[], degrees: number): Video {
+  return inScratch((directory) => {
+    const [upright, turned] = [join(directory, 'upright.mp4'), join(directory, 'turned.mp4')];
+    execFileSync('ffmpeg', ['-v', 'error', ...input, '-c:v', 'libx264', '-pix_fmt', 'yuv420p', upright]);
+    // From ffmpeg 6 on an option of the input says it, before that metadata of the output.
+    const help = execFileSync('ffmpeg', ['-v', 'error', '-h', 'full'], {
+      encoding: 'utf8',
+      maxBuffer: 64 << 20,
+    });
+    const turning = help.includes('-display_rotation')
+      ? ['-display_rotation', `${degrees}`, '-i', upright, '-c', 'copy']
+      : ['-i', upright, '-c', 'copy', '-metadata:s:v', `rotate=${degrees}`];
+    execFileSync('ffmpeg', ['-v', 'error', ...turning, turned]);
+    return split(['-i', turned, '-c', 'copy']);
   });
-  const events = new Fragmenter().push(stdout);
+}
+
+interface Video {
+  readonly init: Uint8Array;
+  readonly keyframes: Uint8Array[];
+}
+
+function split(args: readonly string[]): Video {
+  const format = ['-f', 'mp4', '-movflags', '+empty_moov+default_base_moof+frag_keyframe+skip_trailer'];
+  const whole = ['-v', 'error', '-nostdin', ...args, ...format, '-frag_duration', '200000', 'pipe:1'];
+  const events = new Fragmenter().push(execFileSync('ffmpeg', whole, { maxBuffer: 64 << 20 }));
   const keyframes = events.filter((event) => event.kind === 'fragment' && event.keyframe);
   const init = events.find(({ kind }) => kind === 'init');
   if (init === undefined) throw new Error('no init segment');

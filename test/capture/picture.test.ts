@@ -1,0 +1,43 @@
+import { stillArguments } from '../../agent/capture/arguments.ts';
+import { decodePicture, pictureSize, type RawPicture, shownSize } from '../../agent/capture/picture.ts';
+import { collect } from '../../host/child.ts';
+import { parseInit } from '../../media/init.ts';
+import { RED_AND_BLUE, turnedVideoOf } from '../media/keyframes.ts';
+
+/** Pictures of what a turned camera filmed: red on the left, blue on the right, before it is turned. */
+
+const signal = new AbortController().signal;
+const ON_ITS_SIDE = { top: 'red', bottom: 'red', left: 'red', right: 'blue' };
+
+/** The colours at the edges: above and below a quarter from the left, at the sides a quarter from above. */
+function edges({ pixels, width, height }: RawPicture): Record<'top' | 'bottom' | 'left' | 'right', string> {
+  const at = (x: number, y: number) => {
+    const [red = 0, , blue = 0] = pixels.subarray((y * width + x) * 3);
+    return red > blue ? 'red' : 'blue';
+  };
+  const [x, y] = [Math.floor(width / 4), Math.floor(height / 4)];
+  return { top: at(x, 4), bottom: at(x, height - 5), left: at(4, y), right: at(width - 5, y) };
+}
+
+describe.each<[number, { width: number; height: number }, ReturnType<typeof edges>]>([
+  [90, { width: 320, height: 568 }, { top: 'blue', bottom: 'red', left: 'blue', right: 'blue' }],
+  [180, { width: 320, height: 180 }, { top: 'blue', bottom: 'blue', left: 'blue', right: 'red' }],
+  [270, { width: 320, height: 568 }, { top: 'red', bottom: 'blue', left: 'red', right: 'red' }],
+])('[FC-73] of a camera turned by %d degrees counter-clockwise', (degrees, size, upright) => {
+  const { init, keyframes } = turnedVideoOf(RED_AND_BLUE, degrees);
+  const video = Buffer.concat([init, keyframes[0] as Uint8Array]);
+
+  test('a picture is upright', async () => {
+    const picture = await decodePicture(video, 320, signal);
+    expect(picture).toMatchObject(size);
+    expect(edges(picture)).toEqual(upright);
+  });
+
+  test('a picture is on its side where ffmpeg is told to leave it', async () => {
+    const asked = pictureSize(shownSize(parseInit(init).video), 320);
+    const args = await stillArguments(asked, false);
+    const limits = { timeoutMs: 60_000, maxBytes: 1 << 20, signal };
+    const { stdout } = await collect('ffmpeg', args, { stdin: video, ...limits });
+    expect(edges({ pixels: stdout, ...asked })).toEqual(ON_ITS_SIDE);
+  });
+});
