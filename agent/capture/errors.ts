@@ -1,3 +1,5 @@
+import type { Cause } from './cause.ts';
+
 /** Every way capture refuses or gives up; closed, so that a policy can switch over it. */
 export type CaptureErrorCode =
   | 'SOURCE_SYNTAX'
@@ -21,10 +23,13 @@ export type CaptureErrorCode =
 export class CaptureError extends Error {
   override readonly name = 'CaptureError';
   readonly code: CaptureErrorCode;
+  /** Why no picture comes of the source, as far as that is known. */
+  readonly why: Cause | undefined;
 
-  constructor(code: CaptureErrorCode, message: string, cause?: unknown) {
+  constructor(code: CaptureErrorCode, message: string, cause?: unknown, why?: Cause) {
     super(message, { cause });
     this.code = code;
+    this.why = why;
   }
 }
 

@@ -5,7 +5,6 @@ import { bytesWritten, COMMAND_NOT_FOUND, spawnTethered } from '../../host/child
 import type { Clock } from '../../host/clock.ts';
 import { commandMissing } from './errors.ts';
 import type { RunEnd } from './restart-policy.ts';
-import { scrubLine } from './scrub.ts';
 import {
   goodOutputMs,
   isStalled,
@@ -72,7 +71,7 @@ export function startRun(options: RunOptions, clock: Clock): Run {
   if (pid === undefined) {
     throw commandMissing('setpriv');
   }
-  const words = listen(child.stderr as Readable, () => end('redirected'));
+  const words = listen(child.stderr as Readable, options.credentials, () => end('redirected'));
   const gone = new AbortController();
   let watch = watchOutput(clock.monotonic());
   let why: RunEnd | null = null;
@@ -126,7 +125,7 @@ export function startRun(options: RunOptions, clock: Clock): Run {
         reject(commandMissing('ffmpeg'));
         return;
       }
-      const said = words.said().map((line) => scrubLine(line, options.credentials));
+      const said = words.said();
       resolve({
         end: why ?? endOf(code, words.brokenPipe(), options.finite),
         goodMs: goodOutputMs(watch),
@@ -161,13 +160,13 @@ function endOf(code: number | null, brokenPipe: boolean, finite: boolean): RunEn
 }
 
 /** Keeps count of what ffmpeg says, and its complaints; nothing is worth saying after a redirect. */
-function listen(stderr: Readable, onRedirect: () => void) {
+function listen(stderr: Readable, credentials: string | null, onRedirect: () => void) {
   let bytes = 0;
   let line = '';
   let brokenPipe = false;
   let opened = false;
   let redirect: string | undefined;
-  const complaints = new Complaints();
+  const complaints = new Complaints(credentials);
   const finish = () => {
     if (redirect === undefined) {
       redirect = redirectIn(line);

@@ -27,10 +27,9 @@ function secretsOf(credentials: string | null): string[] {
   return [credentials, decode(credentials), password, decode(password)].filter((secret) => secret !== '');
 }
 
+/** Each escape by itself: what is none stays, and is no reason to leave the others (RFC 3986 section 2.1). */
 function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (escapes) =>
+    Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
+  );
 }

@@ -2,6 +2,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { readRegularFile } from '../../host/regular-file.ts';
+import { CAUSES } from './cause.ts';
 import { CaptureError } from './errors.ts';
 import { CONCESSIONS } from './learnt-plan.ts';
 
@@ -32,10 +33,17 @@ const CaptureStateSchema = v.strictObject({
     redirected: count,
   }),
   /**
-   * `code` is a RunEnd or a CaptureErrorCode; `first` and `line` are ffmpeg's first and last words, scrubbed: the first
-   * error is often the cause, the last what came of it.
+   * `code` is a RunEnd or a CaptureErrorCode; `first` and `line` are ffmpeg's first and last complaint, scrubbed; `cause`
+   * is what they mean, where that is known.
    */
-  lastError: v.nullable(v.strictObject({ code: text, first: v.optional(text), line: text })),
+  lastError: v.nullable(
+    v.strictObject({
+      code: text,
+      line: text,
+      first: v.optional(text),
+      cause: v.optional(v.picklist(CAUSES)),
+    }),
+  ),
   /** What the runs do without, because of what happened with it, and since when (ms since 1970). */
   givenUp: v.pipe(
     v.array(v.strictObject({ what: v.picklist(CONCESSIONS), because: text, line: text, since: v.number() })),

@@ -1,8 +1,13 @@
+import { scrubLine } from './scrub.ts';
+
 /** What ffmpeg and ffprobe say on stderr at `-loglevel level+info`: `[context] [level] text`, a line each. */
 
 const REDIRECT = /^\[rtsp @ 0x[0-9a-f]+\] \[info\] (Status 3\d\d: Redirecting to .*)$/m;
 const INFORMATION = /^(\[[^\]]* @ 0x[0-9a-f]+\] )?\[info\] /;
 const LEVEL = /\[(panic|fatal|error|warning)\] /;
+
+/** Complaints that are kept from the beginning, and as many from the end. */
+const KEPT = 8;
 
 /**
  * Where a line says that the camera sends it elsewhere (RFC 2326 section 11.3): ffmpeg goes there and has no option
@@ -22,15 +27,21 @@ export function saysOpened(line: string): boolean {
   return /^\[info\] Input #0, /.test(line);
 }
 
-/** What ffmpeg complained of: the first line, which is often the cause, and the last ones; of warnings alone these. */
+/** Complaints in their order, scrubbed, however many come: the first and the last few errors; of warnings alone these. */
 export class Complaints {
+  readonly #credentials: string | null;
   readonly #errors = new Ends();
   readonly #warnings = new Ends();
 
+  /** @param credentials of the source: kept out of what is kept (scrub.ts). */
+  constructor(credentials: string | null) {
+    this.#credentials = credentials;
+  }
+
+  /** @param line one line of stderr, level and all; what only informs is left out. */
   add(line: string): void {
-    const complaint = complaintIn(line).trim();
-    const ends = line.includes('[warning] ') ? this.#warnings : this.#errors;
-    if (complaint !== '') ends.add(complaint);
+    const complaint = scrubLine(complaintIn(line), this.#credentials);
+    if (complaint !== '') (line.includes('[warning] ') ? this.#warnings : this.#errors).add(complaint);
   }
 
   get lines(): readonly string[] {
@@ -38,20 +49,24 @@ export class Complaints {
   }
 }
 
-const LAST_KEPT = 4;
-
-/** The first line and the last ones, of any number. */
+/** The first and the last few lines of any number. */
 class Ends {
-  #first: string | undefined;
+  readonly #first: string[] = [];
   #last: readonly string[] = [];
 
   add(line: string): void {
-    if (this.#first === undefined) this.#first = line;
-    else if (line !== (this.#last.at(-1) ?? this.#first))
-      this.#last = [...this.#last, line].slice(-LAST_KEPT);
+    if (this.#first.length < KEPT) this.#first.push(line);
+    else this.#last = [...this.#last, line].slice(-KEPT);
   }
 
   get lines(): readonly string[] {
-    return this.#first === undefined ? [] : [this.#first, ...this.#last];
+    return [...this.#first, ...this.#last];
   }
+}
+
+/** The complaints of a command that has ended. @param stderr all of it. */
+export function complaintsIn(stderr: string, credentials: string | null): readonly string[] {
+  const complaints = new Complaints(credentials);
+  for (const line of stderr.split('\n')) complaints.add(line);
+  return complaints.lines;
 }

@@ -117,6 +117,13 @@ test.each<[string, Partial<AgentStatus>, Partial<CameraView>, string, string[]]>
     'yellow',
     ['CAPTURE_RESTARTS'],
   ],
+  [
+    '[FC-75] capture starts again, and why is known',
+    {},
+    { capture: { ...capture, state: 'backoff', lastError: { ...failing, cause: 'session-limit' } } },
+    'yellow',
+    ['CAPTURE_RESTARTS'],
+  ],
   ['an old error of capture', {}, { capture: { ...capture, lastError: failing } }, 'green', []],
   ['[FC-76] some seconds lost', { recentGapSeconds: 9.9 }, {}, 'green', []],
   ['[FC-76] half a minute lost', { recentGapSeconds: 10 }, {}, 'yellow', ['TIME_LOST']],
@@ -244,6 +251,33 @@ test('the longer of two troubles says since when, and what to do', () => {
       text: 'no footage reaches the server: (DIAL_CONNECT)',
       since: NOW - 90_000,
       wayOut: expect.stringContaining('is the server running'),
+    },
+  ]);
+});
+
+test('[FC-75] why no picture comes is said in plain words, with ffmpeg’s first complaint and a way out', () => {
+  const lastError = {
+    code: 'unprobed',
+    first: '[rtsp] method SETUP failed: 453 Not Enough Bandwidth',
+    line: 'pipe:0: Server returned 4XX Client Error',
+    cause: 'session-limit' as const,
+  };
+  const seen = { ...capture, state: 'backoff' as const, lastError };
+  const { concerns } = judgeCondition({
+    ...view,
+    agent: { ...agent, lastFragmentAt: NOW - 60_000 },
+    capture: seen,
+  });
+  expect(concerns).toMatchObject([
+    {
+      code: 'NO_PICTURE',
+      text: 'no picture comes from its source: the camera serves no further viewer',
+      wayOut: expect.stringContaining('close another viewer'),
+    },
+    {
+      code: 'CAPTURE_RESTARTS',
+      text: `capture: unprobed: the camera serves no further viewer (${lastError.first}; ${lastError.line})`,
+      wayOut: expect.stringContaining('close another viewer'),
     },
   ]);
 });

@@ -1,3 +1,4 @@
+import { causeText } from '../../../agent/capture/cause.ts';
 import type { CaptureState } from '../../../agent/capture/state.ts';
 import { wayOut } from '../../../agent/pairing/way-out.ts';
 import type { AgentStatus } from '../../../agent/status.ts';
@@ -93,13 +94,19 @@ function captureConcerns(
 ): Concern[] {
   const said = capture?.lastError;
   if (capture === undefined || !said) return [];
-  const text = `capture: ${said.code}: ${said.line}`;
-  const way = captureRemedy(said.code, directory);
+  const text = `capture: ${said.code}: ${saidOf(said)}`;
+  const way = captureRemedy(said.code, directory, said.cause);
   if (capture.state === 'failed') return [red('CAPTURE_FAILED', text, capture.since, way)];
   const failing = agent.state === 'running' && capture.state === 'backoff';
-  // Most sources come back by themselves; one that sends elsewhere does not.
-  const helps = said.code === 'redirected' ? way : undefined;
+  // Most sources come back by themselves; one that sends elsewhere does not, nor one whose cause is known.
+  const helps = said.code === 'redirected' || said.cause !== undefined ? way : undefined;
   return failing ? [yellow('CAPTURE_RESTARTS', text, capture.since, helps)] : [];
+}
+
+/** The cause in plain words, then ffmpeg's own: the first complaint tells more than the last. */
+function saidOf({ line, first, cause }: NonNullable<CaptureState['lastError']>): string {
+  const words = first === undefined || first === line ? line : `${first}; ${line}`;
+  return cause === undefined ? words : `${causeText(cause)} (${words})`;
 }
 
 function pictureConcerns(
@@ -110,9 +117,10 @@ function pictureConcerns(
   const last = Math.max(since, lastFragmentAt ?? 0);
   if (state !== 'running' || at - last <= BLIND_MS) return [];
   // While it runs its last error is over.
-  const code = capture?.state === 'running' ? undefined : capture?.lastError?.code;
-  const way = captureRemedy(code, directory);
-  return [red('NO_PICTURE', 'no picture comes from its source', last, way)];
+  const said = capture?.state === 'running' ? undefined : (capture?.lastError ?? undefined);
+  const way = captureRemedy(said?.code, directory, said?.cause);
+  const why = said?.cause === undefined ? '' : `: ${causeText(said.cause)}`;
+  return [red('NO_PICTURE', `no picture comes from its source${why}`, last, way)];
 }
 
 /** A camera that films and one that loses half its time look alike at any one moment. */

@@ -1,0 +1,329 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CAUSES, type Cause, causeText } from '../../agent/capture/cause.ts';
+import { challengeCommand, isUnanswerable } from '../../agent/capture/challenge.ts';
+import { diagnose, diagnoseProbe } from '../../agent/capture/diagnosis.ts';
+import { causeOfFile, readFileFacts } from '../../agent/capture/file-facts.ts';
+import { inputOf } from '../../agent/capture/input.ts';
+import { parseSource, type RtspSource, type Source } from '../../agent/capture/source.ts';
+import { type ToolResult, toolRunner } from '../../agent/capture/tool.ts';
+import { Complaints, complaintsIn } from '../../agent/capture/words.ts';
+import { makeFifo } from '../../host/fifo.ts';
+import { makeClip } from './line.ts';
+import { openRtspPeer, type RtspAnswer, type RtspRequest } from './rtsp-peer.ts';
+
+const run = toolRunner(new AbortController().signal);
+const PASSWORD = 'hunter2';
+let room: string;
+beforeAll(() => {
+  room = mkdtempSync(join(tmpdir(), 'oriel-words-'));
+});
+afterAll(() => rmSync(room, { recursive: true }));
+
+/** What ffprobe says of a source, opened as capture opens it but with less patience. */
+function probed(source: Source): Promise<ToolResult> {
+  const { options, url, stdin } = inputOf(source, null);
+  const level = source.kind === 'rtsp' ? 'level+info' : 'error';
+  return run({
+    command: 'ffprobe',
+    args: ['-hide_banner', '-v', level, '-show_entries', 'stream=codec_type', ...options, '-i', url],
+    stdin: stdin?.replace(/option timeout \d+/, 'option timeout 500000') ?? null,
+  });
+}
+
+const rtsp = (port: number, { user = '', scheme = 'rtsp', path = '/x' } = {}) =>
+  parseSource(`${scheme}://${user}127.0.0.1:${port}${path}`, ['127.0.0.1']) as RtspSource;
+const failing =
+  (failed: string, status: string, ...headers: string[]) =>
+  (request: RtspRequest) =>
+    request.method === failed ? { status, headers } : undefined;
+const digest = (algorithm: string) => `WWW-Authenticate: Digest realm="r", nonce="n"${algorithm}`;
+const inHttp = ({ method }: RtspRequest) =>
+  method === 'OPTIONS' ? { status: '400 Bad Request', protocol: 'HTTP/1.1' } : ('silent' as const);
+const unauthorized = (...headers: string[]) => failing('DESCRIBE', '401 Unauthorized', ...headers);
+
+describe('[FC-75] what a network camera answers, asked by ffprobe', () => {
+  const eve = `eve:${PASSWORD}@`;
+  test.each<[Cause, string, (request: RtspRequest) => RtspAnswer | 'silent' | undefined, object]>([
+    ['session-limit', '453 to SETUP', failing('SETUP', '453 Not Enough Bandwidth'), {}],
+    ['session-limit', '453 to PLAY', failing('PLAY', '453 Nope'), { user: eve }],
+    ['transport-refused', '461', failing('SETUP', '461 Unsupported Transport'), { user: eve }],
+    ['credentials-missing', '401 without a user', unauthorized(digest('')), {}],
+    ['credentials-refused', '401, Digest', unauthorized(digest('')), { user: eve }],
+    ['credentials-refused', '401, MD5', unauthorized(digest(', algorithm=MD5')), { user: eve }],
+    ['credentials-refused', '401, Basic', unauthorized('WWW-Authenticate: Basic realm="r"'), { user: eve }],
+    ['login-unsupported', '401, SHA-256', unauthorized(digest(', algorithm="SHA-256"')), { user: eve }],
+    [
+      'login-unsupported',
+      '401, SHA-256 last',
+      unauthorized(digest(''), digest(', algorithm=SHA-256')),
+      { user: eve },
+    ],
+    [
+      'credentials-refused',
+      '401, MD5 last',
+      unauthorized(digest(', algorithm=SHA-256'), digest('')),
+      { user: eve },
+    ],
+    ['login-unsupported', '401, Bearer', unauthorized('WWW-Authenticate: Bearer realm="r"'), { user: eve }],
+    ['access-denied', '403', failing('DESCRIBE', '403 Forbidden'), { user: eve }],
+    ['path-unknown', '404', failing('DESCRIBE', '404 Not Found'), {}],
+    ['path-unknown', '404 with other words', failing('DESCRIBE', '404 x: Connection refused'), {}],
+    ['request-refused', '400', failing('DESCRIBE', '400 Bad Request'), {}],
+    ['request-refused', '503', failing('DESCRIBE', '503 Service Unavailable'), {}],
+    ['not-rtsp', 'nothing', () => 'silent', {}],
+    ['not-rtsp', 'in HTTP', inHttp, {}],
+    ['tls-failed', 'without TLS', () => 'silent', { scheme: 'rtsps' }],
+  ])('%s: %s', async (cause, _, answer, options) => {
+    const peer = await openRtspPeer(answer);
+    try {
+      const source = rtsp(peer.port, options);
+      const result = await probed(source);
+      expect(result.code).toBe(1);
+      expect(await diagnoseProbe(result, source, run)).toBe(cause);
+    } finally {
+      peer.close();
+    }
+  });
+
+  test.each<[Cause, string, (request: RtspRequest) => RtspAnswer | undefined]>([
+    ['session-limit', 'another viewer is gone', failing('SETUP', '453 Not Enough Bandwidth')],
+    ['transport-refused', 'RTP over TCP is allowed', failing('SETUP', '461 Unsupported Transport')],
+    ['login-unsupported', 'its login is Basic', unauthorized(digest(', algorithm=SHA-256'))],
+  ])('%s: once %s at the camera, it is watched', async (cause, _, refuse) => {
+    const basic = `Authorization: Basic ${Buffer.from(`eve:${PASSWORD}`).toString('base64')}`;
+    const serve = unauthorized('WWW-Authenticate: Basic realm="r"');
+    let answer = refuse;
+    const peer = await openRtspPeer((request) => answer(request));
+    try {
+      const source = rtsp(peer.port, { user: eve });
+      expect(await diagnoseProbe(await probed(source), source, run)).toBe(cause);
+      answer = (request) => (request.head.includes(basic) ? undefined : serve(request));
+      expect(await probed(source)).toMatchObject({ code: 0, stdout: expect.stringContaining('video') });
+    } finally {
+      peer.close();
+    }
+  });
+
+  test('connection-refused: nothing listens', async () => {
+    const peer = await openRtspPeer(() => undefined);
+    peer.close();
+    const source = rtsp(peer.port);
+    expect(diagnose(complaintsIn((await probed(source)).stderr, null), source)).toBe('connection-refused');
+  });
+
+  test('host-unknown: a name that does not exist', async () => {
+    const source = parseSource('rtsp://camera.invalid/x', ['camera.invalid']);
+    expect(diagnose(complaintsIn((await probed(source)).stderr, null), source)).toBe('host-unknown');
+  });
+
+  test('host-silent: ffprobe is still waiting when its time is over', async () => {
+    const killed = { code: null, stdout: '', stderr: '' };
+    expect(await diagnoseProbe(killed, rtsp(8554), run)).toBe('host-silent');
+    expect(await diagnoseProbe(killed, parseSource('file:/srv/a.mp4', []), run)).toBeUndefined();
+  });
+
+  test('how a login is wanted is asked without user and password', async () => {
+    const peer = await openRtspPeer(unauthorized(digest(', algorithm=SHA-256')));
+    try {
+      const { stderr } = await run(challengeCommand(rtsp(peer.port, { user: eve })));
+      expect(isUnanswerable(stderr)).toBe(true);
+      expect(stderr).not.toContain(PASSWORD);
+      expect(peer.requests.map(({ head }) => head).join()).not.toMatch(/Authorization/i);
+    } finally {
+      peer.close();
+    }
+  });
+
+  test('control: ffprobe logs in by MD5, so that a refusal there is of the password', async () => {
+    const md5 = (text: string) => createHash('md5').update(text).digest('hex');
+    const peer = await openRtspPeer(({ method, url, head }) => {
+      if (method === 'OPTIONS') return undefined;
+      const response = md5(`${md5(`eve:r:${PASSWORD}`)}:n:${md5(`${method}:${url}`)}`);
+      return head.includes(`response="${response}"`)
+        ? undefined
+        : { status: '401 Unauthorized', headers: [digest(', algorithm=MD5')] };
+    });
+    try {
+      expect((await probed(rtsp(peer.port, { user: eve }))).code).toBe(0);
+      expect((await probed(rtsp(peer.port, { user: 'eve:hunter3@' }))).code).toBe(1);
+    } finally {
+      peer.close();
+    }
+  });
+});
+
+describe('[FC-75] files, opened by ffprobe', () => {
+  const at = (name: string) => join(room, name);
+  beforeAll(() => {
+    const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=160x120:rate=5', '-t', '2'];
+    const clip = (name: string) => readFileSync(makeClip(room, name, [...picture, '-c:v', 'mpeg4']));
+    const whole = clip('whole.mp4');
+    writeFileSync(at('cut.mp4'), whole.subarray(0, whole.length / 2));
+    writeFileSync(at('cut.avi'), clip('whole.avi').subarray(0, 100));
+    writeFileSync(at('cut.mkv'), clip('whole.mkv').subarray(0, 300));
+    const noise = createHash('shake256', { outputLength: 50_000 }).update('noise').digest();
+    for (const name of ['noise.mp4', 'noise.bin']) writeFileSync(at(name), noise);
+    writeFileSync(at('zeros.mp4'), Buffer.alloc(50_000));
+    writeFileSync(at('text.mp4'), 'My holiday\n');
+    writeFileSync(at('empty.mp4'), '');
+    writeFileSync(at('denied.mp4'), whole, { mode: 0 });
+    mkdirSync(at('directory.mp4'));
+    makeFifo(at('fifo.mp4'));
+  });
+
+  test.each<[Cause, string]>([
+    ['file-cut', 'cut.mp4'],
+    ['file-cut', 'cut.avi'],
+    ['file-cut', 'cut.mkv'],
+    ['file-unknown', 'noise.mp4'],
+    ['file-unknown', 'noise.bin'],
+    ['file-unknown', 'zeros.mp4'],
+    ['file-unknown', 'text.mp4'],
+  ])('%s: %s', async (cause, name) => {
+    const source = parseSource(`file:${at(name)}`, []);
+    const { code, stderr } = await probed(source);
+    expect(code).toBe(1);
+    const facts = readFileFacts(at(name));
+    expect(causeOfFile(facts)).toBeUndefined();
+    expect(diagnose(complaintsIn(stderr, null), source, facts)).toBe(cause);
+  });
+
+  test.each<[Cause | undefined, string]>([
+    ['file-missing', 'missing.mp4'],
+    ['file-missing', 'whole.mp4/x'],
+    ['file-directory', 'directory.mp4'],
+    ['file-empty', 'empty.mp4'],
+    ['file-irregular', 'fifo.mp4'],
+    ['file-irregular', '/dev/null'],
+    ['file-irregular', '/dev/zero'],
+    [undefined, 'whole.mp4'],
+  ])('%s: %s, before ffprobe opens it', (cause, name) => {
+    expect(causeOfFile(readFileFacts(name.startsWith('/') ? name : at(name)))).toBe(cause);
+  });
+
+  test('ffprobe says the same of a file that vanishes between, and of a directory', async () => {
+    for (const [cause, name] of [
+      ['file-missing', 'missing.mp4'],
+      ['file-directory', 'directory.mp4'],
+    ] as const) {
+      const source = parseSource(`file:${at(name)}`, []);
+      expect(diagnose(complaintsIn((await probed(source)).stderr, null), source)).toBe(cause);
+    }
+  });
+
+  test('file-denied: a file of another user', () => {
+    const script = `import { readFileFacts } from '${join(import.meta.dirname, '../../agent/capture/file-facts.ts')}';
+      process.setuid(65534); console.log(readFileFacts('${at('denied.mp4')}').kind);`;
+    execFileSync('chmod', ['711', room]);
+    const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect(said.trim()).toBe('denied');
+  });
+});
+
+describe('[FC-75] what ffmpeg says of V4L2 devices', () => {
+  const device = parseSource('v4l2:/dev/video0', []);
+  const V4L2 = '[video4linux2,v4l2 @ 0x55d0c1]';
+  // libavdevice/v4l2.c, the same from 5.1 to 7.1; strerror(3).
+  test.each<[Cause | undefined, string]>([
+    ['device-missing', `${V4L2} [error] Cannot open video device /dev/video0: No such file or directory`],
+    ['device-missing', `${V4L2} Cannot open video device /dev/video0: No such device or address`],
+    ['device-missing', `${V4L2} Cannot open video device /dev/video0: No such device`],
+    ['device-denied', `${V4L2} Cannot open video device /dev/video0: Permission denied`],
+    ['device-denied', `${V4L2} Cannot open video device /dev/video0: Operation not permitted`],
+    ['device-busy', `${V4L2} Cannot open video device /dev/video0: Device or resource busy`],
+    ['device-busy', `${V4L2} ioctl(VIDIOC_STREAMON): Device or resource busy`],
+    ['device-busy', '/dev/video0: Device or resource busy'],
+    ['device-bandwidth', `${V4L2} ioctl(VIDIOC_STREAMON): No space left on device`],
+    ['device-not-capture', `${V4L2} Not a video capture device.`],
+    ['device-not-capture', `${V4L2} ioctl(VIDIOC_G_INPUT): Inappropriate ioctl for device`],
+    ['device-not-capture', `${V4L2} The device does not support the streaming I/O method.`],
+    [
+      'device-mode',
+      `${V4L2} Cannot find a proper format for codec 'h264' (id 27), pixel format 'none' (id -1)`,
+    ],
+    ['device-mode', `${V4L2} No such input format: yuyv.`],
+    ['device-mode', `${V4L2} ioctl(VIDIOC_S_PARM): Invalid argument`],
+    ['device-gone', `${V4L2} ioctl(VIDIOC_DQBUF): No such device`],
+    ['device-gone', `${V4L2} ioctl(VIDIOC_STREAMON): Protocol error`],
+    [undefined, `${V4L2} The driver does not permit changing the time per frame`],
+    [undefined, `${V4L2} Dequeued v4l2 buffer contains corrupted data (0 bytes).`],
+  ])('%s: %s', (cause, line) => {
+    expect(diagnose(complaintsIn(`${line}\n/dev/video0: Invalid argument\n`, null), device)).toBe(cause);
+  });
+
+  test.each<[Cause, string]>([
+    ['device-missing', '/dev/video987'],
+    ['device-not-capture', '/dev/null'],
+  ])('%s: %s, asked by ffmpeg', async (cause, path) => {
+    const args = ['-hide_banner', '-nostdin', '-f', 'v4l2', '-list_formats', 'all', '-i', path];
+    const { stderr } = await run({ command: 'ffmpeg', args, stdin: null });
+    expect(diagnose(complaintsIn(stderr, null), device)).toBe(cause);
+  });
+});
+
+describe('[FC-75] words of other versions and of runs', () => {
+  const camera = rtsp(8554);
+  const film = parseSource('file:/srv/a.mp4', []);
+  // fftools/ffmpeg_demux.c of 7.1 has three lines in place of `pipe:0: …`; GnuTLS and OpenSSL say it differently.
+  test.each<[Cause | undefined, Source, string]>([
+    [
+      'session-limit',
+      camera,
+      '[rtsp @ 0x1] method SETUP failed: 453 Not Enough Bandwidth\n[in#0 @ 0x2] Error opening input: Server returned 4XX Client Error, but not one of 40{0,1,3,4}\nError opening input file pipe:0.',
+    ],
+    ['not-rtsp', camera, '[in#0 @ 0x2] Error opening input: Invalid data found when processing input'],
+    ['file-missing', film, '[in#0 @ 0x2] Error opening input: No such file or directory'],
+    ['file-directory', film, '[in#0 @ 0x2] Error opening input: Is a directory'],
+    ['file-denied', film, 'file:/srv/a.mp4: Permission denied'],
+    ['file-failing', film, 'file:/srv/a.mp4: Input/output error'],
+    ['file-unknown', film, '[in#0 @ 0x2] Error opening input: Invalid data found when processing input'],
+    [
+      'host-silent',
+      camera,
+      '[tcp @ 0x1] Connection to tcp://10.0.0.9:554?timeout=5000000 failed: Connection timed out',
+    ],
+    [
+      'host-unreachable',
+      camera,
+      '[tcp @ 0x1] Connection to tcp://10.0.0.9:554?timeout=5000000 failed: No route to host',
+    ],
+    ['tls-failed', camera, '[tls @ 0x1] error:0A00010B:SSL routines::wrong version number'],
+    [
+      'tls-failed',
+      camera,
+      '[tls @ 0x1] IO error: Connection reset by peer\npipe:0: Connection reset by peer',
+    ],
+    ['connection-lost', camera, 'pipe:0: Connection reset by peer'],
+    [
+      'no-video',
+      camera,
+      "Stream map '0:v:0' matches no streams.\nTo ignore this, add a trailing '?' to the map.",
+    ],
+    [undefined, camera, '[rtsp @ 0x1] RTP: missed 4 packets'],
+    [undefined, camera, '[rtsp @ 0x1] method SETUP succeeded: 453'],
+    [undefined, camera, "[concat @ 0x1] Impossible to open 'rtsp://10.0.0.9/: Connection refused'"],
+    [undefined, parseSource('test:', []), 'pipe:1: Connection refused'],
+  ])('%s', (cause, source, said) => {
+    expect(diagnose(complaintsIn(said, null), source)).toBe(cause);
+  });
+
+  test('the first and the last complaints are kept, however many come', () => {
+    const complaints = new Complaints(null);
+    for (let n = 0; n < 1000; n++) complaints.add(`[h264 @ 0x1] [error] ${n} ${'x'.repeat(5000)}`);
+    complaints.add('[info] Stream #0:0: Video: h264');
+    complaints.add('');
+    expect(complaints.lines).toHaveLength(16);
+    expect(complaints.lines[0]).toMatch(/^\[h264 @ 0x1\] 0 x+$/);
+    expect(complaints.lines.at(-1)).toMatch(/^\[h264 @ 0x1\] 999 x+$/);
+    expect(complaints.lines.join('').length).toBeLessThan(20_000);
+  });
+
+  test('each cause has a sentence of its own', () => {
+    expect(new Set(CAUSES.map(causeText)).size).toBe(CAUSES.length);
+    for (const cause of CAUSES) expect(causeText(cause)).toMatch(/^(?!.*\.$)[a-z].{15,}$/);
+  });
+});
