@@ -1,5 +1,6 @@
 import { canonicalHost } from '../../crypto/host-name.ts';
 import { CaptureError } from './errors.ts';
+import { splitRtsp, written } from './rtsp-uri.ts';
 
 /** Where pictures come from. */
 export type Source = FileSource | TestSource | V4l2Source | RtspSource;
@@ -62,8 +63,6 @@ const DEVICE = /^\/dev\/(video\d{1,3}|v4l\/by-(id|path)\/[\w.:+-]{1,128})$/;
 const PIXEL_FORMAT = /^[a-z0-9_]{1,16}$/;
 const RTSP_PORTS = { rtsp: 554, rtsps: 322 } as const;
 const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)(:(\d{1,5}))?$/;
-/** RFC 3986 characters without the quote, which ffconcat would read as the end of a string. */
-const URI_REST = /^[A-Za-z0-9\-._~:/?[\]@!$&()*+,;=%]*$/;
 
 /**
  * Parses `file:PATH[?loop]`, `test:[?size=WxH&rate=N]`, `v4l2:/dev/videoN[?size=&rate=&format=]` or
@@ -181,28 +180,27 @@ function parseV4l2(rest: string): V4l2Source {
 }
 
 function parseRtsp(scheme: 'rtsp' | 'rtsps', rest: string, lan: readonly string[]): RtspSource {
-  if (!rest.startsWith('//') || !URI_REST.test(rest)) {
+  const { credentials, authority, path, doubt } = splitRtsp(scheme, rest);
+  const host = HOST.exec(authority);
+  const isWhole = host !== null && Number(host[4] ?? 1) <= 65535 && !path.startsWith('?');
+  const isAllowed = isWhole && lan.some((entry) => isListed(entry, rtspAddress({ scheme, authority })));
+  if (!isAllowed && doubt !== undefined) {
+    // What looks like the host may be a piece of the password: it is not shown.
     throw new CaptureError(
-      'SOURCE_SYNTAX',
-      `a network camera is ${scheme}://[user:password@]host[:port]/path`,
+      isWhole ? 'SOURCE_UNLISTED' : 'SOURCE_SYNTAX',
+      `the host is malformed or not among the listed LAN hosts; if user and password end at the last @, ${written(doubt)}`,
     );
   }
-  const slash = rest.indexOf('/', 2);
-  const end = slash === -1 ? rest.length : slash;
-  const at = rest.lastIndexOf('@', end);
-  const credentials = at === -1 ? null : rest.slice(2, at);
-  const authority = rest.slice(at === -1 ? 2 : at + 1, end).toLowerCase();
-  const host = HOST.exec(authority);
-  if (credentials === '' || credentials?.includes('@') || host === null || Number(host[4] ?? 1) > 65535) {
-    throw new CaptureError('SOURCE_SYNTAX', 'the camera’s user, password, host or port is malformed');
+  if (!isWhole) {
+    throw new CaptureError(
+      'SOURCE_SYNTAX',
+      'the host or port is malformed: write HOST/PATH or HOST:PORT/PATH, an IPv6 address in brackets',
+    );
   }
-  const dialled = rtspAddress({ scheme, authority });
-  if (!lan.some((entry) => isListed(entry, dialled))) {
-    // A slash that is not written %2F ends what looks like the host in the middle of a password.
-    const shown = rest.includes('@', end) ? 'the host before the first slash' : authority;
-    throw new CaptureError('SOURCE_UNLISTED', `${shown} is not among the listed LAN hosts`);
+  if (!isAllowed) {
+    throw new CaptureError('SOURCE_UNLISTED', `${authority} is not among the listed LAN hosts`);
   }
-  return { kind: 'rtsp', scheme, credentials, authority, path: rest.slice(end) || '/' };
+  return { kind: 'rtsp', scheme, credentials, authority, path: path || '/' };
 }
 
 /** Host, in its one spelling, and port that a source is dialled at. */

@@ -43,6 +43,10 @@ test.each<[string, object]>([
   ['rtsps://GARDEN.lan:8554/x', camera({ scheme: 'rtsps', authority: 'garden.lan:8554', path: '/x' })],
   ['rtsp://[fd00::20]:8554/x', camera({ authority: '[fd00::20]:8554', path: '/x' })],
   ['rtsp://eve:hunter2@192.168.1.20/x', camera({ credentials: 'eve:hunter2', path: '/x' })],
+  ['rtsp://eve:a:b[c]!$&()*+,;=-._~@192.168.1.20/', camera({ credentials: 'eve:a:b[c]!$&()*+,;=-._~' })],
+  ["rtsp://o'neill:'@192.168.1.20", camera({ credentials: 'o%27neill:%27' })],
+  ['rtsp://eve:100%@192.168.1.20', camera({ credentials: 'eve:100%' })],
+  ['rtsp://192.168.1.20/x@y?a=b@c', camera({ path: '/x@y?a=b@c' })],
   ['rtsp://eve:a%40%27b@192.168.1.20/x@y', camera({ credentials: 'eve:a%40%27b', path: '/x@y' })],
 ])('%s', (uri, source) => {
   expect(parseSource(uri, LAN)).toEqual(source);
@@ -85,6 +89,8 @@ test.each([
   ['SOURCE_SYNTAX', 'rtsp://192.168.1.20/x y'],
   ['SOURCE_SYNTAX', `rtsp://eve:${PASSWORD}@@192.168.1.20/x`],
   ['SOURCE_SYNTAX', `rtsp://eve:${PASSWORD}@192.168.1.20:x/y`],
+  ['SOURCE_SYNTAX', 'rtsp://fd00::20/x'],
+  ['SOURCE_SYNTAX', 'rtsp://192.168.1.20?x'],
   ['SOURCE_UNLISTED', `rtsp://eve:${PASSWORD}@192.168.1.21/x`],
   ['SOURCE_UNLISTED', 'rtsp://garden.lan/x'],
   ['SOURCE_UNLISTED', 'rtsp://garden.lan:554/x'],
@@ -138,6 +144,67 @@ test('shows a source without its credentials and its query', () => {
   expect(credentialsOf(parseSource('test:', LAN))).toBeNull();
   expect(describeSource(parseSource('file:/srv/a.mp4?loop', []))).toBe('file:/srv/a.mp4?loop');
   expect(describeSource(parseSource('test:', []))).toBe('test:?size=1280x720&rate=25');
+});
+
+describe('[FC-75] a character that has to be percent-encoded is named, and the password is not shown', () => {
+  test.each([
+    ['@', '%40'],
+    ['/', '%2F'],
+    ['?', '%3F'],
+    ['#', '%23'],
+    ['"', '%22'],
+    ['\\', '%5C'],
+    ['|', '%7C'],
+    ['ä', '%C3%A4'],
+    ['€', '%E2%82%AC'],
+    ['🔑', '%F0%9F%94%91'],
+  ])('%s as %s', (character, encoded) => {
+    for (const credentials of [
+      `eve:zq${character}xj`,
+      `zq${character}xj:pw`,
+      `eve:zq${character}xj${character}`,
+      `eve:${character}zq@xj`,
+    ]) {
+      const { code, message } = refusalOf(`rtsp://${credentials}@192.168.1.20/x`) ?? {};
+      expect([credentials, code]).toEqual([credentials, expect.stringMatching(/^SOURCE_(SYNTAX|UNLISTED)$/)]);
+      expect(message).not.toMatch(/zq|xj/);
+      expect(message).toMatch(/(.+) in user\b.* is written %/);
+      if (!credentials.includes('@xj')) expect(message).toContain(`${character} in user`);
+      if (!credentials.includes('@xj')) expect(message).toContain(`is written ${encoded}`);
+    }
+  });
+
+  test('a space', () => {
+    expect(refusalOf('rtsp://eve:zq xj@192.168.1.20/x')?.message).toBe(
+      'a space in user or password is written %20',
+    );
+    expect(refusalOf('rtsp://192.168.1.20/zq xj')?.message).toBe('a space in the path is written %20');
+  });
+
+  test('user and password are at most as long as ffmpeg takes them', () => {
+    const uri = (length: number) => `rtsp://eve:${'x'.repeat(length - 4)}@192.168.1.20/x`;
+    expect(refusalOf(uri(127))).toBeNull();
+    expect(refusalOf(uri(128))?.message).toContain('at most 127 characters');
+  });
+
+  test('a control character is refused in its escape too', () => {
+    for (const encoded of ['%00', '%0d%0A', '%7F'])
+      expect(refusalOf(`rtsp://eve:zq${encoded}xj@192.168.1.20/x`)?.code).toBe('SOURCE_SYNTAX');
+  });
+
+  test('whatever a password holds, no refusal shows it; encoded, it is taken', () => {
+    const password = fc
+      .string({ unit: 'binary', minLength: 1, maxLength: 8 })
+      .filter((text) => !/\p{Cc}/u.test(text));
+    fc.assert(
+      fc.property(password, fc.constantFrom('192.168.1.20', '10.0.0.1', '[fd00::20]:554'), (text, host) => {
+        const refusal = refusalOf(`rtsp://eve:zq${text}xj@${host}/x`);
+        expect(refusal?.message ?? '').not.toMatch(/zq|xj/);
+        const source = parseSource(`rtsp://eve:${encodeURIComponent(text)}@192.168.1.20/x`, LAN);
+        expect(decodeURIComponent(credentialsOf(source) ?? '')).toBe(`eve:${text}`);
+      }),
+    );
+  });
 });
 
 test.each(['rtsp://eve:4711/0815@192.168.1.20/x', 'rtsp://4711:0815/x@192.168.1.20/y'])(
