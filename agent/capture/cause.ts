@@ -7,7 +7,7 @@ export const CAUSES = [
   ...['file-missing', 'file-denied', 'file-directory', 'file-irregular', 'file-empty'],
   ...['file-cut', 'file-unknown', 'file-failing'],
   ...['device-missing', 'device-denied', 'device-busy', 'device-not-capture', 'device-mode'],
-  ...['device-bandwidth', 'device-gone'],
+  ...['device-colourless', 'device-bandwidth', 'device-gone'],
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
@@ -42,6 +42,7 @@ const TEXTS: Readonly<Record<Cause, string>> = {
   'device-busy': 'another program uses the camera',
   'device-not-capture': 'the device gives no pictures: it is another node of the camera, or no camera',
   'device-mode': 'the camera does not have this format, size or rate',
+  'device-colourless': 'the device gives grey, infrared or depth pictures alone, or none that ffmpeg knows',
   'device-bandwidth': 'the USB bus has no room left for this format, size and rate',
   'device-gone': 'the camera was unplugged, or its USB connection failed',
 };

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import type { Cause } from './cause.ts';
+import { type Cause, causeText } from './cause.ts';
+import { CaptureError } from './errors.ts';
 
 /** What a name of the file system is, without waiting for it and without reading more than its beginning. */
 export type FileFacts =
@@ -52,6 +53,17 @@ function kindOf(code: string | undefined): Exclude<FileFacts['kind'], 'file'> {
 export function causeOfFile(facts: FileFacts): Cause | undefined {
   if (facts.kind !== 'file') return `file-${facts.kind}`;
   return facts.size === 0 ? 'file-empty' : undefined;
+}
+
+/**
+ * What is known of the file of a `file:` source.
+ * @throws CaptureError PROBE_FAILED with the cause, where it is certain that no video comes of it
+ */
+export function acceptFile(path: string): FileFacts {
+  const facts = readFileFacts(path);
+  const cause = causeOfFile(facts);
+  if (cause !== undefined) throw new CaptureError('PROBE_FAILED', causeText(cause), undefined, cause);
+  return facts;
 }
 
 /** Boxes of ISO/IEC 14496-12 and QuickTime that a file begins with. */

@@ -1,5 +1,5 @@
 import { decodersFor } from './decoders.ts';
-import { formatSize, type RtspSource, rtspUrl, type Source } from './source.ts';
+import { formatRate, formatSize, type RtspSource, rtspUrl, type Source } from './source.ts';
 
 /** How ffmpeg and ffprobe open a source. */
 export interface Input {
@@ -37,7 +37,7 @@ export function inputOf(source: Source, { format, arrival = false, rate = null }
     case 'test':
       return {
         options: [...decodersFor('test'), '-f', 'lavfi'],
-        url: `testsrc2=size=${formatSize(source.size)}:rate=${source.rate}`,
+        url: `testsrc2=size=${formatSize(source.size)}:rate=${formatRate(source.rate)}`,
         stdin: null,
       };
     case 'v4l2':
@@ -48,7 +48,7 @@ export function inputOf(source: Source, { format, arrival = false, rate = null }
           'v4l2',
           ...(format === null ? [] : ['-input_format', format]),
           ...(source.size === null ? [] : ['-video_size', formatSize(source.size)]),
-          ...(source.rate === null ? [] : ['-framerate', String(source.rate)]),
+          ...(source.rate === null ? [] : ['-framerate', formatRate(source.rate)]),
           ...(arrival ? ['-use_wallclock_as_timestamps', '1'] : []),
         ],
         url: source.device,

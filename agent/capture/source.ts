@@ -16,7 +16,7 @@ export interface FileSource {
 export interface TestSource {
   kind: 'test';
   size: FrameSize;
-  /** Frames a second. */
+  /** Frames a second, not always whole. */
   rate: number;
 }
 
@@ -65,7 +65,7 @@ const RTSP_PORTS = { rtsp: 554, rtsps: 322 } as const;
 const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)(:(\d{1,5}))?$/;
 
 /**
- * Parses `file:PATH[?loop]`, `test:[?size=WxH&rate=N]`, `v4l2:/dev/videoN[?size=&rate=&format=]` or
+ * Parses `file:PATH[?loop|?once]`, `test:[?size=WxH&rate=N]`, `v4l2:/dev/videoN[?size=&rate=&format=]` or
  * `rtsp[s]://[user:password@]host[:port]/path`.
  * @param lan hosts (`host` or `host:port`, in any spelling) the owner listed; no other is dialled
  * @throws CaptureError SOURCE_*; never with a password in it
@@ -101,7 +101,7 @@ export function describeSource(source: Source): string {
     case 'file':
       return `file:${source.path}${source.loop ? '?loop' : ''}`;
     case 'test':
-      return `test:?size=${formatSize(source.size)}&rate=${source.rate}`;
+      return `test:?size=${formatSize(source.size)}&rate=${formatRate(source.rate)}`;
     case 'v4l2':
       return `v4l2:${source.device}`;
     case 'rtsp':
@@ -129,24 +129,35 @@ export const isLive = ({ kind }: Pick<Source, 'kind'>): boolean => kind === 'rts
 /** The same of one that is not parsed. */
 export const isLiveUri = (uri: string): boolean => /^(rtsps?|v4l2):/.test(uri);
 
+/** A rate as ffmpeg takes it: `25`, `12.5`, `30000/1001`. */
+export function formatRate(rate: number): string {
+  const thousands = (rate * 1001) / 1000;
+  const isNtsc = !Number.isInteger(rate) && Math.abs(thousands - Math.round(thousands)) < 1e-6;
+  return isNtsc ? `${Math.round(thousands) * 1000}/1001` : String(Number(rate.toFixed(3)));
+}
+
 /** `1280x720` */
 export function formatSize(size: FrameSize): string {
   return `${size.width}x${size.height}`;
 }
 
+/** What ends in `?loop` or `?once` is a name and an option; any other question mark belongs to the name. */
 function parseFile(rest: string): FileSource {
-  const [path = '', option, ...more] = rest.split('?');
-  if (more.length > 0 || (option !== undefined && option !== 'loop')) {
+  const mark = rest.lastIndexOf('?');
+  const last = mark === -1 ? undefined : rest.slice(mark + 1);
+  const isOption = last === 'loop' || last === 'once';
+  if (last !== undefined && !isOption && !/[./]/.test(last)) {
     throw new CaptureError(
       'SOURCE_OPTION',
-      'a file takes one option, ?loop (its name holds no question mark)',
+      'the options of a file are ?loop and ?once; a name with a question mark takes one of them at its end',
     );
   }
+  const path = isOption ? rest.slice(0, mark) : rest;
   const local = path.startsWith('///') ? path.slice(2) : path;
   if (local === '' || local.startsWith('//')) {
     throw new CaptureError('SOURCE_SYNTAX', 'a file source is file:PATH');
   }
-  return { kind: 'file', path: local, loop: option === 'loop' };
+  return { kind: 'file', path: local, loop: last === 'loop' };
 }
 
 function parseTest(rest: string): TestSource {
@@ -251,7 +262,7 @@ function parseSize(text: string | undefined): FrameSize | null {
     return null;
   }
   const [, width, height] = (/^(\d{2,4})x(\d{2,4})$/.exec(text) ?? []).map(Number);
-  if (width === undefined || height === undefined || !isFrameSide(width) || !isFrameSide(height)) {
+  if (width === undefined || height === undefined || !isFrameSize({ width, height })) {
     throw new CaptureError(
       'SOURCE_OPTION',
       `size is WIDTHxHEIGHT, even numbers from ${FRAME_SIDE.min} to ${FRAME_SIDE.max}`,
@@ -260,17 +271,25 @@ function parseSize(text: string | undefined): FrameSize | null {
   return { width, height };
 }
 
+/** Whether H.264 is made of pictures of this size here: both sides even, and neither too small nor too large. */
+export const isFrameSize = ({ width, height }: FrameSize) => isFrameSide(width) && isFrameSide(height);
+
 function isFrameSide(pixels: number): boolean {
   return pixels >= FRAME_SIDE.min && pixels <= FRAME_SIDE.max && pixels % 2 === 0;
 }
 
+/** Cameras that follow NTSC send 30000/1001 frames a second, and drivers name it so. */
 function parseRate(text: string | undefined): number | null {
   if (text === undefined) {
     return null;
   }
-  const rate = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  const [, number, over = '1'] = /^(\d{1,6}(?:\.\d{1,3})?)(?:\/(\d{1,4}))?$/.exec(text) ?? [];
+  const rate = Number(number) / Number(over);
   if (!(rate >= RATE.min && rate <= RATE.max)) {
-    throw new CaptureError('SOURCE_OPTION', `rate is frames a second, from ${RATE.min} to ${RATE.max}`);
+    throw new CaptureError(
+      'SOURCE_OPTION',
+      `rate is frames a second from ${RATE.min} to ${RATE.max}, as in 25, 12.5, 29.97 or 30000/1001`,
+    );
   }
   return rate;
 }

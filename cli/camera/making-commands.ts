@@ -4,9 +4,7 @@ import type { SourceOptions } from './change-source.ts';
 import { type FirewallState, firewallStateOption } from './firewall-state.ts';
 import type { CameraWish } from './init-camera.ts';
 import type { SetupOptions } from './setup.ts';
-
-const SOURCES =
-  'file:PATH[?loop], test:, v4l2:/dev/video0, rtsp://USER:PASSWORD@HOST/PATH ("-": read it from standard input)';
+import { SOURCE_HELP, SOURCES } from './source-help.ts';
 
 /** The verbs that make a camera, or unmake it: `oriel camera setup`, `init` and `reset`. */
 
@@ -31,6 +29,7 @@ oriel camera status.
 Example:
   oriel camera setup ./cam --code setup-code --source v4l2:/dev/video0`,
     )
+    .addHelpText('after', SOURCE_HELP)
     .action(async (dir: string, options: SetupOptions) => {
       const [{ setup }, { startCommand }] = await Promise.all([
         import('./setup.ts'),
@@ -62,6 +61,7 @@ export function initCommand(): Command {
 Writes DIR/request.pem for the server to certify (oriel server certify); put the answer at DIR/client.pem and the
 owner's signed policy (oriel keys policy) at DIR/policy.json. With a setup code none of this is needed.`,
     )
+    .addHelpText('after', SOURCE_HELP)
     .action(async (dir: string, options: CameraWish) => {
       const { initCamera } = await import('./init-camera.ts');
       const { camera, request } = await initCamera(dir, options);
@@ -87,6 +87,7 @@ without as before, and without where the new source is a V4L2 camera, which brin
 Example, with the password out of the command line:
   oriel camera source ./cam --source -`,
     )
+    .addHelpText('after', SOURCE_HELP)
     .addOption(firewallStateOption().hideHelp())
     .action(async (dir: string, options: SourceOptions) => {
       const { changeSource } = await import('./change-source.ts');

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CAUSES, type Cause, causeText } from '../../agent/capture/cause.ts';
 import { challengeCommand, isUnanswerable } from '../../agent/capture/challenge.ts';
 import { diagnose, diagnoseProbe } from '../../agent/capture/diagnosis.ts';
-import { causeOfFile, readFileFacts } from '../../agent/capture/file-facts.ts';
+import { acceptFile, causeOfFile, readFileFacts } from '../../agent/capture/file-facts.ts';
 import { inputOf } from '../../agent/capture/input.ts';
 import { parseSource, type RtspSource, type Source } from '../../agent/capture/source.ts';
 import { type ToolResult, toolRunner } from '../../agent/capture/tool.ts';
@@ -212,6 +212,38 @@ describe('[FC-75] files, opened by ffprobe', () => {
     ] as const) {
       const source = parseSource(`file:${at(name)}`, []);
       expect(diagnose(complaintsIn((await probed(source)).stderr, null), source)).toBe(cause);
+    }
+  });
+
+  test('acceptFile refuses with the cause, and without waiting', () => {
+    expect(acceptFile(at('whole.mp4'))).toMatchObject({ kind: 'file' });
+    expect(() => acceptFile(at('fifo.mp4'))).toThrow(
+      expect.objectContaining({ code: 'PROBE_FAILED', why: 'file-irregular' }),
+    );
+  });
+
+  test.each([
+    '-dash.mp4',
+    'what?.mp4',
+    'what?now',
+    'two words ä€.mp4',
+    '100%.mp4',
+    '%3F%d.mp4',
+    "a#b'c|d\\.mp4",
+    'a:b.mp4',
+  ])('%j is a name like any other, relative or not', async (name) => {
+    copyFileSync(at('whole.mp4'), at(name));
+    const home = process.cwd();
+    for (const path of [at(name), name]) {
+      process.chdir(room);
+      try {
+        const source = parseSource(`file:${path}?once`, []);
+        expect(source).toMatchObject({ path });
+        expect(causeOfFile(readFileFacts(path))).toBeUndefined();
+        expect(await probed(source)).toMatchObject({ code: 0, stderr: '' });
+      } finally {
+        process.chdir(home);
+      }
     }
   });
 

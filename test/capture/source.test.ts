@@ -24,6 +24,12 @@ const camera = (change: object) => ({
 test.each<[string, object]>([
   ['file:/srv/clip.mp4', { kind: 'file', path: '/srv/clip.mp4', loop: false }],
   ['file:clip, 100%.mp4?loop', { kind: 'file', path: 'clip, 100%.mp4', loop: true }],
+  ['file:what?.mp4', { kind: 'file', path: 'what?.mp4', loop: false }],
+  ['file:/what?/clip.mp4?loop', { kind: 'file', path: '/what?/clip.mp4', loop: true }],
+  ['file:what?once', { kind: 'file', path: 'what', loop: false }],
+  ['file:what?now?once', { kind: 'file', path: 'what?now', loop: false }],
+  ['file:what?loop?once', { kind: 'file', path: 'what?loop', loop: false }],
+  ['file:what%3F.mp4', { kind: 'file', path: 'what%3F.mp4', loop: false }],
   ['file:///srv/clip.mp4', { kind: 'file', path: '/srv/clip.mp4', loop: false }],
   ['test:', { kind: 'test', size: { width: 1280, height: 720 }, rate: 25 }],
   ['test:?size=640x360&rate=10', { kind: 'test', size: { width: 640, height: 360 }, rate: 10 }],
@@ -63,13 +69,22 @@ test.each([
   ['SOURCE_SYNTAX', 'file:/srv/a\nb'],
   ['SOURCE_SYNTAX', `file:/${'a'.repeat(SOURCE_LIMIT)}`],
   ['SOURCE_OPTION', 'file:/srv/clip.mp4?loop=1'],
-  ['SOURCE_OPTION', 'file:/srv/clip.mp4?loop?loop'],
+  ['SOURCE_OPTION', 'file:/srv/clip.mp4?'],
+  ['SOURCE_OPTION', 'file:/srv/clip.mp4?lopp'],
+  ['SOURCE_OPTION', 'file:/srv/clip.mp4?loop?size=640x480'],
   ['SOURCE_SYNTAX', 'test:pattern'],
   ['SOURCE_OPTION', 'test:?size=1280'],
   ['SOURCE_OPTION', 'test:?size=1281x720'],
   ['SOURCE_OPTION', 'test:?size=62x62'],
   ['SOURCE_OPTION', 'test:?size=9998x9998'],
   ['SOURCE_OPTION', 'test:?rate=0'],
+  ['SOURCE_OPTION', 'test:?rate=121'],
+  ['SOURCE_OPTION', 'test:?rate=0.5'],
+  ['SOURCE_OPTION', 'test:?rate=1e1'],
+  ['SOURCE_OPTION', 'test:?rate=30/0'],
+  ['SOURCE_OPTION', 'test:?rate=30000/1001/1'],
+  ['SOURCE_OPTION', 'test:?rate=-5'],
+  ['SOURCE_OPTION', 'test:?rate='],
   ['SOURCE_OPTION', 'test:?rate=25:duration=1'],
   ['SOURCE_OPTION', 'test:?rate=25&rate=25'],
   ['SOURCE_OPTION', 'test:?colour=red'],
@@ -135,6 +150,24 @@ test('any string is a source or a CaptureError, and no source leaves the grammar
       }
     }),
   );
+});
+
+test.each([
+  ['25', 25, '25'],
+  ['12.5', 12.5, '12.5'],
+  ['29.97', 29.97, '29.97'],
+  ['30000/1001', 30000 / 1001, '30000/1001'],
+  ['24000/1001', 24000 / 1001, '24000/1001'],
+  ['60000/1001', 60000 / 1001, '60000/1001'],
+  ['15/1', 15, '15'],
+  ['15/2', 7.5, '7.5'],
+  ['120', 120, '120'],
+  ['1', 1, '1'],
+])('[FC-74] a rate of %s', (text, rate, taken) => {
+  const source = parseSource(`test:?rate=${text}`, []);
+  expect(source).toMatchObject({ rate });
+  expect(describeSource(source)).toBe(`test:?size=1280x720&rate=${taken}`);
+  expect(parseSource(`v4l2:/dev/video0?rate=${text}`, [])).toMatchObject({ rate });
 });
 
 test('shows a source without its credentials and its query', () => {

@@ -83,6 +83,7 @@ export function causeRemedy(cause: Cause, directory: string): string {
     case 'device-busy':
       return `end the other program (fuser -v /dev/video0 names it); ${BY_ITSELF}`;
     case 'device-not-capture':
+    case 'device-colourless':
       return `take the node that gives pictures, most often the one with the lowest number (ls -l /dev/v4l/by-id: index0); ${another}`;
     case 'device-mode':
       return `leave format, size and rate out, or take what the camera has; ${another}`;
