@@ -46,7 +46,7 @@ export function statusAgeMs({ status }: CameraDirectory): number {
 }
 
 /** What another user, whom nobody has to believe, may have written there is not worth failing for. */
-function captureState({ captureRun }: CameraDirectory): CaptureState | undefined {
+export function captureState({ captureRun }: CameraDirectory): CaptureState | undefined {
   try {
     return readCaptureState(captureRun) ?? undefined;
   } catch {

@@ -1,4 +1,6 @@
+import { describeSource } from '../../../agent/capture/source.ts';
 import { duration, minute, size } from '../../quantities.ts';
+import { captureRemedy } from '../status/capture-remedy.ts';
 import type { Facts, FileFacts } from './facts.ts';
 import { fail, ok, unknown, type Verdict, warn } from './finding.ts';
 
@@ -148,16 +150,10 @@ export function checkSource({ directory, config, source: facts }: Facts): Verdic
   const { source, sourceError } = config;
   const change = `stop the camera, then: oriel camera source ${directory} --source SOURCE`;
   if (source === undefined) return fail(sourceError ?? 'there is none', change);
-  if (source.kind === 'test') return ok('a test pattern');
-  if (source.kind === 'rtsp')
-    return ok(`a camera on the network, ${source.authority}; whether it answers shows the status`);
-  const path = source.kind === 'file' ? source.path : source.device;
-  if (!facts?.exists) return fail(`${path} is not there`, `put it there, or give another; ${change}`);
-  if (source.kind === 'v4l2' && !facts.device) return fail(`${path} is no device`, 'ls -l /dev/video*');
-  if (!facts.permitted) {
-    const way =
-      source.kind === 'v4l2' ? 'put the user that capture runs as into the group video' : `chmod a+r ${path}`;
-    return fail(`${path} may not be opened`, way);
+  const name = describeSource(source);
+  const trouble = facts?.trouble;
+  if (trouble !== undefined) {
+    return fail(`${name}: ${trouble.text}`, captureRemedy(trouble.code, directory, trouble.cause));
   }
-  return ok(path);
+  return ok(facts?.opened ? name : `${name}; whether a picture comes of it shows the status`);
 }

@@ -1,8 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import {
-  accessSync,
   closeSync,
-  constants,
   fsyncSync,
   openSync,
   type Stats,
@@ -15,7 +13,7 @@ import { join } from 'node:path';
 import type { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
 import { loadCertificate, loadDeviceKey } from '../../../agent/camera/device-key.ts';
 import { pickEncoder } from '../../../agent/capture/encoder.ts';
-import { parseSource, type Source } from '../../../agent/capture/source.ts';
+import { parseSource } from '../../../agent/capture/source.ts';
 import type { RunTool } from '../../../agent/capture/tool.ts';
 import { CameraClock } from '../../../agent/clock/camera-clock.ts';
 import { readPairing } from '../../../agent/pairing/pairing-file.ts';
@@ -29,8 +27,6 @@ import type {
   ClockFacts,
   ConfigFacts,
   FileFacts,
-  RoleFacts,
-  SourceFacts,
   SpoolFacts,
   ToolFacts,
 } from './facts.ts';
@@ -167,39 +163,4 @@ export async function toolsOf(run: RunTool): Promise<ToolFacts> {
     ffprobe: (await said('ffprobe', '-version')) !== undefined,
     encoders: [...(board ? ['h264_v4l2m2m'] : []), ...(has('libx264') ? ['libx264'] : [])],
   };
-}
-
-/** Undefined for a source that is no file. @param capture the process that opens it, if it runs. */
-export function sourceFacts(
-  source: Source | undefined,
-  capture: RoleFacts | undefined,
-): SourceFacts | undefined {
-  if (source?.kind !== 'file' && source?.kind !== 'v4l2') return undefined;
-  const path = source.kind === 'file' ? source.path : source.device;
-  const stats = statOf(path);
-  if (stats === undefined) return { exists: false, device: false, permitted: false };
-  const bits = source.kind === 'file' ? 4 : 6;
-  const permitted = capture === undefined ? mayOpen(path, bits) : permits(stats, capture, bits);
-  return { exists: true, device: stats.isCharacterDevice(), permitted };
-}
-
-function mayOpen(path: string, bits: 4 | 6): boolean {
-  try {
-    accessSync(path, bits === 4 ? constants.R_OK : constants.R_OK | constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Whether a file's mode gives a process these rights (path_resolution(7), without capabilities but root's). */
-export function permits(
-  { mode, uid, gid }: Pick<Stats, 'mode' | 'uid' | 'gid'>,
-  process: Pick<RoleFacts, 'uid' | 'gids'>,
-  bits: 4 | 6,
-): boolean {
-  if (process.uid === 0) return true;
-  if (process.uid === uid) return ((mode >> 6) & bits) === bits;
-  if (process.gids.includes(gid)) return ((mode >> 3) & bits) === bits;
-  return (mode & bits) === bits;
 }

@@ -1,3 +1,4 @@
+import type { Cause } from '../../../agent/capture/cause.ts';
 import type { Source } from '../../../agent/capture/source.ts';
 import type { OpenPort } from '../../../host/open-ports.ts';
 
@@ -61,11 +62,16 @@ export interface ToolFacts {
   readonly encoders: readonly string[];
 }
 
+/** What is wrong with the source; nothing, or nothing that can be seen, where there is no trouble. */
 export interface SourceFacts {
-  readonly exists: boolean;
-  readonly device: boolean;
-  /** Whether capture, or else whoever looks, may open it. */
-  readonly permitted: boolean;
+  /** Whether it was opened, by capture or now. */
+  readonly opened: boolean;
+  readonly trouble?: {
+    /** A CaptureErrorCode, or the end of a run. */
+    readonly code: string;
+    readonly cause: Cause | undefined;
+    readonly text: string;
+  };
 }
 
 export interface SwapArea {
@@ -107,7 +113,7 @@ export interface Facts {
   readonly clock: ClockFacts;
   readonly spool: SpoolFacts;
   readonly tools: ToolFacts;
-  /** Undefined for one that is no file. */
+  /** Undefined where the configuration names none. */
   readonly source: SourceFacts | undefined;
   readonly machine: MachineFacts;
   /** The camera's processes; empty when it does not run. */

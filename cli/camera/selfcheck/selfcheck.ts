@@ -6,12 +6,13 @@ import { asOwnerOf } from '../../../host/as-owner.ts';
 import { type Light, type Paint, terminalPaint } from '../../paint.ts';
 import { jsonLine, printable } from '../../text.ts';
 import { releaseTimeMs } from '../../version.ts';
-import { statusAgeMs } from '../show-status.ts';
-import { certificateOf, clockOf, configOf, filesOf, sourceFacts, spoolOf, toolsOf } from './camera-facts.ts';
+import { captureState, statusAgeMs } from '../show-status.ts';
+import { certificateOf, clockOf, configOf, filesOf, spoolOf, toolsOf } from './camera-facts.ts';
 import { judge } from './checks.ts';
 import type { Facts } from './facts.ts';
 import type { Finding, Result } from './finding.ts';
 import { firewallOf, machineOf, ROOTS } from './machine-facts.ts';
+import { sourceFacts } from './source-facts.ts';
 
 /** `oriel camera selfcheck`. @returns whether no check failed. */
 export async function selfcheck(dir: string, json: boolean): Promise<boolean> {
@@ -33,14 +34,19 @@ async function gather(dir: string): Promise<Facts> {
     certificate: await certificateOf(directory),
     clock: await clockOf(directory, releaseTimeMs(), running, statusAgeMs(directory)),
     spool: spoolOf(directory, running),
+    state: captureState(directory),
   }));
-  const { config } = camera;
+  const { state, ...facts } = camera;
+  const { config } = facts;
+  const source = 'error' in config ? undefined : config.source;
   const capture = roles.find(({ role }) => role === 'capture');
+  const run = toolRunner(new AbortController().signal);
+  const isRoot = process.geteuid?.() === 0;
   return {
     directory: dir,
-    ...camera,
-    tools: await toolsOf(toolRunner(new AbortController().signal)),
-    source: 'error' in config ? undefined : sourceFacts(config.source, capture),
+    ...facts,
+    tools: await toolsOf(run),
+    source: source && (await sourceFacts(source, { capture, state, isRoot, run })),
     machine,
     roles,
     nodeOptions: process.env.NODE_OPTIONS ?? '',
