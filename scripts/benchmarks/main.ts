@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundle } from '../bundle.ts';
 import { backlog } from './backlog.ts';
@@ -36,6 +36,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const say = (what: string) => console.error(`bench: ${what}`);
 say('bundling the agent');
 await bundle(join(scratch, 'bundle'));
+// Where a still worker finds sharp.
+symlinkSync(resolve(import.meta.dirname, '../../node_modules'), join(scratch, 'bundle/node_modules'));
 const bench = { scratch, bundle: join(scratch, 'bundle/oriel.mjs'), quick: values.quick ?? false, say };
 
 const measurements: Measurement[] = [];

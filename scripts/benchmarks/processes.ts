@@ -6,9 +6,11 @@ const TICK_MS = 10;
 
 export interface ProcessUse {
   readonly pid: number;
+  readonly parent: number;
   readonly command: string;
-  /** CPU time, user and system, its own and that of the children it has waited for, ms. */
-  readonly cpuMs: number;
+  /** CPU time, user and system, ms: its own, and that of the children it has waited for. */
+  readonly ownCpuMs: number;
+  readonly childrenCpuMs: number;
   /** Resident memory, bytes, and the part of it that no other process has. */
   readonly residentBytes: number;
   readonly privateBytes: number;
@@ -18,13 +20,14 @@ export interface ProcessUse {
   readonly peakBytes: number;
 }
 
-/** A process and all its descendants. Those that end while it is read are left out. */
+/** A process and all its descendants, each after its parent. Those that end while it is read are left out. */
 export function processTree(root: number): ProcessUse[] {
   const use = processUse(root);
   return use === undefined ? [] : [use, ...childrenOf(root).flatMap(processTree)];
 }
 
-export const cpuOf = (tree: readonly ProcessUse[]) => tree.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
+export const cpuOf = (tree: readonly ProcessUse[]) =>
+  tree.reduce((sum, { ownCpuMs, childrenCpuMs }) => sum + ownCpuMs + childrenCpuMs, 0);
 
 function processUse(pid: number): ProcessUse | undefined {
   try {
@@ -36,7 +39,7 @@ function processUse(pid: number): ProcessUse | undefined {
     return {
       pid,
       command,
-      cpuMs: cpuMs(pid),
+      ...parentAndCpu(readFileSync(`/proc/${pid}/stat`, 'latin1')),
       residentBytes: bytes('Rss'),
       privateBytes: bytes('Private_Clean') + bytes('Private_Dirty'),
       proportionalBytes: bytes('Pss'),
@@ -47,11 +50,19 @@ function processUse(pid: number): ProcessUse | undefined {
   }
 }
 
-/** proc_pid_stat(5): utime, stime, cutime and cstime are fields 14 to 17; field 2 may hold anything. */
-function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) * TICK_MS;
+/** proc_pid_stat(5): field 4 is the parent, 14 to 17 are utime, stime, cutime and cstime; field 2 may hold anything. */
+export function parentAndCpu(stat: string): Pick<ProcessUse, 'parent' | 'ownCpuMs' | 'childrenCpuMs'> {
+  const fields = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
+  const [parent = Number.NaN] = fields.slice(1);
+  const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = fields.slice(11);
+  return {
+    parent,
+    ownCpuMs: (user + system) * TICK_MS,
+    childrenCpuMs: (childrenUser + childrenSystem) * TICK_MS,
+  };
 }
 
 function childrenOf(pid: number): number[] {

@@ -11,7 +11,13 @@ import {
   ratioOf,
   verdictOf,
 } from '../../scripts/benchmarks/measurement.ts';
-import { childrenTimesMs, startMetered } from '../../scripts/benchmarks/processes.ts';
+import {
+  childrenTimesMs,
+  type ProcessUse,
+  parentAndCpu,
+  startMetered,
+} from '../../scripts/benchmarks/processes.ts';
+import { sharesOf } from '../../scripts/benchmarks/shares.ts';
 import { table } from '../../scripts/benchmarks/table.ts';
 import { exitOf } from '../exit-of.ts';
 
@@ -147,4 +153,47 @@ test('a process tree holds what a process started', async () => {
   }
   process.kill(tree[1].pid, 'SIGTERM');
   await metered.cpuMs;
+});
+
+test("parent and times are read from /proc/PID/stat, whatever the program's name", () => {
+  const stat = '42 (a) R 7 (b) S 41 42 42 0 -1 4194304 1 0 0 0 100 20 30 4 20 0 10';
+  expect(parentAndCpu(stat)).toEqual({ parent: 41, ownCpuMs: 1200, childrenCpuMs: 340 });
+});
+
+const MIB = 2 ** 20;
+/** @param cpu its own and its ended children's, ms. */
+const used = (
+  pid: number,
+  parent: number,
+  command: string,
+  [ownCpuMs, childrenCpuMs]: readonly [number, number],
+  privateMib: number,
+): ProcessUse => ({
+  ...{ pid, parent, command, ownCpuMs, childrenCpuMs, privateBytes: privateMib * MIB },
+  ...{ residentBytes: 2 * privateMib * MIB, proportionalBytes: 0, peakBytes: 0 },
+});
+
+test("a role's share is what its processes took, and a still's is told apart, ended or under way", () => {
+  const line = (cpu: readonly number[], children: number, agentMib: number) => [
+    used(1, 0, 'node oriel.mjs camera run ./cam', [cpu[0] ?? 0, 0], 20),
+    used(2, 1, 'node oriel.mjs camera capture ./cam', [cpu[1] ?? 0, children], 20),
+    used(3, 2, 'ffmpeg -i clip.mp4', [cpu[2] ?? 0, 0], 10),
+    used(4, 1, 'node oriel.mjs camera agent ./cam', [cpu[3] ?? 0, 0], agentMib),
+  ];
+  const worker = used(5, 2, 'node oriel.mjs camera still', [70, 0], 30);
+  const decoder = used(6, 5, 'ffmpeg -i pipe:0', [30, 0], 40);
+  const shares = sharesOf([
+    { at: 20, tree: line([5, 10, 100, 200], 400, 30) },
+    { at: 40, tree: line([5, 20, 150, 300], 900, 50) },
+    { at: 50, tree: [...line([5, 25, 200, 500], 900, 40), worker, decoder] },
+  ]);
+  expect(shares.map(({ role, cpuMs, privateBytes }) => [role, cpuMs, privateBytes / MIB])).toEqual([
+    ['launcher', 0, 20],
+    ['capture', 30, 20],
+    ['ffmpeg', 200, 10],
+    ['agent', 600, 40],
+    ['still worker', 1200, 70],
+  ]);
+  expect(shares.every(({ residentBytes, privateBytes }) => residentBytes === 2 * privateBytes)).toBe(true);
+  expect(() => sharesOf([{ at: 20, tree: [] }])).toThrow(/two sights/);
 });
