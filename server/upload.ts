@@ -10,6 +10,7 @@ import { Refused } from './errors.ts';
 import { checkSegmentHeader } from './headers.ts';
 import type { Leases } from './leases.ts';
 import type { Meter } from './meter.ts';
+import { TELL_EVERY_MS, tellsReceived } from './progress-policy.ts';
 import { RecordIntake } from './record-intake.ts';
 import { tagOf } from './segment-file.ts';
 import type { SegmentPosition } from './segment-position.ts';
@@ -110,10 +111,14 @@ class Upload {
   readonly #body: Body;
   readonly #response: ServerResponse;
   #timer: NodeJS.Timeout | undefined;
+  #telling: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
   #receiving = true;
   #ended = false;
   #reported = '';
+  /** When the last line was written, monotonic ms, and how much it said was received. */
+  #reportedAt = Number.NEGATIVE_INFINITY;
+  #reportedBytes = 0;
 
   constructor(
     context: UploadContext,
@@ -138,7 +143,11 @@ class Upload {
       this.#body.close();
       clearTimeout(this.#timer);
       await this.#syncing;
-      await this.#sync();
+      try {
+        await this.#sync();
+      } finally {
+        clearTimeout(this.#telling);
+      }
     }
   }
 
@@ -185,9 +194,17 @@ class Upload {
   }
 
   #progressed(): void {
-    // A camera that does not read its answer is told less often, so that the answer does not pile up here.
-    if (!this.#response.writableNeedDrain) this.#report();
+    this.#tellReceived();
     this.#scheduleSync();
+  }
+
+  #tellReceived(): void {
+    // A camera that does not read its answer is told less often, so that the answer does not pile up here.
+    if (this.#response.writableNeedDrain) return;
+    const sinceMs = performance.now() - this.#reportedAt;
+    const bytes = this.#writer.copy.position.length - this.#reportedBytes;
+    if (tellsReceived(sinceMs, bytes)) this.#report();
+    else this.#telling ??= setTimeout(() => this.#report(), TELL_EVERY_MS - sinceMs);
   }
 
   #scheduleSync(): void {
@@ -219,6 +236,8 @@ class Upload {
   }
 
   #report(): void {
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
     const { position, durable } = this.#writer.copy;
     const progress: Progress = {
       received: position.length,
@@ -228,6 +247,8 @@ class Upload {
     const line = JSON.stringify(progress);
     if (line === this.#reported) return;
     this.#reported = line;
+    this.#reportedAt = performance.now();
+    this.#reportedBytes = position.length;
     writeLine(this.#response, line);
   }
 }

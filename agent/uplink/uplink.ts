@@ -24,7 +24,8 @@ export const UPLINK_TIMES: UplinkTimes = {
   parkMs: 3_600_000,
   asideMs: 60_000,
   behindMs: 2_000,
-  yieldMs: 1_000,
+  // What the server has received is known half a second later than it came, at worst.
+  yieldMs: 1_500,
 };
 
 export interface UplinkOptions {

@@ -21,7 +21,7 @@ export async function latency({ scratch, bundle, quick, say }: Bench): Promise<M
   try {
     const camera = house.makeCamera(clip);
     say(`latency, ${seconds} s`);
-    const agent = await openTimedAgent(camera);
+    const agent = await openTimedAgent(camera, house.footage);
     const capture = spawn(process.execPath, [bundle, 'camera', 'capture', camera], { stdio: 'ignore' });
     await once(capture, 'exit');
     const times = await agent.close();

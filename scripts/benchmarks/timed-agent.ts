@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { CameraState } from '../../agent/camera/camera-state.ts';
 import { loadCertificate, loadDeviceKey } from '../../agent/camera/device-key.ts';
@@ -12,7 +14,6 @@ import { serverDial } from '../../agent/server-dial.ts';
 import { openServerLink } from '../../agent/server-link.ts';
 import { Spool } from '../../agent/spool/spool.ts';
 import type { StoredSegment, UploadQueue } from '../../agent/spool/stored-segment.ts';
-import type { Uplink } from '../../agent/uplink/uplink.ts';
 import { toHex } from '../../crypto/bytes.ts';
 import { nodePrimitives as primitives } from '../../crypto/primitives-node.ts';
 import { systemClock as clock } from '../../host/clock.ts';
@@ -21,7 +22,7 @@ import { Fragmenter } from '../../media/fragmenter.ts';
 
 /** Of each fragment: from its first byte at the FIFO, ms. */
 export interface Times {
-  /** To the server's line that it has received the record. */
+  /** To the record in the server's file, whole. */
   readonly received: readonly number[];
   /** To the line that it has made it durable. */
   readonly durable: readonly number[];
@@ -36,8 +37,14 @@ const log = {
   error: (fields: object, message: string) => console.error('bench:', message, fields),
 };
 
-/** The agent as agent/agent.ts builds it, with a stopwatch between its parts. */
-export async function openTimedAgent(camera: string): Promise<{ close(): Promise<Times> }> {
+/** How often the server's file is measured while a record is awaited there, ms. */
+const MEASURE_MS = 2;
+
+/**
+ * The agent as agent/agent.ts builds it, with a stopwatch between its parts.
+ * @param footage the directory that the server stores in.
+ */
+export async function openTimedAgent(camera: string, footage: string): Promise<{ close(): Promise<Times> }> {
   const directory = new CameraDirectory(camera);
   makeRunDirectory(directory);
   const { server, owner, spool: limits } = directory.readConfig();
@@ -69,7 +76,7 @@ export async function openTimedAgent(camera: string): Promise<{ close(): Promise
     queue: stopwatch.queue,
     interrupted: undefined,
   });
-  stopwatch.watch(uplink);
+  const measuring = setInterval(() => stopwatch.measure(join(footage, device.camera)), MEASURE_MS);
   uplink.start();
   const feed = openCaptureFeed(
     {
@@ -85,6 +92,7 @@ export async function openTimedAgent(camera: string): Promise<{ close(): Promise
       await recorder.stop();
       await uplink.stop({ drainMs: DRAIN_MS });
       await spool.close();
+      clearInterval(measuring);
       return stopwatch.times;
     },
   };
@@ -102,7 +110,6 @@ interface Lap {
 class Stopwatch {
   readonly #store: RecordStore;
   readonly #queue: UploadQueue;
-  #uplink: Uplink | undefined;
   #unreceived: Lap[] = [];
   #undurable: Lap[] = [];
   readonly #received: number[] = [];
@@ -123,8 +130,15 @@ class Stopwatch {
     return { received: this.#received, durable: this.#durable, firstSealedMs: this.#firstSealedMs };
   }
 
-  watch(uplink: Uplink): void {
-    this.#uplink = uplink;
+  /** Notes what has come into the server's files. @param footage this camera's directory there. */
+  measure(footage: string): void {
+    const [lap] = this.#unreceived;
+    if (lap === undefined) return;
+    const { session, sequence } = lap.segment;
+    const name = `${String(sequence).padStart(6, '0')}.oriel`;
+    const path = join(footage, `${String(session.number).padStart(12, '0')}-${session.id}`, name);
+    const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    this.#unreceived = this.#finish(this.#unreceived, lap.segment, bytes, this.#received);
   }
 
   /** In place of the agent's intake: tells the recorder of each fragment, and this of its first byte. */
@@ -173,11 +187,7 @@ class Stopwatch {
   get queue(): UploadQueue {
     const queue = this.#queue;
     return {
-      // An upload asks for its segment right after it has taken a line, so this is when the line came.
-      segments: () => {
-        this.#hear();
-        return queue.segments();
-      },
+      segments: () => queue.segments(),
       read: (...range) => queue.read(...range),
       acknowledge: (segment, durable) => {
         this.#undurable = this.#finish(this.#undurable, segment, durable, this.#durable);
@@ -189,26 +199,12 @@ class Stopwatch {
     };
   }
 
-  #hear(): void {
-    const { live, backlog } = this.#uplink?.stats().lanes ?? {};
-    for (const lane of [live, backlog]) {
-      if (lane?.segment === undefined) continue;
-      this.#unreceived = this.#finish(this.#unreceived, lane.segment, lane.received, this.#received);
-    }
-  }
-
   /** Notes the times of the laps of `segment` that end by byte `reached`, and returns the others. */
-  #finish(
-    laps: Lap[],
-    segment: StoredSegment | { readonly session: string; readonly sequence: number },
-    reached: number,
-    into: number[],
-  ): Lap[] {
-    const session = typeof segment.session === 'string' ? segment.session : segment.session.id;
+  #finish(laps: Lap[], { session, sequence }: StoredSegment, reached: number, into: number[]): Lap[] {
     const now = clock.monotonic();
     return laps.filter((lap) => {
       const over =
-        lap.segment.session.id === session && lap.segment.sequence === segment.sequence && lap.end <= reached;
+        lap.segment.session.id === session.id && lap.segment.sequence === sequence && lap.end <= reached;
       if (over) into.push(now - lap.start);
       return !over;
     });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { concat } from '../../crypto/bytes.ts';
 import { MAX_RECORD_LENGTH, RECORD_TYPES } from '../../crypto/record.ts';
+import { tellsReceived } from '../../server/progress-policy.ts';
 import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
 import {
   type CameraDouble,
@@ -60,6 +61,37 @@ describe('a segment', () => {
     expect(statSync(join(directory, '000000.oriel')).mode & 0o777).toBe(0o600);
     expect(statSync(directory).mode & 0o777).toBe(0o700);
     expect(readdirSync(directory)).toEqual(['000000.oriel', 'session']);
+  });
+
+  test('is not told of with each record: at most twice a second, and at the end', async () => {
+    const house = await openHouse({ limits: { durableMs: 60_000 } });
+    const camera = newCamera();
+    const { path, header } = await begin(house, camera);
+    const { records, closing, whole } = makeSegment(header, 40, 300);
+    const begun = performance.now();
+    const upload = openUpload(house.port, camera, path, 0);
+    upload.write(header);
+    for (const record of records) {
+      upload.write(record);
+      await new Promise((wait) => setTimeout(wait, 5));
+    }
+    upload.write(closing);
+    upload.end();
+    await upload.done;
+    const halfSeconds = Math.floor((performance.now() - begun) / 500);
+    // The first, and the last.
+    expect(upload.lines.length).toBeLessThanOrEqual(2 + halfSeconds);
+    expect(upload.lines.at(-1)).toEqual({ received: whole.length, durable: whole.length, ended: true });
+  });
+
+  test.each([
+    [Number.POSITIVE_INFINITY, 72, true],
+    [0, 1, false],
+    [499, 256 * 1024 - 1, false],
+    [499, 256 * 1024, true],
+    [500, 1, true],
+  ])('%d ms after a line, %d more bytes received are told: %j', (sinceMs, bytes, told) => {
+    expect(tellsReceived(sinceMs, bytes)).toBe(told);
   });
 
   test('comes out the same however its body is split, also over several requests', async () => {
