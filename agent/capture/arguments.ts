@@ -32,7 +32,7 @@ const FIRST_SECOND = 10;
 export async function runArguments(plan: RunPlan): Promise<string[]> {
   const { default: ffmpeg } = await import('fluent-ffmpeg');
   const { source, facts } = plan;
-  const input = inputOf(source, { ...plan, format: facts.format, rate: facts.rate });
+  const input = inputOf(source, { arrival: plan.arrival, rate: facts.rate });
   const command = ffmpeg()
     .input(input.url)
     .inputOptions(...reporting(input.stdin === null), ...pace(source), ...seek(plan), ...input.options);

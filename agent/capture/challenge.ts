@@ -8,7 +8,7 @@ import type { Tool } from './tool.ts';
  * holds no secret, and the camera counts no failed login.
  */
 export function challengeCommand(source: RtspSource): Tool {
-  const input = inputOf({ ...source, credentials: null }, null);
+  const input = inputOf({ ...source, credentials: null });
   return {
     command: 'ffprobe',
     args: ['-hide_banner', '-v', 'level+trace', ...input.options, '-i', input.url],

@@ -15,9 +15,8 @@ const RTSP_TIMEOUT_US = 5_000_000;
 /** The same of a camera with less than a frame in these, in frames. */
 const RTSP_TIMEOUT_FRAMES = 4;
 
+/** What of a run's plan concerns its input. */
 export interface InputPlan {
-  /** Pixel or codec format to ask a V4L2 device for; null leaves it to the driver. */
-  readonly format: string | null;
   /** The time of arrival is the timestamp, whatever the source says. */
   readonly arrival?: boolean;
   /** Frames a second, null where that is not known. */
@@ -25,7 +24,7 @@ export interface InputPlan {
 }
 
 /** The input of a source, without pace or looping. */
-export function inputOf(source: Source, { format, arrival = false, rate = null }: InputPlan): Input {
+export function inputOf(source: Source, { arrival = false, rate = null }: InputPlan = {}): Input {
   switch (source.kind) {
     case 'file':
       // A playlist inside the file must not lead anywhere else.
@@ -46,7 +45,7 @@ export function inputOf(source: Source, { format, arrival = false, rate = null }
           ...decodersFor('v4l2'),
           '-f',
           'v4l2',
-          ...(format === null ? [] : ['-input_format', format]),
+          ...(source.format === null ? [] : ['-input_format', source.format]),
           ...(source.size === null ? [] : ['-video_size', formatSize(source.size)]),
           ...(source.rate === null ? [] : ['-framerate', formatRate(source.rate)]),
           ...(arrival ? ['-use_wallclock_as_timestamps', '1'] : []),

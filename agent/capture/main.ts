@@ -65,8 +65,9 @@ export async function runCapture(options: CaptureOptions, effects: CaptureEffect
   } catch (error) {
     const code = String((error as { code?: unknown }).code ?? 'UNKNOWN');
     const line = error instanceof Error ? error.message : '';
-    status.publish({ state: 'failed', pid: null, lastError: { code, line } });
-    logger.error({ code, line }, 'capture failed');
+    const why = error instanceof CaptureError ? error.why : undefined;
+    status.publish({ state: 'failed', pid: null, lastError: { code, line, ...(why && { cause: why }) } });
+    logger.error({ code, why, line }, 'capture failed');
     throw error;
   } finally {
     inbox?.close();

@@ -17,6 +17,7 @@ import type { RunOutcome } from './run.ts';
 import { isLive, isPlayedOnce, type Source } from './source.ts';
 import type { CaptureState } from './state.ts';
 import type { RunTool } from './tool.ts';
+import { withMode } from './v4l2-modes.ts';
 
 export interface PlannerOptions {
   source: Source;
@@ -67,7 +68,7 @@ export class Planner {
       effects.logger.warn({ gopSeconds: facts.gopSeconds }, 'keyframes are too far apart to copy: encoding');
     }
     return {
-      source,
+      source: source.kind === 'v4l2' && facts.mode !== null ? withMode(source, facts.mode) : source,
       facts,
       video: codec.mode === 'copy' ? 'copy' : (this.#encoder ?? 'libx264'),
       audio: chooseAudio(facts, audio && audioAllowed && !isGivenUp(this.#learnt, 'sound')),

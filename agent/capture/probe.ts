@@ -1,11 +1,15 @@
 import * as v from 'valibot';
+import { causeText } from './cause.ts';
 import { refusedDecoderIn } from './decoders.ts';
+import { diagnoseProbe } from './diagnosis.ts';
 import { CaptureError } from './errors.ts';
+import { acceptFile, readFileFacts } from './file-facts.ts';
 import { inputOf } from './input.ts';
 import { scrubLine } from './scrub.ts';
 import { credentialsOf, type FrameSize, type Source } from './source.ts';
 import type { RunTool, Tool, ToolResult } from './tool.ts';
-import { complaintIn, redirectIn } from './words.ts';
+import { type Mode, probeDevice } from './v4l2-modes.ts';
+import { complaintsIn, redirectIn } from './words.ts';
 
 /** What is known of a source before a run. */
 export interface SourceFacts {
@@ -27,8 +31,8 @@ export interface SourceFacts {
   stamps: 'both' | 'decoding' | 'none';
   /** Longest time between keyframes seen, in seconds; null where it was not measured. */
   gopSeconds: number | null;
-  /** Format to ask a V4L2 device for; null leaves it to the driver. */
-  format: string | null;
+  /** What to ask a V4L2 device for; null of another source. */
+  mode: Mode | null;
 }
 
 /** Media seconds of a file in which its GOPs are measured; the agent watches the rest. */
@@ -64,25 +68,26 @@ const NOTHING_MEASURED = {
   bFrames: false,
   stamps: 'both',
   gopSeconds: null,
-  format: null,
+  mode: null,
 } as const;
 
 /**
  * Looks at a source: its streams, a file's GOPs, a device's formats.
  * @param run runs a command within limits of time and output
- * @throws CaptureError PROBE_FAILED, CODEC_REFUSED, NO_VIDEO, SOURCE_REDIRECTED
+ * @throws CaptureError PROBE_FAILED, CODEC_REFUSED, NO_VIDEO, SOURCE_REDIRECTED, SOURCE_OPTION, with the cause where it
+ *   is known
  */
 export async function probeSource(source: Source, run: RunTool): Promise<SourceFacts> {
   switch (source.kind) {
     case 'test':
       return { ...NOTHING_MEASURED, h264: false, audio: 'other', size: source.size };
     case 'v4l2': {
-      const format =
-        source.format ?? chooseFormat(parseFormats((await run(formatsCommand(source.device))).stderr));
-      return { ...NOTHING_MEASURED, h264: format === 'h264', audio: 'none', format };
+      const mode = await probeDevice(source, run);
+      return { ...NOTHING_MEASURED, h264: mode.format === 'h264', audio: 'none', size: mode.size, mode };
     }
     case 'file':
     case 'rtsp': {
+      if (source.kind === 'file') acceptFile(source.path);
       const facts = parseStreams((await expectOutput(run, source, streamsCommand(source))).stdout);
       if (source.kind === 'rtsp' || !facts.h264) {
         return facts;
@@ -104,7 +109,7 @@ export function parseStreams(json: string): SourceFacts {
   const video = chosen(streams.filter(isFilm));
   const audio = chosen(streams.filter(({ codec_type }) => codec_type === 'audio'));
   if (video === undefined) {
-    throw new CaptureError('NO_VIDEO', 'the source holds no video');
+    throw new CaptureError('NO_VIDEO', causeText('no-video'), undefined, 'no-video');
   }
   return {
     ...NOTHING_MEASURED,
@@ -180,18 +185,6 @@ export function parsePackets(csv: string, rate: number | null): Pick<SourceFacts
   return { stamps, gopSeconds };
 }
 
-/** ffmpeg's `-list_formats all`: the names it takes as `-input_format`. */
-export function parseFormats(stderr: string): string[] {
-  return [...stderr.matchAll(/^\[[^\]]*\]\s*(?:Raw|Compressed)\s*:\s*([a-z0-9_]{1,16})\s*:/gm)].map(
-    ([, name = '']) => name,
-  );
-}
-
-/** H.264 from the camera itself costs us nothing; anything else is the driver's choice. */
-function chooseFormat(formats: readonly string[]): string | null {
-  return formats.includes('h264') ? 'h264' : null;
-}
-
 async function expectOutput(run: RunTool, source: Source, command: Tool): Promise<ToolResult> {
   const result = await run(command);
   const redirect = redirectIn(result.stderr);
@@ -206,15 +199,12 @@ async function expectOutput(run: RunTool, source: Source, command: Tool): Promis
     );
   }
   if (result.code !== 0) {
-    const line = complaintIn(result.stderr.trim().split('\n').at(-1) ?? '');
-    throw new CaptureError('PROBE_FAILED', scrubLine(line, credentialsOf(source)) || 'probing took too long');
+    const file = source.kind === 'file' ? readFileFacts(source.path) : undefined;
+    const cause = await diagnoseProbe(result, source, run, file);
+    const [first = 'probing took too long'] = complaintsIn(result.stderr, credentialsOf(source));
+    throw new CaptureError('PROBE_FAILED', cause === undefined ? first : causeText(cause), undefined, cause);
   }
   return result;
-}
-
-function formatsCommand(device: string): Tool {
-  const args = ['-hide_banner', '-nostdin', '-f', 'v4l2', '-list_formats', 'all', '-i', device];
-  return { command: 'ffmpeg', args, stdin: null };
 }
 
 const STREAM_ENTRIES =
@@ -233,7 +223,7 @@ function packetsCommand(source: Source, video: number): Tool {
 }
 
 function ffprobe(source: Source, options: string[]): Tool {
-  const input = inputOf(source, { format: null });
+  const input = inputOf(source);
   return {
     command: 'ffprobe',
     args: [

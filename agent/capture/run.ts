@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { bytesWritten, COMMAND_NOT_FOUND, spawnTethered } from '../../host/child.ts';
 import type { Clock } from '../../host/clock.ts';
+import type { Cause } from './cause.ts';
 import { commandMissing } from './errors.ts';
 import type { RunEnd } from './restart-policy.ts';
 import {
@@ -38,8 +39,10 @@ export interface RunOutcome {
   code: number | null;
   /** ffmpeg's last words, scrubbed, or how it ended without any. */
   line: string;
-  /** Its first complaint, and its last ones, scrubbed. */
+  /** Its first complaints, and its last ones, scrubbed. */
   said: readonly string[];
+  /** Why, where that is known apart from what it said. */
+  why?: Cause | undefined;
 }
 
 /** One ffmpeg at work. */

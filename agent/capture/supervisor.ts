@@ -1,5 +1,6 @@
 import { openFifoWriteEnd } from '../../host/fifo.ts';
 import { type RunPlan, runArguments } from './arguments.ts';
+import { diagnose } from './diagnosis.ts';
 import type { CaptureEffects, CaptureEnd } from './effects.ts';
 import { CaptureError } from './errors.ts';
 import type { Inbox, InboxEvents } from './inbox.ts';
@@ -81,7 +82,8 @@ export class Supervisor {
       effects.signal.throwIfAborted();
       if (error instanceof CaptureError && isRetried(error, source)) {
         const end = error.code === 'SOURCE_REDIRECTED' ? 'redirected' : 'unprobed';
-        return { end, goodMs: 0, opened: false, code: null, line: error.message, said: [error.message] };
+        const { message: line, why } = error;
+        return { end, goodMs: 0, opened: false, code: null, line, said: [line], why };
       }
       throw error;
     }
@@ -97,7 +99,7 @@ export class Supervisor {
     const run = startRun(
       {
         args,
-        stdin: inputOf(source, { ...plan, format: plan.facts.format, rate: plan.facts.rate }).stdin,
+        stdin: inputOf(plan.source, { arrival: plan.arrival, rate: plan.facts.rate }).stdin,
         writeEnd,
         credentials: credentialsOf(source),
         finite: isPlayedOnce(source),
@@ -117,7 +119,8 @@ export class Supervisor {
       const outcome = await run.outcome;
       const changed = this.#planner.learn(plan, outcome);
       status.publish({ givenUp: this.#planner.givenUp });
-      if (isPlayedOnce(source) && !changed && isBroken(outcome, this.#failures)) throw brokenFile(outcome);
+      if (isPlayedOnce(source) && !changed && isBroken(outcome, this.#failures))
+        throw brokenFile(outcome, source);
       return outcome;
     } finally {
       over.abort();
@@ -138,7 +141,7 @@ export class Supervisor {
   }
 
   async #backOff(outcome: RunOutcome): Promise<void> {
-    const { status, effects } = this.#options;
+    const { source, status, effects } = this.#options;
     const restart = restartAfter(outcome.end, outcome.goodMs, this.#failures, effects.random());
     if (restart === null) {
       return;
@@ -148,13 +151,11 @@ export class Supervisor {
     this.#failures = restart.failures;
     const { line, said } = outcome;
     const first = said[0] === line ? undefined : said[0];
+    const why = outcome.why ?? diagnose(said, source);
     status.count(cause);
-    status.publish({
-      state: 'backoff',
-      pid: null,
-      lastError: { code: cause, line, ...(first && { first }) },
-    });
-    effects.logger.warn({ cause, first, line, delayMs, failures: restart.failures }, 'ffmpeg ended');
+    const lastError = { code: cause, line, ...(first && { first }), ...(why && { cause: why }) };
+    status.publish({ state: 'backoff', pid: null, lastError });
+    effects.logger.warn({ cause, why, first, line, delayMs, failures: restart.failures }, 'ffmpeg ended');
     await effects.clock.sleep(delayMs, effects.signal);
   }
 }
@@ -164,10 +165,10 @@ const isBroken = ({ end, code, goodMs }: RunOutcome, failures: number): boolean 
   end === 'exited' && code !== null && (goodMs > 0 || failures > 0);
 
 /** What is left of a file when ffmpeg gives it up cannot be played: another try would begin anew. */
-function brokenFile({ goodMs, line, said }: RunOutcome): CaptureError {
+function brokenFile({ goodMs, line, said }: RunOutcome, source: Source): CaptureError {
   const seconds = Math.round(goodMs / 1000);
   const where = seconds > 0 ? `the file cannot be played beyond ${seconds} s` : 'the file cannot be played';
-  return new CaptureError('SOURCE_BROKEN', `${where}: ${said[0] ?? line}`);
+  return new CaptureError('SOURCE_BROKEN', `${where}: ${said[0] ?? line}`, undefined, diagnose(said, source));
 }
 
 const RETRIED = new Set<string>(['PROBE_FAILED', 'NO_VIDEO', 'CODEC_REFUSED', 'SOURCE_REDIRECTED']);

@@ -20,7 +20,7 @@ export async function trySource(source: Source, run: RunTool): Promise<void> {
     return;
   }
   const file = source.kind === 'file' ? acceptFile(source.path) : undefined;
-  const input = inputOf(source, null);
+  const input = inputOf(source);
   const result = await run({
     command: 'ffprobe',
     args: [

@@ -1,6 +1,7 @@
 import type { Clock } from '../../host/clock.ts';
 import { MediaError } from '../../media/errors.ts';
 import { type FragmentEvent, Fragmenter, type InitEvent } from '../../media/fragmenter.ts';
+import { followParameterSets, playsInBrowsers } from '../../media/parameter-sets.ts';
 import type { CaptureFeed, FeedEvents } from '../capture/feed.ts';
 import type { AgentLog } from '../log.ts';
 import { errorFields } from '../log.ts';
@@ -46,6 +47,7 @@ export class Intake implements FeedEvents {
   #refused = false;
   #pace: Pace | undefined;
   #waiting: NodeJS.Timeout | undefined;
+  #init: InitEvent | undefined;
   /** Undefined before the run's first keyframe. */
   #time: RunClock | undefined;
   /** What came before the run had settled; undefined once it has. */
@@ -64,6 +66,7 @@ export class Intake implements FeedEvents {
     this.#fragmenter = new Fragmenter();
     this.#sinceKeyframeUs = 0;
     this.#refused = false;
+    this.#init = undefined;
     this.#time = undefined;
     if (this.#options.live) {
       const timer = setTimeout(() => this.#settle(), SETTLING_MS).unref();
@@ -134,6 +137,7 @@ export class Intake implements FeedEvents {
   #record(event: FragmentEvent, atMs: number): void {
     const filmed =
       this.#time === undefined ? atMs - event.durationUs / 1000 : filmedMs(this.#time, event.decodeTimeUs);
+    if (event.keyframe && !this.#refused) this.#followParameterSets(event);
     this.#options.recorder.record({ ...event, filmedMs: filmed });
     if (!this.#refused) this.#watchGop(event);
   }
@@ -173,7 +177,27 @@ export class Intake implements FeedEvents {
     }
     const { codec, width, height } = init.info.video;
     logger.info({ codec, width, height }, 'recording begins');
+    this.#init = init;
     recorder.beginRun(init);
+  }
+
+  /** A camera that changes its size says so in the stream alone; what follows needs an init segment of its own. */
+  #followParameterSets(event: FragmentEvent): void {
+    const { recorder, logger } = this.#options;
+    const changed = this.#init && followParameterSets(this.#init, event.bytes);
+    if (changed === undefined) return;
+    if (!playsInBrowsers(changed)) {
+      this.#refuse({
+        code: 'CODEC_UNPLAYABLE',
+        reason: 'the stream turned into H.264 that browsers do not play',
+      });
+      return;
+    }
+    const { codec, width, height } = changed.info.video;
+    logger.info({ codec, width, height }, 'the stream has other parameter sets from here on');
+    this.#init = { kind: 'init', ...changed };
+    recorder.endRun();
+    recorder.beginRun(this.#init);
   }
 
   #refuse(why: { code: string; reason: string }, reason?: 'gop' | 'time'): void {

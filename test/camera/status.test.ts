@@ -70,7 +70,7 @@ describe("what capture's user puts in place of its state makes nobody wait, and 
       redirected: 0,
     },
     lastError: null,
-    givenUp: [],
+    givenUp: [] as CaptureState['givenUp'],
     pid: null,
     since: 0,
   } as const;

@@ -91,13 +91,13 @@ test.each<[string, string | null, RunPlan['video'], RunPlan['audio'], string[]]>
   [camera, null, 'libx264', 'aac', [...RTSP, ...WITH_SOUND, ...X264, ...AAC, ...MP4]],
   [camera.replace('rtsp', 'rtsps'), null, 'copy', 'none', [...RTSPS, ...SILENT, ...LIVE_COPY, ...MP4]],
 ])('%s as %s, video %s, sound %s', async (uri, format, video, audio, args) => {
-  const source = parseSource(uri, ['cam.lan']);
-  expect(await runArguments({ ...PLAN, source, facts: { ...FACTS, format }, video, audio })).toEqual(args);
+  const source = parseSource(format === null ? uri : `${uri}&format=${format}`, ['cam.lan']);
+  expect(await runArguments({ ...PLAN, source, facts: FACTS, video, audio })).toEqual(args);
 });
 
 const FACTS: SourceFacts = {
   ...{ video: 0, sound: 1, h264: true, audio: 'aac', size: null, rate: 25, bFrames: false },
-  ...{ stamps: 'both', gopSeconds: null, format: null },
+  ...{ stamps: 'both', gopSeconds: null, mode: null },
 };
 const PLAN: RunPlan = {
   source: parseSource(file, []),
@@ -126,7 +126,7 @@ test.each([
 });
 
 test('[FC-62] the time of arrival is asked of a device by an option, and of a network camera on stdin', async () => {
-  const options = { format: null, arrival: true };
+  const options = { arrival: true };
   expect(inputOf(parseSource(device, []), options).options).toContain('-use_wallclock_as_timestamps');
   const network = inputOf(parseSource(camera, ['cam.lan']), { ...options, rate: 0.2 });
   expect(network.stdin).toMatch(/option timeout 20000000\noption use_wallclock_as_timestamps 1\n$/);
@@ -165,7 +165,7 @@ test('[FC-28c] the installed ffmpeg has each decoder that is allowed', () => {
 });
 
 test('the URL of a network camera, password and all, goes to stdin', () => {
-  expect(inputOf(parseSource(camera, ['cam.lan']), { format: null }).stdin).toBe(
+  expect(inputOf(parseSource(camera, ['cam.lan'])).stdin).toBe(
     "ffconcat version 1.0\nfile 'rtsp://eve:hunter2@cam.lan/x'\noption rtsp_transport tcp\noption timeout 5000000\n",
   );
 });

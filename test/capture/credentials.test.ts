@@ -44,7 +44,7 @@ async function watches(
   );
   try {
     const authority = `${host.includes(':') ? `[${host}]` : host}:${peer.port}`;
-    const input = inputOf({ kind: 'rtsp', scheme: 'rtsp', credentials, authority, path: '/x' }, null);
+    const input = inputOf({ kind: 'rtsp', scheme: 'rtsp', credentials, authority, path: '/x' });
     // No video comes: there is no need to wait for it.
     const stdin = input.stdin?.replace(/option timeout \d+/, 'option timeout 300000') ?? null;
     const args = ['-v', 'error', '-show_entries', 'stream=codec_name', ...input.options, '-i', input.url];

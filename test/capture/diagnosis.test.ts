@@ -25,7 +25,7 @@ afterAll(() => rmSync(room, { recursive: true }));
 
 /** What ffprobe says of a source, opened as capture opens it but with less patience. */
 function probed(source: Source): Promise<ToolResult> {
-  const { options, url, stdin } = inputOf(source, null);
+  const { options, url, stdin } = inputOf(source);
   const level = source.kind === 'rtsp' ? 'level+info' : 'error';
   return run({
     command: 'ffprobe',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { CaptureError } from '../../agent/capture/errors.ts';
-import { parseFormats, parsePackets, parseStreams } from '../../agent/capture/probe.ts';
+import { parsePackets, parseStreams } from '../../agent/capture/probe.ts';
 import { encodeCommand, parseCommand } from '../../agent/capture/protocol.ts';
 import { scrubLine } from '../../agent/capture/scrub.ts';
 import { parseCaptureState } from '../../agent/capture/state.ts';
@@ -61,7 +61,7 @@ describe('what ffprobe says', () => {
     ['HEVC', json({ ...h264, codec_name: 'hevc', profile: 'Main' }), false, 'none'],
     ['a codec without a name', json({ index: 0, codec_type: 'video' }), false, 'none'],
   ])('%s', (_, answer, copyable, audio) => {
-    expect(parseStreams(answer)).toMatchObject({ h264: copyable, audio, gopSeconds: null, format: null });
+    expect(parseStreams(answer)).toMatchObject({ h264: copyable, audio, gopSeconds: null, mode: null });
   });
 
   const cover = { ...h264, codec_name: 'mjpeg', disposition: { attached_pic: 1 } };
@@ -131,17 +131,6 @@ describe('what ffprobe says', () => {
     ['no keyframe', '0,0,__\n3,3,__\n', Number.POSITIVE_INFINITY, 'both'],
   ])('GOPs: %s', (_, csv, seconds, stamps) => {
     expect(parsePackets(csv, 10)).toEqual({ gopSeconds: expect.closeTo(seconds), stamps });
-  });
-
-  test('formats of a V4L2 device', () => {
-    const stderr = [
-      '[video4linux2,v4l2 @ 0x55d0c1] Raw       :     yuyv422 :           YUYV 4:2:2 : 640x480 1280x720',
-      '[video4linux2,v4l2 @ 0x55d0c1] Compressed:       mjpeg :          Motion-JPEG : 640x480 1280x720',
-      '[video4linux2,v4l2 @ 0x55d0c1] Compressed:        h264 :                H.264 : 640x480 1280x720',
-      '/dev/video0: Immediate exit requested',
-    ].join('\n');
-    expect(parseFormats(stderr)).toEqual(['yuyv422', 'mjpeg', 'h264']);
-    expect(parseFormats('/dev/video0: No such file or directory')).toEqual([]);
   });
 });
 

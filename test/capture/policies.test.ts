@@ -159,10 +159,10 @@ describe('codec', () => {
     bFrames: false,
     stamps: 'both',
     gopSeconds: null,
-    format: null,
+    mode: null,
     ...change,
   });
-  test.each([
+  test.each<[Partial<SourceFacts>, boolean, object]>([
     [{}, false, { mode: 'copy', reason: 'copyable' }],
     [{ gopSeconds: 20 }, false, { mode: 'copy', reason: 'copyable' }],
     [{ gopSeconds: 20.1 }, false, { mode: 'encode', reason: 'long-gop' }],

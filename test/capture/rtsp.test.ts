@@ -101,7 +101,7 @@ describe('a camera that sends elsewhere', () => {
 
   test('control: ffprobe by itself goes there and takes what it finds', async () => {
     camera.redirect(url(elsewhere), 1);
-    const { options, url: from, stdin } = inputOf(parseSource(url(camera), ['127.0.0.1']), { format: null });
+    const { options, url: from, stdin } = inputOf(parseSource(url(camera), ['127.0.0.1']));
     const args = ['-v', 'error', '-show_entries', 'stream=codec_name', ...options, '-i', from];
     const done = await collect('ffprobe', args, {
       stdin: stdin ?? undefined,

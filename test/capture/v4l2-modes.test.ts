@@ -201,7 +201,7 @@ describe('[FC-74] a device', () => {
 
   test('is opened in the mode that was chosen', async () => {
     const mode = await probeDevice(source, listing(WEBCAM));
-    expect(inputOf(withMode(source, mode), mode.format).options.join(' ')).toMatch(
+    expect(inputOf(withMode(source, mode)).options.join(' ')).toMatch(
       /-f v4l2 -input_format mjpeg -video_size 1280x720 -framerate 30000\/1001$/,
     );
   });

@@ -52,12 +52,15 @@ const backingOff = (source: string): CaptureState => ({
     stalled: 0,
     rubbish: 0,
     gop: 0,
+    time: 0,
+    replanned: 0,
     unread: 0,
     superseded: 0,
     unprobed: 1,
     redirected: 0,
   },
   lastError: { code: 'unprobed', line: 'x', cause: 'session-limit' },
+  givenUp: [],
 });
 
 async function found(uri: string, view: SourceView) {

@@ -47,6 +47,7 @@ function saidBy(state: CaptureState | undefined, isOver: boolean): SourceFacts |
   if (!said || state?.state === 'running') return undefined;
   const text = said.cause === undefined ? (said.first ?? said.line) : causeText(said.cause);
   return {
+    opened: true,
     trouble: { code: said.code, cause: said.cause, text: isOver ? `when it last ran: ${text}` : text },
   };
 }

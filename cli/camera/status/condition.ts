@@ -132,9 +132,9 @@ function gapConcerns(
   const concerns: Concern[] = [];
   const said = capture?.lastError ?? undefined;
   if (state === 'running' && recentGapSeconds >= RECENT_GAP_SECONDS) {
-    const why = said === undefined ? '' : `: ${said.code}: ${said.first ?? said.line}`;
+    const why = said === undefined ? '' : `: ${said.code}: ${saidOf(said)}`;
     const text = `nothing was filmed for ${Math.round(recentGapSeconds)} s of the last 5 minutes${why}`;
-    concerns.push(yellow('TIME_LOST', text, undefined, captureRemedy(said?.code, directory)));
+    concerns.push(yellow('TIME_LOST', text, undefined, captureRemedy(said?.code, directory, said?.cause)));
   }
   const sound = capture?.givenUp.find(({ what }) => what === 'sound');
   if (sound !== undefined) {
