@@ -31,6 +31,9 @@ export const Telemetry = v.object({
       spooledBytes: count,
     }),
   ),
+  /** Time that no footage covers, whatever the cause: ever, and in the last five minutes. Absent before it has recorded. */
+  gapSeconds: v.optional(seconds),
+  recentGapSeconds: v.optional(seconds),
   /** Times that the agent began to record again, ever; that capture's ffmpeg was started again, since capture began. */
   restarts: v.strictObject({ agent: count, capture: count }),
   capture: v.picklist(['unknown', 'waiting', 'running', 'backoff', 'finished', 'failed', 'stopped']),

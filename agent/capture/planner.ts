@@ -13,6 +13,7 @@ import {
   tryAgain,
 } from './learnt-plan.ts';
 import { probeSource, type SourceFacts } from './probe.ts';
+import { FOUND } from './restart-policy.ts';
 import type { RunOutcome } from './run.ts';
 import { isLive, isPlayedOnce, type Source } from './source.ts';
 import type { CaptureState } from './state.ts';
@@ -92,8 +93,7 @@ export class Planner {
       ...(plan.video === 'copy' ? (['copy'] as const) : []),
       ...(isLive(source) && !plan.arrival ? (['stamps'] as const) : []),
     ];
-    // What the agent found wrong is not in ffmpeg's words.
-    const line = end === 'time' || end === 'gop' ? '' : (outcome.said[0] ?? outcome.line);
+    const line = FOUND[end] ?? outcome.said[0] ?? outcome.line;
     const past = { end, opened, goodMs, line, had };
     const before = this.#learnt;
     this.#learnt = learn(before, past, effects.clock.monotonic());

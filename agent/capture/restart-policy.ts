@@ -41,6 +41,14 @@ export const RESTART_CAUSES = [
   'redirected',
 ] as const satisfies readonly RestartCause[];
 
+/** What the agent or capture found, of which ffmpeg says nothing. */
+export const FOUND: Readonly<Partial<Record<RunEnd, string>>> = {
+  rubbish: 'what came is not the MP4 that it has to be',
+  gop: 'its keyframes are over 20 s apart',
+  time: 'its timestamps are not the time that goes by',
+  replanned: 'what was given up is tried again',
+};
+
 export interface Restart {
   cause: RestartCause;
   delayMs: number;

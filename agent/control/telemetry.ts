@@ -28,6 +28,10 @@ export function telemetryOf(sources: TelemetrySources): Telemetry {
     versions,
     uptimeSeconds: Math.floor(uptimeMs / 1000),
     footage: account === undefined ? null : footageOf(status, account),
+    ...(account !== undefined && {
+      gapSeconds: status.gapSeconds,
+      recentGapSeconds: status.recentGapSeconds,
+    }),
     restarts: {
       agent: Math.max(0, (account?.lives ?? 1) - 1),
       capture: Object.values(capture?.restarts ?? {}).reduce((sum, each) => sum + each, 0),

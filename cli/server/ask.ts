@@ -189,6 +189,9 @@ function telemetryLines(telemetry: Telemetry): string[] {
     const rest = `${acknowledgedSeconds} s at the server, ${heldSeconds} s waiting, ${droppedSeconds} s dropped`;
     rows.push(['footage', `${capturedSeconds} s captured: ${rest}`]);
   }
+  const { gapSeconds, recentGapSeconds } = telemetry;
+  if (gapSeconds !== undefined)
+    rows.push(['not filmed', `${gapSeconds} s, of the last 5 minutes ${recentGapSeconds ?? 0} s`]);
   const { policyTrouble, viewersBelowFloor } = telemetry;
   if (policyTrouble !== undefined) rows.push(['policy', `not obeyed: ${policyTrouble}`]);
   if (viewersBelowFloor !== undefined) rows.push(['below floor', viewersBelowFloor.join(', ')]);

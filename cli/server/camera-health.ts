@@ -25,6 +25,8 @@ const SILENCE_MS = 3 * 60_000;
 const FAREWELL_MS = 20_000;
 const CERTIFICATE_ENDS_SOON_MS = 3 * 86_400_000;
 const BACKLOG_SECONDS = 60;
+/** As the camera's own status has it (cli/camera/status/condition.ts). */
+const RECENT_GAP_SECONDS = 10;
 const LEAST_DISK_BYTES = 512 * 1024 ** 2;
 /** Boards slow down at 80 to 85 °C. */
 const HOT_CELSIUS = 80;
@@ -100,7 +102,7 @@ function certificateConcerns({ notAfterMs }: CameraRecord, nowMs: number): strin
 function telemetryConcerns(health: Health | undefined): string[] {
   const telemetry = health?.telemetry;
   if (telemetry === undefined) return [];
-  const { state, capture, footage, machine, clock } = telemetry;
+  const { state, capture, footage, machine, clock, recentGapSeconds = 0 } = telemetry;
   const held = footage?.heldSeconds ?? 0;
   const dropped = footage?.droppedSeconds ?? 0;
   const free = machine.diskFreeBytes;
@@ -109,6 +111,10 @@ function telemetryConcerns(health: Health | undefined): string[] {
     [state === 'waiting', 'it does not record yet: it waits for its certificate, or its owner'],
     [state === 'stopped' || state === 'draining', 'it is ending'],
     [state === 'running' && capture === 'backoff', 'its source fails again and again'],
+    [
+      state === 'running' && recentGapSeconds >= RECENT_GAP_SECONDS,
+      `it filmed nothing for ${duration(recentGapSeconds * 1000)} of its last 5 minutes`,
+    ],
     [held > BACKLOG_SECONDS, `${duration(held * 1000)} wait in its spool`],
     [dropped > 0, `it dropped ${duration(dropped * 1000)} for want of room`],
     [free !== null && free < LEAST_DISK_BYTES, `its disk has only ${size(free ?? 0)} free`],

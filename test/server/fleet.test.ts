@@ -124,6 +124,8 @@ test.each<[string, Partial<CameraRecord>, Partial<Health> | undefined, string | 
   ['a little waits in its spool', {}, footage({ heldSeconds: 60 }), 'green', true, 0],
   ['much waits in its spool', {}, footage({ heldSeconds: 61 }), 'yellow', true, 1],
   ['it dropped', {}, footage({ droppedSeconds: 1 }), 'yellow', true, 1],
+  ['[FC-76] it lost some seconds', {}, told({ recentGapSeconds: 9.9 }), 'green', true, 0],
+  ['[FC-76] it lost half a minute', {}, told({ recentGapSeconds: 30 }), 'yellow', true, 1],
   ['its disk is full', {}, machine({ diskFreeBytes: 1000 }), 'yellow', true, 1],
   ['nobody knows its disk', {}, machine({ diskFreeBytes: null }), 'green', true, 0],
   ['hot', {}, machine({ temperature: 80 }), 'yellow', true, 1],
