@@ -280,6 +280,7 @@ async function record(
   }
 
   feed.close();
+  intake.finish();
   line.gaps.end();
   await Promise.all([recorder.stop(), line.stills.close()]);
   await line.sessionsSettled();

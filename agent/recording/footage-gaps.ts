@@ -53,7 +53,7 @@ export class FootageGaps {
 
   /** Footage goes on to here. */
   extend(filmedMs: number): void {
-    this.#endMs = filmedMs;
+    this.#endMs = Math.max(this.#endMs ?? filmedMs, filmedMs);
   }
 
   /** Nothing is to be filmed any more. */

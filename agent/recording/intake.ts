@@ -169,6 +169,11 @@ export class Intake implements FeedEvents {
     recorder.endRun();
   }
 
+  /** No more comes: what still waits for the pace of its source is recorded. */
+  finish(): void {
+    this.#settle();
+  }
+
   #begin(init: InitEvent): void {
     const { audioAllowed, recorder, logger } = this.#options;
     if (init.info.tracks.some(({ kind }) => kind === 'audio') && !audioAllowed()) {
