@@ -134,6 +134,14 @@ export class FieldReader {
     return Number(value);
   }
 
+  /** A signed 64-bit field. Throws TIME_RANGE beyond 2^53. */
+  i64(): number {
+    const value = this.#view.getBigInt64(this.skip(8));
+    if (!Number.isSafeInteger(Number(value)))
+      throw new MediaError('TIME_RANGE', `${this.#box.type} beyond 2^53`);
+    return Number(value);
+  }
+
   fourcc(): string {
     return fourcc(this.#view, this.skip(4));
   }

@@ -1,4 +1,5 @@
 import { onlyBox, readBoxes, viewOf } from './boxes.ts';
+import { readEdits, withoutEdits } from './edits.ts';
 import { MediaError } from './errors.ts';
 import { readFragment, type TrackFragment } from './fragment.ts';
 import { type InitInfo, parseInit } from './init.ts';
@@ -12,6 +13,9 @@ export interface Patch {
   readonly bytes: Uint8Array;
 }
 
+/** By how much sound may begin before the picture, or outlast it, in a run, microseconds. */
+const MAX_LEAD_US = 2_000_000;
+
 /**
  * Puts fragments of one init segment together to an MP4 file, on a timeline that begins at 0.
  *
@@ -22,12 +26,15 @@ export interface Patch {
  *
  * A place for every fragment comes from the caller, who keeps one shift for all fragments of one ffmpeg run, so that
  * a gap keeps its time. A track never goes back: a fragment placed before the last sample of its track, or
- * before 0, starts one tick after that sample, or at 0.
+ * before 0, starts one tick after that sample, or at 0; `shiftFor` says which shift has none of that. Edit lists of the init
+ * segment, which no file keeps, move a track as far as they would against the video.
  */
 export class Joiner {
   readonly #init: Uint8Array;
   readonly #info: InitInfo;
   readonly #tables: ReadonlyMap<number, SampleTable>;
+  /** By track, ticks that its edit list moves it against the video. */
+  readonly #edits: ReadonlyMap<number, number>;
   readonly #head: Uint8Array;
   readonly #reservedAt: number;
   #size: number;
@@ -38,13 +45,9 @@ export class Joiner {
     this.#init = init.slice();
     this.#info = parseInit(init);
     this.#tables = new Map(this.#info.tracks.map(({ id }) => [id, new SampleTable()]));
-    const boxes = [...readBoxes(init)];
-    const [ftyp, moov] = [onlyBox(boxes, 'ftyp'), onlyBox(boxes, 'moov')];
-    this.#head = concat([
-      init.subarray(ftyp.start, ftyp.end),
-      reservedHeader(),
-      init.subarray(moov.start, moov.end),
-    ]);
+    this.#edits = readEdits(init, this.#info);
+    const ftyp = onlyBox([...readBoxes(init)], 'ftyp');
+    this.#head = concat([init.subarray(ftyp.start, ftyp.end), reservedHeader(), withoutEdits(init)]);
     this.#reservedAt = ftyp.end - ftyp.start;
     this.#size = this.#head.length;
     this.#movie();
@@ -63,13 +66,34 @@ export class Joiner {
     const next = new Map([...this.#tables].map(([id, table]) => [id, table.next]));
     for (const fragment of fragments) {
       for (const traf of readFragment(fragment, this.#info).tracks) {
-        const time = place(traf, shiftUs, next.get(traf.track.id) ?? 0);
+        const time = place(traf, this.#moved(traf, shiftUs), next.get(traf.track.id) ?? 0);
         checkTfdt(fragment, traf.tfdtBody, time);
         if (traf.samples.length === 0) continue;
         const lasting = traf.samples.slice(0, -1).reduce((sum, { duration }) => sum + duration, 0);
         next.set(traf.track.id, time + lasting + 1);
       }
     }
+  }
+
+  /**
+   * The least shift, not below `wantedUs`, with which the first fragments of a run keep sound and picture as far apart as they
+   * are: no track begins before 0, or before the end of what the file has of it. A track that would need over
+   * MAX_LEAD_US more is left out: its times have nothing to do with the others'. Throws MediaError.
+   */
+  shiftFor(fragments: readonly Uint8Array[], wantedUs: number): number {
+    const seen = new Set<number>();
+    let shiftUs = wantedUs;
+    for (const fragment of fragments) {
+      for (const traf of readFragment(fragment, this.#info).tracks) {
+        const { track, decodeTime, samples } = traf;
+        if (samples.length === 0 || seen.has(track.id)) continue;
+        seen.add(track.id);
+        const begin = decodeTime + this.#moved(traf, 0);
+        const neededUs = ((this.#tableOf(traf).end - begin) / track.timescale) * 1e6;
+        if (neededUs <= wantedUs + MAX_LEAD_US) shiftUs = Math.max(shiftUs, neededUs);
+      }
+    }
+    return shiftUs;
   }
 
   /**
@@ -80,7 +104,7 @@ export class Joiner {
     const { tracks, sequenceNumberAt } = readFragment(fragment, this.#info);
     const bytes = fragment.slice();
     const placed = tracks.map((traf) => {
-      const time = place(traf, shiftUs, this.#tableOf(traf).next);
+      const time = place(traf, this.#moved(traf, shiftUs), this.#tableOf(traf).next);
       writeTfdt(bytes, traf.tfdtBody, time);
       return { traf, time };
     });
@@ -104,14 +128,18 @@ export class Joiner {
     return movieBox(this.#init, this.#info, this.#tables);
   }
 
+  /** Ticks of its track. */
+  #moved({ track }: TrackFragment, shiftUs: number): number {
+    return Math.round((shiftUs / 1e6) * track.timescale) + (this.#edits.get(track.id) ?? 0);
+  }
+
   #tableOf({ track }: TrackFragment): SampleTable {
     return this.#tables.get(track.id) as SampleTable;
   }
 }
 
-/** Where a track's part of a fragment comes to stand, in its ticks: never before `next`. */
-function place({ track, decodeTime }: TrackFragment, shiftUs: number, next: number): number {
-  const shift = Math.round((shiftUs / 1e6) * track.timescale);
+/** Where a track's part of a fragment comes to stand, in its ticks, `shift` too: never before `next`. */
+function place({ decodeTime }: TrackFragment, shift: number, next: number): number {
   const time = Math.max(decodeTime + shift, next);
   if (!Number.isSafeInteger(time)) throw new MediaError('TIME_RANGE', 'fragment placed beyond 2^53 ticks');
   return time;

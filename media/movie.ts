@@ -18,10 +18,10 @@ export function movieBox(
 ): Uint8Array {
   const children = childrenOf(init, onlyBox([...readBoxes(init)], 'moov'));
   const mvhd = onlyBox(children, 'mvhd');
-  const movieTimescale = readMovieTimescale(init, mvhd);
+  const timescale = movieTimescale(init, mvhd);
   const traks = children.filter(({ type }) => type === 'trak');
   const tracks = info.tracks.map((track, index) => {
-    const toMovie = (ticks: number) => Math.round((ticks / track.timescale) * movieTimescale);
+    const toMovie = (ticks: number) => Math.round((ticks / track.timescale) * timescale);
     return { trak: traks[index] as Box, table: tables.get(track.id) as SampleTable, toMovie };
   });
   return box(
@@ -37,7 +37,7 @@ export function movieBox(
 const copy = (bytes: Uint8Array, { start, end }: Box): Uint8Array => bytes.subarray(start, end);
 
 /** mvhd, section 8.2.2. */
-function readMovieTimescale(init: Uint8Array, mvhd: Box): number {
+export function movieTimescale(init: Uint8Array, mvhd: Box): number {
   const fields = new FieldReader(init, mvhd);
   fields.skip(fields.versionAndFlags().version === 1 ? 16 : 8);
   return fields.u32();

@@ -27,6 +27,8 @@ interface OpenMovie {
   readonly path: string;
   readonly file: number;
   readonly fromMs: number;
+  /** Where that stands on its timeline: after 0 where sound begins before the picture, microseconds. */
+  originUs: number;
   /** Shift of each encoder run's decode times on this movie's timeline, microseconds. */
   readonly shifts: Map<string, number>;
   endUs: number;
@@ -76,13 +78,15 @@ export class MovieWriter {
     const { init } = opening;
     const movie = this.#movie !== undefined && equal(this.#movie.init, init) ? this.#movie : undefined;
     if (movie !== undefined) {
-      const shift = shiftIn(movie, opening, header.timeMs);
+      const shift = shiftIn(movie, opening, fragments, header.timeMs);
       if (fits(movie, fragments, shift)) return { movie, shift };
     }
     this.#finish();
     const next = this.#begin(init, header.timeMs);
     this.#movie = next;
-    return { movie: next, shift: shiftIn(next, opening, header.timeMs) };
+    const shift = shiftIn(next, opening, fragments, header.timeMs);
+    next.originUs = decodeTimeUs(opening) + shift;
+    return { movie: next, shift };
   }
 
   /** Ends the last file; gives all that were written. */
@@ -117,6 +121,7 @@ export class MovieWriter {
       path,
       file,
       fromMs,
+      originUs: 0,
       shifts,
       endUs: 0,
       durationUs: 0,
@@ -145,18 +150,19 @@ export class MovieWriter {
 }
 
 /** By how much a segment's decode times are moved, microseconds: as those of its run, or to when it was captured. */
-function shiftIn(movie: OpenMovie, opening: OpeningRecord, timeMs: number): number {
+function shiftIn(movie: OpenMovie, opening: OpeningRecord, fragments: Fragments, timeMs: number): number {
   const known = movie.shifts.get(toHex(opening.run));
   if (known !== undefined) return known;
-  return Math.max((timeMs - movie.fromMs) * 1000, movie.endUs) - decodeTimeUs(opening);
+  const beginUs = Math.max((timeMs - movie.fromMs) * 1000 + movie.originUs, movie.endUs);
+  return movie.joiner.shiftFor(bytesOf(fragments), beginUs - decodeTimeUs(opening));
 }
 
-function fits({ joiner }: OpenMovie, fragments: OpenedSegment['fragments'], shiftUs: number): boolean {
+type Fragments = OpenedSegment['fragments'];
+const bytesOf = (fragments: Fragments) => fragments.map(({ bytes }) => bytes);
+
+function fits({ joiner }: OpenMovie, fragments: Fragments, shiftUs: number): boolean {
   try {
-    joiner.check(
-      fragments.map(({ bytes }) => bytes),
-      shiftUs,
-    );
+    joiner.check(bytesOf(fragments), shiftUs);
     return true;
   } catch (error) {
     if (error instanceof MediaError && error.code === 'TIME_RANGE') return false;

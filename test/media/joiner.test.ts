@@ -1,5 +1,8 @@
+import type { Box } from '../../media/boxes.ts';
+import { readEdits } from '../../media/edits.ts';
 import type { FragmentEvent } from '../../media/fragmenter.ts';
 import { Joiner } from '../../media/joiner.ts';
+import { box, fullBox, u32s } from '../../media/writer.ts';
 import { copiedOpenGop, decode, encoded, encodedWithSound, probe, surveillanceClip } from './recordings.ts';
 import { allBoxes, changed, join, split } from './stream.ts';
 
@@ -190,6 +193,76 @@ describe('sound', () => {
     const expected = Math.min(...sound.filter((t) => t >= 0)) + 10;
     expect(Math.abs(firstAfter('audio', 10) - expected)).toBeLessThan(0.001);
     decode(finished);
+  });
+
+  test.each<[string, number, number]>([
+    ['after the picture: not at all', 3, 0],
+    ['half a second before it: by that', 2.3, 0.5],
+    ['so long before it that its times mean nothing: not at all', 0.5, 0],
+  ])('a run is moved on for sound that begins %s', (_, soundAt, movedOn) => {
+    const { bytes, decodeTimeUs } = fragments.find(
+      (each) => each.decodeTimeUs === 2_800_000,
+    ) as FragmentEvent;
+    const fragment = changed(bytes, (view) => {
+      const tfdt = allBoxes(bytes).filter(({ type }) => type === 'tfdt')[1]?.body as number;
+      view.setBigUint64(tfdt + 4, BigInt(Math.round(soundAt * 48_000)));
+    });
+    const shiftUs = new Joiner(init.bytes).shiftFor([fragment], -decodeTimeUs);
+    expect(shiftUs + decodeTimeUs).toBeCloseTo(movedOn * 1e6, 0);
+  });
+});
+
+describe('edit lists of an init segment', () => {
+  const { bytes, info } = split(encodedWithSound()).init;
+  /** The init segment with an edit list for the sound: entries of movie ticks (a thousandth of a second) and media time. */
+  const edited = (...entries: readonly (readonly [number, number])[]) => {
+    const elst = entries.map(([ticks, mediaTime]) => u32s([ticks, mediaTime, 0x1_0000]));
+    const edts = box('edts', fullBox('elst', 0, 0, u32s([entries.length]), ...elst));
+    const sound = allBoxes(bytes).filter(({ type }) => type === 'trak')[1] as Box;
+    const moov = allBoxes(bytes).find(({ type }) => type === 'moov') as Box;
+    const trak = box('trak', edts, bytes.subarray(sound.body, sound.end));
+    const inMoov = [bytes.subarray(moov.body, sound.start), trak, bytes.subarray(sound.end, moov.end)];
+    return join(bytes.subarray(0, moov.start), box('moov', ...inMoov));
+  };
+  const movedIn = (init: Uint8Array) => readEdits(init, info).get(2);
+
+  test.each<[string, number, [number, number][]]>([
+    ['of one entry', -1024, [[0, 1024]]],
+    [
+      'that delays',
+      48_000 / 4,
+      [
+        [250, -1],
+        [0, 0],
+      ],
+    ],
+    [
+      'that delays and skips',
+      48_000 / 4 - 1024,
+      [
+        [250, -1],
+        [3000, 1024],
+      ],
+    ],
+    ['that shows nothing: not at all', 0, [[250, -1]]],
+    [
+      'that moves over 2 s: not at all',
+      0,
+      [
+        [2001, -1],
+        [0, 0],
+      ],
+    ],
+    ['that has no entries: not at all', 0, []],
+  ])('move sound, by one %s', (_, ticks, entries) => {
+    expect(movedIn(edited(...entries))).toBe(ticks);
+  });
+
+  test('that cannot be read move nothing, and no file keeps any', () => {
+    const init = edited([0, 1024]);
+    const elst = allBoxes(init).find(({ type }) => type === 'edts')?.body as number;
+    expect(movedIn(changed(init, (view) => view.setUint32(elst, 9)))).toBe(0);
+    expect(new Joiner(init).head()).toEqual(new Joiner(bytes).head());
   });
 });
 
