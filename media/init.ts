@@ -17,6 +17,8 @@ export interface TrackInfo {
   /** Pixels as coded; 0 for what is not video. */
   readonly width: number;
   readonly height: number;
+  /** Width to height of one pixel, before it is turned. */
+  readonly pixelAspect: number;
   /** 0 for what is not video. */
   readonly rotation: Rotation;
   readonly defaultSampleDuration: number;
@@ -72,7 +74,7 @@ function readTrexes(bytes: Uint8Array, mvex: Box): Map<number, Defaults> {
 
 /** trak, section 8.3.1. */
 function readTrak(bytes: Uint8Array, trak: Box, trexes: ReadonlyMap<number, Defaults>): TrackInfo {
-  const { id, rotation } = readTkhd(bytes, onlyBoxAt(bytes, trak, 'tkhd'));
+  const { id, rotation, shown } = readTkhd(bytes, onlyBoxAt(bytes, trak, 'tkhd'));
   const defaults = trexes.get(id);
   if (id === 0) throw new MediaError('TRACK_ID', 'track id 0');
   if (!defaults) throw new MediaError('BOX_MISSING', 'track without trex');
@@ -84,19 +86,35 @@ function readTrak(bytes: Uint8Array, trak: Box, trexes: ReadonlyMap<number, Defa
     kind,
     timescale: readTimescale(bytes, onlyBoxAt(bytes, mdia, 'mdhd')),
     codec: sampleEntryCodec(bytes, entry),
-    ...(kind === 'video' ? readDimensions(bytes, entry) : { width: 0, height: 0 }),
-    rotation: kind === 'video' ? rotation : 0,
+    ...(kind === 'video' ? { ...readDimensions(bytes, entry, shown), rotation } : NO_PICTURE),
     ...defaults,
   };
 }
 
+const NO_PICTURE = { width: 0, height: 0, pixelAspect: 1, rotation: 0 } as const;
+
+interface Tkhd {
+  readonly id: number;
+  readonly rotation: Rotation;
+  /** Size of the pictures in square pixels, before they are turned; 0 where a short tkhd has none. */
+  readonly shown: { readonly width: number; readonly height: number };
+}
+
 /** tkhd, section 8.3.2. */
-function readTkhd(bytes: Uint8Array, tkhd: Box): { id: number; rotation: Rotation } {
+function readTkhd(bytes: Uint8Array, tkhd: Box): Tkhd {
   const fields = new FieldReader(bytes, tkhd);
   const wide = fields.versionAndFlags().version === 1;
   fields.skip(wide ? 16 : 8);
-  return { id: fields.u32(), rotation: readRotation(fields, wide) };
+  const id = fields.u32();
+  const before = (wide ? 12 : 8) + 16;
+  if (fields.remaining < before + MATRIX + 8) return { id, rotation: 0, shown: { width: 0, height: 0 } };
+  fields.skip(before);
+  const rotation = readRotation(fields);
+  return { id, rotation, shown: { width: fields.u32(), height: fields.u32() } };
 }
+
+/** Bytes of nine values. */
+const MATRIX = 36;
 
 /** The matrix { a, b, u, c, d, v, x, y, w } of section 6.2.2 that turns by so many degrees: of it a, b, c, d, in 16.16. */
 const TURNS: Readonly<Record<string, Rotation>> = {
@@ -105,14 +123,10 @@ const TURNS: Readonly<Record<string, Rotation>> = {
   '0,-1,1,0': 270,
 };
 
-/** 0 for any other matrix, and where a short tkhd has none. */
-function readRotation(fields: FieldReader, wide: boolean): Rotation {
-  const before = (wide ? 12 : 8) + 16;
-  if (fields.remaining < before + 36) return 0;
-  fields.skip(before);
-  const [a, b] = [fields.i32(), fields.i32()];
-  fields.skip(4);
-  const turn = [a, b, fields.i32(), fields.i32()].map((value) => value / 0x1_0000);
+/** 0 for any other matrix. */
+function readRotation(fields: FieldReader): Rotation {
+  const values = Array.from({ length: MATRIX / 4 }, () => fields.i32() / 0x1_0000);
+  const turn = [0, 1, 3, 4].map((index) => values[index]);
   return TURNS[turn.join()] ?? 0;
 }
 
@@ -143,9 +157,14 @@ function readSampleEntry(bytes: Uint8Array, stsd: Box): Box {
   return entry;
 }
 
+/** Further from square no camera's pixels are: 2.2 is the most that table E-1 of ITU-T H.264 has. */
+const MOST_ASPECT = 4;
+
 /** VisualSampleEntry, section 12.1.3: 24 bytes stand before the dimensions. */
-function readDimensions(bytes: Uint8Array, entry: Box): { width: number; height: number } {
+function readDimensions(bytes: Uint8Array, entry: Box, shown: Tkhd['shown']) {
   const fields = new FieldReader(bytes, entry);
   fields.skip(24);
-  return { width: fields.u16(), height: fields.u16() };
+  const [width, height] = [fields.u16(), fields.u16()];
+  const aspect = (shown.width * height) / (shown.height * width);
+  return { width, height, pixelAspect: aspect >= 1 / MOST_ASPECT && aspect <= MOST_ASPECT ? aspect : 1 };
 }

@@ -72,13 +72,13 @@ export function pictureSize({ width, height }: FrameSize, maxWidth = MAX_PICTURE
 
 const evenSide = (pixels: number) => Math.max(2, 2 * Math.round(pixels / 2));
 
-/** The size of a track's pictures once they are turned. */
-export const shownSize = ({
-  width,
-  height,
-  rotation,
-}: Pick<TrackInfo, 'width' | 'height' | 'rotation'>): FrameSize =>
-  rotation % 180 === 0 ? { width, height } : { width: height, height: width };
+/** The size of a track's pictures in square pixels, once they are turned. */
+export function shownSize(
+  track: Pick<TrackInfo, 'width' | 'height' | 'pixelAspect' | 'rotation'>,
+): FrameSize {
+  const [width, height] = [Math.round(track.width * track.pixelAspect), track.height];
+  return track.rotation % 180 === 0 ? { width, height } : { width: height, height: width };
+}
 
 /** What the init segment says. */
 function videoTrackOf(video: Uint8Array): TrackInfo {

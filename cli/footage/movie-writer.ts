@@ -13,7 +13,7 @@ import { checkOutput, type OutputWish } from '../files.ts';
 /** One MP4 file written. */
 export interface WrittenMovie {
   readonly path: string;
-  /** When its first sample was captured, milliseconds since 1970. */
+  /** When its first picture was captured, milliseconds since 1970. */
   readonly fromMs: number;
   readonly seconds: number;
   readonly frames: number;

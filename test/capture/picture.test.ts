@@ -2,7 +2,7 @@ import { stillArguments } from '../../agent/capture/arguments.ts';
 import { decodePicture, pictureSize, type RawPicture, shownSize } from '../../agent/capture/picture.ts';
 import { collect } from '../../host/child.ts';
 import { parseInit } from '../../media/init.ts';
-import { RED_AND_BLUE, turnedVideoOf } from '../media/keyframes.ts';
+import { RED_AND_BLUE, turnedVideoOf, videoOf } from '../media/keyframes.ts';
 
 /** Pictures of what a turned camera filmed: red on the left, blue on the right, before it is turned. */
 
@@ -40,4 +40,20 @@ describe.each<[number, { width: number; height: number }, ReturnType<typeof edge
     const { stdout } = await collect('ffmpeg', args, { stdin: video, ...limits });
     expect(edges({ pixels: stdout, ...asked })).toEqual(ON_ITS_SIDE);
   });
+});
+
+test('of pixels that are not square, a picture has the shape of what was filmed', async () => {
+  const { init, keyframes } = videoOf(['-f', 'lavfi', '-i', 'testsrc2=size=320x360:duration=1,setsar=2/1']);
+  const picture = await decodePicture(Buffer.concat([init, keyframes[0] as Uint8Array]), 640, signal);
+  expect(picture).toMatchObject({ width: 640, height: 360 });
+});
+
+test.each<[string, number, number, { width: number; height: number }]>([
+  ['as they are', 1, 0, { width: 720, height: 576 }],
+  ['wider', 16 / 11, 0, { width: 1047, height: 576 }],
+  ['turned', 1, 90, { width: 576, height: 720 }],
+  ['wider, then turned', 16 / 11, 270, { width: 576, height: 1047 }],
+  ['upside down', 16 / 11, 180, { width: 1047, height: 576 }],
+])('pictures of 720 by 576 are shown %s', (_, pixelAspect, rotation, size) => {
+  expect(shownSize({ width: 720, height: 576, pixelAspect, rotation: rotation as 0 })).toEqual(size);
 });

@@ -75,3 +75,18 @@ describe('how pictures are to be turned', () => {
     expect(turned.tracks[1]?.rotation).toBe(0);
   });
 });
+
+test.each<[string, number, [number, number]]>([
+  ['square', 1, [128, 96]],
+  ['wider than high', 2, [256, 96]],
+  ['higher than wide', 0.5, [128, 192]],
+  ['of no size: not known', 1, [0, 0]],
+  ['of a shape that no camera has: not known', 1, [1280, 96]],
+])('pixels are %s', (_, aspect, [width, height]) => {
+  const other = changed(bytes, (view) => {
+    // The last two fields of the 84 that tkhd has.
+    view.setUint32(placeOf('tkhd') + 76, width * 0x1_0000);
+    view.setUint32(placeOf('tkhd') + 80, height * 0x1_0000);
+  });
+  expect(parseInit(other).video).toMatchObject({ width: 128, height: 96, pixelAspect: aspect });
+});
