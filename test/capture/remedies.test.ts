@@ -124,7 +124,7 @@ test('[REM-SOURCE_SILENT] a V4L2 camera that was to bring sound: the same again,
   await follow(commands[0], { SOURCE: device });
   await film();
   // It is opened now, though none is there.
-  await until('capture tries the device', () => line.state().lastError?.code === 'exited');
+  await until('capture tries the device', () => line.state().lastError?.code === 'unprobed');
   const again = ['camera', 'init', at('other'), '--server', 'https://home.test', '--pin', PIN, '--audio'];
   await expect(
     runCommand(...again, '--owner', 'A'.repeat(43), '--source', device, ...state()),
@@ -134,7 +134,7 @@ test('[REM-SOURCE_SILENT] a V4L2 camera that was to bring sound: the same again,
 test('[REM-NO_PICTURE] a camera that is not there: selfcheck says which, and how to give another', async () => {
   await openCamera('v4l2:/dev/video987');
   const { stop, ended } = await film();
-  await until('capture has tried', () => line.state().restarts.exited > 0);
+  await until('capture has tried', () => line.state().restarts.unprobed > 0);
   const { commands } = await advised('NO_PICTURE');
   const [, selfcheck = ''] = commands;
   const said = await runCommand(...selfcheck.split(' ').slice(0, 3), '--json').catch(
