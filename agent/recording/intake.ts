@@ -25,7 +25,7 @@ export interface IntakeOptions {
 export const GOP_LIMIT_US = 20_000_000;
 
 /** A run begins with what ffmpeg read ahead, all at once: so long and so much of it waits for the pace of its source. */
-const SETTLING_MS = 1_000;
+const SETTLING_MS = 2_500;
 const SETTLING_BYTES = 16 * 1024 * 1024;
 
 interface Arrived {
@@ -97,12 +97,9 @@ export class Intake implements FeedEvents {
       this.#take(arrived);
       return;
     }
-    const before = settling.arrived.at(-1);
     settling.arrived.push(arrived);
     settling.bytes += arrived.event.bytes.length;
-    const atPace =
-      before !== undefined && (arrived.atMs - before.atMs) * 1000 >= arrived.event.durationUs / 2;
-    if (atPace || settling.bytes > SETTLING_BYTES) this.#settle();
+    if (isAtPace(settling.arrived) || settling.bytes > SETTLING_BYTES) this.#settle();
   }
 
   #settle(): void {
@@ -221,6 +218,20 @@ export class Intake implements FeedEvents {
     this.#refuse({ code: 'GOP_LONG', reason: 'keyframes are over 20 s apart: it has to be encoded' }, 'gop');
   }
 }
+
+/** What is read ahead comes at a multiple of it, on a busy machine too. */
+const PACE_MS = 400;
+const PACE = 1.4;
+
+/** Whether what came last came as fast as it was filmed. */
+function isAtPace(arrived: readonly Arrived[]): boolean {
+  const last = arrived.at(-1);
+  const from = last && arrived.findLast(({ atMs }) => last.atMs - atMs >= PACE_MS);
+  if (last === undefined || from === undefined) return false;
+  return endMs(last) - endMs(from) <= (last.atMs - from.atMs) * PACE;
+}
+
+const endMs = ({ event }: Arrived) => (event.decodeTimeUs + event.durationUs) / 1000;
 
 const TIME_FAULTS: Readonly<Record<TimeFault, string>> = {
   jump: 'the stream’s time jumps',
