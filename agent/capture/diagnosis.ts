@@ -1,6 +1,7 @@
 import type { Cause } from './cause.ts';
 import { challengeCommand, isUnanswerable } from './challenge.ts';
-import { beginsAsVideo, type FileFacts } from './file-facts.ts';
+import { refusedDecoderIn } from './decoders.ts';
+import { beginsAsVideo, type FileFacts, isMatroska } from './file-facts.ts';
 import { credentialsOf, type Source } from './source.ts';
 import type { RunTool, ToolResult } from './tool.ts';
 import { complaintsIn } from './words.ts';
@@ -34,12 +35,12 @@ const NETWORK: readonly Rule[] = [
 
 const FILE: readonly Rule[] = [
   [/\bmoov atom not found$/, 'file-cut'],
-  [/\bFile ended prematurely\b|\berror reading header$|: End of file$/, 'file-cut'],
+  [/\bFile ended prematurely\b|\berror reading header$|: partial file$|: End of file$/, 'file-cut'],
   [/: No such file or directory$|: Not a directory$/, 'file-missing'],
   [/: Permission denied$/, 'file-denied'],
   [/: Is a directory$/, 'file-directory'],
   [/: Input\/output error$|: Stale file handle$/, 'file-failing'],
-  [/: Invalid data found when processing input$/, 'file-unknown'],
+  [/: Invalid data found when processing input$|\bdetected only with low score\b/, 'file-unknown'],
 ];
 
 const DEVICE: readonly Rule[] = [
@@ -91,11 +92,21 @@ function refined(cause: Cause, source: Source, file: FileFacts | undefined): Cau
   if (cause === 'credentials-refused' && source.kind === 'rtsp' && source.credentials === null) {
     return 'credentials-missing';
   }
-  if ((cause === 'file-cut' || cause === 'file-unknown') && file?.kind === 'file') {
-    // By its name alone ffmpeg takes noise for an MP4 without a moov, and a torn AVI for nothing that it knows.
-    return beginsAsVideo(file.head) ? 'file-cut' : 'file-unknown';
-  }
-  return cause;
+  if (file?.kind !== 'file') return cause;
+  // ffmpeg calls a Matroska that ends within its header an input/output error.
+  if (cause === 'file-failing' && isMatroska(file.head)) return 'file-cut';
+  return cause === 'file-cut' || cause === 'file-unknown' ? unplayable(file.head) : cause;
+}
+
+/** By its name alone ffmpeg takes noise for an MP4 without a moov, and a torn AVI for nothing that it knows. */
+const unplayable = (head: Uint8Array) => (beginsAsVideo(head) ? 'file-cut' : 'file-unknown');
+
+/**
+ * Why a source that could be opened holds no video.
+ * @param streams how many streams of any kind it holds
+ */
+export function causeWithoutVideo(streams: number, file?: FileFacts): Cause {
+  return streams === 0 && file?.kind === 'file' ? unplayable(file.head) : 'no-video';
 }
 
 /**
@@ -109,6 +120,9 @@ export async function diagnoseProbe(
   file?: FileFacts,
 ): Promise<Cause | undefined> {
   const cause = diagnose(complaintsIn(stderr, credentialsOf(source)), source, file);
+  if (source.kind === 'file' && cause === undefined && code !== null && file?.kind === 'file') {
+    return refusedDecoderIn(stderr) === undefined ? unplayable(file.head) : undefined;
+  }
   if (source.kind !== 'rtsp') return cause;
   // Killed for its time: a camera that accepts and then keeps it waiting.
   if (cause === undefined && code === null) return 'host-silent';

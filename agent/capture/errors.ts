@@ -33,6 +33,13 @@ export class CaptureError extends Error {
   }
 }
 
+/** @param decoder as ffmpeg names it. */
+export const codecRefused = (decoder: string) =>
+  new CaptureError(
+    'CODEC_REFUSED',
+    `the source holds ${decoder}, which is not decoded here: have it made with H.264 and AAC`,
+  );
+
 /** Debian's packages that bring the programs. */
 const PACKAGES = { ffmpeg: 'ffmpeg', ffprobe: 'ffmpeg', setpriv: 'util-linux' } as const;
 

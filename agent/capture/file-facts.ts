@@ -68,11 +68,15 @@ export function acceptFile(path: string): FileFacts {
 
 /** Boxes of ISO/IEC 14496-12 and QuickTime that a file begins with. */
 const FIRST_BOXES = new Set(['ftyp', 'styp', 'moov', 'mdat', 'free', 'skip', 'wide', 'pnot']);
-/** EBML (Matroska, WebM), RIFF (AVI), FLV, ASF, Ogg, MPEG program stream. */
-const MAGICS = ['1a45dfa3', '52494646', '464c5601', '3026b275', '4f676753', '000001ba'];
+/** EBML: Matroska, WebM. */
+const EBML = '1a45dfa3';
+/** RIFF (AVI), FLV, ASF, Ogg, MPEG program stream. */
+const MAGICS = [EBML, '52494646', '464c5601', '3026b275', '4f676753', '000001ba'];
 
 /** Whether a file begins as a container of video does: one that cannot be opened then lacks a part. */
 export function beginsAsVideo(head: Uint8Array): boolean {
   const bytes = Buffer.from(head);
   return FIRST_BOXES.has(bytes.toString('latin1', 4, 8)) || MAGICS.includes(bytes.toString('hex', 0, 4));
 }
+
+export const isMatroska = (head: Uint8Array) => Buffer.from(head).toString('hex', 0, 4) === EBML;

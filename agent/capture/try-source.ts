@@ -1,6 +1,7 @@
 import { causeText } from './cause.ts';
-import { diagnoseProbe } from './diagnosis.ts';
-import { CaptureError } from './errors.ts';
+import { refusedDecoderIn } from './decoders.ts';
+import { causeWithoutVideo, diagnoseProbe } from './diagnosis.ts';
+import { CaptureError, codecRefused } from './errors.ts';
 import { acceptFile } from './file-facts.ts';
 import { inputOf } from './input.ts';
 import { credentialsOf, type Source } from './source.ts';
@@ -10,7 +11,7 @@ import { complaintsIn, redirectIn } from './words.ts';
 
 /**
  * Opens a source once, as capture does, and films nothing.
- * @throws CaptureError PROBE_FAILED, NO_VIDEO, SOURCE_REDIRECTED, SOURCE_OPTION, COMMAND_MISSING, with the cause where it is
+ * @throws CaptureError PROBE_FAILED, NO_VIDEO, CODEC_REFUSED, SOURCE_REDIRECTED, SOURCE_OPTION, COMMAND_MISSING, with the cause where it is
  *   known; the message is for people and holds no password
  */
 export async function trySource(source: Source, run: RunTool): Promise<void> {
@@ -24,7 +25,7 @@ export async function trySource(source: Source, run: RunTool): Promise<void> {
   const result = await run({
     command: 'ffprobe',
     args: [
-      ...['-hide_banner', '-v', 'level+info', '-show_entries', 'stream=codec_type', '-of', 'csv=p=0'],
+      ...['-hide_banner', '-v', 'level+info', '-show_entries', 'stream=codec_type,width', '-of', 'csv=p=0'],
       ...[...input.options, '-i', input.url],
     ],
     stdin: input.stdin,
@@ -32,13 +33,23 @@ export async function trySource(source: Source, run: RunTool): Promise<void> {
   if (redirectIn(result.stderr) !== undefined) {
     throw new CaptureError('SOURCE_REDIRECTED', 'the camera sends to another address');
   }
+  const decoder = refusedDecoderIn(result.stderr);
+  if (result.code !== 0 && decoder !== undefined) throw codecRefused(decoder);
   if (result.code !== 0) {
     const [first] = complaintsIn(result.stderr, credentialsOf(source));
     const cause = await diagnoseProbe(result, source, run, file);
     const text = cause === undefined ? (first ?? 'probing took too long') : causeText(cause);
     throw new CaptureError('PROBE_FAILED', text, undefined, cause);
   }
-  if (!/^video\b/m.test(result.stdout)) {
-    throw new CaptureError('NO_VIDEO', causeText('no-video'), undefined, 'no-video');
+  const streams = result.stdout.split('\n').filter((line) => line !== '');
+  const video = streams.find((line) => line.startsWith('video'));
+  if (video === undefined) {
+    const cause = causeWithoutVideo(streams.length, file);
+    throw new CaptureError('NO_VIDEO', causeText(cause), undefined, cause);
+  }
+  // Without a picture it has no size.
+  if (!/,[1-9]/.test(video)) {
+    const cause = source.kind === 'rtsp' ? 'stream-silent' : causeWithoutVideo(0, file);
+    throw new CaptureError('PROBE_FAILED', causeText(cause), undefined, cause);
   }
 }

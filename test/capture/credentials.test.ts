@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { inputOf } from '../../agent/capture/input.ts';
 import { credentialsOf, parseSource } from '../../agent/capture/source.ts';
-import { toolRunner } from '../../agent/capture/tool.ts';
+import { patientTool as run } from './patient-tool.ts';
 import { openRtspPeer, type RtspRequest } from './rtsp-peer.ts';
 
 /** Users and passwords reach the camera as they are, whatever they hold. */
 
-const run = toolRunner(new AbortController().signal);
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
 const REALM = 'realm="r", nonce="n"';
 
@@ -45,10 +44,8 @@ async function watches(
   try {
     const authority = `${host.includes(':') ? `[${host}]` : host}:${peer.port}`;
     const input = inputOf({ kind: 'rtsp', scheme: 'rtsp', credentials, authority, path: '/x' });
-    // No video comes: there is no need to wait for it.
-    const stdin = input.stdin?.replace(/option timeout \d+/, 'option timeout 300000') ?? null;
     const args = ['-v', 'error', '-show_entries', 'stream=codec_name', ...input.options, '-i', input.url];
-    return (await run({ command: 'ffprobe', args, stdin })).code === 0;
+    return (await run({ command: 'ffprobe', args, stdin: input.stdin })).code === 0;
   } finally {
     peer.close();
   }

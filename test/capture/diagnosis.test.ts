@@ -5,17 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CAUSES, type Cause, causeText } from '../../agent/capture/cause.ts';
 import { challengeCommand, isUnanswerable } from '../../agent/capture/challenge.ts';
-import { diagnose, diagnoseProbe } from '../../agent/capture/diagnosis.ts';
+import { causeWithoutVideo, diagnose, diagnoseProbe } from '../../agent/capture/diagnosis.ts';
 import { acceptFile, causeOfFile, readFileFacts } from '../../agent/capture/file-facts.ts';
 import { inputOf } from '../../agent/capture/input.ts';
-import { parseSource, type RtspSource, type Source } from '../../agent/capture/source.ts';
-import { type ToolResult, toolRunner } from '../../agent/capture/tool.ts';
+import { credentialsOf, parseSource, type RtspSource, type Source } from '../../agent/capture/source.ts';
+import type { ToolResult } from '../../agent/capture/tool.ts';
 import { Complaints, complaintsIn } from '../../agent/capture/words.ts';
 import { makeFifo } from '../../host/fifo.ts';
 import { makeClip } from './line.ts';
+import { patientTool as run } from './patient-tool.ts';
 import { openRtspPeer, type RtspAnswer, type RtspRequest } from './rtsp-peer.ts';
 
-const run = toolRunner(new AbortController().signal);
 const PASSWORD = 'hunter2';
 let room: string;
 beforeAll(() => {
@@ -23,14 +23,17 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(room, { recursive: true }));
 
-/** What ffprobe says of a source, opened as capture opens it but with less patience. */
-function probed(source: Source): Promise<ToolResult> {
+/** µs that ffprobe waits for an answer: long for one that comes, short for one that does not. */
+const WAIT = { long: 120_000_000, short: 300_000 };
+
+/** What ffprobe says of a source, opened as capture opens it. */
+function probed(source: Source, waitUs = WAIT.long): Promise<ToolResult> {
   const { options, url, stdin } = inputOf(source);
   const level = source.kind === 'rtsp' ? 'level+info' : 'error';
   return run({
     command: 'ffprobe',
     args: ['-hide_banner', '-v', level, '-show_entries', 'stream=codec_type', ...options, '-i', url],
-    stdin: stdin?.replace(/option timeout \d+/, 'option timeout 500000') ?? null,
+    stdin: stdin?.replace(/option timeout \d+/, `option timeout ${waitUs}`) ?? null,
   });
 }
 
@@ -41,13 +44,15 @@ const failing =
   (request: RtspRequest) =>
     request.method === failed ? { status, headers } : undefined;
 const digest = (algorithm: string) => `WWW-Authenticate: Digest realm="r", nonce="n"${algorithm}`;
+const silent = () => 'silent' as const;
 const inHttp = ({ method }: RtspRequest) =>
   method === 'OPTIONS' ? { status: '400 Bad Request', protocol: 'HTTP/1.1' } : ('silent' as const);
 const unauthorized = (...headers: string[]) => failing('DESCRIBE', '401 Unauthorized', ...headers);
 
 describe('[FC-75] what a network camera answers, asked by ffprobe', () => {
   const eve = `eve:${PASSWORD}@`;
-  test.each<[Cause, string, (request: RtspRequest) => RtspAnswer | 'silent' | undefined, object]>([
+  type Row = [Cause, string, (request: RtspRequest) => RtspAnswer | 'silent' | undefined, object];
+  const rows: Row[] = [
     ['session-limit', '453 to SETUP', failing('SETUP', '453 Not Enough Bandwidth'), {}],
     ['session-limit', '453 to PLAY', failing('PLAY', '453 Nope'), { user: eve }],
     ['transport-refused', '461', failing('SETUP', '461 Unsupported Transport'), { user: eve }],
@@ -74,19 +79,23 @@ describe('[FC-75] what a network camera answers, asked by ffprobe', () => {
     ['path-unknown', '404 with other words', failing('DESCRIBE', '404 x: Connection refused'), {}],
     ['request-refused', '400', failing('DESCRIBE', '400 Bad Request'), {}],
     ['request-refused', '503', failing('DESCRIBE', '503 Service Unavailable'), {}],
-    ['not-rtsp', 'nothing', () => 'silent', {}],
+    ['not-rtsp', 'nothing', silent, {}],
     ['not-rtsp', 'in HTTP', inHttp, {}],
-    ['tls-failed', 'without TLS', () => 'silent', { scheme: 'rtsps' }],
-  ])('%s: %s', async (cause, _, answer, options) => {
-    const peer = await openRtspPeer(answer);
-    try {
-      const source = rtsp(peer.port, options);
-      const result = await probed(source);
-      expect(result.code).toBe(1);
-      expect(await diagnoseProbe(result, source, run)).toBe(cause);
-    } finally {
-      peer.close();
-    }
+    ['tls-failed', 'without TLS', silent, { scheme: 'rtsps' }],
+  ];
+
+  test('each refusal has its cause', async () => {
+    const found = rows.map(async ([, what, answer, options]) => {
+      const peer = await openRtspPeer(answer);
+      try {
+        const source = rtsp(peer.port, options);
+        const result = await probed(source, answer === silent || answer === inHttp ? WAIT.short : WAIT.long);
+        return [await diagnoseProbe(result, source, run), what, result.code];
+      } finally {
+        peer.close();
+      }
+    });
+    expect(await Promise.all(found)).toEqual(rows.map(([cause, what]) => [cause, what, 1]));
   });
 
   test.each<[Cause, string, (request: RtspRequest) => RtspAnswer | undefined]>([
@@ -118,6 +127,21 @@ describe('[FC-75] what a network camera answers, asked by ffprobe', () => {
   test('host-unknown: a name that does not exist', async () => {
     const source = parseSource('rtsp://camera.invalid/x', ['camera.invalid']);
     expect(diagnose(complaintsIn((await probed(source)).stderr, null), source)).toBe('host-unknown');
+  });
+
+  test('what a camera echoes of the password is not kept', async () => {
+    const password = 'p@ss w/0rd#?ü';
+    const peer = await openRtspPeer(failing('DESCRIBE', `404 ${password} eve:${password}`));
+    try {
+      const source = rtsp(peer.port, { user: `eve:${encodeURIComponent(password)}@` });
+      const { stderr } = await probed(source);
+      expect(stderr).toContain('404 p@ss');
+      const said = complaintsIn(stderr, credentialsOf(source));
+      expect(diagnose(said, source)).toBe('path-unknown');
+      expect(said.join()).not.toMatch(/p@ss|p%40|0rd/);
+    } finally {
+      peer.close();
+    }
   });
 
   test('host-silent: ffprobe is still waiting when its time is over', async () => {
@@ -164,7 +188,10 @@ describe('[FC-75] files, opened by ffprobe', () => {
     const whole = clip('whole.mp4');
     writeFileSync(at('cut.mp4'), whole.subarray(0, whole.length / 2));
     writeFileSync(at('cut.avi'), clip('whole.avi').subarray(0, 100));
-    writeFileSync(at('cut.mkv'), clip('whole.mkv').subarray(0, 300));
+    const matroska = clip('whole.mkv');
+    writeFileSync(at('cut.mkv'), matroska.subarray(0, 300));
+    writeFileSync(at('cut-early.mkv'), matroska.subarray(0, 200));
+    writeFileSync(at('cut.ts'), clip('whole.ts').subarray(0, 200));
     const noise = createHash('shake256', { outputLength: 50_000 }).update('noise').digest();
     for (const name of ['noise.mp4', 'noise.bin']) writeFileSync(at(name), noise);
     writeFileSync(at('zeros.mp4'), Buffer.alloc(50_000));
@@ -175,21 +202,25 @@ describe('[FC-75] files, opened by ffprobe', () => {
     makeFifo(at('fifo.mp4'));
   });
 
-  test.each<[Cause, string]>([
-    ['file-cut', 'cut.mp4'],
-    ['file-cut', 'cut.avi'],
-    ['file-cut', 'cut.mkv'],
-    ['file-unknown', 'noise.mp4'],
-    ['file-unknown', 'noise.bin'],
-    ['file-unknown', 'zeros.mp4'],
-    ['file-unknown', 'text.mp4'],
-  ])('%s: %s', async (cause, name) => {
-    const source = parseSource(`file:${at(name)}`, []);
-    const { code, stderr } = await probed(source);
-    expect(code).toBe(1);
-    const facts = readFileFacts(at(name));
-    expect(causeOfFile(facts)).toBeUndefined();
-    expect(diagnose(complaintsIn(stderr, null), source, facts)).toBe(cause);
+  test('what is cut off begins as a video; what does not is none', async () => {
+    const causes = {
+      'cut.mp4': 'file-cut',
+      'cut.avi': 'file-cut',
+      'cut.mkv': 'file-cut',
+      'cut-early.mkv': 'file-cut',
+      'cut.ts': 'file-unknown',
+      'noise.mp4': 'file-unknown',
+      'noise.bin': 'file-unknown',
+      'zeros.mp4': 'file-unknown',
+      'text.mp4': 'file-unknown',
+    };
+    const found = Object.keys(causes).map(async (name) => {
+      const source = parseSource(`file:${at(name)}`, []);
+      const result = await probed(source);
+      expect(result.code).toBe(1);
+      return [name, await diagnoseProbe(result, source, run, acceptFile(at(name)))];
+    });
+    expect(Object.fromEntries(await Promise.all(found))).toEqual(causes);
   });
 
   test.each<[Cause | undefined, string]>([
@@ -215,6 +246,14 @@ describe('[FC-75] files, opened by ffprobe', () => {
     }
   });
 
+  test('without a stream of any kind it lacks a part, without video it is sound', () => {
+    const begins = (text: string) => ({ kind: 'file' as const, size: 99, head: Buffer.from(text) });
+    expect(causeWithoutVideo(0, begins('\0\0\0\x20ftypisom'))).toBe('file-cut');
+    expect(causeWithoutVideo(0, begins('noise noise noise'))).toBe('file-unknown');
+    expect(causeWithoutVideo(1, begins('\0\0\0\x20ftypM4A '))).toBe('no-video');
+    expect(causeWithoutVideo(0)).toBe('no-video');
+  });
+
   test('acceptFile refuses with the cause, and without waiting', () => {
     expect(acceptFile(at('whole.mp4'))).toMatchObject({ kind: 'file' });
     expect(() => acceptFile(at('fifo.mp4'))).toThrow(
@@ -222,28 +261,23 @@ describe('[FC-75] files, opened by ffprobe', () => {
     );
   });
 
-  test.each([
-    '-dash.mp4',
-    'what?.mp4',
-    'what?now',
-    'two words ä€.mp4',
-    '100%.mp4',
-    '%3F%d.mp4',
-    "a#b'c|d\\.mp4",
-    'a:b.mp4',
-  ])('%j is a name like any other, relative or not', async (name) => {
-    copyFileSync(at('whole.mp4'), at(name));
+  test('any name is taken as it is, a relative one too', async () => {
+    const odd = ['-dash.mp4', 'what?.mp4', 'what?now', 'two words ä€.mp4', '100%.mp4', '%3F%d.mp4'];
+    const names = [...odd, "a#b'c|d\\.mp4", 'a:b.mp4'];
+    for (const name of names) copyFileSync(at('whole.mp4'), at(name));
     const home = process.cwd();
-    for (const path of [at(name), name]) {
-      process.chdir(room);
-      try {
-        const source = parseSource(`file:${path}?once`, []);
-        expect(source).toMatchObject({ path });
-        expect(causeOfFile(readFileFacts(path))).toBeUndefined();
-        expect(await probed(source)).toMatchObject({ code: 0, stderr: '' });
-      } finally {
-        process.chdir(home);
-      }
+    process.chdir(room);
+    try {
+      const results = names.map(async (name) => {
+        const source = parseSource(`file:${name}?once`, []);
+        expect(source).toMatchObject({ path: name });
+        expect(causeOfFile(readFileFacts(name))).toBeUndefined();
+        const { code, stderr } = await probed(source);
+        return [name, code, stderr];
+      });
+      expect(await Promise.all(results)).toEqual(names.map((name) => [name, 0, '']));
+    } finally {
+      process.chdir(home);
     }
   });
 

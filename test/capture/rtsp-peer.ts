@@ -18,7 +18,7 @@ export interface RtspAnswer {
   readonly body?: string;
 }
 
-/** A peer that answers RTSP requests, and sends no video. */
+/** A peer that answers RTSP requests, and hangs up when it is to send video. */
 export interface RtspPeer {
   readonly port: number;
   readonly requests: readonly RtspRequest[];
@@ -55,6 +55,8 @@ export async function openRtspPeer(
         requests.push(request);
         const said = answer(request) ?? served(request);
         if (said !== 'silent') socket.write(encoded(request, said));
+        // Nobody waits for video.
+        if (method === 'PLAY') socket.end();
       }
     });
   };

@@ -1,16 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { causeText } from '../../agent/capture/cause.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import type { CaptureState } from '../../agent/capture/state.ts';
-import { toolRunner } from '../../agent/capture/tool.ts';
 import { checkSource } from '../../cli/camera/selfcheck/camera-checks.ts';
 import type { Facts, RoleFacts } from '../../cli/camera/selfcheck/facts.ts';
 import { type SourceView, sourceFacts } from '../../cli/camera/selfcheck/source-facts.ts';
 import { captureRemedy, causeRemedy } from '../../cli/camera/status/capture-remedy.ts';
 import { makeFifo } from '../../host/fifo.ts';
 import { makeClip } from '../capture/line.ts';
+import { patientTool } from '../capture/patient-tool.ts';
 import { openRtspPeer } from '../capture/rtsp-peer.ts';
 
 /** What selfcheck says of a source is what the status says of it. */
@@ -32,6 +32,18 @@ beforeAll(() => {
   makeClip(room, 'sound.m4a', ['-f', 'lavfi', '-i', 'sine', '-t', '1']);
   writeFileSync(at('empty.mp4'), '');
   writeFileSync(at('noise.mp4'), 'no film at all');
+  writeFileSync(at('head.mp4'), readFileSync(at('clip.mp4')).subarray(0, 32));
+  writeFileSync(at('byte.h264'), 'x');
+  makeClip(room, 'old.avi', [
+    '-f',
+    'lavfi',
+    '-i',
+    'testsrc2=size=160x120:rate=5',
+    '-t',
+    '1',
+    '-c:v',
+    'cinepak',
+  ]);
   makeFifo(at('fifo.mp4'));
 });
 afterAll(() => rmSync(room, { recursive: true }));
@@ -40,7 +52,7 @@ const user: SourceView = {
   capture: undefined,
   state: undefined,
   isRoot: false,
-  run: toolRunner(new AbortController().signal),
+  run: patientTool,
 };
 const neverRun = () => Promise.reject(new Error('nothing may be opened'));
 const root: SourceView = { ...user, isRoot: true, run: neverRun };
@@ -77,6 +89,8 @@ describe('[FC-75] a source that nobody has opened', () => {
     ['file-irregular', 'fifo.mp4'],
     ['file-empty', 'empty.mp4'],
     ['file-unknown', 'noise.mp4'],
+    ['file-cut', 'head.mp4'],
+    ['file-unknown', 'byte.h264'],
     ['no-video', 'sound.m4a'],
   ] as const)('%s: %s', async (cause, name) => {
     const { result, text, wayOut } = await found(`file:${at(name)}`, user);
@@ -92,11 +106,29 @@ describe('[FC-75] a source that nobody has opened', () => {
     expect(await found('test:', user)).toMatchObject({ result: 'ok' });
   });
 
+  test('holds what no decoder is opened for', async () => {
+    expect(await found(`file:${at('old.avi')}`, user)).toMatchObject({
+      result: 'fail',
+      text: expect.stringContaining('the source holds cinepak'),
+      wayOut: captureRemedy('CODEC_REFUSED', 'DIR'),
+    });
+  });
+
   test('is a device that is not there', async () => {
     expect(await found('v4l2:/dev/video987', user)).toMatchObject({
       text: `v4l2:/dev/video987: ${causeText('device-missing')}`,
       wayOut: causeRemedy('device-missing', 'DIR'),
     });
+  });
+
+  test('is a network camera that plays and sends nothing', async () => {
+    const peer = await openRtspPeer(() => undefined);
+    try {
+      const { text } = await found(`rtsp://127.0.0.1:${peer.port}/x`, user);
+      expect(text).toBe(`rtsp://127.0.0.1:${peer.port}/x: ${causeText('stream-silent')}`);
+    } finally {
+      peer.close();
+    }
   });
 
   test('is a network camera that refuses the password, which is not shown', async () => {
@@ -150,6 +182,12 @@ describe('[FC-75] root opens nothing and dials nobody', () => {
     expect(await found('v4l2:/dev/video987', root)).toMatchObject({
       text: `v4l2:/dev/video987: ${causeText('device-missing')}`,
     });
+  });
+
+  test('control: another user opens it', async () => {
+    await expect(found(`file:${at('clip.mp4')}`, { ...root, isRoot: false })).rejects.toThrow(
+      'nothing may be',
+    );
   });
 
   test('and what capture said when it last ran with this source', async () => {

@@ -42,10 +42,11 @@ export function causeRemedy(cause: Cause, directory: string): string {
     case 'login-unsupported':
       return `set the camera's RTSP authentication to digest (MD5), digest/basic or basic; ${BY_ITSELF}`;
     case 'access-denied':
-      return `let the user watch the live video in the camera's settings, or give another user; ${login}`;
+      return `let the user watch the live video in the camera's settings, or wait half an hour if it was locked out; ${BY_ITSELF}; or give another user: ${login}`;
     case 'path-unknown':
       return `find the path of its stream in the camera's manual or its ONVIF settings; ${stop} SOURCE`;
     case 'request-refused':
+    case 'stream-silent':
       return `restart the network camera, and see whether another player can watch it; ${BY_ITSELF}`;
     case 'connection-refused':
     case 'not-rtsp':
