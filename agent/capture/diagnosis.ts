@@ -12,9 +12,11 @@ import { complaintsIn } from './words.ts';
  */
 type Rule = readonly [words: RegExp, cause: Cause];
 
-/** `method SETUP failed: 453 Not Enough Bandwidth`; the reason is the camera's own and proves nothing. */
-const answered = (codes: string) =>
-  new RegExp(`^\\[rtsp @ [^\\]]*\\] method [A-Z_]+ failed: (?:${codes})(?: |$)`);
+/**
+ * `method SETUP failed: 453 Not Enough Bandwidth`, of 7.1 without the space after the code. The reason is the camera's
+ * own and proves nothing.
+ */
+const answered = (codes: string) => new RegExp(`^\\[rtsp @ [^\\]]*\\] method [A-Z_]+ failed: (?:${codes})`);
 
 const NETWORK: readonly Rule[] = [
   [answered('453'), 'session-limit'],

@@ -7,13 +7,12 @@ import { CAUSES, type Cause, causeText } from '../../agent/capture/cause.ts';
 import { challengeCommand, isUnanswerable } from '../../agent/capture/challenge.ts';
 import { causeWithoutVideo, diagnose, diagnoseProbe } from '../../agent/capture/diagnosis.ts';
 import { acceptFile, causeOfFile, readFileFacts } from '../../agent/capture/file-facts.ts';
-import { inputOf } from '../../agent/capture/input.ts';
-import { credentialsOf, parseSource, type RtspSource, type Source } from '../../agent/capture/source.ts';
-import type { ToolResult } from '../../agent/capture/tool.ts';
+import { credentialsOf, parseSource, type Source } from '../../agent/capture/source.ts';
 import { Complaints, complaintsIn } from '../../agent/capture/words.ts';
 import { makeFifo } from '../../host/fifo.ts';
 import { makeClip } from './line.ts';
 import { patientTool as run } from './patient-tool.ts';
+import { causesOfRefusals, digest, failing, probedBy, REFUSALS, rtsp, unauthorized } from './refusals.ts';
 import { openRtspPeer, type RtspAnswer, type RtspRequest } from './rtsp-peer.ts';
 
 const PASSWORD = 'hunter2';
@@ -23,79 +22,12 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(room, { recursive: true }));
 
-/** µs that ffprobe waits for an answer: long for one that comes, short for one that does not. */
-const WAIT = { long: 120_000_000, short: 300_000 };
-
-/** What ffprobe says of a source, opened as capture opens it. */
-function probed(source: Source, waitUs = WAIT.long): Promise<ToolResult> {
-  const { options, url, stdin } = inputOf(source);
-  const level = source.kind === 'rtsp' ? 'level+info' : 'error';
-  return run({
-    command: 'ffprobe',
-    args: ['-hide_banner', '-v', level, '-show_entries', 'stream=codec_type', ...options, '-i', url],
-    stdin: stdin?.replace(/option timeout \d+/, `option timeout ${waitUs}`) ?? null,
-  });
-}
-
-const rtsp = (port: number, { user = '', scheme = 'rtsp', path = '/x' } = {}) =>
-  parseSource(`${scheme}://${user}127.0.0.1:${port}${path}`, ['127.0.0.1']) as RtspSource;
-const failing =
-  (failed: string, status: string, ...headers: string[]) =>
-  (request: RtspRequest) =>
-    request.method === failed ? { status, headers } : undefined;
-const digest = (algorithm: string) => `WWW-Authenticate: Digest realm="r", nonce="n"${algorithm}`;
-const silent = () => 'silent' as const;
-const inHttp = ({ method }: RtspRequest) =>
-  method === 'OPTIONS' ? { status: '400 Bad Request', protocol: 'HTTP/1.1' } : ('silent' as const);
-const unauthorized = (...headers: string[]) => failing('DESCRIBE', '401 Unauthorized', ...headers);
+const probed = (source: Source) => probedBy(run, source);
 
 describe('[FC-75] what a network camera answers, asked by ffprobe', () => {
   const eve = `eve:${PASSWORD}@`;
-  type Row = [Cause, string, (request: RtspRequest) => RtspAnswer | 'silent' | undefined, object];
-  const rows: Row[] = [
-    ['session-limit', '453 to SETUP', failing('SETUP', '453 Not Enough Bandwidth'), {}],
-    ['session-limit', '453 to PLAY', failing('PLAY', '453 Nope'), { user: eve }],
-    ['transport-refused', '461', failing('SETUP', '461 Unsupported Transport'), { user: eve }],
-    ['credentials-missing', '401 without a user', unauthorized(digest('')), {}],
-    ['credentials-refused', '401, Digest', unauthorized(digest('')), { user: eve }],
-    ['credentials-refused', '401, MD5', unauthorized(digest(', algorithm=MD5')), { user: eve }],
-    ['credentials-refused', '401, Basic', unauthorized('WWW-Authenticate: Basic realm="r"'), { user: eve }],
-    ['login-unsupported', '401, SHA-256', unauthorized(digest(', algorithm="SHA-256"')), { user: eve }],
-    [
-      'login-unsupported',
-      '401, SHA-256 last',
-      unauthorized(digest(''), digest(', algorithm=SHA-256')),
-      { user: eve },
-    ],
-    [
-      'credentials-refused',
-      '401, MD5 last',
-      unauthorized(digest(', algorithm=SHA-256'), digest('')),
-      { user: eve },
-    ],
-    ['login-unsupported', '401, Bearer', unauthorized('WWW-Authenticate: Bearer realm="r"'), { user: eve }],
-    ['access-denied', '403', failing('DESCRIBE', '403 Forbidden'), { user: eve }],
-    ['path-unknown', '404', failing('DESCRIBE', '404 Not Found'), {}],
-    ['path-unknown', '404 with other words', failing('DESCRIBE', '404 x: Connection refused'), {}],
-    ['request-refused', '400', failing('DESCRIBE', '400 Bad Request'), {}],
-    ['request-refused', '503', failing('DESCRIBE', '503 Service Unavailable'), {}],
-    ['not-rtsp', 'nothing', silent, {}],
-    ['not-rtsp', 'in HTTP', inHttp, {}],
-    ['tls-failed', 'without TLS', silent, { scheme: 'rtsps' }],
-  ];
-
   test('each refusal has its cause', async () => {
-    const found = rows.map(async ([, what, answer, options]) => {
-      const peer = await openRtspPeer(answer);
-      try {
-        const source = rtsp(peer.port, options);
-        const result = await probed(source, answer === silent || answer === inHttp ? WAIT.short : WAIT.long);
-        return [await diagnoseProbe(result, source, run), what, result.code];
-      } finally {
-        peer.close();
-      }
-    });
-    expect(await Promise.all(found)).toEqual(rows.map(([cause, what]) => [cause, what, 1]));
+    expect(await causesOfRefusals(run)).toEqual(REFUSALS.map(([cause, what]) => [cause, what, 1]));
   });
 
   test.each<[Cause, string, (request: RtspRequest) => RtspAnswer | undefined]>([
@@ -341,6 +273,8 @@ describe('[FC-75] words of other versions and of runs', () => {
       camera,
       '[rtsp @ 0x1] method SETUP failed: 453 Not Enough Bandwidth\n[in#0 @ 0x2] Error opening input: Server returned 4XX Client Error, but not one of 40{0,1,3,4}\nError opening input file pipe:0.',
     ],
+    ['transport-refused', camera, '[rtsp @ 0x1] method SETUP failed: 461Unsupported Transport'],
+    ['host-silent', camera, '[rtsp @ 0x1] [warning] Failed reading RTSP data: Connection timed out'],
     ['not-rtsp', camera, '[in#0 @ 0x2] Error opening input: Invalid data found when processing input'],
     ['file-missing', film, '[in#0 @ 0x2] Error opening input: No such file or directory'],
     ['file-directory', film, '[in#0 @ 0x2] Error opening input: Is a directory'],
