@@ -143,18 +143,24 @@ function nearestSide(least: number, most: number, by: number, wish: number): num
   return side + by <= most ? side + by : side;
 }
 
+/** What is shown of a list, so that a line of status can hold it. */
+const SHOWN = 12;
+
 function refused(formats: readonly Format[], { format, size }: Mode): CaptureError {
-  const wish = [format, size === null ? null : formatSize(size)].filter((each) => each !== null).join(' ');
-  const message = `the camera does not have ${wish}; it has ${formats.slice(0, 6).map(offer).join('; ')}`;
+  const wish = [format, size && formatSize(size)].filter((each) => each !== null).join(' ');
+  const named = formats.filter(({ name }) => name === format);
+  const isFormat = format !== null && named.length === 0;
+  const has = isFormat
+    ? formats.map(({ name }) => name)
+    : (named.length > 0 ? named : formats).flatMap(({ sizes }) => sizes.map(rangeText));
+  const all = [...new Set(has)];
+  const shown = [...all.slice(0, SHOWN), ...(all.length > SHOWN ? ['…'] : [])].join(', ');
+  const message = `the camera does not have ${wish}; ${named.length > 0 ? `of ${format} ` : ''}it has ${shown}`;
   return new CaptureError('SOURCE_OPTION', message, undefined, 'device-mode');
 }
 
-function offer({ name, sizes }: Format): string {
-  const shown = sizes.slice(0, 8).map(({ min, max }) => {
-    const isOne = formatSize(min) === formatSize(max);
-    return isOne ? formatSize(min) : `${formatSize(min)} to ${formatSize(max)}`;
-  });
-  return [name, shown.join(', '), sizes.length > shown.length ? '…' : ''].join(' ').trim();
+function rangeText({ min, max }: SizeRange): string {
+  return formatSize(min) === formatSize(max) ? formatSize(min) : `${formatSize(min)} to ${formatSize(max)}`;
 }
 
 /** A source that asks its device for a mode. */
