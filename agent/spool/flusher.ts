@@ -4,6 +4,7 @@ import type { DiskAttempts } from './disk-attempts.ts';
 import { chooseSacrifice } from './drop-policy.ts';
 import type { Holdings } from './holdings.ts';
 import { PASS_INTERVAL_MS, type SpoolLimits, WRITE_AFTER_MS } from './limits.ts';
+import { restAfterPass } from './pass-policy.ts';
 import type { Premises } from './premises.ts';
 import type { Reclaimer } from './reclaimer.ts';
 import { PREFACE_LENGTH } from './records-file.ts';
@@ -81,9 +82,9 @@ export class Flusher {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#parts;
-    while (!signal.aborted) {
+    for (let restMs = PASS_INTERVAL_MS; !signal.aborted; restMs = this.#rest()) {
       try {
-        await Promise.race([clock.sleep(PASS_INTERVAL_MS, signal), this.#wake.promise]);
+        await Promise.race([clock.sleep(restMs, signal), this.#wake.promise]);
       } catch {
         return;
       }
@@ -94,6 +95,20 @@ export class Flusher {
         log.error(errorFields(error), 'spool: a pass failed');
       }
     }
+  }
+
+  /** How long there is nothing to do, ms. */
+  #rest(): number {
+    const { clock, holdings } = this.#parts;
+    const { released, segments } = holdings;
+    const now = clock.monotonic();
+    let oldestMs: number | undefined;
+    let isBehind = released.size > 0;
+    for (const { buried, index, tombstone, trouble, unwritten } of segments) {
+      isBehind ||= trouble.failures > 0 || (tombstone !== undefined && !buried);
+      if (unwritten !== undefined) oldestMs = Math.max(oldestMs ?? 0, now - (index.time(unwritten) ?? now));
+    }
+    return restAfterPass({ oldestMs, isBehind });
   }
 
   async #pass(everything: boolean): Promise<void> {

@@ -207,7 +207,7 @@ export class Spool implements UploadQueue {
     };
   }
 
-  /** Writes what is due, now. The spool does so itself four times a second. */
+  /** Writes what is due, now. The spool does so itself (pass-policy.ts). */
   flush(): Promise<void> {
     return this.#flusher.pass();
   }

@@ -1,4 +1,5 @@
 import { chooseSacrifice, type Occupancy } from '../../agent/spool/drop-policy.ts';
+import { type AfterPass, restAfterPass } from '../../agent/spool/pass-policy.ts';
 import { isBeyondReading, pauseAfter } from '../../agent/spool/retry-policy.ts';
 
 const onDisk = (disk: number, pending = 0): Occupancy => ({ disk, pending, pinned: pending });
@@ -58,3 +59,24 @@ test.each([
 ])('%i failed reads in %i ms: given up %s', (failures, ms, expected) => {
   expect(isBeyondReading(failures, ms)).toBe(expected);
 });
+
+test.each<[AfterPass, number]>([
+  [{ oldestMs: undefined, isBehind: false }, 1250],
+  [{ oldestMs: 0, isBehind: false }, 1250],
+  [{ oldestMs: 400, isBehind: false }, 850],
+  [{ oldestMs: 1000, isBehind: false }, 250],
+  [{ oldestMs: 1240, isBehind: false }, 250],
+  [{ oldestMs: 60_000, isBehind: false }, 250],
+  [{ oldestMs: undefined, isBehind: true }, 250],
+])('after a pass that left %j the spool rests for %i ms', (left, ms) => {
+  expect(restAfterPass(left)).toBe(ms);
+});
+
+test.each([0, 200, 999, 1000, 1001, 1249, 1250])(
+  'a record that comes %i ms before the end of any rest is due 1.5 s after it came, or sooner',
+  (beforeMs) => {
+    let age = beforeMs;
+    while (age < 1250) age += restAfterPass({ oldestMs: age, isBehind: false });
+    expect(age).toBeLessThanOrEqual(1500);
+  },
+);

@@ -51,6 +51,26 @@ describe('memory first', () => {
     expect(spool.stats()).toMatchObject({ heldUs: 0, memoryBytes: 0, acknowledgedUs: 800_000, droppedUs: 0 });
   });
 
+  test.each([0, 700, 1200])(
+    'the spool writes by itself what came %i ms after a pass, within 1.5 s',
+    async (after) => {
+      const { camera, clock, disk, spool, entry } = await cameraWith();
+      const pass = async (ms: number) => {
+        clock.advance(ms);
+        // Whatever it does, on a disk in memory, is over by then.
+        await new Promise((turn) => setTimeout(turn, 20));
+      };
+      await pass(250);
+      await pass(after);
+      await camera.do(begin);
+      await camera.do(append(100));
+      for (let waited = 0; waited < 1500; waited += 50) await pass(50);
+      const path = `${DIR}/000000000001-${entry(0).session.id}/000000.72.records`;
+      expect((await disk.stat(path))?.bytes).toBe(128 + bytesOf(entry(0)).length - 72);
+      await spool.close();
+    },
+  );
+
   test('a record unacknowledged for 1.5 s is in its file, and each file is synced once, when its segment ends', async () => {
     const { run, calls, disk, entry } = await cameraWith();
     await run(begin, append(100), append(100), wait(1500));
