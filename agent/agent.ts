@@ -3,6 +3,7 @@ import { viewersBelowFloor } from '../crypto/day-keys.ts';
 import { idText } from '../crypto/header.ts';
 import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Clock } from '../host/clock.ts';
+import { DirectoryChanges, type Follower } from '../host/directory-changes.ts';
 import type { Disk } from '../host/disk.ts';
 import { accountKeeper } from './camera/account-file.ts';
 import { claimCamera } from './camera/camera-claim.ts';
@@ -20,6 +21,7 @@ import { openPairing } from './pairing/open-pairing.ts';
 import { Trouble } from './pairing/trouble.ts';
 import { type AgentStatus, idleLine, unpairedStatus } from './status.ts';
 import { StatusFile } from './status-file.ts';
+import { statusIsDue } from './status-policy.ts';
 import type { OpenedUpdates, OpenUpdatesOptions, SlotPlace } from './updates/open-updates.ts';
 
 export interface AgentEffects {
@@ -77,7 +79,9 @@ async function runPaired(directory: CameraDirectory, effects: AgentEffects): Pro
 
 async function runCamera(directory: CameraDirectory, effects: AgentEffects): Promise<void> {
   const { logger, signal, clock } = effects;
-  const camera = await openCamera(directory, effects);
+  const changes = new DirectoryChanges(directory.path, clock);
+  signal.addEventListener('abort', () => changes.close(), { once: true });
+  const camera = await openCamera(directory, changes, effects);
   const { policy, device, pairing, time } = camera;
   logger.info({ camera: device.camera, server: pairing.pinned.origin }, 'agent started');
   camera.show('waiting', undefined);
@@ -105,7 +109,7 @@ async function runCamera(directory: CameraDirectory, effects: AgentEffects): Pro
       certificate: camera.certificate,
       clock: time,
     });
-    await record(directory, camera, line, untilNextLook, effects);
+    await record(directory, camera, line, changes.follow(), effects);
   }
   await looking;
   await camera.time.keep(true).catch((cause) => logger.error(errorFields(cause), 'trusted time not kept'));
@@ -115,7 +119,7 @@ async function runCamera(directory: CameraDirectory, effects: AgentEffects): Pro
 type Camera = Awaited<ReturnType<typeof openCamera>>;
 
 /** What a camera has before it records: identity, certificate, policy, time, and what shows them. */
-async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
+async function openCamera(directory: CameraDirectory, changes: DirectoryChanges, effects: AgentEffects) {
   const { clock, disk, random, releaseTimeMs, logger, place } = effects;
   const config = directory.readConfig();
   const device = await loadDeviceKey(directory);
@@ -138,6 +142,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     watch: policy,
     onTrial: async () => (await updates?.onTrial()) ?? false,
     clock: time,
+    changes,
     random,
     logger,
   });
@@ -145,21 +150,25 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
 
   const onFile = new Trouble('the policy on file is not obeyed', time, logger);
   const keepAccount = accountKeeper(directory, clock);
-  let shown: Pick<AgentStatus, 'state' | 'since'> | undefined;
   const file = new StatusFile(directory);
+  let shown: Pick<AgentStatus, 'state' | 'since'> & { readonly line: Line | undefined } = {
+    state: 'waiting',
+    since: time.now(),
+    line: undefined,
+  };
+  let writtenAt = Number.NEGATIVE_INFINITY;
   let status = unpairedStatus(time.now());
   /** Told what the camera does now, whenever that is something else. */
   let onPhase: () => void = () => undefined;
-  const show = (phase: AgentStatus['state'], line: Line | undefined) => {
-    const isNew = shown?.state !== phase;
-    if (shown === undefined || isNew) shown = { state: phase, since: time.now() };
+  const statusNow = (): AgentStatus => {
+    const { line, ...phase } = shown;
     const { readOnly: wasReadOnly } = status;
     const readOnly = directory.isReadOnly;
     if (readOnly && !wasReadOnly) {
       logger.error({}, 'the card is read-only: what is filmed waits in memory, and nothing is kept');
     } else if (wasReadOnly && !readOnly) logger.info({}, 'the card can be written to again');
     const lineStatus = line?.status() ?? idleLine();
-    keepAccount(lineStatus.account, line?.gaps.kept, phase !== 'running');
+    keepAccount(lineStatus.account, line?.gaps.kept, phase.state !== 'running');
     status = {
       camera: device.camera,
       server: pinned.origin,
@@ -167,7 +176,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
       keyShare: server.keyShare,
       pinning: { counter: pinned.counter, trouble: pairing.pinsTrouble() },
       pid: process.pid,
-      ...shown,
+      ...phase,
       at: time.now(),
       clock: {
         source: time.source,
@@ -184,8 +193,17 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
       readOnly,
       memoryBytes: process.memoryUsage.rss(),
     };
-    file.write(status);
-    if (isNew || readOnly !== wasReadOnly) onPhase();
+    if (readOnly !== wasReadOnly) onPhase();
+    return status;
+  };
+  const show = (state: AgentStatus['state'], line: Line | undefined) => {
+    const isNews = writtenAt === Number.NEGATIVE_INFINITY || shown.state !== state;
+    shown = { state, since: isNews ? time.now() : shown.since, line };
+    const now = clock.monotonic();
+    if (!statusIsDue({ isNews, wasRead: file.wasRead, sinceMs: now - writtenAt })) return;
+    writtenAt = now;
+    file.write(statusNow());
+    if (isNews) onPhase();
   };
   const certificate = () => enrolment.certificate;
   const common = { directory, disk, device, server, certificate, clock: time, random, logger };
@@ -197,7 +215,7 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
     camera: device.camera,
     server,
     certificate,
-    status: () => status,
+    status: statusNow,
     ...(config.telemetrySeconds !== undefined && { telemetryMs: config.telemetrySeconds * 1000 }),
     version: updates?.version ?? effects.version,
     look: () => {
@@ -211,7 +229,12 @@ async function openCamera(directory: CameraDirectory, effects: AgentEffects) {
   onPhase = () => control.tellNow();
   uplinks.add(control);
   if (updates !== undefined) uplinks.add(updates);
-  const showing = () => ({ status, mayFilm: policy.present, connected: control.view.connected });
+  /** What has been recorded once stays so. */
+  const showing = () => ({
+    status: status.records > 0 ? status : statusNow(),
+    mayFilm: policy.present,
+    connected: control.view.connected,
+  });
   const lookForPolicy = policyLook(policy, onFile);
   return {
     config,
@@ -242,7 +265,7 @@ async function record(
   directory: CameraDirectory,
   camera: Camera,
   line: Line,
-  untilNextLook: () => Promise<void>,
+  changes: Follower,
   { clock, logger, signal, handsOver }: AgentEffects,
 ): Promise<void> {
   const { recorder, intake, uplink, spool } = line;
@@ -250,6 +273,7 @@ async function record(
   const audioAllowed = () => policy.inForce.policy.audio;
   camera.uplinks.add(uplink);
   camera.control.carry({ take: line.takeStill, request: () => line.stills.request() });
+  line.stills.outbox.onPut = () => camera.control.stillReady();
   uplink.start();
   const feed = openCaptureFeed(
     {
@@ -267,17 +291,24 @@ async function record(
   intake.attach(feed);
   logger.info({ source: time.source }, 'recording may begin');
 
+  const obeyPolicies = async () => {
+    while (!signal.aborted) {
+      const withAudio = audioAllowed();
+      if (await camera.lookForPolicy()) {
+        recorder.outdateSession();
+        camera.updates?.look();
+      }
+      if (audioAllowed() !== withAudio) feed.refuse();
+      await changes.next(signal);
+    }
+  };
+  const obeying = obeyPolicies();
   while (!signal.aborted) {
     camera.show('running', line);
-    await untilNextLook();
-    const withAudio = audioAllowed();
-    if (await camera.lookForPolicy()) {
-      recorder.outdateSession();
-      camera.updates?.look();
-    }
-    if (audioAllowed() !== withAudio) feed.refuse();
+    await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
     await time.keep().catch((cause) => logger.error(errorFields(cause), 'trusted time not kept'));
   }
+  await obeying;
 
   feed.close();
   intake.finish();

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import { CameraError } from './camera/errors.ts';
@@ -9,6 +9,8 @@ import { type AgentStatus, writeStatus } from './status.ts';
 export class StatusFile {
   readonly #path: string;
   readonly #elsewhere: string;
+  /** Where it was written last. */
+  #written: string;
   /** Also one of an agent before. */
   #liesElsewhere = true;
 
@@ -16,10 +18,18 @@ export class StatusFile {
   constructor(directory: CameraDirectory) {
     this.#path = directory.status;
     this.#elsewhere = directory.statusElsewhere;
+    this.#written = this.#path;
+  }
+
+  /** Whether somebody has read it since it was written, by its time of access: where none is kept (noatime) nobody ever has. */
+  get wasRead(): boolean {
+    const stat = statSync(this.#written, { throwIfNoEntry: false });
+    return stat !== undefined && stat.atimeMs > stat.mtimeMs;
   }
 
   write(status: AgentStatus): void {
     const failed = writeStatus(this.#path, status);
+    this.#written = failed === 'EROFS' ? this.#elsewhere : this.#path;
     if (this.#path === this.#elsewhere) return;
     if (failed === 'EROFS') this.#writeElsewhere(status);
     else if (failed === undefined && this.#liesElsewhere) this.#removeElsewhere();

@@ -10,7 +10,7 @@ import type { StillCounts } from './stills/stills.ts';
 import type { ReleaseView } from './updates/release-view.ts';
 import type { UplinkStats } from './uplink/uplink-stats.ts';
 
-/** What the agent shows of itself, once a second, in `run/status.json`. */
+/** What the agent shows of itself in `run/status.json`: each second while somebody reads it (status-policy.ts). */
 export interface AgentStatus extends LineStatus {
   /** Camera id, server's origin; empty while it is not set up. */
   readonly camera: string;

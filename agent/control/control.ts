@@ -46,8 +46,8 @@ const ANSWER_MS = 15_000;
 /** An ending agent does not wait longer to say so. */
 const LEAVE_MS = 2_000;
 const WITHOUT_CERTIFICATE_MS = 5_000;
-/** How often a line that has nothing to send looks for a still. */
-const IDLE_MS = 1_000;
+/** How often a line that has nothing to send looks for a still whose session the server did not know before. */
+const IDLE_MS = 5_000;
 
 /**
  * The camera's end of control: tells the server how it is, and does the little that the server may ask. Whatever fails
@@ -83,6 +83,11 @@ export class Control {
   /** Sends these stills from now on. */
   carry(stills: StillSource): void {
     this.#stills = stills;
+  }
+
+  /** There is a still to send. */
+  stillReady(): void {
+    this.#rouse();
   }
 
   /** What the camera does has changed: it is told at once, and not at the next telemetry's time. */

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { utf8 } from '../../crypto/bytes.ts';
 import { readCertificate } from '../../crypto/certificate.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
+import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
 import type { CameraDirectory } from '../camera/camera-directory.ts';
 import { type DeviceKey, loadCertificate } from '../camera/device-key.ts';
@@ -33,6 +34,8 @@ export interface EnrolmentOptions {
   readonly clock: CameraClock;
   readonly random: () => number;
   readonly logger: AgentLog;
+  /** Of the camera's directory. */
+  readonly changes: DirectoryChanges;
   /** The certificate is another. */
   readonly onCertificate: () => void;
 }
@@ -53,7 +56,6 @@ interface Held extends CertificateView {
   readonly jitter: number;
 }
 
-const LOOK_INTERVAL_MS = 1000;
 /** However short a certificate's life is: a server whose answers help nothing is not asked without end. */
 const LEAST_INTERVAL_MS = 5_000;
 
@@ -104,6 +106,7 @@ export class Enrolment {
   /** The server takes this certificate no more: it has expired, or the server has forgotten the camera. */
   callUseless(): void {
     this.#calledUseless = true;
+    this.#options.changes.tell();
   }
 
   /**
@@ -126,25 +129,26 @@ export class Enrolment {
 
   /** Works until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, onCertificate } = this.#options;
+    const { changes, clock, random, onCertificate } = this.#options;
+    const directory = changes.follow();
     while (!signal.aborted) {
       if (this.#look()) onCertificate();
       const step = this.#nextStep();
-      let delayMs = LOOK_INTERVAL_MS;
       if (step === 'rest') {
         // Also for a certificate that somebody has put there.
         this.#trouble.over();
-      } else {
-        try {
-          await this.#take(step, signal);
-          this.#trouble.over();
-          delayMs = LEAST_INTERVAL_MS;
-        } catch (error) {
-          if (signal.aborted) return;
-          const code = this.#trouble.note(error, this.#lastRequest);
-          const { retryAfterMs } = error as Partial<UplinkError>;
-          delayMs = enrolmentDelayMs(code, this.#trouble.times, retryAfterMs, random());
-        }
+        await directory.next(signal);
+        continue;
+      }
+      let delayMs = LEAST_INTERVAL_MS;
+      try {
+        await this.#take(step, signal);
+        this.#trouble.over();
+      } catch (error) {
+        if (signal.aborted) return;
+        const code = this.#trouble.note(error, this.#lastRequest);
+        const { retryAfterMs } = error as Partial<UplinkError>;
+        delayMs = enrolmentDelayMs(code, this.#trouble.times, retryAfterMs, random());
       }
       await clock.sleep(delayMs, signal).catch(() => undefined);
     }

@@ -1,3 +1,4 @@
+import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
 import type { CameraConfig, CameraDirectory } from '../camera/camera-directory.ts';
 import type { CameraState } from '../camera/camera-state.ts';
@@ -22,6 +23,8 @@ export interface PairingOptions {
   readonly watch: PolicyWatch;
   readonly onTrial?: PolicyPollOptions['onTrial'];
   readonly clock: CameraClock;
+  /** Of the camera's directory. */
+  readonly changes: DirectoryChanges;
   readonly random: () => number;
   readonly logger: AgentLog;
 }
@@ -45,7 +48,7 @@ const FIRST_EPOCH = 1;
 
 /** @throws CameraError CONFIG_MALFORMED; HostError. */
 export async function openPairing(options: PairingOptions): Promise<Pairing> {
-  const { directory, disk, config, device, state, watch, onTrial, clock, random, logger } = options;
+  const { directory, disk, config, device, state, watch, onTrial, clock, changes, random, logger } = options;
   const uplinks = new Set<{ reconnect(): void }>();
   const reconnect = () => {
     for (const each of uplinks) each.reconnect();
@@ -70,7 +73,7 @@ export async function openPairing(options: PairingOptions): Promise<Pairing> {
         'the server answers a small ClientHello only: X25519 alone is offered for six hours, without ML-KEM',
       ),
   });
-  const common = { directory, disk, clock, random, logger };
+  const common = { directory, disk, clock, changes, random, logger };
   const enrolment = await Enrolment.open({
     ...common,
     device,

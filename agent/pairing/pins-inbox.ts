@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { MAX_PINS_TEXT_LENGTH } from '../../crypto/pin-statement.ts';
 import type { Clock } from '../../host/clock.ts';
+import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
 import { type CameraDirectory, readLimited } from '../camera/camera-directory.ts';
 import type { AgentLog } from '../log.ts';
@@ -12,10 +13,10 @@ export interface PinsInboxOptions {
   readonly disk: Disk;
   readonly server: PinnedServer;
   readonly clock: Clock;
+  /** Of the camera's directory. */
+  readonly changes: DirectoryChanges;
   readonly logger: AgentLog;
 }
-
-const LOOK_INTERVAL_MS = 1000;
 
 /**
  * Looks for a pin statement that somebody laid into the camera's directory, as for a server that no longer answers. It is
@@ -37,10 +38,10 @@ export class PinsInbox {
 
   /** Works until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+    const directory = this.#options.changes.follow();
     while (!signal.aborted) {
       await this.#look();
-      await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
+      await directory.next(signal);
     }
   }
 

@@ -1,5 +1,6 @@
 import { utf8 } from '../../crypto/bytes.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
+import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
 import { MAX_PINS_BYTES, MAX_POLICY_BYTES, PINS_PATH, POLICY_PATH } from '../../wire/enrolment.ts';
 import type { CameraDirectory } from '../camera/camera-directory.ts';
@@ -25,6 +26,8 @@ export interface PolicyPollOptions {
   /** Whether this agent is of a release on trial, which may go back to the one before. */
   readonly onTrial?: (() => Promise<boolean>) | undefined;
   readonly clock: CameraClock;
+  /** Of the camera's directory: told of a policy that no file holds. */
+  readonly changes: Pick<DirectoryChanges, 'tell'>;
   readonly random: () => number;
   readonly logger: AgentLog;
 }
@@ -143,7 +146,7 @@ export class PolicyPoll {
   }
 
   async #takePolicy(body: string): Promise<boolean> {
-    const { directory, disk, watch, logger, onTrial } = this.#options;
+    const { changes, directory, disk, watch, logger, onTrial } = this.#options;
     if ((await watch.judge(body)) === 'same') return true;
     // The release before, which may yet have to go on from here, reads policies of version 1 only.
     if (watch.version === 1 && (await onTrial?.())) return false;
@@ -151,6 +154,7 @@ export class PolicyPoll {
       await writeFileAtomic(disk, directory.policy, utf8(body), 0o600);
     } catch (error) {
       await watch.bring(body);
+      changes.tell();
       if (watch.isOnFile) {
         logger.error(
           errorFields(error),

@@ -13,6 +13,8 @@ export class StillOutbox {
   readonly #limit: number;
   readonly #waiting: SealedStill[] = [];
   #dropped = 0;
+  /** Called with each still that is put in. */
+  onPut: () => void = () => undefined;
 
   constructor(limit = 16) {
     this.#limit = limit;
@@ -28,9 +30,11 @@ export class StillOutbox {
 
   put(still: SealedStill): void {
     this.#waiting.push(still);
-    if (this.#waiting.length <= this.#limit) return;
-    this.#waiting.shift();
-    this.#dropped += 1;
+    if (this.#waiting.length > this.#limit) {
+      this.#waiting.shift();
+      this.#dropped += 1;
+    }
+    this.onPut();
   }
 
   /** The oldest whose session the server knows, which it has to before it keeps one. */

@@ -6,14 +6,19 @@ import {
   mkdtempSync,
   openSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { type CaptureState, readCaptureState, writeCaptureState } from '../../agent/capture/state.ts';
 import { type AgentStatus, readStatus, writeStatus } from '../../agent/status.ts';
+import { StatusFile } from '../../agent/status-file.ts';
+import { statusIsDue } from '../../agent/status-policy.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -42,6 +47,31 @@ test.each([
   if (_what === 'a FIFO') writeSync(held, '{"at":1}');
   expect(readStatus(path)).toBeUndefined();
   closeSync(held);
+});
+
+test.each([
+  [{ isNews: true, wasRead: false, sinceMs: 0 }, true],
+  [{ isNews: false, wasRead: false, sinceMs: 1_000 }, false],
+  [{ isNews: false, wasRead: false, sinceMs: 4_999 }, false],
+  [{ isNews: false, wasRead: false, sinceMs: 5_000 }, true],
+  [{ isNews: false, wasRead: true, sinceMs: 1_000 }, true],
+])('with %j the status is written: %j', (age, due) => {
+  expect(statusIsDue(age)).toBe(due);
+});
+
+test('an agent knows whether its status was read since it wrote it', () => {
+  const file = new StatusFile(new CameraDirectory(dir, dir));
+  expect(file.wasRead).toBe(false);
+  file.write({ at: 1 } as AgentStatus);
+  expect(file.wasRead).toBe(false);
+  const path = join(dir, 'status.json');
+  // As its reading leaves it, on a file system that keeps times of access.
+  const { mtimeMs } = statSync(path);
+  utimesSync(path, mtimeMs / 1000 + 1, mtimeMs / 1000);
+  expect(file.wasRead).toBe(true);
+  file.write({ at: 2 } as AgentStatus);
+  expect(file.wasRead).toBe(false);
+  expect(readStatus(path)).toEqual({ at: 2 });
 });
 
 test('nor does a state of capture that cannot be written', () => {

@@ -18,6 +18,7 @@ import { parseClaim } from '../../crypto/claim.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
 import { type Clock, systemClock } from '../../host/clock.ts';
+import { DirectoryChanges } from '../../host/directory-changes.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
 import { initServer } from '../../server/identity.ts';
@@ -229,6 +230,7 @@ export class CameraRun {
       watch,
       onTrial,
       clock,
+      changes: new DirectoryChanges(directory.path, machine),
       random: () => 0,
       logger,
     });

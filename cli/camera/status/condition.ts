@@ -45,7 +45,7 @@ export interface Condition {
   readonly concerns: readonly Concern[];
 }
 
-/** The agent writes its status once a second. */
+/** The agent writes its status every five seconds at least. */
 const SILENCE_MS = 15_000;
 /** A source may take this long to come on, or to come back, before a camera without a picture counts as blind. */
 const BLIND_MS = 30_000;
