@@ -1,5 +1,6 @@
 import { HostError } from '../../host/errors.ts';
 import { type FifoLines, openFifoLines } from '../../host/fifo.ts';
+import { watchName } from '../../host/name-watch.ts';
 import {
   COMMAND_LIMIT,
   type End,
@@ -32,11 +33,8 @@ export interface Inbox {
   close(): void;
 }
 
-/** How often it is checked that the FIFO is still there, ms. */
-const CHECK_MS = 1000;
-
 /** @throws HostError DISK_IO */
-export function openInbox(path: string, events: InboxEvents, checkMs = CHECK_MS): Inbox {
+export function openInbox(path: string, events: InboxEvents): Inbox {
   let started: StartedRun | null = null;
   let pending: Ready | null = null;
   let wake: (() => void) | undefined;
@@ -83,13 +81,11 @@ export function openInbox(path: string, events: InboxEvents, checkMs = CHECK_MS)
     },
   });
 
-  const check = setInterval(() => {
-    if (lines.isNamed()) return;
-    clearInterval(check);
+  const stopWatching = watchName(path, lines.isNamed, () => {
     lost = new HostError('DISK_IO', `${path} was removed or replaced`);
     events.onEndRun('superseded');
     wake?.();
-  }, checkMs);
+  });
 
   return {
     async next(signal) {
@@ -121,7 +117,7 @@ export function openInbox(path: string, events: InboxEvents, checkMs = CHECK_MS)
       }
     },
     close() {
-      clearInterval(check);
+      stopWatching();
       lines.close();
     },
   };

@@ -51,7 +51,7 @@ export class SegmentUpload {
   readonly #done = Promise.withResolvers<'ended' | 'left'>();
   readonly #ages: UnreceivedAges;
   readonly #startedAt: number;
-  readonly #check: NodeJS.Timeout;
+  #check: NodeJS.Timeout;
   #response: IncomingMessage | undefined;
   readonly #startBase: number;
   #sent: number;
@@ -88,7 +88,7 @@ export class SegmentUpload {
     });
     this.#request.on('error', (error) => this.#fail(connectionError(error)));
     this.#request.on('response', (response) => this.#read(response));
-    const shortest = Math.min(times.stallMs, times.leaveMs);
+    const shortest = Math.min(times.stallMs, times.idleMs, times.bodyMs);
     this.#check = setInterval(() => this.#watch(), shortest / CHECKS_PER_LIMIT);
     this.#pump();
   }
@@ -120,7 +120,10 @@ export class SegmentUpload {
   /** Ends the body where it is: the server keeps the whole records it has. False when that was done before. */
   leave(): boolean {
     if (this.#leaving !== undefined) return false;
-    this.#leaving = this.#options.clock.monotonic();
+    const { clock, times } = this.#options;
+    this.#leaving = clock.monotonic();
+    clearInterval(this.#check);
+    this.#check = setInterval(() => this.#watch(), times.leaveMs / CHECKS_PER_LIMIT);
     this.#pump();
     return true;
   }

@@ -87,8 +87,8 @@ describe('a segment', () => {
   test.each([
     [Number.POSITIVE_INFINITY, 72, true],
     [0, 1, false],
-    [499, 256 * 1024 - 1, false],
-    [499, 256 * 1024, true],
+    [499, 384 * 1024 - 1, false],
+    [499, 384 * 1024, true],
     [500, 1, true],
   ])('%d ms after a line, %d more bytes received are told: %j', (sinceMs, bytes, told) => {
     expect(tellsReceived(sinceMs, bytes)).toBe(told);
