@@ -16,6 +16,7 @@ import {
   makeHousehold,
   startCamera,
 } from './demonstration/household.ts';
+import { type InputLength, inputLength, isWhole } from './demonstration/input-length.ts';
 import { endProcess, endStarted, ORIEL, oriel } from './demonstration/oriel-command.ts';
 
 interface DemoOptions {
@@ -36,7 +37,7 @@ const program = new Command('scripts/demo')
   )
   .option(
     '--headless',
-    'run unattended and end with one JSON line; exit 0 only if every captured second opens',
+    'run unattended and end with one JSON line; exit 0 only if every captured second, and the whole --input, opens',
   )
   .option(
     '--seconds <n>',
@@ -90,6 +91,8 @@ await program
   });
 
 interface Outcome {
+  /** Of a file that was to be filmed to its end. */
+  readonly input: InputLength | undefined;
   readonly status: AgentStatus;
   readonly cameraCode: number;
   readonly report: FootageReport | undefined;
@@ -111,6 +114,7 @@ async function film(
   const wanted =
     options.seconds ?? (options.headless && options.input === undefined ? DEFAULT_SECONDS : Infinity);
   if (wanted === Infinity) say('demo: filming; Ctrl-C ends it');
+  const input = await inputOf(options);
   const live = process.stdout.isTTY === true && !options.headless;
   const camera = startCamera(household);
   const stopShowing = live ? showCounters(() => cameraStatus(household)) : undefined;
@@ -134,7 +138,13 @@ async function film(
   );
   const report = verified.stdout.startsWith('{') ? (JSON.parse(verified.stdout) as FootageReport) : undefined;
   if (report === undefined) say(verified.stderr.trim());
-  return { status, cameraCode, report };
+  return { input: stop.aborted ? undefined : input, status, cameraCode, report };
+}
+
+/** How long the file is that is filmed to its end; undefined where none is, and of what ffprobe cannot read: capture says why. */
+async function inputOf({ input, seconds }: DemoOptions): Promise<InputLength | undefined> {
+  if (input === undefined || seconds !== undefined) return undefined;
+  return inputLength(input).catch(() => undefined);
 }
 
 /** Shows the counters until enough is captured, the camera ends, or it is time to stop. */
@@ -166,13 +176,15 @@ function lineCounters(say: (line: string) => void) {
 /** Says how it went, and how to open the footage. @returns the exit code. */
 function tell(
   household: Household,
-  { status, cameraCode, report }: Outcome,
+  { input, status, cameraCode, report }: Outcome,
   options: DemoOptions,
   say: (line: string) => void,
 ): number {
   const openedSeconds = report?.openedSeconds ?? 0;
   const lostSeconds = Math.round((status.capturedSeconds - openedSeconds) * 1000) / 1000;
+  const whole = input === undefined || isWhole(openedSeconds, input);
   const everything =
+    whole &&
     cameraCode === 0 &&
     status.capturedSeconds > 0 &&
     Math.abs(lostSeconds) < 0.0015 &&
@@ -186,6 +198,8 @@ function tell(
       ? `demo: all ${status.capturedSeconds.toFixed(1)} s captured were acknowledged, and open with the viewing key`
       : `demo: NOT all is well: footage ${report?.verdict ?? 'unreadable'}, camera ended with ${cameraCode}, ${lostSeconds} s lost; logs are in ${household.directory}`,
   );
+  if (!whole)
+    say(`demo: the file lasts ${input.seconds.toFixed(1)} s, and ${openedSeconds.toFixed(1)} s of it open`);
   if (!options.headless || options.keep !== undefined) {
     say('demo: open the footage with');
     say(`  ${command}`);
@@ -201,6 +215,7 @@ function tell(
         acknowledgedSeconds: status.acknowledgedSeconds,
         openedSeconds: Math.round(openedSeconds * 1000) / 1000,
         lostSeconds,
+        ...(input && { inputSeconds: Math.round(input.seconds * 1000) / 1000 }),
         verdict: report?.verdict ?? 'unreadable',
       }),
     );
