@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileOf } from '../sources/corpus.ts';
+import { filmSource } from '../sources/film-source.ts';
+import type { Verdict } from '../sources/judge.ts';
+import { judgeNetwork } from '../sources/network-judge.ts';
+import { isRefused, NETWORK_SOURCES, type NetworkSource } from '../sources/network-sources.ts';
+import { startAll } from '../sources/pool.ts';
+import { startRtspCamera } from '../sources/start-rtsp-camera.ts';
+import { judged, wanted } from '../sources/table.ts';
+
+/** Network cameras with the faults that cameras have, recorded to the opened film. */
+
+const sources = wanted(NETWORK_SOURCES);
+const AT_ONCE = 12;
+/** For the first PLAY of a camera that is busy, slow, or one of many. */
+const PATIENCE_MS = 60_000;
+
+let verdicts: ReadonlyMap<NetworkSource, Promise<Verdict>>;
+beforeAll(() => {
+  verdicts = startAll(sources, AT_ONCE, film);
+});
+
+async function film(source: NetworkSource): Promise<Verdict> {
+  const { clip, other, faults = {}, fps = clip.fps, audio, userInfo = '', seconds } = source;
+  const file = await fileOf(clip);
+  const switchTo = other && faults.switchTo && { ...faults.switchTo, file: await fileOf(other) };
+  const camera = await startRtspCamera({
+    ...{ file, fps, hevc: clip.file.endsWith('.hevc') },
+    faults: { ...faults, ...(switchTo && { switchTo }) },
+  });
+  try {
+    const played = async () => {
+      if (!isRefused(source.right)) await camera.has('it plays', ({ event }) => event === 'play');
+      await sleep(seconds * 1000);
+    };
+    const wish = {
+      source: `rtsp://${userInfo}127.0.0.1:${camera.port}/x`,
+      audio: audio === true,
+      enough: played,
+      limitMs: seconds * 1000 + PATIENCE_MS,
+    };
+    const sender = { startMs: camera.readyAt, fps, frames: clip.frames };
+    return await filmSource(wish, (filmed) => judgeNetwork(source, filmed, sender));
+  } finally {
+    await camera.close();
+  }
+}
+
+test.each(sources.map((source) => [source.name, source] as const))('%s', async (name, source) => {
+  expect(await judged(name, verdicts.get(source))).toMatchObject({ wrong: [] });
+});
