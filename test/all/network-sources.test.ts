@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileOf } from '../sources/corpus.ts';
+import type { Faults } from '../sources/faults.ts';
 import { filmSource } from '../sources/film-source.ts';
 import type { Verdict } from '../sources/judge.ts';
 import { judgeNetwork } from '../sources/network-judge.ts';
 import { isRefused, NETWORK_SOURCES, type NetworkSource } from '../sources/network-sources.ts';
 import { startAll } from '../sources/pool.ts';
-import { startRtspCamera } from '../sources/start-rtsp-camera.ts';
+import { type StartedCamera, startRtspCamera } from '../sources/start-rtsp-camera.ts';
 import { judged, wanted } from '../sources/table.ts';
 
 /** Network cameras with the faults that cameras have, recorded to the opened film. */
@@ -14,6 +15,12 @@ const sources = wanted(NETWORK_SOURCES);
 const AT_ONCE = 12;
 /** For the first PLAY of a camera that is busy, slow, or one of many. */
 const PATIENCE_MS = 60_000;
+
+/** When the camera filmed the first frame of its clip, milliseconds since 1970. */
+function startOf({ readyAt, events }: StartedCamera, { offset = 0, restartPerClient }: Faults): number {
+  const played = restartPerClient === true ? (events.findLast(({ event }) => event === 'play')?.at ?? 0) : 0;
+  return readyAt + played - offset * 1000;
+}
 
 let verdicts: ReadonlyMap<NetworkSource, Promise<Verdict>>;
 beforeAll(() => {
@@ -39,8 +46,10 @@ async function film(source: NetworkSource): Promise<Verdict> {
       enough: played,
       limitMs: seconds * 1000 + PATIENCE_MS,
     };
-    const sender = { startMs: camera.readyAt, fps, frames: clip.frames };
-    return await filmSource(wish, (filmed) => judgeNetwork(source, filmed, sender));
+    return await filmSource(wish, (filmed) => {
+      const sender = { startMs: startOf(camera, faults), fps, frames: clip.frames };
+      return judgeNetwork(source, filmed, sender);
+    });
   } finally {
     await camera.close();
   }

@@ -4,7 +4,7 @@ import { judgeRecording } from '../sources/judge.ts';
 import { RECORDINGS } from '../sources/recordings.ts';
 
 /** A few of test/all/recordings.test.ts, on every day: each of another kind. */
-const EVERYDAY = ['ts-aac.ts', 'b25.mp4', 'odd-159x89.mkv', 'h264.avi', 'what?.mp4'];
+const EVERYDAY = ['ts-aac.ts', 'b25.mp4', 'odd-159x89.mkv', 'h264.avi', 'cover.mkv'];
 const LIMIT_MS = 120_000;
 
 test.concurrent.each(

@@ -19,8 +19,12 @@ export interface FilmTrack {
   readonly end: number;
 }
 
-/** @throws when ffprobe finds any fault. */
-export async function probeTrack(path: string, kind: 'v' | 'a'): Promise<FilmTrack | undefined> {
+/** @param torn faults that ffprobe finds are passed over. @throws when it finds any. */
+export async function probeTrack(
+  path: string,
+  kind: 'v' | 'a',
+  torn = false,
+): Promise<FilmTrack | undefined> {
   const entries = 'format=start_time:stream=codec_name,width,height:stream_side_data=rotation';
   const args = ['-v', 'error', '-select_streams', `${kind}:0`, '-of', 'json', '-show_frames'];
   const { stdout, stderr } = await execute(
@@ -28,7 +32,7 @@ export async function probeTrack(path: string, kind: 'v' | 'a'): Promise<FilmTra
     [...args, '-show_entries', `${entries}:frame=pts_time,pkt_duration_time,duration_time`, path],
     LIMITS,
   );
-  if (stderr.length > 0) throw new Error(`${path}: ${stderr.toString('utf8', 0, 500)}`);
+  if (stderr.length > 0 && !torn) throw new Error(`${path}: ${stderr.toString('utf8', 0, 500)}`);
   const { streams, frames, format } = JSON.parse(stdout.toString()) as Probed;
   const [stream] = streams;
   if (stream === undefined) return undefined;

@@ -35,7 +35,7 @@ function judgeRefusal({ code, says }: Refusal, { end, status }: Filmed): Verdict
 async function judgeFilm(right: Right, filmed: Filmed): Promise<Verdict> {
   const { end, report, movies, capture } = filmed;
   const restarts = Object.entries(capture?.restarts ?? {}).filter(([, count]) => count > 0);
-  const tracks = await Promise.all(movies.map(({ path }) => probeTrack(path, 'v')));
+  const tracks = await Promise.all(movies.map(({ path }) => probeTrack(path, 'v', right.torn)));
   const found = tracks.filter((track) => track !== undefined);
   const frames = found.reduce((sum, { times }) => sum + times.length, 0);
   const came = [
@@ -127,7 +127,7 @@ async function judgeSound({ sound }: Right, { movies }: Filmed, track: FilmTrack
   if (!(Math.abs(apart) <= sound.apart))
     wrong.push(`sound is ${(apart * 1000).toFixed(0)} ms after the picture`);
   const lasts = heard.end - (track.times[0] ?? 0);
-  if (Math.abs(lasts - sound.seconds) > SOUND_APART) {
+  if (sound.seconds !== undefined && Math.abs(lasts - sound.seconds) > SOUND_APART) {
     wrong.push(`sound lasts ${lasts.toFixed(2)} s, not ${sound.seconds.toFixed(2)}`);
   }
   return { came: [`sound ${(apart * 1000).toFixed(0)} ms after the picture, ${lasts.toFixed(2)} s`], wrong };

@@ -74,7 +74,7 @@ export const NETWORK_SOURCES: readonly NetworkSource[] = [
   {
     name: 'sound that comes',
     ...{ clip: BASE, faults: { audio: 'pcma' }, audio: true, seconds: 12 },
-    right: { covers: 10, mode: 'copy', sound: true },
+    right: { covers: 8, mode: 'copy', sound: true },
   },
   {
     name: '[FC-62] one frame in 3 s stamped 9,800 s early',
@@ -127,17 +127,17 @@ export const NETWORK_SOURCES: readonly NetworkSource[] = [
   {
     name: '[FC-71] 25 frames/s, as they have to be',
     ...{ clip: BASE, seconds: 12 },
-    right: { covers: 10, mode: 'copy' },
+    right: { covers: 8, mode: 'copy' },
   },
   {
     name: '[FC-71] 5 frames/s',
     ...{ clip: SLOW_RATE, seconds: 14 },
-    right: { covers: 10, mode: 'copy' },
+    right: { covers: 7, mode: 'copy' },
   },
   {
     name: '[FC-71] each client gets the clip from its beginning',
     ...{ clip: BASE, faults: { restartPerClient: true }, seconds: 10 },
-    right: { covers: 8, mode: 'copy' },
+    right: { covers: 6, mode: 'copy' },
   },
   {
     name: 'H.265',
@@ -157,7 +157,7 @@ export const NETWORK_SOURCES: readonly NetworkSource[] = [
   {
     name: 'a metadata track on which nothing comes',
     ...{ clip: BASE, faults: { metadata: true }, seconds: 12 },
-    right: { covers: 10, mode: 'copy' },
+    right: { covers: 6, mode: 'copy' },
   },
   {
     name: 'sender reports',
@@ -167,7 +167,7 @@ export const NETWORK_SOURCES: readonly NetworkSource[] = [
       audio: true,
       seconds: 14,
     },
-    right: { covers: 12, mode: 'copy', sound: true },
+    right: { covers: 9, mode: 'copy', sound: true },
   },
   {
     name: 'sender reports whose clock steps by an hour',
@@ -200,7 +200,7 @@ export const NETWORK_SOURCES: readonly NetworkSource[] = [
     faults: { credentials: credentialsOf('eve:p@s#w/rd', 'md5') },
     userInfo: 'eve:p%40s%23w%2Frd@',
     seconds: 10,
-    right: { covers: 8, mode: 'copy' },
+    right: { covers: 6, mode: 'copy' },
   },
   {
     name: '[FC-75] UDP only (461)',

@@ -57,6 +57,8 @@ const KINDS: readonly NightFaultKind[] = [
 ];
 /** From the beginning of an episode to what happens in its midst. */
 const MIDST = 4;
+/** Of times that are sums of a frame's. */
+const ROUNDING = 1e-6;
 /** A GOP of two episodes. */
 const LONG_EPISODES = 2;
 
@@ -100,7 +102,7 @@ export class Night {
     };
   }
 
-  /** What a frame is stamped with that is filmed `period` long from then on. */
+  /** What a frame is stamped with. */
   #stampAt(seconds: number): number {
     let stamp = seconds;
     for (const { from, to, fault } of this.#episodes) {
@@ -111,10 +113,11 @@ export class Night {
     return stamp;
   }
 
-  /** By how much a frame is stamped off that is the first from `seconds` on, for `period` seconds. */
+  /** By how much the frame is stamped off that is filmed then. @param period from one frame to the next. */
   blipAt(seconds: number, period: number): number {
     const { fault, from } = this.at(seconds).episode;
-    const first = seconds >= from + MIDST && seconds - period < from + MIDST;
+    const since = seconds - from - MIDST + ROUNDING;
+    const first = since >= 0 && since < period;
     return fault.kind === 'blip' && first ? fault.bySeconds : 0;
   }
 }

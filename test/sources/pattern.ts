@@ -41,4 +41,6 @@ export const plain = (
   mode,
   sizes: [size],
 });
-export const inStep = (length: number, apart = IN_STEP) => ({ sound: { apart, seconds: length } });
+export const inStep = (length?: number) => ({
+  sound: { apart: IN_STEP, ...(length !== undefined && { seconds: length }) },
+});

@@ -11,11 +11,16 @@ export interface Right {
   readonly mode: 'copy' | 'encode';
   /** In each film; one film, if not given. */
   readonly sizes: readonly (readonly [width: number, height: number])[];
-  /** Flash and beep, which are at one time: how far they may be apart, seconds. Undefined: no sound is recorded. */
-  readonly sound?: { readonly apart: number; readonly seconds: number };
+  /**
+   * Flash and beep, which are at one time: how far they may be apart, seconds. How long there is sound, where that is one
+   * time. Undefined: no sound is recorded.
+   */
+  readonly sound?: { readonly apart: number; readonly seconds?: number };
   readonly rotation?: number;
   /** How many frames may come of it, where that is open: what a GOP hides, what is torn. */
   readonly open?: readonly [least: number, most: number];
+  /** Its last frame may not decode. */
+  readonly torn?: true;
   /** How much longer or shorter it may last, seconds: how long its last frame is shown, no container says. */
   readonly endApart?: number;
 }

@@ -47,13 +47,13 @@ const dropped: Recording = {
 const adts: Recording = {
   name: '[FC-68] AAC in MPEG-TS',
   file: 'ts-aac.ts',
-  make: [[...pattern(25), ...beep(), ...seconds(6), ...x264(50), ...aac, 'ts-aac.ts']],
+  make: [[...pattern(25), ...beep(), ...seconds(4), ...x264(50), ...aac, 'ts-aac.ts']],
   audio: true,
-  right: { ...plain(150, 25, 'copy'), ...inStep(6) },
+  right: { ...plain(100, 25, 'copy'), ...inStep(4) },
 };
 
 const reordered = [
-  ['25 frames/s in MP4', 'b25.mp4', 25, 6],
+  ['25 frames/s in MP4', 'b25.mp4', 25, 4],
   ['10 frames/s in MP4', 'b10.mp4', 10, 6],
   ['25 frames/s in Matroska', 'b25.mkv', 25, 6],
   ['10 frames/s in MPEG-TS', 'b10.ts', 10, 6],
@@ -125,7 +125,7 @@ const edited: readonly Recording[] = [
     ],
     audio: true,
     // What is hidden may be kept: a recording loses nothing by it.
-    right: { ...plain(125, 25, 'copy'), ...inStep(5), open: [125, 150] },
+    right: { ...plain(125, 25, 'copy'), ...inStep(), open: [125, 150] },
   },
   {
     name: 'a start before 0',
