@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { probeSource } from '../../agent/capture/probe.ts';
+import { toolRunner } from '../../agent/capture/tool.ts';
 
 /** How long a video file is, by what ffprobe reads of it. */
 export interface InputLength {
@@ -18,10 +20,22 @@ const JUMP_SECONDS = 10;
 /** What sound that begins before the pictures, and rounding, make of a length. */
 const APART_SECONDS = 0.25;
 
-/** @throws Error when ffprobe cannot read it. */
+/** Of the stream that capture chooses. @throws CaptureError of capture's probe; Error of ffprobe. */
 export async function inputLength(path: string): Promise<InputLength> {
+  const source = { kind: 'file', path, loop: false } as const;
+  const { video } = await probeSource(source, toolRunner(new AbortController().signal));
   const entries = 'format=format_name:stream=avg_frame_rate:packet=dts_time,pts_time,flags';
-  const args = ['-v', 'error', '-select_streams', 'V:0', '-show_entries', entries, '-of', 'compact', path];
+  const args = [
+    '-v',
+    'error',
+    '-select_streams',
+    String(video),
+    '-show_entries',
+    entries,
+    '-of',
+    'compact',
+    path,
+  ];
   const { stdout } = await execute('ffprobe', args, { maxBuffer: MOST_BYTES });
   return lengthOf(stdout);
 }

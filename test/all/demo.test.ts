@@ -7,6 +7,8 @@ import { makeClip, packetHashes, probe } from '../e2e/clips.ts';
 import { filmed, startDemo, startDemoOf, summaryOf } from '../e2e/demonstration.ts';
 import { family } from '../e2e/processes.ts';
 import { until } from '../e2e/until.ts';
+import { fileOf } from '../sources/corpus.ts';
+import { recordingOf } from '../sources/recordings.ts';
 
 const VTEST = '/usr/share/doc/opencv-doc/examples/data/vtest.avi';
 
@@ -88,6 +90,40 @@ test.concurrent.each([
   expect({ code, stderr, left }).toEqual({ code: 1, stderr: '', left: [] });
   expect(stdout).toMatch(/demo: ended before anything was filmed\n$/);
   expect(existsSync(/ in (\/\S+)/.exec(stdout)?.[1] ?? '/')).toBe(false);
+});
+
+describe('[FC-67] a file with pauses', () => {
+  const paused = () => fileOf(recordingOf('gap.mp4'));
+
+  test.concurrent('is filmed once, whole, and its length is said', async () => {
+    await filmed(['--input', await paused()], ({ summary, movie }) => {
+      expect(summary).toMatchObject({ inputSeconds: 30, openedSeconds: 30, lostSeconds: 0 });
+      expect(probe(movie).video).toMatchObject({ frames: 350, duration: 30 });
+    });
+  });
+
+  test.concurrent('is no whole recording where a build plays half of it', async () => {
+    const broken = breakBuild({
+      file: 'agent/capture/arguments.ts',
+      from: "return source.loop ? ['-re', '-stream_loop', '-1'] : ['-re'];",
+      to: "return ['-re', '-t', '15'];",
+    });
+    try {
+      const end = await startDemoOf(broken.root, '--headless', '--input', await paused()).end;
+      expect({ code: end.code, left: end.left }).toEqual({ code: 1, left: [] });
+      expect(end.stderr).toMatch(/the file lasts 30\.0 s, and [\d.]+ s of it open/);
+      expect(summaryOf(end)).toMatchObject({ inputSeconds: 30, lostSeconds: 0 });
+    } finally {
+      broken.remove();
+    }
+  });
+
+  test.concurrent('is not asked for whole where --seconds says how much of it', async () => {
+    await filmed(['--seconds', '3', '--input', await paused()], ({ summary }) => {
+      expect(summary.inputSeconds).toBeUndefined();
+      expect(summary.openedSeconds).toBeLessThan(29);
+    });
+  });
 });
 
 test('a directory that holds something is not written to', async () => {

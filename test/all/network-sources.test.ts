@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../e2e/until.ts';
 import { fileOf } from '../sources/corpus.ts';
 import type { Faults } from '../sources/faults.ts';
-import { filmSource } from '../sources/film-source.ts';
+import { type FilmingCamera, filmSource } from '../sources/film-source.ts';
 import type { Verdict } from '../sources/judge.ts';
 import { judgeNetwork } from '../sources/network-judge.ts';
 import { isRefused, NETWORK_SOURCES, type NetworkSource } from '../sources/network-sources.ts';
@@ -22,6 +22,17 @@ function startOf({ readyAt, events }: StartedCamera, { offset = 0, restartPerCli
   return readyAt + played - offset * 1000;
 }
 
+/** Until it was filmed as long as that takes, by its own time; or was refused twice. */
+async function enough({ right, seconds }: NetworkSource, camera: StartedCamera, filming: FilmingCamera) {
+  if (isRefused(right)) {
+    const restarts = () => Object.values(filming.capture()?.restarts ?? {});
+    await until('two attempts', () => restarts().reduce((sum, count) => sum + count, 0) >= 2);
+    return;
+  }
+  const play = await until('it plays', () => camera.events.find(({ event }) => event === 'play'));
+  await until('it has played', () => (camera.events.at(-1)?.at ?? 0) >= play.at + seconds * 1000);
+}
+
 let verdicts: ReadonlyMap<NetworkSource, Promise<Verdict>>;
 beforeAll(() => {
   verdicts = startAll(sources, AT_ONCE, film);
@@ -36,14 +47,10 @@ async function film(source: NetworkSource): Promise<Verdict> {
     faults: { ...faults, ...(switchTo && { switchTo }) },
   });
   try {
-    const played = async () => {
-      if (!isRefused(source.right)) await camera.has('it plays', ({ event }) => event === 'play');
-      await sleep(seconds * 1000);
-    };
     const wish = {
       source: `rtsp://${userInfo}127.0.0.1:${camera.port}/x`,
       audio: audio === true,
-      enough: played,
+      enough: (filming: FilmingCamera) => enough(source, camera, filming),
       limitMs: seconds * 1000 + PATIENCE_MS,
     };
     return await filmSource(wish, (filmed) => {

@@ -18,6 +18,8 @@ export interface DemoSummary {
   readonly capturedSeconds: number;
   readonly openedSeconds: number;
   readonly lostSeconds: number;
+  /** Of a file that was to be filmed whole. */
+  readonly inputSeconds?: number;
 }
 
 export interface DemoEnd {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FootageReport } from '../../cli/footage/report.ts';
 import { Home } from '../e2e/home.ts';
+import { until } from '../e2e/until.ts';
 import { numberedClip } from '../sources/clips.ts';
 import { fileOf } from '../sources/corpus.ts';
 import { framesIn, timesOf } from '../sources/network-judge.ts';
@@ -14,6 +14,7 @@ import { type StartedCamera, startRtspCamera } from '../sources/start-rtsp-camer
  */
 const { ORIEL_NIGHT_SECONDS = '320', ORIEL_NIGHT_SEED = '9' } = process.env;
 const NIGHT_SECONDS = Number(ORIEL_NIGHT_SECONDS);
+const NIGHT_MS = NIGHT_SECONDS * 1000;
 const EPISODE_SECONDS = 20;
 
 const FPS = 10;
@@ -49,13 +50,13 @@ test(
       await camera.close();
     }
   },
-  (NIGHT_SECONDS + 300) * 1000,
+  2 * NIGHT_MS + 300_000,
 );
 
 async function film(home: Home, camera: StartedCamera): Promise<void> {
   home.changeConfig((config) => Object.assign(config, { lan: ['127.0.0.1'] }));
   await home.startCamera();
-  await sleep(Math.max(0, camera.readyAt + NIGHT_SECONDS * 1000 - Date.now()));
+  await until('the night is over', () => (camera.events.at(-1)?.at ?? 0) >= NIGHT_MS, 2 * NIGHT_MS);
   expect(await home.endCamera()).toBe(0);
   const { status } = home;
   const { report } = await home.verify();

@@ -11,3 +11,10 @@ export const RECORDINGS: readonly Recording[] = [
   ...SOUND_RECORDINGS,
   ...ODD_RECORDINGS,
 ];
+
+/** The one of that file. @throws when there is none. */
+export function recordingOf(name: string): Recording {
+  const found = RECORDINGS.find(({ file }) => file === name);
+  if (found === undefined) throw new Error(`no recording is called ${name}`);
+  return found;
+}

@@ -11,8 +11,6 @@ export interface StartedCamera {
   /** When it was ready, milliseconds since 1970. */
   readonly readyAt: number;
   readonly events: readonly CameraEvent[];
-  /** Waits for an event. @param what for the error. */
-  has(what: string, fits: (event: CameraEvent) => boolean): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -35,9 +33,6 @@ export async function startRtspCamera(options: NetworkCameraOptions): Promise<St
     port: ready.port,
     readyAt: ready.readyAt,
     events,
-    async has(what, fits) {
-      await until(what, () => events.some(fits));
-    },
     async close() {
       await endProcess(child);
     },
