@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readGaps } from '../../agent/camera/account-file.ts';
+import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
 import { Home } from '../e2e/home.ts';
 import { until } from '../e2e/until.ts';
@@ -67,14 +68,14 @@ async function film(home: Home, camera: StartedCamera): Promise<void> {
   const frames = await framesIn({ movies: files }, sender);
   const { span, covered, earliestMs, latestMs } = timesOf(frames, sender);
   const missing = span - covered;
-  const account = JSON.parse(readFileSync(join(home.cameraDirectory, 'account.json'), 'utf8'));
+  const kept = readGaps(new CameraDirectory(home.cameraDirectory).gaps);
 
   expect(report.verdict).toBe('complete');
   const said = {
     covered: report.openedSeconds,
     verify: report.gapSeconds,
     status: status.gapSeconds,
-    account: account.gapUs / 1e6,
+    account: (kept?.gapUs ?? 0) / 1e6,
   };
   const filmed = { span, covered, missing, earliestMs, latestMs };
   console.info(JSON.stringify({ said, filmed }));

@@ -125,6 +125,7 @@ async function film(path: string, origin: string, { source, audio = false, enoug
   try {
     const end = await captured;
     const capture = camera.capture();
+    await uploaded(camera.status);
     agentOver.abort();
     await agent;
     return { end: limited ? ('limit' as const) : end, capture, status: camera.status(), log };
@@ -133,5 +134,18 @@ async function film(path: string, origin: string, { source, audio = false, enoug
     captureOver.abort();
     agentOver.abort();
     await agent;
+  }
+}
+
+const QUIET_MS = 700;
+const UPLOAD_LOOKS = 80;
+
+/** Waits until nothing is held and nothing more comes: on a machine that does much else, an agent's own time to end is short. */
+async function uploaded(status: () => AgentStatus | undefined): Promise<void> {
+  for (let looks = 0, before: number | undefined; looks < UPLOAD_LOOKS; looks++) {
+    await systemClock.sleep(QUIET_MS);
+    const { heldSeconds = 0, capturedSeconds = 0 } = status() ?? {};
+    if (heldSeconds === 0 && capturedSeconds === before) return;
+    before = capturedSeconds;
   }
 }

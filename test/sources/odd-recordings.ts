@@ -158,7 +158,7 @@ const played: readonly Recording[] = [
   {
     name: 'MPEG-TS that was cut off',
     ...cutOff('ts'),
-    right: { ...plain(75, 25, 'copy'), open: [63, 75], torn: true },
+    right: { ...plain(75, 25, 'copy'), open: [63, 90], torn: true },
   },
 ];
 

@@ -41,6 +41,6 @@ export const plain = (
   mode,
   sizes: [size],
 });
-export const inStep = (length?: number) => ({
-  sound: { apart: IN_STEP, ...(length !== undefined && { seconds: length }) },
+export const inStep = (length?: number, apart = IN_STEP) => ({
+  sound: { apart, ...(length !== undefined && { seconds: length }) },
 });
