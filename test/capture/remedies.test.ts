@@ -11,8 +11,9 @@ import { planCamera } from '../../cli/camera/plan.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { commandsNamedIn } from '../house/named-commands.ts';
 import { runCommand, wordsOf } from '../house/run-command.ts';
+import { credentialsOf } from '../sources/credentials.ts';
+import { openNetworkCamera } from '../sources/network-camera.ts';
 import { flows, type Line, makeClip, openLine, type SeenRun, until } from './line.ts';
-import { openRtspCamera } from './rtsp-camera.ts';
 
 /** What the status advises about a source that is not filmed, done in that state, until its video flows. */
 
@@ -153,7 +154,8 @@ test('[REM-NO_PICTURE] a camera that is not there: which, and how to give anothe
 
 test('[REM-SOURCE_REDIRECTED] a network camera that has moved: its new address', async () => {
   const clip = makeClip(room, 'clip.mp4', [...PICTURE, ...H264]);
-  const moved = await openRtspCamera(room, clip, 'eve:pw');
+  const credentials = credentialsOf('eve:pw', 'basic');
+  const moved = await openNetworkCamera({ file: clip, faults: { credentials } });
   const address = `127.0.0.1:${moved.port}`;
   const former = createServer((socket) => {
     socket.on('error', () => undefined);

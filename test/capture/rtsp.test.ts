@@ -1,16 +1,18 @@
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputOf } from '../../agent/capture/input.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { collect } from '../../host/child.ts';
+import { credentialsOf } from '../sources/credentials.ts';
+import { type NetworkCamera, openNetworkCamera } from '../sources/network-camera.ts';
 import { flows, type Line, makeClip, openLine, until } from './line.ts';
-import { openRtspCamera, type RtspCamera } from './rtsp-camera.ts';
 
 const PASSWORD = "s3cr3t'@ pw";
+const CREDENTIALS = credentialsOf(`eve:${PASSWORD}`, 'basic');
 const ENCODED = 's3cr3t%27%40%20pw';
 
 let line: Line;
-let camera: RtspCamera;
+let camera: NetworkCamera;
 
 beforeAll(async () => {
   line = openLine();
@@ -18,7 +20,7 @@ beforeAll(async () => {
     ...['-f', 'lavfi', '-i', 'testsrc2=size=320x240:rate=25', '-t', '4', '-c:v', 'libx264'],
     ...['-bf', '0', '-g', '25', '-pix_fmt', 'yuv420p'],
   ]);
-  camera = await openRtspCamera(line.dir, clip, `eve:${PASSWORD}`);
+  camera = await openNetworkCamera({ file: clip, faults: { credentials: CREDENTIALS } });
 });
 
 afterAll(async () => {
@@ -50,7 +52,7 @@ test('a listed camera is copied through over TCP, silence is a stall, and the pa
   });
   await until('the camera’s video flows', () => flows(runs[0]));
   expect(line.state()).toMatchObject({ mode: 'copy', source: `rtsp://${authority}/x` });
-  expect(camera.requests).toContain('PLAY true');
+  expect(camera.events).toContainEqual(expect.objectContaining({ event: 'play' }));
   expect(commandLines()).toContain('pipe,rtp,tcp,rtsp');
   expect(commandLines()).not.toContain('s3cr3t');
 
@@ -73,13 +75,13 @@ test('a camera that refuses the password is tried again, and the password stays 
 });
 
 describe('a camera that sends elsewhere', () => {
-  let elsewhere: RtspCamera;
+  let elsewhere: NetworkCamera;
   beforeAll(async () => {
     const clip = join(line.dir, 'clip.mp4');
-    elsewhere = await openRtspCamera(mkdtempSync(join(line.dir, 'elsewhere-')), clip, `eve:${PASSWORD}`);
+    elsewhere = await openNetworkCamera({ file: clip, faults: { credentials: CREDENTIALS } });
   });
   afterAll(() => elsewhere.close(), 30_000);
-  const url = (of: RtspCamera) => `rtsp://eve:${ENCODED}@127.0.0.1:${of.port}/x`;
+  const url = (of: NetworkCamera) => `rtsp://eve:${ENCODED}@127.0.0.1:${of.port}/x`;
 
   test.each([
     ['at once', 1],
@@ -111,6 +113,8 @@ describe('a camera that sends elsewhere', () => {
     });
     expect(done).toMatchObject({ code: 0 });
     expect(String(done.stdout)).toContain('h264');
-    expect(elsewhere.requests).toContain('PLAY true');
+    expect(elsewhere.events).toContainEqual(
+      expect.objectContaining({ event: 'request', method: 'DESCRIBE', status: 200 }),
+    );
   });
 });

@@ -16,11 +16,12 @@ import { readCaptureState } from '../../agent/capture/state.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { makeClip } from '../capture/line.ts';
-import { openRtspCamera, type RtspCamera } from '../capture/rtsp-camera.ts';
 import { recordingPackets } from '../e2e/plaintext.ts';
 import { family, stillRunning } from '../e2e/processes.ts';
 import { until } from '../e2e/until.ts';
 import { exitOf } from '../exit-of.ts';
+import { credentialsOf } from '../sources/credentials.ts';
+import { type NetworkCamera, openNetworkCamera } from '../sources/network-camera.ts';
 import { decryptedPackets } from './packets.ts';
 import { type Planted, plantSecrets, secretsMade } from './secrets.ts';
 import { filesUnder, type Haystack, type Secret } from './sweep.ts';
@@ -44,7 +45,7 @@ export class ObservedLife {
   readonly #cores = this.#make('cores');
   readonly #programs = this.#make('programs');
   readonly #logs = this.#make('logs');
-  #rtsp: RtspCamera | undefined;
+  #rtsp: NetworkCamera | undefined;
   #server: ChildProcess | undefined;
   #camera: ChildProcess | undefined;
   #port = 0;
@@ -61,7 +62,8 @@ export class ObservedLife {
         ...['-b:v', '60k', '-bf', '0', '-g', '10', '-pix_fmt', 'yuv420p'],
       ]);
       const { user, password } = life.planted.rtsp;
-      life.#rtsp = await openRtspCamera(life.directory, clip, `${user}:${password}`);
+      const credentials = credentialsOf(`${user}:${password}`, 'basic');
+      life.#rtsp = await openNetworkCamera({ file: clip, fps: 10, faults: { credentials } });
       return await act(life);
     } finally {
       await life.#dispose();
