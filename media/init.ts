@@ -157,7 +157,7 @@ function readSampleEntry(bytes: Uint8Array, stsd: Box): Box {
   return entry;
 }
 
-/** Further from square no camera's pixels are: 2.2 is the most that table E-1 of ITU-T H.264 has. */
+/** Further from square no camera's pixels are: table E-1 of ITU-T H.264 has 80:33 at most. */
 const MOST_ASPECT = 4;
 
 /** VisualSampleEntry, section 12.1.3: 24 bytes stand before the dimensions. */

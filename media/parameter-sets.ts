@@ -9,8 +9,7 @@ import { BitReader } from './bits.ts';
 import { viewOf } from './boxes.ts';
 import { MediaError } from './errors.ts';
 import { readFragment } from './fragment.ts';
-import type { InitInfo } from './init.ts';
-import { parseInit } from './init.ts';
+import { type InitInfo, parseInit } from './init.ts';
 import { readSps, type Sps, spsId } from './sps.ts';
 import { findVideoEntry, withPictures } from './video-entry.ts';
 
