@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import type { SheetReport } from '../../cli/footage/make-sheet.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
-import { RED_AND_BLUE, turnedVideoOf, videoOf } from '../media/keyframes.ts';
+import { RED_AND_BLUE, turnedVideosOf, videoOf } from '../media/keyframes.ts';
 import { flipped } from './footage-copy.ts';
 import { MadeFootage as Footage, type MadeFootage } from './footage-maker.ts';
 
@@ -107,9 +107,9 @@ test('footage without stills has a sheet all the same', async () => {
 });
 
 test('[FC-73] what a turned camera filmed stands upright', async () => {
-  const turned = turnedVideoOf(RED_AND_BLUE, 270);
-  const fragment = turned.keyframes[0] as Uint8Array;
-  const tall = await Footage.filmed({ init: turned.init, fragment }, { number: 1, segments: ['final'] });
+  const [turned] = turnedVideosOf(RED_AND_BLUE, 270) as [ReturnType<typeof videoOf>];
+  const turnedVideo = { init: turned.init, fragment: turned.keyframes[0] as Uint8Array };
+  const tall = await Footage.filmed(turnedVideo, { number: 1, segments: ['final'] });
   const out = join(room, 'turned.png');
   await oriel('footage', 'sheet', tall.directory, '--key', tall.keyPath, '--out', out);
   tall.remove();

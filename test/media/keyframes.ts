@@ -9,21 +9,23 @@ export function videoOf(input: readonly string[]): Video {
   return split([...input, ...encoding, '-g', '25']);
 }
 
-/** The same, filmed with a camera that says it was turned by so many degrees, counter-clockwise, and copied as captured. */
-export function turnedVideoOf(input: readonly string[], degrees: number): Video {
+/** The same, each filmed with a camera that says it was turned by so many degrees, counter-clockwise, and copied. */
+export function turnedVideosOf(input: readonly string[], ...degrees: readonly number[]): Video[] {
   return inScratch((directory) => {
-    const [upright, turned] = [join(directory, 'upright.mp4'), join(directory, 'turned.mp4')];
+    const upright = join(directory, 'upright.mp4');
     execFileSync('ffmpeg', ['-v', 'error', ...input, '-c:v', 'libx264', '-pix_fmt', 'yuv420p', upright]);
     // From ffmpeg 6 on an option of the input says it, before that metadata of the output.
     const help = execFileSync('ffmpeg', ['-v', 'error', '-h', 'full'], {
       encoding: 'utf8',
       maxBuffer: 64 << 20,
     });
-    const turning = help.includes('-display_rotation')
-      ? ['-display_rotation', `${degrees}`, '-i', upright, '-c', 'copy']
-      : ['-i', upright, '-c', 'copy', '-metadata:s:v', `rotate=${degrees}`];
-    execFileSync('ffmpeg', ['-v', 'error', ...turning, turned]);
-    return split(['-i', turned, '-c', 'copy']);
+    return degrees.map((turn) =>
+      split(
+        help.includes('-display_rotation')
+          ? ['-display_rotation', `${turn}`, '-i', upright, '-c', 'copy']
+          : ['-i', upright, '-c', 'copy', '-metadata:s:v', `rotate=${turn}`],
+      ),
+    );
   });
 }
 

@@ -142,15 +142,12 @@ test('every field that can stand in a sequence parameter set is read or passed o
 
 test('one that ends early is refused, wherever it does', () => {
   fc.assert(
-    fc.property(described, (each) => {
+    fc.property(described, fc.double({ min: 0, max: 1, noNaN: true }), (each, part) => {
       const nal = written({ ...each, vui: false });
-      for (let length = 1; length < nal.length - 1; length++) {
-        expect(() => readSps(nal.subarray(0, length))).toThrow(
-          expect.objectContaining({ code: 'PARAMETER_SET' }),
-        );
-      }
+      const cut = nal.subarray(0, 1 + Math.floor(part * (nal.length - 3)));
+      expect(() => readSps(cut)).toThrow(expect.objectContaining({ code: 'PARAMETER_SET' }));
     }),
-    { numRuns: 10 },
+    { numRuns: 200 },
   );
 });
 
