@@ -3,14 +3,53 @@ import { viewOf } from '../../media/boxes.ts';
 import type { FragmentEvent } from '../../media/fragmenter.ts';
 import { parseInit } from '../../media/init.ts';
 import { followParameterSets, type InitSegment, playsInBrowsers } from '../../media/parameter-sets.ts';
-import { clip, copied, pictures } from './elementary.ts';
+import { type ClipWish, clips, copied, pictures } from './elementary.ts';
 import { allBoxes, changed, join, type split } from './stream.ts';
 
-const SMALL = clip('320x180');
-const LARGE = clip('640x360');
+/** What follows a small picture, and whether browsers play it. */
+const SECONDS: readonly [string, boolean, ClipWish][] = [
+  ['a larger picture', true, ['640x360']],
+  ['a size that is cropped', true, ['630x354', '-preset', 'veryfast', '-profile:v', 'high']],
+  ['another profile and level', true, ['320x180', '-preset', 'veryfast', '-profile:v', 'main']],
+  ['another picture parameter set alone', true, ['320x180', '-x264-params', 'chroma-qp-offset=3']],
+  ['parameter sets of another id', true, ['640x360', '-x264-params', 'sps-id=3']],
+  ['fields', true, ['720x576', '-flags', '+ildct+ilme']],
+  ['pixels that are not square', true, ['720x576', '-vf', 'setsar=16/11']],
+  ['4:2:0 in 10 bits', false, ['322x182', '-pix_fmt', 'yuv420p10le']],
+  ['4:2:2', false, ['322x182', '-pix_fmt', 'yuv422p']],
+  ['4:4:4', false, ['321x181', '-pix_fmt', 'yuv444p']],
+  ['no colour', false, ['322x182', '-pix_fmt', 'gray']],
+];
+type Stream = ReturnType<typeof split>;
+const [SMALL, OTHER_ID, ...second] = clips(
+  ['320x180'],
+  ['640x360', '-x264-params', 'sps-id=1'],
+  ...SECONDS.map(([, , wish]) => wish),
+) as [Uint8Array, Uint8Array, ...Uint8Array[]];
+const LARGE = second[0] as Uint8Array;
+const [there, thereAndBack, same, knownIds, ...rest] = copied(
+  [SMALL, LARGE],
+  [SMALL, LARGE, SMALL],
+  [SMALL, SMALL],
+  [bothSets(SMALL), bothSets(OTHER_ID)],
+  ...second.map((clip) => [SMALL, clip]),
+  ...second.map((clip) => [clip]),
+) as [Stream, Stream, Stream, Stream, ...Stream[]];
+const after = rest.slice(0, second.length);
+const alone = rest.slice(second.length);
+
+/** The clip with the parameter sets of SMALL and OTHER_ID before it, its own the first. */
+function bothSets(clip: Uint8Array): Uint8Array {
+  // Up to the encoder's words, which follow the sets.
+  const setsOf = (stream: Uint8Array) =>
+    stream.subarray(0, Buffer.from(stream).indexOf(Buffer.from([0, 0, 1, 6])));
+  const own = setsOf(clip);
+  const others = [SMALL, OTHER_ID].map(setsOf).filter((sets) => Buffer.compare(sets, own) !== 0);
+  return Buffer.concat([own, ...others, clip.subarray(own.length)]);
+}
 
 /** The init segments in force after each keyframe, the first of them as ffmpeg wrote it. */
-function followed({ init, fragments }: ReturnType<typeof split>): InitSegment[] {
+function followed({ init, fragments }: Stream): InitSegment[] {
   const seen: InitSegment[] = [init];
   for (const { keyframe, bytes } of fragments) {
     const next = keyframe ? followParameterSets(seen.at(-1) as InitSegment, bytes) : undefined;
@@ -33,86 +72,66 @@ const withInit = (init: Uint8Array, fragments: readonly FragmentEvent[]) =>
   join(init, ...fragments.map(({ bytes }) => withoutSets(bytes)));
 
 describe('[FC-69] a camera that changes its size', () => {
-  const both = copied(SMALL, LARGE);
-  const [before, after, ...more] = followed(both);
-  const later = both.fragments.slice(both.fragments.length / 2);
+  const [before, larger, ...more] = followed(there);
+  const later = there.fragments.slice(there.fragments.length / 2);
 
   test('gets an init segment once, with the size', () => {
     expect(more).toEqual([]);
     expect(before?.info.video).toMatchObject({ width: 320, height: 180 });
-    expect(after?.info.video).toMatchObject({ width: 640, height: 360 });
-    expect(parseInit(after?.bytes as Uint8Array)).toEqual(after?.info);
+    expect(larger?.info.video).toMatchObject({ width: 640, height: 360 });
+    expect(parseInit(larger?.bytes as Uint8Array)).toEqual(larger?.info);
   });
 
   test('gives every picture to a player that goes by the init segment, which the old one does not', () => {
-    const right = pictures(join(copied(LARGE).init.bytes, ...later.map(({ bytes }) => bytes)));
+    const right = pictures(join(alone[0]?.init.bytes as Uint8Array, ...later.map(({ bytes }) => bytes)));
     expect(right).toHaveLength(10);
-    expect(pictures(withInit(after?.bytes as Uint8Array, later))).toEqual(right);
-    const wrong = pictures(withInit(both.init.bytes, later));
+    expect(pictures(withInit(larger?.bytes as Uint8Array, later))).toEqual(right);
+    const wrong = pictures(withInit(there.init.bytes, later));
     expect(right.filter((picture) => wrong.includes(picture))).toEqual([]);
   });
 
   test('and goes back gets the first one again', () => {
-    const there = followed(copied(SMALL, LARGE, SMALL));
-    expect(there.map(({ info }) => info.video.width)).toEqual([320, 640, 320]);
-    expect(there[2]?.bytes).toEqual(there[0]?.bytes);
+    const inits = followed(thereAndBack);
+    expect(inits.map(({ info }) => info.video.width)).toEqual([320, 640, 320]);
+    expect(inits[2]?.bytes).toEqual(inits[0]?.bytes);
   });
-});
 
-test('[FC-69] a keyframe that takes another of two sets, both known, gets its size', () => {
-  const other = clip('640x360', '-x264-params', 'sps-id=1');
-  /** Up to the encoder's words, which follow the sets. */
-  const setsOf = (stream: Uint8Array) =>
-    stream.subarray(0, Buffer.from(stream).indexOf(Buffer.from([0, 0, 1, 6])));
-  const both = (stream: Uint8Array) => {
-    const own = setsOf(stream);
-    const sets = [setsOf(SMALL), setsOf(other)].sort((one) => (Buffer.compare(one, own) === 0 ? -1 : 1));
-    return Buffer.concat([...sets, stream.subarray(own.length)]);
-  };
-  const stream = copied(both(SMALL), both(other));
-  expect(followed(stream).map(({ info }) => info.video.width)).toEqual([320, 640]);
+  test('by taking another of two sets, both known, gets its size', () => {
+    expect(followed(knownIds).map(({ info }) => info.video.width)).toEqual([320, 640]);
+  });
 });
 
 /** What ffmpeg writes for the second clip alone says what the init segment has to be. */
-describe.each<[string, boolean, Uint8Array]>([
-  ['a larger picture', true, LARGE],
-  ['a size that is cropped', true, clip('630x354', '-preset', 'veryfast', '-profile:v', 'high')],
-  ['another profile and level', true, clip('320x180', '-preset', 'veryfast', '-profile:v', 'main')],
-  ['another picture parameter set alone', true, clip('320x180', '-x264-params', 'chroma-qp-offset=3')],
-  ['parameter sets of another id', true, clip('640x360', '-x264-params', 'sps-id=3')],
-  ['fields', true, clip('720x576', '-flags', '+ildct+ilme')],
-  ['pixels that are not square', true, clip('720x576', '-vf', 'setsar=16/11')],
-  ['4:2:0 in 10 bits', false, clip('322x182', '-pix_fmt', 'yuv420p10le')],
-  ['4:2:2', false, clip('322x182', '-pix_fmt', 'yuv422p')],
-  ['4:4:4', false, clip('321x181', '-pix_fmt', 'yuv444p')],
-  ['no colour', false, clip('322x182', '-pix_fmt', 'gray')],
-])('%s', (_name, plays, second) => {
-  const [before, after, ...more] = followed(copied(SMALL, second)) as [InitSegment, InitSegment];
-  const alone = copied(second).init;
-  const bodies = ({ bytes }: InitSegment, ...types: string[]) =>
-    allBoxes(bytes)
-      .filter(({ type }) => types.includes(type))
-      .map(({ body, end }) => bytes.subarray(body, end));
+describe.each(SECONDS.map(([name, plays], index) => [name, plays, index] as const))(
+  '%s',
+  (_, plays, index) => {
+    const [before, made, ...more] = followed(after[index] as Stream) as [InitSegment, InitSegment];
+    const right = (alone[index] as Stream).init;
+    const bodies = ({ bytes }: InitSegment, ...types: string[]) =>
+      allBoxes(bytes)
+        .filter(({ type }) => types.includes(type))
+        .map(({ body, end }) => bytes.subarray(body, end));
 
-  test('is described as ffmpeg describes it', () => {
-    expect(more).toEqual([]);
-    expect(after.info).toEqual(alone.info);
-    expect(bodies(after, 'tkhd')).toEqual(bodies(alone, 'tkhd'));
-    expect(entry(after)).toEqual(entry(alone));
-  });
+    test('is described as ffmpeg describes it', () => {
+      expect(more).toEqual([]);
+      expect(made.info).toEqual(right.info);
+      expect(bodies(made, 'tkhd')).toEqual(bodies(right, 'tkhd'));
+      expect(entry(made)).toEqual(entry(right));
+    });
 
-  test(plays ? 'plays in browsers' : 'is what not every browser plays', () => {
-    expect(playsInBrowsers(after)).toBe(plays);
-  });
+    test(plays ? 'plays in browsers' : 'is what not every browser plays', () => {
+      expect(playsInBrowsers(made)).toBe(plays);
+    });
 
-  test('changes nothing else', () => {
-    const rest = ['ftyp', 'mvhd', 'mdhd', 'hdlr', 'vmhd', 'dinf', 'stts', 'stsc', 'stsz', 'stco', 'mvex'];
-    expect(bodies(after, ...rest)).toEqual(bodies(before, ...rest));
-    expect(allBoxes(after.bytes).map(({ type }) => type)).toEqual(
-      allBoxes(before.bytes).map(({ type }) => type),
-    );
-  });
-});
+    test('changes nothing else', () => {
+      const others = ['ftyp', 'mvhd', 'mdhd', 'hdlr', 'vmhd', 'dinf', 'stts', 'stsc', 'stsz', 'stco', 'mvex'];
+      expect(bodies(made, ...others)).toEqual(bodies(before, ...others));
+      expect(allBoxes(made.bytes).map(({ type }) => type)).toEqual(
+        allBoxes(before.bytes).map(({ type }) => type),
+      );
+    });
+  },
+);
 
 /** Size, avcC and pixel aspect in the sample entry; of ffmpeg's boxes the last two, in any order. */
 function entry({ bytes }: InitSegment) {
@@ -127,12 +146,11 @@ function entry({ bytes }: InitSegment) {
 
 describe('no change', () => {
   test('the same sets before each keyframe', () => {
-    const stream = copied(SMALL, SMALL);
-    expect(stream.fragments.filter(({ keyframe }) => keyframe).length).toBeGreaterThan(1);
-    expect(followed(stream)).toHaveLength(1);
+    expect(same.fragments.filter(({ keyframe }) => keyframe)).toHaveLength(4);
+    expect(followed(same)).toHaveLength(1);
   });
 
-  const { init, fragments } = copied(SMALL, LARGE);
+  const { init, fragments } = there;
   const change = fragments.find(({ bytes }) => followParameterSets(init, bytes)) as FragmentEvent;
 
   test('a keyframe without sets', () => {
@@ -155,7 +173,6 @@ describe('no change', () => {
   });
 
   test('nal_ref_idc is no part of a set', () => {
-    const same = copied(SMALL);
     const [keyframe] = same.fragments as [FragmentEvent];
     const others = changed(keyframe.bytes, (view, bytes) => {
       const mdat = allBoxes(bytes).find(({ type }) => type === 'mdat') as { body: number; end: number };
@@ -169,7 +186,7 @@ describe('no change', () => {
 });
 
 describe('strange bytes', () => {
-  const { init, fragments } = copied(SMALL, LARGE);
+  const { init, fragments } = there;
   const change = fragments.find(({ bytes }) => followParameterSets(init, bytes)) as FragmentEvent;
   const mdat = allBoxes(change.bytes).find(({ type }) => type === 'mdat') as { body: number };
   const flips = (from: number, to: number) =>
