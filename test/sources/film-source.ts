@@ -85,7 +85,8 @@ async function film(path: string, origin: string, { source, audio = false, enoug
   const config = JSON.parse(readFileSync(join(path, 'camera.json'), 'utf8'));
   writeFileSync(
     join(path, 'camera.json'),
-    JSON.stringify({ ...config, server: { ...config.server, origin } }),
+    // By its kind the agent knows whether its time is that of the world.
+    JSON.stringify({ ...config, source, server: { ...config.server, origin } }),
   );
   const directory = new CameraDirectory(path).withRun();
   makeRunDirectory(directory);

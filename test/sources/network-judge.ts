@@ -1,3 +1,4 @@
+import { causeText } from '../../agent/capture/cause.ts';
 import { lookAtPictures, numberOn, probeTrack } from './film-probe.ts';
 import type { Filmed } from './film-source.ts';
 import type { Verdict } from './judge.ts';
@@ -50,7 +51,9 @@ export async function judgeNetwork(source: NetworkSource, filmed: Filmed, sender
 }
 
 function judgeWords({ says }: NetworkRefusal, { capture, status }: Filmed): Verdict {
-  const line = capture?.lastError?.line ?? '';
+  const { cause, line: said = '' } = capture?.lastError ?? {};
+  // As status says it.
+  const line = cause === undefined ? said : causeText(cause);
   const came = `${status?.capturedSeconds ?? 0} s recorded; ${capture?.lastError?.code}: ${line}`;
   return { came, wrong: says.test(line) ? [] : [`says “${line}”`] };
 }
