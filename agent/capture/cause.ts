@@ -12,8 +12,8 @@ export const CAUSES = [
 export type Cause = (typeof CAUSES)[number];
 
 const TEXTS: Readonly<Record<Cause, string>> = {
-  'session-limit': 'the camera serves no further viewer',
-  'transport-refused': 'the camera does not send its video over TCP (RTP over RTSP)',
+  'session-limit': 'the camera serves no further session (453)',
+  'transport-refused': 'the camera does not send its video over TCP, as RTP over RTSP (461)',
   'credentials-missing': 'the camera asks for a user and a password, and the source has none',
   'credentials-refused': 'the camera refuses the user or the password',
   'login-unsupported':

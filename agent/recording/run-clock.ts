@@ -60,11 +60,13 @@ const SQUEEZED_SAMPLES = 10;
 /** A drift that a crystal does not have. */
 const DRIFT = 0.003;
 const DRIFT_MS = 2_000;
-/** Three stretches in a row that agree on another rate than 1. */
-const STRETCH_MS = 2_000;
-const STRETCHES = 3;
-const OFF_RATE = 0.07;
-const RATES_AGREE = 0.1;
+/** Stretches in a row that agree on another rate than 1: the further off, the fewer have to. */
+const STRETCH_MS = 1_000;
+const OFF_RATES = [
+  { stretches: 3, offRate: 0.15, agree: 0.08 },
+  { stretches: 6, offRate: 0.07, agree: 0.1 },
+] as const;
+const MOST_STRETCHES = 6;
 
 /** The clock of a run whose first fragment is this, or whose last of a burst at its beginning is. */
 export function beginRunClock(live: boolean, first: Arrival): RunClock {
@@ -146,19 +148,22 @@ function behindAfter({ behind }: RunClock, sinceMs: number, lagMs: number): RunC
 function withStretch({ stretches }: RunClock, atMs: number, mediaMs: number) {
   const last = stretches.at(-1);
   if (last !== undefined && atMs - last.atMs < STRETCH_MS) return { stretches };
-  return { stretches: [...stretches, { atMs, mediaMs }].slice(-STRETCHES - 1) };
+  return { stretches: [...stretches, { atMs, mediaMs }].slice(-MOST_STRETCHES - 1) };
 }
 
 function isOffRate({ stretches, lagMs, leastMs }: RunClock): boolean {
-  if (stretches.length <= STRETCHES) return false;
   const rates = stretches.slice(1).map((stretch, index) => {
     const before = stretches[index] as Stretch;
     return (stretch.mediaMs - before.mediaMs) / (stretch.atMs - before.atMs);
   });
-  const [least, most] = [Math.min(...rates), Math.max(...rates)];
-  if (most - least >= RATES_AGREE) return false;
-  // What makes up for a backlog is fast, too.
-  return most < 1 - OFF_RATE || (least > 1 + OFF_RATE && lagMs <= leastMs);
+  return OFF_RATES.some((off) => {
+    if (rates.length < off.stretches) return false;
+    const last = rates.slice(-off.stretches);
+    const [least, most] = [Math.min(...last), Math.max(...last)];
+    if (most - least >= off.agree) return false;
+    // What makes up for a backlog is fast, too.
+    return most < 1 - off.offRate || (least > 1 + off.offRate && lagMs <= leastMs);
+  });
 }
 
 function isAdrift(clock: RunClock): boolean {

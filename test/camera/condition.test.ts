@@ -271,12 +271,12 @@ test('[FC-75] why no picture comes is said in plain words, with ffmpeg’s first
   expect(concerns).toMatchObject([
     {
       code: 'NO_PICTURE',
-      text: 'no picture comes from its source: the camera serves no further viewer',
+      text: 'no picture comes from its source: the camera serves no further session (453)',
       wayOut: expect.stringContaining('close another viewer'),
     },
     {
       code: 'CAPTURE_RESTARTS',
-      text: `capture: unprobed: the camera serves no further viewer (${lastError.first}; ${lastError.line})`,
+      text: `capture: unprobed: the camera serves no further session (453) (${lastError.first}; ${lastError.line})`,
       wayOut: expect.stringContaining('close another viewer'),
     },
   ]);
