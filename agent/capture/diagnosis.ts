@@ -32,7 +32,7 @@ const NETWORK: readonly Rule[] = [
   [/: Connection timed out$/, 'host-silent'],
   [/: Server returned 400 Bad Request$/, 'request-refused'],
   [/^(?:pipe:0|(?:\[in#0 @ [^\]]*\] )?Error opening input): Invalid data found/, 'not-rtsp'],
-  [/: (?:Connection reset by peer|Broken pipe)$/, 'connection-lost'],
+  [/: Connection reset by peer$/, 'connection-lost'],
 ];
 
 const FILE: readonly Rule[] = [
@@ -73,8 +73,8 @@ const RULES: Readonly<Record<Source['kind'], readonly Rule[]>> = {
   test: [],
 };
 
-/** ffmpeg's own summary, after what explains it. */
-const SUMMARY = /\bImpossible to open '/;
+/** ffmpeg's own summary, after what explains it; and what it says of its output, whose reader is the agent. */
+const ASIDE = /\bImpossible to open '|\bpipe:1\b|\bav_interleaved_write_frame\(\)/;
 
 /**
  * Pure. The first line that tells a cause counts: what follows is its consequence.
@@ -83,7 +83,7 @@ const SUMMARY = /\bImpossible to open '/;
  */
 export function diagnose(lines: readonly string[], source: Source, file?: FileFacts): Cause | undefined {
   for (const line of lines) {
-    if (SUMMARY.test(line)) continue;
+    if (ASIDE.test(line)) continue;
     const cause = RULES[source.kind].find(([words]) => words.test(line.trim()))?.[1];
     if (cause !== undefined) return refined(cause, source, file);
   }

@@ -28,6 +28,8 @@ const SIZES = 256;
 const RATE = 30;
 
 const LINE = /^(?:\[[^\]]*\] )?(?:\[info\] )?(?:Raw|Compressed) *: *([a-z0-9_]{1,16}) *:.* :((?: \S.*)?)$/;
+/** One that ffmpeg has no name for, and cannot ask for. */
+const UNNAMED = /(?:Raw|Compressed) *: Unsupported :/;
 const SIZE = /(\d{1,5})x(\d{1,5})|\{(\d{1,5})-(\d{1,5}), (\d{1,5})\}x\{(\d{1,5})-(\d{1,5}), (\d{1,5})\}/g;
 
 /**
@@ -98,7 +100,7 @@ export function chooseMode(formats: readonly Format[], wanted: Mode): Mode {
   const { format, size } = wanted;
   const asked = formats.filter(({ name }) => (format === null ? rankOf(name) !== -1 : name === format));
   if (format === null && asked.length === 0) {
-    throw new CaptureError('NO_VIDEO', causeText('device-colourless'), undefined, 'device-colourless');
+    throw colourless();
   }
   const [best] = asked
     .filter(({ sizes }) => size === null || sizes.length === 0 || sizes.some((range) => holds(range, size)))
@@ -106,6 +108,9 @@ export function chooseMode(formats: readonly Format[], wanted: Mode): Mode {
   if (best === undefined) throw refused(formats, wanted);
   return { format: best.name, size: size ?? bestSize(best), rate };
 }
+
+const colourless = () =>
+  new CaptureError('NO_VIDEO', causeText('device-colourless'), undefined, 'device-colourless');
 
 function holds({ min, max, step }: SizeRange, { width, height }: FrameSize): boolean {
   const within = (side: number, least: number, most: number, by: number) =>
@@ -176,5 +181,6 @@ export async function probeDevice(source: V4l2Source, run: RunTool): Promise<Mod
   const formats = parseFormats(stderr);
   const cause = formats.length === 0 ? diagnose(complaintsIn(stderr, null), source) : undefined;
   if (cause !== undefined) throw new CaptureError('PROBE_FAILED', causeText(cause), undefined, cause);
+  if (formats.length === 0 && UNNAMED.test(stderr)) throw colourless();
   return chooseMode(formats, source);
 }

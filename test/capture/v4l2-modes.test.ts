@@ -225,6 +225,11 @@ describe('[FC-74] a device', () => {
     );
   });
 
+  test('of formats that ffmpeg has no name for is refused', async () => {
+    const depth = said('Raw       : Unsupported :         16-bit Depth : 480x270 640x480');
+    await expect(probeDevice(source, listing(depth))).rejects.toMatchObject({ why: 'device-colourless' });
+  });
+
   test.each([
     ['device-missing', 'Cannot open video device /dev/video0: No such file or directory'],
     ['device-busy', 'Cannot open video device /dev/video0: Device or resource busy'],
