@@ -282,6 +282,21 @@ test('[FC-75] why no picture comes is said in plain words, with ffmpeg’s first
   ]);
 });
 
+test.each([
+  [{ line: 'a' }, 'a'],
+  [{ line: 'a', first: 'a' }, 'a'],
+  [{ line: 'a', first: 'b' }, 'b; a'],
+  [{ line: 'a', cause: 'device-busy' as const }, 'another program uses the camera (a)'],
+  [
+    { line: 'another program uses the camera', cause: 'device-busy' as const },
+    'another program uses the camera',
+  ],
+])('[FC-75] of %j nothing is said twice', (said, text) => {
+  const lastError = { code: 'exited', ...said };
+  const { concerns } = judgeCondition({ ...view, capture: { ...capture, state: 'backoff', lastError } });
+  expect(concerns[0]?.text).toBe(`capture: exited: ${text}`);
+});
+
 describe('as text', () => {
   const plain = (_light: unknown, text: string) => text;
   const textOf = (change: Partial<AgentStatus>, seen: Partial<CameraView> = {}) => {

@@ -103,10 +103,12 @@ function captureConcerns(
   return failing ? [yellow('CAPTURE_RESTARTS', text, capture.since, helps)] : [];
 }
 
-/** The cause in plain words, then ffmpeg's own: the first complaint tells more than the last. */
+/** The cause in plain words, then ffmpeg's own, each once: the first complaint tells more than the last. */
 function saidOf({ line, first, cause }: NonNullable<CaptureState['lastError']>): string {
-  const words = first === undefined || first === line ? line : `${first}; ${line}`;
-  return cause === undefined ? words : `${causeText(cause)} (${words})`;
+  const plain = cause === undefined ? undefined : causeText(cause);
+  const words = [...new Set([first ?? line, line])].filter((each) => each !== plain).join('; ');
+  if (plain === undefined || words === '') return plain ?? words;
+  return `${plain} (${words})`;
 }
 
 function pictureConcerns(
