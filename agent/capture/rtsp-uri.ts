@@ -8,8 +8,11 @@ export interface RtspParts {
   readonly authority: string;
   /** Path and query, with the leading slash. */
   readonly path: string;
-  /** What stands raw in the user or the password if these end at the last `@` of all; else undefined. */
-  readonly doubt: string | undefined;
+  /**
+   * If user and password end at the last `@` of all: what stands raw in them, and the host and port behind them. Undefined
+   * where there is no such `@`.
+   */
+  readonly doubt: { readonly character: string; readonly authority: string } | undefined;
 }
 
 /** RFC 3986's userinfo, and brackets. */
@@ -35,14 +38,20 @@ export function splitRtsp(scheme: string, rest: string): RtspParts {
   const credentials = at === -1 ? null : text.slice(0, at).replaceAll("'", '%27');
   checkCredentials(credentials);
   const path = text.slice(end);
-  const last = text.lastIndexOf('@');
-  const doubt = last > end ? /[@/?#]/.exec(text.slice(0, last))?.[0] : undefined;
+  const doubt = doubtOf(text, end);
   const odd = PATH.exec(path)?.[0];
   if (odd !== undefined) {
     // Where the user or the password is meant to hold it, the path is a piece of them.
     throw malformed(written(odd, doubt === undefined ? 'the path' : 'user, password or path'));
   }
   return { credentials, authority: text.slice(at + 1, end).toLowerCase(), path, doubt };
+}
+
+function doubtOf(text: string, end: number): RtspParts['doubt'] {
+  const last = text.lastIndexOf('@');
+  const character = /[@/?#]/.exec(text.slice(0, Math.max(last, 0)))?.[0];
+  if (last <= end || character === undefined) return undefined;
+  return { character, authority: /^[^/?#]*/.exec(text.slice(last + 1))?.[0].toLowerCase() ?? '' };
 }
 
 function checkCredentials(credentials: string | null): void {

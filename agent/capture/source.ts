@@ -192,14 +192,16 @@ function parseV4l2(rest: string): V4l2Source {
 
 function parseRtsp(scheme: 'rtsp' | 'rtsps', rest: string, lan: readonly string[]): RtspSource {
   const { credentials, authority, path, doubt } = splitRtsp(scheme, rest);
-  const host = HOST.exec(authority);
-  const isWhole = host !== null && Number(host[4] ?? 1) <= 65535 && !path.startsWith('?');
-  const isAllowed = isWhole && lan.some((entry) => isListed(entry, rtspAddress({ scheme, authority })));
-  if (!isAllowed && doubt !== undefined) {
+  const isWhole = isAuthority(authority) && !path.startsWith('?');
+  const isAllowed = (each: string) =>
+    isAuthority(each) && lan.some((entry) => isListed(entry, rtspAddress({ scheme, authority: each })));
+  if (doubt !== undefined && !(isWhole && isAllowed(authority))) {
+    const how = written(doubt.character);
+    if (isAllowed(doubt.authority)) throw new CaptureError('SOURCE_SYNTAX', how);
     // What looks like the host may be a piece of the password: it is not shown.
     throw new CaptureError(
       isWhole ? 'SOURCE_UNLISTED' : 'SOURCE_SYNTAX',
-      `the host is malformed or not among the listed LAN hosts; if user and password end at the last @, ${written(doubt)}`,
+      `the host is malformed or not among the listed LAN hosts; if user and password end at the last @, ${how}`,
     );
   }
   if (!isWhole) {
@@ -208,10 +210,15 @@ function parseRtsp(scheme: 'rtsp' | 'rtsps', rest: string, lan: readonly string[
       'the host or port is malformed: write HOST/PATH or HOST:PORT/PATH, an IPv6 address in brackets',
     );
   }
-  if (!isAllowed) {
+  if (!isAllowed(authority)) {
     throw new CaptureError('SOURCE_UNLISTED', `${authority} is not among the listed LAN hosts`);
   }
   return { kind: 'rtsp', scheme, credentials, authority, path: path || '/' };
+}
+
+function isAuthority(text: string): boolean {
+  const host = HOST.exec(text);
+  return host !== null && Number(host[4] ?? 1) <= 65535;
 }
 
 /** Host, in its one spelling, and port that a source is dialled at. */

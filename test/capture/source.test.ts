@@ -207,6 +207,17 @@ describe('[FC-75] a character that has to be percent-encoded is named, and the p
     }
   });
 
+  test('with a slash, a host that is listed behind the last @ leaves no doubt', () => {
+    for (const [host, message] of [
+      ['192.168.1.20', '/ in user or password is written %2F'],
+      [
+        '10.0.0.1',
+        'the host is malformed or not among the listed LAN hosts; if user and password end at the last @, / in user or password is written %2F',
+      ],
+    ])
+      expect(refusalOf(`rtsp://eve:zq/xj@${host}/x`)?.message).toBe(message);
+  });
+
   test('a space', () => {
     expect(refusalOf('rtsp://eve:zq xj@192.168.1.20/x')?.message).toBe(
       'a space in user or password is written %20',
