@@ -1,7 +1,7 @@
 import { decodersFor } from './decoders.ts';
 import { inputOf } from './input.ts';
-import type { SourceFacts } from './probe.ts';
 import { type FrameSize, formatSize, type Source } from './source.ts';
+import type { SourceFacts } from './streams.ts';
 
 export type Encoder = 'libx264' | 'h264_v4l2m2m';
 

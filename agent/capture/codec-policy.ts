@@ -1,5 +1,5 @@
 import type { Encoder, RunPlan } from './arguments.ts';
-import type { SourceFacts } from './probe.ts';
+import type { SourceFacts } from './streams.ts';
 
 /** A segment begins at a keyframe: a longer GOP than this, in seconds, is encoded anew. */
 export const GOP_LIMIT_SECONDS = 20;

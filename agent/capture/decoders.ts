@@ -14,7 +14,7 @@ const FILE_VIDEO = [
   ...['vp8', 'vp9', 'libdav1d', 'av1'],
 ];
 const FILE_SOUND = [
-  ...[...CAMERA_SOUND, 'aac_latm', 'eac3', 'mp2float', 'vorbis', 'flac', 'alac'],
+  ...[...CAMERA_SOUND, 'aac_latm', 'eac3', 'mp2', 'mp2float', 'mp3', 'vorbis', 'flac', 'alac'],
   ...['pcm_u8', 'pcm_s24le', 'pcm_s24be', 'pcm_s32le', 'pcm_f32le'],
 ];
 /** Beside the video, ffprobe opens what else a file holds. */

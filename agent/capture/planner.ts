@@ -12,11 +12,12 @@ import {
   nothingLearnt,
   tryAgain,
 } from './learnt-plan.ts';
-import { probeSource, type SourceFacts } from './probe.ts';
+import { probeSource } from './probe.ts';
 import { FOUND } from './restart-policy.ts';
 import type { RunOutcome } from './run.ts';
 import { isLive, isPlayedOnce, type Source } from './source.ts';
 import type { CaptureState } from './state.ts';
+import type { SourceFacts } from './streams.ts';
 import type { RunTool } from './tool.ts';
 import { withMode } from './v4l2-modes.ts';
 

@@ -23,6 +23,7 @@ export interface IntakeOptions {
 
 /** A copied stream whose keyframes are further apart than this, µs, is encoded from then on. */
 export const GOP_LIMIT_US = 20_000_000;
+const LONGEST_PICTURE_US = 1_000_000;
 
 /** A run begins with what ffmpeg read ahead, all at once: so long and so much of it waits for the pace of its source. */
 const SETTLING_MS = 2_500;
@@ -211,8 +212,10 @@ export class Intake implements FeedEvents {
     this.#feed?.refuse(reason);
   }
 
-  #watchGop({ keyframe, durationUs }: { keyframe: boolean; durationUs: number }): void {
-    this.#sinceKeyframeUs = keyframe ? durationUs : this.#sinceKeyframeUs + durationUs;
+  #watchGop({ keyframe, durationUs, samples }: FragmentEvent): void {
+    // A pause is no picture's.
+    const filmedUs = Math.min(durationUs, samples * LONGEST_PICTURE_US);
+    this.#sinceKeyframeUs = keyframe ? filmedUs : this.#sinceKeyframeUs + filmedUs;
     if (this.#sinceKeyframeUs <= GOP_LIMIT_US) return;
     this.#sinceKeyframeUs = 0;
     this.#refuse({ code: 'GOP_LONG', reason: 'keyframes are over 20 s apart: it has to be encoded' }, 'gop');

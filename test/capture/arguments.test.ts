@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { type RunPlan, runArguments, stillArguments, trialArguments } from '../../agent/capture/arguments.ts';
 import { decodersFor } from '../../agent/capture/decoders.ts';
 import { inputOf } from '../../agent/capture/input.ts';
-import type { SourceFacts } from '../../agent/capture/probe.ts';
 import { parseSource } from '../../agent/capture/source.ts';
+import type { SourceFacts } from '../../agent/capture/streams.ts';
 
 const words = (text: string) => text.split(' ');
 
@@ -14,7 +14,7 @@ const FILE_DECODERS = [
   '-codec_whitelist',
   [
     `${VIDEO},rawvideo,mpeg1video,mpeg2video,msmpeg4,msmpeg4v2,vp8,vp9,libdav1d,av1`,
-    `${SOUND},aac_latm,eac3,mp2float,vorbis,flac,alac,pcm_u8,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le`,
+    `${SOUND},aac_latm,eac3,mp2,mp2float,mp3,vorbis,flac,alac,pcm_u8,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le`,
     'mov_text,srt,subrip,ssa,ass,webvtt',
   ].join(),
 ];

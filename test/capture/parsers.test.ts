@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { CaptureError } from '../../agent/capture/errors.ts';
-import { parsePackets, parseStreams } from '../../agent/capture/probe.ts';
 import { encodeCommand, parseCommand } from '../../agent/capture/protocol.ts';
 import { scrubLine } from '../../agent/capture/scrub.ts';
 import { parseCaptureState } from '../../agent/capture/state.ts';
+import { parsePackets, parseStreams } from '../../agent/capture/streams.ts';
 
 describe('commands', () => {
   test.each([
@@ -64,6 +64,10 @@ describe('what ffprobe says', () => {
     expect(parseStreams(answer)).toMatchObject({ h264: copyable, audio, gopSeconds: null, mode: null });
   });
 
+  /** A packet each second. */
+  const seconds = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, n) => `${from + n},${from + n},__\n`).join('');
+
   const cover = { ...h264, codec_name: 'mjpeg', disposition: { attached_pic: 1 } };
   test.each([
     ['the first of each', [h264, { ...h264, index: 2 }, AAC], { video: 0, sound: 1 }],
@@ -122,11 +126,13 @@ describe('what ffprobe says', () => {
   });
 
   test.each([
-    ['even GOPs', '0.0,0.0,K_\n1.0,1.0,__\n2.0,2.0,K_\n4.0,4.0,__\n', 2, 'both'],
-    ['packets out of order', '0.0,0,K_\n0.8,0.1,__\n0.4,0.2,__\n', 0.8, 'both'],
-    ['one keyframe at the start', '0.0,0,K_\n29.9,29.9,__\n', 29.9, 'both'],
-    ['the longest in the middle', '0,0,K_\n1,1,K_\n23,23,K_\n24,24,K_\n', 22, 'both'],
-    ['[FC-72] times of decoding alone', 'N/A,0,K_\nN/A,1,__\n\nN/A,3,K_\n', 3, 'decoding'],
+    ['even GOPs', '0.0,0.0,K_\n1.0,1.0,__\n2.0,2.0,K_\n3.0,3.0,__\n', 2, 'both'],
+    ['packets out of order', '0.0,0,K_\n0.8,0.1,__\n0.4,0.2,__\n', 0.2, 'both'],
+    ['one keyframe at the start', `0,0,K_\n${seconds(1, 29)}`, 29, 'both'],
+    ['the longest in the middle', `0,0,K_\n1,1,K_\n${seconds(2, 22)}23,23,K_\n24,24,K_\n`, 22, 'both'],
+    ['a pause is none', '0,0,K_\n1,1,__\n61,61,__\n62,62,__\n', 3, 'both'],
+    ['a jump is none', '0,0,K_\n1,1,__\n93600,93600,K_\n5,5,__\n', 2, 'both'],
+    ['[FC-72] times of decoding alone', 'N/A,0,K_\nN/A,1,__\n\nN/A,2,K_\n', 2, 'decoding'],
     ['[FC-72] no times at all: counted', 'N/A,N/A,K_\nN/A,N/A,__\nN/A,N/A,K_\n', 0.2, 'none'],
     ['no keyframe', '0,0,__\n3,3,__\n', Number.POSITIVE_INFINITY, 'both'],
   ])('GOPs: %s', (_, csv, seconds, stamps) => {

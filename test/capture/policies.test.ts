@@ -1,5 +1,4 @@
 import { chooseAudio, chooseCodec, encoderAfter } from '../../agent/capture/codec-policy.ts';
-import type { SourceFacts } from '../../agent/capture/probe.ts';
 import { judgeReady, type Ready } from '../../agent/capture/protocol.ts';
 import { type RunEnd, restartAfter } from '../../agent/capture/restart-policy.ts';
 import {
@@ -11,6 +10,7 @@ import {
   stallLimits,
   watchOutput,
 } from '../../agent/capture/stall-policy.ts';
+import type { SourceFacts } from '../../agent/capture/streams.ts';
 
 describe('restart', () => {
   test.each<[RunEnd, number, number, number, object | null]>([

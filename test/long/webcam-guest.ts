@@ -28,7 +28,7 @@ async function attempt(uri: string): Promise<void> {
   try {
     const mode = await probeDevice(source, patientTool);
     const chosen = `${mode.format} ${mode.size && formatSize(mode.size)} ${mode.rate}`;
-    const { options, url } = inputOf(withMode(source, mode), mode.format);
+    const { options, url } = inputOf(withMode(source, mode));
     const args = ['-hide_banner', '-nostdin', ...options, '-i', url, '-frames:v', '2', '-f', 'null', '-'];
     const { code, stderr } = await patientTool({ command: 'ffmpeg', args, stdin: null });
     const [, pixels, size, rate] =

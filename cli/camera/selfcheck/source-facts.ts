@@ -1,10 +1,10 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { type Cause, causeText } from '../../../agent/capture/cause.ts';
 import { CaptureError } from '../../../agent/capture/errors.ts';
+import { probeSource } from '../../../agent/capture/probe.ts';
 import { describeSource, type Source } from '../../../agent/capture/source.ts';
 import type { CaptureState } from '../../../agent/capture/state.ts';
 import type { RunTool } from '../../../agent/capture/tool.ts';
-import { trySource } from '../../../agent/capture/try-source.ts';
 import type { RoleFacts, SourceFacts } from './facts.ts';
 
 /** What selfcheck has to go by. */
@@ -33,11 +33,11 @@ export async function sourceFacts(source: Source, view: SourceView): Promise<Sou
     return saidBy(state, true) ?? place;
   }
   try {
-    await trySource(source, run);
+    await probeSource(source, run);
     return { opened: true };
   } catch (error) {
     if (!(error instanceof CaptureError)) throw error;
-    return { opened: true, trouble: { code: error.code, cause: error.why, text: error.message } };
+    return { opened: true, trouble: { code: error.code, cause: error.why, text: textOf(error) } };
   }
 }
 
@@ -106,3 +106,6 @@ export function permits(
   if (process.gids.includes(gid)) return ((mode >> 3) & bits) === bits;
   return (mode & bits) === bits;
 }
+
+/** The cause in plain words; else what is said of it. */
+const textOf = ({ why, message }: CaptureError) => (why === undefined ? message : causeText(why));

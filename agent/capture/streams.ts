@@ -1,0 +1,167 @@
+import * as v from 'valibot';
+import { causeText } from './cause.ts';
+import { causeWithoutVideo } from './diagnosis.ts';
+import { CaptureError } from './errors.ts';
+import type { FileFacts } from './file-facts.ts';
+import type { FrameSize } from './source.ts';
+import type { Mode } from './v4l2-modes.ts';
+
+/** What is known of a source before a run. */
+export interface SourceFacts {
+  /** Index of the stream to record: no cover picture. */
+  video: number;
+  /** Index of the sound to record, null where there is none. */
+  sound: number | null;
+  /** H.264 as every viewer plays it: 8 bits, 4:2:0. */
+  h264: boolean;
+  /** `aac`: as MP4 takes it, with its AudioSpecificConfig; AAC in ADTS is `other`. */
+  audio: 'none' | 'aac' | 'other';
+  /** As it is shown, upright, both sides even; null where it was not measured. */
+  size: FrameSize | null;
+  /** Frames a second, null where that is not known. */
+  rate: number | null;
+  /** Pictures are shown in another order than they are decoded in. */
+  bFrames: boolean;
+  /** Which timestamps its packets have. */
+  stamps: 'both' | 'decoding' | 'none';
+  /** Longest time between keyframes seen, in seconds; null where it was not measured. */
+  gopSeconds: number | null;
+  /** What to ask a V4L2 device for; null of another source. */
+  mode: Mode | null;
+}
+
+const COPYABLE_PROFILES = new Set(['Constrained Baseline', 'Baseline', 'Main', 'High']);
+const COPYABLE_FORMATS = new Set(['yuv420p', 'yuvj420p']);
+const STREAM_LIMIT = 64;
+
+const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const StreamSchema = v.object({
+  index: whole,
+  codec_type: v.optional(v.string()),
+  codec_name: v.optional(v.string()),
+  profile: v.optional(v.string()),
+  pix_fmt: v.optional(v.string()),
+  width: v.optional(whole),
+  height: v.optional(whole),
+  has_b_frames: v.optional(whole),
+  extradata_size: v.optional(whole),
+  avg_frame_rate: v.optional(v.string()),
+  r_frame_rate: v.optional(v.string()),
+  disposition: v.optional(v.object({ attached_pic: v.optional(whole), default: v.optional(whole) })),
+  side_data_list: v.optional(v.array(v.object({ rotation: v.optional(v.number()) }))),
+});
+type Stream = v.InferOutput<typeof StreamSchema>;
+const StreamsSchema = v.object({ streams: v.pipe(v.array(StreamSchema), v.maxLength(STREAM_LIMIT)) });
+
+/** Of a source whose streams nobody asks. */
+export const NOTHING_MEASURED = {
+  video: 0,
+  sound: null,
+  size: null,
+  rate: null,
+  bFrames: false,
+  stamps: 'both',
+  gopSeconds: null,
+  mode: null,
+} as const;
+
+/**
+ * ffprobe's `-show_entries stream=… -of json`: facts of the video and the sound to record.
+ * @param file of a `file:` source
+ * @throws CaptureError PROBE_FAILED, NO_VIDEO, with the cause
+ */
+export function parseStreams(json: string, file?: FileFacts): SourceFacts {
+  let streams: readonly Stream[];
+  try {
+    streams = v.parse(StreamsSchema, JSON.parse(json)).streams;
+  } catch (cause) {
+    throw new CaptureError('PROBE_FAILED', 'ffprobe’s answer is malformed', cause);
+  }
+  const video = chosen(streams.filter(isFilm));
+  const audio = chosen(streams.filter(({ codec_type }) => codec_type === 'audio'));
+  if (video === undefined) {
+    const cause = causeWithoutVideo(streams.length, file);
+    throw new CaptureError('NO_VIDEO', causeText(cause), undefined, cause);
+  }
+  return {
+    ...NOTHING_MEASURED,
+    video: video.index,
+    sound: audio?.index ?? null,
+    h264:
+      video.codec_name === 'h264' &&
+      COPYABLE_PROFILES.has(video.profile ?? '') &&
+      COPYABLE_FORMATS.has(video.pix_fmt ?? ''),
+    audio: audio === undefined ? 'none' : soundOf(audio),
+    size: shownSize(video),
+    rate: frameRate(video),
+    bFrames: (video.has_b_frames ?? 0) > 0,
+  };
+}
+
+/** A cover picture is a stream of video, too. */
+const isFilm = ({ codec_type, disposition }: Stream) =>
+  codec_type === 'video' && disposition?.attached_pic !== 1;
+
+/** The one that its maker calls the default, or else the first, as players choose. */
+const chosen = (streams: readonly Stream[]) =>
+  streams.find(({ disposition }) => disposition?.default === 1) ?? streams[0];
+
+/** Without the AudioSpecificConfig (ISO/IEC 14496-3) AAC cannot be put into MP4 as it is. */
+const soundOf = ({ codec_name, extradata_size = 0 }: Stream) =>
+  codec_name === 'aac' && extradata_size >= 2 ? 'aac' : 'other';
+
+function shownSize({ width = 0, height = 0, side_data_list = [] }: Stream): FrameSize | null {
+  if (width < 2 || height < 2) return null;
+  const rotation = side_data_list.find((data) => data.rotation !== undefined)?.rotation ?? 0;
+  const even = { width: width - (width % 2), height: height - (height % 2) };
+  return Math.abs(rotation) % 180 === 90 ? { width: even.height, height: even.width } : even;
+}
+
+/** Beyond this a rate is that of a clock, not of frames. */
+const MAX_RATE = 240;
+
+function frameRate({ avg_frame_rate, r_frame_rate }: Stream): number | null {
+  for (const text of [avg_frame_rate, r_frame_rate]) {
+    const [count = 0, seconds = 0] = (text ?? '').split('/').map(Number);
+    const rate = count / seconds;
+    if (rate > 0 && rate <= MAX_RATE) return rate;
+  }
+  return null;
+}
+
+/** Time between two packets beyond this is a pause or a jump, and no picture's. Seconds. */
+const LONGEST_PICTURE = 1;
+
+/**
+ * ffprobe's `packet=pts_time,dts_time,flags` lines, in the order of decoding: which timestamps there are, and the longest
+ * time from a keyframe to the next, or to the end; where there are none, by the number of packets.
+ * @param rate frames a second.
+ */
+export function parsePackets(csv: string, rate: number | null): Pick<SourceFacts, 'stamps' | 'gopSeconds'> {
+  const packets = [...csv.matchAll(PACKET)].map(([, shown = '', decoded = '', key]) => ({
+    shownAt: Number.parseFloat(shown),
+    decodedAt: Number.parseFloat(decoded),
+    isKey: key === 'K',
+  }));
+  const has = (time: 'shownAt' | 'decodedAt') => packets.every((packet) => Number.isFinite(packet[time]));
+  const without = has('decodedAt') ? 'decoding' : 'none';
+  const times = packets.map(
+    ({ shownAt, decodedAt }, index) =>
+      [decodedAt, shownAt].find(Number.isFinite) ?? index / (rate ?? DEFAULT_RATE),
+  );
+  let [since, longest] = [Number.POSITIVE_INFINITY, 0];
+  for (const [index, { isKey }] of packets.entries()) {
+    const passed = (times[index] ?? 0) - (times[index - 1] ?? 0);
+    since += Math.min(Math.max(0, passed), LONGEST_PICTURE);
+    if (Number.isFinite(since)) longest = Math.max(longest, since);
+    if (isKey) since = 0;
+  }
+  const gopSeconds = Number.isFinite(since) ? longest : Number.POSITIVE_INFINITY;
+  return { stamps: has('shownAt') ? 'both' : without, gopSeconds };
+}
+
+/** `pts_time,dts_time,flags`, N/A where there is none. */
+const PACKET = /^([\d.-]+|N\/A),([\d.-]+|N\/A),(K?)/gm;
+
+/** ffmpeg's own for a stream that states none. */
+const DEFAULT_RATE = 25;
