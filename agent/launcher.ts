@@ -97,10 +97,12 @@ interface Role {
 const KILLED_MS = 15_000;
 
 /**
- * V8's flags for both: a few records a second never repay optimising the JavaScript around them, since all bulk work is
- * native, and the optimising compiler takes 10 MB of memory.
+ * V8's flags for both. A few records a second never repay optimising the JavaScript around them, since all bulk work is
+ * native, and the optimising compiler takes 10 MB of memory. Nor do they repay waking other threads for each
+ * collection of garbage. A small young generation is collected often: what it holds is mostly buffers of records, which lie
+ * outside of it and cost ten times its own size.
  */
-const V8_FLAGS = ['--no-opt'];
+const V8_FLAGS = ['--no-opt', '--single-threaded', '--max-semi-space-size=1'];
 
 /**
  * Runs the camera until the signal, or until its source has been played to its end.

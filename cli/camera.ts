@@ -1,11 +1,10 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { FirewallOptions } from './camera/firewall.ts';
 import { firewallStateOption } from './camera/firewall-state.ts';
-import type { LaunchOptions } from './camera/launch.ts';
 import { initCommand, resetCommand, setupCommand, sourceCommand } from './camera/making-commands.ts';
 import { updateCommand, versionCommand } from './camera/release-commands.ts';
+import { roleCommands, runCommand } from './camera/running-commands.ts';
 import { EXIT } from './exit-codes.ts';
-import { logLevelOption } from './log-level.ts';
 
 /** `oriel camera`: the agent on a camera board, or on any Linux machine. */
 export function cameraCommand(): Command {
@@ -33,30 +32,8 @@ Examples:
     firewallCommand(),
   ])
     camera.addCommand(command);
-  for (const role of [agentCommand(), captureCommand(), planCommand(), stillCommand()])
-    camera.addCommand(role, { hidden: true });
+  for (const role of roleCommands()) camera.addCommand(role, { hidden: true });
   return camera;
-}
-
-function runCommand(): Command {
-  return new Command('run')
-    .description('run a camera: capture, seal, upload, until Ctrl-C or the end of a file source')
-    .argument('<dir>', 'camera directory')
-    .addOption(logLevelOption())
-    .option('--agent-user <user>', 'run the agent as this user: a name, or UID:GID')
-    .option('--capture-user <user>', 'run capture as this user, a member of the group video for V4L2')
-    .addHelpText(
-      'after',
-      `
-In a directory without a camera it waits for oriel camera setup. Then it starts two processes: the agent (keys and
-network, no child processes) and capture (ffmpeg; no keys, no network but a listed LAN source). Started by root with --agent-user and --capture-user, each has a user of its own; the
-camera's directory then has to be the agent's, with the group of capture and mode 710. Otherwise both run as the
-user who starts them. What has not reached the server yet stays in the camera's spool and is uploaded by the next run.`,
-    )
-    .action(async (dir: string, options: LaunchOptions) => {
-      const { launch } = await import('./camera/launch.ts');
-      process.exitCode = await launch(dir, options);
-    });
 }
 
 function firewallCommand(): Command {
@@ -86,65 +63,6 @@ nothing, but for a pin statement of the owner's. Where the camera was set up oth
     .action(async (dir: string, options: FirewallOptions) => {
       const { firewall } = await import('./camera/firewall.ts');
       await firewall(dir, options);
-    });
-}
-
-/** The launcher starts these; they are no commands for people. */
-function agentCommand(): Command {
-  const role = roleCommand('agent', async (dir, { logLevel, tethered, slots, slot }) => {
-    const tether = tethered === undefined ? undefined : (await import('./camera/tether.ts')).holdTether();
-    const { agent } = await import('./camera/agent-process.ts');
-    const place = slots === undefined || slot === undefined ? undefined : { installation: slots, slot };
-    process.exitCode = await agent(dir, logLevel, { place, tether });
-  });
-  return role.option('--slots <installation>').addOption(new Option('--slot <name>').choices(['a', 'b']));
-}
-
-function captureCommand(): Command {
-  return roleCommand('capture', async (dir, { logLevel, tethered }) => {
-    const { capture } = await import('./camera/capture-process.ts');
-    process.exitCode = await capture(dir, logLevel, tethered !== undefined);
-  });
-}
-
-function planCommand(): Command {
-  return roleCommand('plan', async (dir, { claimFor, logLevel, tethered }) => {
-    if (tethered !== undefined) (await import('./camera/tether.ts')).holdTether();
-    const { planOnceSetUp } = await import('./camera/plan.ts');
-    const plan = await planOnceSetUp(dir, logLevel, claimFor !== undefined);
-    if (plan !== undefined) console.log(JSON.stringify(plan));
-  }).option('--claim-for <launcher>');
-}
-
-function stillCommand(): Command {
-  return new Command('still').action(async () => {
-    const { closeDoors } = await import('./camera/close-doors.ts');
-    closeDoors('still');
-    const { makeStill } = await import('./camera/make-still.ts');
-    await makeStill();
-  });
-}
-
-interface RoleOptions {
-  readonly logLevel: string;
-  /** A launcher started it and holds the other end of stdin. */
-  readonly tethered?: string;
-  /** A launcher needs to know that nobody else runs the camera. */
-  readonly claimFor?: string;
-  /** The agent's: the slot that it runs from. */
-  readonly slots?: string;
-  readonly slot?: 'a' | 'b';
-}
-
-function roleCommand(role: string, action: (dir: string, options: RoleOptions) => Promise<void>): Command {
-  return new Command(role)
-    .argument('<dir>')
-    .addOption(logLevelOption())
-    .option('--tethered <launcher>')
-    .action(async (dir: string, options: RoleOptions) => {
-      const { closeDoors } = await import('./camera/close-doors.ts');
-      closeDoors(role);
-      await action(dir, options);
     });
 }
 

@@ -1,4 +1,7 @@
-import { orielCommand } from './oriel.ts';
+import { isRunning, runningProgram } from './camera/running-commands.ts';
 import { runProgram } from './program.ts';
 
-await runProgram(orielCommand());
+const program = isRunning(process.argv.slice(2))
+  ? runningProgram()
+  : (await import('./oriel.ts')).orielCommand();
+await runProgram(program);

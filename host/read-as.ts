@@ -10,6 +10,9 @@ export interface ReadPace {
   readonly bytesPerSecond: number;
 }
 
+/** What a pipe brings at once, some 64 KiB, is gathered to so much before it is handed on: each handing over costs as much as its bytes. */
+const GATHERED_BYTES = 1024 * 1024;
+
 const PACE: ReadPace = { silentMs: 30_000, bytesPerSecond: 128 * 1024 };
 
 /**
@@ -43,16 +46,48 @@ export async function readAs(
   const patience = new Patience(pace, maxBytes);
   try {
     const chunks = (child.stdout as Readable)[Symbol.asyncIterator]();
+    const gathered = new Gathered(Math.min(GATHERED_BYTES, maxBytes), sink);
     for (;;) {
       const next = await patience.with(chunks.next());
       if (next === undefined) return false;
-      if (next.done) return (await patience.with(ended)) === 0;
-      await sink(next.value as Uint8Array);
+      if (next.done) {
+        await gathered.handOn();
+        return (await patience.with(ended)) === 0;
+      }
+      await gathered.take(next.value as Uint8Array);
     }
   } finally {
     // It gets SIGPIPE as soon as it writes; it may not be ours to kill, and nobody waits for it.
     child.stdout?.destroy();
     child.unref();
+  }
+}
+
+/** Hands a sink what comes, in pieces of its size; the last may be smaller. */
+class Gathered {
+  readonly #bytes: Uint8Array;
+  readonly #sink: ReadSink;
+  #length = 0;
+
+  constructor(size: number, sink: ReadSink) {
+    this.#bytes = new Uint8Array(size);
+    this.#sink = sink;
+  }
+
+  async take(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length; ) {
+      const part = chunk.subarray(at, at + this.#bytes.length - this.#length);
+      this.#bytes.set(part, this.#length);
+      this.#length += part.length;
+      at += part.length;
+      if (this.#length === this.#bytes.length) await this.handOn();
+    }
+  }
+
+  async handOn(): Promise<void> {
+    const bytes = this.#bytes.subarray(0, this.#length);
+    this.#length = 0;
+    if (bytes.length > 0) await this.#sink(bytes);
   }
 }
 

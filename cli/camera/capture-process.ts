@@ -6,7 +6,6 @@ import { CAPTURE_REFUSED } from '../../agent/launcher-policy.ts';
 import { systemClock } from '../../host/clock.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openLog } from './log.ts';
-import { planCamera } from './plan.ts';
 import { roleDirectory } from './role-directory.ts';
 import { stopRole } from './stop-role.ts';
 import { firstLineOfTether } from './tether.ts';
@@ -16,7 +15,7 @@ export async function capture(dir: string, logLevel: string, tethered: boolean):
   const signal = stopRole(tethered);
   const logger = openLog(logLevel, 'capture');
   try {
-    const plan = tethered ? parsePlan(await firstLineOfTether(PLAN_LIMIT)) : (await planCamera(dir)).capture;
+    const plan = tethered ? parsePlan(await firstLineOfTether(PLAN_LIMIT)) : await planByHand(dir);
     await runCapture(
       { runDir: roleDirectory(dir).captureRun, stillWorker: stillWorker(logLevel), ...plan },
       { clock: systemClock, random: Math.random, logger, signal },
@@ -27,6 +26,12 @@ export async function capture(dir: string, logLevel: string, tethered: boolean):
     if ((error as { code?: unknown }).code === 'PLAN_INVALID') logger.fatal({ err: error }, 'capture failed');
     return error instanceof CaptureError ? CAPTURE_REFUSED : EXIT.failure;
   }
+}
+
+/** What it takes is loaded by who starts capture alone. */
+async function planByHand(dir: string) {
+  const { planCamera } = await import('./plan.ts');
+  return (await planCamera(dir)).capture;
 }
 
 /** This very program, as `oriel camera still`. */

@@ -74,7 +74,9 @@ async function playOurs(
   const config = join(camera, 'camera.json');
   writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), stillSeconds }));
   const status = () => JSON.parse(readFileSync(join(camera, 'run/status.json'), 'utf8'));
-  const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning'];
+  // As deploy/kit/oriel-launcher starts it.
+  const flags = ['--no-opt', '--single-threaded', '--max-semi-space-size=1', '--disable-sigusr1'];
+  const node = [process.execPath, ...flags, '--disable-warning=ExperimentalWarning'];
   const command = [...node, bundle, 'camera', 'run', camera];
   const playing = await play(command, seconds, () => status().stills.made);
   const { acknowledgedBytes, acknowledgedSeconds } = status();

@@ -1,0 +1,100 @@
+import { Command, Option } from 'commander';
+import { logLevelOption } from '../log-level.ts';
+import type { LaunchOptions } from './launch.ts';
+
+/** `oriel camera run`. */
+export function runCommand(): Command {
+  return new Command('run')
+    .description('run a camera: capture, seal, upload, until Ctrl-C or the end of a file source')
+    .argument('<dir>', 'camera directory')
+    .addOption(logLevelOption())
+    .option('--agent-user <user>', 'run the agent as this user: a name, or UID:GID')
+    .option('--capture-user <user>', 'run capture as this user, a member of the group video for V4L2')
+    .addHelpText(
+      'after',
+      `
+In a directory without a camera it waits for oriel camera setup. Then it starts two processes: the agent (keys and
+network, no child processes) and capture (ffmpeg; no keys, no network but a listed LAN source). Started by root with --agent-user and --capture-user, each has a user of its own; the
+camera's directory then has to be the agent's, with the group of capture and mode 710. Otherwise both run as the
+user who starts them. What has not reached the server yet stays in the camera's spool and is uploaded by the next run.`,
+    )
+    .action(async (dir: string, options: LaunchOptions) => {
+      const { launch } = await import('./launch.ts');
+      process.exitCode = await launch(dir, options);
+    });
+}
+
+/** The launcher starts these; they are no commands for people. */
+export function roleCommands(): Command[] {
+  return [agentCommand(), captureCommand(), planCommand(), stillCommand()];
+}
+
+function agentCommand(): Command {
+  const role = roleCommand('agent', async (dir, { logLevel, tethered, slots, slot }) => {
+    const tether = tethered === undefined ? undefined : (await import('./tether.ts')).holdTether();
+    const { agent } = await import('./agent-process.ts');
+    const place = slots === undefined || slot === undefined ? undefined : { installation: slots, slot };
+    process.exitCode = await agent(dir, logLevel, { place, tether });
+  });
+  return role.option('--slots <installation>').addOption(new Option('--slot <name>').choices(['a', 'b']));
+}
+
+function captureCommand(): Command {
+  return roleCommand('capture', async (dir, { logLevel, tethered }) => {
+    const { capture } = await import('./capture-process.ts');
+    process.exitCode = await capture(dir, logLevel, tethered !== undefined);
+  });
+}
+
+function planCommand(): Command {
+  return roleCommand('plan', async (dir, { claimFor, logLevel, tethered }) => {
+    if (tethered !== undefined) (await import('./tether.ts')).holdTether();
+    const { planOnceSetUp } = await import('./plan.ts');
+    const plan = await planOnceSetUp(dir, logLevel, claimFor !== undefined);
+    if (plan !== undefined) console.log(JSON.stringify(plan));
+  }).option('--claim-for <launcher>');
+}
+
+function stillCommand(): Command {
+  return new Command('still').action(async () => {
+    const { closeDoors } = await import('./close-doors.ts');
+    closeDoors('still');
+    const { makeStill } = await import('./make-still.ts');
+    await makeStill();
+  });
+}
+
+interface RoleOptions {
+  readonly logLevel: string;
+  /** A launcher started it and holds the other end of stdin. */
+  readonly tethered?: string;
+  /** A launcher needs to know that nobody else runs the camera. */
+  readonly claimFor?: string;
+  /** The agent's: the slot that it runs from. */
+  readonly slots?: string;
+  readonly slot?: 'a' | 'b';
+}
+
+function roleCommand(role: string, action: (dir: string, options: RoleOptions) => Promise<void>): Command {
+  return new Command(role)
+    .argument('<dir>')
+    .addOption(logLevelOption())
+    .option('--tethered <launcher>')
+    .action(async (dir: string, options: RoleOptions) => {
+      const { closeDoors } = await import('./close-doors.ts');
+      closeDoors(role);
+      await action(dir, options);
+    });
+}
+
+/** `oriel`, with nothing but what a camera runs by: the processes that go on do without the memory of all other commands. */
+export function runningProgram(): Command {
+  const camera = new Command('camera');
+  for (const command of [runCommand(), ...roleCommands()]) camera.addCommand(command);
+  return new Command('oriel').showHelpAfterError('(add --help for what there is)').addCommand(camera);
+}
+
+/** Whether a command line is one of these. */
+export function isRunning([room, command]: readonly string[]): boolean {
+  return room === 'camera' && ['run', 'agent', 'capture', 'plan', 'still'].includes(command ?? '');
+}
