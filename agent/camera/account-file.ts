@@ -7,7 +7,8 @@ import type { Account } from '../recording/account.ts';
 import type { KeptGaps } from '../recording/footage-gaps.ts';
 
 const MAX_FILE_BYTES = 1024;
-const INTERVAL_MS = 10_000;
+/** It is brought every five seconds, and so is kept every ten. */
+const INTERVAL_MS = 9_000;
 
 const microseconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const AccountFile = v.strictObject({

@@ -51,7 +51,7 @@ export async function staging({ scratch, quick, say }: Bench): Promise<Measureme
       unit: 's',
       value: median(seconds.changed),
       peer: copied,
-      budget: { of: 'ratio', bound: 'at most', limit: 2 },
+      budget: { of: 'ratio', bound: 'at most', limit: 1.5 },
     },
     {
       name: 'staging-all',
