@@ -82,7 +82,8 @@ const NO_LOG = {
 
 /** Runs the camera as its launcher does, until capture ends or enough was filmed. */
 async function film(path: string, origin: string, { source, audio = false, enough, limitMs }: FilmWish) {
-  const config = JSON.parse(readFileSync(join(path, 'camera.json'), 'utf8'));
+  const lan = ['127.0.0.1'];
+  const config = { ...JSON.parse(readFileSync(join(path, 'camera.json'), 'utf8')), source, lan, audio };
   writeFileSync(
     join(path, 'camera.json'),
     // By its kind the agent knows whether its time is that of the world.
@@ -111,7 +112,6 @@ async function film(path: string, origin: string, { source, audio = false, enoug
     limited = true;
     captureOver.abort();
   }, limitMs);
-  const lan = ['127.0.0.1'];
   const captured = runCapture(
     { runDir: directory.captureRun, source, audio, lan },
     { clock: systemClock, random: Math.random, logger, signal: captureOver.signal },
