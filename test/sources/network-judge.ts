@@ -39,9 +39,9 @@ function frameOf(painted: number, date: number, { startMs, fps, frames }: Sender
   return { number, lateMs: date - startMs - (number * 1000) / fps };
 }
 
-/** How far the date of a frame may be from when it was filmed. */
-const LATE_MS = 500;
-/** Of the sums of time. */
+/** How far the date of a frame may be from when it was filmed, seconds. */
+const LATE = 0.5;
+/** The same of sums of time. */
 const SUM_APART = 1;
 
 /** Compares what came of a network camera with what is right. */
@@ -89,19 +89,19 @@ async function judgeFootage(right: NetworkRight, filmed: Filmed, sender: Sender)
   }
   expect(
     `${opened.toFixed(1)} s of film show ${times.covered.toFixed(1)} s`,
-    Math.abs(opened - times.covered) <= SUM_APART,
+    Math.abs(opened - times.covered) <= (right.apart ?? SUM_APART),
   );
   const apart = Math.max(Math.abs(times.earliestMs), Math.abs(times.latestMs));
-  expect(`dated up to ${apart.toFixed(0)} ms off`, apart <= LATE_MS);
-  wrong.push(...judgeGaps(filmed, times.span - times.covered));
+  expect(`dated up to ${apart.toFixed(0)} ms off`, apart <= (right.apart ?? LATE) * 1000);
+  wrong.push(...judgeGaps(filmed, times.span - times.covered, right.apart ?? SUM_APART));
   return { came: came.join('; '), wrong };
 }
 
 /** What camera and opener say is missing is what is missing. @param missing seconds. */
-function judgeGaps({ report, status }: Filmed, missing: number): string[] {
+function judgeGaps({ report, status }: Filmed, missing: number, apart: number): string[] {
   const said = { verify: gapsIn(report), status: gapsIn(status) };
   return Object.entries(said)
-    .filter(([, gap]) => gap === undefined || Math.abs(gap - missing) > SUM_APART)
+    .filter(([, gap]) => gap === undefined || Math.abs(gap - missing) > apart)
     .map(
       ([who, gap]) =>
         `${who} says ${gap?.toFixed(1) ?? 'nothing'} of ${missing.toFixed(1)} s that are missing`,
