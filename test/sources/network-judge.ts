@@ -40,7 +40,7 @@ function frameOf(painted: number, date: number, { startMs, fps, frames }: Sender
 }
 
 /** How far the date of a frame may be from when it was filmed, seconds. */
-const LATE = 0.5;
+const LATE = 0.75;
 /** The same of sums of time. */
 const SUM_APART = 1;
 
