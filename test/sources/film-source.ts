@@ -83,12 +83,10 @@ const NO_LOG = {
 /** Runs the camera as its launcher does, until capture ends or enough was filmed. */
 async function film(path: string, origin: string, { source, audio = false, enough, limitMs }: FilmWish) {
   const lan = ['127.0.0.1'];
-  const config = { ...JSON.parse(readFileSync(join(path, 'camera.json'), 'utf8')), source, lan, audio };
-  writeFileSync(
-    join(path, 'camera.json'),
-    // By its kind the agent knows whether its time is that of the world.
-    JSON.stringify({ ...config, source, server: { ...config.server, origin } }),
-  );
+  const config = JSON.parse(readFileSync(join(path, 'camera.json'), 'utf8'));
+  // By the kind of its source the agent knows whether its time is that of the world.
+  const changed = { ...config, source, lan, audio, server: { ...config.server, origin } };
+  writeFileSync(join(path, 'camera.json'), JSON.stringify(changed));
   const directory = new CameraDirectory(path).withRun();
   makeRunDirectory(directory);
   const [captureOver, agentOver] = [new AbortController(), new AbortController()];

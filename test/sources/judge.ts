@@ -52,7 +52,9 @@ async function judgeFilm(right: Right, filmed: Filmed): Promise<Verdict> {
   expect(`ends ${came[0]}`, end === 'finished');
   expect(`verdict ${report?.verdict}`, report?.verdict === 'complete');
   expect(`mode ${capture?.mode}`, capture?.mode === right.mode);
-  for (const [cause, count] of restarts) wrong.push(`restarted: ${cause} ${count}×`);
+  for (const [cause, count] of restarts) {
+    expect(`restarted: ${cause} ${count}×`, right.causes?.includes(cause) === true);
+  }
   wrong.push(...judgeTimes(right, filmed, found));
   wrong.push(...judgeLook(right, found));
   const sound = await judgeSound(right, filmed, found[0]);

@@ -17,6 +17,8 @@ export interface Right {
    */
   readonly sound?: { readonly apart: number; readonly seconds?: number };
   readonly rotation?: number;
+  /** What runs may end with before the last one; with nothing, if not given. */
+  readonly causes?: readonly string[];
   /** How many frames may come of it, where that is open: what a GOP hides, what is torn. */
   readonly open?: readonly [least: number, most: number];
   /** Its last frame may not decode. */

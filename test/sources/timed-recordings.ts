@@ -137,3 +137,23 @@ const uneven: readonly Recording[] = [
 ];
 
 export const TIMED_RECORDINGS: readonly Recording[] = [...uneven, ...stamps];
+
+/** Takes longer than others: what a probe of two minutes does not see. */
+export const LATE_GOP: Recording = {
+  name: '[FC-65] a long GOP that begins after two minutes',
+  file: 'late-gop.mp4',
+  async make(directory) {
+    await ffmpeg(directory, [...pattern(10), ...seconds(122), ...x264(20), 'one.mp4']);
+    await ffmpeg(directory, [...pattern(10), ...seconds(30), ...x264(300), 'two.mp4']);
+    writeFileSync(join(directory, 'parts'), 'file one.mp4\nfile two.mp4\n');
+    await ffmpeg(directory, ['-f', 'concat', '-i', 'parts', '-c', 'copy', 'late-gop.mp4']);
+  },
+  right: {
+    ...plain(1520, 10, 'encode'),
+    sizes: [
+      [160, 90],
+      [160, 90],
+    ],
+    causes: ['gop'],
+  },
+};
