@@ -24,7 +24,7 @@ const FRAGMENT_US = 200_000;
 const VIDEO_BITRATE = '4M';
 const AUDIO_BITRATE = '64k';
 /** Sound that fails to come holds up the picture for so long, µs; ffmpeg's own default is 10 s. */
-const INTERLEAVE_US = 500_000;
+const INTERLEAVE_US = 250_000;
 /** Where a stream begins, in seconds: with B-frames it is decoded earlier than shown, and tfdt knows no negative time. */
 const FIRST_SECOND = 10;
 

@@ -19,10 +19,10 @@ export interface Arrival {
  */
 export type TimeFault = 'jump' | 'rate';
 
-/** A stretch of a run, for its rate. */
-interface Stretch {
+/** How late a fragment came, for the rate. */
+interface Point {
   readonly atMs: number;
-  readonly mediaMs: number;
+  readonly lagMs: number;
 }
 
 export interface RunClock {
@@ -42,7 +42,8 @@ export interface RunClock {
   readonly sampleMs: number;
   /** Since when the lag is well above the least and does not shrink, and what it was then. */
   readonly behind: { readonly sinceMs: number; readonly lagMs: number } | undefined;
-  readonly stretches: readonly Stretch[];
+  /** Of the last seconds. */
+  readonly points: readonly Point[];
 }
 
 /** The least lag is taken of so much of the past. */
@@ -60,13 +61,17 @@ const SQUEEZED_SAMPLES = 10;
 /** A drift that a crystal does not have. */
 const DRIFT = 0.003;
 const DRIFT_MS = 2_000;
-/** Stretches in a row that agree on another rate than 1: the further off, the fewer have to. */
-const STRETCH_MS = 1_000;
-const OFF_RATES = [
-  { stretches: 3, offRate: 0.15, agree: 0.08 },
-  { stretches: 6, offRate: 0.07, agree: 0.1 },
+/** The lag grows or shrinks as a line, by this share of the time: the less, the longer it has to. */
+const SLOPES = [
+  { overMs: 4_000, slope: 0.12 },
+  { overMs: 8_000, slope: 0.06 },
 ] as const;
-const MOST_STRETCHES = 6;
+/** What points are off their line, as a share of what the line rises. */
+const STRAIGHT = 0.15;
+/** A point is the least lag of so long, and none is missing: a network holds up now this fragment, now that. */
+const POINT_MS = 500;
+const FARTHEST_MS = 1_000;
+const MOST_POINTS = 8_000 / POINT_MS + 1;
 
 /** The clock of a run whose first fragment is this, or whose last of a burst at its beginning is. */
 export function beginRunClock(live: boolean, first: Arrival): RunClock {
@@ -84,7 +89,7 @@ export function beginRunClock(live: boolean, first: Arrival): RunClock {
     endMs,
     sampleMs: sampleMs(first),
     behind: undefined,
-    stretches: [{ atMs: first.atMs, mediaMs: endMs }],
+    points: [{ atMs: first.atMs, lagMs }],
   };
 }
 
@@ -101,7 +106,7 @@ export function arrive(clock: RunClock, arrival: Arrival): { clock: RunClock; fa
   const endMs = (arrival.decodeTimeUs + arrival.durationUs) / 1000;
   const lagMs = atMs - endMs;
   const fault = leapt(clock, atMs, endMs) || squeezed(clock, arrival, endMs) ? ('jump' as const) : undefined;
-  const moved = { ...withLag(clock, atMs, lagMs), ...withStretch(clock, atMs, endMs) };
+  const moved = { ...withLag(clock, atMs, lagMs), points: withPoint(clock.points, { atMs, lagMs }) };
   const next = {
     ...moved,
     lagMs,
@@ -145,25 +150,35 @@ function behindAfter({ behind }: RunClock, sinceMs: number, lagMs: number): RunC
   return behind === undefined || shrinks ? { sinceMs, lagMs } : behind;
 }
 
-function withStretch({ stretches }: RunClock, atMs: number, mediaMs: number) {
-  const last = stretches.at(-1);
-  if (last !== undefined && atMs - last.atMs < STRETCH_MS) return { stretches };
-  return { stretches: [...stretches, { atMs, mediaMs }].slice(-MOST_STRETCHES - 1) };
+function withPoint(points: readonly Point[], point: Point): readonly Point[] {
+  const last = points.at(-1);
+  if (last === undefined || point.atMs - last.atMs > FARTHEST_MS) return [point];
+  const isSame = Math.floor(point.atMs / POINT_MS) === Math.floor(last.atMs / POINT_MS);
+  if (isSame) return point.lagMs < last.lagMs ? [...points.slice(0, -1), point] : points;
+  return [...points, point].slice(-MOST_POINTS);
 }
 
-function isOffRate({ stretches, lagMs, leastMs }: RunClock): boolean {
-  const rates = stretches.slice(1).map((stretch, index) => {
-    const before = stretches[index] as Stretch;
-    return (stretch.mediaMs - before.mediaMs) / (stretch.atMs - before.atMs);
+function isOffRate({ points, lagMs, leastMs }: RunClock): boolean {
+  return SLOPES.some(({ overMs, slope }) => {
+    // The newest one may still become less.
+    const whole = points.slice(0, -1).slice(-overMs / POINT_MS);
+    if (whole.length < overMs / POINT_MS) return false;
+    const line = lineThrough(whole);
+    const isStraight = line.offMs < STRAIGHT * Math.abs(line.slope) * overMs;
+    // What makes up for a backlog shrinks, too.
+    return isStraight && (line.slope > slope || (line.slope < -slope && lagMs - leastMs <= line.offMs));
   });
-  return OFF_RATES.some((off) => {
-    if (rates.length < off.stretches) return false;
-    const last = rates.slice(-off.stretches);
-    const [least, most] = [Math.min(...last), Math.max(...last)];
-    if (most - least >= off.agree) return false;
-    // What makes up for a backlog is fast, too.
-    return most < 1 - off.offRate || (least > 1 + off.offRate && lagMs <= leastMs);
-  });
+}
+
+/** The line nearest to points (least squares), and how far they are off it (root of the mean square). */
+function lineThrough(points: readonly Point[]): { slope: number; offMs: number } {
+  const mean = (of: (point: Point) => number) =>
+    points.reduce((sum, point) => sum + of(point), 0) / points.length;
+  const [atMs, lagMs] = [mean((point) => point.atMs), mean((point) => point.lagMs)];
+  const spread = mean((point) => (point.atMs - atMs) ** 2);
+  const slope = mean((point) => (point.atMs - atMs) * (point.lagMs - lagMs)) / spread;
+  const offMs = Math.sqrt(mean((point) => (point.lagMs - lagMs - slope * (point.atMs - atMs)) ** 2));
+  return { slope, offMs };
 }
 
 function isAdrift(clock: RunClock): boolean {

@@ -59,7 +59,7 @@ const BOARD = [
 ];
 const AUDIO_COPY = words('-c:a copy');
 const AAC = words('-c:a aac -b:a 64k');
-const TIMES = words('-output_ts_offset 10 -avoid_negative_ts disabled -max_interleave_delta 500000');
+const TIMES = words('-output_ts_offset 10 -avoid_negative_ts disabled -max_interleave_delta 250000');
 const CUT = words('-use_editlist 0 -frag_duration 200000 -flush_packets 1 pipe:1');
 const FLAGS = 'default_base_moof+frag_keyframe+frag_discont+skip_trailer';
 const MP4 = [...TIMES, ...words(`-f mp4 -movflags +empty_moov+${FLAGS}`), ...CUT];
