@@ -6,7 +6,8 @@ import { Home } from '../e2e/home.ts';
 import { until } from '../e2e/until.ts';
 import { numberedClip } from '../sources/clips.ts';
 import { fileOf } from '../sources/corpus.ts';
-import { framesIn, timesOf } from '../sources/network-judge.ts';
+import { framesIn, type SeenFrame, type Sender, timesOf } from '../sources/network-judge.ts';
+import { Night } from '../sources/night.ts';
 import { type StartedCamera, startRtspCamera } from '../sources/start-rtsp-camera.ts';
 
 /**
@@ -28,6 +29,8 @@ const LONG_GOP = numberedClip({ ...CLIP, file: 'night-long-gop.h264', gop: 2 * E
 const APART_SECONDS = 1;
 /** How far the date of a frame may be from when it was filmed. */
 const LATE_MS = 1000;
+/** From one frame to the next; what is longer is a gap. */
+const PAUSE_MS = 300;
 /** Of what was sent, so much is recorded at least: each fault costs a restart, and a restart some seconds. */
 const RECORDED = 0.6;
 
@@ -78,7 +81,7 @@ async function film(home: Home, camera: StartedCamera): Promise<void> {
     account: (kept?.gapUs ?? 0) / 1e6,
   };
   const filmed = { span, covered, missing, earliestMs, latestMs };
-  console.info(JSON.stringify({ said, filmed }));
+  console.info([JSON.stringify({ said, filmed }), ...account(frames, sender, camera)].join('\n'));
   const near = (seconds: number) => expect.closeTo(seconds, -Math.log10(2 * APART_SECONDS));
   expect(said).toEqual({
     covered: near(covered),
@@ -87,15 +90,41 @@ async function film(home: Home, camera: StartedCamera): Promise<void> {
     account: near(missing),
   });
   expect(Math.max(-earliestMs, latestMs)).toBeLessThan(LATE_MS);
-  expect(covered).toBeGreaterThan(RECORDED * sentSeconds(camera));
+  expect(covered).toBeGreaterThan((RECORDED * sentNumbers(camera).size) / FPS);
   expect(span).toBeGreaterThan(NIGHT_SECONDS - EPISODE_SECONDS);
 }
 
-/** What was sent to whoever watched, seconds. */
-function sentSeconds({ events }: StartedCamera): number {
+/** Of each episode: what was sent, what of it is in the film, how long that lasts there, and how its dates are off. */
+function account(frames: readonly SeenFrame[], { startMs }: Sender, camera: StartedCamera): string[] {
+  const sent = sentNumbers(camera);
+  const dated = frames.map(({ number, lateMs }) => ({
+    number,
+    lateMs,
+    at: startMs + (number * 1000) / FPS + lateMs,
+  }));
+  return new Night(Number(ORIEL_NIGHT_SEED), EPISODE_SECONDS, NIGHT_SECONDS).episodes.map(
+    ({ from, to, fault }) => {
+      const within = (number: number) => number >= from * FPS && number < to * FPS;
+      const seen = dated.filter(({ number }) => within(number));
+      const steps = dated.map(({ number, at }, index) =>
+        within(number) ? (dated[index + 1]?.at ?? at) - at : 0,
+      );
+      const lasts = steps.filter((step) => step < PAUSE_MS).reduce((sum, step) => sum + step, 0);
+      const late = seen.map(({ lateMs }) => Math.round(lateMs));
+      return [
+        `${from} to ${to} s, ${JSON.stringify(fault)}: sent ${[...sent].filter(within).length / FPS} s,`,
+        `in the film ${new Set(seen.map(({ number }) => number)).size / FPS} s, which last ${(lasts / 1000).toFixed(1)} s,`,
+        `dated ${Math.min(...late)} to ${Math.max(...late)} ms late`,
+      ].join(' ');
+    },
+  );
+}
+
+/** Numbers of the frames that were sent to anybody. */
+function sentNumbers({ events }: StartedCamera): Set<number> {
   const sent = events.flatMap((event) => (event.event === 'sent' ? [event] : []));
   const numbers = new Set(
     sent.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, index) => first + index)),
   );
-  return numbers.size / FPS;
+  return numbers;
 }
