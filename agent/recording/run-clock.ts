@@ -67,7 +67,7 @@ const SLOPES = [
   { overMs: 8_000, slope: 0.06 },
 ] as const;
 /** What points are off their line, as a share of what the line rises. */
-const STRAIGHT = 0.15;
+const STRAIGHT = 0.08;
 /** A point is the least lag of so long, and none is missing: a network holds up now this fragment, now that. */
 const POINT_MS = 500;
 const FARTHEST_MS = 1_000;

@@ -147,7 +147,7 @@ function gapConcerns(
 }
 
 const SOUND_AGAIN = (directory: string) =>
-  `it tries again by itself, at most a day later, or when it is started anew; to have none: oriel camera source ${directory} --no-audio`;
+  `it tries again by itself, at most a day later, or when it is started anew; to have none, stop it and give the source anew: oriel camera source ${directory} --source SOURCE --no-audio`;
 
 /** The same failure met by the uplink, by the search for a policy and by control is one concern. */
 function connectionConcerns(agent: AgentStatus): Concern[] {
