@@ -101,7 +101,8 @@ export function filmedMs(clock: RunClock, mediaUs: number): number {
 
 /** The clock after another fragment, and what is wrong with the time that the stream states. */
 export function arrive(clock: RunClock, arrival: Arrival): { clock: RunClock; fault: TimeFault | undefined } {
-  if (!clock.live) return { clock, fault: undefined };
+  // Sound alone has another track's time.
+  if (!clock.live || arrival.samples === 0) return { clock, fault: undefined };
   const { atMs } = arrival;
   const endMs = (arrival.decodeTimeUs + arrival.durationUs) / 1000;
   const lagMs = atMs - endMs;

@@ -74,6 +74,10 @@ describe('time that is true', () => {
         samples: 1,
       })),
     ],
+    [
+      'sound alone in between, of earlier times',
+      [...filming(5), { atMs: 5100, mediaMs: 4000, durationMs: 0, samples: 0 }, ...filming(5, 1, 5000)],
+    ],
     ['a camera that pauses for 3 s, and says so', [...filming(10), ...filming(10, 1, 13_000)]],
   ])('%s', (_, stream) => {
     expect(watch(stream).fault).toBeUndefined();
