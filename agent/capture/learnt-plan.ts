@@ -55,8 +55,10 @@ export function concessionAfter(learnt: Learnt, run: PastRun): Concession | unde
       return may('stamps');
     case 'gop':
       return may('copy');
-    case 'exited':
     case 'stalled':
+      // A live source is copied from its first packet on: what keeps that back is sound, or nothing comes.
+      return run.opened && run.goodMs === 0 ? may('sound') : undefined;
+    case 'exited':
     case 'rubbish':
       break;
     default:
