@@ -5,8 +5,17 @@ import type { Made } from './corpus.ts';
 /** Bits of the number, each a bar along the lower edge: bright for 1, the lowest bit on the left. */
 export const NUMBER_BITS = 11;
 
-/** A number on each picture, from 0 (geq of ffmpeg-filters(1)). */
-const NUMBERED = `geq=lum='if(gte(Y,H*8/9),if(mod(floor(N/pow(2,floor(X*${NUMBER_BITS}/W))),2),235,16),lum(X,Y))':cb='cb(X,Y)':cr='cr(X,Y)'`;
+/** What the upper row of bars shows: a number that follows from the lower one, so that a smeared picture is known as one. */
+export const proofOf = (number: number) => (number * PROOF) % 2 ** NUMBER_BITS;
+const PROOF = 733;
+
+/** A number on each picture, from 0, and above it its proof (geq of ffmpeg-filters(1)). */
+const bars = (number: string) => `if(mod(floor(${number}/pow(2,floor(X*${NUMBER_BITS}/W))),2),235,16)`;
+const NUMBERED = [
+  `geq=lum='if(gte(Y,H*8/9),${bars('N')},if(gte(Y,H*7/9),${bars(`mod(N*${PROOF},${2 ** NUMBER_BITS})`)},lum(X,Y)))'`,
+  "cb='cb(X,Y)'",
+  "cr='cr(X,Y)'",
+].join(':');
 
 export interface NumberedClip extends Made {
   readonly fps: number;

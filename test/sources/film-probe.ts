@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
-import { NUMBER_BITS } from './clips.ts';
+import { NUMBER_BITS, proofOf } from './clips.ts';
 
 /** What is in a film, by ffprobe and ffmpeg. */
 
@@ -100,21 +100,27 @@ export async function lookAtPictures<T>(path: string, look: (picture: Uint8Array
   return seen;
 }
 
-/** The number painted on a picture: bits in a row of bars along its lower edge (clips.ts). */
-export function numberOn(picture: Uint8Array): number {
+/** The number painted on a picture: bits in rows of bars along its lower edge (clips.ts). Undefined on a smeared one. */
+export function numberOn(picture: Uint8Array): number | undefined {
+  const number = bitsIn(picture, 83);
+  return bitsIn(picture, 73) === proofOf(number) ? number : undefined;
+}
+
+/** What a row of bars shows. @param top of their middle part. */
+function bitsIn(picture: Uint8Array, top: number): number {
   const bar = SMALL.width / NUMBER_BITS;
   let number = 0;
   for (let bit = 0; bit < NUMBER_BITS; bit++) {
     const middle = Math.round((bit + 0.5) * bar);
-    if (brightness(picture, middle) > 128) number += 2 ** bit;
+    if (brightness(picture, top, middle) > 128) number += 2 ** bit;
   }
   return number;
 }
 
 /** Of a bar around its middle, away from its edges. */
-function brightness(picture: Uint8Array, middle: number): number {
+function brightness(picture: Uint8Array, top: number, middle: number): number {
   let [sum, count] = [0, 0];
-  for (let y = 83; y < 88; y++) {
+  for (let y = top; y < top + 5; y++) {
     for (let x = middle - 4; x < middle + 4; x++) {
       sum += picture[y * SMALL.width + x] ?? 0;
       count += 1;

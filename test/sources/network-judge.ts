@@ -20,17 +20,29 @@ export interface SeenFrame {
   readonly lateMs: number;
 }
 
-/** Frames that a film shows, in its order: each by the number on it, and by its date where that number comes again. */
+/**
+ * Frames that a film shows, in its order: each by the number on it, and by its date where that number comes again. A smeared
+ * picture, as encoding has them before the first keyframe, is as late as the next that can be read.
+ */
 export async function framesIn({ movies }: Pick<Filmed, 'movies'>, sender: Sender): Promise<SeenFrame[]> {
   const seen: SeenFrame[] = [];
   for (const { path, fromMs } of movies) {
     const [track, shown] = await Promise.all([probeTrack(path, 'v'), lookAtPictures(path, numberOn)]);
-    for (const [index, painted] of shown.entries()) {
+    const frames: SeenFrame[] = [];
+    let lateMs = 0;
+    for (const [index, painted] of [...shown.entries()].reverse()) {
       const date = fromMs + (track?.times[index] ?? 0) * 1000;
-      seen.push(frameOf(painted, date, sender));
+      const frame = painted === undefined ? smeared(date, lateMs, sender) : frameOf(painted, date, sender);
+      lateMs = frame.lateMs;
+      frames.push(frame);
     }
+    seen.push(...frames.reverse());
   }
   return seen;
+}
+
+function smeared(date: number, lateMs: number, { startMs, fps }: Sender): SeenFrame {
+  return { number: Math.round(((date - lateMs - startMs) / 1000) * fps), lateMs };
 }
 
 function frameOf(painted: number, date: number, { startMs, fps, frames }: Sender): SeenFrame {

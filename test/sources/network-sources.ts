@@ -136,7 +136,7 @@ export const NETWORK_SOURCES: readonly NetworkSource[] = [
   {
     name: '[FC-71] 5 frames/s',
     ...{ clip: SLOW_RATE, seconds: 14 },
-    right: { covers: 7, mode: 'copy' },
+    right: { covers: 5, mode: 'copy' },
   },
   {
     name: '[FC-71] each client gets the clip from its beginning',
