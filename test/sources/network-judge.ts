@@ -30,7 +30,7 @@ export async function framesIn({ movies }: Pick<Filmed, 'movies'>, sender: Sende
     const [track, shown] = await Promise.all([probeTrack(path, 'v'), lookAtPictures(path, numberOn)]);
     const frames: SeenFrame[] = [];
     let lateMs = 0;
-    for (const [index, painted] of [...shown.entries()].reverse()) {
+    for (const [index, painted] of [...readable(shown, sender).entries()].reverse()) {
       const date = fromMs + (track?.times[index] ?? 0) * 1000;
       const frame = painted === undefined ? smeared(date, lateMs, sender) : frameOf(painted, date, sender);
       lateMs = frame.lateMs;
@@ -39,6 +39,15 @@ export async function framesIn({ movies }: Pick<Filmed, 'movies'>, sender: Sende
     seen.push(...frames.reverse());
   }
   return seen;
+}
+
+/** Numbers that have the one before or after them beside them: what a smeared picture seems to show has neither. */
+function readable(shown: readonly (number | undefined)[], { frames }: Sender): (number | undefined)[] {
+  const follows = (number: number | undefined, before: number | undefined) =>
+    number !== undefined && before !== undefined && number === (before + 1) % frames;
+  return shown.map((number, index) =>
+    follows(number, shown[index - 1]) || follows(shown[index + 1], number) ? number : undefined,
+  );
 }
 
 function smeared(date: number, lateMs: number, { startMs, fps }: Sender): SeenFrame {
