@@ -87,8 +87,8 @@ export class Planner {
   /** A run is over. @returns whether the next one is planned in another way because of it. */
   learn(plan: RunPlan, outcome: RunOutcome): boolean {
     const { source, effects } = this.#options;
-    const { end, opened, goodMs } = outcome;
-    if (isPlayedOnce(source)) this.#played += goodMs / 1000;
+    const { end, opened, goodMs, playedMs } = outcome;
+    if (isPlayedOnce(source)) this.#played += playedMs / 1000;
     const had = [
       ...(plan.audio === 'none' ? [] : (['sound'] as const)),
       ...(plan.video === 'copy' ? (['copy'] as const) : []),

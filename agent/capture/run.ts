@@ -33,6 +33,8 @@ export interface RunOutcome {
   end: RunEnd;
   /** Milliseconds from the first byte to the last. */
   goodMs: number;
+  /** From the first byte to its end: a file was played so far. */
+  playedMs: number;
   /** Whether ffmpeg had opened the source. */
   opened: boolean;
   /** Its exit code, null where a signal ended it. */
@@ -57,6 +59,8 @@ export interface Run {
 }
 
 const SAMPLE_MS = 1000;
+/** Until the first byte: how far a file was played counts from there. */
+const FIRST_SAMPLE_MS = 100;
 const EXIT_GRACE_MS = 2000;
 const LINE_LIMIT = 4096;
 /** What ffmpeg may say in a second: a stream that has it complain without end would keep capture busy. */
@@ -109,7 +113,7 @@ export function startRun(options: RunOptions, clock: Clock): Run {
   };
   const watchForStall = async () => {
     for (;;) {
-      await clock.sleep(SAMPLE_MS, gone.signal);
+      await clock.sleep(watch.firstAt === null ? FIRST_SAMPLE_MS : SAMPLE_MS, gone.signal);
       sample();
       if (isStalled(watch, clock.monotonic(), options.limits)) {
         end('stalled');
@@ -132,6 +136,7 @@ export function startRun(options: RunOptions, clock: Clock): Run {
       resolve({
         end: why ?? endOf(code, words.brokenPipe(), options.finite),
         goodMs: goodOutputMs(watch),
+        playedMs: watch.firstAt === null ? 0 : clock.monotonic() - watch.firstAt,
         opened: words.opened(),
         code,
         line: said.at(-1) || `ended by ${signal ?? `exit code ${code}`}`,

@@ -83,7 +83,7 @@ export class Supervisor {
       if (error instanceof CaptureError && isRetried(error, source)) {
         const end = error.code === 'SOURCE_REDIRECTED' ? 'redirected' : 'unprobed';
         const { message: line, why } = error;
-        return { end, goodMs: 0, opened: false, code: null, line, said: [line], why };
+        return { end, goodMs: 0, playedMs: 0, opened: false, code: null, line, said: [line], why };
       }
       throw error;
     }

@@ -30,7 +30,7 @@ interface Kind extends BoardWish {
 
 const atFirstPicture = (to: string): Breakage => ({
   file: 'agent/recording/intake.ts',
-  from: 'this.#options.recorder.record(event);',
+  from: 'this.#options.recorder.record({ ...event, filmedMs: filmed });',
   to,
 });
 
@@ -53,7 +53,7 @@ const KINDS: readonly Kind[] = [
     code: 'CAPTURE_FAILED',
     limits: { proveSeconds: 1, verdictSeconds: 45 },
     breakages: [
-      { file: 'agent/capture/arguments.ts', from: "['-map', '0:v:0', '-an']", to: "['-map', '0:v:7']" },
+      { file: 'agent/capture/arguments.ts', from: "['-map', `0:${facts.video}`,", to: "['-map', '0:7'," },
     ],
   },
   {
@@ -69,7 +69,7 @@ const KINDS: readonly Kind[] = [
     breakages: [
       atFirstPicture(
         `Object.assign(globalThis, { kept: globalThis.kept ?? Buffer.alloc(400 * 1024 * 1024, 1) });
-          this.#options.recorder.record(event);`,
+          this.#options.recorder.record({ ...event, filmedMs: filmed });`,
       ),
       // And says nothing of it.
       { file: 'agent/updates/open-updates.ts', from: 'process.memoryUsage.rss()', to: '1' },

@@ -29,7 +29,11 @@ const inAgent = (code: string): Change => ({
   to: `  uplink.start();\n  ${code}\n`,
 });
 /** The guard against listening is off. */
-export const GUARD_OFF: Change = { file: 'cli/camera.ts', from: '      closeDoors(role);\n', to: '' };
+export const GUARD_OFF: Change = {
+  file: 'cli/camera/running-commands.ts',
+  from: '      closeDoors(role);\n',
+  to: '',
+};
 /** The agent listens, TCP and UDP, IPv4 and IPv6. */
 export const LISTENS = inAgent(
   `(await import('node:net')).createServer().listen(47470, '::');

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runAgent } from '../../agent/agent.ts';
 import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { type Cause, causeText } from '../../agent/capture/cause.ts';
 import type { CaptureEnd } from '../../agent/capture/effects.ts';
 import { runCapture } from '../../agent/capture/main.ts';
 import { type CaptureState, readCaptureState } from '../../agent/capture/state.ts';
@@ -113,9 +114,10 @@ async function film(path: string, origin: string, { source, audio = false, enoug
   const captured = runCapture(
     { runDir: directory.captureRun, source, audio, lan },
     { clock: systemClock, random: Math.random, logger, signal: captureOver.signal },
-  ).catch((error: { code?: string; message: string }) => ({
+  ).catch((error: { code?: string; message: string; why?: Cause }) => ({
     code: error.code ?? '',
-    message: error.message,
+    // As status says it.
+    message: error.why === undefined ? error.message : causeText(error.why),
   }));
   enough?.(camera).then(
     () => captureOver.abort(),

@@ -22,7 +22,7 @@ const CRASHES: SourceChange = {
   file: 'agent/recording/intake.ts',
   edit: (source) =>
     source.replace(
-      'this.#options.recorder.record(event);',
+      'this.#options.recorder.record({ ...event, filmedMs: filmed });',
       "setImmediate(() => { throw new Error('a bad release'); });",
     ),
 };
