@@ -52,9 +52,7 @@ const KINDS: readonly Kind[] = [
     board: 'blind',
     code: 'CAPTURE_FAILED',
     limits: { proveSeconds: 1, verdictSeconds: 45 },
-    breakages: [
-      { file: 'agent/capture/arguments.ts', from: "['-map', `0:${facts.video}`,", to: "['-map', '0:7'," },
-    ],
+    breakages: [{ file: 'agent/capture/arguments.ts', from: "['-an'] : ", to: "['-map', '0:7'] : " }],
   },
   {
     board: 'cut-off',
