@@ -35,7 +35,7 @@ export async function probeSource(source: Source, run: RunTool): Promise<SourceF
       const facts = parseStreams(streams.stdout, file);
       // Without a picture it has no size.
       if (facts.size === null) throw withoutPicture(source, file);
-      if (source.kind === 'rtsp' || !facts.h264) {
+      if (source.kind === 'rtsp') {
         return facts;
       }
       const packets = await expectOutput(run, source, packetsCommand(source, facts.video), file);

@@ -23,18 +23,27 @@ export const STALL_LIMITS: StallLimits = { startMs: 15_000, firstMs: 4_000, sile
 const KEYFRAME_MS = 130_000;
 /** Frames that may be missing before it is called silence. */
 const FRAMES = 3;
+/** Of a file that is played once more than its beginning is not known. */
+const ONCE_MS = 60_000;
 
-/**
- * The limits for one run. A file cannot stall: its pauses are of its own, however long.
- * @param rate frames a second, null where that is not known
- */
+export interface StallFacts {
+  readonly kind: 'file' | 'test' | 'v4l2' | 'rtsp';
+  readonly encodes: boolean;
+  /** Frames a second, null where that is not known. */
+  readonly rate: number | null;
+  /** The longest time between two packets of a file, as far as it was measured. */
+  readonly pauseSeconds: number;
+  /** A file that is not begun again at its end. */
+  readonly once: boolean;
+}
+
+/** The limits for one run: a source may pause for as long as it is known to. */
 export function stallLimits(
-  kind: 'file' | 'test' | 'v4l2' | 'rtsp',
-  { encodes, rate }: { readonly encodes: boolean; readonly rate: number | null },
+  { kind, encodes, rate, pauseSeconds, once }: StallFacts,
   base: StallLimits = STALL_LIMITS,
 ): StallLimits {
-  if (kind === 'file') return { startMs: Infinity, firstMs: Infinity, silenceMs: Infinity };
-  const silenceMs = Math.max(base.silenceMs, rate === null ? 0 : (FRAMES * 1000) / rate);
+  const usualMs = base.silenceMs + pauseSeconds * 1000;
+  const silenceMs = Math.max(usualMs, rate === null ? 0 : (FRAMES * 1000) / rate, once ? ONCE_MS : 0);
   const firstMs = kind === 'rtsp' && encodes ? KEYFRAME_MS : Math.max(base.firstMs, silenceMs);
   return { startMs: base.startMs, firstMs, silenceMs };
 }

@@ -26,6 +26,8 @@ export interface SourceFacts {
   stamps: 'both' | 'decoding' | 'none';
   /** Longest time between keyframes seen, in seconds; null where it was not measured. */
   gopSeconds: number | null;
+  /** Longest time between two packets of a file, in seconds; 0 where it was not measured. */
+  pauseSeconds: number;
   /** What to ask a V4L2 device for; null of another source. */
   mode: Mode | null;
 }
@@ -62,6 +64,7 @@ export const NOTHING_MEASURED = {
   bFrames: false,
   stamps: 'both',
   gopSeconds: null,
+  pauseSeconds: 0,
   mode: null,
 } as const;
 
@@ -131,13 +134,18 @@ function frameRate({ avg_frame_rate, r_frame_rate }: Stream): number | null {
 
 /** Time between two packets beyond this is a pause or a jump, and no picture's. Seconds. */
 const LONGEST_PICTURE = 1;
+/** Beyond this it is a jump, and ffmpeg waits for none. Seconds. */
+const LONGEST_PAUSE = 3_600;
 
 /**
  * ffprobe's `packet=pts_time,dts_time,flags` lines, in the order of decoding: which timestamps there are, and the longest
  * time from a keyframe to the next, or to the end; where there are none, by the number of packets.
  * @param rate frames a second.
  */
-export function parsePackets(csv: string, rate: number | null): Pick<SourceFacts, 'stamps' | 'gopSeconds'> {
+export function parsePackets(
+  csv: string,
+  rate: number | null,
+): Pick<SourceFacts, 'stamps' | 'gopSeconds' | 'pauseSeconds'> {
   const packets = [...csv.matchAll(PACKET)].map(([, shown = '', decoded = '', key]) => ({
     shownAt: Number.parseFloat(shown),
     decodedAt: Number.parseFloat(decoded),
@@ -149,15 +157,16 @@ export function parsePackets(csv: string, rate: number | null): Pick<SourceFacts
     ({ shownAt, decodedAt }, index) =>
       [decodedAt, shownAt].find(Number.isFinite) ?? index / (rate ?? DEFAULT_RATE),
   );
-  let [since, longest] = [Number.POSITIVE_INFINITY, 0];
+  let [since, longest, pauseSeconds] = [Number.POSITIVE_INFINITY, 0, 0];
   for (const [index, { isKey }] of packets.entries()) {
-    const passed = (times[index] ?? 0) - (times[index - 1] ?? 0);
-    since += Math.min(Math.max(0, passed), LONGEST_PICTURE);
+    const passed = index === 0 ? 0 : Math.max(0, (times[index] ?? 0) - (times[index - 1] ?? 0));
+    since += Math.min(passed, LONGEST_PICTURE);
+    if (passed < LONGEST_PAUSE) pauseSeconds = Math.max(pauseSeconds, passed);
     if (Number.isFinite(since)) longest = Math.max(longest, since);
     if (isKey) since = 0;
   }
   const gopSeconds = Number.isFinite(since) ? longest : Number.POSITIVE_INFINITY;
-  return { stamps: has('shownAt') ? 'both' : without, gopSeconds };
+  return { stamps: has('shownAt') ? 'both' : without, gopSeconds, pauseSeconds };
 }
 
 /** `pts_time,dts_time,flags`, N/A where there is none. */

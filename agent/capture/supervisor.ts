@@ -103,7 +103,15 @@ export class Supervisor {
         writeEnd,
         credentials: credentialsOf(source),
         finite: isPlayedOnce(source),
-        limits: stallLimits(source.kind, { encodes: plan.video !== 'copy', rate: plan.facts.rate }, limits),
+        limits: stallLimits(
+          {
+            ...plan.facts,
+            kind: source.kind,
+            encodes: plan.video !== 'copy',
+            once: isPlayedOnce(source),
+          },
+          limits,
+        ),
       },
       effects.clock,
     );

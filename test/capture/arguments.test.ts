@@ -97,7 +97,7 @@ test.each<[string, string | null, RunPlan['video'], RunPlan['audio'], string[]]>
 
 const FACTS: SourceFacts = {
   ...{ video: 0, sound: 1, h264: true, audio: 'aac', size: null, rate: 25, bFrames: false },
-  ...{ stamps: 'both', gopSeconds: null, mode: null },
+  ...{ stamps: 'both', gopSeconds: null, pauseSeconds: 0, mode: null },
 };
 const PLAN: RunPlan = {
   source: parseSource(file, []),

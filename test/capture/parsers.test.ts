@@ -136,7 +136,15 @@ describe('what ffprobe says', () => {
     ['[FC-72] no times at all: counted', 'N/A,N/A,K_\nN/A,N/A,__\nN/A,N/A,K_\n', 0.2, 'none'],
     ['no keyframe', '0,0,__\n3,3,__\n', Number.POSITIVE_INFINITY, 'both'],
   ])('GOPs: %s', (_, csv, seconds, stamps) => {
-    expect(parsePackets(csv, 10)).toEqual({ gopSeconds: expect.closeTo(seconds), stamps });
+    expect(parsePackets(csv, 10)).toMatchObject({ gopSeconds: expect.closeTo(seconds), stamps });
+  });
+
+  test.each([
+    ['[FC-67] a pause', '0,0,K_\n1,1,__\n61,61,__\n62,62,__\n', 60],
+    ['a jump is none', '0,0,K_\n1,1,__\n93600,93600,K_\n5,5,__\n', 1],
+    ['nothing', '', 0],
+  ])('pauses: %s', (_, csv, seconds) => {
+    expect(parsePackets(csv, 10).pauseSeconds).toBe(seconds);
   });
 });
 

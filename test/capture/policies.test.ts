@@ -95,15 +95,21 @@ describe('stall', () => {
   });
 
   test.each([
-    ['rtsp', false, 25, { firstMs: 4000, silenceMs: 4000 }],
-    ['rtsp', false, 0.2, { firstMs: 15_000, silenceMs: 15_000 }],
-    ['rtsp', true, 25, { firstMs: 130_000, silenceMs: 4000 }],
-    ['v4l2', true, null, { firstMs: 4000, silenceMs: 4000 }],
-    ['test', true, null, { firstMs: 4000, silenceMs: 4000 }],
-    ['file', false, 25, { startMs: Infinity, firstMs: Infinity, silenceMs: Infinity }],
-  ] as const)('limits of %s, encoded %j, %s frames a second', (kind, encodes, rate, limits) => {
-    expect(stallLimits(kind, { encodes, rate })).toMatchObject(limits);
-  });
+    ['rtsp', false, 25, 0, false, { firstMs: 4000, silenceMs: 4000 }],
+    ['rtsp', false, 0.2, 0, false, { firstMs: 15_000, silenceMs: 15_000 }],
+    ['rtsp', true, 25, 0, false, { firstMs: 130_000, silenceMs: 4000 }],
+    ['v4l2', true, null, 0, false, { firstMs: 4000, silenceMs: 4000 }],
+    ['test', true, null, 0, false, { firstMs: 4000, silenceMs: 4000 }],
+    ['file', false, 25, 0.04, false, { firstMs: 4040, silenceMs: 4040 }],
+    ['file', false, 25, 8, false, { firstMs: 12_000, silenceMs: 12_000 }],
+    ['file', false, 25, 8, true, { silenceMs: 60_000 }],
+    ['file', false, 25, 90, true, { silenceMs: 94_000 }],
+  ] as const)(
+    'limits of %s, encoded %j, %s frames a second, paused for %s s, once %j',
+    (kind, encodes, rate, pauseSeconds, once, limits) => {
+      expect(stallLimits({ kind, encodes, rate, pauseSeconds, once })).toMatchObject(limits);
+    },
+  );
 
   test('sampled each second, silence is noticed within 5 s of the last byte', () => {
     for (let phase = 0; phase < 1000; phase += 50) {
@@ -159,6 +165,7 @@ describe('codec', () => {
     bFrames: false,
     stamps: 'both',
     gopSeconds: null,
+    pauseSeconds: 0,
     mode: null,
     ...change,
   });
