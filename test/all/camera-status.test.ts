@@ -100,7 +100,7 @@ test('a source that cannot be played is named with what ffmpeg said', () =>
     home.launchCamera();
     expect(await shows(home, 'red', 'CAPTURE_FAILED')).toMatchObject({ code: 1 });
     const { stdout } = await oriel('camera', 'status', home.cameraDirectory);
-    expect(stdout).toMatch(/^● NOT WORKING.*\n {2}- capture: PROBE_FAILED: .*No such file or directory/);
+    expect(stdout).toMatch(/^● NOT WORKING.*\n {2}- capture: PROBE_FAILED: the file does not exist/);
   }));
 
 test('a directory without a camera is no camera in good order', async () => {

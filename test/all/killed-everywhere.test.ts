@@ -73,14 +73,14 @@ test(
       const parts = full.parts();
       const fetching = volumes.cut(begun);
       volumes.mount(fetching);
-      const fetched = await runUpdater(fetching, parts, { at: 50, only: '^write .*/incoming/partial/' });
+      const fetched = await runUpdater(fetching, parts, { at: 10, only: '^write .*/incoming/partial/' });
       expect(fetched).toMatchObject({ killed: true });
       const copying = volumes.cut(fetching);
       await volumes.discard(fetching);
       volumes.mount(copying);
       expect(await runUpdater(copying, parts)).toMatchObject({ code: 0 });
       const copied = await runLauncher(copying, parts, {
-        at: 1000,
+        at: 50,
         only: '^write .*/a[.]new/files/bin/node$',
       });
       expect(copied).toMatchObject({ killed: true });
