@@ -138,6 +138,13 @@ test.each<[string, Partial<AgentStatus>, Partial<CameraView>, string, string[]]>
   ['a source coming on', { since: NOW - 29_000, lastFragmentAt: undefined }, {}, 'green', []],
   ['no picture ever', { since: NOW - 31_000, lastFragmentAt: undefined }, {}, 'red', ['NO_PICTURE']],
   ['no picture any more', { lastFragmentAt: NOW - 31_000 }, {}, 'red', ['NO_PICTURE']],
+  [
+    '[FC-65] a keyframe is awaited',
+    { lastFragmentAt: NOW - 31_000 },
+    { capture: { ...capture, givenUp: [{ what: 'copy', because: 'gop', line: '', since: NOW }] } },
+    'yellow',
+    ['KEYFRAME_AWAITED'],
+  ],
   ['no picture while it ends', { state: 'draining', lastFragmentAt: NOW - 31_000 }, {}, 'green', []],
   [
     'a pin statement that it does not obey',

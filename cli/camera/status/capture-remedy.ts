@@ -14,6 +14,10 @@ export function captureRemedy(code: string | undefined, directory: string, cause
   }
   if (cause !== undefined) return causeRemedy(cause, directory);
   switch (code) {
+    case 'gop':
+      return "set the interval of keyframes (GOP) in the camera's settings to some seconds: then nothing has to be encoded";
+    case 'time':
+      return "this camera goes by the time of arrival by itself; set frame rate and clock in the network camera's settings, or update its firmware";
     case 'COMMAND_MISSING':
       return 'install what is missing, and start the camera again';
     case 'SOURCE_SILENT':

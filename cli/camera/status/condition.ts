@@ -118,6 +118,11 @@ function pictureConcerns(
 ): Concern[] {
   const last = Math.max(since, lastFragmentAt ?? 0);
   if (state !== 'running' || at - last <= BLIND_MS) return [];
+  const waits = capture?.state === 'running' && capture.givenUp.some(({ because }) => because === 'gop');
+  if (waits) {
+    const text = 'it waits for the next keyframe of its source, whose keyframes are over 20 s apart';
+    return [yellow('KEYFRAME_AWAITED', text, last, captureRemedy('gop', directory))];
+  }
   // While it runs its last error is over.
   const said = capture?.state === 'running' ? undefined : (capture?.lastError ?? undefined);
   const way = captureRemedy(said?.code, directory, said?.cause);
