@@ -52,7 +52,7 @@ const jumped = (name: string, faults: Faults): NetworkSource => ({
 export const NETWORK_SOURCES: readonly NetworkSource[] = [
   {
     name: '[FC-65] a GOP of 60 s, joined in its midst',
-    ...{ clip: GOP_60, faults: { offset: 30 }, seconds: 60 },
+    ...{ clip: GOP_60, faults: { offset: 22 }, seconds: 60 },
     right: { covers: 18, causes: ['gop'] },
   },
   {
