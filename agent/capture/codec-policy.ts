@@ -12,7 +12,7 @@ export interface CodecChoice {
   reason: CodecReason;
 }
 
-/** @param givenUp copying was given up for what became of it. */
+/** @param givenUp copying was given up after a run with it. */
 export function chooseCodec(facts: SourceFacts, givenUp: boolean): CodecChoice {
   if (!facts.h264) {
     return { mode: 'encode', reason: 'not-h264' };

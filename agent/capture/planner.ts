@@ -100,7 +100,7 @@ export class Planner {
     this.#learnt = learn(before, past, effects.clock.monotonic());
     const changed = CONCESSIONS.filter((what) => isGivenUp(this.#learnt, what) && !isGivenUp(before, what));
     for (const what of changed) effects.logger.warn({ because: end, line: past.line }, CHANGES[what]);
-    // What was true of it may be so no more.
+    // The source may have changed: it is probed again.
     const doubtful = end === 'rubbish' || (opened && this.#learnt.refusal !== undefined);
     if (doubtful || source.kind === 'v4l2') this.#facts = undefined;
     return changed.length > 0;

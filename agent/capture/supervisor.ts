@@ -170,7 +170,7 @@ export class Supervisor {
   }
 }
 
-/** A file that brought nothing is tried twice; no try tells more of one that ended within. A signal is none of its doing. */
+/** A file without output is tried twice; one that fails later is not. A signal says nothing of the file. */
 const isBroken = ({ end, code, goodMs }: RunOutcome, failures: number): boolean =>
   end === 'exited' && code !== null && (goodMs > 0 || failures > 0);
 

@@ -90,11 +90,13 @@ function roleCommand(role: string, action: (dir: string, options: RoleOptions) =
 /** `oriel`, with nothing but what a camera runs by: the processes that go on do without the memory of all other commands. */
 export function runningProgram(): Command {
   const camera = new Command('camera');
-  for (const command of [runCommand(), ...roleCommands()]) camera.addCommand(command);
+  for (const command of runningCommands()) camera.addCommand(command);
   return new Command('oriel').showHelpAfterError('(add --help for what there is)').addCommand(camera);
 }
 
 /** Whether a command line is one of these. */
 export function isRunning([room, command]: readonly string[]): boolean {
-  return room === 'camera' && ['run', 'agent', 'capture', 'plan', 'still'].includes(command ?? '');
+  return room === 'camera' && runningCommands().some((each) => each.name() === command);
 }
+
+const runningCommands = () => [runCommand(), ...roleCommands()];

@@ -186,7 +186,7 @@ describe('a file', () => {
       'aac',
     ]);
     expect(await play(`file:${path}`)).toEqual([
-      { codec: 'h264', packets: 50, seconds: expect.closeTo(2, 0) },
+      { codec: 'h264', packets: 50, seconds: expect.closeTo(2, 1) },
     ]);
     expect(line.state()).toMatchObject({ mode: 'copy', encoder: null });
   });

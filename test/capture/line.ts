@@ -149,14 +149,17 @@ export function flows(run: SeenRun | undefined): run is SeenRun {
 export function probe(dir: string, bytes: Uint8Array): { codec: string; packets: number; seconds: number }[] {
   const path = join(dir, 'probe.mp4');
   writeFileSync(path, bytes);
-  const entries = 'stream=codec_name,nb_read_packets,start_time,duration';
+  const entries = 'stream=index,codec_name,nb_read_packets,duration:packet=stream_index,dts_time';
   const args = ['-v', 'error', '-count_packets', '-show_entries', entries, '-of', 'json', path];
-  const { streams } = JSON.parse(execFileSync('ffprobe', args, { encoding: 'utf8' }));
-  return streams.map((stream: Record<string, string>) => ({
-    codec: stream.codec_name,
+  const output = execFileSync('ffprobe', args, { encoding: 'utf8', maxBuffer: 64 << 20 });
+  const { streams, packets } = JSON.parse(output) as Record<string, Record<string, string>[]>;
+  const startOf = ({ index }: Record<string, string>) =>
+    Number(packets?.find(({ stream_index }) => stream_index === index)?.dts_time);
+  return (streams ?? []).map((stream) => ({
+    codec: stream.codec_name ?? '',
     packets: Number(stream.nb_read_packets),
     // Without an edit list the duration counts from 0, where no stream begins.
-    seconds: Number(stream.duration) - Number(stream.start_time),
+    seconds: Number(stream.duration) - startOf(stream),
   }));
 }
 
