@@ -27,7 +27,6 @@ const AccountFile = v.strictObject({
 const GapsFile = v.object({
   version: v.literal(1),
   gapUs: microseconds,
-  gaps: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   endsAtMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
 });
 
@@ -42,7 +41,7 @@ export function readAccount(path: string): Account | undefined {
 /** The gaps that the camera's former life left; undefined as with the account. */
 export function readGaps(path: string): KeptGaps | undefined {
   const file = read(path, GapsFile);
-  return file && { gapUs: file.gapUs, gaps: file.gaps, endsAtMs: file.endsAtMs };
+  return file && { gapUs: file.gapUs, endsAtMs: file.endsAtMs };
 }
 
 function read<T extends v.GenericSchema>(path: string, schema: T): v.InferOutput<T> | undefined {

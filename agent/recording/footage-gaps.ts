@@ -4,7 +4,6 @@ import { gapUs } from '../../media/gap.ts';
 export interface KeptGaps {
   /** The sum of them, µs. */
   readonly gapUs: number;
-  readonly gaps: number;
   /** The end of the newest footage, milliseconds since 1970 by the camera's clock. */
   readonly endsAtMs: number;
 }
@@ -28,7 +27,6 @@ export class FootageGaps {
   readonly #former: KeptGaps | undefined;
   readonly #beganMs: number;
   #gapUs: number;
-  #gaps: number;
   #recent: Gap[] = [];
   #endMs: number | undefined;
   /** From monotonic time to the camera's clock, in the newest segment. */
@@ -40,7 +38,6 @@ export class FootageGaps {
     this.#former = former;
     this.#beganMs = beganMs;
     this.#gapUs = former?.gapUs ?? 0;
-    this.#gaps = former?.gaps ?? 0;
   }
 
   /** A segment begins. @param timeMs what its header says, milliseconds since 1970. */
@@ -82,7 +79,6 @@ export class FootageGaps {
     if (this.#endMs === undefined) return this.#former;
     return {
       gapUs: Math.round(this.#gapUs),
-      gaps: this.#gaps,
       endsAtMs: Math.max(0, Math.round(this.#endMs + this.#toClockMs)),
     };
   }
@@ -94,19 +90,14 @@ export class FootageGaps {
 
   /** What lies before a life's first footage is a gap where there was footage before. */
   #noteStart(filmedMs: number, timeMs: number): void {
-    if (this.#former !== undefined) this.#add(gapUs(this.#former.endsAtMs * 1000, timeMs * 1000));
+    if (this.#former !== undefined) this.#gapUs += gapUs(this.#former.endsAtMs * 1000, timeMs * 1000);
     if (filmedMs - this.#beganMs >= OPEN_MS) this.#remember({ fromMs: this.#beganMs, toMs: filmedMs });
   }
 
   #note(fromMs: number, toMs: number): void {
     const between = gapUs(fromMs * 1000, toMs * 1000);
-    this.#add(between);
+    this.#gapUs += between;
     if (between > 0) this.#remember({ fromMs, toMs });
-  }
-
-  #add(us: number): void {
-    this.#gapUs += us;
-    this.#gaps += us > 0 ? 1 : 0;
   }
 
   #remember(gap: Gap): void {

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { readAccount, writeAccount } from '../../agent/camera/account-file.ts';
+import { readAccount, readGaps, writeAccount } from '../../agent/camera/account-file.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'oriel-account-'));
 const path = join(directory, 'account.json');
@@ -58,4 +58,25 @@ test.each<[string, string]>([
 test('no file is no account, and one that cannot be written keeps nobody from recording', () => {
   expect(readAccount(join(directory, 'none'))).toBeUndefined();
   expect(() => writeAccount(join(directory, 'no/such/directory'), GOOD)).not.toThrow();
+});
+
+describe('gaps', () => {
+  const gaps = { gapUs: 3_736_000, endsAtMs: 1_790_000_000_000 };
+  const gapsPath = join(directory, 'gaps.json');
+
+  test('[FC-76] are read as they were written, and members of later releases passed over', () => {
+    writeAccount(gapsPath, gaps);
+    expect(readGaps(gapsPath)).toEqual(gaps);
+    writeFileSync(gapsPath, JSON.stringify({ version: 1, ...gaps, more: true }));
+    expect(readGaps(gapsPath)).toEqual(gaps);
+  });
+
+  test.each([
+    ['torn', '{"version":1,"gapUs":37'],
+    ['negative', JSON.stringify({ version: 1, ...gaps, gapUs: -1 })],
+    ['of another version', JSON.stringify({ version: 2, ...gaps })],
+  ])('that are %s count as none', (_, text) => {
+    writeFileSync(gapsPath, text);
+    expect(readGaps(gapsPath)).toBeUndefined();
+  });
 });

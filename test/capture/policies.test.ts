@@ -10,7 +10,7 @@ import {
   stallLimits,
   watchOutput,
 } from '../../agent/capture/stall-policy.ts';
-import type { SourceFacts } from '../../agent/capture/streams.ts';
+import { NOTHING_MEASURED, type SourceFacts } from '../../agent/capture/streams.ts';
 
 describe('restart', () => {
   test.each<[RunEnd, number, number, number, object | null]>([
@@ -156,17 +156,8 @@ describe('ready tokens', () => {
 
 describe('codec', () => {
   const facts = (change: Partial<SourceFacts>): SourceFacts => ({
-    h264: true,
-    audio: 'none',
-    video: 0,
-    sound: null,
-    size: null,
-    rate: null,
-    bFrames: false,
-    stamps: 'both',
-    gopSeconds: null,
-    pauseSeconds: 0,
-    mode: null,
+    ...NOTHING_MEASURED,
+    ...{ h264: true, audio: 'none' },
     ...change,
   });
   test.each<[Partial<SourceFacts>, boolean, object]>([

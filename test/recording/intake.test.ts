@@ -3,7 +3,9 @@ import type { CaptureFeed, FeedEvents } from '../../agent/capture/feed.ts';
 import type { AgentLog } from '../../agent/log.ts';
 import { Intake } from '../../agent/recording/intake.ts';
 import { Fragmenter } from '../../media/fragmenter.ts';
-import { stream } from './media.ts';
+import { parseInit } from '../../media/init.ts';
+import { clips, copied } from '../media/elementary.ts';
+import { type Recording, stream } from './media.ts';
 import { type Household, makeHousehold, Rig } from './rig.ts';
 
 let household: Household;
@@ -133,6 +135,37 @@ describe('keyframes apart by', () => {
     const { intake, feed } = takeIn();
     run(intake, stream(2 * gop, gop));
     expect(feed.asked).toEqual(asked);
+  });
+});
+
+describe('a stream that turns into', () => {
+  const wholeOf = ({ init, fragments }: Recording) =>
+    Buffer.concat([init.bytes, ...fragments.map(({ bytes }) => bytes)]);
+  const [small, large, colours] = clips(['96x64'], ['128x96'], ['96x64', '-pix_fmt', 'yuv444p']);
+  const [resized, unplayable] = copied(
+    [small as Uint8Array, large as Uint8Array],
+    [small as Uint8Array, colours as Uint8Array],
+  );
+
+  test('[FC-69] another size is recorded on, with an init segment of its own', async () => {
+    const { rig, intake, feed } = takeIn();
+    run(intake, wholeOf(resized as Recording));
+    await rig.recorder.stop();
+    const opened = await rig.openAll();
+    const sizes = opened.map(({ opening }) => parseInit(opening?.init as Uint8Array).video);
+    expect([...new Set(sizes.map(({ width, height }) => `${width}x${height}`))]).toEqual(['96x64', '128x96']);
+    expect(feed.asked).toEqual([]);
+    expect(rig.tally).toMatchObject({ skippedUs: 0, sealedUs: rig.tally.capturedUs });
+  });
+
+  test('H.264 that browsers do not play is refused from there on', async () => {
+    const { rig, intake, feed, logged } = takeIn();
+    run(intake, wholeOf(unplayable as Recording));
+    await rig.recorder.stop();
+    expect(feed.asked).toEqual(['rubbish']);
+    expect(logged).toContainEqual(expect.objectContaining({ code: 'CODEC_UNPLAYABLE' }));
+    expect(rig.tally.sealedUs).toBeGreaterThan(0);
+    expect(rig.tally.skippedUs).toBe(rig.tally.capturedUs - rig.tally.sealedUs);
   });
 });
 

@@ -1,0 +1,80 @@
+import { Planner } from '../../agent/capture/planner.ts';
+import type { RunEnd } from '../../agent/capture/restart-policy.ts';
+import type { RunOutcome } from '../../agent/capture/run.ts';
+import { parseSource } from '../../agent/capture/source.ts';
+import type { Tool } from '../../agent/capture/tool.ts';
+import { TurnedClock } from '../recording/rig.ts';
+
+const HOUR = 3_600_000;
+/** ffprobe's answer for a camera with H.264 and G.711. */
+const STREAMS = JSON.stringify({
+  streams: [
+    {
+      ...{ index: 0, codec_type: 'video', codec_name: 'h264', profile: 'Main', pix_fmt: 'yuv420p' },
+      ...{ width: 640, height: 360, avg_frame_rate: '25/1' },
+    },
+    { index: 1, codec_type: 'audio', codec_name: 'pcm_alaw' },
+  ],
+});
+
+function planning() {
+  const clock = new TurnedClock();
+  const asked: string[] = [];
+  const logged: string[] = [];
+  const note = (_: object, message: string) => void logged.push(message);
+  const planner = new Planner({
+    source: parseSource('rtsp://cam.lan/x', ['cam.lan']),
+    audio: true,
+    runTool: async ({ command }: Tool) => {
+      asked.push(command);
+      return { code: 0, stdout: STREAMS, stderr: '' };
+    },
+    effects: {
+      clock,
+      random: () => 1,
+      logger: { info: note, warn: note, error: note },
+      signal: new AbortController().signal,
+    },
+  });
+  /** One run that ends so. @returns whether the next is planned in another way. */
+  const run = async (end: RunEnd, change: Partial<RunOutcome> = {}) => {
+    const plan = await planner.plan(true);
+    const outcome = { end, goodMs: 60_000, playedMs: 60_000, opened: true, code: null, line: '', said: [] };
+    return planner.learn(plan, { ...outcome, ...change });
+  };
+  return { planner, clock, asked, logged, run };
+}
+
+test('[FC-66] a source is asked once, however often it refuses a session', async () => {
+  const { asked, run } = planning();
+  for (let n = 0; n < 3; n++) await run('exited', { goodMs: 0, opened: false });
+  expect(asked).toEqual(['ffprobe']);
+});
+
+test('what sent rubbish is asked again', async () => {
+  const { asked, planner, run } = planning();
+  await run('rubbish');
+  await planner.plan(true);
+  expect(asked).toEqual(['ffprobe', 'ffprobe']);
+});
+
+test('[FC-62] stamps that are wrong are given up, said, and tried again after an hour', async () => {
+  const { planner, clock, logged, run } = planning();
+  expect(planner.nextTrialMs).toBeUndefined();
+  expect(await run('time')).toBe(true);
+  expect(await planner.plan(true)).toMatchObject({ arrival: true, video: 'copy', audio: 'aac' });
+  expect(planner.givenUp).toEqual([
+    { what: 'stamps', because: 'time', line: expect.any(String), since: clock.now() },
+  ]);
+  expect(logged.at(-1)).toContain('the time of arrival');
+  expect(planner.nextTrialMs).toBe(HOUR);
+  clock.turn(HOUR);
+  expect(await planner.plan(true)).toMatchObject({ arrival: false });
+  expect(planner.givenUp).toEqual([]);
+});
+
+test('[FC-64] sound without which there is a picture is left out, whatever the policy allows', async () => {
+  const { planner, run } = planning();
+  expect(await run('stalled', { goodMs: 0 })).toBe(true);
+  expect(await planner.plan(true)).toMatchObject({ audio: 'none', video: 'copy', arrival: false });
+});
