@@ -281,6 +281,7 @@ async function record(
       commandPath: directory.captureFifo,
       agent: toHex(nodePrimitives.random(8)),
       audio: audioAllowed,
+      from: () => intake.takenSeconds,
       onFault: (fault) =>
         fault === undefined
           ? logger.info({}, 'the FIFOs to capture are there again')

@@ -1,5 +1,6 @@
 import { decodersFor } from './decoders.ts';
 import { inputOf } from './input.ts';
+import { FIRST_SECOND } from './protocol.ts';
 import { type FrameSize, formatSize, type Source } from './source.ts';
 import type { SourceFacts } from './streams.ts';
 
@@ -14,7 +15,7 @@ export interface RunPlan {
   audio: 'none' | 'copy' | 'aac';
   /** The time of arrival is the timestamp, whatever the source says. */
   arrival: boolean;
-  /** Seconds of a file that were played before. */
+  /** Where a file goes on, in its seconds. */
   from: number;
 }
 
@@ -25,8 +26,6 @@ const VIDEO_BITRATE = '4M';
 const AUDIO_BITRATE = '64k';
 /** Sound that fails to come holds up the picture for so long, µs; ffmpeg's own default is 10 s. */
 const INTERLEAVE_US = 250_000;
-/** Where a stream begins, in seconds: with B-frames it is decoded earlier than shown, and tfdt knows no negative time. */
-const FIRST_SECOND = 10;
 
 /** The whole argument array of a run, without the command. */
 export async function runArguments(plan: RunPlan): Promise<string[]> {
@@ -49,7 +48,7 @@ export async function runArguments(plan: RunPlan): Promise<string[]> {
       ...videoCodec(plan.video, facts.size),
       ...(plan.video === 'copy' ? copying(source, facts) : []),
       ...audioCodec(plan.audio),
-      ...fragmentedMp4(plan.video),
+      ...fragmentedMp4(plan.video, plan.from),
     );
   return (command as unknown as { _getArguments(): string[] })._getArguments();
 }
@@ -101,7 +100,7 @@ function pace(source: Source): string[] {
 }
 
 /** A file is played once, and goes on where it was. */
-const seek = ({ from }: RunPlan): string[] => (from > 0 ? ['-ss', from.toFixed(3)] : []);
+const seek = ({ from }: RunPlan): string[] => (from > 0 ? ['-ss', String(from)] : []);
 
 function streams({ facts, audio }: RunPlan, tone: boolean): string[] {
   const sound = tone ? '1:0' : `0:${facts.sound}`;
@@ -172,12 +171,17 @@ function audioCodec(audio: RunPlan['audio']): string[] {
   }
 }
 
-/** `frag_discont` without edit lists: each track's tfdt is its own time, so that sound and picture stay in step. */
-function fragmentedMp4(video: RunPlan['video']): string[] {
+/**
+ * `frag_discont` without edit lists: each track's tfdt is its own time, so that sound and picture stay in step. A file that
+ * goes on keeps its own time.
+ */
+function fragmentedMp4(video: RunPlan['video'], from = 0): string[] {
   // The V4L2 encoder has its parameter sets only in the first packet: the init segment has to wait for it.
   const moov = video === 'h264_v4l2m2m' ? '+empty_moov+delay_moov' : '+empty_moov';
+  // To the millisecond: a sum of fractions is written with many digits.
+  const beginsAt = Math.round((FIRST_SECOND + from) * 1000) / 1000;
   return [
-    ...['-output_ts_offset', String(FIRST_SECOND), '-avoid_negative_ts', 'disabled'],
+    ...['-output_ts_offset', String(beginsAt), '-avoid_negative_ts', 'disabled'],
     ...['-max_interleave_delta', String(INTERLEAVE_US)],
     ...['-f', 'mp4', '-movflags', `${moov}+default_base_moof+frag_keyframe+frag_discont+skip_trailer`],
     ...['-use_editlist', '0', '-frag_duration', String(FRAGMENT_US), '-flush_packets', '1'],

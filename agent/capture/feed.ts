@@ -20,6 +20,8 @@ export interface FeedOptions {
   agent: string;
   /** Whether sound may be recorded, asked for each run; allowed without it. */
   audio?: () => boolean;
+  /** Up to where a file was taken in, in its seconds, asked for each run; undefined where none of it was. */
+  from?: () => number | undefined;
   /** How often unanswered requests are repeated, and FIFOs checked: capture may have died with them. */
   repeatMs?: number;
   /** A FIFO is missing or no FIFO; or, with undefined, both are there again. Until then nothing is captured. */
@@ -88,7 +90,13 @@ export function openCaptureFeed(options: FeedOptions, events: FeedEvents): Captu
     run++;
     refused = false;
     started = false;
-    request({ ready: run, agent, ...(options.audio && { audio: options.audio() }) });
+    const from = options.from?.();
+    request({
+      ready: run,
+      agent,
+      ...(options.audio && { audio: options.audio() }),
+      ...(from !== undefined && { from }),
+    });
   };
   const close = () => {
     fifos?.reader.close();

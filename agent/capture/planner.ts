@@ -13,6 +13,7 @@ import {
   tryAgain,
 } from './learnt-plan.ts';
 import { probeSource } from './probe.ts';
+import type { Ready } from './protocol.ts';
 import { FOUND } from './restart-policy.ts';
 import type { RunOutcome } from './run.ts';
 import { isLive, isPlayedOnce, type Source } from './source.ts';
@@ -43,7 +44,7 @@ export class Planner {
   #facts: SourceFacts | undefined;
   #learnt = nothingLearnt;
   #encoder: Encoder | null = null;
-  /** Seconds of a file that were played. */
+  /** Seconds of a file that were played, about. */
   #played = 0;
 
   constructor(options: PlannerOptions) {
@@ -52,10 +53,13 @@ export class Planner {
 
   /**
    * The plan of the next run.
-   * @param audioAllowed by the owner's policy
+   * @param token what the agent allows, and has
    * @throws CaptureError as probeSource, COMMAND_MISSING
    */
-  async plan(audioAllowed: boolean): Promise<RunPlan> {
+  async plan({
+    audio: audioAllowed = true,
+    from = this.#played,
+  }: Pick<Ready, 'audio' | 'from'>): Promise<RunPlan> {
     const { source, audio, effects, runTool } = this.#options;
     this.#learnt = tryAgain(this.#learnt, effects.clock.monotonic());
     this.#facts ??= await probeSource(source, runTool);
@@ -75,7 +79,7 @@ export class Planner {
       video: codec.mode === 'copy' ? 'copy' : (this.#encoder ?? 'libx264'),
       audio: chooseAudio(facts, audio && audioAllowed && !isGivenUp(this.#learnt, 'sound')),
       arrival: isLive(source) && isGivenUp(this.#learnt, 'stamps'),
-      from: this.#played,
+      from: isPlayedOnce(source) ? from : 0,
     };
   }
 
@@ -88,7 +92,7 @@ export class Planner {
   learn(plan: RunPlan, outcome: RunOutcome): boolean {
     const { source, effects } = this.#options;
     const { end, opened, goodMs, playedMs } = outcome;
-    if (isPlayedOnce(source)) this.#played += playedMs / 1000;
+    if (isPlayedOnce(source)) this.#played = plan.from + playedMs / 1000;
     const had = [
       ...(plan.audio === 'none' ? [] : (['sound'] as const)),
       ...(plan.video === 'copy' ? (['copy'] as const) : []),

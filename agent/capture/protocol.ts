@@ -1,5 +1,8 @@
 import * as v from 'valibot';
 
+/** The media time at which a source begins, in seconds: with B-frames it is decoded earlier than shown, and tfdt knows no negative time. */
+export const FIRST_SECOND = 10;
+
 /** Longest line on capture.fifo, in bytes. */
 export const COMMAND_LIMIT = 1024;
 
@@ -10,13 +13,15 @@ const ReadySchema = v.strictObject({
   ready: run,
   agent,
   audio: v.optional(v.boolean()),
+  from: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1e9))),
 });
 const EndSchema = v.strictObject({ end: run, agent, reason: v.picklist(['rubbish', 'gop', 'time']) });
 const CommandSchema = v.union([ReadySchema, EndSchema]);
 
 /**
  * "I have opened media.fifo for run `ready` and am reading": the leave to start ffmpeg. `agent` names one life of
- * the agent; its runs count up from 1. `audio` false forbids sound.
+ * the agent; its runs count up from 1. `audio` false forbids sound. `from` is where a file goes on, in seconds of it: up to
+ * there the agent has it; a new agent does not know.
  */
 export type Ready = v.InferOutput<typeof ReadySchema>;
 /**

@@ -77,7 +77,7 @@ export class Supervisor {
     const { inbox, source, mediaPath, limits, status, effects } = this.#options;
     let plan: RunPlan;
     try {
-      plan = await this.#planner.plan(token.audio ?? true);
+      plan = await this.#planner.plan(token);
     } catch (error) {
       effects.signal.throwIfAborted();
       if (error instanceof CaptureError && isRetried(error, source)) {

@@ -3,11 +3,20 @@ import { MediaError } from '../../media/errors.ts';
 import { type FragmentEvent, Fragmenter, type InitEvent } from '../../media/fragmenter.ts';
 import { followParameterSets, playsInBrowsers } from '../../media/parameter-sets.ts';
 import type { CaptureFeed, FeedEvents } from '../capture/feed.ts';
+import { FIRST_SECOND } from '../capture/protocol.ts';
 import type { AgentLog } from '../log.ts';
 import { errorFields } from '../log.ts';
 import { beginPace, type Pace, take } from './pace.ts';
 import type { Recorder } from './recorder.ts';
-import { arrive, beginRunClock, filmedMs, type RunClock, type TimeFault } from './run-clock.ts';
+import {
+  arrive,
+  beginRunClock,
+  filmedMs,
+  isGoingOn,
+  type RunClock,
+  type Taken,
+  type TimeFault,
+} from './run-clock.ts';
 import type { Tally } from './tally.ts';
 
 export interface IntakeOptions {
@@ -51,6 +60,10 @@ export class Intake implements FeedEvents {
   #init: InitEvent | undefined;
   /** Undefined before the run's first keyframe. */
   #time: RunClock | undefined;
+  /** Of the run before. */
+  #timeBefore: RunClock | undefined;
+  /** Up to where a file was taken in, and when that was; undefined where none of it was. */
+  #taken: Taken | undefined;
   /** What came before the run had settled; undefined once it has. */
   #settling: { readonly arrived: Arrived[]; bytes: number; readonly timer: NodeJS.Timeout } | undefined;
 
@@ -68,6 +81,7 @@ export class Intake implements FeedEvents {
     this.#sinceKeyframeUs = 0;
     this.#refused = false;
     this.#init = undefined;
+    this.#timeBefore = this.#time ?? this.#timeBefore;
     this.#time = undefined;
     if (this.#options.live) {
       const timer = setTimeout(() => this.#settle(), SETTLING_MS).unref();
@@ -115,7 +129,17 @@ export class Intake implements FeedEvents {
   }
 
   #beginTime({ event, atMs }: Arrived): void {
-    this.#time = beginRunClock(this.#options.live, { ...event, atMs });
+    const { live } = this.#options;
+    const first = { ...event, atMs };
+    const goesOn = !live && isGoingOn(this.#taken, first);
+    this.#time = (goesOn && this.#timeBefore) || beginRunClock(live, first);
+  }
+
+  /** Up to where a file was taken in, in its seconds; undefined where none of it was, or the source is live. */
+  get takenSeconds(): number | undefined {
+    if (this.#taken === undefined || this.#options.live) return undefined;
+    // A whole millisecond is before the next frame, however it was rounded.
+    return Math.max(0, Math.floor(this.#taken.mediaUs / 1000) - FIRST_SECOND * 1000) / 1000;
   }
 
   /** A fragment of a run that has settled: its time counts from the first keyframe on. */
@@ -136,6 +160,7 @@ export class Intake implements FeedEvents {
     const filmed =
       this.#time === undefined ? atMs - event.durationUs / 1000 : filmedMs(this.#time, event.decodeTimeUs);
     if (event.keyframe && !this.#refused) this.#followParameterSets(event);
+    if (!this.#refused) this.#taken = { mediaUs: event.decodeTimeUs + event.durationUs, atMs };
     this.#options.recorder.record({ ...event, filmedMs: filmed });
     if (!this.#refused) this.#watchGop(event);
   }
@@ -181,6 +206,7 @@ export class Intake implements FeedEvents {
     const { codec, width, height } = init.info.video;
     logger.info({ codec, width, height }, 'recording begins');
     this.#init = init;
+    this.#taken ??= { mediaUs: 0, atMs: 0 };
     recorder.beginRun(init);
   }
 

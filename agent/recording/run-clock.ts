@@ -19,6 +19,12 @@ export interface Arrival {
  */
 export type TimeFault = 'jump' | 'rate';
 
+/** Up to which media time a file was taken in, µs, and when that was, monotonic milliseconds. */
+export interface Taken {
+  readonly mediaUs: number;
+  readonly atMs: number;
+}
+
 /** How late a fragment came, for the rate. */
 interface Point {
   readonly atMs: number;
@@ -73,6 +79,11 @@ const POINT_MS = 500;
 const FARTHEST_MS = 1_000;
 const MOST_POINTS = 8_000 / POINT_MS + 1;
 
+/** A file's run: what it may repeat of the one before, come too early, and have been away. */
+const REPEATED_US = 100_000;
+const EARLY_MS = 1_000;
+const AWAY_MS = 15_000;
+
 /** The clock of a run whose first fragment is this, or whose last of a burst at its beginning is. */
 export function beginRunClock(live: boolean, first: Arrival): RunClock {
   const endMs = (first.decodeTimeUs + first.durationUs) / 1000;
@@ -91,6 +102,17 @@ export function beginRunClock(live: boolean, first: Arrival): RunClock {
     behind: undefined,
     points: [{ atMs: first.atMs, lagMs }],
   };
+}
+
+/**
+ * Whether a file's run goes on where the one before ended, so that the file's time does, too: it was away for no longer than
+ * a restart takes, and what it brings first is neither here already nor far ahead.
+ */
+export function isGoingOn(taken: Taken | undefined, first: Arrival): boolean {
+  if (taken === undefined || first.decodeTimeUs < taken.mediaUs - REPEATED_US) return false;
+  const playedMs = (first.decodeTimeUs + first.durationUs - taken.mediaUs) / 1000;
+  const awayMs = first.atMs - taken.atMs - playedMs;
+  return awayMs > -EARLY_MS && awayMs < AWAY_MS;
 }
 
 /** When a media time of the run was filmed, monotonic milliseconds. */

@@ -112,8 +112,10 @@ test('the streams that were chosen are the ones recorded', async () => {
   expect(await said({ audio: 'copy' }, { video: 2, sound: 5 })).toContain('-map 0:2 -map 0:5');
 });
 
-test('a file goes on where it was', async () => {
-  expect(await said({ from: 12.5 })).toContain('-re -ss 12.500 -codec_whitelist');
+test('a file goes on where it was, in its own time', async () => {
+  const later = await said({ from: 12.5 });
+  expect(later).toContain('-re -ss 12.5 -codec_whitelist');
+  expect(later).toContain('-output_ts_offset 22.5 ');
   expect(await said({})).not.toContain('-ss');
 });
 

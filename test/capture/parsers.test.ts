@@ -9,6 +9,7 @@ describe('commands', () => {
   test.each([
     { ready: 1, agent: '0123456789abcdef' },
     { ready: 7, agent: '01234567', audio: false },
+    { ready: 7, agent: '01234567', from: 142.2 },
     { end: 7, agent: '01234567', reason: 'rubbish' as const },
     { end: 7, agent: '01234567', reason: 'gop' as const },
     { end: 7, agent: '01234567', reason: 'time' as const },
@@ -30,6 +31,8 @@ describe('commands', () => {
     '{"ready":1,"agent":"0123456G"}',
     '{"ready":1,"agent":"01234567","audio":0}',
     '{"ready":1,"agent":"01234567","more":1}',
+    '{"ready":1,"agent":"01234567","from":-1}',
+    '{"ready":1,"agent":"01234567","from":1e999}',
     '{"ready":1,"end":1,"agent":"01234567","reason":"gop"}',
     '{"end":1,"agent":"01234567","reason":"boredom"}',
   ])('refuses %s', (line) => {

@@ -17,13 +17,13 @@ const STREAMS = JSON.stringify({
   ],
 });
 
-function planning() {
+function planning(from = 'rtsp://cam.lan/x') {
   const clock = new TurnedClock();
   const asked: string[] = [];
   const logged: string[] = [];
   const note = (_: object, message: string) => void logged.push(message);
   const planner = new Planner({
-    source: parseSource('rtsp://cam.lan/x', ['cam.lan']),
+    source: parseSource(from, ['cam.lan']),
     audio: true,
     runTool: async ({ command }: Tool) => {
       asked.push(command);
@@ -38,7 +38,7 @@ function planning() {
   });
   /** One run that ends so. @returns whether the next is planned in another way. */
   const run = async (end: RunEnd, change: Partial<RunOutcome> = {}) => {
-    const plan = await planner.plan(true);
+    const plan = await planner.plan({});
     const outcome = { end, goodMs: 60_000, playedMs: 60_000, opened: true, code: null, line: '', said: [] };
     return planner.learn(plan, { ...outcome, ...change });
   };
@@ -54,7 +54,7 @@ test('[FC-66] a source is asked once, however often it refuses a session', async
 test('what sent rubbish is asked again', async () => {
   const { asked, planner, run } = planning();
   await run('rubbish');
-  await planner.plan(true);
+  await planner.plan({});
   expect(asked).toEqual(['ffprobe', 'ffprobe']);
 });
 
@@ -62,19 +62,42 @@ test('[FC-62] stamps that are wrong are given up, said, and tried again after an
   const { planner, clock, logged, run } = planning();
   expect(planner.nextTrialMs).toBeUndefined();
   expect(await run('time')).toBe(true);
-  expect(await planner.plan(true)).toMatchObject({ arrival: true, video: 'copy', audio: 'aac' });
+  expect(await planner.plan({})).toMatchObject({ arrival: true, video: 'copy', audio: 'aac' });
   expect(planner.givenUp).toEqual([
     { what: 'stamps', because: 'time', line: expect.any(String), since: clock.now() },
   ]);
   expect(logged.at(-1)).toContain('the time of arrival');
   expect(planner.nextTrialMs).toBe(HOUR);
   clock.turn(HOUR);
-  expect(await planner.plan(true)).toMatchObject({ arrival: false });
+  expect(await planner.plan({})).toMatchObject({ arrival: false });
   expect(planner.givenUp).toEqual([]);
 });
 
 test('[FC-64] sound without which there is a picture is left out, whatever the policy allows', async () => {
   const { planner, run } = planning();
   expect(await run('stalled', { goodMs: 0 })).toBe(true);
-  expect(await planner.plan(true)).toMatchObject({ audio: 'none', video: 'copy', arrival: false });
+  expect(await planner.plan({})).toMatchObject({ audio: 'none', video: 'copy', arrival: false });
+});
+
+/** Any file does: ffprobe's answer is given. */
+const FILE = `file:${import.meta.filename}`;
+
+describe('a file goes on', () => {
+  test('[FC-67] up to where the agent has it', async () => {
+    const { planner, run } = planning(FILE);
+    await run('gop', { playedMs: 21_000 });
+    expect(await planner.plan({ from: 20.2 })).toMatchObject({ from: 20.2 });
+  });
+
+  test('where it was by the clock, if the agent is another one', async () => {
+    const { planner, run } = planning(FILE);
+    await run('superseded', { playedMs: 21_000 });
+    expect(await planner.plan({})).toMatchObject({ from: 21 });
+  });
+
+  test('from its beginning, if it is played over and over', async () => {
+    const { planner, run } = planning(`${FILE}?loop`);
+    await run('gop', { playedMs: 21_000 });
+    expect(await planner.plan({ from: 20.2 })).toMatchObject({ from: 0 });
+  });
 });

@@ -212,6 +212,29 @@ describe('of a live source', () => {
   });
 });
 
+describe('of a file', () => {
+  test('[FC-67] the next run is asked for where the last one ended, and is dated by the time of the file', async () => {
+    const { rig, intake } = takeIn();
+    const events = new Fragmenter().push(stream(16, 2));
+    const [init, ...fragments] = [...events].map(({ bytes }) => bytes);
+    const play = (some: readonly Uint8Array[]) => {
+      intake.onRunStart();
+      for (const bytes of [init as Uint8Array, ...some]) intake.onBytes(bytes);
+      intake.onRunEnd(1);
+    };
+    expect(intake.takenSeconds).toBeUndefined();
+    play(fragments.slice(0, 60));
+    await rig.recorder.stop();
+    // Capture has a file begin at 10 s; this stream begins at 0.
+    expect(intake.takenSeconds).toBe(2);
+    rig.clock.turn(3000);
+    play(fragments.slice(60));
+    await rig.recorder.stop();
+    const times = (await rig.openAll()).map(({ header }) => header.timeMs);
+    expect(times.map((timeMs) => timeMs - (times[0] ?? 0))).toEqual([0, 4000, 8000, 12_000]);
+  });
+});
+
 function patched(bytes: Uint8Array, at: number, values: readonly number[]): Uint8Array {
   const copy = bytes.slice();
   copy.set(values, at);

@@ -4,6 +4,7 @@ import {
   arrive,
   beginRunClock,
   filmedMs,
+  isGoingOn,
   type RunClock,
 } from '../../agent/recording/run-clock.ts';
 
@@ -144,5 +145,26 @@ describe('when it was filmed', () => {
         expect(off).toBeLessThanOrEqual(400);
       }),
     );
+  });
+});
+
+describe("a file's next run, of which 20 s are here", () => {
+  const taken = { mediaUs: 20_000_000, atMs: 50_000 };
+  test.each<[string, boolean, { mediaMs: number; awayMs: number }]>([
+    ['goes on after a restart', true, { mediaMs: 20_000, awayMs: 1200 }],
+    ['goes on after a long one', true, { mediaMs: 20_000, awayMs: 14_000 }],
+    ['goes on a frame further', true, { mediaMs: 20_040, awayMs: 1200 }],
+    ['has another time after a pause of minutes', false, { mediaMs: 20_000, awayMs: 180_000 }],
+    ['has another time if it begins with the keyframe before', false, { mediaMs: 18_000, awayMs: 1200 }],
+    ['has another time if it begins anew', false, { mediaMs: 0, awayMs: 1200 }],
+    ['has another time if it skips a pause of the file', false, { mediaMs: 28_000, awayMs: -6800 }],
+  ])('%s: %s', (_, goesOn, { mediaMs, awayMs }) => {
+    const atMs = taken.atMs + awayMs + (mediaMs - taken.mediaUs / 1000) + FRAGMENT_MS;
+    const first = arrival({ atMs, mediaMs, durationMs: FRAGMENT_MS, samples: 5 });
+    expect(isGoingOn(taken, first)).toBe(goesOn);
+  });
+
+  test('has its own time if nothing of it is here', () => {
+    expect(isGoingOn(undefined, arrival({ atMs: 0, mediaMs: 0, durationMs: 1, samples: 1 }))).toBe(false);
   });
 });
