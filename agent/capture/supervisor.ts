@@ -119,7 +119,8 @@ export class Supervisor {
     inbox.begin(token);
     const encoder = plan.video === 'copy' ? null : plan.video;
     const mode = encoder === null ? 'copy' : 'encode';
-    status.publish({ state: 'running', run: token.ready, mode, encoder, pid: run.pid });
+    const { givenUp } = this.#planner;
+    status.publish({ state: 'running', run: token.ready, mode, encoder, givenUp, pid: run.pid });
     effects.logger.info({ run: token.ready, mode, encoder, pid: run.pid }, 'ffmpeg started');
     const over = new AbortController();
     this.#awaitTrial(run, over.signal);

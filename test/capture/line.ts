@@ -8,7 +8,7 @@ import type { CaptureEnd } from '../../agent/capture/effects.ts';
 import { type CaptureFeed, openCaptureFeed } from '../../agent/capture/feed.ts';
 import { type CaptureOptions, runCapture } from '../../agent/capture/main.ts';
 import { type CaptureState, readCaptureState } from '../../agent/capture/state.ts';
-import { systemClock } from '../../host/clock.ts';
+import { type Clock, systemClock } from '../../host/clock.ts';
 import { makeFifo } from '../../host/fifo.ts';
 
 /** What an agent saw of one run. */
@@ -26,7 +26,10 @@ export interface Line {
   faults: string[];
   state(): CaptureState;
   /** Starts capture as it is started on the camera; its end comes as a promise. */
-  startCapture(options: Partial<CaptureOptions> & { source: string }): {
+  startCapture(
+    options: Partial<CaptureOptions> & { source: string },
+    clock?: Clock,
+  ): {
     ended: Promise<CaptureEnd>;
     stop(): void;
   };
@@ -64,12 +67,12 @@ export function openLine(given?: string): Line {
       }
       return state;
     },
-    startCapture(options) {
+    startCapture(options, clock = systemClock) {
       const abort = new AbortController();
       const ended = runCapture(
         { runDir: dir, audio: false, lan: [], ...options },
         {
-          clock: systemClock,
+          clock,
           random: () => 1,
           logger: { info: log, warn: log, error: log },
           signal: abort.signal,

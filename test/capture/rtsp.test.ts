@@ -6,6 +6,7 @@ import { collect } from '../../host/child.ts';
 import { credentialsOf } from '../sources/credentials.ts';
 import { type NetworkCamera, openNetworkCamera } from '../sources/network-camera.ts';
 import { flows, type Line, makeClip, openLine, until } from './line.ts';
+import { SkippedClock } from './skipped-clock.ts';
 
 const PASSWORD = "s3cr3t'@ pw";
 const CREDENTIALS = credentialsOf(`eve:${PASSWORD}`, 'basic');
@@ -44,7 +45,7 @@ function commandLines(): string {
 
 test('a listed camera is copied through over TCP, silence is a stall, and the password stays hidden', async () => {
   const authority = `127.0.0.1:${camera.port}`;
-  const { runs } = line.startAgent();
+  const { feed, runs } = line.startAgent();
   const { stop, ended } = line.startCapture({
     source: `rtsp://eve:${ENCODED}@${authority}/x`,
     lan: [authority],
@@ -62,7 +63,29 @@ test('a listed camera is copied through over TCP, silence is a stall, and the pa
   await until('the video flows again', () => flows(runs.at(-1)) && (runs.at(-1)?.run ?? 0) > 1);
   stop();
   expect(await ended).toBe('stopped');
+  feed.close();
   expect(line.logged.join('\n')).not.toContain('s3cr3t');
+});
+
+test('[FC-62] timestamps that were given up are tried again an hour later, in a run that begins then', async () => {
+  const clock = new SkippedClock();
+  const { feed, runs } = line.startAgent();
+  const source = `rtsp://eve:${ENCODED}@127.0.0.1:${camera.port}/x`;
+  const { stop, ended } = line.startCapture({ source, lan: ['127.0.0.1'] }, clock);
+  await until('the video flows', () => flows(runs[0]));
+  feed.refuse('time');
+  await until('it flows by the time of arrival', () => flows(runs[1]));
+  expect(line.state()).toMatchObject({
+    restarts: { time: 1 },
+    givenUp: [{ what: 'stamps', because: 'time' }],
+  });
+  clock.skip(61 * 60_000);
+  await until('the run is over', () => runs[1]?.ended === true);
+  await until('it flows by its own timestamps', () => flows(runs[2]));
+  expect(line.state()).toMatchObject({ restarts: { replanned: 1 }, givenUp: [] });
+  stop();
+  expect(await ended).toBe('stopped');
+  feed.close();
 });
 
 test('a camera that refuses the password is tried again, and the password stays hidden', async () => {
