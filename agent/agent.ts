@@ -5,7 +5,7 @@ import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Clock } from '../host/clock.ts';
 import { DirectoryChanges, type Follower } from '../host/directory-changes.ts';
 import type { Disk } from '../host/disk.ts';
-import { accountKeeper } from './camera/account-file.ts';
+import { accountKeeper, overwriteGaps } from './camera/account-file.ts';
 import { claimCamera } from './camera/camera-claim.ts';
 import type { CameraDirectory } from './camera/camera-directory.ts';
 import { CameraState } from './camera/camera-state.ts';
@@ -306,6 +306,7 @@ async function record(
   const obeying = obeyPolicies();
   while (!signal.aborted) {
     camera.show('running', line);
+    overwriteGaps(directory.gaps, line.gaps.kept);
     await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
     await time.keep().catch((cause) => logger.error(errorFields(cause), 'trusted time not kept'));
   }

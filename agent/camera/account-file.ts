@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import * as v from 'valibot';
 import { TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
@@ -63,6 +63,31 @@ export function writeAccount(path: string, account: Account | KeptGaps): void {
       mode: 0o600,
     });
     renameSync(path + TEMPORARY_SUFFIX, path);
+  } catch (error) {
+    if ((error as { code?: unknown }).code === undefined) throw error;
+  }
+}
+
+/** Longer than any gaps are: what is written over older ones covers them. */
+const GAPS_BYTES = 96;
+
+/**
+ * Writes gaps over older ones, which costs one write and no renaming: done each second, so that the life after a kill knows
+ * where the footage ended. Where it fails the old ones stay.
+ */
+export function overwriteGaps(path: string, gaps: KeptGaps | undefined): void {
+  if (gaps === undefined) return;
+  if (!existsSync(path)) {
+    writeAccount(path, gaps);
+    return;
+  }
+  try {
+    const file = openSync(path, 'r+');
+    try {
+      writeSync(file, JSON.stringify({ version: 1, ...gaps }).padEnd(GAPS_BYTES), 0);
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
     if ((error as { code?: unknown }).code === undefined) throw error;
   }

@@ -137,6 +137,9 @@ describe('camera', () => {
       const between = unended[0]?.time === undefined;
       expect(unended[0]).toMatchObject(between ? { verdict: 'open' } : { verdict: 'cut', marked: 'cut' });
       expect(report.openedSeconds).toBeGreaterThan(first.capturedSeconds + status.capturedSeconds - 4);
+      // The agent before wrote each second how far the footage went. From an open end on no opener knows what was filmed.
+      expect(status.gapSeconds).toBeGreaterThan(0.3);
+      if (!between) expect(Math.abs(status.gapSeconds - report.gapSeconds)).toBeLessThan(2);
     }));
 
   test.concurrent('capture killed: ffmpeg goes with it; the agent lives on, and so does the recording, in a new session', () =>

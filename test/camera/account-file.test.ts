@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { readAccount, readGaps, writeAccount } from '../../agent/camera/account-file.ts';
+import { overwriteGaps, readAccount, readGaps, writeAccount } from '../../agent/camera/account-file.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'oriel-account-'));
 const path = join(directory, 'account.json');
@@ -69,6 +69,20 @@ describe('gaps', () => {
     expect(readGaps(gapsPath)).toEqual(gaps);
     writeFileSync(gapsPath, JSON.stringify({ version: 1, ...gaps, more: true }));
     expect(readGaps(gapsPath)).toEqual(gaps);
+  });
+
+  test('are written over older ones of any length, and made where there are none', () => {
+    const former = { gapUs: Number.MAX_SAFE_INTEGER, endsAtMs: Number.MAX_SAFE_INTEGER };
+    for (const kept of [former, gaps, { gapUs: 0, endsAtMs: 0 }]) {
+      overwriteGaps(gapsPath, kept);
+      expect(readGaps(gapsPath)).toEqual(kept);
+    }
+    rmSync(gapsPath);
+    overwriteGaps(gapsPath, undefined);
+    expect(readGaps(gapsPath)).toBeUndefined();
+    overwriteGaps(gapsPath, gaps);
+    expect(readGaps(gapsPath)).toEqual(gaps);
+    expect(() => overwriteGaps(join(directory, 'no/such/gaps.json'), gaps)).not.toThrow();
   });
 
   test.each([
