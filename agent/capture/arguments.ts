@@ -26,6 +26,8 @@ const VIDEO_BITRATE = '4M';
 const AUDIO_BITRATE = '64k';
 /** Sound that fails to come holds up the picture for so long, µs; ffmpeg's own default is 10 s. */
 const INTERLEAVE_US = 250_000;
+/** A stream that is refreshed without keyframes has no other beginning. Seconds. */
+const KEYFRAME_SECONDS = 10;
 
 /** The whole argument array of a run, without the command. */
 export async function runArguments(plan: RunPlan): Promise<string[]> {
@@ -45,7 +47,7 @@ export async function runArguments(plan: RunPlan): Promise<string[]> {
     .output('pipe:1')
     .outputOptions(
       ...streams(plan, tone),
-      ...videoCodec(plan.video, facts.size),
+      ...videoCodec(plan.video, facts.size, awaitsKeyframe(plan)),
       ...(plan.video === 'copy' ? copying(source, facts) : []),
       ...audioCodec(plan.audio),
       ...fragmentedMp4(plan.video, plan.from),
@@ -107,7 +109,10 @@ function streams({ facts, audio }: RunPlan, tone: boolean): string[] {
   return ['-map', `0:${facts.video}`, ...(audio === 'none' ? ['-an'] : ['-map', sound])];
 }
 
-function videoCodec(video: RunPlan['video'], size: FrameSize | null): string[] {
+/** A stream may be joined in the midst of a GOP; a file that goes on in one is decoded from its keyframe. */
+const awaitsKeyframe = ({ facts, from }: RunPlan): boolean => facts.smears && from === 0;
+
+function videoCodec(video: RunPlan['video'], size: FrameSize | null, awaits = false): string[] {
   const keyframes = ['-force_key_frames', `expr:gte(t,n_forced*${GOP_SECONDS})`];
   switch (video) {
     case 'copy':
@@ -115,14 +120,14 @@ function videoCodec(video: RunPlan['video'], size: FrameSize | null): string[] {
     case 'libx264':
       // zerolatency has no B-frames and libx264 closes every GOP, so each keyframe stands alone.
       return [
-        ...scaling(size),
+        ...scaling(size, awaits),
         ...['-c:v', 'libx264', '-preset', 'veryfast', '-tune', 'zerolatency', '-pix_fmt', 'yuv420p'],
         ...['-crf', '23', '-maxrate', VIDEO_BITRATE, '-bufsize', VIDEO_BITRATE],
         ...keyframes,
       ];
     case 'h264_v4l2m2m':
       return [
-        ...scaling(size),
+        ...scaling(size, awaits),
         ...['-c:v', 'h264_v4l2m2m', '-pix_fmt', 'yuv420p', '-b:v', VIDEO_BITRATE],
         ...keyframes,
       ];
@@ -133,15 +138,19 @@ function videoCodec(video: RunPlan['video'], size: FrameSize | null): string[] {
  * 4:2:0 has even sides. A source that changes its size is fitted into the one that it began with: an encoder keeps the size
  * that it was opened with.
  */
-function scaling(size: FrameSize | null): string[] {
-  if (size === null) return ['-vf', 'crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0'];
+function scaling(size: FrameSize | null, awaits: boolean): string[] {
+  const first = awaits ? `select='key+gt(selected_n,0)+gte(t-start_t,${KEYFRAME_SECONDS})',` : '';
+  if (size === null) return ['-vf', `${first}crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0`];
   const { width: w, height: h } = size;
   const same = `lte(abs(iw-${w}),1)*lte(abs(ih-${h}),1)`;
   const fitted = [
     `w='if(${same},iw,2*trunc(min(${w},${h}*iw/ih)/2))'`,
     `h='if(${same},ih,2*trunc(min(${h},${w}*ih/iw)/2))'`,
   ];
-  return ['-vf', `scale=${fitted.join(':')},crop='min(iw,${w})':'min(ih,${h})':0:0,pad=${w}:${h}:-1:-1`];
+  return [
+    '-vf',
+    `${first}scale=${fitted.join(':')},crop='min(iw,${w})':'min(ih,${h})':0:0,pad=${w}:${h}:-1:-1`,
+  ];
 }
 
 /**

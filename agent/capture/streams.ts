@@ -22,6 +22,8 @@ export interface SourceFacts {
   rate: number | null;
   /** Pictures are shown in another order than they are decoded in. */
   bFrames: boolean;
+  /** Its decoder shows pictures before the first keyframe: grey and smeared ones. H.264's does not. */
+  smears: boolean;
   /** Which timestamps its packets have. */
   stamps: 'both' | 'decoding' | 'none';
   /** Longest time between keyframes seen, in seconds; null where it was not measured. */
@@ -34,6 +36,7 @@ export interface SourceFacts {
 
 const COPYABLE_PROFILES = new Set(['Constrained Baseline', 'Baseline', 'Main', 'High']);
 const COPYABLE_FORMATS = new Set(['yuv420p', 'yuvj420p']);
+const SMEARING = new Set(['hevc', 'mpeg4', 'msmpeg4v2', 'msmpeg4v3']);
 const STREAM_LIMIT = 64;
 
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -62,6 +65,7 @@ export const NOTHING_MEASURED = {
   size: null,
   rate: null,
   bFrames: false,
+  smears: false,
   stamps: 'both',
   gopSeconds: null,
   pauseSeconds: 0,
@@ -98,6 +102,7 @@ export function parseStreams(json: string, file?: FileFacts): SourceFacts {
     size: shownSize(video),
     rate: frameRate(video),
     bFrames: (video.has_b_frames ?? 0) > 0,
+    smears: SMEARING.has(video.codec_name ?? ''),
   };
 }
 

@@ -96,7 +96,7 @@ test.each<[string, string | null, RunPlan['video'], RunPlan['audio'], string[]]>
 });
 
 const FACTS: SourceFacts = {
-  ...{ video: 0, sound: 1, h264: true, audio: 'aac', size: null, rate: 25, bFrames: false },
+  ...{ video: 0, sound: 1, h264: true, audio: 'aac', size: null, rate: 25, bFrames: false, smears: false },
   ...{ stamps: 'both', gopSeconds: null, pauseSeconds: 0, mode: null },
 };
 const PLAN: RunPlan = {
@@ -139,6 +139,14 @@ test('[FC-70] what is encoded keeps the size that it began with', async () => {
   expect(await said({ video: 'libx264' }, { size })).toContain(
     "crop='min(iw,638)':'min(ih,358)':0:0,pad=638:358:-1:-1 -c:v libx264",
   );
+});
+
+test('what would begin with smeared pictures begins with a keyframe, or after 10 s; a file that goes on does not wait', async () => {
+  const encode = { video: 'libx264' } as const;
+  const awaited = "-vf select='key+gt(selected_n,0)+gte(t-start_t,10)',crop=";
+  expect(await said(encode, { smears: true })).toContain(awaited);
+  expect(await said(encode, { smears: false })).not.toContain('select=');
+  expect(await said({ ...encode, from: 12.5 }, { smears: true })).not.toContain('select=');
 });
 
 test('a trial of an encoder', async () => {

@@ -92,6 +92,8 @@ describe('what ffprobe says', () => {
     ['the rate', [{ ...h264, avg_frame_rate: '30000/1001' }], { rate: 30_000 / 1001 }],
     ['no rate of a clock', [{ ...h264, avg_frame_rate: '0/0', r_frame_rate: '90000/1' }], { rate: null }],
     ['B-frames', [{ ...h264, has_b_frames: 2 }], { bFrames: true }],
+    ['H.264, which does not smear', [h264], { smears: false }],
+    ['H.265, which does', [{ ...h264, codec_name: 'hevc' }], { smears: true }],
   ])('chosen is %s', (_, streams, facts) => {
     expect(parseStreams(json(...streams))).toMatchObject(facts);
   });

@@ -228,6 +228,18 @@ const pictures: readonly Recording[] = [
     },
     right: { ...plain(150, 25, 'copy'), open: [99, 150] },
   },
+  {
+    name: 'a beginning without a keyframe, H.265: no smeared pictures',
+    file: 'cut-hevc.ts',
+    async make(directory) {
+      const gop = 'log-level=none:keyint=50:min-keyint=50:scenecut=0:bframes=0';
+      const hevc = ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', gop];
+      await ffmpeg(directory, [...pattern(25), ...seconds(6), ...hevc, 'whole-hevc.ts']);
+      const whole = readFileSync(join(directory, 'whole-hevc.ts'));
+      writeFileSync(join(directory, 'cut-hevc.ts'), whole.subarray(Math.floor(whole.length / 8 / 188) * 188));
+    },
+    right: plain(100, 25, 'encode'),
+  },
 ];
 
 /** An MP4 whose one track is to be turned clockwise by 90° (ISO 14496-12 section 8.3.2, the matrix of `tkhd`). */
