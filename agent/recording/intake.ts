@@ -11,8 +11,10 @@ import type { Recorder } from './recorder.ts';
 import {
   arrive,
   beginRunClock,
+  credibleUs,
   filmedMs,
   isGoingOn,
+  leapIn,
   type RunClock,
   type Taken,
   type TimeFault,
@@ -64,6 +66,8 @@ export class Intake implements FeedEvents {
   #timeBefore: RunClock | undefined;
   /** Up to where a file was taken in, and when that was; undefined where none of it was. */
   #taken: Taken | undefined;
+  /** When the fragment before came. */
+  #lastAtMs: number | undefined;
   /** What came before the run had settled; undefined once it has. */
   #settling: { readonly arrived: Arrived[]; bytes: number; readonly timer: NodeJS.Timeout } | undefined;
 
@@ -83,6 +87,7 @@ export class Intake implements FeedEvents {
     this.#init = undefined;
     this.#timeBefore = this.#time ?? this.#timeBefore;
     this.#time = undefined;
+    this.#lastAtMs = undefined;
     if (this.#options.live) {
       const timer = setTimeout(() => this.#settle(), SETTLING_MS).unref();
       this.#settling = { arrived: [], bytes: 0, timer };
@@ -123,9 +128,15 @@ export class Intake implements FeedEvents {
     clearTimeout(settling.timer);
     this.#settling = undefined;
     const { arrived } = settling;
-    const last = arrived.at(-1);
-    if (last !== undefined && arrived.some(({ event }) => event.keyframe)) this.#beginTime(last);
-    for (const { event, atMs } of arrived) this.#record(event, atMs);
+    const begins = arrived.findIndex(({ event }) => event.keyframe);
+    const filmed = begins === -1 ? [] : arrived.slice(begins);
+    const leap = leapIn(filmed.map(({ event, atMs }) => ({ ...event, atMs })));
+    const last = leap === undefined ? filmed.at(-1) : filmed[leap - 1];
+    if (last !== undefined) this.#beginTime(last);
+    for (const [index, { event, atMs }] of arrived.entries()) {
+      if (leap !== undefined && index === begins + leap) this.#refuseTime('jump');
+      this.#record(event, atMs);
+    }
   }
 
   #beginTime({ event, atMs }: Arrived): void {
@@ -147,7 +158,7 @@ export class Intake implements FeedEvents {
     if (this.#time !== undefined && !this.#refused) {
       const { clock, fault } = arrive(this.#time, { ...event, atMs });
       if (fault !== undefined) {
-        this.#refuse({ code: 'TIME_WRONG', reason: TIME_FAULTS[fault] }, 'time');
+        this.#refuseTime(fault);
         this.#record(event, atMs);
         return;
       }
@@ -157,11 +168,14 @@ export class Intake implements FeedEvents {
   }
 
   #record(event: FragmentEvent, atMs: number): void {
+    const believed = !this.#options.live || (this.#time !== undefined && !this.#refused);
+    const durationUs = believed ? event.durationUs : credibleUs({ ...event, atMs }, this.#lastAtMs ?? atMs);
+    this.#lastAtMs = atMs;
     const filmed =
-      this.#time === undefined ? atMs - event.durationUs / 1000 : filmedMs(this.#time, event.decodeTimeUs);
+      this.#time === undefined ? atMs - durationUs / 1000 : filmedMs(this.#time, event.decodeTimeUs);
     if (event.keyframe && !this.#refused) this.#followParameterSets(event);
     if (!this.#refused) this.#taken = { mediaUs: event.decodeTimeUs + event.durationUs, atMs };
-    this.#options.recorder.record({ ...event, filmedMs: filmed });
+    this.#options.recorder.record({ ...event, durationUs, filmedMs: filmed });
     if (!this.#refused) this.#watchGop(event);
   }
 
@@ -227,6 +241,10 @@ export class Intake implements FeedEvents {
     this.#init = { kind: 'init', ...changed };
     recorder.endRun();
     recorder.beginRun(this.#init);
+  }
+
+  #refuseTime(fault: TimeFault): void {
+    this.#refuse({ code: 'TIME_WRONG', reason: TIME_FAULTS[fault] }, 'time');
   }
 
   #refuse(why: { code: string; reason: string }, reason?: 'gop' | 'time'): void {

@@ -64,6 +64,8 @@ const SHRINKS_MS = 200;
 /** What pictures that are squeezed together leave of their own time, and how many of them show it. */
 const SQUEEZED = 1 / 4;
 const SQUEEZED_SAMPLES = 10;
+/** No camera films as fast as this. */
+const SHORTEST_MS = 2;
 /** A drift that a crystal does not have. */
 const DRIFT = 0.003;
 const DRIFT_MS = 2_000;
@@ -150,7 +152,27 @@ function leapt(clock: RunClock, atMs: number, endMs: number): boolean {
 function squeezed(clock: RunClock, arrival: Arrival, endMs: number): boolean {
   const passedMs = arrival.atMs - clock.lastAtMs;
   if (arrival.samples < SQUEEZED_SAMPLES || endMs - clock.endMs > passedMs / 2) return false;
-  return sampleMs(arrival) < clock.sampleMs * SQUEEZED;
+  return sampleMs(arrival) < Math.max(clock.sampleMs * SQUEEZED, SHORTEST_MS);
+}
+
+/**
+ * Where the time of fragments that came all at once leaps ahead or stands still: they come faster than they were filmed,
+ * so only what no source does is wrong. @returns an index, undefined where nothing is.
+ */
+export function leapIn(burst: readonly Arrival[]): number | undefined {
+  const lengths = burst.filter(({ samples }) => samples > 0).map(sampleMs);
+  const usualMs = lengths.toSorted((a, b) => a - b)[lengths.length >> 1] ?? 0;
+  const found = burst.findIndex((arrival, index) => {
+    const passedMs = arrival.atMs - (burst[index - 1] ?? arrival).atMs;
+    const leaps = arrival.durationUs / 1000 - arrival.samples * usualMs > AHEAD_MS + passedMs;
+    return leaps || (arrival.samples >= SQUEEZED_SAMPLES && sampleMs(arrival) < SHORTEST_MS);
+  });
+  return found === -1 ? undefined : found;
+}
+
+/** How much of what a fragment states it can be believed, µs, where the time of its stream was not compared, or is wrong. */
+export function credibleUs({ durationUs, atMs }: Arrival, beforeMs: number): number {
+  return Math.min(durationUs, (atMs - beforeMs + AHEAD_MS) * 1000);
 }
 
 function withLag(clock: RunClock, atMs: number, lagMs: number) {

@@ -171,7 +171,10 @@ describe('a stream that turns into', () => {
 
 describe('of a live source', () => {
   /** Hands a run over fragment by fragment: so many at once, then each when it was filmed. @returns real ms at its start. */
-  function film(seconds: number, { burst = 0, pace = 1 }: { burst?: number; pace?: number }) {
+  function film(
+    seconds: number,
+    { burst = 0, pace = 1, leapsAt }: { burst?: number; pace?: number; leapsAt?: number },
+  ) {
     const taken = takeIn({ live: true });
     const { intake, rig } = taken;
     const events = new Fragmenter().push(stream(seconds, 1));
@@ -181,7 +184,7 @@ describe('of a live source', () => {
     let brought = 0;
     for (const event of events) {
       if (event.kind === 'fragment' && ++brought > burst) rig.clock.turn((event.durationUs / 1000) * pace);
-      intake.onBytes(event.bytes);
+      intake.onBytes(brought === leapsAt ? leaping(event.bytes) : event.bytes);
     }
     intake.onRunEnd(1);
     return { ...taken, lateMs };
@@ -205,6 +208,19 @@ describe('of a live source', () => {
     expect(feed.asked[0]).toBe('time');
     expect(logged).toContainEqual(expect.objectContaining({ code: 'TIME_WRONG' }));
     expect(rig.tally.sealedUs).toBeLessThan(9_000_000);
+  });
+
+  test.each([
+    ['in what was read ahead', { burst: 6, leapsAt: 4 }],
+    ['in its first picture', { burst: 6, leapsAt: 1 }],
+    ['later', { burst: 6, leapsAt: 15 }],
+  ])('[FC-62] one that leaps ahead %s is refused, and what it states is in no sum', async (_, leap) => {
+    const { rig, feed } = film(6, leap);
+    await rig.recorder.stop();
+    expect(feed.asked[0]).toBe('time');
+    expect(rig.tally.sealedUs).toBeLessThanOrEqual(leap.leapsAt * 200_000);
+    expect(rig.tally.capturedUs).toBeLessThan(12_000_000);
+    expect(rig.tally.sealedUs + rig.tally.skippedUs).toBe(rig.tally.capturedUs);
   });
 
   test('control: at the pace of time it is not', () => {
@@ -234,6 +250,12 @@ describe('of a file', () => {
     expect(times.map((timeMs) => timeMs - (times[0] ?? 0))).toEqual([0, 4000, 8000, 12_000]);
   });
 });
+
+/** The first sample's duration is a day or more: default_sample_duration of `tfhd` (ISO 14496-12 section 8.8.7). */
+function leaping(fragment: Uint8Array): Uint8Array {
+  const at = Buffer.from(fragment).indexOf('tfhd', 0, 'latin1');
+  return patched(fragment, at + 12, [0x7f, 0xff, 0xff, 0xff]);
+}
 
 function patched(bytes: Uint8Array, at: number, values: readonly number[]): Uint8Array {
   const copy = bytes.slice();

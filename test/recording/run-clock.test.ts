@@ -3,8 +3,10 @@ import {
   type Arrival,
   arrive,
   beginRunClock,
+  credibleUs,
   filmedMs,
   isGoingOn,
+  leapIn,
   type RunClock,
 } from '../../agent/recording/run-clock.ts';
 
@@ -109,6 +111,8 @@ describe('time that is not', () => {
   test('[FC-62] stands still while pictures come, as ffmpeg squeezes what goes back', () => {
     const squeezed = { atMs: 7250, mediaMs: 5000, durationMs: 1, samples: 50 };
     expect(watch([...filming(5), squeezed]).fault).toBe('jump');
+    const fromTheStart = [0, 2000].map((atMs) => ({ ...squeezed, atMs, mediaMs: 0 }));
+    expect(watch(fromTheStart).fault).toBe('jump');
   });
 
   test('falls behind for good', () => {
@@ -116,6 +120,36 @@ describe('time that is not', () => {
       each.atMs < 10_000 ? each : { ...each, atMs: each.atMs + 2500 },
     );
     expect(watch(late)).toMatchObject({ fault: 'rate' });
+  });
+});
+
+describe('in what comes at once', () => {
+  /** All at one time. @param lengths of fragments, ms; five samples each. */
+  const burst = (...lengths: number[]) =>
+    lengths.map((durationMs, n) => arrival({ atMs: 1000, mediaMs: n * 200, durationMs, samples: 5 }));
+  const slow = [0, 5000, 10_000].map((mediaMs) =>
+    arrival({ atMs: 1000, mediaMs, durationMs: 5000, samples: 1 }),
+  );
+  test.each([
+    ['five seconds that were read ahead', burst(...Array.from({ length: 25 }, () => 200)), undefined],
+    ['a pause of 2 s', burst(200, 200, 2200, 200), undefined],
+    ['one frame in five seconds', slow, undefined],
+    ['nothing', [], undefined],
+    ['[FC-62] a leap of a minute', burst(200, 200, 60_200, 200), 2],
+    ['a leap of 4 s at its beginning', burst(4200, 200, 200), 0],
+    [
+      '[FC-62] many pictures in no time',
+      [...burst(200), arrival({ atMs: 1000, mediaMs: 200, durationMs: 1, samples: 28 })],
+      1,
+    ],
+  ])('%s', (_, arrivals, leap) => {
+    expect(leapIn(arrivals)).toBe(leap);
+  });
+
+  test('a fragment is not believed to last longer than time went by, but for what a run may be ahead', () => {
+    const each = arrival({ atMs: 5000, mediaMs: 0, durationMs: 2e6, samples: 1 });
+    expect(credibleUs(each, 4800)).toBe(3_200_000);
+    expect(credibleUs({ ...each, durationUs: 200_000 }, 5000)).toBe(200_000);
   });
 });
 
