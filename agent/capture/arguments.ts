@@ -1,5 +1,5 @@
 import { decodersFor } from './decoders.ts';
-import { inputOf } from './input.ts';
+import { type Input, inputOf } from './input.ts';
 import { FIRST_SECOND } from './protocol.ts';
 import { type FrameSize, formatSize, type Source } from './source.ts';
 import type { SourceFacts } from './streams.ts';
@@ -29,11 +29,15 @@ const INTERLEAVE_US = 250_000;
 /** A stream that is refreshed without keyframes has no other beginning. Seconds. */
 const KEYFRAME_SECONDS = 10;
 
+/** What a run of ffmpeg reads. */
+export const runInput = ({ source, arrival, facts, audio }: RunPlan): Input =>
+  inputOf(source, { arrival, rate: facts.rate, sound: audio !== 'none' });
+
 /** The whole argument array of a run, without the command. */
 export async function runArguments(plan: RunPlan): Promise<string[]> {
   const { default: ffmpeg } = await import('fluent-ffmpeg');
   const { source, facts } = plan;
-  const input = inputOf(source, { arrival: plan.arrival, rate: facts.rate });
+  const input = runInput(plan);
   const command = ffmpeg()
     .input(input.url)
     .inputOptions(...reporting(input.stdin === null), ...pace(source), ...seek(plan), ...input.options);
@@ -105,8 +109,8 @@ function pace(source: Source): string[] {
 const seek = ({ from }: RunPlan): string[] => (from > 0 ? ['-ss', String(from)] : []);
 
 function streams({ facts, audio }: RunPlan, tone: boolean): string[] {
-  const sound = tone ? '1:0' : `0:${facts.sound}`;
-  return ['-map', `0:${facts.video}`, ...(audio === 'none' ? ['-an'] : ['-map', sound])];
+  const sound = tone ? '1:0' : `0:a:${facts.sound}`;
+  return ['-map', `0:v:${facts.video}`, ...(audio === 'none' ? ['-an'] : ['-map', sound])];
 }
 
 /** A stream may be joined in the midst of a GOP; a file that goes on in one is decoded from its keyframe. */

@@ -29,7 +29,7 @@ export function chooseCodec(facts: SourceFacts, givenUp: boolean): CodecChoice {
 
 /** Sound is dropped unless asked for. */
 export function chooseAudio(facts: SourceFacts, wanted: boolean): RunPlan['audio'] {
-  if (!wanted || facts.audio === 'none') {
+  if (!wanted || facts.audio === 'none' || facts.audio === 'silent') {
     return 'none';
   }
   return facts.audio === 'aac' ? 'copy' : 'aac';

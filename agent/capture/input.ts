@@ -21,10 +21,13 @@ export interface InputPlan {
   readonly arrival?: boolean;
   /** Frames a second, null where that is not known. */
   readonly rate?: number | null;
+  /** Sound is asked for, too. A network camera is asked for nothing else: ffmpeg waits for what does not come. */
+  readonly sound?: boolean;
 }
 
 /** The input of a source, without pace or looping. */
-export function inputOf(source: Source, { arrival = false, rate = null }: InputPlan = {}): Input {
+export function inputOf(source: Source, plan: InputPlan = {}): Input {
+  const { arrival = false } = plan;
   switch (source.kind) {
     case 'file':
       // A playlist inside the file must not lead anywhere else.
@@ -65,7 +68,7 @@ export function inputOf(source: Source, { arrival = false, rate = null }: InputP
           `pipe,rtp,tcp,${rtspProtocols(source)}`,
         ],
         url: 'pipe:0',
-        stdin: ffconcat(source, arrival, rate),
+        stdin: ffconcat(source, plan),
       };
   }
 }
@@ -74,12 +77,13 @@ function rtspProtocols(source: RtspSource): string {
   return source.scheme === 'rtsps' ? 'rtsp,rtsps,tls' : 'rtsp';
 }
 
-function ffconcat(source: RtspSource, arrival: boolean, rate: number | null): string {
+function ffconcat(source: RtspSource, { arrival = false, rate = null, sound = false }: InputPlan): string {
   const frames = rate === null ? 0 : (RTSP_TIMEOUT_FRAMES * 1e6) / rate;
   return [
     'ffconcat version 1.0',
     `file '${rtspUrl(source)}'`,
     'option rtsp_transport tcp',
+    `option allowed_media_types ${sound ? 'video+audio' : 'video'}`,
     `option timeout ${Math.round(Math.max(RTSP_TIMEOUT_US, frames))}`,
     ...(arrival ? ['option use_wallclock_as_timestamps 1'] : []),
     '',

@@ -10,7 +10,8 @@ export type Concession = 'sound' | 'copy' | 'stamps';
 export const CONCESSIONS = ['sound', 'copy', 'stamps'] as const satisfies readonly Concession[];
 
 export interface GivenUp {
-  readonly because: RunEnd;
+  /** `silent`: sound that a camera describes did not come while it was asked. */
+  readonly because: RunEnd | 'silent';
   /** What ffmpeg said first. */
   readonly line: string;
   /** Monotonic ms. */
@@ -76,14 +77,20 @@ export function concessionAfter(learnt: Learnt, run: PastRun): Concession | unde
 /** What is known once a run is over. @param atMs now, monotonic ms. */
 export function learn(learnt: Learnt, run: PastRun, atMs: number): Learnt {
   const concession = concessionAfter(learnt, run);
-  if (concession !== undefined) {
-    const times = (learnt.givenUp[concession]?.times ?? 0) + 1;
-    const givenUp = { because: run.end, line: run.line, atMs, times, onTrial: false };
-    return { givenUp: { ...learnt.givenUp, [concession]: givenUp }, refusal: undefined };
-  }
+  if (concession !== undefined) return giveUp(learnt, concession, { because: run.end, line: run.line, atMs });
   if (run.goodMs < GOOD_RUN_MS) return { ...learnt, refusal: run.opened ? refusalOf(run) : learnt.refusal };
   const kept = Object.entries(learnt.givenUp).filter(([, { onTrial }]) => !onTrial);
   return { givenUp: Object.fromEntries(kept), refusal: undefined };
+}
+
+/** From now on without it. */
+export function giveUp(
+  { givenUp }: Learnt,
+  concession: Concession,
+  why: Pick<GivenUp, 'because' | 'line' | 'atMs'>,
+): Learnt {
+  const times = (givenUp[concession]?.times ?? 0) + 1;
+  return { givenUp: { ...givenUp, [concession]: { ...why, times, onTrial: false } }, refusal: undefined };
 }
 
 /** When the next thing that was given up is to be tried again, monotonic ms; undefined while nothing is. */

@@ -5,6 +5,7 @@ import { pickEncoder } from './encoder.ts';
 import {
   CONCESSIONS,
   type Concession,
+  giveUp,
   isGivenUp,
   type Learnt,
   learn,
@@ -37,11 +38,14 @@ const CHANGES: Readonly<Record<Concession, string>> = {
     'the time of arrival takes the place of the source’s timestamps from now on, to be tried again later',
 };
 
+const SILENCE = 'the camera describes sound and sends none';
+
 /** Plans each run of a source by what was asked of it once, and by what its runs taught. */
 export class Planner {
   readonly #options: PlannerOptions;
   /** Asked once: some cameras take one session at a time, and a question is one. */
   #facts: SourceFacts | undefined;
+  #askedForSound = false;
   #learnt = nothingLearnt;
   #encoder: Encoder | null = null;
   /** Seconds of a file that were played, about. */
@@ -62,9 +66,15 @@ export class Planner {
   }: Pick<Ready, 'audio' | 'from'>): Promise<RunPlan> {
     const { source, audio, effects, runTool } = this.#options;
     this.#learnt = tryAgain(this.#learnt, effects.clock.monotonic());
-    this.#facts ??= await probeSource(source, runTool);
+    const sound = audio && audioAllowed && !isGivenUp(this.#learnt, 'sound');
+    if (sound && (!this.#askedForSound || this.#facts?.audio === 'silent')) this.#facts = undefined;
+    if (this.#facts === undefined) {
+      this.#facts = await probeSource(source, runTool, sound);
+      this.#askedForSound = sound;
+    }
     const facts = this.#facts;
     effects.signal.throwIfAborted();
+    if (sound && facts.audio === 'silent') this.#giveUpSilence();
     const codec = chooseCodec(facts, isGivenUp(this.#learnt, 'copy'));
     if (codec.mode === 'encode') {
       this.#encoder ??= await pickEncoder(runTool);
@@ -77,10 +87,17 @@ export class Planner {
       source: source.kind === 'v4l2' && facts.mode !== null ? withMode(source, facts.mode) : source,
       facts,
       video: codec.mode === 'copy' ? 'copy' : (this.#encoder ?? 'libx264'),
-      audio: chooseAudio(facts, audio && audioAllowed && !isGivenUp(this.#learnt, 'sound')),
+      audio: chooseAudio(facts, sound),
       arrival: isLive(source) && isGivenUp(this.#learnt, 'stamps'),
       from: isPlayedOnce(source) ? from : 0,
     };
+  }
+
+  #giveUpSilence(): void {
+    const { clock, logger } = this.#options.effects;
+    const why = { because: 'silent', line: SILENCE } as const;
+    this.#learnt = giveUp(this.#learnt, 'sound', { ...why, atMs: clock.monotonic() });
+    logger.warn(why, CHANGES.sound);
   }
 
   /** When a run is to end so that something that was given up can be tried again, monotonic ms. */

@@ -17,10 +17,11 @@ const GOP_WINDOW_SECONDS = 120;
 /**
  * Looks at a source: its streams, a file's GOPs, a device's formats.
  * @param run runs a command within limits of time and output
+ * @param sound whether a network camera is asked for sound, too
  * @throws CaptureError PROBE_FAILED, CODEC_REFUSED, NO_VIDEO, SOURCE_REDIRECTED, SOURCE_OPTION, with the cause where it
  *   is known
  */
-export async function probeSource(source: Source, run: RunTool): Promise<SourceFacts> {
+export async function probeSource(source: Source, run: RunTool, sound = false): Promise<SourceFacts> {
   switch (source.kind) {
     case 'test':
       return { ...NOTHING_MEASURED, h264: false, audio: 'other', size: source.size };
@@ -31,7 +32,7 @@ export async function probeSource(source: Source, run: RunTool): Promise<SourceF
     case 'file':
     case 'rtsp': {
       const file = source.kind === 'file' ? acceptFile(source.path) : undefined;
-      const streams = await expectOutput(run, source, streamsCommand(source), file);
+      const streams = await expectOutput(run, source, streamsCommand(source, sound), file);
       const facts = parseStreams(streams.stdout, file);
       // Without a picture it has no size.
       if (facts.size === null) throw withoutPicture(source, file);
@@ -69,22 +70,22 @@ async function expectOutput(
 }
 
 const STREAM_ENTRIES =
-  'stream=index,codec_type,codec_name,profile,pix_fmt,width,height,has_b_frames,extradata_size,avg_frame_rate,r_frame_rate';
+  'stream=index,codec_type,codec_name,profile,pix_fmt,width,height,has_b_frames,extradata_size,avg_frame_rate,r_frame_rate,start_time';
 
-function streamsCommand(source: Source): Tool {
+function streamsCommand(source: Source, sound: boolean): Tool {
   const entries = `${STREAM_ENTRIES}:stream_disposition=attached_pic,default:stream_side_data=rotation`;
-  return ffprobe(source, ['-show_entries', entries, '-of', 'json']);
+  return ffprobe(source, ['-show_entries', entries, '-of', 'json'], sound);
 }
 
 function packetsCommand(source: Source, video: number): Tool {
   return ffprobe(source, [
-    ...['-select_streams', String(video), '-read_intervals', `%+${GOP_WINDOW_SECONDS}`],
+    ...['-select_streams', `v:${video}`, '-read_intervals', `%+${GOP_WINDOW_SECONDS}`],
     ...['-show_entries', 'packet=pts_time,dts_time,flags', '-of', 'csv=p=0'],
   ]);
 }
 
-function ffprobe(source: Source, options: string[]): Tool {
-  const input = inputOf(source);
+function ffprobe(source: Source, options: string[], sound = false): Tool {
+  const input = inputOf(source, { sound });
   return {
     command: 'ffprobe',
     args: [

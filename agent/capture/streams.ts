@@ -8,14 +8,17 @@ import type { Mode } from './v4l2-modes.ts';
 
 /** What is known of a source before a run. */
 export interface SourceFacts {
-  /** Index of the stream to record: no cover picture. */
+  /** Which of its streams of video to record, from 0: no cover picture. */
   video: number;
-  /** Index of the sound to record, null where there is none. */
+  /** Which of its sounds to record, from 0; null where there is none. */
   sound: number | null;
   /** H.264 as every viewer plays it: 8 bits, 4:2:0. */
   h264: boolean;
-  /** `aac`: as MP4 takes it, with its AudioSpecificConfig; AAC in ADTS is `other`. */
-  audio: 'none' | 'aac' | 'other';
+  /**
+   * `aac`: as MP4 takes it, with its AudioSpecificConfig; AAC in ADTS is `other`. `silent`: a network camera describes it,
+   * and sent none while it was asked.
+   */
+  audio: 'none' | 'aac' | 'other' | 'silent';
   /** As it is shown, upright, both sides even; null where it was not measured. */
   size: FrameSize | null;
   /** Frames a second, null where that is not known. */
@@ -41,7 +44,6 @@ const STREAM_LIMIT = 64;
 
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const StreamSchema = v.object({
-  index: whole,
   codec_type: v.optional(v.string()),
   codec_name: v.optional(v.string()),
   profile: v.optional(v.string()),
@@ -52,6 +54,7 @@ const StreamSchema = v.object({
   extradata_size: v.optional(whole),
   avg_frame_rate: v.optional(v.string()),
   r_frame_rate: v.optional(v.string()),
+  start_time: v.optional(v.string()),
   disposition: v.optional(v.object({ attached_pic: v.optional(whole), default: v.optional(whole) })),
   side_data_list: v.optional(v.array(v.object({ rotation: v.optional(v.number()) }))),
 });
@@ -84,21 +87,23 @@ export function parseStreams(json: string, file?: FileFacts): SourceFacts {
   } catch (cause) {
     throw new CaptureError('PROBE_FAILED', 'ffprobe’s answer is malformed', cause);
   }
-  const video = chosen(streams.filter(isFilm));
-  const audio = chosen(streams.filter(({ codec_type }) => codec_type === 'audio'));
+  const videos = streams.filter(({ codec_type }) => codec_type === 'video');
+  const sounds = streams.filter(({ codec_type }) => codec_type === 'audio');
+  const video = chosen(videos.filter(isFilm));
+  const audio = chosen(sounds);
   if (video === undefined) {
     const cause = causeWithoutVideo(streams.length, file);
     throw new CaptureError('NO_VIDEO', causeText(cause), undefined, cause);
   }
   return {
     ...NOTHING_MEASURED,
-    video: video.index,
-    sound: audio?.index ?? null,
+    video: videos.indexOf(video),
+    sound: audio === undefined ? null : sounds.indexOf(audio),
     h264:
       video.codec_name === 'h264' &&
       COPYABLE_PROFILES.has(video.profile ?? '') &&
       COPYABLE_FORMATS.has(video.pix_fmt ?? ''),
-    audio: audio === undefined ? 'none' : soundOf(audio),
+    audio: audio === undefined ? 'none' : soundOf(audio, file),
     size: shownSize(video),
     rate: frameRate(video),
     bFrames: (video.has_b_frames ?? 0) > 0,
@@ -107,16 +112,18 @@ export function parseStreams(json: string, file?: FileFacts): SourceFacts {
 }
 
 /** A cover picture is a stream of video, too. */
-const isFilm = ({ codec_type, disposition }: Stream) =>
-  codec_type === 'video' && disposition?.attached_pic !== 1;
+const isFilm = ({ disposition }: Stream) => disposition?.attached_pic !== 1;
 
 /** The one that its maker calls the default, or else the first, as players choose. */
 const chosen = (streams: readonly Stream[]) =>
   streams.find(({ disposition }) => disposition?.default === 1) ?? streams[0];
 
 /** Without the AudioSpecificConfig (ISO/IEC 14496-3) AAC cannot be put into MP4 as it is. */
-const soundOf = ({ codec_name, extradata_size = 0 }: Stream) =>
-  codec_name === 'aac' && extradata_size >= 2 ? 'aac' : 'other';
+function soundOf({ codec_name, extradata_size = 0, start_time }: Stream, file: FileFacts | undefined) {
+  // ffprobe waits 5 s for the first time of each stream.
+  if (file === undefined && start_time === undefined) return 'silent';
+  return codec_name === 'aac' && extradata_size >= 2 ? 'aac' : 'other';
+}
 
 function shownSize({ width = 0, height = 0, side_data_list = [] }: Stream): FrameSize | null {
   if (width < 2 || height < 2) return null;

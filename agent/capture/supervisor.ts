@@ -1,10 +1,9 @@
 import { openFifoWriteEnd } from '../../host/fifo.ts';
-import { type RunPlan, runArguments } from './arguments.ts';
+import { type RunPlan, runArguments, runInput } from './arguments.ts';
 import { diagnose } from './diagnosis.ts';
 import type { CaptureEffects, CaptureEnd } from './effects.ts';
 import { CaptureError } from './errors.ts';
 import type { Inbox, InboxEvents } from './inbox.ts';
-import { inputOf } from './input.ts';
 import { Planner } from './planner.ts';
 import type { Ready } from './protocol.ts';
 import { FOUND, restartAfter } from './restart-policy.ts';
@@ -99,7 +98,7 @@ export class Supervisor {
     const run = startRun(
       {
         args,
-        stdin: inputOf(plan.source, { arrival: plan.arrival, rate: plan.facts.rate }).stdin,
+        stdin: runInput(plan).stdin,
         writeEnd,
         credentials: credentialsOf(source),
         finite: isPlayedOnce(source),

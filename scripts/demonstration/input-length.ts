@@ -29,7 +29,7 @@ export async function inputLength(path: string): Promise<InputLength> {
     '-v',
     'error',
     '-select_streams',
-    String(video),
+    `v:${video}`,
     '-show_entries',
     entries,
     '-of',

@@ -1,5 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { type RunPlan, runArguments, stillArguments, trialArguments } from '../../agent/capture/arguments.ts';
+import {
+  type RunPlan,
+  runArguments,
+  runInput,
+  stillArguments,
+  trialArguments,
+} from '../../agent/capture/arguments.ts';
 import { decodersFor } from '../../agent/capture/decoders.ts';
 import { inputOf } from '../../agent/capture/input.ts';
 import { parseSource } from '../../agent/capture/source.ts';
@@ -44,9 +50,9 @@ const RTSPS = [
   ...words(`${CAMERA} -f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp,rtsps,tls -i pipe:0`),
 ];
 
-const SILENT = words('-map 0:0 -an');
-const WITH_SOUND = words('-map 0:0 -map 0:1');
-const WITH_TONE = words('-map 0:0 -map 1:0');
+const SILENT = words('-map 0:v:0 -an');
+const WITH_SOUND = words('-map 0:v:0 -map 0:a:1');
+const WITH_TONE = words('-map 0:v:0 -map 1:0');
 const COPY = words('-c:v copy');
 const LIVE_COPY = words('-c:v copy -copyinkf');
 const EVEN = words('-vf crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0');
@@ -109,7 +115,7 @@ const said = async (change: Partial<RunPlan>, facts: Partial<SourceFacts> = {}) 
   (await runArguments({ ...PLAN, facts: { ...FACTS, ...facts }, ...change })).join(' ');
 
 test('the streams that were chosen are the ones recorded', async () => {
-  expect(await said({ audio: 'copy' }, { video: 2, sound: 5 })).toContain('-map 0:2 -map 0:5');
+  expect(await said({ audio: 'copy' }, { video: 2, sound: 5 })).toContain('-map 0:v:2 -map 0:a:5');
 });
 
 test('a file goes on where it was, in its own time', async () => {
@@ -132,6 +138,16 @@ test('[FC-62] the time of arrival is asked of a device by an option, and of a ne
   expect(inputOf(parseSource(device, []), options).options).toContain('-use_wallclock_as_timestamps');
   const network = inputOf(parseSource(camera, ['cam.lan']), { ...options, rate: 0.2 });
   expect(network.stdin).toMatch(/option timeout 20000000\noption use_wallclock_as_timestamps 1\n$/);
+});
+
+test.each([
+  ['none', 'video'],
+  ['copy', 'video+audio'],
+  ['aac', 'video+audio'],
+] as const)('a network camera is asked for what is recorded alone: sound %s', async (audio, types) => {
+  const source = parseSource(camera, ['cam.lan']);
+  const { stdin } = runInput({ ...PLAN, source, audio });
+  expect(stdin).toContain(`option allowed_media_types ${types}\n`);
 });
 
 test('[FC-70] what is encoded keeps the size that it began with', async () => {
@@ -176,6 +192,6 @@ test('[FC-28c] the installed ffmpeg has each decoder that is allowed', () => {
 
 test('the URL of a network camera, password and all, goes to stdin', () => {
   expect(inputOf(parseSource(camera, ['cam.lan'])).stdin).toBe(
-    "ffconcat version 1.0\nfile 'rtsp://eve:hunter2@cam.lan/x'\noption rtsp_transport tcp\noption timeout 5000000\n",
+    "ffconcat version 1.0\nfile 'rtsp://eve:hunter2@cam.lan/x'\noption rtsp_transport tcp\noption allowed_media_types video\noption timeout 5000000\n",
   );
 });

@@ -50,14 +50,20 @@ describe('commands', () => {
 
 describe('what ffprobe says', () => {
   const h264 = { index: 0, codec_type: 'video', codec_name: 'h264', profile: 'High', pix_fmt: 'yuv420p' };
-  const AAC = { index: 1, codec_type: 'audio', codec_name: 'aac', extradata_size: 5 };
+  const AAC = { index: 1, codec_type: 'audio', codec_name: 'aac', extradata_size: 5, start_time: '0.020000' };
   const json = (...streams: object[]) => JSON.stringify({ programs: [], streams });
 
   test.each([
     ['H.264', json(h264), true, 'none'],
     ['H.264 with AAC before it', json(AAC, h264), true, 'aac'],
     ['[FC-68] H.264 with AAC in ADTS', json(h264, { ...AAC, extradata_size: undefined }), true, 'other'],
-    ['H.264 with Opus', json(h264, { index: 1, codec_type: 'audio', codec_name: 'opus' }), true, 'other'],
+    ['H.264 with Opus', json(h264, { ...AAC, codec_name: 'opus' }), true, 'other'],
+    [
+      '[FC-64] a camera’s sound that did not come',
+      json(h264, { ...AAC, start_time: undefined }),
+      true,
+      'silent',
+    ],
     ['full-range H.264', json({ ...h264, pix_fmt: 'yuvj420p' }), true, 'none'],
     ['H.264 of 10 bits', json({ ...h264, profile: 'High 10', pix_fmt: 'yuv420p10le' }), false, 'none'],
     ['H.264 4:2:2', json({ ...h264, profile: 'High 4:2:2', pix_fmt: 'yuv422p' }), false, 'none'],
@@ -73,15 +79,15 @@ describe('what ffprobe says', () => {
 
   const cover = { ...h264, codec_name: 'mjpeg', disposition: { attached_pic: 1 } };
   test.each([
-    ['the first of each', [h264, { ...h264, index: 2 }, AAC], { video: 0, sound: 1 }],
-    ['the default', [h264, { ...h264, index: 2, disposition: { default: 1 } }], { video: 2, sound: null }],
+    ['the first of each', [h264, { ...h264, index: 2 }, AAC], { video: 0, sound: 0 }],
+    ['the default', [h264, { ...h264, index: 2, disposition: { default: 1 } }], { video: 1, sound: null }],
     [
       'no cover picture',
       [
         { ...cover, index: 0 },
         { ...h264, index: 3 },
       ],
-      { video: 3, h264: true },
+      { video: 1, h264: true },
     ],
     ['even sides', [{ ...h264, width: 639, height: 359 }], { size: { width: 638, height: 358 } }],
     [
@@ -96,6 +102,11 @@ describe('what ffprobe says', () => {
     ['H.265, which does', [{ ...h264, codec_name: 'hevc' }], { smears: true }],
   ])('chosen is %s', (_, streams, facts) => {
     expect(parseStreams(json(...streams))).toMatchObject(facts);
+  });
+
+  test('sound of a file may begin later than ffprobe reads', () => {
+    const file = { kind: 'file', size: 1, head: new Uint8Array() } as const;
+    expect(parseStreams(json(h264, { ...AAC, start_time: undefined }), file)).toMatchObject({ audio: 'aac' });
   });
 
   test('nothing but a cover picture is no video', () => {

@@ -6,18 +6,19 @@ import type { Tool } from '../../agent/capture/tool.ts';
 import { TurnedClock } from '../recording/rig.ts';
 
 const HOUR = 3_600_000;
-/** ffprobe's answer for a camera with H.264 and G.711. */
-const STREAMS = JSON.stringify({
-  streams: [
-    {
-      ...{ index: 0, codec_type: 'video', codec_name: 'h264', profile: 'Main', pix_fmt: 'yuv420p' },
-      ...{ width: 640, height: 360, avg_frame_rate: '25/1' },
-    },
-    { index: 1, codec_type: 'audio', codec_name: 'pcm_alaw' },
-  ],
-});
+/** ffprobe's answer for a camera with H.264 and G.711. @param came when its sound did. */
+const answer = (came: string | undefined) =>
+  JSON.stringify({
+    streams: [
+      {
+        ...{ codec_type: 'video', codec_name: 'h264', profile: 'Main', pix_fmt: 'yuv420p' },
+        ...{ width: 640, height: 360, avg_frame_rate: '25/1' },
+      },
+      { codec_type: 'audio', codec_name: 'pcm_alaw', start_time: came },
+    ],
+  });
 
-function planning(from = 'rtsp://cam.lan/x') {
+function planning({ from = 'rtsp://cam.lan/x', answers = [answer('0.04')] } = {}) {
   const clock = new TurnedClock();
   const asked: string[] = [];
   const logged: string[] = [];
@@ -27,7 +28,8 @@ function planning(from = 'rtsp://cam.lan/x') {
     audio: true,
     runTool: async ({ command }: Tool) => {
       asked.push(command);
-      return { code: 0, stdout: STREAMS, stderr: '' };
+      const stdout = answers[Math.min(asked.length, answers.length) - 1] ?? '';
+      return { code: 0, stdout, stderr: '' };
     },
     effects: {
       clock,
@@ -84,20 +86,50 @@ const FILE = `file:${import.meta.filename}`;
 
 describe('a file goes on', () => {
   test('[FC-67] up to where the agent has it', async () => {
-    const { planner, run } = planning(FILE);
+    const { planner, run } = planning({ from: FILE });
     await run('gop', { playedMs: 21_000 });
     expect(await planner.plan({ from: 20.2 })).toMatchObject({ from: 20.2 });
   });
 
   test('where it was by the clock, if the agent is another one', async () => {
-    const { planner, run } = planning(FILE);
+    const { planner, run } = planning({ from: FILE });
     await run('superseded', { playedMs: 21_000 });
     expect(await planner.plan({})).toMatchObject({ from: 21 });
   });
 
   test('from its beginning, if it is played over and over', async () => {
-    const { planner, run } = planning(`${FILE}?loop`);
+    const { planner, run } = planning({ from: `${FILE}?loop` });
     await run('gop', { playedMs: 21_000 });
     expect(await planner.plan({ from: 20.2 })).toMatchObject({ from: 0 });
   });
+});
+
+test('[FC-64] sound that does not come while the camera is asked is left out at once, and asked for again after an hour', async () => {
+  const { planner, clock, asked, logged, run } = planning({
+    answers: [answer(undefined), answer(undefined), answer('0.02')],
+  });
+  expect(await planner.plan({})).toMatchObject({ audio: 'none', video: 'copy' });
+  expect(planner.givenUp).toEqual([
+    {
+      what: 'sound',
+      because: 'silent',
+      line: 'the camera describes sound and sends none',
+      since: clock.now(),
+    },
+  ]);
+  expect(logged.at(-1)).toContain('without sound');
+  await run('exited');
+  expect(asked).toEqual(['ffprobe']);
+  clock.turn(HOUR);
+  expect(await planner.plan({})).toMatchObject({ audio: 'none' });
+  expect(planner.nextTrialMs).toBe(3 * HOUR);
+  clock.turn(2 * HOUR);
+  expect(await planner.plan({})).toMatchObject({ audio: 'aac' });
+  expect(asked).toHaveLength(3);
+});
+
+test('a camera that was asked while the policy forbade sound is asked again once it allows it', async () => {
+  const { planner, asked } = planning();
+  for (const allowed of [false, true, true, false, true]) await planner.plan(allowed);
+  expect(asked).toHaveLength(2);
 });

@@ -73,7 +73,7 @@ export const NETWORK_SOURCES: readonly NetworkSource[] = [
   {
     name: '[FC-64] sound that is described and never comes',
     ...{ clip: BASE, faults: { audio: 'dead' }, audio: true, seconds: 25 },
-    right: { covers: 7, causes: ['stalled', 'sound'] },
+    right: { covers: 12, mode: 'copy' },
   },
   {
     name: 'sound that comes',
