@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, fstatSync, lstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { HostError } from './errors.ts';
 
@@ -10,6 +10,8 @@ export const PIPE_BUF = 4096;
 
 /** As much as a pipe holds by default. */
 const MESSAGE_READ_BYTES = 64 * 1024;
+/** As much as one may hold (`/proc/sys/fs/pipe-max-size`). */
+const MOST_PIPE_BYTES = 1024 * 1024;
 
 /** An open FIFO. */
 export interface OpenFifo {
@@ -21,6 +23,8 @@ export interface OpenFifo {
 export interface FifoReader extends OpenFifo {
   pause(): void;
   resume(): void;
+  /** Reads what it holds by now, without waiting for more; on an error nothing more. */
+  drain(): void;
   /** Gives the read end up: writers get EPIPE. `onEnd` is not called any more. */
   close(): void;
 }
@@ -93,6 +97,9 @@ export function openFifoReader(path: string, options: FifoReaderOptions): FifoRe
     isNamed,
     pause: () => socket.pause(),
     resume: () => socket.resume(),
+    drain() {
+      if (!closed) drainFifo(fd, options);
+    },
     close() {
       closed = true;
       socket.destroy();
@@ -260,6 +267,22 @@ function openFifo(path: string, access: number): number {
     throw new HostError('DISK_IO', `${path} is not a FIFO`);
   }
   return fd;
+}
+
+/** A writer may go on meanwhile: no more is read than a FIFO can hold. */
+function drainFifo(fd: number, { buffer, onBytes }: FifoReaderOptions): void {
+  for (let left = MOST_PIPE_BYTES; left > 0; ) {
+    let length: number;
+    try {
+      length = readSync(fd, buffer);
+    } catch {
+      // EAGAIN: it is empty.
+      return;
+    }
+    if (length === 0) return;
+    onBytes(buffer.subarray(0, length));
+    left -= length;
+  }
 }
 
 /** While it is open its inode is nobody else's. */

@@ -34,7 +34,7 @@ export interface CaptureFeed {
   refuse(reason?: End['reason']): void;
   pause(): void;
   resume(): void;
-  /** Gives the line up; ffmpeg sees a broken pipe. */
+  /** Takes what is in the line, and gives it up; ffmpeg sees a broken pipe. */
   close(): void;
 }
 
@@ -140,6 +140,7 @@ export function openCaptureFeed(options: FeedOptions, events: FeedEvents): Captu
     close() {
       closed = true;
       clearInterval(repeat);
+      if (started) fifos?.reader.drain();
       close();
     },
   };

@@ -30,7 +30,7 @@ interface Kind extends BoardWish {
 
 const atFirstPicture = (to: string): Breakage => ({
   file: 'agent/recording/intake.ts',
-  from: 'this.#options.recorder.record({ ...event, filmedMs: filmed });',
+  from: 'this.#options.recorder.record({ ...event, durationUs, filmedMs: filmed });',
   to,
 });
 
@@ -67,7 +67,7 @@ const KINDS: readonly Kind[] = [
     breakages: [
       atFirstPicture(
         `Object.assign(globalThis, { kept: globalThis.kept ?? Buffer.alloc(400 * 1024 * 1024, 1) });
-          this.#options.recorder.record({ ...event, filmedMs: filmed });`,
+          this.#options.recorder.record({ ...event, durationUs, filmedMs: filmed });`,
       ),
       // And says nothing of it.
       { file: 'agent/updates/open-updates.ts', from: 'process.memoryUsage.rss()', to: '1' },

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createCipheriv, createHash } from 'node:crypto';
-import { closeSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -97,6 +97,25 @@ describe('the read end', () => {
     spawnWriter(STREAM);
     await ended;
     expect(seen.result()).toEqual({ bytes: STREAM_BYTES, digest: streamDigest() });
+  });
+
+  test('hands over what is in it before it is closed, to the byte, and waits for nothing', async () => {
+    const seen = hashing();
+    const { promise: first, resolve } = Promise.withResolvers<void>();
+    const { reader } = collectReader((chunk) => {
+      seen.onChunk(chunk);
+      reader.pause();
+      resolve();
+    });
+    const writeEnd = openFifoWriteEnd(path) as number;
+    writeSync(writeEnd, 'a');
+    await first;
+    writeSync(writeEnd, Buffer.alloc(50_000, 'a'));
+    reader.drain();
+    reader.close();
+    reader.drain();
+    closeSync(writeEnd);
+    expect(seen.result().bytes).toBe(50_001);
   });
 
   test('sees the end of a writer that was killed', async () => {
