@@ -1,7 +1,7 @@
 import { decodersFor } from './decoders.ts';
 import { type Input, inputOf } from './input.ts';
 import { FIRST_SECOND } from './protocol.ts';
-import { type FrameSize, formatSize, type Source } from './source.ts';
+import { type FrameSize, formatSize, isLive, type Source } from './source.ts';
 import type { SourceFacts } from './streams.ts';
 
 export type Encoder = 'libx264' | 'h264_v4l2m2m';
@@ -24,6 +24,8 @@ const GOP_SECONDS = 2;
 const FRAGMENT_US = 200_000;
 const VIDEO_BITRATE = '4M';
 const AUDIO_BITRATE = '64k';
+/** AAC takes 1024 samples at once, and two of them before the first is out: a quarter of a second at G.711’s 8 kHz, for which pictures wait. */
+const LIVE_SAMPLE_RATE = '48000';
 /** Sound that fails to come holds up the picture for so long, µs; ffmpeg's own default is 10 s. */
 const INTERLEAVE_US = 250_000;
 /** A stream that is refreshed without keyframes has no other beginning. Seconds. */
@@ -53,7 +55,7 @@ export async function runArguments(plan: RunPlan): Promise<string[]> {
       ...streams(plan, tone),
       ...videoCodec(plan.video, facts.size, awaitsKeyframe(plan)),
       ...(plan.video === 'copy' ? copying(source, facts) : []),
-      ...audioCodec(plan.audio),
+      ...audioCodec(plan.audio, isLive(source)),
       ...fragmentedMp4(plan.video, plan.from),
     );
   return (command as unknown as { _getArguments(): string[] })._getArguments();
@@ -173,14 +175,14 @@ function copying({ kind }: Source, { stamps, rate }: SourceFacts): string[] {
   }
 }
 
-function audioCodec(audio: RunPlan['audio']): string[] {
+function audioCodec(audio: RunPlan['audio'], live: boolean): string[] {
   switch (audio) {
     case 'none':
       return [];
     case 'copy':
       return ['-c:a', 'copy'];
     case 'aac':
-      return ['-c:a', 'aac', '-b:a', AUDIO_BITRATE];
+      return ['-c:a', 'aac', '-b:a', AUDIO_BITRATE, ...(live ? ['-ar', LIVE_SAMPLE_RATE] : [])];
   }
 }
 

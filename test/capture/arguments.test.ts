@@ -65,6 +65,7 @@ const BOARD = [
 ];
 const AUDIO_COPY = words('-c:a copy');
 const AAC = words('-c:a aac -b:a 64k');
+const LIVE_AAC = [...AAC, '-ar', '48000'];
 const TIMES = words('-output_ts_offset 10 -avoid_negative_ts disabled -max_interleave_delta 250000');
 const CUT = words('-use_editlist 0 -frag_duration 200000 -flush_packets 1 pipe:1');
 const FLAGS = 'default_base_moof+frag_keyframe+frag_discont+skip_trailer';
@@ -94,7 +95,7 @@ test.each<[string, string | null, RunPlan['video'], RunPlan['audio'], string[]]>
   [device, null, 'h264_v4l2m2m', 'none', [...V4L2_DEFAULT, ...SILENT, ...BOARD, ...MP4_DELAYED]],
   [camera, null, 'copy', 'none', [...RTSP, ...SILENT, ...LIVE_COPY, ...MP4]],
   [camera, null, 'copy', 'copy', [...RTSP, ...WITH_SOUND, ...LIVE_COPY, ...AUDIO_COPY, ...MP4]],
-  [camera, null, 'libx264', 'aac', [...RTSP, ...WITH_SOUND, ...X264, ...AAC, ...MP4]],
+  [camera, null, 'libx264', 'aac', [...RTSP, ...WITH_SOUND, ...X264, ...LIVE_AAC, ...MP4]],
   [camera.replace('rtsp', 'rtsps'), null, 'copy', 'none', [...RTSPS, ...SILENT, ...LIVE_COPY, ...MP4]],
 ])('%s as %s, video %s, sound %s', async (uri, format, video, audio, args) => {
   const source = parseSource(format === null ? uri : `${uri}&format=${format}`, ['cam.lan']);

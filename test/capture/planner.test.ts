@@ -130,6 +130,6 @@ test('[FC-64] sound that does not come while the camera is asked is left out at 
 
 test('a camera that was asked while the policy forbade sound is asked again once it allows it', async () => {
   const { planner, asked } = planning();
-  for (const allowed of [false, true, true, false, true]) await planner.plan(allowed);
+  for (const allowed of [false, true, true, false, true]) await planner.plan({ audio: allowed });
   expect(asked).toHaveLength(2);
 });

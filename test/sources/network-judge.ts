@@ -113,7 +113,7 @@ async function judgeFootage(right: NetworkRight, filmed: Filmed, sender: Sender)
     Math.abs(opened - times.covered) <= (right.apart ?? SUM_APART),
   );
   const apart = Math.max(Math.abs(times.earliestMs), Math.abs(times.latestMs));
-  expect(`dated up to ${apart.toFixed(0)} ms off`, apart <= (right.apart ?? LATE) * 1000);
+  expect(`dated up to ${apart.toFixed(0)} ms off`, apart <= (right.dated ?? right.apart ?? LATE) * 1000);
   wrong.push(...judgeGaps(filmed, times.span - times.covered, right.apart ?? SUM_APART));
   return { came: came.join('; '), wrong };
 }

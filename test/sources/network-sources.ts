@@ -27,6 +27,8 @@ export interface NetworkRight {
   /** Sound is in the last film. */
   readonly sound?: boolean;
   readonly sizes?: readonly string[];
+  /** How far dates alone may be off, seconds; `apart`, if not given. */
+  readonly dated?: number;
   /** How far dates and sums of time may be off, seconds; 0.75 and 1, if not given. */
   readonly apart?: number;
   /** What runs may have ended with; with nothing, if not given. */
@@ -78,7 +80,7 @@ export const NETWORK_SOURCES: readonly NetworkSource[] = [
   {
     name: 'sound that comes',
     ...{ clip: BASE, faults: { audio: 'pcma' }, audio: true, seconds: 12 },
-    right: { covers: 8, mode: 'copy', sound: true },
+    right: { covers: 8, mode: 'copy', sound: true, dated: 0.3 },
   },
   {
     name: '[FC-62] one frame in 3 s stamped 9,800 s early',
