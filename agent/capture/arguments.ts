@@ -21,6 +21,9 @@ export interface RunPlan {
 
 /** Seconds between keyframes that we encode. */
 const GOP_SECONDS = 2;
+const HAIR = 0.01;
+/** Each picture once, at its own time: for MP4 ffmpeg 5.1 makes a constant rate of what comes, doubles and drops. */
+const EACH_PICTURE = ['-fps_mode', 'vfr', '-enc_time_base', '1/90000'];
 const FRAGMENT_US = 200_000;
 const VIDEO_BITRATE = '4M';
 const AUDIO_BITRATE = '64k';
@@ -119,7 +122,9 @@ function streams({ facts, audio }: RunPlan, tone: boolean): string[] {
 const awaitsKeyframe = ({ facts, from }: RunPlan): boolean => facts.smears && from === 0;
 
 function videoCodec(video: RunPlan['video'], size: FrameSize | null, awaits = false): string[] {
-  const keyframes = ['-force_key_frames', `expr:gte(t,n_forced*${GOP_SECONDS})`];
+  // After a pause there is one, not all that were due in it.
+  const due = `if(isnan(prev_forced_t),1,gte(t,prev_forced_t+${GOP_SECONDS - HAIR}))`;
+  const keyframes = [...EACH_PICTURE, '-force_key_frames', `expr:${due}`];
   switch (video) {
     case 'copy':
       return ['-c:v', 'copy'];

@@ -11,7 +11,8 @@ const CAMERA_SOUND = [
 ];
 const FILE_VIDEO = [
   ...[...CAMERA_VIDEO, 'rawvideo', 'mpeg1video', 'mpeg2video', 'msmpeg4', 'msmpeg4v2'],
-  ...['vp8', 'vp9', 'libdav1d', 'av1'],
+  // A cover picture is a stream of video.
+  ...['vp8', 'vp9', 'libdav1d', 'av1', 'png'],
 ];
 const FILE_SOUND = [
   ...[...CAMERA_SOUND, 'aac_latm', 'eac3', 'mp2', 'mp2float', 'mp3', 'vorbis', 'flac', 'alac'],

@@ -19,7 +19,7 @@ const SOUND = 'aac,opus,mp3float,ac3,g722,g726,g726le,pcm_alaw,pcm_mulaw,pcm_s16
 const FILE_DECODERS = [
   '-codec_whitelist',
   [
-    `${VIDEO},rawvideo,mpeg1video,mpeg2video,msmpeg4,msmpeg4v2,vp8,vp9,libdav1d,av1`,
+    `${VIDEO},rawvideo,mpeg1video,mpeg2video,msmpeg4,msmpeg4v2,vp8,vp9,libdav1d,av1,png`,
     `${SOUND},aac_latm,eac3,mp2,mp2float,mp3,vorbis,flac,alac,pcm_u8,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le`,
     'mov_text,srt,subrip,ssa,ass,webvtt',
   ].join(),
@@ -57,11 +57,13 @@ const COPY = words('-c:v copy');
 const LIVE_COPY = words('-c:v copy -copyinkf');
 const EVEN = words('-vf crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0');
 const X264 = words(
-  '-vf crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0 -c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -crf 23 -maxrate 4M -bufsize 4M -force_key_frames expr:gte(t,n_forced*2)',
+  '-vf crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0 -c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -crf 23 -maxrate 4M -bufsize 4M -fps_mode vfr -enc_time_base 1/90000 -force_key_frames expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+1.99))',
 );
 const BOARD = [
   ...EVEN,
-  ...words('-c:v h264_v4l2m2m -pix_fmt yuv420p -b:v 4M -force_key_frames expr:gte(t,n_forced*2)'),
+  ...words(
+    '-c:v h264_v4l2m2m -pix_fmt yuv420p -b:v 4M -fps_mode vfr -enc_time_base 1/90000 -force_key_frames expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+1.99))',
+  ),
 ];
 const AUDIO_COPY = words('-c:a copy');
 const AAC = words('-c:a aac -b:a 64k');

@@ -9,13 +9,13 @@ import type { Recording } from './recording.ts';
 const cover = ['-f', 'lavfi', '-i', 'color=red:size=300x300:rate=1'];
 const tracks: readonly Recording[] = [
   {
-    name: 'a cover picture first, MP4',
+    name: 'a cover picture first, PNG in MP4',
     file: 'cover.mp4',
     make: [
       [...pattern(25), ...beep(), ...seconds(4), ...x264(50), ...aac, 'av.mp4'],
-      [...cover, '-frames:v', '1', 'cover.jpg'],
+      [...cover, '-frames:v', '1', 'cover.png'],
       [
-        ...['-i', 'av.mp4', '-i', 'cover.jpg', '-map', '1:v', '-map', '0', '-c', 'copy'],
+        ...['-i', 'av.mp4', '-i', 'cover.png', '-map', '1:v', '-map', '0', '-c', 'copy'],
         ...['-disposition:v:0', 'attached_pic', 'cover.mp4'],
       ],
     ],

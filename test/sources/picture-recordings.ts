@@ -219,6 +219,20 @@ const pictures: readonly Recording[] = [
     },
   },
   {
+    name: 'a pause of 3 s, encoded: each picture once',
+    file: 'pause-encoded.mkv',
+    make: [
+      [
+        ...[...pattern(10), ...seconds(5), '-vf', "select='lt(t,0.95)+gte(t,3.95)'", '-fps_mode', 'vfr'],
+        ...['-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', 'pause-encoded.mkv'],
+      ],
+    ],
+    right: {
+      ...plain(50, 10, 'encode'),
+      times: steady(50, 10).times.filter((time) => time < 0.95 || time >= 3.95),
+    },
+  },
+  {
     name: 'a beginning without a keyframe, MPEG-TS',
     file: 'cut.ts',
     async make(directory) {
