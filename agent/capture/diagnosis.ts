@@ -2,9 +2,9 @@ import type { Cause } from './cause.ts';
 import { challengeCommand, isUnanswerable } from './challenge.ts';
 import { refusedDecoderIn } from './decoders.ts';
 import { beginsAsVideo, type FileFacts, isMatroska } from './file-facts.ts';
-import { credentialsOf, type Source } from './source.ts';
+import type { Source } from './source.ts';
 import type { RunTool, ToolResult } from './tool.ts';
-import { complaintsIn } from './words.ts';
+import { plainComplaintsIn } from './words.ts';
 
 /**
  * From what ffmpeg or ffprobe complained of to the cause. Their words are those of FFmpeg 5.1 to 7.1: libavformat/rtsp.c,
@@ -33,6 +33,8 @@ const NETWORK: readonly Rule[] = [
   [/: Server returned 400 Bad Request$/, 'request-refused'],
   [/^(?:pipe:0|(?:\[in#0 @ [^\]]*\] )?Error opening input): Invalid data found/, 'not-rtsp'],
   [/: Connection reset by peer$/, 'connection-lost'],
+  // What ffmpeg makes of a connection that ends, or falls silent, after PLAY.
+  [/^(?:pipe:0|(?:\[in#0 @ [^\]]*\] )?Error opening input): Operation not permitted/, 'connection-lost'],
 ];
 
 const FILE: readonly Rule[] = [
@@ -121,7 +123,7 @@ export async function diagnoseProbe(
   run: RunTool,
   file?: FileFacts,
 ): Promise<Cause | undefined> {
-  const cause = diagnose(complaintsIn(stderr, credentialsOf(source)), source, file);
+  const cause = diagnose(plainComplaintsIn(stderr), source, file);
   if (source.kind === 'file' && cause === undefined && code !== null && file?.kind === 'file') {
     return refusedDecoderIn(stderr) === undefined ? unplayable(file.head) : undefined;
   }

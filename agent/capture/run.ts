@@ -24,6 +24,8 @@ export interface RunOptions {
   writeEnd: number;
   /** Kept out of what ffmpeg says. */
   credentials: string | null;
+  /** The cause in what it said, from which nothing is kept out. */
+  diagnose(said: readonly string[]): Cause | undefined;
   /** The source may come to an end; otherwise an end is a failure. */
   finite: boolean;
   limits: StallLimits;
@@ -43,7 +45,7 @@ export interface RunOutcome {
   line: string;
   /** Its first complaints, and its last ones, scrubbed. */
   said: readonly string[];
-  /** Why, where that is known apart from what it said. */
+  /** Why, where that is known. */
   why?: Cause | undefined;
 }
 
@@ -141,6 +143,7 @@ export function startRun(options: RunOptions, clock: Clock): Run {
         code,
         line: said.at(-1) || `ended by ${signal ?? `exit code ${code}`}`,
         said,
+        why: options.diagnose(words.plain()),
       });
     });
   });
@@ -198,6 +201,7 @@ function listen(stderr: Readable, credentials: string | null, onRedirect: () => 
   return {
     bytes: () => bytes,
     said: () => complaints.lines,
+    plain: () => complaints.plain,
     brokenPipe: () => brokenPipe,
     opened: () => opened,
   };

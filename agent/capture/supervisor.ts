@@ -101,6 +101,7 @@ export class Supervisor {
         stdin: runInput(plan).stdin,
         writeEnd,
         credentials: credentialsOf(source),
+        diagnose: (said) => diagnose(said, source),
         finite: isPlayedOnce(source),
         limits: stallLimits(
           {
@@ -127,8 +128,7 @@ export class Supervisor {
       const outcome = await run.outcome;
       const changed = this.#planner.learn(plan, outcome);
       status.publish({ givenUp: this.#planner.givenUp });
-      if (isPlayedOnce(source) && !changed && isBroken(outcome, this.#failures))
-        throw brokenFile(outcome, source);
+      if (isPlayedOnce(source) && !changed && isBroken(outcome, this.#failures)) throw brokenFile(outcome);
       return outcome;
     } finally {
       over.abort();
@@ -149,7 +149,7 @@ export class Supervisor {
   }
 
   async #backOff(outcome: RunOutcome): Promise<void> {
-    const { source, status, effects } = this.#options;
+    const { status, effects } = this.#options;
     const restart = restartAfter(outcome.end, outcome.goodMs, this.#failures, effects.random());
     if (restart === null) {
       return;
@@ -161,7 +161,7 @@ export class Supervisor {
     const found = FOUND[outcome.end];
     const line = found ?? outcome.line;
     const first = found !== undefined || said[0] === line ? undefined : said[0];
-    const why = outcome.why ?? diagnose(said, source);
+    const { why } = outcome;
     status.count(cause);
     const lastError = { code: cause, line, ...(first && { first }), ...(why && { cause: why }) };
     status.publish({ state: 'backoff', pid: null, lastError });
@@ -175,10 +175,10 @@ const isBroken = ({ end, code, goodMs }: RunOutcome, failures: number): boolean 
   end === 'exited' && code !== null && (goodMs > 0 || failures > 0);
 
 /** What is left of a file when ffmpeg gives it up cannot be played: another try would begin anew. */
-function brokenFile({ goodMs, line, said }: RunOutcome, source: Source): CaptureError {
+function brokenFile({ goodMs, line, said, why }: RunOutcome): CaptureError {
   const seconds = Math.round(goodMs / 1000);
   const where = seconds > 0 ? `the file cannot be played beyond ${seconds} s` : 'the file cannot be played';
-  return new CaptureError('SOURCE_BROKEN', `${where}: ${said[0] ?? line}`, undefined, diagnose(said, source));
+  return new CaptureError('SOURCE_BROKEN', `${where}: ${said[0] ?? line}`, undefined, why);
 }
 
 const RETRIED = new Set<string>(['PROBE_FAILED', 'NO_VIDEO', 'CODEC_REFUSED', 'SOURCE_REDIRECTED']);

@@ -40,33 +40,57 @@ export class Complaints {
 
   /** @param line one line of stderr, level and all; what only informs is left out. */
   add(line: string): void {
-    const complaint = scrubLine(complaintIn(line), this.#credentials);
-    if (complaint !== '') (line.includes('[warning] ') ? this.#warnings : this.#errors).add(complaint);
+    const complaint = complaintIn(line);
+    const shown = scrubLine(complaint, this.#credentials);
+    // A password may be a word of ffmpeg's own.
+    const plain = scrubLine(complaint, null);
+    if (plain !== '') (line.includes('[warning] ') ? this.#warnings : this.#errors).add({ shown, plain });
   }
 
   get lines(): readonly string[] {
+    return this.#kept.map(({ shown }) => shown);
+  }
+
+  /** The same with what a password in them may hide: to find a cause in, and never to be shown. */
+  get plain(): readonly string[] {
+    return this.#kept.map(({ plain }) => plain);
+  }
+
+  get #kept(): readonly Complaint[] {
     return this.#errors.lines.length > 0 ? this.#errors.lines : this.#warnings.lines;
   }
 }
 
+interface Complaint {
+  readonly shown: string;
+  readonly plain: string;
+}
+
 /** The first and the last few lines of any number. */
 class Ends {
-  readonly #first: string[] = [];
-  #last: readonly string[] = [];
+  readonly #first: Complaint[] = [];
+  #last: readonly Complaint[] = [];
 
-  add(line: string): void {
+  add(line: Complaint): void {
     if (this.#first.length < KEPT) this.#first.push(line);
     else this.#last = [...this.#last, line].slice(-KEPT);
   }
 
-  get lines(): readonly string[] {
+  get lines(): readonly Complaint[] {
     return [...this.#first, ...this.#last];
   }
 }
 
 /** The complaints of a command that has ended. @param stderr all of it. */
 export function complaintsIn(stderr: string, credentials: string | null): readonly string[] {
+  return allOf(stderr, credentials).lines;
+}
+
+/** The same, to find a cause in: {@link Complaints.plain}. */
+export const plainComplaintsIn = (stderr: string): readonly string[] => allOf(stderr, null).plain;
+
+function allOf(stderr: string, credentials: string | null): Complaints {
   const complaints = new Complaints(credentials);
   for (const line of stderr.split('\n')) complaints.add(line);
-  return complaints.lines;
+  return complaints;
 }

@@ -63,6 +63,21 @@ describe('[FC-75] what a network camera answers, asked by ffprobe', () => {
     }
   });
 
+  test.each(['p', 'rtsp', '404', 'DESCRIBE', 'failed'])(
+    'a password that is a word of ffmpeg’s own hides no cause: %s',
+    async (password) => {
+      const peer = await openRtspPeer(failing('DESCRIBE', '404 Not Found'));
+      try {
+        const source = rtsp(peer.port, { user: `eve:${password}@` });
+        const result = await probed(source);
+        expect(await diagnoseProbe(result, source, run)).toBe('path-unknown');
+        expect(complaintsIn(result.stderr, credentialsOf(source)).join()).not.toContain(password);
+      } finally {
+        peer.close();
+      }
+    },
+  );
+
   test('host-silent: ffprobe is still waiting when its time is over', async () => {
     const killed = { code: null, stdout: '', stderr: '' };
     expect(await diagnoseProbe(killed, rtsp(8554), run)).toBe('host-silent');
