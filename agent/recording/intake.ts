@@ -135,7 +135,7 @@ export class Intake implements FeedEvents {
     if (last !== undefined) this.#beginTime(last);
     for (const [index, { event, atMs }] of arrived.entries()) {
       if (leap !== undefined && index === begins + leap) this.#refuseTime('jump');
-      this.#record(event, atMs);
+      this.#record(event, atMs, index >= begins);
     }
   }
 
@@ -167,8 +167,9 @@ export class Intake implements FeedEvents {
     this.#record(event, atMs);
   }
 
-  #record(event: FragmentEvent, atMs: number): void {
-    const believed = !this.#options.live || (this.#time !== undefined && !this.#refused);
+  /** @param begun whether the run's first keyframe has come: its time is compared from there on. */
+  #record(event: FragmentEvent, atMs: number, begun = this.#time !== undefined): void {
+    const believed = !this.#options.live || (begun && !this.#refused);
     const durationUs = believed ? event.durationUs : credibleUs({ ...event, atMs }, this.#lastAtMs ?? atMs);
     this.#lastAtMs = atMs;
     const filmed =
