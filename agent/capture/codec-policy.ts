@@ -29,10 +29,14 @@ export function chooseCodec(facts: SourceFacts, givenUp: boolean): CodecChoice {
 
 /** Sound is dropped unless asked for. */
 export function chooseAudio(facts: SourceFacts, wanted: boolean): RunPlan['audio'] {
-  if (!wanted || facts.audio === 'none' || facts.audio === 'silent') {
-    return 'none';
+  switch (facts.audio) {
+    case 'aac':
+      return wanted ? 'copy' : 'none';
+    case 'other':
+      return wanted ? 'aac' : 'none';
+    default:
+      return 'none';
   }
-  return facts.audio === 'aac' ? 'copy' : 'aac';
 }
 
 /**

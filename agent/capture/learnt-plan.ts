@@ -10,8 +10,8 @@ export type Concession = 'sound' | 'copy' | 'stamps';
 export const CONCESSIONS = ['sound', 'copy', 'stamps'] as const satisfies readonly Concession[];
 
 export interface GivenUp {
-  /** `silent`: sound that a camera describes did not come while it was asked. */
-  readonly because: RunEnd | 'silent';
+  /** `silent`, `undecoded`: of the sound, found before any run (streams.ts). */
+  readonly because: RunEnd | 'silent' | 'undecoded';
   /** What ffmpeg said first. */
   readonly line: string;
   /** Monotonic ms. */

@@ -38,7 +38,14 @@ const CHANGES: Readonly<Record<Concession, string>> = {
     'the time of arrival takes the place of the source’s timestamps from now on, to be tried again later',
 };
 
-const SILENCE = 'the camera describes sound and sends none';
+/** Sound that cannot be recorded, which is known before a run. */
+const SOUNDLESS = {
+  silent: 'the camera describes sound and sends none',
+  undecoded: 'the source holds sound that is not decoded here: have it made with H.264 and AAC',
+} as const;
+type Soundless = keyof typeof SOUNDLESS;
+const soundless = (facts: SourceFacts | undefined): Soundless | undefined =>
+  facts !== undefined && facts.audio in SOUNDLESS ? (facts.audio as Soundless) : undefined;
 
 /** Plans each run of a source by what was asked of it once, and by what its runs taught. */
 export class Planner {
@@ -67,14 +74,15 @@ export class Planner {
     const { source, audio, effects, runTool } = this.#options;
     this.#learnt = tryAgain(this.#learnt, effects.clock.monotonic());
     const sound = audio && audioAllowed && !isGivenUp(this.#learnt, 'sound');
-    if (sound && (!this.#askedForSound || this.#facts?.audio === 'silent')) this.#facts = undefined;
+    if (sound && (!this.#askedForSound || soundless(this.#facts))) this.#facts = undefined;
     if (this.#facts === undefined) {
       this.#facts = await probeSource(source, runTool, sound);
       this.#askedForSound = sound;
     }
     const facts = this.#facts;
     effects.signal.throwIfAborted();
-    if (sound && facts.audio === 'silent') this.#giveUpSilence();
+    const without = soundless(facts);
+    if (sound && without !== undefined) this.#giveUpSound(without);
     const codec = chooseCodec(facts, isGivenUp(this.#learnt, 'copy'));
     if (codec.mode === 'encode') {
       this.#encoder ??= await pickEncoder(runTool);
@@ -93,9 +101,9 @@ export class Planner {
     };
   }
 
-  #giveUpSilence(): void {
+  #giveUpSound(because: Soundless): void {
     const { clock, logger } = this.#options.effects;
-    const why = { because: 'silent', line: SILENCE } as const;
+    const why = { because, line: SOUNDLESS[because] };
     this.#learnt = giveUp(this.#learnt, 'sound', { ...why, atMs: clock.monotonic() });
     logger.warn(why, CHANGES.sound);
   }

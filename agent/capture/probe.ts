@@ -6,8 +6,10 @@ import { acceptFile, type FileFacts } from './file-facts.ts';
 import { inputOf } from './input.ts';
 import { scrubLine } from './scrub.ts';
 import { credentialsOf, type Source } from './source.ts';
+import { DESCRIBED_MS } from './stall-policy.ts';
 import { NOTHING_MEASURED, parsePackets, parseStreams, type SourceFacts } from './streams.ts';
 import type { RunTool, Tool, ToolResult } from './tool.ts';
+import { besideRefused } from './undecoded.ts';
 import { probeDevice } from './v4l2-modes.ts';
 import { complaintsIn, redirectIn } from './words.ts';
 
@@ -32,14 +34,18 @@ export async function probeSource(source: Source, run: RunTool, sound = false): 
     case 'file':
     case 'rtsp': {
       const file = source.kind === 'file' ? acceptFile(source.path) : undefined;
-      const streams = await expectOutput(run, source, streamsCommand(source, sound), file);
-      const facts = parseStreams(streams.stdout, file);
+      const command = streamsCommand(source, sound);
+      const streams = await run(command);
+      const beside = refusedDecoderIn(streams.stderr) && besideRefused((await run(listing(command))).stderr);
+      if (beside) return beside;
+      const facts = parseStreams((await expectOutput(run, source, streams, file)).stdout, file);
       // Without a picture it has no size.
       if (facts.size === null) throw withoutPicture(source, file);
       if (source.kind === 'rtsp') {
         return facts;
       }
-      const packets = await expectOutput(run, source, packetsCommand(source, facts.video), file);
+      const packets = await run(packetsCommand(source, facts.video));
+      await expectOutput(run, source, packets, file);
       return { ...facts, ...parsePackets(packets.stdout, facts.rate) };
     }
   }
@@ -53,10 +59,9 @@ function withoutPicture({ kind }: Source, file: FileFacts | undefined): CaptureE
 async function expectOutput(
   run: RunTool,
   source: Source,
-  command: Tool,
+  result: ToolResult,
   file: FileFacts | undefined,
 ): Promise<ToolResult> {
-  const result = await run(command);
   const redirect = redirectIn(result.stderr);
   if (redirect !== undefined) {
     throw new CaptureError('SOURCE_REDIRECTED', scrubLine(redirect, credentialsOf(source)));
@@ -76,6 +81,9 @@ function streamsCommand(source: Source, sound: boolean): Tool {
   const entries = `${STREAM_ENTRIES}:stream_disposition=attached_pic,default:stream_side_data=rotation`;
   return ffprobe(source, ['-show_entries', entries, '-of', 'json'], sound);
 }
+
+/** The same, with the streams listed on stderr. */
+const listing = ({ args, ...tool }: Tool): Tool => ({ ...tool, args: [...args, '-v', 'level+info'] });
 
 function packetsCommand(source: Source, video: number): Tool {
   return ffprobe(source, [
@@ -98,5 +106,6 @@ function ffprobe(source: Source, options: string[], sound = false): Tool {
       input.url,
     ],
     stdin: input.stdin,
+    ...(source.kind === 'rtsp' && { timeoutMs: DESCRIBED_MS }),
   };
 }

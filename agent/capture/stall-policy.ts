@@ -21,6 +21,11 @@ export interface StallLimits {
 export const STALL_LIMITS: StallLimits = { startMs: 15_000, firstMs: 4_000, silenceMs: 4_000 };
 /** A stream that is encoded waits for its next keyframe. ffmpeg itself gives up a camera that sends nothing. */
 const KEYFRAME_MS = 130_000;
+/**
+ * What a network camera does not describe is in its next keyframe alone, and ffmpeg opens it with that. One that sends
+ * nothing, ffmpeg gives up by itself.
+ */
+export const DESCRIBED_MS = 65_000;
 /** Frames that may be missing before it is called silence. */
 const FRAMES = 3;
 /** Of a file that is played once more than its beginning is not known. */
@@ -44,8 +49,9 @@ export function stallLimits(
 ): StallLimits {
   const usualMs = base.silenceMs + pauseSeconds * 1000;
   const silenceMs = Math.max(usualMs, rate === null ? 0 : (FRAMES * 1000) / rate, once ? ONCE_MS : 0);
+  const startMs = kind === 'rtsp' ? Math.max(base.startMs, DESCRIBED_MS) : base.startMs;
   const firstMs = kind === 'rtsp' && encodes ? KEYFRAME_MS : Math.max(base.firstMs, silenceMs);
-  return { startMs: base.startMs, firstMs, silenceMs };
+  return { startMs, firstMs, silenceMs };
 }
 
 export function watchOutput(startedAt: number): OutputWatch {

@@ -16,9 +16,9 @@ export interface SourceFacts {
   h264: boolean;
   /**
    * `aac`: as MP4 takes it, with its AudioSpecificConfig; AAC in ADTS is `other`. `silent`: a network camera describes it,
-   * and sent none while it was asked.
+   * and sent none while it was asked. `undecoded`: it is in a format that is not decoded here.
    */
-  audio: 'none' | 'aac' | 'other' | 'silent';
+  audio: 'none' | 'aac' | 'other' | 'silent' | 'undecoded';
   /** As it is shown, upright, both sides even; null where it was not measured. */
   size: FrameSize | null;
   /** Frames a second, null where that is not known. */

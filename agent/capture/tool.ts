@@ -7,6 +7,8 @@ export interface Tool {
   command: 'ffmpeg' | 'ffprobe';
   args: readonly string[];
   stdin: string | null;
+  /** Longer than other tools may take. */
+  timeoutMs?: number;
 }
 
 /** What it left behind; `code` null when it was killed: for its time, its output or an abort. */
@@ -25,12 +27,12 @@ const OUTPUT_LIMIT = 1 << 20;
 
 /** Runs tools within limits of time and output. */
 export function toolRunner(signal: AbortSignal): RunTool {
-  return async ({ command, args, stdin }) => {
+  return async ({ command, args, stdin, timeoutMs = TIMEOUT_MS }) => {
     let done: Collected;
     try {
       done = await collect(command, args, {
         stdin: stdin ?? undefined,
-        timeoutMs: TIMEOUT_MS,
+        timeoutMs,
         maxBytes: OUTPUT_LIMIT,
         signal,
         enough: (said) => redirectIn(said) !== undefined,

@@ -95,10 +95,10 @@ describe('stall', () => {
   });
 
   test.each([
-    ['rtsp', false, 25, 0, false, { firstMs: 4000, silenceMs: 4000 }],
+    ['rtsp', false, 25, 0, false, { startMs: 65_000, firstMs: 4000, silenceMs: 4000 }],
     ['rtsp', false, 0.2, 0, false, { firstMs: 15_000, silenceMs: 15_000 }],
     ['rtsp', true, 25, 0, false, { firstMs: 130_000, silenceMs: 4000 }],
-    ['v4l2', true, null, 0, false, { firstMs: 4000, silenceMs: 4000 }],
+    ['v4l2', true, null, 0, false, { startMs: 15_000, firstMs: 4000, silenceMs: 4000 }],
     ['test', true, null, 0, false, { firstMs: 4000, silenceMs: 4000 }],
     ['file', false, 25, 0.04, false, { firstMs: 4040, silenceMs: 4040 }],
     ['file', false, 25, 8, false, { firstMs: 12_000, silenceMs: 12_000 }],

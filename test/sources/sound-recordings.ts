@@ -70,6 +70,18 @@ const reordered = [
 
 const lateAndEarly: readonly Recording[] = [
   {
+    name: 'sound in a format that is not decoded here: its pictures',
+    file: 'undecoded.mkv',
+    make: [
+      [
+        ...[...beep(), ...pattern(25), ...seconds(4), '-map', '0', '-map', '1', ...x264(50), '-c:a', 'wmav2'],
+        'undecoded.mkv',
+      ],
+    ],
+    audio: true,
+    right: plain(100, 25, 'encode'),
+  },
+  {
     name: 'sound that starts 1.5 s late',
     file: 'late-sound.mp4',
     make: [

@@ -145,7 +145,8 @@ function gapConcerns(
   }
   const sound = capture?.givenUp.find(({ what }) => what === 'sound');
   if (sound !== undefined) {
-    const why = sound.because === 'silent' ? '' : `, for with it no picture came: ${sound.because}`;
+    const found = ['silent', 'undecoded'].includes(sound.because);
+    const why = found ? '' : `, for with it no picture came: ${sound.because}`;
     const text = `it records without sound${why}: ${sound.line}`;
     concerns.push(yellow('SOUND_GIVEN_UP', text, sound.since, SOUND_AGAIN(directory)));
   }

@@ -1,0 +1,26 @@
+import { NOTHING_MEASURED, type SourceFacts } from './streams.ts';
+
+/**
+ * ffprobe ends at the first stream whose decoder may not be opened (decoders.ts), sound and subtitles too, and then says
+ * nothing of the others but what it lists before, as `Stream #0:1[0x101](eng): Audio: wmav2, …` (av_dump_format).
+ */
+const STREAM = /^\[info\] +Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\([^)]*\))?: (\w+): (.*)$/gm;
+const REFUSED = /\bCould not open codec for input stream (\d+)$/m;
+
+/**
+ * What a source is beside the stream that may not be decoded: its pictures are encoded, without sound if it is that.
+ * Undefined where there are none, or where it is they that may not be decoded.
+ * @param said ffprobe's stderr at `level+info`
+ */
+export function besideRefused(said: string): SourceFacts | undefined {
+  const streams = [...said.matchAll(STREAM)].map(([, index, kind, text = '']) => ({ index, kind, text }));
+  const refused = streams.find(({ index }) => index === REFUSED.exec(said)?.[1]);
+  const videos = streams.filter(({ kind }) => kind === 'Video');
+  const video = videos.findIndex(({ text }) => !text.includes('(attached pic)'));
+  if (refused === undefined || video === -1 || refused === videos[video]) return undefined;
+  const smears = /^(?:hevc|mpeg4|msmpeg4v2|msmpeg4v3)\b/.test(videos[video]?.text ?? '');
+  const pictures = { ...NOTHING_MEASURED, video, smears, h264: false };
+  if (refused.kind === 'Audio') return { ...pictures, audio: 'undecoded' };
+  const sounds = streams.some(({ kind }) => kind === 'Audio');
+  return { ...pictures, sound: sounds ? 0 : null, audio: sounds ? 'other' : 'none' };
+}
