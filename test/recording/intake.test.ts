@@ -173,7 +173,12 @@ describe('of a live source', () => {
   /** Hands a run over fragment by fragment: so many at once, then each when it was filmed. @returns real ms at its start. */
   function film(
     seconds: number,
-    { burst = 0, pace = 1, leapsAt }: { burst?: number; pace?: number; leapsAt?: number },
+    {
+      burst = 0,
+      pace = 1,
+      leapsAt,
+      from = 0,
+    }: { burst?: number; pace?: number; leapsAt?: number; from?: number },
   ) {
     const taken = takeIn({ live: true });
     const { intake, rig } = taken;
@@ -182,7 +187,8 @@ describe('of a live source', () => {
     rig.clock.turn(60_000);
     const lateMs = rig.clock.monotonic();
     let brought = 0;
-    for (const event of events) {
+    const init = events.filter(({ kind }) => kind === 'init');
+    for (const event of [...init, ...events.slice(init.length + from)]) {
       if (event.kind === 'fragment' && ++brought > burst) rig.clock.turn((event.durationUs / 1000) * pace);
       intake.onBytes(brought === leapsAt ? leaping(event.bytes) : event.bytes);
     }
@@ -221,6 +227,14 @@ describe('of a live source', () => {
     expect(rig.tally.sealedUs).toBeLessThanOrEqual(leap.leapsAt * 200_000);
     expect(rig.tally.capturedUs).toBeLessThan(12_000_000);
     expect(rig.tally.sealedUs + rig.tally.skippedUs).toBe(rig.tally.capturedUs);
+  });
+
+  test('[FC-62] a leap before the first keyframe is in no sum, and no fault of what is recorded', async () => {
+    const { rig, feed } = film(6, { from: 1, burst: 6, leapsAt: 2 });
+    await rig.recorder.stop();
+    expect(feed.asked).toEqual([]);
+    expect(rig.tally.capturedUs).toBeLessThan(10_000_000);
+    expect(rig.tally.sealedUs).toBe(5_000_000);
   });
 
   test('control: at the pace of time it is not', () => {
