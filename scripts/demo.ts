@@ -96,6 +96,8 @@ interface Outcome {
   readonly status: AgentStatus;
   readonly cameraCode: number;
   readonly report: FootageReport | undefined;
+  /** Why capture gave the source up, in words. */
+  readonly failure: string | undefined;
 }
 
 /**
@@ -138,7 +140,15 @@ async function film(
   );
   const report = verified.stdout.startsWith('{') ? (JSON.parse(verified.stdout) as FootageReport) : undefined;
   if (report === undefined) say(verified.stderr.trim());
-  return { input: stop.aborted ? undefined : input, status, cameraCode, report };
+  const failure = cameraCode === 0 ? undefined : await captureFailure(household);
+  return { input: stop.aborted ? undefined : input, status, cameraCode, report, failure };
+}
+
+/** What `oriel camera status` says of a source that was given up. */
+async function captureFailure({ cameraDirectory }: Household): Promise<string | undefined> {
+  const { stdout } = await oriel('camera', 'status', cameraDirectory, '--json');
+  const { concerns } = JSON.parse(stdout) as { concerns: readonly { code: string; text: string }[] };
+  return concerns.find(({ code }) => code === 'CAPTURE_FAILED')?.text;
 }
 
 /** How long the file is that is filmed to its end; undefined where none is, and of what ffprobe cannot read: capture says why. */
@@ -176,7 +186,7 @@ function lineCounters(say: (line: string) => void) {
 /** Says how it went, and how to open the footage. @returns the exit code. */
 function tell(
   household: Household,
-  { input, status, cameraCode, report }: Outcome,
+  { input, status, cameraCode, report, failure }: Outcome,
   options: DemoOptions,
   say: (line: string) => void,
 ): number {
@@ -198,6 +208,7 @@ function tell(
       ? `demo: all ${status.capturedSeconds.toFixed(1)} s captured were acknowledged, and open with the viewing key`
       : `demo: NOT all is well: footage ${report?.verdict ?? 'unreadable'}, camera ended with ${cameraCode}, ${lostSeconds} s lost; logs are in ${household.directory}`,
   );
+  if (failure !== undefined) say(`demo: ${failure}`);
   if (!whole)
     say(`demo: the file lasts ${input.seconds.toFixed(1)} s, and ${openedSeconds.toFixed(1)} s of it open`);
   if (!options.headless || options.keep !== undefined) {

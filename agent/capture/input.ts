@@ -15,6 +15,9 @@ const RTSP_TIMEOUT_US = 5_000_000;
 /** The same of a camera with less than a frame in these, in frames. */
 const RTSP_TIMEOUT_FRAMES = 4;
 
+/** What is read until a keyframe says what the camera's description does not: a minute of 8 Mbit/s. ffmpeg's own is 5 MB. */
+const PROBE_BYTES = 64 * 1024 * 1024;
+
 /** What of a run's plan concerns its input. */
 export interface InputPlan {
   /** The time of arrival is the timestamp, whatever the source says. */
@@ -66,6 +69,7 @@ export function inputOf(source: Source, plan: InputPlan = {}): Input {
           '0',
           '-protocol_whitelist',
           `pipe,rtp,tcp,${rtspProtocols(source)}`,
+          ...['-probesize', String(PROBE_BYTES)],
         ],
         url: 'pipe:0',
         stdin: ffconcat(source, plan),
@@ -84,6 +88,7 @@ function ffconcat(source: RtspSource, { arrival = false, rate = null, sound = fa
     `file '${rtspUrl(source)}'`,
     'option rtsp_transport tcp',
     `option allowed_media_types ${sound ? 'video+audio' : 'video'}`,
+    `option probesize ${PROBE_BYTES}`,
     `option timeout ${Math.round(Math.max(RTSP_TIMEOUT_US, frames))}`,
     ...(arrival ? ['option use_wallclock_as_timestamps 1'] : []),
     '',

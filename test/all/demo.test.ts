@@ -126,6 +126,14 @@ describe('[FC-67] a file with pauses', () => {
   });
 });
 
+test.concurrent('why a file cannot be filmed is said', async () => {
+  const words = join(directory, 'words.mp4');
+  writeFileSync(words, 'This is no video.\n'.repeat(100));
+  const { code, stderr } = await startDemo('--headless', '--input', words).end;
+  expect(code).toBe(1);
+  expect(stderr).toContain('capture: PROBE_FAILED: the file is no video that ffmpeg knows');
+});
+
 test('a directory that holds something is not written to', async () => {
   const kept = join(directory, 'mine');
   mkdirSync(kept);

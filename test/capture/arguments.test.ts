@@ -43,11 +43,13 @@ const V4L2_DEFAULT = [
 const CAMERA = `-codec_whitelist ${VIDEO},${SOUND}`;
 const RTSP = [
   ...REPORTING,
-  ...words(`${CAMERA} -f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp -i pipe:0`),
+  ...words(`${CAMERA} -f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp -probesize 67108864 -i pipe:0`),
 ];
 const RTSPS = [
   ...REPORTING,
-  ...words(`${CAMERA} -f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp,rtsps,tls -i pipe:0`),
+  ...words(
+    `${CAMERA} -f concat -safe 0 -protocol_whitelist pipe,rtp,tcp,rtsp,rtsps,tls -probesize 67108864 -i pipe:0`,
+  ),
 ];
 
 const SILENT = words('-map 0:v:0 -an');
@@ -195,6 +197,6 @@ test('[FC-28c] the installed ffmpeg has each decoder that is allowed', () => {
 
 test('the URL of a network camera, password and all, goes to stdin', () => {
   expect(inputOf(parseSource(camera, ['cam.lan'])).stdin).toBe(
-    "ffconcat version 1.0\nfile 'rtsp://eve:hunter2@cam.lan/x'\noption rtsp_transport tcp\noption allowed_media_types video\noption timeout 5000000\n",
+    "ffconcat version 1.0\nfile 'rtsp://eve:hunter2@cam.lan/x'\noption rtsp_transport tcp\noption allowed_media_types video\noption probesize 67108864\noption timeout 5000000\n",
   );
 });
