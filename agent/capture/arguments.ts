@@ -21,7 +21,8 @@ export interface RunPlan {
 
 /** Seconds between keyframes that we encode. */
 const GOP_SECONDS = 2;
-const HAIR = 0.01;
+/** Times of pictures are rounded: so much earlier than that is not too early. Seconds. */
+const ROUNDING = 0.01;
 /** Each picture once, at its own time: for MP4 ffmpeg 5.1 makes a constant rate of what comes, doubles and drops. */
 const EACH_PICTURE = ['-fps_mode', 'vfr', '-enc_time_base', '1/90000'];
 const FRAGMENT_US = 200_000;
@@ -123,7 +124,7 @@ const awaitsKeyframe = ({ facts, from }: RunPlan): boolean => facts.smears && fr
 
 function videoCodec(video: RunPlan['video'], size: FrameSize | null, awaits = false): string[] {
   // After a pause there is one, not all that were due in it.
-  const due = `if(isnan(prev_forced_t),1,gte(t,prev_forced_t+${GOP_SECONDS - HAIR}))`;
+  const due = `if(isnan(prev_forced_t),1,gte(t,prev_forced_t+${GOP_SECONDS - ROUNDING}))`;
   const keyframes = [...EACH_PICTURE, '-force_key_frames', `expr:${due}`];
   switch (video) {
     case 'copy':

@@ -135,7 +135,7 @@ export class Intake implements FeedEvents {
     if (last !== undefined) this.#beginTime(last);
     for (const [index, { event, atMs }] of arrived.entries()) {
       if (leap !== undefined && index === begins + leap) this.#refuseTime('jump');
-      this.#record(event, atMs, index >= begins);
+      this.#record(event, atMs, begins !== -1 && index >= begins);
     }
   }
 
