@@ -63,6 +63,8 @@ export interface Run {
 const SAMPLE_MS = 1000;
 /** Until the first byte: how far a file was played counts from there. */
 const FIRST_SAMPLE_MS = 100;
+/** What is on its way from ffmpeg's stderr takes less. */
+const HEARING_MS = 50;
 const EXIT_GRACE_MS = 2000;
 const LINE_LIMIT = 4096;
 /** What ffmpeg may say in a second: a stream that has it complain without end would keep capture busy. */
@@ -104,19 +106,21 @@ export function startRun(options: RunOptions, clock: Clock): Run {
     }
   };
   let heard = 0;
-  const sample = () => {
+  const sample = async () => {
+    const written = bytesWritten(pid);
+    // What it has said by then is heard by now, and not taken for output.
+    await clock.sleep(HEARING_MS, gone.signal);
     if (words.bytes() - heard > WORDS_PER_SAMPLE) end('rubbish');
     heard = words.bytes();
-    const written = bytesWritten(pid);
     if (written !== null) {
-      watch = sampleOutput(watch, clock.monotonic(), written - words.bytes() - SPAWN_BYTES);
+      watch = sampleOutput(watch, clock.monotonic(), written - heard - SPAWN_BYTES);
     }
     if (words.opened()) watch = sourceOpened(watch, clock.monotonic());
   };
   const watchForStall = async () => {
     for (;;) {
       await clock.sleep(watch.firstAt === null ? FIRST_SAMPLE_MS : SAMPLE_MS, gone.signal);
-      sample();
+      await sample();
       if (isStalled(watch, clock.monotonic(), options.limits)) {
         end('stalled');
         return;
