@@ -32,6 +32,8 @@ const AUDIO_BITRATE = '64k';
 const LIVE_SAMPLE_RATE = '48000';
 /** Sound that fails to come holds up the picture for so long, µs; ffmpeg's own default is 10 s. */
 const INTERLEAVE_US = 250_000;
+/** A picture stamped before the one that it follows would be dropped: those after one that was stamped too late. 2 ms. */
+const ONWARD = "setpts='if(isnan(PREV_OUTPTS),PTS,max(PREV_OUTPTS+0.002/TB,PTS))'";
 /** A stream that is refreshed without keyframes has no other beginning. Seconds. */
 const KEYFRAME_SECONDS = 10;
 
@@ -151,7 +153,7 @@ function videoCodec(video: RunPlan['video'], size: FrameSize | null, awaits = fa
  * that it was opened with.
  */
 function scaling(size: FrameSize | null, awaits: boolean): string[] {
-  const first = awaits ? `select='key+gt(selected_n,0)+gte(t-start_t,${KEYFRAME_SECONDS})',` : '';
+  const first = `${awaits ? `select='key+gt(selected_n,0)+gte(t-start_t,${KEYFRAME_SECONDS})',` : ''}${ONWARD},`;
   if (size === null) return ['-vf', `${first}crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0`];
   const { width: w, height: h } = size;
   const same = `lte(abs(iw-${w}),1)*lte(abs(ih-${h}),1)`;

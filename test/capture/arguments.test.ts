@@ -57,10 +57,14 @@ const WITH_SOUND = words('-map 0:v:0 -map 0:a:1');
 const WITH_TONE = words('-map 0:v:0 -map 1:0');
 const COPY = words('-c:v copy');
 const LIVE_COPY = words('-c:v copy -copyinkf');
-const EVEN = words('-vf crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0');
-const X264 = words(
-  '-vf crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0 -c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -crf 23 -maxrate 4M -bufsize 4M -fps_mode vfr -enc_time_base 1/90000 -force_key_frames expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+1.99))',
-);
+const ONWARD = "setpts='if(isnan(PREV_OUTPTS),PTS,max(PREV_OUTPTS+0.002/TB,PTS))',";
+const EVEN = ['-vf', `${ONWARD}crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0`];
+const X264 = [
+  ...EVEN,
+  ...words(
+    '-c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -crf 23 -maxrate 4M -bufsize 4M -fps_mode vfr -enc_time_base 1/90000 -force_key_frames expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+1.99))',
+  ),
+];
 const BOARD = [
   ...EVEN,
   ...words(
@@ -164,7 +168,7 @@ test('[FC-70] what is encoded keeps the size that it began with', async () => {
 
 test('what would begin with smeared pictures begins with a keyframe, or after 10 s; a file that goes on does not wait', async () => {
   const encode = { video: 'libx264' } as const;
-  const awaited = "-vf select='key+gt(selected_n,0)+gte(t-start_t,10)',crop=";
+  const awaited = "-vf select='key+gt(selected_n,0)+gte(t-start_t,10)',setpts=";
   expect(await said(encode, { smears: true })).toContain(awaited);
   expect(await said(encode, { smears: false })).not.toContain('select=');
   expect(await said({ ...encode, from: 12.5 }, { smears: true })).not.toContain('select=');
