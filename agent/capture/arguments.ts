@@ -158,8 +158,8 @@ function scaling(size: FrameSize | null, awaits: boolean): string[] {
   const { width: w, height: h } = size;
   const same = `lte(abs(iw-${w}),1)*lte(abs(ih-${h}),1)`;
   const fitted = [
-    `w='if(${same},iw,2*trunc(min(${w},${h}*iw/ih)/2))'`,
-    `h='if(${same},ih,2*trunc(min(${h},${w}*ih/iw)/2))'`,
+    `w='if(${same},max(iw,2),2*trunc(min(${w},${h}*iw/ih)/2))'`,
+    `h='if(${same},max(ih,2),2*trunc(min(${h},${w}*ih/iw)/2))'`,
   ];
   return [
     '-vf',

@@ -126,10 +126,11 @@ function soundOf({ codec_name, extradata_size = 0, start_time }: Stream, file: F
 }
 
 function shownSize({ width = 0, height = 0, side_data_list = [] }: Stream): FrameSize | null {
-  if (width < 2 || height < 2) return null;
+  if (width === 0 || height === 0) return null;
   const rotation = side_data_list.find((data) => data.rotation !== undefined)?.rotation ?? 0;
-  const even = { width: width - (width % 2), height: height - (height % 2) };
-  return Math.abs(rotation) % 180 === 90 ? { width: even.height, height: even.width } : even;
+  const even = (side: number) => Math.max(2, side - (side % 2));
+  const shown = { width: even(width), height: even(height) };
+  return Math.abs(rotation) % 180 === 90 ? { width: shown.height, height: shown.width } : shown;
 }
 
 /** Beyond this a rate is that of a clock, not of frames. */

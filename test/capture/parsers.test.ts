@@ -90,6 +90,7 @@ describe('what ffprobe says', () => {
       { video: 1, h264: true },
     ],
     ['even sides', [{ ...h264, width: 639, height: 359 }], { size: { width: 638, height: 358 } }],
+    ['at least two pixels', [{ ...h264, width: 1, height: 359 }], { size: { width: 2, height: 358 } }],
     [
       'upright',
       [{ ...h264, width: 640, height: 360, side_data_list: [{}, { rotation: -90 }] }],

@@ -11,6 +11,7 @@ const encoded: readonly Recording[] = [
     ['159x90', [158, 90]],
     ['160x89', [160, 88]],
     ['159x89', [158, 88]],
+    ['1x1', [2, 2]],
   ].map(([size, even]): Recording => {
     const file = `odd-${size}.mkv`;
     return {
