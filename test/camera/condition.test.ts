@@ -333,3 +333,17 @@ describe('as text', () => {
     expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\u202e]/);
   });
 });
+
+test('[FC-65] a network camera of which no picture comes, though nothing failed, waits for its keyframe', () => {
+  const silent = { ...agent, lastFragmentAt: NOW - 31_000 };
+  const said = (change: Partial<CaptureState>) =>
+    judgeCondition({ ...view, agent: silent, capture: { ...capture, ...change } }).concerns[0];
+  expect(said({ source: 'rtsp://cam.lan/x' })).toMatchObject({
+    code: 'NO_PICTURE',
+    text: expect.stringContaining('waits for a keyframe'),
+    wayOut: expect.stringContaining('GOP'),
+  });
+  const lastError = { code: 'exited', line: 'x' };
+  for (const change of [{ source: 'file:/srv/a.mp4' }, { source: 'rtsp://cam.lan/x', lastError }])
+    expect(said(change)?.text).not.toContain('keyframe');
+});

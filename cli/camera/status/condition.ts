@@ -123,12 +123,20 @@ function pictureConcerns(
     const text = 'it waits for the next keyframe of its source, whose keyframes are over 20 s apart';
     return [yellow('KEYFRAME_AWAITED', text, last, captureRemedy('gop', directory))];
   }
+  if (capture !== undefined && awaitsKeyframe(capture)) {
+    const text = 'no picture comes from its source: it waits for a keyframe';
+    return [red('NO_PICTURE', text, last, captureRemedy('gop', directory))];
+  }
   // While it runs its last error is over.
   const said = capture?.state === 'running' ? undefined : (capture?.lastError ?? undefined);
   const way = captureRemedy(said?.code, directory, said?.cause);
   const why = said?.cause === undefined ? '' : `: ${causeText(said.cause)}`;
   return [red('NO_PICTURE', `no picture comes from its source${why}`, last, way)];
 }
+
+/** ffmpeg gives up a network camera from which nothing comes: without an error it waits for the keyframe that it begins with. */
+const awaitsKeyframe = ({ state, lastError, source }: CaptureState): boolean =>
+  lastError === null && ['waiting', 'running'].includes(state) && /^rtsps?:/.test(source);
 
 /** A camera that films and one that loses half its time look alike at any one moment. */
 function gapConcerns(
