@@ -119,7 +119,7 @@ export class Recorder {
     this.#run = { id: this.#options.primitives.random(RUN_ID_LENGTH), init };
   }
 
-  /** One fragment of the run. */
+  /** One fragment of the run, whose bytes are the recorder's from here on. */
   record(fragment: FilmedFragment): void {
     const { tally, clock } = this.#options;
     tally.fragments += 1;
@@ -191,6 +191,7 @@ export class Recorder {
     switch (nextStep(this.#state(), { keyframe: fragment.keyframe, bytes: fragment.bytes.length })) {
       case 'append':
         this.#seal(fragment);
+        giveBack(fragment.bytes);
         return;
       case 'new-segment':
         this.#endSegment(false);
@@ -348,6 +349,11 @@ export class Recorder {
     this.#options.tally.skippedUs += fragment.durationUs;
     this.#options.tally.skippedFragments += 1;
   }
+}
+
+/** Frees what a fragment has for itself: until garbage is collected that would be some seconds of plaintext, megabytes of it. */
+function giveBack({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** What time a moment is by the session, milliseconds since 1970: what the clock said when it began, and the time since. */

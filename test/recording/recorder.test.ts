@@ -76,6 +76,17 @@ test('a segment opens alone: its first record holds the init segment, and its fi
   }
 });
 
+test('what is sealed is not kept as plaintext; a view of more is left alone', async () => {
+  const rig = begunRig();
+  await rig.feed(footage(1, 1));
+  const [own, more] = [new Uint8Array(40), new Uint8Array(80)];
+  rig.record(madeUp(200_000, false), own);
+  rig.record(madeUp(200_000, false), more.subarray(40));
+  expect([own.length, more.length]).toEqual([0, 80]);
+  await rig.recorder.stop();
+  expect(seconds(await rig.openAll())).toEqual([1.4]);
+});
+
 test('nothing is sealed before a keyframe, and what comes before one is counted', async () => {
   const rig = begunRig();
   await rig.feed([madeUp(200_000, false), madeUp(300_000, false), ...footage(2, 1)]);

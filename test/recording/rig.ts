@@ -124,9 +124,10 @@ export class Rig {
     await new Promise(setImmediate);
   }
 
-  /** Records a fragment that ends now. */
-  record(fragment: FragmentEvent): void {
-    this.recorder.record({ ...fragment, filmedMs: this.clock.monotonic() - fragment.durationUs / 1000 });
+  /** Records a copy of a fragment that ends now; its bytes are the recorder's. */
+  record(fragment: FragmentEvent, bytes = fragment.bytes.slice()): void {
+    const filmedMs = this.clock.monotonic() - fragment.durationUs / 1000;
+    this.recorder.record({ ...fragment, bytes, filmedMs });
   }
 
   /** Records fragments as they come in real time. */
