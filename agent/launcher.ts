@@ -97,12 +97,17 @@ interface Role {
 const KILLED_MS = 15_000;
 
 /**
- * V8's flags for both. A few records a second never repay optimising the JavaScript around them, since all bulk work is
- * native, and the optimising compiler takes 10 MB of memory. Nor do they repay waking other threads for each
+ * Node's flags for launcher, agent and capture. A few records a second never repay optimising the JavaScript around them, since
+ * all bulk work is native, and the optimising compiler takes 10 MB of memory. Nor do they repay waking other threads for each
  * collection of garbage. A small young generation is collected often: what it holds is mostly buffers of records, which lie
- * outside of it and cost ten times its own size.
+ * outside of it and cost ten times its own size. Node's store of public CAs, which nobody asks (host/dialer.ts), is not
+ * parsed for the first TLS connection. A release's own Node gets these from a launcher that no release replaces, so they are
+ * such as stay; others a process gives itself (host/small-memory.ts).
  */
-const V8_FLAGS = ['--no-opt', '--single-threaded', '--max-semi-space-size=1'];
+export const CAMERA_FLAGS = [
+  ...['--no-opt', '--single-threaded', '--max-semi-space-size=1'],
+  ...['--expose-gc', '--use-openssl-ca'],
+];
 
 /**
  * Runs the camera until the signal, or until its source has been played to its end.
@@ -260,7 +265,7 @@ function startRole(
   const watched = name === 'agent' ? lives : undefined;
   const child = spawnTethered(
     command.runtime ?? process.execPath,
-    [...V8_FLAGS, ...orielArguments(command, [...args, ...(watched?.args ?? [])])],
+    [...CAMERA_FLAGS, ...orielArguments(command, [...args, ...(watched?.args ?? [])])],
     ['pipe', 'ignore', 'pipe', ...(watched === undefined ? [] : (['pipe'] as const))],
     { ...command.environment, ...env, ...runEnvironment(directory.run) },
     under,

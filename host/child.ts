@@ -109,7 +109,7 @@ export function collect(
  */
 export function bytesWritten(pid: number): number | null {
   try {
-    const [, bytes] = /^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1')) ?? [];
+    const [, bytes] = /^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8')) ?? [];
     return bytes === undefined ? null : Number(bytes);
   } catch {
     return null;

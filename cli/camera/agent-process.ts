@@ -3,6 +3,7 @@ import type { SlotPlace } from '../../agent/updates/open-updates.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { endNow } from '../../host/end-process.ts';
+import { keepMemorySmall } from '../../host/small-memory.ts';
 import { EXIT } from '../exit-codes.ts';
 import { releaseTimeMs, version } from '../version.ts';
 import { openLog } from './log.ts';
@@ -21,6 +22,7 @@ export interface Started {
 export async function agent(dir: string, logLevel: string, { place, tether }: Started): Promise<number> {
   const signal = stopRole(tether !== undefined);
   const logger = openLog(logLevel, 'agent');
+  keepMemorySmall();
   try {
     await runAgent(roleDirectory(dir), {
       clock: systemClock,

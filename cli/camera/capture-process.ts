@@ -4,6 +4,7 @@ import { PLAN_LIMIT, parsePlan } from '../../agent/capture/plan.ts';
 import { orielArguments } from '../../agent/launcher.ts';
 import { CAPTURE_REFUSED } from '../../agent/launcher-policy.ts';
 import { systemClock } from '../../host/clock.ts';
+import { keepMemorySmall } from '../../host/small-memory.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openLog } from './log.ts';
 import { roleDirectory } from './role-directory.ts';
@@ -14,6 +15,7 @@ import { firstLineOfTether } from './tether.ts';
 export async function capture(dir: string, logLevel: string, tethered: boolean): Promise<number> {
   const signal = stopRole(tethered);
   const logger = openLog(logLevel, 'capture');
+  keepMemorySmall();
   try {
     const plan = tethered ? parsePlan(await firstLineOfTether(PLAN_LIMIT)) : await planByHand(dir);
     await runCapture(

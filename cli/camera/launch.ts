@@ -11,6 +11,7 @@ import { checkSeparation, type Separation } from '../../agent/launcher-separatio
 import { awaitSetup, claimAfterSetup } from '../../agent/pairing/await-setup.ts';
 import { readStatus } from '../../agent/status.ts';
 import { systemClock } from '../../host/clock.ts';
+import { keepMemorySmall } from '../../host/small-memory.ts';
 import { EXIT } from '../exit-codes.ts';
 import { logDestination } from '../log-destination.ts';
 import { outliveReaders, stopSignal } from '../signals.ts';
@@ -28,6 +29,7 @@ export interface LaunchOptions extends RoleUsers {
 /** `oriel camera run`: the launcher. */
 export async function launch(dir: string, options: LaunchOptions): Promise<number> {
   closeDoors('launcher');
+  keepMemorySmall();
   outliveReaders();
   const [, script = ''] = process.argv;
   const separation = separationOf(options);

@@ -5,6 +5,7 @@ import { errorFields } from '../../agent/log.ts';
 import { runSlots } from '../../agent/slots/run-slots.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { keepMemorySmall } from '../../host/small-memory.ts';
 import { readInstallation } from '../../ota/installation.ts';
 import { readLimits } from '../../ota/launcher-limits.ts';
 import { Slots } from '../../ota/slots.ts';
@@ -23,6 +24,7 @@ export async function runLauncher(
   options: LauncherRunOptions,
 ): Promise<number> {
   closeDoors('launcher');
+  keepMemorySmall();
   const { logLevel } = options;
   const logger = openLog(logLevel, 'launcher');
   outliveReaders();

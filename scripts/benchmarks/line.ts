@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CAMERA_FLAGS } from '../../agent/launcher.ts';
 import type { Bench } from './bench.ts';
 import { makeClip } from './clip.ts';
 import { HlsPeer } from './hls-peer.ts';
@@ -75,8 +76,12 @@ async function playOurs(
   writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), stillSeconds }));
   const status = () => JSON.parse(readFileSync(join(camera, 'run/status.json'), 'utf8'));
   // As deploy/kit/oriel-launcher starts it.
-  const flags = ['--no-opt', '--single-threaded', '--max-semi-space-size=1', '--disable-sigusr1'];
-  const node = [process.execPath, ...flags, '--disable-warning=ExperimentalWarning'];
+  const node = [
+    process.execPath,
+    ...CAMERA_FLAGS,
+    '--disable-sigusr1',
+    '--disable-warning=ExperimentalWarning',
+  ];
   const command = [...node, bundle, 'camera', 'run', camera];
   const playing = await play(command, seconds, () => status().stills.made);
   const { acknowledgedBytes, acknowledgedSeconds } = status();
