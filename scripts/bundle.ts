@@ -6,6 +6,17 @@ import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
 
+/** Of Node's own modules those that some processes import and never use, by names alone: 1 MB of memory. */
+const SELDOM_BUILTINS = ['node:zlib'];
+
+/** A module's code that stands for one of Node's own. The names of a seldom one are looked up the prototype, which loads it. */
+function builtinModule(path: string): string {
+  const load = `process.getBuiltinModule(${JSON.stringify(path)})`;
+  return SELDOM_BUILTINS.includes(path)
+    ? `module.exports = Object.freeze(Object.create(new Proxy({}, { get: (_, name) => ${load}[name] })))`
+    : `module.exports = ${load}`;
+}
+
 /**
  * Loads Node's own modules with `require` and looks their exports up when they are used. An `import` reads every
  * export at once, and some are built at their first reading: node:http alone would load all of undici, 16 MB.
@@ -18,9 +29,7 @@ const lazyBuiltins: Plugin = {
         ? { path, namespace: 'builtin' }
         : undefined,
     );
-    onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
-    }));
+    onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({ contents: builtinModule(path) }));
   },
 };
 
@@ -47,8 +56,7 @@ const options = {
   format: 'esm',
   platform: 'node',
   target: 'node26',
-  minifySyntax: true,
-  minifyWhitespace: true,
+  minify: true,
   plugins: [lazyBuiltins, lazyPackages],
   // For the CommonJS packages within.
   banner: {
