@@ -124,7 +124,9 @@ export class Planner {
       ...(isLive(source) && !plan.arrival ? (['stamps'] as const) : []),
     ];
     const line = FOUND[end] ?? outcome.said[0] ?? outcome.line;
-    const past = { end, opened, goodMs, line, had };
+    // A source that ends its stream has refused nothing.
+    const refuses = opened && (outcome.code !== 0 || goodMs === 0);
+    const past = { end, opened: refuses, goodMs, line, had };
     const before = this.#learnt;
     this.#learnt = learn(before, past, effects.clock.monotonic());
     const changed = CONCESSIONS.filter((what) => isGivenUp(this.#learnt, what) && !isGivenUp(before, what));

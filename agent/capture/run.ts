@@ -63,6 +63,8 @@ export interface Run {
 const SAMPLE_MS = 1000;
 /** Until the first byte: how far a file was played counts from there. */
 const FIRST_SAMPLE_MS = 100;
+/** It ended without a fault of its own: what it warned of is not why. */
+const OVER = { line: 'the source ended its stream', said: [], why: undefined };
 /** What is on its way from ffmpeg's stderr takes less. */
 const HEARING_MS = 50;
 const EXIT_GRACE_MS = 2000;
@@ -138,20 +140,26 @@ export function startRun(options: RunOptions, clock: Clock): Run {
         reject(commandMissing('ffmpeg'));
         return;
       }
-      const said = words.said();
       resolve({
         end: why ?? endOf(code, words.brokenPipe(), options.finite),
         goodMs: goodOutputMs(watch),
         playedMs: watch.firstAt === null ? 0 : clock.monotonic() - watch.firstAt,
         opened: words.opened(),
         code,
-        line: said.at(-1) || `ended by ${signal ?? `exit code ${code}`}`,
-        said,
-        why: options.diagnose(words.plain()),
+        ...(why === null && code === 0 ? OVER : endWords(words, signal ?? `exit code ${code}`, options)),
       });
     });
   });
   return { pid, end, awaitExit: killLater, outcome };
+}
+
+function endWords(
+  words: ReturnType<typeof listen>,
+  how: string,
+  { diagnose }: RunOptions,
+): Pick<RunOutcome, 'line' | 'said' | 'why'> {
+  const said = words.said();
+  return { line: said.at(-1) || `ended by ${how}`, said, why: diagnose(words.plain()) };
 }
 
 function spawnFfmpeg({ args, stdin, writeEnd }: RunOptions): ChildProcess {

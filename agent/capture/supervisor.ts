@@ -149,7 +149,7 @@ export class Supervisor {
   }
 
   async #backOff(outcome: RunOutcome): Promise<void> {
-    const { status, effects } = this.#options;
+    const { source, status, effects } = this.#options;
     const restart = restartAfter(outcome.end, outcome.goodMs, this.#failures, effects.random());
     if (restart === null) {
       return;
@@ -161,7 +161,8 @@ export class Supervisor {
     const found = FOUND[outcome.end];
     const line = found ?? outcome.line;
     const first = found !== undefined || said[0] === line ? undefined : said[0];
-    const { why } = outcome;
+    const over = source.kind === 'rtsp' && outcome.end === 'exited' && outcome.code === 0;
+    const why = outcome.why ?? (over ? 'connection-lost' : undefined);
     status.count(cause);
     const lastError = { code: cause, line, ...(first && { first }), ...(why && { cause: why }) };
     status.publish({ state: 'backoff', pid: null, lastError });

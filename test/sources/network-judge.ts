@@ -104,6 +104,8 @@ async function judgeFootage(right: NetworkRight, filmed: Filmed, sender: Sender)
   expect(`covers ${times.covered.toFixed(1)} s, not ${right.covers}`, times.covered >= right.covers);
   expect(`mode ${capture?.mode}`, right.mode === undefined || capture?.mode === right.mode);
   expect('no sound', right.sound !== true || sound);
+  const givenUp = (capture?.givenUp ?? []).map(({ what, because }) => `${what}: ${because}`).join();
+  expect(`given up: ${givenUp}`, right.givenUp === undefined || right.givenUp === givenUp);
   expect(`sizes ${sizes.join(', ')}`, right.sizes === undefined || sizes.join() === right.sizes.join());
   for (const [cause, count] of restarts) {
     expect(`restarted: ${cause} ${count}×`, right.causes?.includes(cause) === true);

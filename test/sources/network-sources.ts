@@ -27,6 +27,8 @@ export interface NetworkRight {
   /** Sound is in the last film. */
   readonly sound?: boolean;
   readonly sizes?: readonly string[];
+  /** What status says that it is recorded without, and why. */
+  readonly givenUp?: string;
   /** How far dates alone may be off, seconds; `apart`, if not given. */
   readonly dated?: number;
   /** How far dates and sums of time may be off, seconds; 0.75 and 1, if not given. */
@@ -75,7 +77,7 @@ export const NETWORK_SOURCES: readonly NetworkSource[] = [
   {
     name: '[FC-64] sound that is described and never comes',
     ...{ clip: BASE, faults: { audio: 'dead' }, audio: true, seconds: 25 },
-    right: { covers: 12, mode: 'copy' },
+    right: { covers: 12, mode: 'copy', givenUp: 'sound: silent' },
   },
   {
     name: 'sound that comes',
