@@ -63,8 +63,6 @@ export interface Run {
 const SAMPLE_MS = 1000;
 /** Until the first byte: how far a file was played counts from there. */
 const FIRST_SAMPLE_MS = 100;
-/** It ended without a fault of its own: what it warned of is not why. */
-const OVER = { line: 'the source ended its stream', said: [], why: undefined };
 /** What is on its way from ffmpeg's stderr takes less. */
 const HEARING_MS = 50;
 const EXIT_GRACE_MS = 2000;
@@ -146,11 +144,23 @@ export function startRun(options: RunOptions, clock: Clock): Run {
         playedMs: watch.firstAt === null ? 0 : clock.monotonic() - watch.firstAt,
         opened: words.opened(),
         code,
-        ...(why === null && code === 0 ? OVER : endWords(words, signal ?? `exit code ${code}`, options)),
+        ...(withoutFault(why, code, words.hasErrors()) ??
+          endWords(words, signal ?? `exit code ${code}`, options)),
       });
     });
   });
   return { pid, end, awaitExit: killLater, outcome };
+}
+
+/** How a run ended that had no fault of its own: what it warned of is not why. Undefined where it had, or may have had. */
+export function withoutFault(
+  why: RunEnd | null,
+  code: number | null,
+  hasErrors: boolean,
+): Pick<RunOutcome, 'line' | 'said' | 'why'> | undefined {
+  const over = why === null && code === 0 ? 'the source ended its stream' : undefined;
+  const line = why === 'stalled' && !hasErrors ? 'nothing came from it for too long' : over;
+  return line === undefined ? undefined : { line, said: [], why: undefined };
 }
 
 function endWords(
@@ -214,6 +224,7 @@ function listen(stderr: Readable, credentials: string | null, onRedirect: () => 
     bytes: () => bytes,
     said: () => complaints.lines,
     plain: () => complaints.plain,
+    hasErrors: () => complaints.hasErrors,
     brokenPipe: () => brokenPipe,
     opened: () => opened,
   };

@@ -56,6 +56,11 @@ export class Complaints {
     return this.#kept.map(({ plain }) => plain);
   }
 
+  /** Whether there is more than warnings. */
+  get hasErrors(): boolean {
+    return this.#errors.lines.length > 0;
+  }
+
   get #kept(): readonly Complaint[] {
     return this.#errors.lines.length > 0 ? this.#errors.lines : this.#warnings.lines;
   }

@@ -1,6 +1,7 @@
 import { chooseAudio, chooseCodec, encoderAfter } from '../../agent/capture/codec-policy.ts';
 import { judgeReady, type Ready } from '../../agent/capture/protocol.ts';
 import { type RunEnd, restartAfter } from '../../agent/capture/restart-policy.ts';
+import { withoutFault } from '../../agent/capture/run.ts';
 import {
   goodOutputMs,
   isStalled,
@@ -152,6 +153,17 @@ describe('ready tokens', () => {
   ] as const)('%s', (_, started, verdict) => {
     expect(judgeReady(started, token)).toBe(verdict);
   });
+});
+
+test.each([
+  [null, 0, true, 'the source ended its stream'],
+  [null, 1, false, undefined],
+  [null, null, false, undefined],
+  ['stalled', null, false, 'nothing came from it for too long'],
+  ['stalled', null, true, undefined],
+  ['time', null, false, undefined],
+] as const)('a run that ended with %s, exit code %s, errors %j: %s', (why, code, hasErrors, line) => {
+  expect(withoutFault(why, code, hasErrors)?.line).toBe(line);
 });
 
 describe('codec', () => {
