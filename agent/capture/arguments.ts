@@ -28,7 +28,7 @@ const EACH_PICTURE = ['-fps_mode', 'vfr', '-enc_time_base', '1/90000'];
 const FRAGMENT_US = 200_000;
 const VIDEO_BITRATE = '4M';
 const AUDIO_BITRATE = '64k';
-/** AAC takes 1024 samples at once, and two of them before the first is out: a quarter of a second at G.711’s 8 kHz, for which pictures wait. */
+/** Pictures wait for sound, and an encoder of AAC holds two frames of 1024 samples: a quarter of a second at 8 kHz (G.711). */
 const LIVE_SAMPLE_RATE = '48000';
 /** Sound that fails to come holds up the picture for so long, µs; ffmpeg's own default is 10 s. */
 const INTERLEAVE_US = 250_000;

@@ -36,8 +36,12 @@ export async function probeSource(source: Source, run: RunTool, sound = false): 
       const file = source.kind === 'file' ? acceptFile(source.path) : undefined;
       const command = streamsCommand(source, sound);
       const streams = await run(command);
-      const beside = refusedDecoderIn(streams.stderr) && besideRefused((await run(listing(command))).stderr);
-      if (beside) return beside;
+      if (refusedDecoderIn(streams.stderr) !== undefined) {
+        // A camera is not asked twice: some take one session at a time, and of it the streams are listed.
+        const { stderr } = file === undefined ? streams : await run(listing(command));
+        const beside = besideRefused(stderr);
+        if (beside !== undefined) return beside;
+      }
       const facts = parseStreams((await expectOutput(run, source, streams, file)).stdout, file);
       // Without a picture it has no size.
       if (facts.size === null) throw withoutPicture(source, file);
