@@ -56,6 +56,7 @@ const options = {
   format: 'esm',
   platform: 'node',
   target: 'node26',
+  // A stack in a log then has short names: V8 keeps source text and names in the memory of each process.
   minify: true,
   plugins: [lazyBuiltins, lazyPackages],
   // For the CommonJS packages within.
