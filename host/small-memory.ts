@@ -2,8 +2,8 @@ import { setFlagsFromString } from 'node:v8';
 
 /**
  * From then on nothing more is compiled beyond bytecode, of which what no collection of garbage has found used since the last one
- * is given up. What was compiled by then stays: to interpret it instead costs a tenth of the agent's CPU time. V8 passes over a
- * flag that it does not know.
+ * is given up. What was compiled by then stays: to interpret it instead costs a tenth of the agent's CPU time. Of a flag that it
+ * does not know V8 says so on stderr, and goes on.
  */
 const FLAGS = ['--no-maglev', '--no-sparkplug', '--bytecode-old-age=1'];
 
