@@ -210,6 +210,10 @@ export class Recorder {
       case 'end-and-skip':
         this.#endSegment(false);
         this.#skip(fragment);
+        return;
+      case 'end-session-and-skip':
+        this.#endSession();
+        this.#skip(fragment);
     }
   }
 

@@ -142,7 +142,10 @@ describe('a new session begins', () => {
     await rig.recorder.stop();
     expect(rig.store.sessions).toHaveLength(2);
     expect(rig.tally).toMatchObject({ skippedUs: 1_000_000, sealedUs: 5_000_000 });
-    expect((await rig.openAll()).map(({ verdict }) => verdict)).toEqual(['complete', 'complete']);
+    const opened = await rig.openAll();
+    expect(opened.map(({ verdict }) => verdict)).toEqual(['complete', 'complete']);
+    // Otherwise a segment would be awaited that never comes.
+    expect(opened.map(({ closing }) => closing?.final)).toEqual([true, true]);
     expectAccounts(rig);
   });
 
