@@ -75,9 +75,8 @@ const RUN_ID_LENGTH = 8;
 
 type Waiting =
   | { readonly kind: 'fragment'; readonly fragment: FilmedFragment; readonly run: Run }
-  /** Fragments were given up here: no segment goes on over them. */
-  | { readonly kind: 'gap' }
-  | { readonly kind: 'run-end' };
+  /** The run is over, or fragments were given up here: no session goes on over them. */
+  | { readonly kind: 'session-end' };
 
 /**
  * Turns fragments into sealed segments, each the moment it comes. Everything is decided by segment-policy.ts;
@@ -131,7 +130,7 @@ export class Recorder {
     }
     if (this.#waitingBytes + fragment.bytes.length > WAITING_LIMIT_BYTES) {
       this.#skip(fragment);
-      if (this.#waiting.at(-1)?.kind !== 'gap') this.#enqueue({ kind: 'gap' });
+      if (this.#waiting.at(-1)?.kind !== 'session-end') this.#enqueue({ kind: 'session-end' });
       return;
     }
     this.#enqueue({ kind: 'fragment', fragment, run: this.#run });
@@ -140,7 +139,7 @@ export class Recorder {
   /** The encoder's run is over: what was sealed of it is closed, and the next run gets a new session. */
   endRun(): void {
     this.#run = undefined;
-    this.#enqueue({ kind: 'run-end' });
+    this.#enqueue({ kind: 'session-end' });
   }
 
   /** The policy changed: the next segment gets a new session. */
@@ -179,10 +178,7 @@ export class Recorder {
         this.#waitingBytes -= waiting.fragment.bytes.length;
         this.#take(waiting.fragment, waiting.run);
         return;
-      case 'gap':
-        this.#endSegment(false);
-        return;
-      case 'run-end':
+      case 'session-end':
         this.#endSession();
     }
   }
@@ -208,10 +204,6 @@ export class Recorder {
         this.#skip(fragment);
         return;
       case 'end-and-skip':
-        this.#endSegment(false);
-        this.#skip(fragment);
-        return;
-      case 'end-session-and-skip':
         this.#endSession();
         this.#skip(fragment);
     }

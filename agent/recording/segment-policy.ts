@@ -33,40 +33,27 @@ export interface RecordingState {
  * - `append`: the fragment goes into the segment being recorded.
  * - `new-segment`, `new-session`: it begins one (a new session with its first segment).
  * - `skip`: it is given up, and counted: no segment can begin without a keyframe.
- * - `end-and-skip`, `end-session-and-skip`: the same, and the segment being recorded ends before it; as its session’s last one,
- *   if that is over.
+ * - `end-and-skip`: the same, and the segment being recorded ends before it, as the last one of its session: nothing else could say
+ *   that no more is to come, should the session be over by the next keyframe.
  */
-export type RecordingStep =
-  | 'append'
-  | 'new-segment'
-  | 'new-session'
-  | 'skip'
-  | 'end-and-skip'
-  | 'end-session-and-skip';
+export type RecordingStep = 'append' | 'new-segment' | 'new-session' | 'skip' | 'end-and-skip';
 
 export function nextStep(
   state: RecordingState,
-  { keyframe, bytes }: { keyframe: boolean; bytes: number },
+  fragment: { keyframe: boolean; bytes: number },
 ): RecordingStep {
-  const overfull = (state.segment?.bytes ?? 0) + bytes > SEGMENT_LIMIT_BYTES;
-  return keyframe ? atKeyframe(state, overfull) : betweenKeyframes(state, overfull);
-}
-
-function betweenKeyframes(state: RecordingState, overfull: boolean): RecordingStep {
-  if (state.segment === undefined) return 'skip';
-  if (isSessionOver(state)) return 'end-session-and-skip';
-  return overfull ? 'end-and-skip' : 'append';
-}
-
-function atKeyframe(state: RecordingState, overfull: boolean): RecordingStep {
   const { segment, session } = state;
-  if (session === undefined || isSessionOver(state)) return 'new-session';
-  if (session.ageMs >= SESSION_SOFT_LIMIT_MS) return 'new-session';
+  const sessionOver =
+    session === undefined || state.sessionOutdated || session.ageMs >= SESSION_HARD_LIMIT_MS;
+  if (!fragment.keyframe) {
+    if (segment === undefined) return 'skip';
+    return sessionOver || segment.bytes + fragment.bytes > SEGMENT_LIMIT_BYTES ? 'end-and-skip' : 'append';
+  }
+  if (sessionOver || session.ageMs >= SESSION_SOFT_LIMIT_MS) return 'new-session';
   if ((session.timeErrorMs ?? 0) > TIME_ERROR_LIMIT_MS) return 'new-session';
   if (session.segments >= SESSION_LIMIT_SEGMENTS) return 'new-session';
   if (segment === undefined) return 'new-segment';
-  return overfull || segment.durationUs >= SEGMENT_TARGET_US ? 'new-segment' : 'append';
+  const full =
+    segment.durationUs >= SEGMENT_TARGET_US || segment.bytes + fragment.bytes > SEGMENT_LIMIT_BYTES;
+  return full ? 'new-segment' : 'append';
 }
-
-const isSessionOver = ({ session, sessionOutdated }: RecordingState): boolean =>
-  session === undefined || sessionOutdated || session.ageMs >= SESSION_HARD_LIMIT_MS;
