@@ -1,25 +1,25 @@
 import { setFlagsFromString } from 'node:v8';
 
-/**
- * From then on nothing more is compiled beyond bytecode, of which what no collection of garbage has found used since the last one
- * is given up. What was compiled by then stays: to interpret it instead costs a tenth of the agent's CPU time. Of a flag that it
- * does not know V8 says so on stderr, and goes on.
- */
-const FLAGS = ['--no-maglev', '--no-sparkplug', '--bytecode-old-age=1'];
+/** Bytecode that this many collections of garbage have not found used is given up (V8's `--bytecode-old-age`). */
+const AGE_ONCE = 1;
+const AGE_USUAL = 6;
 
-/** By then a camera's process has started whatever it starts, ms. Signatures in JavaScript would take five times as long. */
+/** By then a camera's process has started whatever it starts, ms. */
 const STARTED_MS = 15_000;
 
 /**
- * Has this process, which is to run for years, keep little memory once its start is over, and collects what that has left behind: V8
- * does by itself only what is needed to go on, and a process that hardly works needs nothing.
+ * Has this process, which is to run for years, collect what its start has left behind, and give up bytecode that it used for
+ * nothing else: V8 does by itself only what is needed to go on, and a process that hardly works needs nothing. Once, since
+ * to compile again what is used now and then costs more than it saves.
  * @param collect what Node has under `--expose-gc`; without it nothing is collected early.
  */
 export function keepMemorySmall(collect = globalThis.gc, startedMs = STARTED_MS): void {
   setTimeout(() => {
-    for (const flag of FLAGS) setFlagsFromString(flag);
+    // Of a flag that it does not know V8 says so on stderr, and goes on.
+    setFlagsFromString(`--bytecode-old-age=${AGE_ONCE}`);
     // What the first one finds unused the second gives up, with the pages that are empty then.
     collect?.();
     collect?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+    setFlagsFromString(`--bytecode-old-age=${AGE_USUAL}`);
   }, startedMs).unref();
 }
