@@ -40,6 +40,8 @@ export interface SourceFacts {
 const COPYABLE_PROFILES = new Set(['Constrained Baseline', 'Baseline', 'Main', 'High']);
 const COPYABLE_FORMATS = new Set(['yuv420p', 'yuvj420p']);
 const SMEARING = new Set(['hevc', 'mpeg4', 'msmpeg4v2', 'msmpeg4v3']);
+/** Whether the decoder of a codec, by ffmpeg's name, shows pictures before the first keyframe. */
+export const smears = (codec = ''): boolean => SMEARING.has(codec);
 const STREAM_LIMIT = 64;
 
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -107,7 +109,7 @@ export function parseStreams(json: string, file?: FileFacts): SourceFacts {
     size: shownSize(video),
     rate: frameRate(video),
     bFrames: (video.has_b_frames ?? 0) > 0,
-    smears: SMEARING.has(video.codec_name ?? ''),
+    smears: smears(video.codec_name),
   };
 }
 

@@ -1,4 +1,4 @@
-import { NOTHING_MEASURED, type SourceFacts } from './streams.ts';
+import { NOTHING_MEASURED, type SourceFacts, smears } from './streams.ts';
 
 /**
  * ffprobe ends at the first stream whose decoder may not be opened (decoders.ts), sound and subtitles too, and then says
@@ -18,8 +18,8 @@ export function besideRefused(said: string): SourceFacts | undefined {
   const videos = streams.filter(({ kind }) => kind === 'Video');
   const video = videos.findIndex(({ text }) => !text.includes('(attached pic)'));
   if (refused === undefined || video === -1 || refused === videos[video]) return undefined;
-  const smears = /^(?:hevc|mpeg4|msmpeg4v2|msmpeg4v3)\b/.test(videos[video]?.text ?? '');
-  const pictures = { ...NOTHING_MEASURED, video, smears, h264: false };
+  const [codec] = /^\w+/.exec(videos[video]?.text ?? '') ?? [];
+  const pictures = { ...NOTHING_MEASURED, video, smears: smears(codec), h264: false };
   if (refused.kind === 'Audio') return { ...pictures, audio: 'undecoded' };
   const sounds = streams.some(({ kind }) => kind === 'Audio');
   return { ...pictures, sound: sounds ? 0 : null, audio: sounds ? 'other' : 'none' };
