@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { bytesWritten, COMMAND_NOT_FOUND, spawnTethered } from '../../host/child.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Cause } from './cause.ts';
@@ -63,8 +64,6 @@ export interface Run {
 const SAMPLE_MS = 1000;
 /** Until the first byte: how far a file was played counts from there. */
 const FIRST_SAMPLE_MS = 100;
-/** What is on its way from ffmpeg's stderr takes less. */
-const HEARING_MS = 50;
 const EXIT_GRACE_MS = 2000;
 const LINE_LIMIT = 4096;
 /** What ffmpeg may say in a second: a stream that has it complain without end would keep capture busy. */
@@ -108,8 +107,8 @@ export function startRun(options: RunOptions, clock: Clock): Run {
   let heard = 0;
   const sample = async () => {
     const written = bytesWritten(pid);
-    // What it has said by then is heard by now, and not taken for output.
-    await clock.sleep(HEARING_MS, gone.signal);
+    // What it has said by then lies in the pipe: the event loop's next turn hears it, and so does not take it for output.
+    await setImmediate();
     if (words.bytes() - heard > WORDS_PER_SAMPLE) end('rubbish');
     heard = words.bytes();
     if (written !== null) {
