@@ -60,9 +60,12 @@ const FIRST_DELAY_MS = 250;
 const LAST_DELAY_MS = 10_000;
 /** Good output for so long clears what went wrong before. */
 export const GOOD_RUN_MS = 30_000;
+/** A source that films for so long between its failures is not kept waiting for longer than half of what it filmed. */
+const SOME_OUTPUT_MS = 2_000;
 
 /**
- * Whether and when to start again: at once where nothing failed, else doubling from 0.25 s to 10 s.
+ * Whether and when to start again: at once where nothing failed, else doubling from 0.25 s to 10 s, and to half of what
+ * the run filmed.
  * @param goodMs milliseconds from the run's first byte to its last
  * @param failures consecutive failures before this end
  * @param jitter 0 to 1: takes up to half off the delay, so that cameras do not knock together
@@ -85,7 +88,8 @@ export function restartAfter(end: RunEnd, goodMs: number, failures: number, jitt
     case 'unprobed':
     case 'redirected': {
       const inRow = goodMs >= GOOD_RUN_MS ? 1 : failures + 1;
-      const delay = Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** (inRow - 1));
+      const longestMs = goodMs < SOME_OUTPUT_MS ? LAST_DELAY_MS : Math.min(LAST_DELAY_MS, goodMs / 2);
+      const delay = Math.min(longestMs, FIRST_DELAY_MS * 2 ** (inRow - 1));
       return { cause: end, delayMs: delay * (1 - jitter / 2), failures: inRow };
     }
   }
