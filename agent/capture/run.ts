@@ -15,7 +15,7 @@ import {
   sourceOpened,
   watchOutput,
 } from './stall-policy.ts';
-import { Complaints, redirectIn, saysOpened } from './words.ts';
+import { Complaints, endsEarly, redirectIn, saysOpened } from './words.ts';
 
 export interface RunOptions {
   args: readonly string[];
@@ -65,6 +65,8 @@ const SAMPLE_MS = 1000;
 /** Until the first byte: how far a file was played counts from there. */
 const FIRST_SAMPLE_MS = 100;
 const EXIT_GRACE_MS = 2000;
+/** In place of its exit code where a file ends too early: ffmpeg says so, and exits with 0. */
+const CUT_OFF = 1;
 const LINE_LIMIT = 4096;
 /** What ffmpeg may say in a second: a stream that has it complain without end would keep capture busy. */
 const WORDS_PER_SAMPLE = 1024 * 1024;
@@ -131,8 +133,9 @@ export function startRun(options: RunOptions, clock: Clock): Run {
   });
 
   const outcome = new Promise<RunOutcome>((resolve, reject) => {
-    child.on('close', (code, signal) => {
+    child.on('close', (exitCode, signal) => {
       gone.abort();
+      const code = options.finite && endsEarly(words.plain()) ? CUT_OFF : exitCode;
       if (why === null && code === COMMAND_NOT_FOUND) {
         reject(commandMissing('ffmpeg'));
         return;

@@ -17,6 +17,11 @@ export function redirectIn(text: string): string | undefined {
   return REDIRECT.exec(text)?.[1];
 }
 
+/** Whether a file ends before what its index or its last element promises: ffmpeg says so, and exits as if it were whole. */
+export function endsEarly(complaints: readonly string[]): boolean {
+  return complaints.some((line) => /\bFile ended prematurely$|: partial file$/.test(line));
+}
+
 /** A line for people, without its level; empty when it only informs. */
 export function complaintIn(line: string): string {
   return INFORMATION.test(line) ? '' : line.replace(LEVEL, '');

@@ -49,7 +49,7 @@ async function judgeFilm(right: Right, filmed: Filmed): Promise<Verdict> {
   const expect = (what: string, holds: boolean) => {
     if (!holds) wrong.push(what);
   };
-  expect(`ends ${came[0]}`, end === 'finished');
+  expect(`ends ${came[0]}`, isRightEnd(end, right.broken));
   expect(`verdict ${report?.verdict}`, report?.verdict === 'complete');
   expect(`mode ${capture?.mode}`, capture?.mode === right.mode);
   for (const [cause, count] of restarts) {
@@ -59,6 +59,11 @@ async function judgeFilm(right: Right, filmed: Filmed): Promise<Verdict> {
   wrong.push(...judgeLook(right, found));
   const sound = await judgeSound(right, filmed, found[0]);
   return { came: [...came, ...sound.came].join('; '), wrong: [...wrong, ...sound.wrong] };
+}
+
+function isRightEnd(end: Filmed['end'], broken: RegExp | undefined): boolean {
+  if (broken === undefined || typeof end === 'string') return broken === undefined && end === 'finished';
+  return end.code === 'SOURCE_BROKEN' && broken.test(end.message);
 }
 
 /** Frames are there, and are shown when they have to be. */

@@ -81,12 +81,12 @@ const names = ['-dash.mp4', 'mit Leerzeichen ü 日本.mp4', '100%.mp4', 'what?.
 );
 
 const whole = [...pattern(25), ...seconds(6), ...x264(50)];
-const cutOff = (form: string, ...options: readonly string[]) => ({
-  file: `torn.${form}`,
+const cutOff = (form: string, file = `torn.${form}`, ...options: readonly string[]) => ({
+  file,
   async make(directory: string) {
     await ffmpeg(directory, [...whole, ...options, `whole.${form}`]);
     const bytes = readFileSync(join(directory, `whole.${form}`));
-    writeFileSync(join(directory, `torn.${form}`), bytes.subarray(0, Math.floor(bytes.length / 2)));
+    writeFileSync(join(directory, file), bytes.subarray(0, Math.floor(bytes.length / 2)));
   },
 });
 const refused: readonly Recording[] = [
@@ -160,6 +160,18 @@ const played: readonly Recording[] = [
     ...cutOff('ts'),
     right: { ...plain(75, 25, 'copy'), open: [63, 90], torn: true },
   },
+  ...[['mp4', 'torn-late.mp4', '-movflags', '+faststart'] as const, ['mkv'] as const].map(
+    ([form, ...more]): Recording => ({
+      name: `[FC-75] ${form} that was cut off after its head`,
+      ...cutOff(form, ...more),
+      right: {
+        ...plain(75, 25, 'copy'),
+        open: [50, 100],
+        torn: true,
+        broken: /cut off/,
+      },
+    }),
+  ),
 ];
 
 export const ODD_RECORDINGS: readonly Recording[] = [...tracks, ...played, ...names, ...refused];

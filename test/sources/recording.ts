@@ -21,6 +21,8 @@ export interface Right {
   readonly causes?: readonly string[];
   /** How many frames may come of it, where that is open: what a GOP hides, what is torn. */
   readonly open?: readonly [least: number, most: number];
+  /** It is recorded up to here and refused then, as SOURCE_BROKEN: what is said. */
+  readonly broken?: RegExp;
   /** Its last frame may not decode. */
   readonly torn?: true;
   /** How much longer or shorter it may last, seconds: how long its last frame is shown, no container says. */
