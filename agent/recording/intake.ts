@@ -131,19 +131,23 @@ export class Intake implements FeedEvents {
     const begins = arrived.findIndex(({ event }) => event.keyframe);
     const filmed = begins === -1 ? [] : arrived.slice(begins);
     const leap = leapIn(filmed.map(({ event, atMs }) => ({ ...event, atMs })));
-    const last = leap === undefined ? filmed.at(-1) : filmed[leap - 1];
-    if (last !== undefined) this.#beginTime(last);
+    this.#beginTime(leap === undefined ? filmed : filmed.slice(0, leap));
     for (const [index, { event, atMs }] of arrived.entries()) {
       if (leap !== undefined && index === begins + leap) this.#refuseTime('jump');
       this.#record(event, atMs, begins !== -1 && index >= begins);
     }
   }
 
-  #beginTime({ event, atMs }: Arrived): void {
+  /** @param arrived up to what counts as first: what came before it came at its pace only lately. */
+  #beginTime(arrived: readonly Arrived[]): void {
+    const last = arrived.at(-1);
+    if (last === undefined) return;
     const { live } = this.#options;
-    const first = { ...event, atMs };
+    const atPace = arrived.filter(({ atMs }) => last.atMs - atMs <= PACE_MS);
+    const first = { ...last.event, atMs: last.atMs };
     const goesOn = !live && isGoingOn(this.#taken, first);
-    this.#time = (goesOn && this.#timeBefore) || beginRunClock(live, first);
+    const leastMs = Math.min(...atPace.map((each) => each.atMs - endMs(each)));
+    this.#time = (goesOn && this.#timeBefore) || beginRunClock(live, first, leastMs);
   }
 
   /** Up to where a file was taken in, in its seconds; undefined where none of it was, or the source is live. */
@@ -163,7 +167,7 @@ export class Intake implements FeedEvents {
         return;
       }
       this.#time = clock;
-    } else if (event.keyframe) this.#beginTime({ event, atMs });
+    } else if (event.keyframe) this.#beginTime([{ event, atMs }]);
     this.#record(event, atMs);
   }
 

@@ -86,15 +86,19 @@ const REPEATED_US = 100_000;
 const EARLY_MS = 1_000;
 const AWAY_MS = 15_000;
 
-/** The clock of a run whose first fragment is this, or whose last of a burst at its beginning is. */
-export function beginRunClock(live: boolean, first: Arrival): RunClock {
+/**
+ * The clock of a run whose first fragment is this, or whose last of a burst at its beginning is.
+ * @param leastMs the least lag of those that came with it.
+ */
+export function beginRunClock(live: boolean, first: Arrival, leastMs = Number.POSITIVE_INFINITY): RunClock {
   const endMs = (first.decodeTimeUs + first.durationUs) / 1000;
   const lagMs = first.atMs - endMs;
+  const least = Math.min(lagMs, leastMs);
   return {
     live,
     lagMs,
-    leastMs: lagMs,
-    leastBeforeMs: lagMs,
+    leastMs: least,
+    leastBeforeMs: least,
     firstLeastMs: undefined,
     windowFromMs: first.atMs,
     beganMs: first.atMs,

@@ -178,7 +178,8 @@ describe('of a live source', () => {
       pace = 1,
       leapsAt,
       from = 0,
-    }: { burst?: number; pace?: number; leapsAt?: number; from?: number },
+      waversMs = 0,
+    }: { burst?: number; pace?: number; leapsAt?: number; from?: number; waversMs?: number },
   ) {
     const taken = takeIn({ live: true });
     const { intake, rig } = taken;
@@ -189,19 +190,32 @@ describe('of a live source', () => {
     let brought = 0;
     const init = events.filter(({ kind }) => kind === 'init');
     for (const event of [...init, ...events.slice(init.length + from)]) {
-      if (event.kind === 'fragment' && ++brought > burst) rig.clock.turn((event.durationUs / 1000) * pace);
+      if (event.kind === 'fragment' && ++brought > burst) {
+        rig.clock.turn((event.durationUs / 1000) * pace + (brought % 2 === 0 ? waversMs : -waversMs));
+      }
       intake.onBytes(brought === leapsAt ? leaping(event.bytes) : event.bytes);
     }
     intake.onRunEnd(1);
     return { ...taken, lateMs };
   }
 
-  test('[FC-71] a run that begins with what was read ahead is dated when that was filmed', async () => {
-    const { rig, feed, lateMs } = film(4, { burst: 6 });
+  /** How long before a run began its first picture is dated, ms. */
+  async function aheadOf({ rig, lateMs }: ReturnType<typeof film>): Promise<number> {
     await rig.recorder.stop();
     const [segment] = await rig.openAll();
-    const filmedMs = (segment?.header.timeMs ?? 0) - rig.clock.now() + rig.clock.monotonic();
-    const aheadMs = lateMs - filmedMs;
+    return lateMs - ((segment?.header.timeMs ?? 0) - rig.clock.now() + rig.clock.monotonic());
+  }
+
+  test('one that wavers is dated by what comes the least late, from its first picture on', async () => {
+    const steadyMs = await aheadOf(film(4, { burst: 6 }));
+    const waveringMs = await aheadOf(film(4, { burst: 6, waversMs: 60 }));
+    expect(waveringMs - steadyMs).toBe(60);
+  });
+
+  test('[FC-71] a run that begins with what was read ahead is dated when that was filmed', async () => {
+    const filmed = film(4, { burst: 6 });
+    const { rig, feed } = filmed;
+    const aheadMs = await aheadOf(filmed);
     expect(aheadMs).toBeGreaterThan(900);
     expect(aheadMs).toBeLessThan(1500);
     expect(feed.asked).toEqual([]);
