@@ -132,7 +132,7 @@ export class Planner {
     const changed = CONCESSIONS.filter((what) => isGivenUp(this.#learnt, what) && !isGivenUp(before, what));
     for (const what of changed) effects.logger.warn({ because: end, line: past.line }, CHANGES[what]);
     // The source may have changed: it is probed again.
-    const doubtful = end === 'rubbish' || (opened && this.#learnt.refusal !== undefined);
+    const doubtful = end === 'rubbish' || (refuses && this.#learnt.refusal !== undefined);
     if (doubtful || source.kind === 'v4l2') this.#facts = undefined;
     return changed.length > 0;
   }

@@ -60,12 +60,12 @@ const FIRST_DELAY_MS = 250;
 const LAST_DELAY_MS = 10_000;
 /** Good output for so long clears what went wrong before. */
 export const GOOD_RUN_MS = 30_000;
-/** A source that films for so long between its failures is not kept waiting for longer than half of what it filmed. */
-const SOME_OUTPUT_MS = 2_000;
+/** A source that films between its failures is waited for no longer than half of what it filmed, or this. */
+const SHORT_DELAY_MS = 1_000;
 
 /**
- * Whether and when to start again: at once where nothing failed, else doubling from 0.25 s to 10 s, and to half of what
- * the run filmed.
+ * Whether and when to start again: at once where nothing failed, else doubling from 0.25 s to 10 s, or to less where the
+ * source filmed.
  * @param goodMs milliseconds from the run's first byte to its last
  * @param failures consecutive failures before this end
  * @param jitter 0 to 1: takes up to half off the delay, so that cameras do not knock together
@@ -88,8 +88,9 @@ export function restartAfter(end: RunEnd, goodMs: number, failures: number, jitt
     case 'unprobed':
     case 'redirected': {
       const inRow = goodMs >= GOOD_RUN_MS ? 1 : failures + 1;
-      const longestMs = goodMs < SOME_OUTPUT_MS ? LAST_DELAY_MS : Math.min(LAST_DELAY_MS, goodMs / 2);
-      const delay = Math.min(longestMs, FIRST_DELAY_MS * 2 ** (inRow - 1));
+      const filmed = goodMs > 0 && (end === 'exited' || end === 'stalled');
+      const longestMs = filmed ? Math.max(SHORT_DELAY_MS, goodMs / 2) : LAST_DELAY_MS;
+      const delay = Math.min(LAST_DELAY_MS, longestMs, FIRST_DELAY_MS * 2 ** (inRow - 1));
       return { cause: end, delayMs: delay * (1 - jitter / 2), failures: inRow };
     }
   }

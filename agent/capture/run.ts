@@ -62,8 +62,9 @@ export interface Run {
 }
 
 const SAMPLE_MS = 1000;
-/** Until the first byte: how far a file was played counts from there. */
+/** At first: how far a file was played counts from its first byte, and how little a run brought decides what follows. */
 const FIRST_SAMPLE_MS = 100;
+const FIRST_MS = 3000;
 const EXIT_GRACE_MS = 2000;
 /** In place of its exit code where a file ends too early: ffmpeg says so, and exits with 0. */
 const CUT_OFF = 1;
@@ -120,7 +121,7 @@ export function startRun(options: RunOptions, clock: Clock): Run {
   };
   const watchForStall = async () => {
     for (;;) {
-      await clock.sleep(watch.firstAt === null ? FIRST_SAMPLE_MS : SAMPLE_MS, gone.signal);
+      await clock.sleep(goodOutputMs(watch) < FIRST_MS ? FIRST_SAMPLE_MS : SAMPLE_MS, gone.signal);
       await sample();
       if (isStalled(watch, clock.monotonic(), options.limits)) {
         end('stalled');

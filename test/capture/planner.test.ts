@@ -60,6 +60,14 @@ test('what sent rubbish is asked again', async () => {
   expect(asked).toEqual(['ffprobe', 'ffprobe']);
 });
 
+test('[FC-66] one that was asked again after a refusal is not for ending its stream', async () => {
+  const { asked, planner, run } = planning();
+  await run('exited', { code: 1, goodMs: 1000 });
+  for (let n = 0; n < 3; n++) await run('exited', { code: 0, goodMs: 3000 });
+  await planner.plan({});
+  expect(asked).toEqual(['ffprobe', 'ffprobe']);
+});
+
 test('[FC-62] stamps that are wrong are given up, said, and tried again after an hour', async () => {
   const { planner, clock, logged, run } = planning();
   expect(planner.nextTrialMs).toBeUndefined();
