@@ -40,6 +40,8 @@ export interface RunClock {
   readonly leastMs: number;
   readonly leastBeforeMs: number;
   readonly firstLeastMs: number | undefined;
+  /** What dates are made with: the least, but for what it wavers. */
+  readonly datedMs: number;
   readonly windowFromMs: number;
   readonly beganMs: number;
   readonly lastAtMs: number;
@@ -54,6 +56,11 @@ export interface RunClock {
 
 /** The least lag is taken of so much of the past. */
 const WINDOW_MS = 30_000;
+/**
+ * The least lag of a run still falls and rises by some milliseconds, and falls more often. Dates that followed it would have
+ * each segment begin a little before the end of the one before it, and a gap before the run last as much too long.
+ */
+const WAVERS_MS = 50;
 /** What one fragment may leap ahead, and what a run may be ahead in all. */
 const LEAP_MS = 1_500;
 const AHEAD_MS = 3_000;
@@ -100,6 +107,7 @@ export function beginRunClock(live: boolean, first: Arrival, leastMs = Number.PO
     leastMs: least,
     leastBeforeMs: least,
     firstLeastMs: undefined,
+    datedMs: least,
     windowFromMs: first.atMs,
     beganMs: first.atMs,
     lastAtMs: first.atMs,
@@ -123,8 +131,7 @@ export function isGoingOn(taken: Taken | undefined, first: Arrival): boolean {
 
 /** When a media time of the run was filmed, monotonic milliseconds. */
 export function filmedMs(clock: RunClock, mediaUs: number): number {
-  const lagMs = clock.live ? Math.min(clock.leastMs, clock.leastBeforeMs) : clock.leastMs;
-  return mediaUs / 1000 + lagMs;
+  return mediaUs / 1000 + clock.datedMs;
 }
 
 /** The clock after another fragment, and what is wrong with the time that the stream states. */
@@ -183,13 +190,15 @@ function withLag(clock: RunClock, atMs: number, lagMs: number) {
   const over = atMs - clock.windowFromMs >= WINDOW_MS;
   const leastMs = over ? lagMs : Math.min(clock.leastMs, lagMs);
   const leastBeforeMs = over ? clock.leastMs : clock.leastBeforeMs;
+  const leastOfAllMs = Math.min(leastMs, leastBeforeMs);
   return {
     ...clock,
     leastMs,
     leastBeforeMs,
+    datedMs: Math.abs(leastOfAllMs - clock.datedMs) > WAVERS_MS ? leastOfAllMs : clock.datedMs,
     firstLeastMs: over ? (clock.firstLeastMs ?? clock.leastMs) : clock.firstLeastMs,
     windowFromMs: over ? atMs : clock.windowFromMs,
-    behind: behindAfter(clock, atMs, lagMs - Math.min(leastMs, leastBeforeMs)),
+    behind: behindAfter(clock, atMs, lagMs - leastOfAllMs),
   };
 }
 

@@ -159,6 +159,21 @@ describe('when it was filmed', () => {
     expect(filmedMs(clock, 12_000_000)).toBeCloseTo(12_000 + DELAY_MS);
   });
 
+  test('in one line as long as the least delay wavers by hundredths of a second, and by it once it is less by more', () => {
+    const lessBy = (byMs: number) =>
+      [...filming(20)].map((each) => (each.atMs < 5000 ? each : { ...each, atMs: each.atMs - byMs }));
+    expect(filmedMs(watch(lessBy(40)).clock, 0)).toBeCloseTo(DELAY_MS);
+    expect(filmedMs(watch(lessBy(60)).clock, 0)).toBeCloseTo(DELAY_MS - 60);
+  });
+
+  test.each([1.0002, 0.9998])(
+    'within 0.1 s of it after an hour of a crystal that runs %d as fast',
+    (rate) => {
+      const { clock } = watch(filming(3600, rate));
+      expect(Math.abs(filmedMs(clock, 3600 * rate * 1e6) - (3_600_000 + DELAY_MS))).toBeLessThan(100);
+    },
+  );
+
   test('of a file by its own time from the start on, however slowly it is played', () => {
     const { clock } = watch(filming(20, 0.5), false);
     expect(filmedMs(clock, 8_000_000)).toBeCloseTo(8000 + FRAGMENT_MS / 2 + DELAY_MS);
