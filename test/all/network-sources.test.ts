@@ -22,6 +22,10 @@ function startOf({ readyAt, events }: StartedCamera, { offset = 0, restartPerCli
   return readyAt + played - offset * 1000;
 }
 
+/** From the first PLAY to the first picture: a machine that takes longer is given as much more in the end, up to so much. */
+const FIRST_PICTURE_MS = 2_500;
+const LATEST_MS = 10_000;
+
 /** Until it was filmed as long as that takes, by its own time; or was refused twice. */
 async function enough({ right, seconds }: NetworkSource, camera: StartedCamera, filming: FilmingCamera) {
   if (isRefused(right)) {
@@ -30,7 +34,11 @@ async function enough({ right, seconds }: NetworkSource, camera: StartedCamera, 
     return;
   }
   const play = await until('it plays', () => camera.events.find(({ event }) => event === 'play'));
-  await until('it has played', () => (camera.events.at(-1)?.at ?? 0) >= play.at + seconds * 1000);
+  const playedMs = () => (camera.events.at(-1)?.at ?? 0) - play.at;
+  const isRecorded = () => (filming.status()?.capturedSeconds ?? 0) > 0;
+  await until('it is recorded', () => isRecorded() || playedMs() >= seconds * 1000);
+  const lateMs = Math.min(LATEST_MS, Math.max(0, playedMs() - FIRST_PICTURE_MS));
+  await until('it has played', () => playedMs() >= seconds * 1000 + (isRecorded() ? lateMs : 0));
 }
 
 let verdicts: ReadonlyMap<NetworkSource, Promise<Verdict>>;
