@@ -9,12 +9,14 @@ import { errorFields } from '../log.ts';
 import { beginPace, type Pace, take } from './pace.ts';
 import type { Recorder } from './recorder.ts';
 import {
+  type Arrival,
   arrive,
   beginRunClock,
   credibleUs,
   filmedMs,
   isGoingOn,
   leapIn,
+  PACE_MS,
   type RunClock,
   type Taken,
   type TimeFault,
@@ -129,8 +131,8 @@ export class Intake implements FeedEvents {
     this.#settling = undefined;
     const { arrived } = settling;
     const begins = arrived.findIndex(({ event }) => event.keyframe);
-    const filmed = begins === -1 ? [] : arrived.slice(begins);
-    const leap = leapIn(filmed.map(({ event, atMs }) => ({ ...event, atMs })));
+    const filmed = begins === -1 ? [] : arrived.slice(begins).map(({ event, atMs }) => ({ ...event, atMs }));
+    const leap = leapIn(filmed);
     this.#beginTime(leap === undefined ? filmed : filmed.slice(0, leap));
     for (const [index, { event, atMs }] of arrived.entries()) {
       if (leap !== undefined && index === begins + leap) this.#refuseTime('jump');
@@ -138,16 +140,13 @@ export class Intake implements FeedEvents {
     }
   }
 
-  /** @param arrived up to what counts as first: what came before it came at its pace only lately. */
-  #beginTime(arrived: readonly Arrived[]): void {
-    const last = arrived.at(-1);
-    if (last === undefined) return;
+  /** @param burst what came at once and then at its pace, of which the last counts as first. */
+  #beginTime(burst: readonly Arrival[]): void {
+    const first = burst.at(-1);
+    if (first === undefined) return;
     const { live } = this.#options;
-    const atPace = arrived.filter(({ atMs }) => last.atMs - atMs <= PACE_MS);
-    const first = { ...last.event, atMs: last.atMs };
     const goesOn = !live && isGoingOn(this.#taken, first);
-    const leastMs = Math.min(...atPace.map((each) => each.atMs - endMs(each)));
-    this.#time = (goesOn && this.#timeBefore) || beginRunClock(live, first, leastMs);
+    this.#time = (goesOn && this.#timeBefore) || beginRunClock(live, first, burst);
   }
 
   /** Up to where a file was taken in, in its seconds; undefined where none of it was, or the source is live. */
@@ -167,7 +166,7 @@ export class Intake implements FeedEvents {
         return;
       }
       this.#time = clock;
-    } else if (event.keyframe) this.#beginTime([{ event, atMs }]);
+    } else if (event.keyframe) this.#beginTime([{ ...event, atMs }]);
     this.#record(event, atMs);
   }
 
@@ -272,7 +271,6 @@ export class Intake implements FeedEvents {
 }
 
 /** What is read ahead comes at a multiple of it, on a busy machine too. */
-const PACE_MS = 400;
 const PACE = 1.4;
 
 /** Whether what came last came as fast as it was filmed. */

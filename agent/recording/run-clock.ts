@@ -54,6 +54,8 @@ export interface RunClock {
   readonly points: readonly Point[];
 }
 
+/** A run that was read ahead has come to the pace of its source once its last fragments took so long. */
+export const PACE_MS = 400;
 /** The least lag is taken of so much of the past. */
 const WINDOW_MS = 30_000;
 /**
@@ -95,12 +97,14 @@ const AWAY_MS = 15_000;
 
 /**
  * The clock of a run whose first fragment is this, or whose last of a burst at its beginning is.
- * @param leastMs the least lag of those that came with it.
+ * @param burst all of it: of those that came at the pace of their source the least late counts.
  */
-export function beginRunClock(live: boolean, first: Arrival, leastMs = Number.POSITIVE_INFINITY): RunClock {
-  const endMs = (first.decodeTimeUs + first.durationUs) / 1000;
+export function beginRunClock(live: boolean, first: Arrival, burst: readonly Arrival[] = []): RunClock {
+  const endMs = endOf(first);
   const lagMs = first.atMs - endMs;
-  const least = Math.min(lagMs, leastMs);
+  // Sound alone has another track's time.
+  const atPace = burst.filter(({ atMs, samples }) => samples > 0 && first.atMs - atMs <= PACE_MS);
+  const least = Math.min(lagMs, ...atPace.map((each) => each.atMs - endOf(each)));
   return {
     live,
     lagMs,
@@ -139,7 +143,7 @@ export function arrive(clock: RunClock, arrival: Arrival): { clock: RunClock; fa
   // Sound alone has another track's time.
   if (!clock.live || arrival.samples === 0) return { clock, fault: undefined };
   const { atMs } = arrival;
-  const endMs = (arrival.decodeTimeUs + arrival.durationUs) / 1000;
+  const endMs = endOf(arrival);
   const lagMs = atMs - endMs;
   const fault = leapt(clock, atMs, endMs) || squeezed(clock, arrival, endMs) ? ('jump' as const) : undefined;
   const moved = { ...withLag(clock, atMs, lagMs), points: withPoint(clock.points, { atMs, lagMs }) };
@@ -152,6 +156,8 @@ export function arrive(clock: RunClock, arrival: Arrival): { clock: RunClock; fa
   };
   return { clock: next, fault: fault ?? (isOffRate(next) || isAdrift(next) ? 'rate' : undefined) };
 }
+
+const endOf = ({ decodeTimeUs, durationUs }: Arrival) => (decodeTimeUs + durationUs) / 1000;
 
 function leapt(clock: RunClock, atMs: number, endMs: number): boolean {
   const aheadMs = Math.min(clock.leastMs, clock.leastBeforeMs) - (atMs - endMs);

@@ -159,6 +159,17 @@ describe('when it was filmed', () => {
     expect(filmedMs(clock, 12_000_000)).toBeCloseTo(12_000 + DELAY_MS);
   });
 
+  test.each([
+    ['of what came at its pace', { atMs: 1340, mediaMs: 1000, samples: 5 }, 140],
+    ['but of no sound, whose time is another', { atMs: 1340, mediaMs: 1100, samples: 0 }, 200],
+    ['nor of what came before that', { atMs: 900, mediaMs: 600, samples: 5 }, 200],
+  ])('from the first picture on by the least delay %s', (_, each, delayMs) => {
+    const burst = [each, { atMs: 1600, mediaMs: 1200, samples: 5 }].map((filmed) =>
+      arrival({ ...filmed, durationMs: 200 }),
+    );
+    expect(filmedMs(beginRunClock(true, burst.at(-1) as Arrival, burst), 0)).toBe(delayMs);
+  });
+
   test('in one line as long as the least delay wavers by hundredths of a second, and by it once it is less by more', () => {
     const lessBy = (byMs: number) =>
       [...filming(20)].map((each) => (each.atMs < 5000 ? each : { ...each, atMs: each.atMs - byMs }));
