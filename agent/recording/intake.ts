@@ -14,9 +14,9 @@ import {
   beginRunClock,
   credibleUs,
   filmedMs,
+  isAtPace,
   isGoingOn,
   leapIn,
-  PACE_MS,
   type RunClock,
   type Taken,
   type TimeFault,
@@ -121,7 +121,7 @@ export class Intake implements FeedEvents {
     }
     settling.arrived.push(arrived);
     settling.bytes += arrived.event.bytes.length;
-    if (isAtPace(settling.arrived) || settling.bytes > SETTLING_BYTES) this.#settle();
+    if (isAtPace(settling.arrived.map(toArrival)) || settling.bytes > SETTLING_BYTES) this.#settle();
   }
 
   #settle(): void {
@@ -131,7 +131,7 @@ export class Intake implements FeedEvents {
     this.#settling = undefined;
     const { arrived } = settling;
     const begins = arrived.findIndex(({ event }) => event.keyframe);
-    const filmed = begins === -1 ? [] : arrived.slice(begins).map(({ event, atMs }) => ({ ...event, atMs }));
+    const filmed = begins === -1 ? [] : arrived.slice(begins).map(toArrival);
     const leap = leapIn(filmed);
     this.#beginTime(leap === undefined ? filmed : filmed.slice(0, leap));
     for (const [index, { event, atMs }] of arrived.entries()) {
@@ -270,18 +270,7 @@ export class Intake implements FeedEvents {
   }
 }
 
-/** What is read ahead comes at a multiple of it, on a busy machine too. */
-const PACE = 1.4;
-
-/** Whether what came last came as fast as it was filmed. */
-function isAtPace(arrived: readonly Arrived[]): boolean {
-  const last = arrived.at(-1);
-  const from = last && arrived.findLast(({ atMs }) => last.atMs - atMs >= PACE_MS);
-  if (last === undefined || from === undefined) return false;
-  return endMs(last) - endMs(from) <= (last.atMs - from.atMs) * PACE;
-}
-
-const endMs = ({ event }: Arrived) => (event.decodeTimeUs + event.durationUs) / 1000;
+const toArrival = ({ event, atMs }: Arrived): Arrival => ({ ...event, atMs });
 
 const TIME_FAULTS: Readonly<Record<TimeFault, string>> = {
   jump: 'the stream’s time jumps',

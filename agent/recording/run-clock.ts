@@ -54,8 +54,9 @@ export interface RunClock {
   readonly points: readonly Point[];
 }
 
-/** A run that was read ahead has come to the pace of its source once its last fragments took so long. */
-export const PACE_MS = 400;
+/** What is read ahead comes at a multiple of its pace, on a busy machine too: the fragments of so long show it. */
+const PACE_MS = 400;
+const PACE = 1.4;
 /** The least lag is taken of so much of the past. */
 const WINDOW_MS = 30_000;
 /**
@@ -170,6 +171,14 @@ function squeezed(clock: RunClock, arrival: Arrival, endMs: number): boolean {
   const passedMs = arrival.atMs - clock.lastAtMs;
   if (arrival.samples < SQUEEZED_SAMPLES || endMs - clock.endMs > passedMs / 2) return false;
   return sampleMs(arrival) < Math.max(clock.sampleMs * SQUEEZED, SHORTEST_MS);
+}
+
+/** Whether what came last of a run that was read ahead came as fast as it was filmed. */
+export function isAtPace(burst: readonly Arrival[]): boolean {
+  const last = burst.at(-1);
+  const from = last && burst.findLast(({ atMs }) => last.atMs - atMs >= PACE_MS);
+  if (last === undefined || from === undefined) return false;
+  return endOf(last) - endOf(from) <= (last.atMs - from.atMs) * PACE;
 }
 
 /**
