@@ -4,7 +4,7 @@ import { refusedDecoderIn } from './decoders.ts';
 import { beginsAsVideo, type FileFacts, isMatroska } from './file-facts.ts';
 import type { Source } from './source.ts';
 import type { RunTool, ToolResult } from './tool.ts';
-import { plainComplaintsIn } from './words.ts';
+import { ENDS_EARLY, plainComplaintsIn } from './words.ts';
 
 /**
  * From what ffmpeg or ffprobe complained of to the cause. Their words are those of FFmpeg 5.1 to 7.1: libavformat/rtsp.c,
@@ -39,7 +39,8 @@ const NETWORK: readonly Rule[] = [
 
 const FILE: readonly Rule[] = [
   [/\bmoov atom not found$/, 'file-cut'],
-  [/\bFile ended prematurely\b|\berror reading header$|: partial file$|: End of file$/, 'file-cut'],
+  [ENDS_EARLY, 'file-cut'],
+  [/\berror reading header$|: End of file$/, 'file-cut'],
   [/: No such file or directory$|: Not a directory$/, 'file-missing'],
   [/: Permission denied$/, 'file-denied'],
   [/: Is a directory$/, 'file-directory'],

@@ -15,7 +15,7 @@ import {
   sourceOpened,
   watchOutput,
 } from './stall-policy.ts';
-import { Complaints, endsEarly, redirectIn, saysOpened } from './words.ts';
+import { Complaints, ENDS_EARLY, redirectIn, saysOpened } from './words.ts';
 
 export interface RunOptions {
   args: readonly string[];
@@ -66,7 +66,7 @@ const SAMPLE_MS = 1000;
 const FIRST_SAMPLE_MS = 100;
 const FIRST_MS = 3000;
 const EXIT_GRACE_MS = 2000;
-/** In place of its exit code where a file ends too early: ffmpeg says so, and exits with 0. */
+/** In place of 0 where a file ends too early. */
 const CUT_OFF = 1;
 const LINE_LIMIT = 4096;
 /** What ffmpeg may say in a second: a stream that has it complain without end would keep capture busy. */
@@ -136,7 +136,7 @@ export function startRun(options: RunOptions, clock: Clock): Run {
   const outcome = new Promise<RunOutcome>((resolve, reject) => {
     child.on('close', (exitCode, signal) => {
       gone.abort();
-      const code = options.finite && endsEarly(words.plain()) ? CUT_OFF : exitCode;
+      const code = options.finite && exitCode === 0 ? codeOfFile(words.plain()) : exitCode;
       if (why === null && code === COMMAND_NOT_FOUND) {
         reject(commandMissing('ffmpeg'));
         return;
@@ -165,6 +165,10 @@ export function withoutFault(
   const line = why === 'stalled' && !hasErrors ? 'nothing came from it for too long' : over;
   return line === undefined ? undefined : { line, said: [], why: undefined };
 }
+
+/** The exit code that counts where ffmpeg has played a file and exited with 0. */
+const codeOfFile = (said: readonly string[]): number =>
+  said.some((line) => ENDS_EARLY.test(line)) ? CUT_OFF : 0;
 
 function endWords(
   words: ReturnType<typeof listen>,

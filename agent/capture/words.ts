@@ -17,10 +17,8 @@ export function redirectIn(text: string): string | undefined {
   return REDIRECT.exec(text)?.[1];
 }
 
-/** Whether a file ends before what its index or its last element promises: ffmpeg says so, and exits as if it were whole. */
-export function endsEarly(complaints: readonly string[]): boolean {
-  return complaints.some((line) => /\bFile ended prematurely$|: partial file$/.test(line));
-}
+/** What ffmpeg says of a file that ends before its index or its last element does. It then exits as if the file were whole. */
+export const ENDS_EARLY = /\bFile ended prematurely\b|: partial file$/;
 
 /** A line for people, without its level; empty when it only informs. */
 export function complaintIn(line: string): string {
