@@ -3,10 +3,10 @@ import type { Account } from '../host/account.ts';
 import type { Clock } from '../host/clock.ts';
 import { confined } from '../host/confinement.ts';
 import { type DirectoryHold, holdDirectory } from '../host/directory-lock.ts';
-import type { CameraDirectory } from './camera/camera-directory.ts';
-import { cameraRunning } from './camera/errors.ts';
 import { confinementOf } from './launcher-separation.ts';
 import { errorFields } from './log.ts';
+import type { CameraDirectory } from './state/camera-directory.ts';
+import { cameraRunning } from './state/errors.ts';
 
 export interface LauncherClaim {
   readonly directory: CameraDirectory;

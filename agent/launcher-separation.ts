@@ -4,9 +4,9 @@ import { type Account, CAPABILITY, hasCapability } from '../host/account.ts';
 import { COMMAND_NOT_FOUND, collect } from '../host/child.ts';
 import { type Confinement, confined } from '../host/confinement.ts';
 import { makeFifo } from '../host/fifo.ts';
-import type { CameraDirectory } from './camera/camera-directory.ts';
-import { CameraError } from './camera/errors.ts';
-import { makeElsewhere, removeElsewhere } from './camera/run-elsewhere.ts';
+import type { CameraDirectory } from './state/camera-directory.ts';
+import { CameraError } from './state/errors.ts';
+import { makeElsewhere, removeElsewhere } from './state/run-elsewhere.ts';
 
 /** The users of a camera's two processes. */
 export interface Separation {

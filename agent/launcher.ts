@@ -7,8 +7,7 @@ import { kernelClockIsSynchronised } from '../host/kernel-clock.ts';
 import { killAs } from '../host/kill-as.ts';
 import { relayLines } from '../host/relay-lines.ts';
 import { HAND_OVER, runEnvironment } from '../ota/launcher-protocol.ts';
-import type { CameraDirectory } from './camera/camera-directory.ts';
-import type { CapturePlan } from './capture/plan.ts';
+import type { CapturePlan } from './capture/capture-config.ts';
 import { afterCapture, endingMs, restartDelay } from './launcher-policy.ts';
 import {
   canCutNetwork,
@@ -20,6 +19,7 @@ import {
   type Separation,
 } from './launcher-separation.ts';
 import { errorFields } from './log.ts';
+import type { CameraDirectory } from './state/camera-directory.ts';
 import { tellClock } from './tell-clock.ts';
 
 /**

@@ -1,12 +1,12 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import type { KeyShare } from '../host/dialer.ts';
 import { readRegularFile } from '../host/regular-file.ts';
-import type { TimeSource } from './clock/display-policy.ts';
+import type { TroubleView } from './client/failure-tracker.ts';
+import type { TimeSource } from './clock/display-rules.ts';
 import type { ControlView } from './control/control.ts';
 import type { EnrolmentStatus } from './pairing/enrolment.ts';
-import type { TroubleView } from './pairing/trouble.ts';
-import type { Account } from './recording/account.ts';
-import type { StillCounts } from './stills/stills.ts';
+import type { Account } from './recording/footage-accounting.ts';
+import type { StillCounts } from './snapshots/snapshots.ts';
 import type { ReleaseView } from './updates/release-view.ts';
 import type { UplinkStats } from './uplink/uplink-stats.ts';
 

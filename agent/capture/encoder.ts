@@ -1,5 +1,5 @@
 import { type Encoder, trialArguments } from './arguments.ts';
-import type { RunTool } from './tool.ts';
+import type { RunTool } from './ffmpeg-runner.ts';
 
 /** The board's encoder where a trial with it yields an init segment with parameter sets and a fragment. */
 export async function pickEncoder(run: RunTool): Promise<Encoder> {

@@ -1,4 +1,4 @@
-import { GOOD_RUN_MS, type RunEnd } from './restart-policy.ts';
+import { GOOD_RUN_MS, type RunEnd } from './restart-rules.ts';
 
 /** What runs of a source have taught about it, and what that changes in the next run's plan. Pure. */
 

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { CaptureEffects, CaptureEnd } from './effects.ts';
 import { CaptureError } from './errors.ts';
-import { type Inbox, openInbox } from './inbox.ts';
+import { type Inbox, openInbox } from './run-requests.ts';
+import { serveStills } from './snapshots.ts';
 import { parseSource, type Source } from './source.ts';
-import { STALL_LIMITS, type StallLimits } from './stall-policy.ts';
+import { STALL_LIMITS, type StallLimits } from './stall-rules.ts';
 import { openStatus } from './status.ts';
-import { serveStills } from './stills.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface CaptureOptions {

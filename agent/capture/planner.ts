@@ -1,7 +1,8 @@
 import type { Encoder, RunPlan } from './arguments.ts';
-import { chooseAudio, chooseCodec, encoderAfter } from './codec-policy.ts';
+import { chooseAudio, chooseCodec, encoderAfter } from './codec-rules.ts';
 import type { CaptureEffects } from './effects.ts';
 import { pickEncoder } from './encoder.ts';
+import type { RunTool } from './ffmpeg-runner.ts';
 import {
   CONCESSIONS,
   type Concession,
@@ -15,12 +16,11 @@ import {
 } from './learnt-plan.ts';
 import { probeSource } from './probe.ts';
 import type { Ready } from './protocol.ts';
-import { FOUND } from './restart-policy.ts';
+import { FOUND } from './restart-rules.ts';
 import type { RunOutcome } from './run.ts';
 import { isLive, isPlayedOnce, type Source } from './source.ts';
-import type { CaptureState } from './state.ts';
+import type { CaptureState } from './status-file.ts';
 import type { SourceFacts } from './streams.ts';
-import type { RunTool } from './tool.ts';
 import { withMode } from './v4l2-modes.ts';
 
 export interface PlannerOptions {

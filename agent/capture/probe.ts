@@ -2,16 +2,16 @@ import { causeText } from './cause.ts';
 import { refusedDecoderIn } from './decoders.ts';
 import { causeWithoutVideo, diagnoseProbe } from './diagnosis.ts';
 import { CaptureError, codecRefused } from './errors.ts';
+import { complaintsIn, redirectIn } from './ffmpeg-log.ts';
+import type { RunTool, Tool, ToolResult } from './ffmpeg-runner.ts';
 import { acceptFile, type FileFacts } from './file-facts.ts';
 import { inputOf } from './input.ts';
-import { scrubLine } from './scrub.ts';
+import { scrubLine } from './redact.ts';
 import { credentialsOf, type Source } from './source.ts';
-import { DESCRIBED_MS } from './stall-policy.ts';
+import { DESCRIBED_MS } from './stall-rules.ts';
 import { NOTHING_MEASURED, parsePackets, parseStreams, type SourceFacts } from './streams.ts';
-import type { RunTool, Tool, ToolResult } from './tool.ts';
 import { besideRefused } from './undecoded.ts';
 import { probeDevice } from './v4l2-modes.ts';
-import { complaintsIn, redirectIn } from './words.ts';
 
 /** Media seconds of a file in which its GOPs are measured; the agent watches the rest. */
 const GOP_WINDOW_SECONDS = 120;

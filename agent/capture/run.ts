@@ -6,7 +6,8 @@ import { bytesWritten, COMMAND_NOT_FOUND, spawnTethered } from '../../host/child
 import type { Clock } from '../../host/clock.ts';
 import type { Cause } from './cause.ts';
 import { commandMissing } from './errors.ts';
-import type { RunEnd } from './restart-policy.ts';
+import { Complaints, ENDS_EARLY, redirectIn, saysOpened } from './ffmpeg-log.ts';
+import type { RunEnd } from './restart-rules.ts';
 import {
   goodOutputMs,
   isStalled,
@@ -14,8 +15,7 @@ import {
   sampleOutput,
   sourceOpened,
   watchOutput,
-} from './stall-policy.ts';
-import { Complaints, ENDS_EARLY, redirectIn, saysOpened } from './words.ts';
+} from './stall-rules.ts';
 
 export interface RunOptions {
   args: readonly string[];

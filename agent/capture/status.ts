@@ -1,6 +1,6 @@
 import type { Clock } from '../../host/clock.ts';
-import { RESTART_CAUSES, type RestartCause } from './restart-policy.ts';
-import { type CaptureState, writeCaptureState } from './state.ts';
+import { RESTART_CAUSES, type RestartCause } from './restart-rules.ts';
+import { type CaptureState, writeCaptureState } from './status-file.ts';
 
 /** What capture says of itself, kept in step with capture.json. */
 export interface Status {

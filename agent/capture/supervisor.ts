@@ -3,15 +3,15 @@ import { type RunPlan, runArguments, runInput } from './arguments.ts';
 import { diagnose } from './diagnosis.ts';
 import type { CaptureEffects, CaptureEnd } from './effects.ts';
 import { CaptureError } from './errors.ts';
-import type { Inbox, InboxEvents } from './inbox.ts';
+import { toolRunner } from './ffmpeg-runner.ts';
 import { Planner } from './planner.ts';
 import type { Ready } from './protocol.ts';
-import { FOUND, restartAfter } from './restart-policy.ts';
+import { FOUND, restartAfter } from './restart-rules.ts';
 import { type Run, type RunOutcome, startRun } from './run.ts';
+import type { Inbox, InboxEvents } from './run-requests.ts';
 import { credentialsOf, describeSource, isPlayedOnce, type Source } from './source.ts';
-import { type StallLimits, stallLimits } from './stall-policy.ts';
+import { type StallLimits, stallLimits } from './stall-rules.ts';
 import type { Status } from './status.ts';
-import { toolRunner } from './tool.ts';
 
 export interface SupervisorOptions {
   source: Source;

@@ -5,7 +5,7 @@ import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
 import { isPossibleTime } from '../../host/possible-time.ts';
-import { AGREEMENT_MS, displayTime, type TimeSource } from './display-policy.ts';
+import { AGREEMENT_MS, displayTime, type TimeSource } from './display-rules.ts';
 import { parseHttpDate } from './server-time.ts';
 
 const MAX_FILE_BYTES = 256;

@@ -1,12 +1,12 @@
 import type { Clock } from '../../host/clock.ts';
 import { checkStill, encodeMessage, parseMessage } from '../../wire/control.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
+import type { Dial } from '../client/connection.ts';
+import { Trouble, type TroubleView } from '../client/failure-tracker.ts';
 import { type AgentLog, errorFields } from '../log.ts';
-import { Trouble, type TroubleView } from '../pairing/trouble.ts';
-import type { Dial } from '../uplink/connection.ts';
-import type { ControlLine } from './mqtt-line.ts';
+import type { ControlLine } from './mqtt-connection.ts';
 import { Outbox, type QueuedTopic } from './outbox.ts';
-import { type Ending, reconnectDelayMs } from './reconnect-policy.ts';
+import { type Ending, reconnectDelayMs } from './reconnect-rules.ts';
 import { RequestLog } from './request-log.ts';
 import { Requests } from './requests.ts';
 
@@ -159,7 +159,7 @@ export class Control {
   async #dial(over: AbortSignal): Promise<ControlLine> {
     const { camera, dial, clock } = this.#options;
     // MQTT.js is loaded by a camera that has something to say.
-    const { openControlLine } = await import('./mqtt-line.ts');
+    const { openControlLine } = await import('./mqtt-connection.ts');
     return openControlLine(await dial(over), {
       camera,
       keepaliveSeconds: KEEPALIVE_SECONDS,

@@ -1,9 +1,9 @@
 import type { Disk } from '../../host/disk.ts';
 import { type MachineHealth, machineHealth } from '../../host/machine.ts';
 import { ALPN_MQTT } from '../../wire/control.ts';
-import type { CameraDirectory } from '../camera/camera-directory.ts';
-import { type CaptureState, readCaptureState } from '../capture/state.ts';
-import type { ServerDial } from '../server-dial.ts';
+import { type CaptureState, readCaptureState } from '../capture/status-file.ts';
+import type { ServerDial } from '../client/dial.ts';
+import type { CameraDirectory } from '../state/camera-directory.ts';
 import type { AgentStatus } from '../status.ts';
 import { Control, type ControlOptions } from './control.ts';
 import { telemetryOf } from './telemetry.ts';

@@ -1,7 +1,7 @@
 import type { MachineHealth } from '../../host/machine.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
-import type { CaptureState } from '../capture/state.ts';
-import { refusesPolicy } from '../pairing/way-out.ts';
+import type { CaptureState } from '../capture/status-file.ts';
+import { refusesPolicy } from '../client/remedies.ts';
 import { type AgentStatus, toSeconds } from '../status.ts';
 
 export interface TelemetrySources {

@@ -6,10 +6,10 @@ import { lesserOwner, type Owner } from '../../host/as-owner.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
-import type { CameraDirectory } from '../camera/camera-directory.ts';
-import { loadDeviceKey } from '../camera/device-key.ts';
-import { CameraError } from '../camera/errors.ts';
 import { parseSource } from '../capture/source.ts';
+import type { CameraDirectory } from '../state/camera-directory.ts';
+import { loadDeviceKey } from '../state/device-key.ts';
+import { CameraError } from '../state/errors.ts';
 import { type Destinations, endpointOf, readDestinations, writeDestinations } from './destinations.ts';
 
 const MAX_FILE_BYTES = 4096;

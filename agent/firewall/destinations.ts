@@ -11,8 +11,8 @@ import {
   readPinsLine,
 } from '../../crypto/pin-statement.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import { Origin } from '../camera/camera-directory.ts';
 import { rtspAddress, type Source } from '../capture/source.ts';
+import { Origin } from '../state/camera-directory.ts';
 
 /** A host and a TCP port. */
 const Endpoint = v.strictObject({

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import type { Clock } from '../../host/clock.ts';
-import type { CameraDirectory } from '../camera/camera-directory.ts';
-import { CameraError } from '../camera/errors.ts';
-import { makeElsewhere } from '../camera/run-elsewhere.ts';
 import type { AgentLog } from '../log.ts';
+import type { CameraDirectory } from '../state/camera-directory.ts';
+import { CameraError } from '../state/errors.ts';
+import { makeElsewhere } from '../state/run-elsewhere.ts';
 import { unpairedStatus } from '../status.ts';
 import { StatusFile } from '../status-file.ts';
 

@@ -11,10 +11,10 @@ import {
   REENROL_PATH,
   REQUEST_TYPE,
 } from '../../wire/enrolment.ts';
-import type { DeviceKey } from '../camera/device-key.ts';
-import type { Connection } from '../uplink/connection.ts';
-import { UplinkError } from '../uplink/errors.ts';
-import { ask } from '../uplink/exchange.ts';
+import type { Connection } from '../client/connection.ts';
+import { UplinkError } from '../client/errors.ts';
+import { ask } from '../client/request.ts';
+import type { DeviceKey } from '../state/device-key.ts';
 
 /** What a camera says to be let in (docs/protocol.md, "Enrolment"; RFC 7030 section 4.2). */
 

@@ -5,24 +5,24 @@ import { readCertificate } from '../../crypto/certificate.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
-import type { CameraDirectory } from '../camera/camera-directory.ts';
-import { type DeviceKey, loadCertificate } from '../camera/device-key.ts';
-import { shred } from '../camera/erase-camera.ts';
+import { Connection } from '../client/connection.ts';
+import type { ServerDial } from '../client/dial.ts';
+import { UplinkError } from '../client/errors.ts';
+import { Trouble, type TroubleView } from '../client/failure-tracker.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import { Mutex } from '../mutex.ts';
-import type { ServerDial } from '../server-dial.ts';
-import { Connection } from '../uplink/connection.ts';
-import { UplinkError } from '../uplink/errors.ts';
+import type { CameraDirectory } from '../state/camera-directory.ts';
+import { type DeviceKey, loadCertificate } from '../state/device-key.ts';
+import { shred } from '../state/erase-camera.ts';
 import {
   type CertificateView,
   type EnrolmentStep,
   enrolmentDelayMs,
   nextEnrolmentStep,
-} from './certificate-policy.ts';
+} from './certificate-rules.ts';
 import { askForCertificate, type ClaimProof } from './enrolment-client.ts';
 import { type PairingFile, readPairing, writePairing } from './pairing-file.ts';
-import { Trouble, type TroubleView } from './trouble.ts';
 
 export interface EnrolmentOptions {
   readonly directory: CameraDirectory;

@@ -1,18 +1,18 @@
 import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
-import type { CameraConfig, CameraDirectory } from '../camera/camera-directory.ts';
-import type { CameraState } from '../camera/camera-state.ts';
-import type { DeviceKey } from '../camera/device-key.ts';
-import type { PolicyWatch } from '../camera/policy-watch.ts';
+import { type ServerDial, serverDial } from '../client/dial.ts';
+import type { TroubleView } from '../client/failure-tracker.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { leaveWord } from '../firewall/unreachable.ts';
 import type { AgentLog } from '../log.ts';
-import { type ServerDial, serverDial } from '../server-dial.ts';
+import type { CameraConfig, CameraDirectory } from '../state/camera-directory.ts';
+import type { CameraState } from '../state/camera-state.ts';
+import type { DeviceKey } from '../state/device-key.ts';
+import type { PolicyWatch } from '../state/policy-watch.ts';
 import { Enrolment } from './enrolment.ts';
 import { PinnedServer } from './pinned-server.ts';
 import { PinsInbox } from './pins-inbox.ts';
 import { PolicyPoll, type PolicyPollOptions } from './policy-poll.ts';
-import type { TroubleView } from './trouble.ts';
 
 export interface PairingOptions {
   readonly directory: CameraDirectory;

@@ -6,9 +6,9 @@ import { MAX_PAIRING_STATEMENT_LENGTH } from '../../crypto/pairing-statement.ts'
 import { CLAIM_TOKEN_LENGTH } from '../../crypto/setup-code.ts';
 import { readFileBounded } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
-import type { CameraDirectory } from '../camera/camera-directory.ts';
-import { CameraError } from '../camera/errors.ts';
-import { replaceSecret } from '../camera/replace-secret.ts';
+import type { CameraDirectory } from '../state/camera-directory.ts';
+import { CameraError } from '../state/errors.ts';
+import { replaceSecret } from '../state/replace-secret.ts';
 
 /** How a camera was paired (pairing.json, mode 0600). The pairing secret itself is never kept. */
 

@@ -13,10 +13,10 @@ import {
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
-import type { CameraConfig, CameraDirectory } from '../camera/camera-directory.ts';
-import { CameraError } from '../camera/errors.ts';
-import { NEXT_PINS, type ObeyedPins, readObeyedPins } from '../camera/pins-file.ts';
 import { Mutex } from '../mutex.ts';
+import type { CameraConfig, CameraDirectory } from '../state/camera-directory.ts';
+import { CameraError } from '../state/errors.ts';
+import { NEXT_PINS, type ObeyedPins, readObeyedPins } from '../state/pins-file.ts';
 
 export interface PinnedServerOptions {
   readonly directory: CameraDirectory;

@@ -3,10 +3,10 @@ import { MAX_PINS_TEXT_LENGTH } from '../../crypto/pin-statement.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
-import { type CameraDirectory, readLimited } from '../camera/camera-directory.ts';
+import { Trouble, type TroubleView } from '../client/failure-tracker.ts';
 import type { AgentLog } from '../log.ts';
+import { type CameraDirectory, readLimited } from '../state/camera-directory.ts';
 import type { PinnedServer } from './pinned-server.ts';
-import { Trouble, type TroubleView } from './trouble.ts';
 
 export interface PinsInboxOptions {
   readonly directory: CameraDirectory;

@@ -3,17 +3,17 @@ import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
 import { MAX_PINS_BYTES, MAX_POLICY_BYTES, PINS_PATH, POLICY_PATH } from '../../wire/enrolment.ts';
-import type { CameraDirectory } from '../camera/camera-directory.ts';
-import type { PolicyWatch } from '../camera/policy-watch.ts';
+import { Connection } from '../client/connection.ts';
+import type { ServerDial } from '../client/dial.ts';
+import { describeError } from '../client/errors.ts';
+import { Trouble, type TroubleView } from '../client/failure-tracker.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
-import type { ServerDial } from '../server-dial.ts';
-import { Connection } from '../uplink/connection.ts';
-import { describeError } from '../uplink/errors.ts';
-import { CarriedDocument } from './carried-document.ts';
+import type { CameraDirectory } from '../state/camera-directory.ts';
+import type { PolicyWatch } from '../state/policy-watch.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { PinnedServer } from './pinned-server.ts';
-import { Trouble, type TroubleView } from './trouble.ts';
+import { CarriedDocument } from './polled-document.ts';
 
 export interface PolicyPollOptions {
   readonly directory: CameraDirectory;

@@ -4,11 +4,11 @@ import { pinText } from '../../crypto/pin.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { claimTokenOf, proofKeyOf, readSetupCode, type SetupCode } from '../../crypto/setup-code.ts';
 import type { Disk } from '../../host/disk.ts';
-import type { CameraConfigText, CameraDirectory } from '../camera/camera-directory.ts';
-import { type DeviceKey, loadDeviceKey } from '../camera/device-key.ts';
-import { shred } from '../camera/erase-camera.ts';
-import { CameraError } from '../camera/errors.ts';
-import { makeCamera } from '../camera/make-camera.ts';
+import type { CameraConfigText, CameraDirectory } from '../state/camera-directory.ts';
+import { type DeviceKey, loadDeviceKey } from '../state/device-key.ts';
+import { shred } from '../state/erase-camera.ts';
+import { CameraError } from '../state/errors.ts';
+import { makeCamera } from '../state/make-camera.ts';
 import { type PairingFile, readPairing, writePairing } from './pairing-file.ts';
 import { writeWifiFile } from './wifi-file.ts';
 

@@ -2,7 +2,7 @@ import { utf8 } from '../../crypto/bytes.ts';
 import type { WifiNetwork } from '../../crypto/wifi.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
-import type { CameraDirectory } from '../camera/camera-directory.ts';
+import type { CameraDirectory } from '../state/camera-directory.ts';
 
 /** Keeps the setup code's network (wifi.json, mode 0600) for the board's own network setup. */
 export function writeWifiFile(

@@ -4,12 +4,12 @@ import { type SealedFrame, SegmentSealer } from '../../crypto/sealer.ts';
 import { StillSealer } from '../../crypto/still-sealer.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { FragmentEvent, InitEvent } from '../../media/fragmenter.ts';
+import type { StillTap } from '../snapshots/snapshots.ts';
 import type { SealedRecord, StoredSegment, StoredSession } from '../spool/stored-segment.ts';
-import type { StillTap } from '../stills/stills.ts';
+import type { Tally } from './counters.ts';
 import type { FootageGaps } from './footage-gaps.ts';
-import { nextStep } from './segment-policy.ts';
+import { nextStep } from './segment-rules.ts';
 import type { FreshSession } from './session-source.ts';
-import type { Tally } from './tally.ts';
 
 /** The part of the spool that the recorder writes to; nothing of it waits but sessions. */
 export interface RecordStore {

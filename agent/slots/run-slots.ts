@@ -7,12 +7,12 @@ import { afterCaptureEnd } from '../../ota/slot-policy.ts';
 import type { ReturnCode } from '../../ota/slot-state.ts';
 import { advance, phaseOf } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
-import type { CameraDirectory } from '../camera/camera-directory.ts';
-import type { CapturePlan } from '../capture/plan.ts';
+import type { CapturePlan } from '../capture/capture-config.ts';
 import { parseSource } from '../capture/source.ts';
 import { type OrielCommand, runCamera } from '../launcher.ts';
 import type { Separation } from '../launcher-separation.ts';
 import { errorFields } from '../log.ts';
+import type { CameraDirectory } from '../state/camera-directory.ts';
 import { type ReadySlot, SlotRun } from './slot-run.ts';
 
 export interface RunSlotsOptions {

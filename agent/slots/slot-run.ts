@@ -14,7 +14,7 @@ import {
   slotToRun,
 } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
-import type { CapturePlan } from '../capture/plan.ts';
+import type { CapturePlan } from '../capture/capture-config.ts';
 import type { AgentLives, RoleProcess } from '../launcher.ts';
 import { confinementOf, type Separation } from '../launcher-separation.ts';
 import { errorFields } from '../log.ts';

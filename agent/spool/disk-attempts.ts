@@ -1,8 +1,8 @@
 import type { Clock } from '../../host/clock.ts';
 import { HostError, type HostErrorCode } from '../../host/errors.ts';
 import { type AgentLog, errorFields } from '../log.ts';
-import type { Ledger } from './ledger.ts';
-import { pauseAfter } from './retry-policy.ts';
+import type { Ledger } from './counters.ts';
+import { pauseAfter } from './retry-rules.ts';
 import type { SpooledSegment } from './spooled-segment.ts';
 
 /** Tries things on the disk. A failure is counted, and never goes further than the segment it met. */

@@ -1,13 +1,13 @@
 import type { Clock } from '../../host/clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import type { DiskAttempts } from './disk-attempts.ts';
-import { chooseSacrifice } from './drop-policy.ts';
-import type { Holdings } from './holdings.ts';
+import { chooseSacrifice } from './eviction-rules.ts';
 import { PASS_INTERVAL_MS, type SpoolLimits, WRITE_AFTER_MS } from './limits.ts';
-import { restAfterPass } from './pass-policy.ts';
-import type { Premises } from './premises.ts';
+import { restAfterPass } from './pass-rules.ts';
 import type { Reclaimer } from './reclaimer.ts';
 import { PREFACE_LENGTH } from './records-file.ts';
+import type { Holdings } from './segment-index.ts';
+import type { Premises } from './spool-files.ts';
 import type { SpooledSegment } from './spooled-segment.ts';
 import { TOMBSTONE_LENGTH } from './tombstone.ts';
 

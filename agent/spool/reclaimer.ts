@@ -1,7 +1,7 @@
 import type { DiskAttempts } from './disk-attempts.ts';
-import type { Holdings } from './holdings.ts';
-import type { Premises } from './premises.ts';
+import type { Holdings } from './segment-index.ts';
 import type { SessionDirectory } from './session-directory.ts';
+import type { Premises } from './spool-files.ts';
 import type { SpooledSegment } from './spooled-segment.ts';
 import type { StoredSession } from './stored-segment.ts';
 

@@ -1,4 +1,4 @@
-import type { WaitingView } from './owners-choice.ts';
+import type { WaitingView } from './install-schedule.ts';
 
 /** What a camera that updates itself runs, and what waits, as its status shows it. */
 export interface ReleaseView {

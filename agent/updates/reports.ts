@@ -3,14 +3,14 @@ import type { Disk } from '../../host/disk.ts';
 import type { Installation } from '../../ota/installation.ts';
 import type { Outcome } from '../../ota/slot-state.ts';
 import { REPORTS_PATH } from '../../wire/updates.ts';
-import type { DeviceKey } from '../camera/device-key.ts';
+import { Connection } from '../client/connection.ts';
+import type { ServerDial } from '../client/dial.ts';
+import { exchange } from '../client/request.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
-import type { ServerDial } from '../server-dial.ts';
-import { Connection } from '../uplink/connection.ts';
-import { exchange } from '../uplink/exchange.ts';
+import type { DeviceKey } from '../state/device-key.ts';
 import { readSlotState } from './own-slot.ts';
-import { reportDelayMs } from './update-policy.ts';
+import { reportDelayMs } from './update-rules.ts';
 
 export interface ReportsOptions {
   readonly installation: Installation;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpAnswer, HttpGet } from '../../ota/transfer.ts';
 import { updatesPath } from '../../wire/updates.ts';
-import type { Connection } from '../uplink/connection.ts';
+import type { Connection } from '../client/connection.ts';
 
 /**
  * Reads the update repository through the pinned server, over a connection of its own. An answer that is not read to its

@@ -4,19 +4,19 @@ import type { UpdateChoice } from '../../crypto/policy.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { DayBudget } from '../../ota/day-budget.ts';
 import { type FetchedRelease, isOf, type Offer, type Release } from '../../ota/releases.ts';
+import { Connection } from '../client/connection.ts';
+import type { ServerDial } from '../client/dial.ts';
+import { Trouble, type TroubleView } from '../client/failure-tracker.ts';
 import { errorFields } from '../log.ts';
 import { Mutex } from '../mutex.ts';
-import { Trouble, type TroubleView } from '../pairing/trouble.ts';
-import type { ServerDial } from '../server-dial.ts';
-import { Connection } from '../uplink/connection.ts';
-import { takeBrought } from './brought-update.ts';
-import { bring, type LookOptions, lookForUpdate } from './look.ts';
+import { bring, type LookOptions, lookForUpdate } from './check-for-update.ts';
+import { OwnersChoice } from './install-schedule.ts';
 import { readSlotState } from './own-slot.ts';
-import { OwnersChoice } from './owners-choice.ts';
 import type { BroughtView, ReleaseView } from './release-view.ts';
 import { repositoryGet } from './repository-get.ts';
+import { takeBrought } from './sideload.ts';
 import type { BroughtUpdate } from './update-inbox.ts';
-import { lookDelayMs } from './update-policy.ts';
+import { lookDelayMs } from './update-rules.ts';
 
 export interface UpdatesOptions extends LookOptions {
   /** When its owner lets it install updates; at once, when nothing was chosen. */

@@ -1,12 +1,12 @@
 import type { Clock } from '../../host/clock.ts';
 import type { RefusalCode } from '../../wire/refusal.ts';
+import type { Connection } from '../client/connection.ts';
+import type { UplinkError } from '../client/errors.ts';
 import type { AgentLog } from '../log.ts';
 import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
-import type { Connection } from './connection.ts';
-import type { UplinkError } from './errors.ts';
 import { markBody, putMark, segmentStatus } from './marks.ts';
-import { Parking } from './parking.ts';
-import { afterRefusal, endsWithAllOf, judgeOffset } from './refusal-policy.ts';
+import { Parking } from './quarantine.ts';
+import { afterRefusal, endsWithAllOf, judgeOffset } from './refusal-rules.ts';
 import { SegmentUpload, type UploadTimes } from './segment-upload.ts';
 import type { SessionAnnouncer } from './session-announcer.ts';
 import type { UplinkCounters } from './uplink-stats.ts';

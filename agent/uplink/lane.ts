@@ -1,11 +1,11 @@
 import type { Clock } from '../../host/clock.ts';
+import { Connection, type Dial } from '../client/connection.ts';
+import { describeError } from '../client/errors.ts';
 import type { AgentLog } from '../log.ts';
 import type { StoredSegment } from '../spool/stored-segment.ts';
-import { Connection, type Dial } from './connection.ts';
 import type { Delivery } from './delivery.ts';
-import { describeError } from './errors.ts';
 import { nameOf } from './marks.ts';
-import { retryDelayMs, stallLimitMs } from './retry-policy.ts';
+import { retryDelayMs, stallLimitMs } from './retry-rules.ts';
 import type { SegmentUpload } from './segment-upload.ts';
 import type { LaneStats, LaneTrouble, UplinkCounters } from './uplink-stats.ts';
 

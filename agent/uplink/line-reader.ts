@@ -1,4 +1,4 @@
-import { UplinkError } from './errors.ts';
+import { UplinkError } from '../client/errors.ts';
 
 const NEWLINE = 0x0a;
 const EMPTY = Buffer.alloc(0);

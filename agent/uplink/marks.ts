@@ -8,10 +8,10 @@ import {
   UnfinishedSegments,
   UPLOAD_OFFSET,
 } from '../../wire/upload.ts';
+import type { Connection } from '../client/connection.ts';
+import { UplinkError } from '../client/errors.ts';
+import { exchange, parseAnswer, refused } from '../client/request.ts';
 import type { StoredSegment } from '../spool/stored-segment.ts';
-import type { Connection } from './connection.ts';
-import { UplinkError } from './errors.ts';
-import { exchange, parseAnswer, refused } from './exchange.ts';
 import { parseProgressLine } from './progress.ts';
 
 /** A segment by its name at the server. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { Refusal } from '../../wire/refusal.ts';
 import { Progress } from '../../wire/upload.ts';
-import { UplinkError } from './errors.ts';
+import { UplinkError } from '../client/errors.ts';
 
 const ProgressLine = v.union([Progress, Refusal]);
 

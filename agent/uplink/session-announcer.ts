@@ -1,9 +1,9 @@
 import { toHex } from '../../crypto/bytes.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { sessionPath } from '../../wire/upload.ts';
+import type { Connection } from '../client/connection.ts';
+import { exchange } from '../client/request.ts';
 import type { StoredSession } from '../spool/stored-segment.ts';
-import type { Connection } from './connection.ts';
-import { exchange } from './exchange.ts';
 
 const MAX_REMEMBERED = 256;
 /** Of this process's own: those of four months, 4 MB. */

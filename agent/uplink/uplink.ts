@@ -1,10 +1,10 @@
 import type { Clock } from '../../host/clock.ts';
+import type { Connection, Dial } from '../client/connection.ts';
 import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
-import type { Connection, Dial } from './connection.ts';
 import { Delivery, type DeliveryTimes, type UplinkLog } from './delivery.ts';
-import { FormerRuns } from './former-runs.ts';
 import { Lane, type LaneOptions } from './lane.ts';
-import { backlogYields, isBegun, liveJumps, pickBacklog, pickLive } from './lane-policy.ts';
+import { backlogYields, isBegun, liveJumps, pickBacklog, pickLive } from './lane-rules.ts';
+import { FormerRuns } from './orphaned-segments.ts';
 import { SessionAnnouncer } from './session-announcer.ts';
 import { UplinkCounters, type UplinkStats } from './uplink-stats.ts';
 

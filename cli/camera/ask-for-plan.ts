@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import type { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { type CapturePlan, PLAN_LIMIT, parsePlan } from '../../agent/capture/plan.ts';
+import { type CapturePlan, PLAN_LIMIT, parsePlan } from '../../agent/capture/capture-config.ts';
 import { LAUNCHER, type OrielCommand, orielArguments } from '../../agent/launcher.ts';
 import { confinementOf } from '../../agent/launcher-separation.ts';
+import type { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import type { Account } from '../../host/account.ts';
 import { spawnTethered } from '../../host/child.ts';
 import { confined } from '../../host/confinement.ts';

@@ -1,6 +1,6 @@
+import { PLAN_LIMIT, parsePlan } from '../../agent/capture/capture-config.ts';
 import { CaptureError } from '../../agent/capture/errors.ts';
 import { runCapture } from '../../agent/capture/main.ts';
-import { PLAN_LIMIT, parsePlan } from '../../agent/capture/plan.ts';
 import { orielArguments } from '../../agent/launcher.ts';
 import { CAPTURE_REFUSED } from '../../agent/launcher-policy.ts';
 import { systemClock } from '../../host/clock.ts';

@@ -1,9 +1,9 @@
-import { claimCamera } from '../../agent/camera/camera-claim.ts';
-import { type CameraConfigText, CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { replaceSecret } from '../../agent/camera/replace-secret.ts';
 import { describeSource, parseSource, type Source } from '../../agent/capture/source.ts';
 import { endpointOf } from '../../agent/firewall/destinations.ts';
 import { keepDestinations } from '../../agent/firewall/destinations-file.ts';
+import { claimCamera } from '../../agent/state/camera-claim.ts';
+import { type CameraConfigText, CameraDirectory } from '../../agent/state/camera-directory.ts';
+import { replaceSecret } from '../../agent/state/replace-secret.ts';
 import { toBase64Url, utf8 } from '../../crypto/bytes.ts';
 import { asOwnerOf } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';

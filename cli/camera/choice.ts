@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
-import { CameraConfig, type CameraConfigText } from '../../agent/camera/camera-directory.ts';
 import { parseSource, type Source } from '../../agent/capture/source.ts';
+import { CameraConfig, type CameraConfigText } from '../../agent/state/camera-directory.ts';
 import { CommandError } from '../errors.ts';
 import type { FirewallState } from './firewall-state.ts';
 

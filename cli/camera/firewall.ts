@@ -1,7 +1,7 @@
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { type Destinations, type Endpoint, movedBy, serverOf } from '../../agent/firewall/destinations.ts';
 import { configuredDestinations, DestinationsFile } from '../../agent/firewall/destinations-file.ts';
 import { addressesOf, firewallRules, type Reachable, unitDropIn } from '../../agent/firewall/rules.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { MAX_PINS_TEXT_LENGTH } from '../../crypto/pin-statement.ts';
 import { findAccount } from '../../host/account.ts';
 import { lesserOwner, type Owner } from '../../host/as-owner.ts';

@@ -1,9 +1,9 @@
-import { CameraConfig, CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { CameraError } from '../../agent/camera/errors.ts';
-import { makeCamera } from '../../agent/camera/make-camera.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { endpointOf } from '../../agent/firewall/destinations.ts';
 import { keepDestinations } from '../../agent/firewall/destinations-file.ts';
+import { CameraConfig, CameraDirectory } from '../../agent/state/camera-directory.ts';
+import { CameraError } from '../../agent/state/errors.ts';
+import { makeCamera } from '../../agent/state/make-camera.ts';
 import { fromBase64Url } from '../../crypto/bytes.ts';
 import { pem } from '../../crypto/certificate-node.ts';
 import { pinText } from '../../crypto/pin.ts';

@@ -1,14 +1,14 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { claimCamera } from '../../agent/camera/camera-claim.ts';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { CameraError } from '../../agent/camera/errors.ts';
-import type { CapturePlan } from '../../agent/capture/plan.ts';
+import type { CapturePlan } from '../../agent/capture/capture-config.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { type OrielCommand, runCamera } from '../../agent/launcher.ts';
 import { claimForLauncher } from '../../agent/launcher-claim.ts';
 import { checkSeparation, type Separation } from '../../agent/launcher-separation.ts';
 import { awaitSetup, claimAfterSetup } from '../../agent/pairing/await-setup.ts';
+import { claimCamera } from '../../agent/state/camera-claim.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
+import { CameraError } from '../../agent/state/errors.ts';
 import { readStatus } from '../../agent/status.ts';
 import { systemClock } from '../../host/clock.ts';
 import { keepMemorySmall } from '../../host/small-memory.ts';

@@ -1,6 +1,6 @@
 import { getPriority, setPriority } from 'node:os';
-import { decodePicture, encodePicture } from '../../agent/capture/picture.ts';
-import { MAX_KEYFRAME_BYTES, MAX_PICTURE_WIDTH } from '../../agent/capture/still-frame.ts';
+import { decodePicture, encodePicture } from '../../agent/capture/jpeg.ts';
+import { MAX_KEYFRAME_BYTES, MAX_PICTURE_WIDTH } from '../../agent/capture/snapshot-frame.ts';
 import { EXIT } from '../exit-codes.ts';
 
 /** Behind the recording, which does not wait for pictures. */

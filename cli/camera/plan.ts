@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs';
-import { refuseLaunched, refuseRunning } from '../../agent/camera/camera-claim.ts';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { CameraState } from '../../agent/camera/camera-state.ts';
-import { loadDeviceKey } from '../../agent/camera/device-key.ts';
-import { dialledOrigin } from '../../agent/camera/pins-file.ts';
-import type { CapturePlan } from '../../agent/capture/plan.ts';
+import type { CapturePlan } from '../../agent/capture/capture-config.ts';
 import { awaitSetup, claimAfterSetup } from '../../agent/pairing/await-setup.ts';
 import { readPairing } from '../../agent/pairing/pairing-file.ts';
+import { refuseLaunched, refuseRunning } from '../../agent/state/camera-claim.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
+import { CameraState } from '../../agent/state/camera-state.ts';
+import { loadDeviceKey } from '../../agent/state/device-key.ts';
+import { dialledOrigin } from '../../agent/state/pins-file.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { openLog } from './log.ts';

@@ -1,4 +1,4 @@
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 
 /** The directory of a camera's agent or capture, with the run directory that its launcher has made. */
 export const roleDirectory = (dir: string) =>

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
-import { claimCamera } from '../../agent/camera/camera-claim.ts';
-import { CameraDirectory, readLimited } from '../../agent/camera/camera-directory.ts';
-import { eraseCamera, removeTree, shred } from '../../agent/camera/erase-camera.ts';
-import { CameraError } from '../../agent/camera/errors.ts';
-import { removeElsewhere } from '../../agent/camera/run-elsewhere.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { endpointOf, setUpAs } from '../../agent/firewall/destinations.ts';
 import { keepDestinations, withNothingAdopted } from '../../agent/firewall/destinations-file.ts';
 import { setupCamera } from '../../agent/pairing/setup-camera.ts';
+import { claimCamera } from '../../agent/state/camera-claim.ts';
+import { CameraDirectory, readLimited } from '../../agent/state/camera-directory.ts';
+import { eraseCamera, removeTree, shred } from '../../agent/state/erase-camera.ts';
+import { CameraError } from '../../agent/state/errors.ts';
+import { removeElsewhere } from '../../agent/state/run-elsewhere.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { MAX_SETUP_CODE_LENGTH, readSetupCode } from '../../crypto/setup-code.ts';
 import { asOwnerOf, lesserOwner } from '../../host/as-owner.ts';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { type CaptureState, readCaptureState } from '../../agent/capture/state.ts';
+import { type CaptureState, readCaptureState } from '../../agent/capture/status-file.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { readStatus } from '../../agent/status.ts';
 import { terminalPaint } from '../paint.ts';
 import { jsonLine } from '../text.ts';

@@ -1,4 +1,4 @@
-import { decodePicture } from '../../agent/capture/picture.ts';
+import { decodePicture } from '../../agent/capture/jpeg.ts';
 import { concat } from '../../crypto/bytes.ts';
 import type { OpenedSegment, OpenedSession } from '../../crypto/opener.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';

@@ -1,5 +1,5 @@
-import { loadSharp, type RawPicture } from '../../agent/capture/picture.ts';
-import { looksLikeJpeg } from '../../agent/capture/still-frame.ts';
+import { loadSharp, type RawPicture } from '../../agent/capture/jpeg.ts';
+import { looksLikeJpeg } from '../../agent/capture/snapshot-frame.ts';
 import { CommandError } from '../errors.ts';
 
 /** Draws a contact sheet: a heading for each camera, then its tiles in rows. Sizes in pixels. */

@@ -1,8 +1,8 @@
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { claimForLauncher } from '../../agent/launcher-claim.ts';
 import { checkSeparation } from '../../agent/launcher-separation.ts';
 import { errorFields } from '../../agent/log.ts';
 import { runSlots } from '../../agent/slots/run-slots.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { keepMemorySmall } from '../../host/small-memory.ts';

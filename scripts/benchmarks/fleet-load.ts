@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { openControlLine } from '../../agent/control/mqtt-line.ts';
-import { serverDial } from '../../agent/server-dial.ts';
+import { serverDial } from '../../agent/client/dial.ts';
+import { openControlLine } from '../../agent/control/mqtt-connection.ts';
 import { systemClock } from '../../host/clock.ts';
 import { ALPN_MQTT } from '../../wire/control.ts';
 import { LightCamera } from '../simulation/light-camera.ts';

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
-import { deviceKeyFromPem } from '../../agent/camera/device-key.ts';
+import { deviceKeyFromPem } from '../../agent/state/device-key.ts';
 import { segmentPath, sessionPath, UPLOAD_OFFSET } from '../../wire/upload.ts';
 import { type SealedSession, sealedSession } from './sealed-segments.ts';
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { toolRunner } from '../../agent/capture/ffmpeg-runner.ts';
 import { probeSource } from '../../agent/capture/probe.ts';
-import { toolRunner } from '../../agent/capture/tool.ts';
 
 /** How long a video file is, by what ffprobe reads of it. */
 export interface InputLength {

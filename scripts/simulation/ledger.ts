@@ -1,4 +1,4 @@
-import { type Account, imbalanceUs } from '../../agent/recording/account.ts';
+import { type Account, imbalanceUs } from '../../agent/recording/footage-accounting.ts';
 
 /** What a scene did to one camera. Both times it had ended in good order, and the server's footage was opened. */
 export interface Ledger {

@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { type DeviceKey, deviceKeyFromPem, generateDeviceKey } from '../../agent/camera/device-key.ts';
+import { type DeviceKey, deviceKeyFromPem, generateDeviceKey } from '../../agent/state/device-key.ts';
 import { pem } from '../../crypto/certificate-node.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
 import { systemDisk } from '../../host/disk.ts';

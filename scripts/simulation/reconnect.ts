@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { serverDial } from '../../agent/server-dial.ts';
+import { serverDial } from '../../agent/client/dial.ts';
 import { SimulationError } from './errors.ts';
 import { LightCamera } from './light-camera.ts';
 import { LIGHT_HOST, makeLightHouse } from './light-house.ts';

@@ -29,7 +29,7 @@ interface Kind extends BoardWish {
 }
 
 const atFirstPicture = (to: string): Breakage => ({
-  file: 'agent/recording/intake.ts',
+  file: 'agent/recording/fragment-ingest.ts',
   from: 'this.#options.recorder.record({ ...event, durationUs, filmedMs: filmed });',
   to,
 });
@@ -58,7 +58,7 @@ const KINDS: readonly Kind[] = [
     board: 'cut-off',
     code: 'SERVER_UNREACHED',
     limits: { proveSeconds: 1, unknownSeconds: 45 },
-    breakages: [{ file: 'agent/server-dial.ts', from: 'pins: server.pins,', to: 'pins: [],' }],
+    breakages: [{ file: 'agent/client/dial.ts', from: 'pins: server.pins,', to: 'pins: [],' }],
   },
   {
     board: 'greedy',

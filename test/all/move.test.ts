@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
 import {

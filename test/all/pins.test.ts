@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { dialledOrigin } from '../../agent/camera/pins-file.ts';
+import { dialledOrigin } from '../../agent/state/pins-file.ts';
 import { signPins } from '../../cli/keys/pins.ts';
 import { readPinsLine, writePinsLine } from '../../crypto/pin-statement.ts';
 import { makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
@@ -298,7 +298,7 @@ test('a reset forgets the statement with the camera', async () => {
   await put(next(termsOf(house)));
   await obeys(1);
   await camera.stop();
-  const { eraseCamera } = await import('../../agent/camera/erase-camera.ts');
+  const { eraseCamera } = await import('../../agent/state/erase-camera.ts');
   layDown('pins:');
   await eraseCamera(camera.directory, systemDisk);
   expect(existsSync(camera.directory.pins)).toBe(false);

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
 import { Home } from '../e2e/home.ts';

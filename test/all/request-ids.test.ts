@@ -50,7 +50,7 @@ test('one upload bears one name in both logs, and no other request bears it', ()
 
 test('a camera that names no request cannot be followed', async () => {
   const broken = breakBuild({
-    file: 'agent/uplink/connection.ts',
+    file: 'agent/client/connection.ts',
     from: '[REQUEST_ID_HEADER]: id, ',
     to: '',
   });

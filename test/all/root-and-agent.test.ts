@@ -361,7 +361,7 @@ describe('[FC-27] a directory of another user’s in which root makes something'
   const laid = `{ const { renameSync, symlinkSync } = process.getBuiltinModule('node:fs');
       renameSync(this.path, this.path + '.aside'); symlinkSync(${JSON.stringify(precious)}, this.path); }`;
   const after = '    const directory = openDirectory(this.path, isNew);\n';
-  const swap = { file: 'agent/camera/camera-directory.ts', from: after, to: `${laid}\n${after}` };
+  const swap = { file: 'agent/state/camera-directory.ts', from: after, to: `${laid}\n${after}` };
   const asRoot = {
     file: 'host/as-owner.ts',
     from: 'stats.uid === 0 ? undefined',

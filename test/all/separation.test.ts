@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, readFileSync, readlinkSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { claimCamera } from '../../agent/camera/camera-claim.ts';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { claimCamera } from '../../agent/state/camera-claim.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { findAccount } from '../../host/account.ts';
 import { confined } from '../../host/confinement.ts';
 import { cameraStatus, type Household } from '../../scripts/demonstration/household.ts';

@@ -14,11 +14,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
-import { claimCamera } from '../../agent/camera/camera-claim.ts';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { leaveWord, WORD_EVERY_MS } from '../../agent/firewall/unreachable.ts';
 import { claimForLauncher } from '../../agent/launcher-claim.ts';
 import { makeRunDirectory } from '../../agent/launcher-separation.ts';
+import { claimCamera } from '../../agent/state/camera-claim.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { readStatus, unpairedStatus } from '../../agent/status.ts';
 import { StatusFile } from '../../agent/status-file.ts';
 import { systemClock } from '../../host/clock.ts';

@@ -1,4 +1,4 @@
-import type { CaptureState } from '../../agent/capture/state.ts';
+import type { CaptureState } from '../../agent/capture/status-file.ts';
 import { type AgentStatus, idleLine, unpairedStatus } from '../../agent/status.ts';
 import type { LaneStats, LaneTrouble } from '../../agent/uplink/uplink-stats.ts';
 import { type CameraView, judgeCondition } from '../../cli/camera/status/condition.ts';

@@ -14,11 +14,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { type CaptureState, readCaptureState, writeCaptureState } from '../../agent/capture/state.ts';
+import { type CaptureState, readCaptureState, writeCaptureState } from '../../agent/capture/status-file.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { type AgentStatus, readStatus, writeStatus } from '../../agent/status.ts';
 import { StatusFile } from '../../agent/status-file.ts';
-import { statusIsDue } from '../../agent/status-policy.ts';
+import { statusIsDue } from '../../agent/status-rules.ts';
 
 let dir: string;
 beforeEach(() => {

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CaptureEnd } from '../../agent/capture/effects.ts';
-import { type CaptureFeed, openCaptureFeed } from '../../agent/capture/feed.ts';
 import { type CaptureOptions, runCapture } from '../../agent/capture/main.ts';
-import { type CaptureState, readCaptureState } from '../../agent/capture/state.ts';
+import { type CaptureState, readCaptureState } from '../../agent/capture/status-file.ts';
+import { type CaptureFeed, openCaptureFeed } from '../../agent/recording/capture-client.ts';
 import { type Clock, systemClock } from '../../host/clock.ts';
 import { makeFifo } from '../../host/fifo.ts';
 

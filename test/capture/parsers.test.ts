@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { CaptureError } from '../../agent/capture/errors.ts';
 import { encodeCommand, parseCommand } from '../../agent/capture/protocol.ts';
-import { scrubLine } from '../../agent/capture/scrub.ts';
-import { parseCaptureState } from '../../agent/capture/state.ts';
+import { scrubLine } from '../../agent/capture/redact.ts';
+import { parseCaptureState } from '../../agent/capture/status-file.ts';
 import { parsePackets, parseStreams } from '../../agent/capture/streams.ts';
 
 describe('commands', () => {

@@ -1,4 +1,4 @@
-import type { RunTool } from '../../agent/capture/tool.ts';
+import type { RunTool } from '../../agent/capture/ffmpeg-runner.ts';
 import { collect } from '../../host/child.ts';
 
 /** Long enough for a busy machine; nothing is asserted of it. */

@@ -1,5 +1,5 @@
 import { stillArguments } from '../../agent/capture/arguments.ts';
-import { decodePicture, pictureSize, type RawPicture, shownSize } from '../../agent/capture/picture.ts';
+import { decodePicture, pictureSize, type RawPicture, shownSize } from '../../agent/capture/jpeg.ts';
 import { collect } from '../../host/child.ts';
 import { parseInit } from '../../media/init.ts';
 import { RED_AND_BLUE, turnedVideosOf, videoOf } from '../media/keyframes.ts';

@@ -1,8 +1,8 @@
+import type { Tool } from '../../agent/capture/ffmpeg-runner.ts';
 import { Planner } from '../../agent/capture/planner.ts';
-import type { RunEnd } from '../../agent/capture/restart-policy.ts';
+import type { RunEnd } from '../../agent/capture/restart-rules.ts';
 import type { RunOutcome } from '../../agent/capture/run.ts';
 import { parseSource } from '../../agent/capture/source.ts';
-import type { Tool } from '../../agent/capture/tool.ts';
 import { TurnedClock } from '../recording/rig.ts';
 
 const HOUR = 3_600_000;

@@ -1,6 +1,6 @@
-import { chooseAudio, chooseCodec, encoderAfter } from '../../agent/capture/codec-policy.ts';
+import { chooseAudio, chooseCodec, encoderAfter } from '../../agent/capture/codec-rules.ts';
 import { judgeReady, type Ready } from '../../agent/capture/protocol.ts';
-import { type RunEnd, restartAfter } from '../../agent/capture/restart-policy.ts';
+import { type RunEnd, restartAfter } from '../../agent/capture/restart-rules.ts';
 import { withoutFault } from '../../agent/capture/run.ts';
 import {
   goodOutputMs,
@@ -10,7 +10,7 @@ import {
   sourceOpened,
   stallLimits,
   watchOutput,
-} from '../../agent/capture/stall-policy.ts';
+} from '../../agent/capture/stall-rules.ts';
 import { NOTHING_MEASURED, type SourceFacts } from '../../agent/capture/streams.ts';
 
 describe('restart', () => {

@@ -1,8 +1,8 @@
 import type { Cause } from '../../agent/capture/cause.ts';
 import { diagnoseProbe } from '../../agent/capture/diagnosis.ts';
+import type { RunTool, ToolResult } from '../../agent/capture/ffmpeg-runner.ts';
 import { inputOf } from '../../agent/capture/input.ts';
 import { parseSource, type RtspSource, type Source } from '../../agent/capture/source.ts';
-import type { RunTool, ToolResult } from '../../agent/capture/tool.ts';
 import { openRtspPeer, type RtspAnswer, type RtspRequest } from './rtsp-peer.ts';
 
 /** What network cameras refuse, and what has to be said of it, whatever version of ffmpeg hears it. */

@@ -2,7 +2,7 @@ import { mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRun } from '../../agent/capture/run.ts';
-import { STALL_LIMITS } from '../../agent/capture/stall-policy.ts';
+import { STALL_LIMITS } from '../../agent/capture/stall-rules.ts';
 import { systemClock } from '../../host/clock.ts';
 
 const STANDS_MS = 100;

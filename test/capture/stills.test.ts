@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { stillArguments } from '../../agent/capture/arguments.ts';
-import { pictureSize } from '../../agent/capture/picture.ts';
+import { pictureSize } from '../../agent/capture/jpeg.ts';
 import {
   encodeStillFrame,
   KEYFRAME_FIFO,
@@ -16,9 +16,9 @@ import {
   MAX_PICTURE_BYTES,
   parseStillFrame,
   STILL_FIFO,
-} from '../../agent/capture/still-frame.ts';
-import { serveStills } from '../../agent/capture/stills.ts';
-import { runErrand, type StillFault } from '../../agent/stills/still-errand.ts';
+} from '../../agent/capture/snapshot-frame.ts';
+import { serveStills } from '../../agent/capture/snapshots.ts';
+import { runErrand, type StillFault } from '../../agent/snapshots/snapshot-request.ts';
 import { systemClock } from '../../host/clock.ts';
 import { makeFifo, receiveFifoMessage, sendFifoMessage } from '../../host/fifo.ts';
 import { keyframesOf, RED_AND_BLUE } from '../media/keyframes.ts';

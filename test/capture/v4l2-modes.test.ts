@@ -1,7 +1,7 @@
 import fc from 'fast-check';
+import type { ToolResult } from '../../agent/capture/ffmpeg-runner.ts';
 import { inputOf } from '../../agent/capture/input.ts';
 import { formatSize, parseSource, type V4l2Source } from '../../agent/capture/source.ts';
-import type { ToolResult } from '../../agent/capture/tool.ts';
 import { chooseMode, parseFormats, probeDevice, withMode } from '../../agent/capture/v4l2-modes.ts';
 
 /** What devices say to `ffmpeg -f v4l2 -list_formats all`, as people have posted it, and as libavdevice prints it. */

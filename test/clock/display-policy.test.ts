@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { AGREEMENT_MS, displayTime } from '../../agent/clock/display-policy.ts';
+import { AGREEMENT_MS, displayTime } from '../../agent/clock/display-rules.ts';
 import { parseHttpDate } from '../../agent/clock/server-time.ts';
 
 const at = (text: string) => Date.parse(`${text}Z`);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Outbox } from '../../agent/control/outbox.ts';
-import { type Ending, reconnectDelayMs } from '../../agent/control/reconnect-policy.ts';
+import { type Ending, reconnectDelayMs } from '../../agent/control/reconnect-rules.ts';
 import { RequestLog } from '../../agent/control/request-log.ts';
 import { Requests } from '../../agent/control/requests.ts';
 import { telemetryOf } from '../../agent/control/telemetry.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { judgePolicy } from '../../agent/camera/camera-state.ts';
+import { judgePolicy } from '../../agent/state/camera-state.ts';
 import { fromBase64Url, toBase64Url, toHex } from '../../crypto/bytes.ts';
 import { usableNumbers } from '../../crypto/day-keys.ts';
 import { idText } from '../../crypto/header.ts';

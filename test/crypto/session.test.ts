@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { SESSION_LIMIT_SEGMENTS } from '../../agent/recording/segment-policy.ts';
+import { SESSION_LIMIT_SEGMENTS } from '../../agent/recording/segment-rules.ts';
 import { concat, toHex } from '../../crypto/bytes.ts';
 import {
   encodeSegmentHeader,

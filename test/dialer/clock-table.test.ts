@@ -128,7 +128,7 @@ const IMPOSTORS = [
 
 test('control: a build that goes by the machine’s clock shuts honest servers out, and takes expired ones for good', async () => {
   const found = await differences({
-    file: 'agent/server-dial.ts',
+    file: 'agent/client/dial.ts',
     from: 'trustedTimeMs: trustedTimeMs(),',
     to: 'trustedTimeMs: Date.now(),',
   });

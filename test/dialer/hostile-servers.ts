@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
-import { deviceKeyFromPem } from '../../agent/camera/device-key.ts';
+import { deviceKeyFromPem } from '../../agent/state/device-key.ts';
 import { toBase64Url } from '../../crypto/bytes.ts';
 import { type Ed25519Pair, ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { pinBytes } from '../../crypto/pin.ts';

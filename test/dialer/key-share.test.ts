@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { serverDial } from '../../agent/client/dial.ts';
 import {
   CLASSICAL_MS,
   learn,
@@ -9,8 +10,7 @@ import {
   shareToOffer,
   triesClassical,
   wasAnswered,
-} from '../../agent/key-share.ts';
-import { serverDial } from '../../agent/server-dial.ts';
+} from '../../agent/client/key-share.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import { DialRefusal, dial, Unanswered } from '../../host/dialer.ts';
 import { HostError } from '../../host/errors.ts';

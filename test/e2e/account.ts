@@ -1,4 +1,4 @@
-import { imbalanceUs } from '../../agent/recording/account.ts';
+import { imbalanceUs } from '../../agent/recording/footage-accounting.ts';
 import type { AgentStatus } from '../../agent/status.ts';
 import type { Home } from './home.ts';
 

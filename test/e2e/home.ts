@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { type CaptureState, readCaptureState } from '../../agent/capture/state.ts';
+import { type CaptureState, readCaptureState } from '../../agent/capture/status-file.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
 import { endProcess, ORIEL, oriel } from '../../scripts/demonstration/oriel-command.ts';

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { claimCamera } from '../../agent/camera/camera-claim.ts';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { claimCamera } from '../../agent/state/camera-claim.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { withFileLocked } from '../../cli/files.ts';
 import { passingFileLock, tryFileLock } from '../../host/file-lock.ts';
 import { lockDirectory } from '../../server/directory-lock.ts';
@@ -72,9 +72,9 @@ test('[FC-05] a camera that runs in one container is not started in another', as
   const path = join(room, 'cam');
   mkdirSync(path);
   const claim = (who: string) =>
-    `const { CameraDirectory } = ${imported('agent/camera/camera-directory.ts')};
+    `const { CameraDirectory } = ${imported('agent/state/camera-directory.ts')};
      const directory = new CameraDirectory(${JSON.stringify(path)});
-     console.log(await (${imported('agent/camera/camera-claim.ts')}).claimCamera(directory, '${who}')
+     console.log(await (${imported('agent/state/camera-claim.ts')}).claimCamera(directory, '${who}')
        .then(() => 'claimed', ({ code }) => code))`;
   const agent = await inContainer(claim('agent'));
   expect(agent.line).toBe('claimed');

@@ -102,7 +102,7 @@ const refused: Plant[] = [
   ...['agent', 'ota', 'host', 'server', 'cli', 'crypto'].map((room) =>
     plant(`${room}/fluent.ts`, 'fluent-ffmpeg'),
   ),
-  ...['agent', 'agent/stills', 'ota', 'host', 'server', 'media', 'wire', 'crypto'].map((room) =>
+  ...['agent', 'agent/snapshots', 'ota', 'host', 'server', 'media', 'wire', 'crypto'].map((room) =>
     plant(`${room}/sharp.ts`, 'sharp'),
   ),
   plant('agent/control/mqtt.ts', 'mqtt'),
@@ -126,7 +126,7 @@ const accepted: Plant[] = [
   builtin('server/https.ts', 'https', 'createServer'),
   builtin('server/tls.ts', 'tls', 'createServer'),
   plant('agent/capture/arguments.ts', 'fluent-ffmpeg'),
-  plant('agent/capture/picture.ts', 'sharp'),
+  plant('agent/capture/jpeg.ts', 'sharp'),
   plant('cli/sharp.ts', 'sharp'),
   plant('agent/control/client.ts', 'mqtt/lib/client'),
   plant('crypto/buffer-node.ts', '', 'export const x = Buffer.alloc(1);'),

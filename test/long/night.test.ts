@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { readGaps } from '../../agent/camera/account-file.ts';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { readGaps } from '../../agent/state/accounting-file.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
 import { Home } from '../e2e/home.ts';
 import { until } from '../e2e/until.ts';

@@ -49,7 +49,7 @@ export const DIALS_STRANGER = inAgent(
 
 /** Capture does not notice where ffmpeg is sent. */
 export const FOLLOWS_REDIRECTS: Change = {
-  file: 'agent/capture/words.ts',
+  file: 'agent/capture/ffmpeg-log.ts',
   from: 'return REDIRECT.exec(text)?.[1];',
   to: 'return undefined;',
 };

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type * as InstallPolicy from '../../agent/updates/install-policy.ts';
+import type * as InstallPolicy from '../../agent/updates/install-rules.ts';
 import type * as Waiting from '../../agent/updates/waiting-releases.ts';
 import { systemDisk } from '../../host/disk.ts';
 import type * as Rollout from '../../ota/rollout.ts';
@@ -20,13 +20,13 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 type Promised = (load: (file: string) => Promise<unknown>) => Promise<boolean>;
 
 const securityFixIsDue: Promised = async (load) => {
-  const { judgeReadiness } = (await load('agent/updates/install-policy.ts')) as typeof InstallPolicy;
+  const { judgeReadiness } = (await load('agent/updates/install-rules.ts')) as typeof InstallPolicy;
   const fix = { severity: 'critical', advisories: [], waitedMs: 7 * DAY } as const;
   return judgeReadiness(fix, { postponeDays: 30 }, 0).state === 'due';
 };
 
 const shutWindowGivesWay: Promised = async (load) => {
-  const { judgeReadiness } = (await load('agent/updates/install-policy.ts')) as typeof InstallPolicy;
+  const { judgeReadiness } = (await load('agent/updates/install-rules.ts')) as typeof InstallPolicy;
   const release = { severity: 'none', advisories: [], waitedMs: DAY } as const;
   return judgeReadiness(release, { window: { from: '02:00', to: '03:00' } }, 12 * 3_600_000).state === 'due';
 };
@@ -105,7 +105,7 @@ test.each<[string, Promised, Breakage]>([
     'a security fix is installed after seven days',
     securityFixIsDue,
     {
-      file: 'agent/updates/install-policy.ts',
+      file: 'agent/updates/install-rules.ts',
       from: 'mendsSecurity(candidate) ? SECURITY_LIMIT_MS : ',
       to: '',
     },
@@ -114,7 +114,7 @@ test.each<[string, Promised, Breakage]>([
     'a window that does not open in a day is passed over',
     shutWindowGivesWay,
     {
-      file: 'agent/updates/install-policy.ts',
+      file: 'agent/updates/install-rules.ts',
       from: 'postponeMs + WINDOW_LIMIT_MS',
       to: 'Number.POSITIVE_INFINITY',
     },

@@ -3,13 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { CameraClock } from '../../agent/clock/camera-clock.ts';
-import {
-  chooseReady,
-  isOpen,
-  judgeReadiness,
-  SECURITY_LIMIT_MS,
-} from '../../agent/updates/install-policy.ts';
-import { OwnersChoice } from '../../agent/updates/owners-choice.ts';
+import { chooseReady, isOpen, judgeReadiness, SECURITY_LIMIT_MS } from '../../agent/updates/install-rules.ts';
+import { OwnersChoice } from '../../agent/updates/install-schedule.ts';
 import { WaitingReleases } from '../../agent/updates/waiting-releases.ts';
 import type { UpdateChoice } from '../../crypto/policy.ts';
 import { systemDisk } from '../../host/disk.ts';

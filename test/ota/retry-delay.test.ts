@@ -1,4 +1,4 @@
-import { lookDelayMs, reportDelayMs } from '../../agent/updates/update-policy.ts';
+import { lookDelayMs, reportDelayMs } from '../../agent/updates/update-rules.ts';
 import { checkDelayMs } from '../../server/updates-mirror/schedule.ts';
 
 /** How long machines wait between tries, in the middle of what chance makes of it, and at its ends. */

@@ -2,8 +2,8 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { runSlots } from '../../agent/slots/run-slots.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { wholeBundle } from '../../ota/incoming.ts';

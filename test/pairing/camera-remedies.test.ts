@@ -1,8 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { loadCertificate } from '../../agent/camera/device-key.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
+import { loadCertificate } from '../../agent/state/device-key.ts';
 import { unpairedStatus } from '../../agent/status.ts';
 import { judgeCondition } from '../../cli/camera/status/condition.ts';
 import { readViewingKey } from '../../cli/footage/open-footage.ts';

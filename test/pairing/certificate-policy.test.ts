@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { wayOut } from '../../agent/client/remedies.ts';
 import {
   type EnrolmentView,
   enrolmentDelayMs,
   nextEnrolmentStep,
   renewalTime,
-} from '../../agent/pairing/certificate-policy.ts';
+} from '../../agent/pairing/certificate-rules.ts';
 import { policyDelayMs } from '../../agent/pairing/policy-poll.ts';
-import { wayOut } from '../../agent/pairing/way-out.ts';
 
 const DAY = 86_400_000;
 const certificate = { notBeforeMs: 100 * DAY, notAfterMs: 114 * DAY };

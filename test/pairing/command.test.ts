@@ -14,8 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { claimCamera } from '../../agent/camera/camera-claim.ts';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
+import { claimCamera } from '../../agent/state/camera-claim.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { parseViewingKey } from '../../crypto/viewing-key.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import type { Done } from '../../scripts/simulation/command.ts';

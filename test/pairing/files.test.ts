@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { CameraState } from '../../agent/camera/camera-state.ts';
 import { CameraClock } from '../../agent/clock/camera-clock.ts';
 import { readPairing, writePairing } from '../../agent/pairing/pairing-file.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
+import { CameraState } from '../../agent/state/camera-state.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 

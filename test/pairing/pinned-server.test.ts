@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, expect, test } from '@jest/globals';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { PinnedServer, type PinnedServerOptions } from '../../agent/pairing/pinned-server.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { utf8 } from '../../crypto/bytes.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { idText } from '../../crypto/header.ts';

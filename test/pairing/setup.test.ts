@@ -12,12 +12,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { loadDeviceKey } from '../../agent/camera/device-key.ts';
-import { eraseCamera } from '../../agent/camera/erase-camera.ts';
-import { replaceSecret } from '../../agent/camera/replace-secret.ts';
 import { readPairing, writePairing } from '../../agent/pairing/pairing-file.ts';
 import { setupCamera } from '../../agent/pairing/setup-camera.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
+import { loadDeviceKey } from '../../agent/state/device-key.ts';
+import { eraseCamera } from '../../agent/state/erase-camera.ts';
+import { replaceSecret } from '../../agent/state/replace-secret.ts';
 import { equal, fromBase64Url, toBase64Url } from '../../crypto/bytes.ts';
 import { verifyPairingStatement } from '../../crypto/pairing-statement.ts';
 import { pinText } from '../../crypto/pin.ts';

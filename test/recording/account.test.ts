@@ -1,5 +1,10 @@
 import fc from 'fast-check';
-import { type Account, accountOf, imbalanceUs, openAccount } from '../../agent/recording/account.ts';
+import {
+  type Account,
+  accountOf,
+  imbalanceUs,
+  openAccount,
+} from '../../agent/recording/footage-accounting.ts';
 
 const S = 1_000_000;
 const former: Account = {

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import type { CaptureFeed, FeedEvents } from '../../agent/capture/feed.ts';
 import type { AgentLog } from '../../agent/log.ts';
-import { Intake } from '../../agent/recording/intake.ts';
+import type { CaptureFeed, FeedEvents } from '../../agent/recording/capture-client.ts';
+import { Intake } from '../../agent/recording/fragment-ingest.ts';
 import { Fragmenter } from '../../media/fragmenter.ts';
 import { parseInit } from '../../media/init.ts';
 import { clips, copied } from '../media/elementary.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { DAY_MS, type DayKeyUse, nextDayKey } from '../../agent/recording/day-key-policy.ts';
+import { DAY_MS, type DayKeyUse, nextDayKey } from '../../agent/recording/day-key-rules.ts';
 import {
   nextStep,
   type RecordingState,
@@ -10,7 +10,7 @@ import {
   SESSION_HARD_LIMIT_MS,
   SESSION_LIMIT_SEGMENTS,
   SESSION_SOFT_LIMIT_MS,
-} from '../../agent/recording/segment-policy.ts';
+} from '../../agent/recording/segment-rules.ts';
 import { usableNumbers } from '../../crypto/day-keys.ts';
 
 describe('the step for a fragment', () => {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { SESSION_HARD_LIMIT_MS } from '../../agent/recording/segment-policy.ts';
+import { SESSION_HARD_LIMIT_MS } from '../../agent/recording/segment-rules.ts';
 import { toHex } from '../../crypto/bytes.ts';
 import { PREVIOUS_UNKNOWN, readSessionHeader } from '../../crypto/header.ts';
 import { checkChain, type OpenedSegment } from '../../crypto/opener.ts';

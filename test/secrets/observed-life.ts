@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readCaptureState } from '../../agent/capture/state.ts';
+import { readCaptureState } from '../../agent/capture/status-file.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { makeClip } from '../capture/line.ts';

@@ -4,8 +4,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
-import { loadDeviceKey } from '../../agent/camera/device-key.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
+import { loadDeviceKey } from '../../agent/state/device-key.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
@@ -103,14 +103,14 @@ test('control: an image with a key of its own is found out', async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
   const { one, two } = await flashTwo(['three', 'four'], {
-    file: 'agent/camera/device-key.ts',
+    file: 'agent/state/device-key.ts',
     from: "  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });\n",
     to: `  const privateKey = createPrivateKey(${JSON.stringify(pem)});\n`,
   });
   expect(one.camera).toBe(two.camera);
   expect(sweep(filesUnder(one.path, 'one'), two.secrets)).toContain('one/camera/device.key: device key');
   expect(sweep(filesUnder(one.path, 'one'), two.secrets)).toContain(
-    'one/agent/camera/device-key.ts: device key',
+    'one/agent/state/device-key.ts: device key',
   );
   expect(shared(one, two).filter((word) => !isPublic(word))).not.toEqual([]);
 });

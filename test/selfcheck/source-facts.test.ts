@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { causeText } from '../../agent/capture/cause.ts';
 import { parseSource } from '../../agent/capture/source.ts';
-import type { CaptureState } from '../../agent/capture/state.ts';
+import type { CaptureState } from '../../agent/capture/status-file.ts';
 import { checkSource } from '../../cli/camera/selfcheck/camera-checks.ts';
 import type { Facts, RoleFacts } from '../../cli/camera/selfcheck/facts.ts';
 import { type SourceView, sourceFacts } from '../../cli/camera/selfcheck/source-facts.ts';

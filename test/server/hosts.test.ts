@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
-import { wayOut } from '../../agent/pairing/way-out.ts';
+import { wayOut } from '../../agent/client/remedies.ts';
 import { judgeRawChain } from '../../crypto/chain-node.ts';
 import { writeViewingKey } from '../../crypto/viewing-key.ts';
 import { dial } from '../../host/dialer.ts';

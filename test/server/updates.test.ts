@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { Connection } from '../../agent/client/connection.ts';
 import { repositoryGet } from '../../agent/updates/repository-get.ts';
-import { Connection } from '../../agent/uplink/connection.ts';
 import { dial } from '../../host/dialer.ts';
 import type { HttpGet } from '../../ota/transfer.ts';
 import { parseUpdatesPath, UPDATES_PREFIX, updatesPath } from '../../wire/updates.ts';

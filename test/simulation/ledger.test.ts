@@ -1,4 +1,4 @@
-import type { Account } from '../../agent/recording/account.ts';
+import type { Account } from '../../agent/recording/footage-accounting.ts';
 import { faultsOf, type Ledger, movement } from '../../scripts/simulation/ledger.ts';
 import { table } from '../../scripts/simulation/table.ts';
 

@@ -2,12 +2,12 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runAgent } from '../../agent/agent.ts';
-import { CameraDirectory } from '../../agent/camera/camera-directory.ts';
 import { type Cause, causeText } from '../../agent/capture/cause.ts';
 import type { CaptureEnd } from '../../agent/capture/effects.ts';
 import { runCapture } from '../../agent/capture/main.ts';
-import { type CaptureState, readCaptureState } from '../../agent/capture/state.ts';
+import { type CaptureState, readCaptureState } from '../../agent/capture/status-file.ts';
 import { makeRunDirectory } from '../../agent/launcher-separation.ts';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import type { WrittenMovie } from '../../cli/footage/movie-writer.ts';
 import { openFootage } from '../../cli/footage/open-footage.ts';

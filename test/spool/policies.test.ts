@@ -1,6 +1,6 @@
-import { chooseSacrifice, type Occupancy } from '../../agent/spool/drop-policy.ts';
-import { type AfterPass, restAfterPass } from '../../agent/spool/pass-policy.ts';
-import { isBeyondReading, pauseAfter } from '../../agent/spool/retry-policy.ts';
+import { chooseSacrifice, type Occupancy } from '../../agent/spool/eviction-rules.ts';
+import { type AfterPass, restAfterPass } from '../../agent/spool/pass-rules.ts';
+import { isBeyondReading, pauseAfter } from '../../agent/spool/retry-rules.ts';
 
 const onDisk = (disk: number, pending = 0): Occupancy => ({ disk, pending, pinned: pending });
 const inMemory = (pinned: number, pending = 0): Occupancy => ({ disk: 0, pending, pinned });

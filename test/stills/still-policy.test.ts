@@ -1,11 +1,11 @@
-import { StillOutbox } from '../../agent/stills/still-outbox.ts';
+import { StillOutbox } from '../../agent/snapshots/snapshot-outbox.ts';
 import {
   afterStray,
   allowsStills,
   CLOSEST_STILLS_MS,
   isStillDue,
   type StillState,
-} from '../../agent/stills/still-policy.ts';
+} from '../../agent/snapshots/snapshot-rules.ts';
 import { MAX_STILLS_PER_SESSION } from '../../crypto/still.ts';
 
 const MINUTE = 60_000;

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KEYFRAME_FIFO, STILL_FIFO } from '../../agent/capture/still-frame.ts';
-import { serveStills } from '../../agent/capture/stills.ts';
-import { Stills } from '../../agent/stills/stills.ts';
+import { KEYFRAME_FIFO, STILL_FIFO } from '../../agent/capture/snapshot-frame.ts';
+import { serveStills } from '../../agent/capture/snapshots.ts';
+import { Stills } from '../../agent/snapshots/snapshots.ts';
 import { cameraIdOf } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { openStill } from '../../crypto/still-opener.ts';

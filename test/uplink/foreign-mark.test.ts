@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
-import { foreignMark } from '../../agent/server-link.ts';
+import { foreignMark } from '../../agent/uplink/open-uplink.ts';
 import { cameraIdOf, encodeSegmentHeader } from '../../crypto/header.ts';
 import { readMark } from '../../crypto/mark.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { listingFault } from '../../agent/uplink/former-runs.ts';
-import { backlogYields, liveJumps, pickBacklog, pickLive } from '../../agent/uplink/lane-policy.ts';
+import { backlogYields, liveJumps, pickBacklog, pickLive } from '../../agent/uplink/lane-rules.ts';
 import { LineReader } from '../../agent/uplink/line-reader.ts';
+import { listingFault } from '../../agent/uplink/orphaned-segments.ts';
 import { allowedLines, parseProgressLine, progressFault } from '../../agent/uplink/progress.ts';
-import { afterRefusal, endsWithAllOf, judgeOffset } from '../../agent/uplink/refusal-policy.ts';
-import { retryDelayMs, stallLimitMs } from '../../agent/uplink/retry-policy.ts';
+import { afterRefusal, endsWithAllOf, judgeOffset } from '../../agent/uplink/refusal-rules.ts';
+import { retryDelayMs, stallLimitMs } from '../../agent/uplink/retry-rules.ts';
 import { UnreceivedAges } from '../../agent/uplink/unreceived-ages.ts';
 import { REFUSAL_CODES, type RefusalCode } from '../../wire/refusal.ts';
 

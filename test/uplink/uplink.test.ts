@@ -1,6 +1,6 @@
+import { Connection } from '../../agent/client/connection.ts';
 import type { StoredSession } from '../../agent/spool/stored-segment.ts';
-import { Connection } from '../../agent/uplink/connection.ts';
-import { FormerRuns } from '../../agent/uplink/former-runs.ts';
+import { FormerRuns } from '../../agent/uplink/orphaned-segments.ts';
 import { SessionAnnouncer } from '../../agent/uplink/session-announcer.ts';
 import { Uplink, type UplinkOptions } from '../../agent/uplink/uplink.ts';
 import { UplinkCounters } from '../../agent/uplink/uplink-stats.ts';

@@ -10,13 +10,13 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
-import { loadCertificate, loadDeviceKey } from '../../../agent/camera/device-key.ts';
 import { pickEncoder } from '../../../agent/capture/encoder.ts';
+import type { RunTool } from '../../../agent/capture/ffmpeg-runner.ts';
 import { parseSource } from '../../../agent/capture/source.ts';
-import type { RunTool } from '../../../agent/capture/tool.ts';
 import { CameraClock } from '../../../agent/clock/camera-clock.ts';
 import { readPairing } from '../../../agent/pairing/pairing-file.ts';
+import type { CameraDirectory } from '../../../agent/state/camera-directory.ts';
+import { loadCertificate, loadDeviceKey } from '../../../agent/state/device-key.ts';
 import type { AgentStatus } from '../../../agent/status.ts';
 import { readCertificate } from '../../../crypto/certificate.ts';
 import { systemClock } from '../../../host/clock.ts';

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
-import { toolRunner } from '../../../agent/capture/tool.ts';
+import { toolRunner } from '../../../agent/capture/ffmpeg-runner.ts';
+import { CameraDirectory } from '../../../agent/state/camera-directory.ts';
 import { readStatus } from '../../../agent/status.ts';
 import { asOwnerOf } from '../../../host/as-owner.ts';
 import { type Light, type Paint, terminalPaint } from '../../paint.ts';

@@ -1,10 +1,10 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { type Cause, causeText } from '../../../agent/capture/cause.ts';
 import { CaptureError } from '../../../agent/capture/errors.ts';
+import type { RunTool } from '../../../agent/capture/ffmpeg-runner.ts';
 import { probeSource } from '../../../agent/capture/probe.ts';
 import { describeSource, type Source } from '../../../agent/capture/source.ts';
-import type { CaptureState } from '../../../agent/capture/state.ts';
-import type { RunTool } from '../../../agent/capture/tool.ts';
+import type { CaptureState } from '../../../agent/capture/status-file.ts';
 import type { RoleFacts, SourceFacts } from './facts.ts';
 
 /** What selfcheck has to go by. */

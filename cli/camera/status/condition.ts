@@ -1,6 +1,6 @@
 import { causeText } from '../../../agent/capture/cause.ts';
-import type { CaptureState } from '../../../agent/capture/state.ts';
-import { wayOut } from '../../../agent/pairing/way-out.ts';
+import type { CaptureState } from '../../../agent/capture/status-file.ts';
+import { wayOut } from '../../../agent/client/remedies.ts';
 import type { AgentStatus } from '../../../agent/status.ts';
 import type { LaneTrouble } from '../../../agent/uplink/uplink-stats.ts';
 import { updateConcern } from '../../../ota/update-concern.ts';

@@ -1,4 +1,4 @@
-import type { CaptureState } from '../../../agent/capture/state.ts';
+import type { CaptureState } from '../../../agent/capture/status-file.ts';
 import type { AgentStatus } from '../../../agent/status.ts';
 import type { Light, Paint } from '../../paint.ts';
 import { duration, minute, size } from '../../quantities.ts';

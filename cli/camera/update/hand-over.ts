@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
+import type { CameraDirectory } from '../../../agent/state/camera-directory.ts';
 import { INBOX_DIRECTORY } from '../../../agent/updates/update-inbox.ts';
 import { systemDisk } from '../../../host/disk.ts';
 import { OtaError } from '../../../ota/errors.ts';

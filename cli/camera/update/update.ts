@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
+import { CameraDirectory } from '../../../agent/state/camera-directory.ts';
 import { readStatus } from '../../../agent/status.ts';
 import type { ReleaseView } from '../../../agent/updates/release-view.ts';
 import { becomeOwnerOf } from '../../../host/as-owner.ts';

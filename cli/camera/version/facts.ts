@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { CameraDirectory } from '../../../agent/camera/camera-directory.ts';
+import { CameraDirectory } from '../../../agent/state/camera-directory.ts';
 import { readStatus } from '../../../agent/status.ts';
 import type { ReleaseView } from '../../../agent/updates/release-view.ts';
 import { readFileBounded } from '../../../host/atomic-file.ts';

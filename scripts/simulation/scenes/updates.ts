@@ -19,7 +19,7 @@ const lineMore = (line: string): SourceChange => ({
   edit: (source) => `${source}\n${line}\n`,
 });
 const CRASHES: SourceChange = {
-  file: 'agent/recording/intake.ts',
+  file: 'agent/recording/fragment-ingest.ts',
   edit: (source) =>
     source.replace(
       'this.#options.recorder.record({ ...event, filmedMs: filmed });',

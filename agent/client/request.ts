@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import * as v from 'valibot';
 import { Refusal } from '../../wire/refusal.ts';
+import { parseJson } from '../uplink/progress.ts';
 import type { Connection } from './connection.ts';
 import { UplinkError } from './errors.ts';
-import { parseJson } from './progress.ts';
 
 export interface Exchange {
   readonly method: 'GET' | 'POST' | 'PUT';

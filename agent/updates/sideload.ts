@@ -6,7 +6,7 @@ import type { Release } from '../../ota/releases.ts';
 import { targetFileName } from '../../ota/tuf-metadata.ts';
 import { readUpdateFile, type UpdateFile } from '../../ota/update-file.ts';
 import { errorFields } from '../log.ts';
-import { bring, type LookOptions, lookForUpdate } from './look.ts';
+import { bring, type LookOptions, lookForUpdate } from './check-for-update.ts';
 import { readSlotState } from './own-slot.ts';
 import type { BroughtView } from './release-view.ts';
 import type { BroughtUpdate } from './update-inbox.ts';

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
-import type { Account } from '../recording/account.ts';
+import type { Account } from '../recording/footage-accounting.ts';
 import type { KeptGaps } from '../recording/footage-gaps.ts';
 
 const MAX_FILE_BYTES = 1024;

@@ -1,7 +1,7 @@
 import type { Disk } from '../../host/disk.ts';
-import type { Holdings } from './holdings.ts';
 import { MAX_LAST_SESSION_LENGTH } from './last-session.ts';
 import type { SpoolPrimitives } from './records-file.ts';
+import type { Holdings } from './segment-index.ts';
 import { SessionDirectory } from './session-directory.ts';
 import type { SpooledSegment } from './spooled-segment.ts';
 import type { StoredSession } from './stored-segment.ts';

@@ -1,15 +1,15 @@
-import { equal } from '../crypto/bytes.ts';
-import { CryptoError } from '../crypto/errors.ts';
-import { DIGEST_LENGTH, parseSegmentHeader } from '../crypto/header.ts';
-import { type Mark, makeMarkRecord } from '../crypto/mark.ts';
-import { nodePrimitives } from '../crypto/primitives-node.ts';
-import type { Clock } from '../host/clock.ts';
-import type { DeviceKey } from './camera/device-key.ts';
-import type { AgentLog } from './log.ts';
-import type { ServerDial } from './server-dial.ts';
-import type { StoredSegment, UploadQueue } from './spool/stored-segment.ts';
-import { UplinkError } from './uplink/errors.ts';
-import { Uplink } from './uplink/uplink.ts';
+import { equal } from '../../crypto/bytes.ts';
+import { CryptoError } from '../../crypto/errors.ts';
+import { DIGEST_LENGTH, parseSegmentHeader } from '../../crypto/header.ts';
+import { type Mark, makeMarkRecord } from '../../crypto/mark.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import type { Clock } from '../../host/clock.ts';
+import type { ServerDial } from '../client/dial.ts';
+import { UplinkError } from '../client/errors.ts';
+import type { AgentLog } from '../log.ts';
+import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
+import type { DeviceKey } from '../state/device-key.ts';
+import { Uplink } from './uplink.ts';
 
 export interface ServerLinkOptions {
   readonly server: ServerDial;

@@ -1,5 +1,5 @@
-import { chooseSacrifice } from './drop-policy.ts';
-import { Ledger } from './ledger.ts';
+import { Ledger } from './counters.ts';
+import { chooseSacrifice } from './eviction-rules.ts';
 import type { SpoolLimits } from './limits.ts';
 import type { SpooledSegment } from './spooled-segment.ts';
 import type { SealedRecord } from './stored-segment.ts';

@@ -1,6 +1,6 @@
 import { HostError } from '../../host/errors.ts';
 import { type FifoReader, type FifoWriter, openFifoReader, openFifoWriter } from '../../host/fifo.ts';
-import { type Command, type End, encodeCommand } from './protocol.ts';
+import { type Command, type End, encodeCommand } from '../capture/protocol.ts';
 
 export interface FeedEvents {
   /** The first byte of a run is here. */

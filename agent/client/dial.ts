@@ -1,11 +1,11 @@
-import { judgeRawChain } from '../crypto/chain-node.ts';
-import { addressOf } from '../crypto/origin.ts';
-import { type DialOptions, dial, type KeyShare } from '../host/dialer.ts';
-import type { ALPN_MQTT } from '../wire/control.ts';
-import { ALPN_HTTP } from '../wire/upload.ts';
-import type { DeviceKey } from './camera/device-key.ts';
+import { judgeRawChain } from '../../crypto/chain-node.ts';
+import { addressOf } from '../../crypto/origin.ts';
+import { type DialOptions, dial, type KeyShare } from '../../host/dialer.ts';
+import type { ALPN_MQTT } from '../../wire/control.ts';
+import { ALPN_HTTP } from '../../wire/upload.ts';
+import type { DeviceKey } from '../state/device-key.ts';
+import type { Dial } from './connection.ts';
 import { learn, NOTHING_LEARNT, shareToOffer, triesClassical, wasAnswered } from './key-share.ts';
-import type { Dial } from './uplink/connection.ts';
 
 export interface ServerDialOptions {
   /** Looked at with each dialling, since it may change. */

@@ -1,5 +1,5 @@
-import { type KeyShare, Unanswered } from '../host/dialer.ts';
-import { HostError } from '../host/errors.ts';
+import { type KeyShare, Unanswered } from '../../host/dialer.ts';
+import { HostError } from '../../host/errors.ts';
 
 /**
  * Which key share this camera's ClientHello offers. Some middleboxes reset or drop a ClientHello of more than one TCP

@@ -2,7 +2,7 @@ import type { UpdateChoice } from '../../crypto/policy.ts';
 import type { Disk } from '../../host/disk.ts';
 import type { Release } from '../../ota/releases.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
-import { chooseReady, judgeReadiness, type Readiness } from './install-policy.ts';
+import { chooseReady, judgeReadiness, type Readiness } from './install-rules.ts';
 import { WaitingReleases } from './waiting-releases.ts';
 
 /** A release that its owner lets wait, as it is shown. */

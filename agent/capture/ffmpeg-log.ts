@@ -1,4 +1,4 @@
-import { scrubLine } from './scrub.ts';
+import { scrubLine } from './redact.ts';
 
 /** What ffmpeg and ffprobe say on stderr at `-loglevel level+info`: `[context] [level] text`, a line each. */
 

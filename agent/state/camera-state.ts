@@ -5,7 +5,7 @@ import { parseJson } from '../../crypto/document.ts';
 import type { Policy } from '../../crypto/policy.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
-import type { DayKeyUse } from '../recording/day-key-policy.ts';
+import type { DayKeyUse } from '../recording/day-key-rules.ts';
 import { type CameraDirectory, readLimited } from './camera-directory.ts';
 import { policyOfLastSession } from './lost-state.ts';
 

@@ -1,6 +1,6 @@
 import { COMMAND_NOT_FOUND, type Collected, collect } from '../../host/child.ts';
 import { commandMissing } from './errors.ts';
-import { redirectIn } from './words.ts';
+import { redirectIn } from './ffmpeg-log.ts';
 
 /** A short run of ffmpeg or ffprobe, to its end. */
 export interface Tool {

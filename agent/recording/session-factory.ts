@@ -3,9 +3,9 @@ import { idText } from '../../crypto/header.ts';
 import type { PolicyInForce } from '../../crypto/policy.ts';
 import type { DeviceSigner, SealingPrimitives } from '../../crypto/primitives.ts';
 import type { Clock } from '../../host/clock.ts';
-import type { CameraState } from '../camera/camera-state.ts';
 import { type AgentLog, errorFields } from '../log.ts';
-import { type DayKeyUse, nextDayKey } from './day-key-policy.ts';
+import type { CameraState } from '../state/camera-state.ts';
+import { type DayKeyUse, nextDayKey } from './day-key-rules.ts';
 import { type FreshSession, freshSession, type PreviousSession } from './session-source.ts';
 
 export interface SessionMakerOptions {

@@ -2,10 +2,11 @@ import type { Clock } from '../../host/clock.ts';
 import { MediaError } from '../../media/errors.ts';
 import { type FragmentEvent, Fragmenter, type InitEvent } from '../../media/fragmenter.ts';
 import { followParameterSets, playsInBrowsers } from '../../media/parameter-sets.ts';
-import type { CaptureFeed, FeedEvents } from '../capture/feed.ts';
 import { FIRST_SECOND } from '../capture/protocol.ts';
 import type { AgentLog } from '../log.ts';
 import { errorFields } from '../log.ts';
+import type { CaptureFeed, FeedEvents } from './capture-client.ts';
+import type { Tally } from './counters.ts';
 import { beginPace, type Pace, take } from './pace.ts';
 import type { Recorder } from './recorder.ts';
 import {
@@ -21,7 +22,6 @@ import {
   type Taken,
   type TimeFault,
 } from './run-clock.ts';
-import type { Tally } from './tally.ts';
 
 export interface IntakeOptions {
   readonly recorder: Recorder;

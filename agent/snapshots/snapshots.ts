@@ -1,11 +1,11 @@
 import type { StillSealer } from '../../crypto/still-sealer.ts';
 import type { Clock } from '../../host/clock.ts';
-import { MAX_KEYFRAME_BYTES } from '../capture/still-frame.ts';
+import { MAX_KEYFRAME_BYTES } from '../capture/snapshot-frame.ts';
 import type { AgentLog } from '../log.ts';
 import { errorFields } from '../log.ts';
-import { runErrand, type StillFault } from './still-errand.ts';
-import { StillOutbox } from './still-outbox.ts';
-import { CLOSEST_STILLS_MS, isStillDue } from './still-policy.ts';
+import { StillOutbox } from './snapshot-outbox.ts';
+import { runErrand, type StillFault } from './snapshot-request.ts';
+import { CLOSEST_STILLS_MS, isStillDue } from './snapshot-rules.ts';
 
 /** A keyframe as it is recorded. */
 export interface Keyframe {

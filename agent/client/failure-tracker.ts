@@ -1,7 +1,7 @@
 import type { Clock } from '../../host/clock.ts';
 import type { AgentLog } from '../log.ts';
-import { describeError } from '../uplink/errors.ts';
-import { wayOut } from './way-out.ts';
+import { describeError } from './errors.ts';
+import { wayOut } from './remedies.ts';
 
 /** What stands in the way at the moment, for the status. */
 export interface TroubleView {

@@ -6,7 +6,7 @@ import { isOrigin } from '../../crypto/origin.ts';
 import { asOwnerOfSync } from '../../host/as-owner.ts';
 import { HostError } from '../../host/errors.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
-import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/still-frame.ts';
+import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/snapshot-frame.ts';
 import { CameraError } from './errors.ts';
 import { isOfCamera, isReadOnly, ON_A_BOARD, runElsewhere } from './run-elsewhere.ts';
 

@@ -9,7 +9,7 @@ import {
   MAX_REQUEST_BYTES,
   parseStillFrame,
   STILL_FIFO,
-} from './still-frame.ts';
+} from './snapshot-frame.ts';
 
 /** The time for one picture, from keyframe to JPEG; then for the agent to take it, milliseconds. */
 const PICTURE_TIMEOUT_MS = 20_000;

@@ -3,8 +3,8 @@ import { Fragmenter } from '../../media/fragmenter.ts';
 import type { TrackInfo } from '../../media/init.ts';
 import { stillArguments } from './arguments.ts';
 import { CaptureError, commandMissing } from './errors.ts';
+import { MAX_PICTURE_BYTES, MAX_PICTURE_WIDTH } from './snapshot-frame.ts';
 import type { FrameSize } from './source.ts';
-import { MAX_PICTURE_BYTES, MAX_PICTURE_WIDTH } from './still-frame.ts';
 
 /** A decoded picture: rows of red, green, blue, a byte each. */
 export interface RawPicture extends FrameSize {

@@ -10,7 +10,7 @@ import { openSegment } from '../../crypto/opener.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { SegmentSealer } from '../../crypto/sealer.ts';
 import { beginSession, makeDayKey, openSession } from '../../crypto/session.ts';
-import type { DeviceKey } from '../camera/device-key.ts';
+import type { DeviceKey } from '../state/device-key.ts';
 
 const FRAGMENT_BYTES = 64 * 1024;
 

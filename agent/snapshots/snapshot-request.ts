@@ -6,8 +6,8 @@ import {
   looksLikeJpeg,
   MAX_ANSWER_BYTES,
   parseStillFrame,
-} from '../capture/still-frame.ts';
-import { afterStray } from './still-policy.ts';
+} from '../capture/snapshot-frame.ts';
+import { afterStray } from './snapshot-rules.ts';
 
 /** Why no picture came of a keyframe. */
 export type StillFault =

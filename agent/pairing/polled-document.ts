@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Connection } from '../uplink/connection.ts';
-import { ask } from '../uplink/exchange.ts';
-import type { Trouble } from './trouble.ts';
+import type { Connection } from '../client/connection.ts';
+import type { Trouble } from '../client/failure-tracker.ts';
+import { ask } from '../client/request.ts';
 
 export interface CarriedDocumentOptions {
   readonly path: string;
