@@ -21,7 +21,7 @@ const COMMAND_MS = 2_000;
 /**
  * Claims a camera's directory for this process, as long as it runs: by locks in it, or elsewhere while it takes no file.
  * What was claimed in one place counts too once claims are made in the other. All but an agent lock the directory itself
- * too, which is all that a launcher can have done that may make no file there (agent/launcher-claim.ts).
+ * too, which is all that a launcher can have done that may make no file there (launcher/claim.ts).
  * @returns how to give the claim up.
  * @throws CameraError CAMERA_RUNNING, RUN_DIRECTORY; HostError.
  */

@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 import { type CapturePlan, PLAN_LIMIT, parsePlan } from '../../agent/capture/capture-config.ts';
-import { LAUNCHER, type OrielCommand, orielArguments } from '../../agent/launcher.ts';
-import { confinementOf } from '../../agent/launcher-separation.ts';
 import type { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import type { Account } from '../../host/account.ts';
 import { spawnTethered } from '../../host/child.ts';
 import { confined } from '../../host/confinement.ts';
 import { killAs } from '../../host/kill-as.ts';
 import { relayLines } from '../../host/relay-lines.ts';
+import { LAUNCHER, type OrielCommand, orielArguments } from '../../launcher/launcher.ts';
+import { confinementOf } from '../../launcher/privilege-separation.ts';
 
 /** How long one that is told to end may take, and then one that is killed: its user may stop both. */
 const ENDING_MS = 5_000;

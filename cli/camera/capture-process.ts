@@ -1,10 +1,10 @@
 import { PLAN_LIMIT, parsePlan } from '../../agent/capture/capture-config.ts';
 import { CaptureError } from '../../agent/capture/errors.ts';
 import { runCapture } from '../../agent/capture/main.ts';
-import { orielArguments } from '../../agent/launcher.ts';
-import { CAPTURE_REFUSED } from '../../agent/launcher-policy.ts';
 import { systemClock } from '../../host/clock.ts';
 import { keepMemorySmall } from '../../host/small-memory.ts';
+import { orielArguments } from '../../launcher/launcher.ts';
+import { CAPTURE_REFUSED } from '../../launcher/restart-rules.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openLog } from './log.ts';
 import { roleDirectory } from './role-directory.ts';

@@ -1,5 +1,5 @@
-import type { Separation } from '../../agent/launcher-separation.ts';
 import { findAccount } from '../../host/account.ts';
+import type { Separation } from '../../launcher/privilege-separation.ts';
 import { CommandError } from '../errors.ts';
 
 /** The users that agent and capture are to have, as they were given; neither, by hand. */

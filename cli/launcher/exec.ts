@@ -1,6 +1,6 @@
-import { orielArguments } from '../../agent/launcher.ts';
-import { commandOf } from '../../agent/slots/run-slots.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { orielArguments } from '../../launcher/launcher.ts';
+import { commandOf } from '../../launcher/slots/run-slots.ts';
 import { readInstallation } from '../../ota/installation.ts';
 import { Slots } from '../../ota/slots.ts';
 import { CommandError } from '../errors.ts';

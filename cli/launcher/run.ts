@@ -1,11 +1,11 @@
-import { claimForLauncher } from '../../agent/launcher-claim.ts';
-import { checkSeparation } from '../../agent/launcher-separation.ts';
 import { errorFields } from '../../agent/log.ts';
-import { runSlots } from '../../agent/slots/run-slots.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { keepMemorySmall } from '../../host/small-memory.ts';
+import { claimForLauncher } from '../../launcher/claim.ts';
+import { checkSeparation } from '../../launcher/privilege-separation.ts';
+import { runSlots } from '../../launcher/slots/run-slots.ts';
 import { readInstallation } from '../../ota/installation.ts';
 import { readLimits } from '../../ota/launcher-limits.ts';
 import { Slots } from '../../ota/slots.ts';

@@ -1,7 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { serverDial } from '../../agent/client/dial.ts';
-import { makeRunDirectory } from '../../agent/launcher-separation.ts';
 import { type FeedEvents, openCaptureFeed } from '../../agent/recording/capture-client.ts';
 import { emptyTally } from '../../agent/recording/counters.ts';
 import { Recorder, type RecordStore } from '../../agent/recording/recorder.ts';
@@ -18,6 +17,7 @@ import { toHex } from '../../crypto/bytes.ts';
 import { nodePrimitives as primitives } from '../../crypto/primitives-node.ts';
 import { systemClock as clock } from '../../host/clock.ts';
 import { systemDisk as disk } from '../../host/disk.ts';
+import { makeRunDirectory } from '../../launcher/privilege-separation.ts';
 import { Fragmenter } from '../../media/fragmenter.ts';
 
 /** Of each fragment: from its first byte at the FIFO, ms. */

@@ -13,12 +13,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { makeRunDirectory } from '../../agent/launcher-separation.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { loadDeviceKey } from '../../agent/state/device-key.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
+import { makeRunDirectory } from '../../launcher/privilege-separation.ts';
 import {
   endServer,
   type Household,

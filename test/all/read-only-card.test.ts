@@ -140,7 +140,7 @@ test.concurrent('[FC-11] [REM-CARD_READ_ONLY] a camera whose card has become rea
 
 test.concurrent('control: a capture that decides for itself where its FIFOs are waits at others than the agent', async () => {
   const broken = breakBuild({
-    file: 'agent/launcher.ts',
+    file: 'launcher/launcher.ts',
     from: '{ ...command.environment, ...env, ...runEnvironment(directory.run) }',
     to: "name === 'agent' ? { ...command.environment, ...env, ...runEnvironment(directory.run) } : env",
   });

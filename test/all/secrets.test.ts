@@ -180,7 +180,7 @@ const LEAKS: readonly Breakage[] = [
     to: "    case 'rtsp':\n      if (source) return rtspUrl(source);\n      return `",
   },
   {
-    file: 'agent/launcher.ts',
+    file: 'launcher/launcher.ts',
     from: "capture: { name: 'capture', env: {}, ...same }",
     to: "capture: { name: 'capture', env: { SOURCE: options.plan.source }, ...same }",
   },

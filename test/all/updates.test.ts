@@ -190,7 +190,7 @@ test('on a disk that takes no more nothing is tried: the release confirmed last 
 
 test('control: a launcher that does without counting tries it', async () => {
   const broken = breakBuild({
-    file: 'agent/slots/slot-run.ts',
+    file: 'launcher/slots/slot-run.ts',
     from: "      await this.#advance({ kind: 'set-aside' });\n",
     to: '',
   });

@@ -15,14 +15,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { leaveWord, WORD_EVERY_MS } from '../../agent/firewall/unreachable.ts';
-import { claimForLauncher } from '../../agent/launcher-claim.ts';
-import { makeRunDirectory } from '../../agent/launcher-separation.ts';
 import { claimCamera } from '../../agent/state/camera-claim.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { readStatus, unpairedStatus } from '../../agent/status.ts';
 import { StatusFile } from '../../agent/status-file.ts';
 import { systemClock } from '../../host/clock.ts';
 import { holdDirectory, tryDirectoryLock } from '../../host/directory-lock.ts';
+import { claimForLauncher } from '../../launcher/claim.ts';
+import { makeRunDirectory } from '../../launcher/privilege-separation.ts';
 import { family } from '../e2e/processes.ts';
 import { until } from '../e2e/until.ts';
 

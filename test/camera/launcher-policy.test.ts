@@ -1,4 +1,4 @@
-import { afterCapture, CAPTURE_REFUSED, endingMs, restartDelay } from '../../agent/launcher-policy.ts';
+import { afterCapture, CAPTURE_REFUSED, endingMs, restartDelay } from '../../launcher/restart-rules.ts';
 
 test.each([
   [1, 0, 250],

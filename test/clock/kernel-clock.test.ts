@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { tellClock } from '../../agent/tell-clock.ts';
 import { kernelClockIsSynchronised, readAnswer } from '../../host/kernel-clock.ts';
+import { tellClock } from '../../launcher/tell-clock.ts';
 import { CLOCK_SYNCHRONISED, CLOCK_UNSYNCHRONISED, HAND_OVER } from '../../ota/launcher-protocol.ts';
 import { exitOf } from '../exit-of.ts';
 

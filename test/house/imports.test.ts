@@ -13,9 +13,10 @@ import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const root = resolve(import.meta.dirname, '../..');
-const rooms = ['agent', 'ota', 'crypto', 'media', 'wire', 'host', 'server', 'web', 'cli'];
+const rooms = ['agent', 'launcher', 'ota', 'crypto', 'media', 'wire', 'host', 'server', 'web', 'cli'];
 const mayImport: Record<string, readonly string[]> = {
   agent: ['ota', 'crypto', 'media', 'wire', 'host'],
+  launcher: ['agent', 'ota', 'crypto', 'wire', 'host'],
   ota: ['crypto', 'host'],
   crypto: [],
   media: [],
@@ -69,7 +70,7 @@ const refused: Plant[] = [
   builtin('crypto/fs-node.ts', 'fs'),
   builtin('crypto/net-node.ts', 'net'),
   builtin('crypto/deep/x-node.ts', 'crypto'),
-  ...['agent', 'ota', 'cli'].flatMap((room) =>
+  ...['agent', 'launcher', 'ota', 'cli'].flatMap((room) =>
     [
       'net',
       'tls',
@@ -97,13 +98,15 @@ const refused: Plant[] = [
   ),
   plant('agent/http-default.ts', '', "import http from 'node:http';\nexport const y = http;"),
   plant('agent/http-all.ts', '', "import * as http from 'node:http';\nexport const y = http;"),
-  ...['agent', 'ota', 'server'].map((room) => builtin(`${room}/child.ts`, 'child_process', 'spawn')),
+  ...['agent', 'launcher', 'ota', 'server'].map((room) =>
+    builtin(`${room}/child.ts`, 'child_process', 'spawn'),
+  ),
   builtin('agent/uplink/child.ts', 'child_process', 'spawn'),
-  ...['agent', 'ota', 'host', 'server', 'cli', 'crypto'].map((room) =>
+  ...['agent', 'launcher', 'ota', 'host', 'server', 'cli', 'crypto'].map((room) =>
     plant(`${room}/fluent.ts`, 'fluent-ffmpeg'),
   ),
-  ...['agent', 'agent/snapshots', 'ota', 'host', 'server', 'media', 'wire', 'crypto'].map((room) =>
-    plant(`${room}/sharp.ts`, 'sharp'),
+  ...['agent', 'agent/snapshots', 'launcher', 'ota', 'host', 'server', 'media', 'wire', 'crypto'].map(
+    (room) => plant(`${room}/sharp.ts`, 'sharp'),
   ),
   plant('agent/control/mqtt.ts', 'mqtt'),
 ];
@@ -118,7 +121,7 @@ const accepted: Plant[] = [
   builtin('agent/uplink/request.ts', 'http', 'request'),
   builtin('agent/files.ts', 'fs/promises', 'readFile'),
   builtin('agent/capture/spawn.ts', 'child_process', 'spawn'),
-  builtin('agent/launcher.ts', 'child_process', 'spawn'),
+  builtin('launcher/launcher.ts', 'child_process', 'spawn'),
   builtin('cli/spawn.ts', 'child_process', 'spawn'),
   builtin('host/spawn.ts', 'child_process', 'spawn'),
   builtin('host/tls.ts', 'tls', 'connect'),

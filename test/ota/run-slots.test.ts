@@ -2,10 +2,10 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
-import { runSlots } from '../../agent/slots/run-slots.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { runSlots } from '../../launcher/slots/run-slots.ts';
 import { wholeBundle } from '../../ota/incoming.ts';
 import { USUAL_LIMITS } from '../../ota/launcher-limits.ts';
 import { writeFacts } from '../../ota/launcher-protocol.ts';

@@ -6,7 +6,6 @@ import { type Cause, causeText } from '../../agent/capture/cause.ts';
 import type { CaptureEnd } from '../../agent/capture/effects.ts';
 import { runCapture } from '../../agent/capture/main.ts';
 import { type CaptureState, readCaptureState } from '../../agent/capture/status-file.ts';
-import { makeRunDirectory } from '../../agent/launcher-separation.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import type { WrittenMovie } from '../../cli/footage/movie-writer.ts';
@@ -15,6 +14,7 @@ import type { FootageReport } from '../../cli/footage/report.ts';
 import { releaseTimeMs, version } from '../../cli/version.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { makeRunDirectory } from '../../launcher/privilege-separation.ts';
 import { startServer } from '../../server/run.ts';
 import { householdTemplate, placesIn } from '../e2e/template.ts';
 

@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import type { CapturePlan } from '../../agent/capture/capture-config.ts';
+import { errorFields } from '../../agent/log.ts';
 import type { Clock } from '../../host/clock.ts';
 import { confined } from '../../host/confinement.ts';
 import { fetchedBundle } from '../../ota/incoming.ts';
@@ -14,11 +16,9 @@ import {
   slotToRun,
 } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
-import type { CapturePlan } from '../capture/capture-config.ts';
 import type { AgentLives, RoleProcess } from '../launcher.ts';
-import { confinementOf, type Separation } from '../launcher-separation.ts';
-import { errorFields } from '../log.ts';
-import { AgentLife } from './agent-life.ts';
+import { confinementOf, type Separation } from '../privilege-separation.ts';
+import { AgentLife } from './agent-process.ts';
 
 /** A slot that was looked at just now, and what its release captures. */
 export interface ReadySlot {

@@ -1,5 +1,9 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { CapturePlan } from '../../agent/capture/capture-config.ts';
+import { parseSource } from '../../agent/capture/source.ts';
+import { errorFields } from '../../agent/log.ts';
+import type { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import type { Clock } from '../../host/clock.ts';
 import { FILES_DIRECTORY, PROGRAM_PATH, RUNTIME_PATH } from '../../ota/bundle.ts';
 import type { LauncherLimits } from '../../ota/launcher-limits.ts';
@@ -7,12 +11,8 @@ import { afterCaptureEnd } from '../../ota/slot-policy.ts';
 import type { ReturnCode } from '../../ota/slot-state.ts';
 import { advance, phaseOf } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
-import type { CapturePlan } from '../capture/capture-config.ts';
-import { parseSource } from '../capture/source.ts';
 import { type OrielCommand, runCamera } from '../launcher.ts';
-import type { Separation } from '../launcher-separation.ts';
-import { errorFields } from '../log.ts';
-import type { CameraDirectory } from '../state/camera-directory.ts';
+import type { Separation } from '../privilege-separation.ts';
 import { type ReadySlot, SlotRun } from './slot-run.ts';
 
 export interface RunSlotsOptions {

@@ -1,5 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Logger } from 'pino';
+import type { CapturePlan } from '../agent/capture/capture-config.ts';
+import { errorFields } from '../agent/log.ts';
+import type { CameraDirectory } from '../agent/state/camera-directory.ts';
 import { spawnTethered } from '../host/child.ts';
 import { systemClock } from '../host/clock.ts';
 import { confined } from '../host/confinement.ts';
@@ -7,8 +10,6 @@ import { kernelClockIsSynchronised } from '../host/kernel-clock.ts';
 import { killAs } from '../host/kill-as.ts';
 import { relayLines } from '../host/relay-lines.ts';
 import { HAND_OVER, runEnvironment } from '../ota/launcher-protocol.ts';
-import type { CapturePlan } from './capture/capture-config.ts';
-import { afterCapture, endingMs, restartDelay } from './launcher-policy.ts';
 import {
   canCutNetwork,
   confinementOf,
@@ -17,9 +18,8 @@ import {
   makeSharedFifos,
   makeSharedRunDirectory,
   type Separation,
-} from './launcher-separation.ts';
-import { errorFields } from './log.ts';
-import type { CameraDirectory } from './state/camera-directory.ts';
+} from './privilege-separation.ts';
+import { afterCapture, endingMs, restartDelay } from './restart-rules.ts';
 import { tellClock } from './tell-clock.ts';
 
 /**
