@@ -86,9 +86,9 @@ Examples:
     )
     .action(async (directory: string, options: InitOptions) => {
       const [{ initServer }, { systemDisk }, { openRegistry }] = await Promise.all([
-        import('../server/identity.ts'),
+        import('../server/pki/identity.ts'),
         import('../host/disk.ts'),
-        import('../server/registry-origin.ts'),
+        import('../server/registry/registry-origin.ts'),
       ]);
       const made = await initServer(systemDisk, directory, {
         hosts: options.host,
@@ -156,7 +156,7 @@ Example:
       checkOutput(options.out, { force: options.force ?? false, inputs });
       const [{ certifyCamera, MAX_REQUEST_FILE_BYTES }, { systemDisk }, atomic, { commandPatience }] =
         await Promise.all([
-          import('../server/identity.ts'),
+          import('../server/pki/identity.ts'),
           import('../host/disk.ts'),
           import('../host/atomic-file.ts'),
           import('./server/patience.ts'),
@@ -234,7 +234,7 @@ Examples:
     )
     .action(async (directory: string, options: RunOptions) => {
       const [{ startServer }, { systemDisk }, { openLogger }, { serve }] = await Promise.all([
-        import('../server/run.ts'),
+        import('../server/server.ts'),
         import('../host/disk.ts'),
         import('./log.ts'),
         import('./server/serve.ts'),

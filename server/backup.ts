@@ -7,11 +7,11 @@ import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import { HostError } from '../host/errors.ts';
 import { createOwnedFile } from '../host/owned-file.ts';
-import { loadConfiguration } from './configuration.ts';
-import type { Patience } from './database.ts';
+import { loadConfiguration } from './config.ts';
 import { ServerError } from './errors.ts';
-import { Registry } from './registry.ts';
-import { openRegistry, REGISTRY_FILE, writeId } from './registry-origin.ts';
+import type { Patience } from './registry/database.ts';
+import { Registry } from './registry/registry.ts';
+import { openRegistry, REGISTRY_FILE, writeId } from './registry/registry-origin.ts';
 
 /**
  * A server's backup: one SQLite file, a copy of the registry with two tables more, `backup` (one row: when it was made)

@@ -2,7 +2,7 @@ import { equal, utf8 } from '../../crypto/bytes.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { parsePairingStatement } from '../../crypto/pairing-statement.ts';
 import { type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
-import type { PairingRecord, Registry } from '../../server/registry.ts';
+import type { PairingRecord, Registry } from '../../server/registry/registry.ts';
 import { CommandError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readTextFile, withFileLocked, writeTextFile } from '../files.ts';

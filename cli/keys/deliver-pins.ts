@@ -1,11 +1,11 @@
 import type { X509Certificate } from 'node:crypto';
 import { addressOf } from '../../crypto/origin.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { namesHost, readServerCertificate } from '../../server/certificate-names.ts';
-import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
-import { putPins } from '../../server/pins-check.ts';
-import type { Registry } from '../../server/registry.ts';
-import { openRegistry } from '../../server/registry-origin.ts';
+import { type Configuration, loadConfiguration } from '../../server/config.ts';
+import { putPins } from '../../server/enrolment/pins-check.ts';
+import { namesHost, readServerCertificate } from '../../server/pki/certificate-names.ts';
+import type { Registry } from '../../server/registry/registry.ts';
+import { openRegistry } from '../../server/registry/registry-origin.ts';
 import { CommandError } from '../errors.ts';
 import { origins } from '../server/origins.ts';
 import { commandPatience } from '../server/patience.ts';

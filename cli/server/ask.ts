@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isServerRunning } from '../../server/directory-lock.ts';
-import type { Registry } from '../../server/registry.ts';
-import type { CameraRecord } from '../../server/registry-tables.ts';
+import type { Registry } from '../../server/registry/registry.ts';
+import type { CameraRecord } from '../../server/registry/registry-tables.ts';
+import { isServerRunning } from '../../server/storage/directory-lock.ts';
 import { REQUESTS, type Reply, type RequestKind } from '../../wire/control.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 import { CommandError } from '../errors.ts';

@@ -1,6 +1,6 @@
 import { updateConcern } from '../../ota/update-concern.ts';
-import type { Health } from '../../server/health-table.ts';
-import type { CameraRecord } from '../../server/registry-tables.ts';
+import type { Health } from '../../server/registry/health-table.ts';
+import type { CameraRecord } from '../../server/registry/registry-tables.ts';
 import type { Light } from '../paint.ts';
 import { duration, size } from '../quantities.ts';
 

@@ -1,7 +1,7 @@
-import type { Health } from '../../server/health-table.ts';
-import type { CameraRecord } from '../../server/registry-tables.ts';
-import type { ReceivedReport } from '../../server/report-table.ts';
-import type { CameraUsage } from '../../server/usage-table.ts';
+import type { Health } from '../../server/registry/health-table.ts';
+import type { CameraRecord } from '../../server/registry/registry-tables.ts';
+import type { ReceivedReport } from '../../server/registry/report-table.ts';
+import type { CameraUsage } from '../../server/registry/usage-table.ts';
 import type { Paint } from '../paint.ts';
 import { duration, size } from '../quantities.ts';
 import { printable } from '../text.ts';

@@ -1,5 +1,5 @@
-import type { Patience } from '../../server/database.ts';
-import { registryHolder } from '../../server/registry-holder.ts';
+import type { Patience } from '../../server/registry/database.ts';
+import { registryHolder } from '../../server/registry/registry-holder.ts';
 
 /** How long a command waits for another process that writes the registry, ms. */
 export const COMMAND_WAIT_MS = 30_000;

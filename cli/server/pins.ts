@@ -1,5 +1,5 @@
 import { Argument, Command } from 'commander';
-import type { Configuration } from '../../server/configuration.ts';
+import type { Configuration } from '../../server/config.ts';
 import { CommandError } from '../errors.ts';
 import { origins } from './origins.ts';
 
@@ -39,7 +39,7 @@ Examples:
 
 async function show(directory: string) {
   const [{ loadConfiguration }, { systemDisk }] = await Promise.all([
-    import('../../server/configuration.ts'),
+    import('../../server/config.ts'),
     import('../../host/disk.ts'),
   ]);
   const configuration: Configuration = await loadConfiguration(systemDisk, directory);
@@ -54,7 +54,7 @@ async function show(directory: string) {
 async function put(directory: string, path: string) {
   const [{ withRegistry }, { putPins }, { readTextFile }, statement] = await Promise.all([
     import('./registry.ts'),
-    import('../../server/pins-check.ts'),
+    import('../../server/enrolment/pins-check.ts'),
     import('../files.ts'),
     import('../../crypto/pin-statement.ts'),
   ]);

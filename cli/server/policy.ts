@@ -38,7 +38,7 @@ async function put(directory: string, path: string, word: string): Promise<strin
   const [{ cameraMeant, withRegistry }, { checkPolicy }, { readFileBounded }, { systemDisk }, wire] =
     await Promise.all([
       import('./registry.ts'),
-      import('../../server/policy-check.ts'),
+      import('../../server/enrolment/policy-check.ts'),
       import('../../host/atomic-file.ts'),
       import('../../host/disk.ts'),
       import('../../wire/enrolment.ts'),

@@ -1,7 +1,7 @@
 import { systemDisk } from '../../host/disk.ts';
-import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
-import { lockDirectory } from '../../server/directory-lock.ts';
-import { promoteBackup } from '../../server/promotion.ts';
+import { type Configuration, loadConfiguration } from '../../server/config.ts';
+import { promoteBackup } from '../../server/pki/promotion.ts';
+import { lockDirectory } from '../../server/storage/directory-lock.ts';
 import { presentTime } from '../present-time.ts';
 import { origins } from './origins.ts';
 

@@ -1,9 +1,9 @@
 import { systemDisk } from '../../host/disk.ts';
-import { loadConfiguration } from '../../server/configuration.ts';
-import type { Patience } from '../../server/database.ts';
-import type { Registry } from '../../server/registry.ts';
-import { openRegistry } from '../../server/registry-origin.ts';
-import type { CameraRecord } from '../../server/registry-tables.ts';
+import { loadConfiguration } from '../../server/config.ts';
+import type { Patience } from '../../server/registry/database.ts';
+import type { Registry } from '../../server/registry/registry.ts';
+import { openRegistry } from '../../server/registry/registry-origin.ts';
+import type { CameraRecord } from '../../server/registry/registry-tables.ts';
 import { CommandError } from '../errors.ts';
 import { commandPatience } from './patience.ts';
 

@@ -1,6 +1,6 @@
-import type { Health } from '../../server/health-table.ts';
-import type { CameraRecord } from '../../server/registry-tables.ts';
-import type { ReceivedReport } from '../../server/report-table.ts';
+import type { Health } from '../../server/registry/health-table.ts';
+import type { CameraRecord } from '../../server/registry/registry-tables.ts';
+import type { ReceivedReport } from '../../server/registry/report-table.ts';
 import { printable, rfc3339 } from '../text.ts';
 
 /** Which camera runs which release, and what became of others. Pure. */

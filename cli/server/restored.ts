@@ -1,8 +1,8 @@
 import { systemDisk } from '../../host/disk.ts';
-import { loadConfiguration } from '../../server/configuration.ts';
-import { lockDirectory } from '../../server/directory-lock.ts';
-import type { Origin } from '../../server/origin-table.ts';
-import { camerasWithFootage, renewRegistry } from '../../server/registry-origin.ts';
+import { loadConfiguration } from '../../server/config.ts';
+import type { Origin } from '../../server/registry/origin-table.ts';
+import { camerasWithFootage, renewRegistry } from '../../server/registry/registry-origin.ts';
+import { lockDirectory } from '../../server/storage/directory-lock.ts';
 import { minute } from '../quantities.ts';
 import type { Said } from './camera-verbs.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endNow } from '../../host/end-process.ts';
 import type { Log } from '../../server/log.ts';
-import type { Running, RunningServer } from '../../server/run.ts';
+import type { Running, RunningServer } from '../../server/server.ts';
 import { EXIT } from '../exit-codes.ts';
 import { ENDING_SIGNALS, outliveReaders, stopSignal } from '../signals.ts';
 

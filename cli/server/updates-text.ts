@@ -1,4 +1,4 @@
-import type { MirrorState } from '../../server/updates-mirror/state.ts';
+import type { MirrorState } from '../../server/updates/state.ts';
 import { duration, minute, size } from '../quantities.ts';
 import { printable } from '../text.ts';
 

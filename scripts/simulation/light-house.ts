@@ -3,8 +3,8 @@ import { type DeviceKey, deviceKeyFromPem, generateDeviceKey } from '../../agent
 import { pem } from '../../crypto/certificate-node.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { initServer, issueCamera, readCameraAuthority } from '../../server/identity.ts';
-import { openRegistry } from '../../server/registry-origin.ts';
+import { initServer, issueCamera, readCameraAuthority } from '../../server/pki/identity.ts';
+import { openRegistry } from '../../server/registry/registry-origin.ts';
 
 export const LIGHT_HOST = '127.0.0.1';
 const CERTIFICATE_DAYS = 14;

@@ -72,12 +72,12 @@ async function goesOn(home: Home): Promise<number> {
 
 test('a server without control, or one that breaks it off at once, gets all the footage', async () => {
   const lacking = breakBuild({
-    file: 'server/run.ts',
+    file: 'server/server.ts',
     from: 'new Gate(identity, judge, routes, log, GATE_LIMITS, broker)',
     to: 'new Gate(identity, judge, routes, log, GATE_LIMITS)',
   });
   const breaking = breakBuild({
-    file: 'server/gate.ts',
+    file: 'server/http/tls-server.ts',
     from: 'this.#control.accept(socket, client);',
     to: 'socket.end(Buffer.from([0x20, 0xff, 0xff, 0xff, 0xff, 0xff]));',
   });
@@ -95,7 +95,7 @@ test('a server without control, or one that breaks it off at once, gets all the 
 
 test('control: a camera whose recording hangs on control gets none', async () => {
   const server = breakBuild({
-    file: 'server/run.ts',
+    file: 'server/server.ts',
     from: 'new Gate(identity, judge, routes, log, GATE_LIMITS, broker)',
     to: 'new Gate(identity, judge, routes, log, GATE_LIMITS)',
   });

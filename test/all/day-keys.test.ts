@@ -5,7 +5,7 @@ import type { FootageReport } from '../../cli/footage/report.ts';
 import { readSessionHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
-import { openRegistry } from '../../server/registry-origin.ts';
+import { openRegistry } from '../../server/registry/registry-origin.ts';
 import { breakBuild } from '../broken-build.ts';
 import { makeClip } from '../e2e/clips.ts';
 import { Home } from '../e2e/home.ts';

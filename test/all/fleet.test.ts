@@ -37,7 +37,7 @@ const CAMERA_FORGETS: Breakage = {
 };
 /** The server loses a segment that it has said is durable. */
 const SERVER_LOSES: Breakage = {
-  file: 'server/segments.ts',
+  file: 'server/storage/segments.ts',
   from: '    await this.#file?.close();\n',
   to: `    await this.#file?.close();
     if (durable.ended && /\\/0+2\\b[^/]*$/.test(this.#path)) await this.#disk.unlink(this.#path);\n`,

@@ -85,7 +85,7 @@ test('nothing is answered but the scrape, and nobody else gets that far', () =>
 
 test('a server that serves them everywhere is found out', async () => {
   const broken = breakBuild({
-    file: 'server/metrics-door.ts',
+    file: 'server/metrics/metrics-server.ts',
     from: "const ADDRESS = '127.0.0.1';",
     to: "const ADDRESS = '0.0.0.0';",
   });

@@ -8,10 +8,10 @@ import { signPins } from '../../cli/keys/pins.ts';
 import { readPinsLine, writePinsLine } from '../../crypto/pin-statement.ts';
 import { makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
 import { systemDisk } from '../../host/disk.ts';
-import type { Configuration } from '../../server/configuration.ts';
-import { putPins } from '../../server/pins-check.ts';
-import { promoteBackup } from '../../server/promotion.ts';
-import { type Running, startServer } from '../../server/run.ts';
+import type { Configuration } from '../../server/config.ts';
+import { putPins } from '../../server/enrolment/pins-check.ts';
+import { promoteBackup } from '../../server/pki/promotion.ts';
+import { type Running, startServer } from '../../server/server.ts';
 import { type CameraRun, closeHouses, House, until } from '../pairing/house.ts';
 
 /** Pin statements between real servers and the part of the agent that pairs. */

@@ -37,7 +37,7 @@ test('at its quota a camera holds its footage in the spool and shows why; with m
 
 test('a server that looks at no quota takes all of it', async () => {
   const broken = breakBuild({
-    file: 'server/usage.ts',
+    file: 'server/storage/usage.ts',
     from: "    if (verdict === 'admitted') return;\n",
     to: '    if (verdict.length > 0) return;\n',
   });

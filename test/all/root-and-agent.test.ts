@@ -29,8 +29,8 @@ import type * as FileLockModule from '../../host/file-lock.ts';
 import { createOwnedFile } from '../../host/owned-file.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { type Done, run } from '../../scripts/simulation/command.ts';
-import type * as RegistryModule from '../../server/registry-origin.ts';
-import { writeId } from '../../server/registry-origin.ts';
+import type * as RegistryModule from '../../server/registry/registry-origin.ts';
+import { writeId } from '../../server/registry/registry-origin.ts';
 import { type Breakage, breakBuild } from '../broken-build.ts';
 import { exitOf } from '../exit-of.ts';
 import { AGENT, CAPTURE, MINIMAL_ROOT, SEPARATED } from '../no-way-in/household.ts';
@@ -395,7 +395,7 @@ describe('[FC-27] a directory of another user’s in which root makes something'
   };
   const registryOpens = '    this.#db = this.#connect();\n    try {';
   const registrySwap = {
-    file: 'server/database.ts',
+    file: 'server/registry/database.ts',
     from: registryOpens,
     to: `${dangling('path')}\n${registryOpens}`,
   };
@@ -404,7 +404,9 @@ describe('[FC-27] a directory of another user’s in which root makes something'
     tryFileLock(join(camera, 'server.lock'))?.release();
   };
   const registryIn = async (from: string) => {
-    const { openRegistry } = (await import(join(from, 'server/registry-origin.ts'))) as typeof RegistryModule;
+    const { openRegistry } = (await import(
+      join(from, 'server/registry/registry-origin.ts')
+    )) as typeof RegistryModule;
     openRegistry(camera).close();
   };
   test.each<[string, typeof lockIn, Breakage[], string[]]>([

@@ -203,7 +203,7 @@ const LEAKS: readonly Breakage[] = [
   { file: 'oriel', from: '{ echo 0 >/proc/self/coredump_filter; } 2>/dev/null || :\n', to: '' },
 ];
 const LEAK_OF_SERVER: Breakage = {
-  file: 'server/enrolment-routes.ts',
+  file: 'server/enrolment/routes.ts',
   from: "}, 'enrolled');",
   to: ", header: request.headers.authorization }, 'enrolled');",
 };

@@ -184,7 +184,7 @@ describe('camera', () => {
 describe('a broken build is found out', () => {
   test.concurrent('a server that acknowledges what it never wrote', async () => {
     const broken = breakBuild({
-      file: 'server/segments.ts',
+      file: 'server/storage/segments.ts',
       from: 'await this.#file.write(bytes, at);',
       to: '',
     });

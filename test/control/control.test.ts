@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Registry } from '../../server/registry.ts';
-import { openRegistry } from '../../server/registry-origin.ts';
+import type { Registry } from '../../server/registry/registry.ts';
+import { openRegistry } from '../../server/registry/registry-origin.ts';
 import type { RequestKind } from '../../wire/control.ts';
 import { until } from '../e2e/until.ts';
 import { type CameraDouble, makeCamera } from '../server/camera-double.ts';

@@ -5,8 +5,8 @@ import { type ChainCertificate, judgeChain } from '../../crypto/chain.ts';
 import { judgeRawChain } from '../../crypto/chain-node.ts';
 import { boolean, commonName, oid, sequence, smallInteger } from '../../crypto/der-node.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
-import { admit } from '../../server/admission.ts';
-import { clientJudge } from '../../server/client.ts';
+import { admit } from '../../server/enrolment/admission.ts';
+import { clientJudge } from '../../server/http/client-certificate.ts';
 import {
   dnsName,
   extension,

@@ -20,7 +20,7 @@ import { type BegunSession, beginSession } from '../../crypto/session.ts';
 import { parseStill } from '../../crypto/still.ts';
 import { StillSealer } from '../../crypto/still-sealer.ts';
 import { dayKeyHolder, makeViewingKey, type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
-import { stillFileName } from '../../server/stills.ts';
+import { stillFileName } from '../../server/storage/snapshots.ts';
 import { makeSigner } from '../crypto/camera.ts';
 import { minimalFragment, minimalInit } from '../media/minimal.ts';
 import { recordsOf } from './footage-copy.ts';

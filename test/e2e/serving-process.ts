@@ -1,7 +1,7 @@
 import { open } from 'node:fs';
 import { openLogger } from '../../cli/log.ts';
 import { serve } from '../../cli/server/serve.ts';
-import type { RunningServer } from '../../server/run.ts';
+import type { RunningServer } from '../../server/server.ts';
 
 /** A server that never ends by itself, with disk calls that never return: opens of the FIFO in argv[2]. Deadline: argv[3], ms. */
 const [, , fifo = '', deadline = '0'] = process.argv;

@@ -10,7 +10,7 @@ import { claimCamera } from '../../agent/state/camera-claim.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { withFileLocked } from '../../cli/files.ts';
 import { passingFileLock, tryFileLock } from '../../host/file-lock.ts';
-import { lockDirectory } from '../../server/directory-lock.ts';
+import { lockDirectory } from '../../server/storage/directory-lock.ts';
 import { exitOf } from '../exit-of.ts';
 
 const room = mkdtempSync(join(tmpdir(), 'oriel-file-lock-'));
@@ -42,7 +42,7 @@ async function inContainer(script: string) {
 const imported = (path: string) =>
   `await import(${JSON.stringify(fileURLToPath(new URL(`../../${path}`, import.meta.url)))})`;
 const lockServer = (directory: string) =>
-  `console.log(await (${imported('server/directory-lock.ts')}).lockDirectory(${JSON.stringify(directory)})
+  `console.log(await (${imported('server/storage/directory-lock.ts')}).lockDirectory(${JSON.stringify(directory)})
      .then(() => 'locked', ({ code }) => code))`;
 
 test('[FC-05] of two servers in two containers on one directory the second is refused', async () => {

@@ -1,5 +1,5 @@
 import { lookDelayMs, reportDelayMs } from '../../agent/updates/update-rules.ts';
-import { checkDelayMs } from '../../server/updates-mirror/schedule.ts';
+import { checkDelayMs } from '../../server/updates/schedule.ts';
 
 /** How long machines wait between tries, in the middle of what chance makes of it, and at its ends. */
 

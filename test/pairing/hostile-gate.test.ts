@@ -10,7 +10,7 @@ import { fromPem } from '../../crypto/certificate-node.ts';
 import { encodeCertsOnly } from '../../crypto/pkcs7-node.ts';
 import { makeRequest, readRequest } from '../../crypto/request-node.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { certifyCamera, readCameraAuthority } from '../../server/identity.ts';
+import { certifyCamera, readCameraAuthority } from '../../server/pki/identity.ts';
 import { CERTS_ONLY_TYPE } from '../../wire/enrolment.ts';
 import { closeHouses, House, until } from './house.ts';
 

@@ -20,12 +20,12 @@ import { makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
 import { type Clock, systemClock } from '../../host/clock.ts';
 import { DirectoryChanges } from '../../host/directory-changes.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
-import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
-import { initServer } from '../../server/identity.ts';
+import { type Configuration, loadConfiguration } from '../../server/config.ts';
 import type { Log } from '../../server/log.ts';
-import type { Registry } from '../../server/registry.ts';
-import { openRegistry } from '../../server/registry-origin.ts';
-import { type Running, startServer } from '../../server/run.ts';
+import { initServer } from '../../server/pki/identity.ts';
+import type { Registry } from '../../server/registry/registry.ts';
+import { openRegistry } from '../../server/registry/registry-origin.ts';
+import { type Running, startServer } from '../../server/server.ts';
 import { choice } from './code.ts';
 
 const RELEASE = Date.parse('2026-11-21T00:00:00Z');

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parsePinStatement, readPinsLine } from '../../crypto/pin-statement.ts';
 import { parseViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
+import { type Configuration, loadConfiguration } from '../../server/config.ts';
 import { orielHere as oriel, orielHereDoes as orielDoes } from '../oriel-here.ts';
 import { closeHouses, House } from './house.ts';
 

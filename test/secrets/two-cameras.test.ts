@@ -9,7 +9,7 @@ import { loadDeviceKey } from '../../agent/state/device-key.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
-import { certifyCamera, initServer } from '../../server/identity.ts';
+import { certifyCamera, initServer } from '../../server/pki/identity.ts';
 import { type Breakage, breakBuild } from '../broken-build.ts';
 import { scalarOf, secretsOfCode } from './secrets.ts';
 import { filesUnder, type Secret, sweep } from './sweep.ts';

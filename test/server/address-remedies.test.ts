@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { initServer } from '../../server/identity.ts';
-import { type Running, type RunOptions, startServer } from '../../server/run.ts';
+import { initServer } from '../../server/pki/identity.ts';
+import { type Running, type RunOptions, startServer } from '../../server/server.ts';
 
 /** What a server advises that cannot listen where it was told to, done in that state. */
 

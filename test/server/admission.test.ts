@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { fromPem, issueServer, makeAuthority } from '../../crypto/certificate-node.ts';
-import { admit } from '../../server/admission.ts';
-import { type Client, clientJudge } from '../../server/client.ts';
-import type { Standing } from '../../server/registry-tables.ts';
+import { admit } from '../../server/enrolment/admission.ts';
+import { type Client, clientJudge } from '../../server/http/client-certificate.ts';
+import type { Standing } from '../../server/registry/registry-tables.ts';
 import { makeCamera } from './camera-double.ts';
 
 const DAY_MS = 86_400_000;

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../../host/clock.ts';
-import { isBusy } from '../../server/database.ts';
-import { Registry } from '../../server/registry.ts';
-import { RegistryWrites } from '../../server/registry-writes.ts';
-import type { RequestRecord } from '../../server/request-table.ts';
-import { announceUpdates } from '../../server/updates-mirror/announce.ts';
+import { isBusy } from '../../server/registry/database.ts';
+import { Registry } from '../../server/registry/registry.ts';
+import { RegistryWrites } from '../../server/registry/registry-writes.ts';
+import type { RequestRecord } from '../../server/registry/request-table.ts';
+import { announceUpdates } from '../../server/updates/announce.ts';
 import { makeCamera } from './camera-double.ts';
 import { cameraAuthority, enrol } from './house.ts';
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { issueServer, makeAuthority, pem } from '../../crypto/certificate-node.ts';
-import type { ClientJudge } from '../../server/client.ts';
-import { Registry } from '../../server/registry.ts';
+import type { ClientJudge } from '../../server/http/client-certificate.ts';
+import { Registry } from '../../server/registry/registry.ts';
 import { CA_CERTIFICATES_PATH, ENROL_PATH, REENROL_PATH } from '../../wire/enrolment.ts';
 import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
 import {

@@ -1,4 +1,4 @@
-import { ControlQuota } from '../../server/control-quota.ts';
+import { ControlQuota } from '../../server/control/control-quota.ts';
 import { ManualClock } from '../faults/manual-clock.ts';
 
 const rules = { packets: { burst: 3, refillMs: 1000 }, bytes: { burst: 100, refillMs: 10 } };

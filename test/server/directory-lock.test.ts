@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lockDirectory } from '../../server/directory-lock.ts';
+import { lockDirectory } from '../../server/storage/directory-lock.ts';
 
 const room = mkdtempSync(join(tmpdir(), 'oriel-lock-'));
 afterAll(() => rmSync(room, { recursive: true }));

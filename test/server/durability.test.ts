@@ -1,7 +1,7 @@
 import { concat, toHex } from '../../crypto/bytes.ts';
 import type { Disk, DiskFile } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
-import { openStore, type Store } from '../../server/store.ts';
+import { openStore, type Store } from '../../server/storage/store.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { type Crash, CrashDisk, type CrashDiskOptions, type CrashState } from '../faults/crash-disk.ts';
 import { failingDisk } from '../faults/failing-disk.ts';

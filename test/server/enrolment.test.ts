@@ -10,9 +10,9 @@ import { makePairingStatement, type PairingTerms } from '../../crypto/pairing-st
 import { decodeCertsOnly } from '../../crypto/pkcs7-node.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { systemClock } from '../../host/clock.ts';
-import { THROTTLE_RULES } from '../../server/claim-throttle.ts';
-import { clientJudge } from '../../server/client.ts';
-import { Registry } from '../../server/registry.ts';
+import { THROTTLE_RULES } from '../../server/enrolment/claim-throttle.ts';
+import { clientJudge } from '../../server/http/client-certificate.ts';
+import { Registry } from '../../server/registry/registry.ts';
 import {
   CA_CERTIFICATES_PATH,
   ENROL_PATH,

@@ -1,4 +1,4 @@
-import { FailureLog } from '../../server/failure-log.ts';
+import { FailureLog } from '../../server/http/failure-log.ts';
 
 /** What the log says of a thing that fails: when it begins, that it lasts, when it is over. */
 

@@ -6,8 +6,8 @@ import {
   returnedLast,
 } from '../../cli/server/releases.ts';
 import type { UpdateEvent } from '../../crypto/update-report.ts';
-import type { CameraRecord } from '../../server/registry-tables.ts';
-import type { ReceivedReport } from '../../server/report-table.ts';
+import type { CameraRecord } from '../../server/registry/registry-tables.ts';
+import type { ReceivedReport } from '../../server/registry/report-table.ts';
 
 const report = (event: UpdateEvent, change: Partial<ReceivedReport> = {}): ReceivedReport => ({
   from: 'x',

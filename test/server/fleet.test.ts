@@ -1,8 +1,8 @@
 import { judgeHealth } from '../../cli/server/camera-health.ts';
 import { fleetOf, fleetText, jsonOfHealth } from '../../cli/server/fleet.ts';
-import type { Health } from '../../server/health-table.ts';
-import type { CameraRecord } from '../../server/registry-tables.ts';
-import type { ReceivedReport } from '../../server/report-table.ts';
+import type { Health } from '../../server/registry/health-table.ts';
+import type { CameraRecord } from '../../server/registry/registry-tables.ts';
+import type { ReceivedReport } from '../../server/registry/report-table.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 
 /** What `oriel server cameras` says of a fleet's health. */

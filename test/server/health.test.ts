@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { HealthBook } from '../../server/health-book.ts';
-import type { Registry } from '../../server/registry.ts';
-import { openRegistry } from '../../server/registry-origin.ts';
+import { HealthBook } from '../../server/fleet/health-buffer.ts';
+import type { Registry } from '../../server/registry/registry.ts';
+import { openRegistry } from '../../server/registry/registry-origin.ts';
 import { ManualClock } from '../faults/manual-clock.ts';
 import { telemetry } from '../wire/telemetry.ts';
 

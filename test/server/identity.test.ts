@@ -10,9 +10,9 @@ import { readSetupCode } from '../../crypto/setup-code.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import { makeViewingKey } from '../../crypto/viewing-key.ts';
 import { HostError } from '../../host/errors.ts';
-import { loadConfiguration, writeConfiguration } from '../../server/configuration.ts';
-import { loadGateIdentity } from '../../server/gate-identity.ts';
-import { initServer } from '../../server/identity.ts';
+import { loadConfiguration, writeConfiguration } from '../../server/config.ts';
+import { initServer } from '../../server/pki/identity.ts';
+import { loadGateIdentity } from '../../server/pki/tls-identity.ts';
 import { type Crash, CrashDisk, type CrashState } from '../faults/crash-disk.ts';
 import { failingDisk } from '../faults/failing-disk.ts';
 

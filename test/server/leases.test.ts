@@ -1,4 +1,4 @@
-import { type Lease, Leases } from '../../server/leases.ts';
+import { type Lease, Leases } from '../../server/upload/leases.ts';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 

@@ -6,7 +6,7 @@ import { systemClock } from '../../host/clock.ts';
 import { openWebClient } from '../../host/web-client.ts';
 import { publish } from '../../ota/publish.ts';
 import { verifyBundle } from '../../ota/verify-bundle.ts';
-import type { MirrorOptions } from '../../server/updates-mirror/mirror.ts';
+import type { MirrorOptions } from '../../server/updates/mirror.ts';
 import { House as Maker } from '../ota/house.ts';
 import { newMaker } from '../ota/maker.ts';
 import { DAY_MS, NOW } from '../ota/tuf-repository.ts';

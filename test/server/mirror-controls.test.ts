@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type * as MirrorModule from '../../server/updates-mirror/mirror.ts';
+import type * as MirrorModule from '../../server/updates/mirror.ts';
 import { type Breakage, breakBuild } from '../broken-build.ts';
 import { House as Maker } from '../ota/house.ts';
 import { MirrorHome } from './mirror-home.ts';
@@ -20,9 +20,7 @@ async function outcomeOf(...breakages: Breakage[]): Promise<unknown> {
   const broken = breakages.length === 0 ? undefined : breakBuild(...breakages);
   try {
     const root = broken?.root ?? join(import.meta.dirname, '../..');
-    const { mirrorOnce } = (await import(
-      join(root, 'server/updates-mirror/mirror.ts')
-    )) as typeof MirrorModule;
+    const { mirrorOnce } = (await import(join(root, 'server/updates/mirror.ts'))) as typeof MirrorModule;
     return await mirrorOnce(home.options()).then(
       () => 'FOLLOWED',
       (error: { code?: unknown }) => error.code,
@@ -40,7 +38,7 @@ test('[FC-54] control: a mirror that does not look at contents gives cameras wha
   });
   expect(await outcomeOf()).toBe('FETCH_WRONG');
   const blind = {
-    file: 'server/updates-mirror/fetch-files.ts',
+    file: 'server/updates/fetch-files.ts',
     from: 'await verifyCompressed(partial, { size, sha256 }, dictionary, options.signal);',
     to: '',
   };
@@ -71,7 +69,7 @@ test('[FC-54] control: a mirror that does not look at signatures gives cameras f
       to: `this.accepted.set('root', root);${believing}`,
     };
     const bundles = {
-      file: 'server/updates-mirror/documents.ts',
+      file: 'server/updates/documents.ts',
       from: 'return await fetchRelease(effects, release, trust);',
       to: 'return await readRelease(effects, release);',
     };

@@ -5,8 +5,8 @@ import { systemClock } from '../../host/clock.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { openWebClient } from '../../host/web-client.ts';
 import { changeRollout } from '../../ota/publish.ts';
-import { mirrorPlaces } from '../../server/updates-mirror/layout.ts';
-import { type MirrorOptions, mirrorOnce } from '../../server/updates-mirror/mirror.ts';
+import { mirrorPlaces } from '../../server/updates/layout.ts';
+import { type MirrorOptions, mirrorOnce } from '../../server/updates/mirror.ts';
 import { House as Maker } from '../ota/house.ts';
 import { type StaticServer, serveDirectory } from '../ota/static-server.ts';
 

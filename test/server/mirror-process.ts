@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { openWebClient } from '../../host/web-client.ts';
-import { mirrorPlaces } from '../../server/updates-mirror/layout.ts';
-import { mirrorOnce } from '../../server/updates-mirror/mirror.ts';
+import { mirrorPlaces } from '../../server/updates/layout.ts';
+import { mirrorOnce } from '../../server/updates/mirror.ts';
 
 /** One check in a process of its own, to be killed: `node mirror-process.ts DIRECTORY URL ROOT TIME`. */
 const [, , directory = '', url = '', root = '', time = ''] = process.argv;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { utf8 } from '../../crypto/bytes.ts';
-import type { Edition } from '../../server/updates-mirror/edition.ts';
-import { publishEdition, sweep } from '../../server/updates-mirror/publish.ts';
+import type { Edition } from '../../server/updates/edition.ts';
+import { publishEdition, sweep } from '../../server/updates/publish.ts';
 import { type Call, CrashDisk, type CrashState } from '../faults/crash-disk.ts';
 
 /** An edition whose documents say nothing but their version. */

@@ -5,7 +5,7 @@ import { makePairingStatement, type PairingTerms } from '../../crypto/pairing-st
 import { decodeCertsOnly } from '../../crypto/pkcs7-node.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
-import type { Registry } from '../../server/registry.ts';
+import type { Registry } from '../../server/registry/registry.ts';
 import { ENROL_PATH, REENROL_PATH } from '../../wire/enrolment.ts';
 import { type CameraDouble, cameraOfKey } from './camera-double.ts';
 import { type Answer, ask } from './house.ts';

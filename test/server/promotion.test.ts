@@ -3,10 +3,10 @@ import { expect, test } from '@jest/globals';
 import { fromPem, makeAuthority } from '../../crypto/certificate-node.ts';
 import { judgeRawChain } from '../../crypto/chain-node.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
-import { type Configuration, loadConfiguration } from '../../server/configuration.ts';
-import { loadGateIdentity } from '../../server/gate-identity.ts';
-import { initServer } from '../../server/identity.ts';
-import { promoteBackup } from '../../server/promotion.ts';
+import { type Configuration, loadConfiguration } from '../../server/config.ts';
+import { initServer } from '../../server/pki/identity.ts';
+import { promoteBackup } from '../../server/pki/promotion.ts';
+import { loadGateIdentity } from '../../server/pki/tls-identity.ts';
 import { type Crash, CrashDisk, type CrashState } from '../faults/crash-disk.ts';
 
 const now = new Date('2026-11-21T12:00:00Z');

@@ -3,9 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../host/clock.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
-import { FOOTAGE_QUOTA, judgeQuota, type QuotaVerdict, type QuotaView } from '../../server/footage-quota.ts';
-import { Registry } from '../../server/registry.ts';
-import { Usage } from '../../server/usage.ts';
+import { Registry } from '../../server/registry/registry.ts';
+import {
+  FOOTAGE_QUOTA,
+  judgeQuota,
+  type QuotaVerdict,
+  type QuotaView,
+} from '../../server/storage/footage-quota.ts';
+import { Usage } from '../../server/storage/usage.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { type CameraDouble, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
 import { ask, closeHouses, enrol, type House, newCamera, openHouse, openUpload } from './house.ts';

@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { concat } from '../../crypto/bytes.ts';
 import { makeAuthority } from '../../crypto/certificate-node.ts';
 import { MAX_SEGMENT_RECORDS } from '../../crypto/record.ts';
-import { RecordIntake } from '../../server/record-intake.ts';
-import { tagOf } from '../../server/segment-file.ts';
-import { AFTER_HEADER } from '../../server/segment-position.ts';
+import { tagOf } from '../../server/storage/segment-file.ts';
+import { AFTER_HEADER } from '../../server/storage/segment-position.ts';
+import { RecordIntake } from '../../server/upload/record-reader.ts';
 import { makeCamera, makeRecord, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
 
 const camera = makeCamera(makeAuthority('Test camera CA', new Date(), 1));

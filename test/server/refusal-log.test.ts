@@ -1,6 +1,6 @@
 import { connect as connectTcp } from 'node:net';
+import { REFUSAL_LOG_RULES, RefusalLog } from '../../server/http/refusal-log.ts';
 import type { Log } from '../../server/log.ts';
-import { REFUSAL_LOG_RULES, RefusalLog } from '../../server/refusal-log.ts';
 import { ask, closed, closeHouses, openHouse } from './house.ts';
 
 afterEach(closeHouses);

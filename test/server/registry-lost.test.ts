@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemDisk } from '../../host/disk.ts';
-import { initServer } from '../../server/identity.ts';
-import { Registry } from '../../server/registry.ts';
+import { initServer } from '../../server/pki/identity.ts';
+import { Registry } from '../../server/registry/registry.ts';
 import {
   judgeRegistry,
   openRegistry,
   type RegistryFacts,
   renewRegistry,
-} from '../../server/registry-origin.ts';
-import { startServer } from '../../server/run.ts';
+} from '../../server/registry/registry-origin.ts';
+import { startServer } from '../../server/server.ts';
 import { makeCamera } from './camera-double.ts';
 import { cameraAuthority, enrol, releaseTimeMs } from './house.ts';
 

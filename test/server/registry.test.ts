@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type ClaimVerdict, judgeClaim } from '../../server/claim-policy.ts';
-import { Database } from '../../server/database.ts';
-import type { Enrolment, Registry } from '../../server/registry.ts';
-import { openRegistry } from '../../server/registry-origin.ts';
+import { type ClaimVerdict, judgeClaim } from '../../server/enrolment/claim-rules.ts';
+import { Database } from '../../server/registry/database.ts';
+import type { Enrolment, Registry } from '../../server/registry/registry.ts';
+import { openRegistry } from '../../server/registry/registry-origin.ts';
 
 const NOW = 1_790_000_000_000;
 const DAY = 86_400_000;

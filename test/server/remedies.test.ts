@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { withFileLocked } from '../../cli/files.ts';
 import { writeClaim } from '../../crypto/claim.ts';
-import { lockDirectory } from '../../server/directory-lock.ts';
-import { openRegistry } from '../../server/registry-origin.ts';
+import { openRegistry } from '../../server/registry/registry-origin.ts';
+import { lockDirectory } from '../../server/storage/directory-lock.ts';
 import { topicOf } from '../../wire/control.ts';
 import { breakBuild } from '../broken-build.ts';
 import { until } from '../e2e/until.ts';
@@ -137,7 +137,7 @@ test('[REM-CAMERA_AMBIGUOUS] a camera called by no name: the list tells the ids'
 
 test('[REM-REGISTRY_NEWER] a registry that a newer Oriel wrote is opened by that one', async () => {
   const older = breakBuild({
-    file: 'server/registry-tables.ts',
+    file: 'server/registry/registry-tables.ts',
     from: '  generation: 1,',
     to: '  generation: 0,',
   });

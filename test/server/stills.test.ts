@@ -8,10 +8,10 @@ import { StillSealer } from '../../crypto/still-sealer.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
 import { Refused } from '../../server/errors.ts';
+import { RefusalLog } from '../../server/http/refusal-log.ts';
 import type { Log } from '../../server/log.ts';
-import { RefusalLog } from '../../server/refusal-log.ts';
-import { Sessions } from '../../server/sessions.ts';
-import { STILL_RATE, StillStore, stillFileName, stillKeeper } from '../../server/stills.ts';
+import { Sessions } from '../../server/storage/sessions.ts';
+import { STILL_RATE, StillStore, stillFileName, stillKeeper } from '../../server/storage/snapshots.ts';
 import { breakBuild } from '../broken-build.ts';
 import { makeSessionPair, makeSigner } from '../crypto/camera.ts';
 
@@ -157,9 +157,9 @@ test.each([
   ],
   ['checks no signature', 'await checkStillSignature(still, header.point, nodePrimitives);', ''],
 ])('a server that %s is found out', async (_, from, to) => {
-  const broken = breakBuild({ file: 'server/stills.ts', from, to });
+  const broken = breakBuild({ file: 'server/storage/snapshots.ts', from, to });
   try {
-    const { StillStore: Store } = await import(join(broken.root, 'server/stills.ts'));
+    const { StillStore: Store } = await import(join(broken.root, 'server/storage/snapshots.ts'));
     const home = await house({ Store });
     const forged = home.sealer({ signer: makeSigner() }).seal(picture, TIME_MS);
     const named = to === '' ? home.id : 'another';

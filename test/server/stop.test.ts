@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { compress, verifyCompressed } from '../../ota/zstd.ts';
-import { initServer } from '../../server/identity.ts';
-import { startServer } from '../../server/run.ts';
-import { announceUpdates } from '../../server/updates-mirror/announce.ts';
+import { initServer } from '../../server/pki/identity.ts';
+import { startServer } from '../../server/server.ts';
+import { announceUpdates } from '../../server/updates/announce.ts';
 import { until } from '../e2e/until.ts';
 import { releaseTimeMs } from './house.ts';
 

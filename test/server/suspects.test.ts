@@ -5,9 +5,9 @@ import { readSessionHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
-import type * as SegmentsModule from '../../server/segments.ts';
-import { Segments } from '../../server/segments.ts';
-import { type Session, Sessions } from '../../server/sessions.ts';
+import type * as SegmentsModule from '../../server/storage/segments.ts';
+import { Segments } from '../../server/storage/segments.ts';
+import { type Session, Sessions } from '../../server/storage/sessions.ts';
 import { breakBuild } from '../broken-build.ts';
 import { failingDisk } from '../faults/failing-disk.ts';
 import { makeSegmentHeader, makeSession } from './camera-double.ts';
@@ -77,12 +77,12 @@ test('[FC-26] are remembered while the disk cuts nothing off, so many at most, a
 
 test('[FC-26] control: without cutting off at once each stays in memory, and on the disk', async () => {
   const broken = breakBuild({
-    file: 'server/segments.ts',
+    file: 'server/storage/segments.ts',
     from: '    try {\n      await this.look(name);\n',
     to: '    try {\n',
   });
   try {
-    const from = join(broken.root, 'server/segments.ts');
+    const from = join(broken.root, 'server/storage/segments.ts');
     const segments = new ((await import(from)) as typeof SegmentsModule).Segments(disk, log);
     for (let sequence = 0; sequence < 50; sequence++) await beginAndBreakOff(segments, sequence);
     expect([segments.suspects, files().length]).toEqual([50, 50]);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { addressKey } from '../../server/address-key.ts';
-import { ClaimThrottle } from '../../server/claim-throttle.ts';
-import { type Bucket, refilled, waitFor } from '../../server/token-bucket.ts';
-import { TokenBuckets } from '../../server/token-buckets.ts';
+import { ClaimThrottle } from '../../server/enrolment/claim-throttle.ts';
+import { addressKey } from '../../server/http/address-key.ts';
+import { type Bucket, refilled, waitFor } from '../../server/http/token-bucket.ts';
+import { TokenBuckets } from '../../server/http/token-buckets.ts';
 
 const rule = { burst: 3, refillMs: 100 };
 

@@ -4,7 +4,7 @@ import {
   judgePublish,
   judgeSubscribe,
   type Publication,
-} from '../../server/topic-rights.ts';
+} from '../../server/control/topic-acl.ts';
 import { topicOf } from '../../wire/control.ts';
 
 const ME = 'a'.repeat(32);

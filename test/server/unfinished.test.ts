@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemDisk } from '../../host/disk.ts';
 import type { Log } from '../../server/log.ts';
-import { type SegmentName, Segments } from '../../server/segments.ts';
-import { Sessions } from '../../server/sessions.ts';
-import { Unfinished } from '../../server/unfinished.ts';
+import { type SegmentName, Segments } from '../../server/storage/segments.ts';
+import { Sessions } from '../../server/storage/sessions.ts';
+import { Unfinished } from '../../server/storage/unfinished.ts';
 
 const nothing = () => undefined;
 const log: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };

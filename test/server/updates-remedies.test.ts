@@ -2,10 +2,10 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemDisk } from '../../host/disk.ts';
-import { type Running, startServer } from '../../server/run.ts';
-import { mirrorFailure } from '../../server/updates-mirror/failure.ts';
-import { parseUpdatesSource } from '../../server/updates-mirror/source.ts';
-import { MIRROR_LIMITS } from '../../server/updates-mirror/updates-mirror.ts';
+import { type Running, startServer } from '../../server/server.ts';
+import { mirrorFailure } from '../../server/updates/failure.ts';
+import { parseUpdatesSource } from '../../server/updates/source.ts';
+import { MIRROR_LIMITS } from '../../server/updates/updates-mirror.ts';
 import { commandsNamedIn } from '../house/named-commands.ts';
 import { runCommand } from '../house/run-command.ts';
 import { House as Maker } from '../ota/house.ts';

@@ -1,9 +1,9 @@
 import { HostError } from '../../host/errors.ts';
 import { OtaError } from '../../ota/errors.ts';
-import { MirrorError } from '../../server/updates-mirror/errors.ts';
-import { mirrorFailure } from '../../server/updates-mirror/failure.ts';
-import { checkDelayMs } from '../../server/updates-mirror/schedule.ts';
-import { parseUpdatesSource } from '../../server/updates-mirror/source.ts';
+import { MirrorError } from '../../server/updates/errors.ts';
+import { mirrorFailure } from '../../server/updates/failure.ts';
+import { checkDelayMs } from '../../server/updates/schedule.ts';
+import { parseUpdatesSource } from '../../server/updates/source.ts';
 
 test.each([
   ['./updates', './updates'],

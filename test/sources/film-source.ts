@@ -15,7 +15,7 @@ import { releaseTimeMs, version } from '../../cli/version.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { makeRunDirectory } from '../../launcher/privilege-separation.ts';
-import { startServer } from '../../server/run.ts';
+import { startServer } from '../../server/server.ts';
 import { householdTemplate, placesIn } from '../e2e/template.ts';
 
 export interface FilmWish {

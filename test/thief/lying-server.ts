@@ -17,11 +17,11 @@ export const PATIENT: Breakage = {
 /** The server does not follow the address, and answers from it. */
 const UNFOLLOWED: readonly Breakage[] = [
   {
-    file: 'server/run.ts',
+    file: 'server/server.ts',
     from: 'await openUpdates(options)',
     to: 'await openUpdates({ ...options, updates: undefined })',
   },
-  { file: 'server/run.ts', from: 'updates: updates.repository', to: 'updates: options.updates' },
+  { file: 'server/server.ts', from: 'updates: updates.repository', to: 'updates: options.updates' },
 ];
 
 /**
@@ -30,7 +30,7 @@ const UNFOLLOWED: readonly Breakage[] = [
  */
 export function lyingServer(): BrokenBuild {
   return breakBuild(PATIENT, ...UNFOLLOWED, {
-    file: 'server/updates-routes.ts',
+    file: 'server/updates/routes.ts',
     from: "  const file = await openWithin(repository, parseUpdatesPath(request.url ?? ''));\n",
     to: `  const { get } = await import('node:http');
   const { range } = request.headers;

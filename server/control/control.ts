@@ -1,0 +1,155 @@
+import type { Clock } from '../../host/clock.ts';
+import { HostError } from '../../host/errors.ts';
+import {
+  type CameraTopic,
+  checkStill,
+  encodeMessage,
+  MessageError,
+  parseMessage,
+} from '../../wire/control.ts';
+import type { HealthBook } from '../fleet/health-buffer.ts';
+import type { RefusalLog } from '../http/refusal-log.ts';
+import type { Log } from '../log.ts';
+import type { RegistryWrites } from '../registry/registry-writes.ts';
+import type { RequestRecord, RequestTable } from '../registry/request-table.ts';
+
+/** Keeps the sealed stills that cameras send. */
+export interface StillKeeper {
+  /** @throws HostError. */
+  keep(camera: string, still: Uint8Array): Promise<void>;
+}
+
+export interface ControlOptions {
+  readonly requests: RequestTable;
+  /** Of the registry that `requests` lie in. */
+  readonly writes: RegistryWrites;
+  readonly health: HealthBook;
+  readonly stills: StillKeeper;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly refusals: RefusalLog;
+}
+
+/** How requests reach cameras. */
+export interface RequestLine {
+  reaches(camera: string): boolean;
+  send(camera: string, request: Uint8Array): void;
+}
+
+/** How long requests and replies wait to be written down while another process holds the registry, ms. */
+const WRITE_WAIT_MS = 60_000;
+
+/**
+ * What control's messages mean: presence and telemetry become the fleet's health, replies find their requests, stills
+ * are kept. A message that cannot be read is dropped, and said to be so.
+ */
+export class Control {
+  readonly #options: ControlOptions;
+  #line: RequestLine | undefined;
+  /** Requests that were sent, which the registry does not say yet. */
+  readonly #noting = new Set<string>();
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+  }
+
+  /** Requests go out over `line` from now on. */
+  connect(line: RequestLine): void {
+    this.#line = line;
+  }
+
+  /** Never rejects. */
+  async receive(camera: string, topic: CameraTopic, bytes: Uint8Array): Promise<void> {
+    const { log, refusals } = this.#options;
+    try {
+      await this.#take(camera, topic, bytes);
+    } catch (error) {
+      if (error instanceof MessageError)
+        refusals.say(camera, { camera, topic, code: error.code }, 'message refused');
+      else if (error instanceof HostError) log.error({ camera, topic, code: error.code }, 'message not kept');
+      else log.error({ camera, topic, err: error }, 'message failed');
+    }
+  }
+
+  /**
+   * The camera takes requests now: it gets all that wait, those again that a lost connection may have swallowed.
+   * Never throws.
+   */
+  ready(camera: string): void {
+    this.#presence(camera, true);
+    this.#attempt('requests failed', () => this.#send((request) => request.camera === camera));
+  }
+
+  /** Never throws. */
+  gone(camera: string): void {
+    this.#presence(camera, false);
+  }
+
+  /** A command may have written requests. Never throws. */
+  look(): void {
+    this.#attempt('requests failed', () =>
+      this.#send(({ id, sentAtMs }) => sentAtMs === undefined && !this.#noting.has(id)),
+    );
+  }
+
+  #presence(camera: string, online: boolean): void {
+    this.#attempt('presence failed', () => this.#options.health.presence(camera, online));
+  }
+
+  async #take(camera: string, topic: CameraTopic, bytes: Uint8Array): Promise<void> {
+    const { health, stills } = this.#options;
+    switch (topic) {
+      case 'status':
+        health.presence(camera, parseMessage('status', bytes).online);
+        return;
+      case 'telemetry':
+        health.telemetry(camera, parseMessage('telemetry', bytes));
+        return;
+      case 'still':
+        checkStill(bytes);
+        await stills.keep(camera, bytes);
+        return;
+      case 'reply':
+        this.#reply(camera, bytes);
+    }
+  }
+
+  #reply(camera: string, bytes: Uint8Array): void {
+    const { requests, writes, health, clock, log, refusals } = this.#options;
+    const reply = parseMessage('reply', bytes);
+    if (reply.telemetry !== undefined) health.telemetry(camera, reply.telemetry);
+    const fields = { camera, request: reply.id, code: reply.code };
+    const nowMs = clock.now();
+    writes
+      .write(() => requests.replied(camera, reply, nowMs), WRITE_WAIT_MS)
+      .then((taken) => {
+        if (taken) log.info(fields, 'reply received');
+        else refusals.say(camera, fields, 'reply that nobody waits for');
+      })
+      .catch((error) => log.error({ ...fields, err: error }, 'message failed'));
+  }
+
+  #send(isDue: (request: RequestRecord) => boolean): void {
+    const { requests, writes, clock, log } = this.#options;
+    const nowMs = clock.now();
+    for (const record of requests.open(nowMs)) {
+      const { id, request, camera } = record;
+      if (!isDue(record) || !this.#line?.reaches(camera)) continue;
+      this.#noting.add(id);
+      writes
+        .write(() => requests.sent(id, nowMs), WRITE_WAIT_MS)
+        .catch((error) => log.error({ err: error }, 'requests failed'))
+        .finally(() => this.#noting.delete(id));
+      this.#line.send(camera, encodeMessage('request', { id, request }));
+      log.info({ camera, request: id, what: request }, 'request sent');
+    }
+  }
+
+  #attempt(failure: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#options.log.error({ err: error }, failure);
+    }
+  }
+}

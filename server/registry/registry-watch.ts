@@ -1,0 +1,65 @@
+import type { Clock } from '../../host/clock.ts';
+import type { Control } from '../control/control.ts';
+import type { HealthBook } from '../fleet/health-buffer.ts';
+import type { Sightings } from '../fleet/last-seen.ts';
+import { FailureLog } from '../http/failure-log.ts';
+import type { Gate } from '../http/tls-server.ts';
+import type { Log } from '../log.ts';
+import type { Usage } from '../storage/usage.ts';
+import type { Registry } from './registry.ts';
+
+/** How often a running server looks whether a command has changed the registry, ms. */
+const LOOK_MS = 500;
+/** How often it writes down who was here, ms. */
+const SIGHTINGS_MS = 10_000;
+/** How often it writes down how they are, ms. */
+const HEALTH_MS = 1_000;
+
+export interface Watched {
+  readonly registry: Registry;
+  readonly gate: Pick<Gate, 'expel'>;
+  readonly sightings: Sightings;
+  readonly health: HealthBook;
+  readonly usage?: Usage;
+  readonly control: Pick<Control, 'look'>;
+  readonly log: Log;
+  readonly clock: Pick<Clock, 'monotonic'>;
+}
+
+/** Carries out what commands write into the registry, and writes down who was here and how they are. Returns its end. */
+export function watchRegistry(watched: Watched): () => void {
+  const { registry, gate, sightings, health, usage, control, log, clock } = watched;
+  /** Does it, and says when that begins to fail and when it is over. */
+  const attempting = (work: () => void) => {
+    const failures = new FailureLog('registry', log, () => clock.monotonic());
+    return () => {
+      try {
+        work();
+        failures.worked();
+      } catch (error) {
+        failures.failed({ err: error });
+      }
+    };
+  };
+  const look = attempting(() => {
+    if (!registry.changedElsewhere()) return;
+    gate.expel((camera) => registry.standing(camera) === 'revoked');
+    control.look();
+  });
+  const writeSightings = attempting(() => {
+    sightings.write((seen) => registry.see(seen));
+    usage?.write();
+  });
+  const writeHealth = attempting(() => health.write());
+  writeHealth();
+  const timers = [
+    setInterval(look, LOOK_MS),
+    setInterval(writeSightings, SIGHTINGS_MS),
+    setInterval(writeHealth, HEALTH_MS),
+  ];
+  return () => {
+    for (const timer of timers) clearInterval(timer);
+    writeSightings();
+    writeHealth();
+  };
+}

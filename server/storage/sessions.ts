@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { equal, toHex } from '../../crypto/bytes.ts';
+import type { ParsedSessionHeader } from '../../crypto/header.ts';
+import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
+import type { Disk } from '../../host/disk.ts';
+import { MAX_SESSION_HEADER_BYTES } from '../../wire/limits.ts';
+import { Refused } from '../errors.ts';
+import { LruMap } from '../http/lru.ts';
+import { type SessionEntry, SessionIndex } from './session-index.ts';
+
+/** A session whose header is durable here. */
+export interface Session {
+  readonly camera: string;
+  /** 32 hex digits. */
+  readonly id: string;
+  readonly number: number;
+  readonly directory: string;
+  /** SHA-256 of the session header. */
+  readonly headerHash: Uint8Array;
+}
+
+const CACHED_SESSIONS = 4096;
+/** Stills come for sessions of the last hours: those looked at for one. */
+const SESSIONS_NAMED = 50;
+/** The newest that anybody asks for. */
+const NEWEST = 64;
+/** In all cameras' indexes: 64 MB of them. */
+const INDEXED_SESSIONS = 4_000_000;
+const HEADER_FILE = 'session';
+const NUMBER_DIGITS = 12;
+const NAME = /^([0-9]{12,16})-([0-9a-f]{32})$/;
+
+/** The session directories of all cameras (docs/protocol.md, "Storage"). */
+export class Sessions {
+  readonly #disk: Disk;
+  readonly #root: string;
+  readonly #known = new LruMap<string, Session>(CACHED_SESSIONS);
+  /** Those used last. */
+  readonly #indexes = new Map<string, Promise<SessionIndex>>();
+  readonly #indexed = new Map<string, number>();
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor(disk: Disk, root: string) {
+    this.#disk = disk;
+    this.#root = root;
+  }
+
+  /** The camera's session of this id; undefined when its header was never durable. @throws HostError. */
+  async find(camera: string, id: string): Promise<Session | undefined> {
+    const known = this.#known.get(`${camera}/${id}`);
+    if (known !== undefined) return known;
+    for (const number of (await this.#indexOf(camera)).numbersOf(id)) {
+      const session = await this.#read(camera, { id, number });
+      if (session === undefined) continue;
+      // What an earlier process created last may not be durable yet.
+      await this.#syncDirectories(camera, session.directory);
+      return this.#remember(session);
+    }
+    return undefined;
+  }
+
+  /**
+   * Makes a session header durable; false when it was already.
+   * @throws Refused SESSION_CONFLICT; HostError.
+   */
+  put(header: ParsedSessionHeader, bytes: Uint8Array): Promise<boolean> {
+    const key = `${header.camera}/${toHex(header.id)}`;
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(
+      () => this.#put(header, bytes),
+      () => this.#put(header, bytes),
+    );
+    this.#turns.set(key, turn);
+    const done = () => {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key);
+    };
+    turn.then(done, done);
+    return turn;
+  }
+
+  /** The session of this hash among the camera's newest; undefined when there is none. @throws HostError. */
+  async named(camera: string, headerHash: Uint8Array): Promise<Session | undefined> {
+    for (const entry of (await this.#indexOf(camera)).newest(SESSIONS_NAMED).reverse()) {
+      const session = this.#known.get(`${camera}/${entry.id}`) ?? (await this.#read(camera, entry));
+      if (session !== undefined && equal(session.headerHash, headerHash)) return session;
+    }
+    return undefined;
+  }
+
+  /** The camera's newest session directories, at most `count`, oldest first. @param count up to 64. @throws HostError. */
+  async newest(camera: string, count: number): Promise<Session[]> {
+    const sessions: Session[] = [];
+    for (const entry of (await this.#indexOf(camera)).newest(count)) {
+      const session = await this.#read(camera, entry);
+      if (session !== undefined) sessions.push(session);
+    }
+    return sessions;
+  }
+
+  async #put(header: ParsedSessionHeader, bytes: Uint8Array): Promise<boolean> {
+    const { camera } = header;
+    const id = toHex(header.id);
+    const present = await this.find(camera, id);
+    if (present !== undefined) {
+      if (equal(present.headerHash, header.hash)) return false;
+      throw new Refused('SESSION_CONFLICT', 'another session header lies there under this id');
+    }
+    const { number } = header;
+    const directory = join(this.#root, camera, nameOf({ id, number }));
+    // A server that began without room has no footage directory yet.
+    if (await this.#disk.makeDirectory(this.#root, 0o700))
+      await this.#disk.syncDirectory(dirname(this.#root));
+    await this.#disk.makeDirectory(join(this.#root, camera), 0o700);
+    await this.#disk.syncDirectory(this.#root);
+    await this.#disk.makeDirectory(directory, 0o700);
+    await this.#disk.syncDirectory(join(this.#root, camera));
+    await writeFileAtomic(this.#disk, join(directory, HEADER_FILE), bytes, 0o600);
+    (await this.#indexOf(camera)).add({ id, number });
+    this.#remember({ camera, id, number, directory, headerHash: header.hash });
+    return true;
+  }
+
+  /** Made of one listing of the camera's directory, kept in step afterwards. */
+  #indexOf(camera: string): Promise<SessionIndex> {
+    const index = this.#indexes.get(camera) ?? this.#index(camera);
+    this.#indexes.delete(camera);
+    this.#indexes.set(camera, index);
+    index.then(
+      ({ size }) => this.#bound(camera, size),
+      () => this.#forget(camera),
+    );
+    return index;
+  }
+
+  #bound(camera: string, size: number): void {
+    if (!this.#indexes.has(camera) || this.#indexed.get(camera) === size) return;
+    this.#indexed.set(camera, size);
+    let sessions = 0;
+    for (const each of this.#indexed.values()) sessions += each;
+    for (const other of this.#indexes.keys()) {
+      if (sessions <= INDEXED_SESSIONS) return;
+      sessions -= this.#indexed.get(other) ?? 0;
+      this.#forget(other);
+    }
+  }
+
+  #forget(camera: string): void {
+    this.#indexes.delete(camera);
+    this.#indexed.delete(camera);
+  }
+
+  async #index(camera: string): Promise<SessionIndex> {
+    const names = (await this.#disk.list(join(this.#root, camera))) ?? [];
+    const entries = names.flatMap((name) => {
+      const [, number = '', id] = NAME.exec(name) ?? [];
+      return id === undefined ? [] : [{ id, number: Number(number) }];
+    });
+    return new SessionIndex(entries, NEWEST);
+  }
+
+  async #read(camera: string, entry: SessionEntry): Promise<Session | undefined> {
+    const directory = join(this.#root, camera, nameOf(entry));
+    const bytes = await readFileBounded(this.#disk, join(directory, HEADER_FILE), MAX_SESSION_HEADER_BYTES);
+    if (bytes === undefined) return undefined;
+    const headerHash = createHash('sha256').update(bytes).digest();
+    return { camera, ...entry, directory, headerHash };
+  }
+
+  async #syncDirectories(camera: string, directory: string): Promise<void> {
+    for (const path of [directory, join(this.#root, camera), this.#root])
+      await this.#disk.syncDirectory(path);
+  }
+
+  #remember(session: Session): Session {
+    this.#known.set(`${session.camera}/${session.id}`, session);
+    return session;
+  }
+}
+
+const nameOf = ({ id, number }: SessionEntry) => `${String(number).padStart(NUMBER_DIGITS, '0')}-${id}`;

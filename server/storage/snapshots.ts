@@ -1,0 +1,148 @@
+import { join } from 'node:path';
+import { equal } from '../../crypto/bytes.ts';
+import { CryptoError } from '../../crypto/errors.ts';
+import { idText, type ParsedSessionHeader, readSessionHeader } from '../../crypto/header.ts';
+import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { checkStillSignature, MAX_STILL_LENGTH, type ParsedStill, parseStill } from '../../crypto/still.ts';
+import { readFileBounded, TEMPORARY_SUFFIX, writeFileAtomic } from '../../host/atomic-file.ts';
+import type { Disk } from '../../host/disk.ts';
+import { HostError } from '../../host/errors.ts';
+import { MAX_SESSION_HEADER_BYTES } from '../../wire/limits.ts';
+import { Refused } from '../errors.ts';
+import type { RefusalLog } from '../http/refusal-log.ts';
+import type { BucketRule } from '../http/token-bucket.ts';
+import { TokenBuckets } from '../http/token-buckets.ts';
+import type { Log } from '../log.ts';
+import type { Session, Sessions } from './sessions.ts';
+import type { Usage } from './usage.ts';
+
+/** What became of a still that a camera sent. */
+export type StillVerdict =
+  | 'KEPT'
+  /** These very bytes lie there already. */
+  | 'KNOWN'
+  /** Not the shape of one, or not signed by the camera. */
+  | 'STILL_REFUSED'
+  /** It names another camera than the certificate does. */
+  | 'CAMERA_FOREIGN'
+  /** The camera has uploaded no such session, or not lately. */
+  | 'SESSION_UNKNOWN'
+  /** Another still lies there under its number: nothing is ever overwritten. */
+  | 'STILL_CONFLICT'
+  /** The camera sends too many, or all of them together more than the disk takes. */
+  | 'TOO_MANY'
+  | 'STORAGE_FULL'
+  | 'STORAGE_FAILED';
+
+/** Room for those that waited for the line, then one in five seconds. */
+export const STILL_RATE: BucketRule = { burst: 32, refillMs: 5_000 };
+
+const REMEMBERED_CAMERAS = 10_000;
+/** Stills that wait for the disk, at most. */
+const MAX_WAITING = 256;
+
+export const stillFileName = (number: number) => `still-${String(number).padStart(6, '0')}.oriel`;
+
+/**
+ * Keeps sealed stills beside the segments of their session, byte for byte: `still-<number, 6 digits>.oriel`. The server
+ * opens none; what it can check without a key it does. A session holds as many as there are numbers (crypto/still.ts).
+ */
+export class StillStore {
+  readonly #disk: Disk;
+  readonly #sessions: Sessions;
+  readonly #cameras: TokenBuckets;
+  #turn: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  /** @param monotonic milliseconds. */
+  constructor(disk: Disk, sessions: Sessions, monotonic: () => number) {
+    this.#disk = disk;
+    this.#sessions = sessions;
+    this.#cameras = new TokenBuckets(STILL_RATE, monotonic, REMEMBERED_CAMERAS);
+  }
+
+  /** @param camera its id, by the certificate it came with. Never throws for what a camera or the disk does. */
+  keep(camera: string, bytes: Uint8Array): Promise<StillVerdict> {
+    if (this.#waiting >= MAX_WAITING || this.#cameras.take(camera) > 0) return Promise.resolve('TOO_MANY');
+    this.#waiting += 1;
+    // One after the other: two of one number are judged by what lies there.
+    const kept = this.#turn.then(() => this.#keep(camera, bytes)).catch(verdictOf);
+    this.#turn = kept
+      .catch(() => undefined)
+      .finally(() => {
+        this.#waiting -= 1;
+      });
+    return kept;
+  }
+
+  async #keep(camera: string, bytes: Uint8Array): Promise<StillVerdict> {
+    const still = parseStill(bytes);
+    if (idText(still.header.camera) !== camera) return 'CAMERA_FOREIGN';
+    const session = await this.#sessions.named(camera, still.header.sessionHash);
+    const header = session && (await this.#readHeader(session));
+    if (session === undefined || header === undefined) return 'SESSION_UNKNOWN';
+    await checkStillSignature(still, header.point, nodePrimitives);
+    return this.#store(session, still, bytes);
+  }
+
+  async #store(session: Session, { header }: ParsedStill, bytes: Uint8Array): Promise<StillVerdict> {
+    const path = join(session.directory, stillFileName(header.number));
+    if ((await this.#disk.stat(path)) !== undefined) {
+      const there = await readFileBounded(this.#disk, path, MAX_STILL_LENGTH);
+      return there !== undefined && equal(there, bytes) ? 'KNOWN' : 'STILL_CONFLICT';
+    }
+    try {
+      await writeFileAtomic(this.#disk, path, bytes, 0o600);
+      return 'KEPT';
+    } catch (error) {
+      await this.#disk.unlink(path + TEMPORARY_SUFFIX).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #readHeader(session: Session): Promise<ParsedSessionHeader | undefined> {
+    const path = join(session.directory, 'session');
+    const bytes = await readFileBounded(this.#disk, path, MAX_SESSION_HEADER_BYTES);
+    return bytes && readSessionHeader(bytes, nodePrimitives);
+  }
+}
+
+/** What stills share with the rest of a camera's footage. */
+export interface StillKeeping {
+  readonly usage: Pick<Usage, 'admit' | 'began' | 'grew'>;
+  readonly log: Log;
+  readonly refusals: RefusalLog;
+}
+
+/** The store as control knows it: within the camera's room on the disk; what became of a still stands in the log. */
+export function stillKeeper(store: StillStore, { usage, log, refusals }: StillKeeping) {
+  const keep = async (camera: string, bytes: Uint8Array) => {
+    try {
+      usage.admit(camera);
+    } catch (error) {
+      if (error instanceof Refused) return error.code;
+      throw error;
+    }
+    const verdict = await store.keep(camera, bytes);
+    if (verdict === 'KEPT') {
+      usage.began(camera, 0);
+      usage.grew(camera, bytes.length);
+    }
+    return verdict;
+  };
+  return {
+    async keep(camera: string, bytes: Uint8Array): Promise<void> {
+      const verdict = await keep(camera, bytes);
+      const fields = { camera, verdict, bytes: bytes.length };
+      if (verdict === 'KEPT' || verdict === 'KNOWN') log.debug(fields, 'still kept');
+      else refusals.say(camera, fields, 'still not kept');
+    },
+  };
+}
+
+/** @throws what is neither a refusal nor the disk's. */
+function verdictOf(error: unknown): StillVerdict {
+  if (error instanceof CryptoError) return 'STILL_REFUSED';
+  if (error instanceof HostError) return error.code === 'DISK_FULL' ? 'STORAGE_FULL' : 'STORAGE_FAILED';
+  throw error;
+}

@@ -1,0 +1,152 @@
+import { join } from 'node:path';
+import type { Clock } from '../../host/clock.ts';
+import type { Disk } from '../../host/disk.ts';
+import { Refused } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { CameraUsage, UsageTable } from '../registry/usage-table.ts';
+import { type FootageQuotaRules, judgeQuota, type QuotaVerdict } from './footage-quota.ts';
+
+export interface UsageOptions {
+  readonly disk: Disk;
+  /** The footage directory. */
+  readonly root: string;
+  readonly table: UsageTable;
+  /** Ids of the cameras that are enrolled. */
+  readonly enrolled: () => readonly string[];
+  readonly rules: FootageQuotaRules;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly log: Log;
+}
+
+/** What a file takes beside its bytes, so that many small ones count as what they are. */
+const FILE_BYTES = 4096;
+/** How old the last look at all cameras' footage, and the disk's free room, may be, ms. */
+const ROOM_MS = 2_000;
+/** A camera about to be refused is measured again, in case somebody made room; so often at most, ms. */
+const MEASURE_MS = 10 * 60_000;
+
+const REFUSALS: Readonly<Record<Exclude<QuotaVerdict, 'admitted'>, string>> = {
+  quota: 'this camera has used up its room on the server',
+  sessions: 'this camera has as many sessions on the server as one may have',
+  share: "the server's disk is nearly full, and this camera holds more than its share",
+};
+
+/**
+ * How much each camera's footage takes up, and whether it may be more: one camera cannot fill the disk for the others.
+ * A camera that was never measured is, in the background; until then what it uploads counts.
+ */
+export class Usage {
+  readonly #options: UsageOptions;
+  readonly #cameras = new Map<string, { bytes: number; sessions: number }>();
+  readonly #changed = new Set<string>();
+  readonly #measuredAt = new Map<string, number>();
+  #measuring: Promise<void> = Promise.resolve();
+  #shared: { readonly cameras: number; readonly allBytes: number; readonly freeBytes: number } | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: UsageOptions) {
+    this.#options = options;
+    for (const { camera, bytes, sessions } of options.table.all())
+      this.#cameras.set(camera, { bytes, sessions });
+    for (const camera of options.enrolled()) if (!this.#cameras.has(camera)) this.#measure(camera);
+    this.#look();
+  }
+
+  /** Resolves when all that is being measured has been. */
+  get settled(): Promise<void> {
+    return this.#measuring;
+  }
+
+  of(camera: string): CameraUsage {
+    return { camera, ...this.#of(camera) };
+  }
+
+  /** @throws Refused QUOTA_EXCEEDED. */
+  admit(camera: string): void {
+    this.#look();
+    const { cameras, allBytes, freeBytes } = this.#shared ?? {
+      cameras: 1,
+      allBytes: 0,
+      freeBytes: undefined,
+    };
+    const verdict = judgeQuota({ ...this.#of(camera), cameras, allBytes, freeBytes }, this.#options.rules);
+    if (verdict === 'admitted') return;
+    this.#measure(camera);
+    throw new Refused('QUOTA_EXCEEDED', REFUSALS[verdict]);
+  }
+
+  /** Footage was appended. */
+  grew(camera: string, bytes: number): void {
+    this.#change(camera, bytes, 0);
+  }
+
+  /** A file was begun. @param sessions 1 when it is a session's. */
+  began(camera: string, sessions: 0 | 1): void {
+    this.#change(camera, FILE_BYTES, sessions);
+  }
+
+  /** Writes down what has changed since the last call. What could not be written is kept. @throws as Database does. */
+  write(): void {
+    if (this.#changed.size === 0) return;
+    this.#options.table.write([...this.#changed].map((camera) => this.of(camera)));
+    this.#changed.clear();
+  }
+
+  #of(camera: string): { bytes: number; sessions: number } {
+    return this.#cameras.get(camera) ?? { bytes: 0, sessions: 0 };
+  }
+
+  #change(camera: string, bytes: number, sessions: number): void {
+    const before = this.#of(camera);
+    this.#cameras.set(camera, { bytes: before.bytes + bytes, sessions: before.sessions + sessions });
+    this.#changed.add(camera);
+  }
+
+  /** One camera after the other: there is no hurry, and others want the disk. */
+  #measure(camera: string): void {
+    const { clock, log } = this.#options;
+    const now = clock.monotonic();
+    if (now - (this.#measuredAt.get(camera) ?? Number.NEGATIVE_INFINITY) < MEASURE_MS) return;
+    this.#measuredAt.set(camera, now);
+    this.#measuring = this.#measuring.then(async () => {
+      const before = this.#of(camera);
+      try {
+        const found = await this.#walk(camera);
+        const { bytes, sessions } = this.#of(camera);
+        this.#change(camera, found.bytes - before.bytes, found.sessions - before.sessions);
+        log.debug({ camera, before: { bytes, sessions }, found }, 'footage measured');
+      } catch (error) {
+        log.warn({ camera, err: error }, 'footage not measured');
+      }
+    });
+  }
+
+  async #walk(camera: string): Promise<{ bytes: number; sessions: number }> {
+    const { disk, root } = this.#options;
+    let bytes = 0;
+    const sessions = (await disk.list(join(root, camera))) ?? [];
+    for (const session of sessions) {
+      for (const file of (await disk.list(join(root, camera, session))) ?? []) {
+        const stat = await disk.stat(join(root, camera, session, file));
+        bytes += stat === undefined ? 0 : stat.bytes + FILE_BYTES;
+      }
+    }
+    return { bytes, sessions: sessions.length };
+  }
+
+  /** Asked at every record: what all cameras share is looked up now and then. */
+  #look(): void {
+    const { disk, root, clock, enrolled, log } = this.#options;
+    const now = clock.monotonic();
+    if (now - this.#lookedAt < ROOM_MS) return;
+    this.#lookedAt = now;
+    const cameras = enrolled();
+    const allBytes = cameras.reduce((sum, each) => sum + this.#of(each).bytes, 0);
+    disk.freeBytes(root).then(
+      (freeBytes) => {
+        this.#shared = { cameras: cameras.length, allBytes, freeBytes };
+      },
+      (error) => log.debug({ err: error }, 'free room unknown'),
+    );
+  }
+}
