@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { RoleUsers } from './camera/separation.ts';
+import type { RoleUsers } from './camera/privilege-separation.ts';
 import { logLevelOption } from './log-level.ts';
 
 export interface LauncherRunOptions extends RoleUsers {

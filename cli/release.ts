@@ -3,9 +3,9 @@ import { anchorCommand } from './release/anchor.ts';
 import { buildCommand } from './release/build.ts';
 import { keysCommand } from './release/keys.ts';
 import { kitCommand } from './release/kit.ts';
-import { haltCommand, promoteCommand, publishCommand } from './release/offer.ts';
 import { collect, print, readSigners } from './release/options.ts';
 import type { PackWish } from './release/pack.ts';
+import { haltCommand, promoteCommand, publishCommand } from './release/publish-commands.ts';
 import { rotateCommand } from './release/rotate.ts';
 
 interface SignOptions {

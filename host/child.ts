@@ -30,7 +30,7 @@ export interface CollectOptions {
 /**
  * Spawns a command that is killed when this process dies, however it dies: setpriv(1) sets PR_SET_PDEATHSIG, which
  * Node cannot. It inherits no environment; `env` is all it gets beside PATH and LANG.
- * @param under the command to run it under (host/confinement.ts). The kernel lets no process kill one of another
+ * @param under the command to run it under (host/sandbox.ts). The kernel lets no process kill one of another
  *   user by its death, so a child with an account of its own has to watch its stdin for the end as well.
  */
 export function spawnTethered(

@@ -69,7 +69,7 @@ export interface DirectoryHold {
 }
 
 export interface HoldWish {
-  /** The command that makes a process the owner's (host/confinement.ts). */
+  /** The command that makes a process the owner's (host/sandbox.ts). */
   readonly under: readonly string[];
   readonly waitMs: number;
   /** Aborted to wait no more, or to give the lock up. */

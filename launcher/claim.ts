@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import { errorFields } from '../agent/log.ts';
 import type { CameraDirectory } from '../agent/state/camera-directory.ts';
 import { cameraRunning } from '../agent/state/errors.ts';
-import type { Account } from '../host/account.ts';
 import type { Clock } from '../host/clock.ts';
-import { confined } from '../host/confinement.ts';
 import { type DirectoryHold, holdDirectory } from '../host/directory-lock.ts';
+import type { Account } from '../host/os-user.ts';
+import { confined } from '../host/sandbox.ts';
 import { confinementOf } from './privilege-separation.ts';
 
 export interface LauncherClaim {

@@ -5,10 +5,10 @@ import { errorFields } from '../agent/log.ts';
 import type { CameraDirectory } from '../agent/state/camera-directory.ts';
 import { spawnTethered } from '../host/child.ts';
 import { systemClock } from '../host/clock.ts';
-import { confined } from '../host/confinement.ts';
 import { kernelClockIsSynchronised } from '../host/kernel-clock.ts';
 import { killAs } from '../host/kill-as.ts';
 import { relayLines } from '../host/relay-lines.ts';
+import { confined } from '../host/sandbox.ts';
 import { HAND_OVER, runEnvironment } from '../ota/launcher-protocol.ts';
 import {
   canCutNetwork,

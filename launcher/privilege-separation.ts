@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { CameraDirectory } from '../agent/state/camera-directory.ts';
 import { CameraError } from '../agent/state/errors.ts';
 import { makeElsewhere, removeElsewhere } from '../agent/state/run-elsewhere.ts';
-import { type Account, CAPABILITY, hasCapability } from '../host/account.ts';
 import { COMMAND_NOT_FOUND, collect } from '../host/child.ts';
-import { type Confinement, confined } from '../host/confinement.ts';
 import { makeFifo } from '../host/fifo.ts';
+import { type Account, CAPABILITY, hasCapability } from '../host/os-user.ts';
+import { type Confinement, confined } from '../host/sandbox.ts';
 
 /** The users of a camera's two processes. */
 export interface Separation {

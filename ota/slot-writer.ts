@@ -10,8 +10,8 @@ import {
   SIGNATURES_FILE,
 } from './bundle.ts';
 import { type FileSink, readContent } from './bundle-files.ts';
+import type { Incoming } from './bundle-source.ts';
 import { OtaError } from './errors.ts';
-import type { Incoming } from './incoming.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE } from './key-list.ts';
 import { type BundleDocuments, readDocuments } from './verify-bundle.ts';
 

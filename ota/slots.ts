@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import type { Bundle } from './bundle.ts';
+import type { Incoming } from './bundle-source.ts';
 import { OtaError } from './errors.ts';
-import type { Incoming } from './incoming.ts';
-import { judgeStaging } from './slot-policy.ts';
+import { judgeStaging } from './slot-rules.ts';
 import {
   addOutcome,
   firstState,

@@ -1,5 +1,5 @@
 import type { Disk } from '../../host/disk.ts';
-import { type MachineHealth, machineHealth } from '../../host/machine.ts';
+import { type MachineHealth, machineHealth } from '../../host/system-health.ts';
 import { ALPN_MQTT } from '../../wire/control.ts';
 import { type CaptureState, readCaptureState } from '../capture/status-file.ts';
 import type { ServerDial } from '../client/dial.ts';

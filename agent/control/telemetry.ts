@@ -1,4 +1,4 @@
-import type { MachineHealth } from '../../host/machine.ts';
+import type { MachineHealth } from '../../host/system-health.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 import type { CaptureState } from '../capture/status-file.ts';
 import { refusesPolicy } from '../client/remedies.ts';

@@ -7,9 +7,9 @@ import { keepMemorySmall } from '../../host/small-memory.ts';
 import { EXIT } from '../exit-codes.ts';
 import { releaseTimeMs, version } from '../version.ts';
 import { openLog } from './log.ts';
+import type { Tether } from './parent-death.ts';
 import { roleDirectory } from './role-directory.ts';
 import { stopRole } from './stop-role.ts';
-import type { Tether } from './tether.ts';
 
 /** How it was started. */
 export interface Started {

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import { type CapturePlan, PLAN_LIMIT, parsePlan } from '../../agent/capture/capture-config.ts';
 import type { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import type { Account } from '../../host/account.ts';
 import { spawnTethered } from '../../host/child.ts';
-import { confined } from '../../host/confinement.ts';
 import { killAs } from '../../host/kill-as.ts';
+import type { Account } from '../../host/os-user.ts';
 import { relayLines } from '../../host/relay-lines.ts';
+import { confined } from '../../host/sandbox.ts';
 import { LAUNCHER, type OrielCommand, orielArguments } from '../../launcher/launcher.ts';
 import { confinementOf } from '../../launcher/privilege-separation.ts';
 

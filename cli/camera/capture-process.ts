@@ -7,9 +7,9 @@ import { orielArguments } from '../../launcher/launcher.ts';
 import { CAPTURE_REFUSED } from '../../launcher/restart-rules.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openLog } from './log.ts';
+import { firstLineOfTether } from './parent-death.ts';
 import { roleDirectory } from './role-directory.ts';
 import { stopRole } from './stop-role.ts';
-import { firstLineOfTether } from './tether.ts';
 
 /** The capture process: ffmpeg and the source; no keys, no network but a listed LAN source. */
 export async function capture(dir: string, logLevel: string, tethered: boolean): Promise<number> {

@@ -7,7 +7,7 @@ import { replaceSecret } from '../../agent/state/replace-secret.ts';
 import { toBase64Url, utf8 } from '../../crypto/bytes.ts';
 import { asOwnerOf } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { choiceOf, sourceText } from './choice.ts';
+import { choiceOf, sourceText } from './config-options.ts';
 import type { FirewallState } from './firewall-state.ts';
 
 export interface SourceOptions extends FirewallState {

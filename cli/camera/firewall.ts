@@ -3,9 +3,9 @@ import { configuredDestinations, DestinationsFile } from '../../agent/firewall/d
 import { addressesOf, firewallRules, type Reachable, unitDropIn } from '../../agent/firewall/rules.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { MAX_PINS_TEXT_LENGTH } from '../../crypto/pin-statement.ts';
-import { findAccount } from '../../host/account.ts';
 import { lesserOwner, type Owner } from '../../host/as-owner.ts';
 import { runCommand } from '../../host/command.ts';
+import { findAccount } from '../../host/os-user.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
 import { configuredResolvers, resolveAddresses } from '../../host/resolver.ts';
 import { CommandError } from '../errors.ts';

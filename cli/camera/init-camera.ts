@@ -13,7 +13,7 @@ import { systemDisk } from '../../host/disk.ts';
 import { writeTextFile } from '../files.ts';
 import { givenOrigin } from '../keys/given-origin.ts';
 import { givenPins } from '../keys/given-pins.ts';
-import { type CameraOptions, checkConfig, choiceOf } from './choice.ts';
+import { type CameraOptions, checkConfig, choiceOf } from './config-options.ts';
 
 export interface CameraWish extends CameraOptions {
   readonly server: string;

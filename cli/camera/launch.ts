@@ -20,7 +20,7 @@ import { closeDoors } from './close-doors.ts';
 import { showCounters } from './counters.ts';
 import { openLog } from './log.ts';
 import { type CameraPlan, planCamera } from './plan.ts';
-import { type RoleUsers, separationOf } from './separation.ts';
+import { type RoleUsers, separationOf } from './privilege-separation.ts';
 
 export interface LaunchOptions extends RoleUsers {
   readonly logLevel: string;

@@ -31,7 +31,7 @@ export function roleCommands(): Command[] {
 
 function agentCommand(): Command {
   const role = roleCommand('agent', async (dir, { logLevel, tethered, slots, slot }) => {
-    const tether = tethered === undefined ? undefined : (await import('./tether.ts')).holdTether();
+    const tether = tethered === undefined ? undefined : (await import('./parent-death.ts')).holdTether();
     const { agent } = await import('./agent-process.ts');
     const place = slots === undefined || slot === undefined ? undefined : { installation: slots, slot };
     process.exitCode = await agent(dir, logLevel, { place, tether });
@@ -48,7 +48,7 @@ function captureCommand(): Command {
 
 function planCommand(): Command {
   return roleCommand('plan', async (dir, { claimFor, logLevel, tethered }) => {
-    if (tethered !== undefined) (await import('./tether.ts')).holdTether();
+    if (tethered !== undefined) (await import('./parent-death.ts')).holdTether();
     const { planOnceSetUp } = await import('./plan.ts');
     const plan = await planOnceSetUp(dir, logLevel, claimFor !== undefined);
     if (plan !== undefined) console.log(JSON.stringify(plan));
@@ -59,7 +59,7 @@ function stillCommand(): Command {
   return new Command('still').action(async () => {
     const { closeDoors } = await import('./close-doors.ts');
     closeDoors('still');
-    const { makeStill } = await import('./make-still.ts');
+    const { makeStill } = await import('./make-snapshot.ts');
     await makeStill();
   });
 }

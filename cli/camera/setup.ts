@@ -14,7 +14,7 @@ import { asOwnerOf, lesserOwner } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { CommandError } from '../errors.ts';
 import { readSecretFile } from '../secret-file.ts';
-import { type CameraOptions, choiceOf } from './choice.ts';
+import { type CameraOptions, choiceOf } from './config-options.ts';
 
 export interface SetupOptions extends CameraOptions {
   readonly code?: string;

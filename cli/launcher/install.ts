@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { wholeBundle } from '../../ota/incoming.ts';
+import { wholeBundle } from '../../ota/bundle-source.ts';
 import { ANCHOR_FILE, HARDWARE_FILE, ROOT_FILE, readInstallation } from '../../ota/installation.ts';
 import { LIMITS_FILE, parseLimits } from '../../ota/launcher-limits.ts';
 import { Slots } from '../../ota/slots.ts';

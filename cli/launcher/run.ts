@@ -12,7 +12,7 @@ import { Slots } from '../../ota/slots.ts';
 import { askForPlan } from '../camera/ask-for-plan.ts';
 import { closeDoors } from '../camera/close-doors.ts';
 import { openLog } from '../camera/log.ts';
-import { separationOf } from '../camera/separation.ts';
+import { separationOf } from '../camera/privilege-separation.ts';
 import type { LauncherRunOptions } from '../launcher.ts';
 import { logDestination } from '../log-destination.ts';
 import { outliveReaders, stopSignal } from '../signals.ts';

@@ -3,7 +3,7 @@ import type { Clock } from '../../host/clock.ts';
 import { killAs } from '../../host/kill-as.ts';
 import { residentBytes } from '../../host/resident-memory.ts';
 import { type AgentFacts, FACTS_FD, FactsReader } from '../../ota/launcher-protocol.ts';
-import type { AgentSeen } from '../../ota/slot-policy.ts';
+import type { AgentSeen } from '../../ota/slot-rules.ts';
 import type { RoleProcess } from '../launcher.ts';
 
 /** What the agent says is read so often, a pipe full at a time: a flood of it costs its launcher next to nothing. */

@@ -7,7 +7,7 @@ import type { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import type { Clock } from '../../host/clock.ts';
 import { FILES_DIRECTORY, PROGRAM_PATH, RUNTIME_PATH } from '../../ota/bundle.ts';
 import type { LauncherLimits } from '../../ota/launcher-limits.ts';
-import { afterCaptureEnd } from '../../ota/slot-policy.ts';
+import { afterCaptureEnd } from '../../ota/slot-rules.ts';
 import type { ReturnCode } from '../../ota/slot-state.ts';
 import { advance, phaseOf } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';

@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import type { CapturePlan } from '../../agent/capture/capture-config.ts';
 import { errorFields } from '../../agent/log.ts';
 import type { Clock } from '../../host/clock.ts';
-import { confined } from '../../host/confinement.ts';
-import { fetchedBundle } from '../../ota/incoming.ts';
+import { confined } from '../../host/sandbox.ts';
+import { fetchedBundle } from '../../ota/bundle-source.ts';
 import type { LauncherLimits } from '../../ota/launcher-limits.ts';
-import { isTurnDue, judgeTrial, judgeTurn } from '../../ota/slot-policy.ts';
+import { isTurnDue, judgeTrial, judgeTurn } from '../../ota/slot-rules.ts';
 import { addOutcome, nameOfRefused, otherSlot, type SlotState } from '../../ota/slot-state.ts';
 import {
   advance,

@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemDisk } from '../../host/disk.ts';
 import { FILES_DIRECTORY, MANIFEST_FILE, SIGNATURES_FILE, sizeOf } from '../../ota/bundle.ts';
-import { fetchedBundle, wholeBundle } from '../../ota/incoming.ts';
+import { fetchedBundle, wholeBundle } from '../../ota/bundle-source.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE, parseAnchor } from '../../ota/key-list.ts';
 import { Slots } from '../../ota/slots.ts';
 import { type MadeRelease, Maker } from '../release/maker.ts';

@@ -203,12 +203,12 @@ test(
     const boards = KINDS.filter(({ board }) => !['crashes', 'hangs'].includes(board));
     const launcher = breakBuild(
       {
-        file: 'ota/slot-policy.ts',
+        file: 'ota/slot-rules.ts',
         from: '  const missing = firstMissing(facts, filmed);\n',
         to: "  if (facts.memoryBytes > 0) return { verdict: 'healthy' };\n  const missing = firstMissing(facts, filmed);\n",
       },
       {
-        file: 'ota/slot-policy.ts',
+        file: 'ota/slot-rules.ts',
         from: 'if (memoryBytes > limits.memoryBytes) ',
         to: 'if (memoryBytes < 0) ',
       },

@@ -3,8 +3,8 @@ import { chmodSync, chownSync, readFileSync, readlinkSync, renameSync, statSync 
 import { join } from 'node:path';
 import { claimCamera } from '../../agent/state/camera-claim.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { findAccount } from '../../host/account.ts';
-import { confined } from '../../host/confinement.ts';
+import { findAccount } from '../../host/os-user.ts';
+import { confined } from '../../host/sandbox.ts';
 import { cameraStatus, type Household } from '../../scripts/demonstration/household.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import {

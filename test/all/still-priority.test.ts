@@ -17,7 +17,7 @@ test('a camera that runs at a low priority makes stills at that', () => {
 
 test('control: one that asks for its usual priority there comes to nothing', () => {
   const broken = breakBuild({
-    file: 'cli/camera/make-still.ts',
+    file: 'cli/camera/make-snapshot.ts',
     from: 'if (getPriority() < PRIORITY) ',
     to: 'if (getPriority() > 0) ',
   });

@@ -65,7 +65,7 @@ test.concurrent('a camera makes stills, its server keeps what it cannot open, an
 
 test.concurrent('the recording is whole when what makes stills stands still', async () => {
   const broken = breakBuild({
-    file: 'cli/camera/make-still.ts',
+    file: 'cli/camera/make-snapshot.ts',
     from: 'process.stdout.write(await encodePicture(raw));',
     to: 'await new Promise((done) => setTimeout(done, 1e9)); await encodePicture(raw);',
   });

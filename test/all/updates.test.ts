@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemDisk } from '../../host/disk.ts';
-import { wholeBundle } from '../../ota/incoming.ts';
+import { wholeBundle } from '../../ota/bundle-source.ts';
 import { Slots } from '../../ota/slots.ts';
 import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { gapsOf } from '../../scripts/simulation/rollout.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
-import { machineHealth } from '../../host/machine.ts';
+import { machineHealth } from '../../host/system-health.ts';
 
 let directory: string;
 beforeEach(() => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemDisk } from '../../host/disk.ts';
-import { wholeBundle } from '../../ota/incoming.ts';
+import { wholeBundle } from '../../ota/bundle-source.ts';
 import { writeAnchor } from '../../ota/key-list.ts';
 import { forgetDelivered } from '../../ota/slot-transitions.ts';
 import { Slots } from '../../ota/slots.ts';

@@ -6,7 +6,7 @@ import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { runSlots } from '../../launcher/slots/run-slots.ts';
-import { wholeBundle } from '../../ota/incoming.ts';
+import { wholeBundle } from '../../ota/bundle-source.ts';
 import { USUAL_LIMITS } from '../../ota/launcher-limits.ts';
 import { writeFacts } from '../../ota/launcher-protocol.ts';
 import { addOutcome } from '../../ota/slot-state.ts';

@@ -7,7 +7,7 @@ import {
   readFacts,
   writeFacts,
 } from '../../ota/launcher-protocol.ts';
-import { afterCaptureEnd, isTurnDue, judgeStaging, judgeTrial, judgeTurn } from '../../ota/slot-policy.ts';
+import { afterCaptureEnd, isTurnDue, judgeStaging, judgeTrial, judgeTurn } from '../../ota/slot-rules.ts';
 import { addRefused, firstState } from '../../ota/slot-state.ts';
 import { advance } from '../../ota/slot-transitions.ts';
 

@@ -1,5 +1,5 @@
 import semver from 'semver';
-import { judgeStaging } from '../../ota/slot-policy.ts';
+import { judgeStaging } from '../../ota/slot-rules.ts';
 import {
   firstState,
   MAX_BOOTS,

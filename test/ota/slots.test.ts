@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { parseBundle, SIGNATURES_FILE } from '../../ota/bundle.ts';
-import { fetchedBundle, wholeBundle } from '../../ota/incoming.ts';
+import { fetchedBundle, wholeBundle } from '../../ota/bundle-source.ts';
 import { readInstallation } from '../../ota/installation.ts';
 import { writeAnchor } from '../../ota/key-list.ts';
 import { parseSlotState } from '../../ota/slot-state.ts';
@@ -260,7 +260,7 @@ test('control: a launcher that follows links takes what lies elsewhere', async (
     renameSync(from, to);
     symlinkSync(to, from);
     await expect(fetchedBundle(incoming, []).documents()).rejects.toMatchObject({ code: 'FILE_MISSING' });
-    const { fetchedBundle: careless } = await import(join(broken.root, 'ota/incoming.ts'));
+    const { fetchedBundle: careless } = await import(join(broken.root, 'ota/bundle-source.ts'));
     expect((await careless(incoming, []).documents()).manifest).toEqual(readFileSync(to));
   } finally {
     broken.remove();

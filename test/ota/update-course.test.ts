@@ -1,5 +1,5 @@
-import { courseOf } from '../../cli/camera/update/course.ts';
-import { courseText, whatToDo } from '../../cli/camera/update/course-text.ts';
+import { courseText, whatToDo } from '../../cli/camera/update/progress-text.ts';
+import { courseOf } from '../../cli/camera/update/update-progress.ts';
 import { supportOf, versionText } from '../../cli/camera/version/version-text.ts';
 import { addOutcome, addRefused, firstState } from '../../ota/slot-state.ts';
 

@@ -9,9 +9,9 @@ import { readState } from '../../launcher/status.ts';
 import { jsonLine, printable } from '../../text.ts';
 import { isRunning } from '../is-running.ts';
 import { startCommand } from '../start-command.ts';
-import { type Course, courseOf, type Seen } from './course.ts';
-import { courseText, whatToDo } from './course-text.ts';
-import { handOver, openRegular } from './hand-over.ts';
+import { courseText, whatToDo } from './progress-text.ts';
+import { handOver, openRegular } from './submit-update.ts';
+import { type Course, courseOf, type Seen } from './update-progress.ts';
 
 export interface UpdateOptions {
   readonly json?: true;

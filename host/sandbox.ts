@@ -1,4 +1,4 @@
-import type { Account } from './account.ts';
+import type { Account } from './os-user.ts';
 
 /** What a process and all its children are held to. */
 export interface Confinement {

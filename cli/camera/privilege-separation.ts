@@ -1,4 +1,4 @@
-import { findAccount } from '../../host/account.ts';
+import { findAccount } from '../../host/os-user.ts';
 import type { Separation } from '../../launcher/privilege-separation.ts';
 import { CommandError } from '../errors.ts';
 

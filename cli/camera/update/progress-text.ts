@@ -1,4 +1,4 @@
-import type { Course } from './course.ts';
+import type { Course } from './update-progress.ts';
 
 /** The course of an update as people read it. Pure. */
 
