@@ -15,7 +15,7 @@ import {
   type Household,
   makeHousehold,
   startCamera,
-} from './demonstration/household.ts';
+} from './demonstration/deployment.ts';
 import { type InputLength, inputLength, isWhole } from './demonstration/input-length.ts';
 import { endProcess, endStarted, ORIEL, oriel } from './demonstration/oriel-command.ts';
 

@@ -15,7 +15,7 @@ export const LONGEST: readonly string[] = [
   'test/all/bad-releases.test.ts',
   'test/all/updates.test.ts',
   'test/all/killed-everywhere.test.ts',
-  'test/all/thief.test.ts',
+  'test/all/attacks.test.ts',
   'test/all/scan.test.ts',
   'test/all/camera-status.test.ts',
   'test/all/uninterrupted.test.ts',
@@ -29,7 +29,7 @@ export const LONGEST: readonly string[] = [
   'test/pairing/remedies.test.ts',
   'test/e2e/plaintext.test.ts',
   'test/e2e/signals.test.ts',
-  'test/house/test-runner.test.ts',
+  'test/repository/test-runner.test.ts',
   'test/spool/killed-process.test.ts',
   'test/server/broker.test.ts',
   'test/capture/rtsp.test.ts',
@@ -37,7 +37,7 @@ export const LONGEST: readonly string[] = [
   'test/server/command.test.ts',
   'test/secrets/typed.test.ts',
   'test/server/mirror-run.test.ts',
-  'test/capture/stills.test.ts',
+  'test/capture/snapshots.test.ts',
   'test/pairing/command.test.ts',
 ];
 

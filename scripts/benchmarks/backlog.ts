@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './bench.ts';
 import { makeClip } from './clip.ts';
-import { House } from './house.ts';
 import type { Measurement } from './measurement.ts';
+import { House } from './test-server.ts';
 
 /** What a camera holds while all goes well: less than a segment. */
 const SETTLED_SECONDS = 4;

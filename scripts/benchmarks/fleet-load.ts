@@ -4,7 +4,7 @@ import { openControlLine } from '../../agent/control/mqtt-connection.ts';
 import { systemClock } from '../../host/clock.ts';
 import { ALPN_MQTT } from '../../wire/control.ts';
 import { LightCamera } from '../simulation/light-camera.ts';
-import { LIGHT_HOST, makeLightHouse } from '../simulation/light-house.ts';
+import { LIGHT_HOST, makeLightHouse } from '../simulation/light-server.ts';
 
 /**
  * Cameras that are only connected, each as an agent is: over HTTP and over control. Reads lines on stdin: `make N` makes a

@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './bench.ts';
-import { ORIEL } from './house.ts';
 import type { Measurement } from './measurement.ts';
 import { processTree } from './processes.ts';
+import { ORIEL } from './test-server.ts';
 
 /** How long a server is left alone before it is looked at, ms: what handshakes left behind is collected by then. */
 const REST_MS = 15_000;

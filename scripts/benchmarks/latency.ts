@@ -4,8 +4,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench } from './bench.ts';
 import { makeClip } from './clip.ts';
-import { House } from './house.ts';
 import { type Measurement, percentile } from './measurement.ts';
+import { House } from './test-server.ts';
 import { openTimedAgent, type Times } from './timed-agent.ts';
 
 /** Of the records, so many at least have to have been timed, a second. */

@@ -6,13 +6,13 @@ import { bundle } from '../bundle.ts';
 import { backlog } from './backlog.ts';
 import type { Group } from './bench.ts';
 import { fleet } from './fleet.ts';
-import { gate } from './gate.ts';
 import { latency } from './latency.ts';
-import { line } from './line.ts';
 import { type Measurement, ratioOf, verdictOf } from './measurement.ts';
+import { line } from './pipeline.ts';
 import { sealing } from './sealing.ts';
 import { staging } from './staging.ts';
 import { table } from './table.ts';
+import { gate } from './tls-server.ts';
 import { updates } from './updates.ts';
 
 const GROUPS: Readonly<Record<string, Group>> = {

@@ -12,9 +12,9 @@ import { gapsOf } from '../simulation/rollout.ts';
 import type { Bench } from './bench.ts';
 import { makeClip } from './clip.ts';
 import { CountingRelay } from './counting-relay.ts';
-import { House, oriel } from './house.ts';
 import { type Measurement, median } from './measurement.ts';
 import { processTree } from './processes.ts';
+import { House, oriel } from './test-server.ts';
 
 const LOOK_MS = 100;
 const PATIENCE_MS = 300_000;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { serverDial } from '../../agent/client/dial.ts';
 import { SimulationError } from './errors.ts';
 import { LightCamera } from './light-camera.ts';
-import { LIGHT_HOST, makeLightHouse } from './light-house.ts';
+import { LIGHT_HOST, makeLightHouse } from './light-server.ts';
 import { type Finding, finding } from './scene.ts';
 import { pause, until } from './wait.ts';
 

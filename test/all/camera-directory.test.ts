@@ -2,9 +2,9 @@ import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
-import { expectNothingAcknowledgedLost } from '../e2e/account.ts';
 import { makeClip } from '../e2e/clips.ts';
-import { Home } from '../e2e/home.ts';
+import { expectNothingAcknowledgedLost } from '../e2e/footage-accounting.ts';
+import { Home } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 
 /**

@@ -2,9 +2,9 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ORIEL, oriel } from '../../scripts/demonstration/oriel-command.ts';
-import { Home } from '../e2e/home.ts';
+import { Home } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
-import { commandsNamedIn } from '../house/named-commands.ts';
+import { commandsNamedIn } from '../repository/named-commands.ts';
 
 /** What `oriel camera status` says, and its exit code, which health checks use, through a camera's bad days. */
 

@@ -2,7 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFifo } from '../../host/fifo.ts';
-import { flows, type Line, makeClip, openLine, probe, type SeenRun, until } from '../capture/line.ts';
+import {
+  flows,
+  type Line,
+  makeClip,
+  openLine,
+  probe,
+  type SeenRun,
+  until,
+} from '../capture/capture-process.ts';
 
 const PATTERN = 'test:?size=320x240&rate=25';
 const SHORT_LIMITS = { startMs: 10_000, firstMs: 10_000, silenceMs: 4000 };

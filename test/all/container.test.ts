@@ -16,8 +16,8 @@ import { type Engine, startEngine } from '../../scripts/simulation/engine.ts';
 import { NODE_IN_IMAGE } from '../../scripts/simulation/fleet.ts';
 import { baseImage, buildImages, type Images } from '../../scripts/simulation/images.ts';
 import { exitOf } from '../exit-of.ts';
-import { ORIEL_ROOT, until } from '../no-way-in/household.ts';
 import { type Provisioned, provision, serverRuns, verdictOf } from '../no-way-in/provision.ts';
+import { ORIEL_ROOT, until } from '../no-way-in/test-deployment.ts';
 import { freePort } from './free-port.ts';
 
 const MINUTES = 60_000;

@@ -1,6 +1,6 @@
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
-import { Home } from '../e2e/home.ts';
+import { Home } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 
 /** Control between the real processes, asked at the command line. */

@@ -8,7 +8,7 @@ import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { openRegistry } from '../../server/registry/registry-origin.ts';
 import { breakBuild } from '../broken-build.ts';
 import { makeClip } from '../e2e/clips.ts';
-import { Home } from '../e2e/home.ts';
+import { Home } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 
 /** Day keys that were taken back, between a real camera and a server that would have them used again. */

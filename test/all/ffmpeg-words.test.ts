@@ -8,7 +8,7 @@ import type { RunTool } from '../../agent/capture/ffmpeg-runner.ts';
 import { readFileFacts } from '../../agent/capture/file-facts.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { collect } from '../../host/child.ts';
-import { makeClip } from '../capture/line.ts';
+import { makeClip } from '../capture/capture-process.ts';
 import { causesOfRefusals, probedBy, REFUSALS } from '../capture/refusals.ts';
 import { copyDebian } from './debian.ts';
 

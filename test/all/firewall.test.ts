@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { firewallRules, unitDropIn } from '../../agent/firewall/rules.ts';
 import { leaveWord, WORD_EVERY_MS } from '../../agent/firewall/unreachable.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { cameraStatus, type Household } from '../../scripts/demonstration/household.ts';
-import { HomeOnLan, requireRoot } from '../no-way-in/home-on-lan.ts';
-import { AGENT, CAPTURE, type RunningCamera, until } from '../no-way-in/household.ts';
+import { cameraStatus, type Household } from '../../scripts/demonstration/deployment.ts';
 import { CAMERA, SERVER, STRANGER, Wiretap } from '../no-way-in/lan.ts';
+import { HomeOnLan, requireRoot } from '../no-way-in/lan-deployment.ts';
 import { DIALS_STRANGER, FOLLOWS_REDIRECTS, Shipment } from '../no-way-in/shipment.ts';
+import { AGENT, CAPTURE, type RunningCamera, until } from '../no-way-in/test-deployment.ts';
 
 /** How long whoever is shut out hears nothing. */
 const SILENCE_MS = 1000;

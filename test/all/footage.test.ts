@@ -18,7 +18,7 @@ import type { FootageReport } from '../../cli/footage/report.ts';
 import { ORIEL, oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { makeClip, packetHashes, pictureTimes, probe } from '../e2e/clips.ts';
 import { FootageCopy, flipped, forged } from '../e2e/footage-copy.ts';
-import { Home } from '../e2e/home.ts';
+import { Home } from '../e2e/test-deployment.ts';
 import { saidOf, secondVerdicts } from '../opener/second-opener.ts';
 
 /** What `oriel footage` says of real footage that somebody laid hands on. */

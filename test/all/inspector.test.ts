@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { ORIEL_ROOT, RunningCamera, until, withHousehold } from '../no-way-in/household.ts';
 import { doorsOf } from '../no-way-in/sockets.ts';
+import { ORIEL_ROOT, RunningCamera, until, withHousehold } from '../no-way-in/test-deployment.ts';
 
 test('SIGUSR1 opens no inspector in the launcher, the agent or capture, however the launcher was started', () =>
   withHousehold(async (household) => {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { faultsOfNextLife, NEW, OLD, runLauncher, runUpdater } from '../kills/camera.ts';
-import { kindsOf, tryEach } from '../kills/kills.ts';
-import { fullRelease, littleRelease } from '../kills/little-release.ts';
-import { LittleUpdate } from '../kills/little-update.ts';
-import { tracedKinds, traceInto } from '../kills/system-calls.ts';
-import { World } from '../kills/world.ts';
+import { faultsOfNextLife, NEW, OLD, runLauncher, runUpdater } from '../crash/camera.ts';
+import { kindsOf, tryEach } from '../crash/crashes.ts';
+import { fullRelease, littleRelease } from '../crash/little-release.ts';
+import { LittleUpdate } from '../crash/little-update.ts';
+import { tracedKinds, traceInto } from '../crash/system-calls.ts';
+import { World } from '../crash/world.ts';
 
 /**
  * Updater and launcher, killed at every call by which they change the disk or start a process, in an update from a real

@@ -7,8 +7,8 @@ import { endProcess, orielDoes } from '../../scripts/demonstration/oriel-command
 import { does, run } from '../../scripts/simulation/command.ts';
 import { family, type Process, stillRunning } from '../e2e/processes.ts';
 import { until } from '../e2e/until.ts';
-import { ORIEL_ROOT } from '../no-way-in/household.ts';
 import { serverRuns, verdictOf } from '../no-way-in/provision.ts';
+import { ORIEL_ROOT } from '../no-way-in/test-deployment.ts';
 import { asRoot, copyDebian } from './debian.ts';
 import { freePort } from './free-port.ts';
 

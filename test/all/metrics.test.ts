@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
-import { Home } from '../e2e/home.ts';
+import { Home } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 
 /** The server's metrics, scraped as Prometheus does; and who else gets to see them: nobody. */

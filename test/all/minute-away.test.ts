@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expectBridged } from '../e2e/account.ts';
 import { makeClip } from '../e2e/clips.ts';
-import { Home } from '../e2e/home.ts';
+import { expectBridged } from '../e2e/footage-accounting.ts';
+import { Home } from '../e2e/test-deployment.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'oriel-clips-'));
 const clip = makeClip({ path: join(directory, 'clip.mp4'), seconds: 4 });

@@ -12,7 +12,7 @@ import {
   type Household,
   makeHousehold,
   startCamera,
-} from '../../scripts/demonstration/household.ts';
+} from '../../scripts/demonstration/deployment.ts';
 import { endProcess, oriel, orielDoes, startOriel } from '../../scripts/demonstration/oriel-command.ts';
 import { type BrokenBuild, breakBuild } from '../broken-build.ts';
 import { makeClip } from '../e2e/clips.ts';

@@ -24,7 +24,7 @@ import {
   type Household,
   makeHousehold,
   startCamera,
-} from '../../scripts/demonstration/household.ts';
+} from '../../scripts/demonstration/deployment.ts';
 import { endProcess, ORIEL, oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 
 /** Pairing by the real processes, from the setup code to footage that opens. */

@@ -12,7 +12,7 @@ import type { Configuration } from '../../server/config.ts';
 import { putPins } from '../../server/enrolment/pins-check.ts';
 import { promoteBackup } from '../../server/pki/promotion.ts';
 import { type Running, startServer } from '../../server/server.ts';
-import { type CameraRun, closeHouses, House, until } from '../pairing/house.ts';
+import { type CameraRun, closeHouses, House, until } from '../pairing/test-server.ts';
 
 /** Pin statements between real servers and the part of the agent that pairs. */
 

@@ -1,7 +1,7 @@
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
-import { expectNothingAcknowledgedLost } from '../e2e/account.ts';
-import { Home } from '../e2e/home.ts';
+import { expectNothingAcknowledgedLost } from '../e2e/footage-accounting.ts';
+import { Home } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 
 /** A camera that has used up its room at the server keeps what it films, says so, and loses nothing. */

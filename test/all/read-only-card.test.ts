@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
-import { Home } from '../e2e/home.ts';
+import { Home } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
-import { commandsNamedIn } from '../house/named-commands.ts';
+import { commandsNamedIn } from '../repository/named-commands.ts';
 
 const SOURCE = 'test:?size=160x120&rate=10';
 const mount = (...args: string[]) => execFileSync('mount', args);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { parseRequestId, requestId } from '../../wire/request-id.ts';
 import { breakBuild } from '../broken-build.ts';
-import { Home } from '../e2e/home.ts';
+import { Home } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 
 /** A request can be followed from the camera's log to the server's. */

@@ -33,7 +33,7 @@ import type * as RegistryModule from '../../server/registry/registry-origin.ts';
 import { writeId } from '../../server/registry/registry-origin.ts';
 import { type Breakage, breakBuild } from '../broken-build.ts';
 import { exitOf } from '../exit-of.ts';
-import { AGENT, CAPTURE, MINIMAL_ROOT, SEPARATED } from '../no-way-in/household.ts';
+import { AGENT, CAPTURE, MINIMAL_ROOT, SEPARATED } from '../no-way-in/test-deployment.ts';
 
 /** What root does on a board whose agent has been taken over: that user writes what it likes into its directory. */
 

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { AgentStatus } from '../../agent/status.ts';
-import { cameraStatus, type Household } from '../../scripts/demonstration/household.ts';
-import { HomeOnLan, requireRoot } from '../no-way-in/home-on-lan.ts';
-import { type RunningCamera, until } from '../no-way-in/household.ts';
+import { cameraStatus, type Household } from '../../scripts/demonstration/deployment.ts';
 import { SERVER, STRANGER, scan, Wiretap } from '../no-way-in/lan.ts';
+import { HomeOnLan, requireRoot } from '../no-way-in/lan-deployment.ts';
 import { type Change, DIALS_STRANGER, GUARD_OFF, LISTENS, Shipment } from '../no-way-in/shipment.ts';
 import { doorsOf } from '../no-way-in/sockets.ts';
+import { type RunningCamera, until } from '../no-way-in/test-deployment.ts';
 
 requireRoot();
 const shipments: Shipment[] = [];

@@ -18,7 +18,7 @@ import type { Finding } from '../../cli/camera/selfcheck/finding.ts';
 import { collect } from '../../host/child.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
-import { Home } from '../e2e/home.ts';
+import { Home } from '../e2e/test-deployment.ts';
 import { GUARD_OFF, LISTENS } from '../no-way-in/shipment.ts';
 
 /** What is planted in real cameras, `oriel camera selfcheck` finds; and in one that is whole it finds nothing. */

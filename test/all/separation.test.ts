@@ -5,8 +5,9 @@ import { claimCamera } from '../../agent/state/camera-claim.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { findAccount } from '../../host/os-user.ts';
 import { confined } from '../../host/sandbox.ts';
-import { cameraStatus, type Household } from '../../scripts/demonstration/household.ts';
+import { cameraStatus, type Household } from '../../scripts/demonstration/deployment.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { Shipment } from '../no-way-in/shipment.ts';
 import {
   AGENT,
   CAPTURE,
@@ -18,8 +19,7 @@ import {
   RunningCamera,
   SEPARATED,
   until,
-} from '../no-way-in/household.ts';
-import { Shipment } from '../no-way-in/shipment.ts';
+} from '../no-way-in/test-deployment.ts';
 
 describe('accounts', () => {
   test.each([

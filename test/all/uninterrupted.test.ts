@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
 import { breakBuild } from '../broken-build.ts';
-import { expectBridged, expectNothingAcknowledgedLost } from '../e2e/account.ts';
 import { makeClip } from '../e2e/clips.ts';
+import { expectBridged, expectNothingAcknowledgedLost } from '../e2e/footage-accounting.ts';
 import { recordsOf } from '../e2e/footage-copy.ts';
-import { Home, type HomeWish } from '../e2e/home.ts';
 import { stillRunning } from '../e2e/processes.ts';
+import { Home, type HomeWish } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 import { saidOf, secondVerdicts } from '../opener/second-opener.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { until } from '../e2e/until.ts';
-import { withSlots } from '../ota/slotted-home.ts';
+import { withSlots } from '../ota/slotted-deployment.ts';
 
 /** What an owner says of updates, and what somebody brings by hand, on a real camera whose agent has a user of its own. */
 

@@ -15,9 +15,9 @@ import { systemDisk } from '../../host/disk.ts';
 import { DayBudget } from '../../ota/day-budget.ts';
 import type { Fetched } from '../../ota/fetch-bundle.ts';
 import { planDownloads, wholePath } from '../../ota/transfer-list.ts';
-import { House } from '../ota/house.ts';
 import { type Contents, entryOf } from '../ota/maker.ts';
 import type { StaticServer } from '../ota/static-server.ts';
+import { House } from '../ota/test-server.ts';
 
 /** The runtime stays, a program of 300 kB changes in one line, an icon of random bytes is new. */
 const runtime = randomBytes(900_000);

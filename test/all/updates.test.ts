@@ -7,7 +7,7 @@ import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { gapsOf } from '../../scripts/simulation/rollout.ts';
 import { breakBuild } from '../broken-build.ts';
 import { until } from '../e2e/until.ts';
-import { withSlots } from '../ota/slotted-home.ts';
+import { withSlots } from '../ota/slotted-deployment.ts';
 
 /** A camera that updates itself, with a real server, real video, and releases that are real but for the runtime. */
 

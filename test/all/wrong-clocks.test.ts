@@ -8,7 +8,7 @@ import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
 import { makeRunDirectory } from '../../launcher/privilege-separation.ts';
-import { endServer, type Household, makeHousehold } from '../../scripts/demonstration/household.ts';
+import { endServer, type Household, makeHousehold } from '../../scripts/demonstration/deployment.ts';
 import { endProcess, ORIEL, oriel } from '../../scripts/demonstration/oriel-command.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { inputOf } from '../../agent/capture/input.ts';
 import { credentialsOf, parseSource } from '../../agent/capture/source.ts';
-import { patientTool as run } from './patient-tool.ts';
+import { patientTool as run } from './patient-runner.ts';
 import { openRtspPeer, type RtspRequest } from './rtsp-peer.ts';
 
 /** Users and passwords reach the camera as they are, whatever they hold. */

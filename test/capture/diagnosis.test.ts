@@ -4,7 +4,7 @@ import { challengeCommand, isUnanswerable } from '../../agent/capture/challenge.
 import { diagnose, diagnoseProbe } from '../../agent/capture/diagnosis.ts';
 import { Complaints, complaintsIn } from '../../agent/capture/ffmpeg-log.ts';
 import { credentialsOf, parseSource, type Source } from '../../agent/capture/source.ts';
-import { patientTool as run } from './patient-tool.ts';
+import { patientTool as run } from './patient-runner.ts';
 import { causesOfRefusals, digest, failing, probedBy, REFUSALS, rtsp, unauthorized } from './refusals.ts';
 import { openRtspPeer, type RtspAnswer, type RtspRequest } from './rtsp-peer.ts';
 

@@ -9,8 +9,8 @@ import { complaintsIn } from '../../agent/capture/ffmpeg-log.ts';
 import { acceptFile, causeOfFile, readFileFacts } from '../../agent/capture/file-facts.ts';
 import { parseSource, type Source } from '../../agent/capture/source.ts';
 import { makeFifo } from '../../host/fifo.ts';
-import { makeClip } from './line.ts';
-import { patientTool as run } from './patient-tool.ts';
+import { makeClip } from './capture-process.ts';
+import { patientTool as run } from './patient-runner.ts';
 import { probedBy } from './refusals.ts';
 
 let room: string;

@@ -9,11 +9,11 @@ import { unpairedStatus, writeStatus } from '../../agent/status.ts';
 import { planCamera } from '../../cli/camera/plan.ts';
 import { makeFifos } from '../../launcher/privilege-separation.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
-import { commandsNamedIn } from '../house/named-commands.ts';
-import { runCommand, wordsOf } from '../house/run-command.ts';
+import { commandsNamedIn } from '../repository/named-commands.ts';
+import { runCommand, wordsOf } from '../repository/run-command.ts';
 import { credentialsOf } from '../sources/credentials.ts';
 import { openNetworkCamera } from '../sources/network-camera.ts';
-import { flows, type Line, makeClip, openLine, type SeenRun, until } from './line.ts';
+import { flows, type Line, makeClip, openLine, type SeenRun, until } from './capture-process.ts';
 
 /** What the status advises about a source that is not filmed, done in that state, until its video flows. */
 

@@ -5,7 +5,7 @@ import { parseSource } from '../../agent/capture/source.ts';
 import { collect } from '../../host/child.ts';
 import { credentialsOf } from '../sources/credentials.ts';
 import { type NetworkCamera, openNetworkCamera } from '../sources/network-camera.ts';
-import { flows, type Line, makeClip, openLine, until } from './line.ts';
+import { flows, type Line, makeClip, openLine, until } from './capture-process.ts';
 import { SkippedClock } from './skipped-clock.ts';
 
 const PASSWORD = "s3cr3t'@ pw";

@@ -4,7 +4,7 @@ import { spkiPin } from '../../crypto/spki-node.ts';
 import { systemClock } from '../../host/clock.ts';
 import { dial } from '../../host/dialer.ts';
 import type { CameraDouble } from '../server/camera-double.ts';
-import { serverAuthority } from '../server/house.ts';
+import { serverAuthority } from '../server/test-server.ts';
 import { telemetry } from '../wire/telemetry.ts';
 
 /** A camera's own end of control, over the pinned dialer, to whatever listens on a port of loopback. */

@@ -7,7 +7,7 @@ import type { RequestKind } from '../../wire/control.ts';
 import { until } from '../e2e/until.ts';
 import { type CameraDouble, makeCamera } from '../server/camera-double.ts';
 import { closeClients, controlClient } from '../server/control-client.ts';
-import { cameraAuthority, closeHouses, enrol, type House, openHouse } from '../server/house.ts';
+import { cameraAuthority, closeHouses, enrol, type House, openHouse } from '../server/test-server.ts';
 import { runControl, stopControls } from './camera.ts';
 
 /** The camera's own end of control against the server's, over real TLS. */

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { breakBuild } from '../broken-build.ts';
 import { makeClip } from './clips.ts';
-import { Home, type HomeWish } from './home.ts';
 import { plaintextIn, plaintextUnder, recordingPackets } from './plaintext.ts';
+import { Home, type HomeWish } from './test-deployment.ts';
 import { until } from './until.ts';
 
 /** The server is blind, and nothing leaves the camera's memory that is not sealed. */

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFifo } from '../../host/fifo.ts';
-import { Home } from './home.ts';
+import { Home } from './test-deployment.ts';
 
 /** The log of server, launcher, agent and capture is a side channel: all four film, store and end in order without it. */
 

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { isSecondRequest } from '../../cli/signals.ts';
 import { makeFifo } from '../../host/fifo.ts';
 import { exitOf } from '../exit-of.ts';
-import { Home } from './home.ts';
+import { Home } from './test-deployment.ts';
 
 /** What a container's engine waits for after its SIGTERM. */
 const GRACE_MS = 10_000;

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endServer, type Household, makeHousehold } from '../../scripts/demonstration/household.ts';
+import { endServer, type Household, makeHousehold } from '../../scripts/demonstration/deployment.ts';
 
 export type Provisioned = Omit<Household, 'server'>;
 

@@ -15,10 +15,10 @@ import { type Anchor, writeAnchor } from '../../ota/key-list.ts';
 import { endProcess, oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { freePort } from '../all/free-port.ts';
 import { until } from '../e2e/until.ts';
-import { ORIEL_ROOT } from '../no-way-in/household.ts';
 import { serverRuns } from '../no-way-in/provision.ts';
-import { House } from '../ota/house.ts';
+import { ORIEL_ROOT } from '../no-way-in/test-deployment.ts';
 import { type Contents, PRODUCT, ringOf } from '../ota/maker.ts';
+import { House } from '../ota/test-server.ts';
 import { HOST, VirtualBoard } from './virtual-board.ts';
 
 /** A whole board from one image: booted, set up by a file, updated. Releases are whole and real. */

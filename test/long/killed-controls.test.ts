@@ -1,9 +1,9 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Breakage, breakBuild } from '../broken-build.ts';
-import { findFault } from '../kills/kills.ts';
-import { LittleUpdate } from '../kills/little-update.ts';
-import { ROOT } from '../kills/world.ts';
+import { findFault } from '../crash/crashes.ts';
+import { LittleUpdate } from '../crash/little-update.ts';
+import { ROOT } from '../crash/world.ts';
 
 /** Broken builds, killed as test/all/killed-everywhere.test.ts kills the sound one. */
 
@@ -79,7 +79,7 @@ test(
       },
     );
     try {
-      cpSync(join(ROOT, 'test/kills'), join(broken.root, 'test/kills'), { recursive: true });
+      cpSync(join(ROOT, 'test/crash'), join(broken.root, 'test/crash'), { recursive: true });
       const fault = /^power cut .*something else/;
       expect(await findFault(update.updater(broken.root), fault)).toMatch(fault);
     } finally {

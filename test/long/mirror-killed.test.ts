@@ -1,4 +1,4 @@
-import { MirrorKills } from '../server/mirror-kills.ts';
+import { MirrorKills } from '../server/mirror-crashes.ts';
 
 const kills = new MirrorKills();
 beforeAll(() => kills.begin());

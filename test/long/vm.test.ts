@@ -16,9 +16,9 @@ import { join } from 'node:path';
 import { copyDebian } from '../all/debian.ts';
 import { freePort } from '../all/free-port.ts';
 import { exitOf } from '../exit-of.ts';
-import { ORIEL_ROOT } from '../no-way-in/household.ts';
 import { provision, serverRuns, verdictOf } from '../no-way-in/provision.ts';
 import { Shipment } from '../no-way-in/shipment.ts';
+import { ORIEL_ROOT } from '../no-way-in/test-deployment.ts';
 
 const MINUTES = 60_000;
 /** One without AVX, whose emulation in QEMU 7 is faulty. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { copyDebian } from '../all/debian.ts';
 import { exitOf } from '../exit-of.ts';
-import { ORIEL_ROOT } from '../no-way-in/household.ts';
+import { ORIEL_ROOT } from '../no-way-in/test-deployment.ts';
 
 /** Capture's choice of a mode and its words, against a V4L2 driver of the kernel's, in a virtual machine. */
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { ORIEL_ROOT } from './household.ts';
+import { ORIEL_ROOT } from './test-deployment.ts';
 
 const GUARD = join(ORIEL_ROOT, 'host/no-listen.ts');
 const CLOSE_DOORS = join(ORIEL_ROOT, 'cli/camera/close-doors.ts');

@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Household } from '../../scripts/demonstration/household.ts';
+import type { Household } from '../../scripts/demonstration/deployment.ts';
 import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
-import { until } from './household.ts';
+import { until } from './test-deployment.ts';
 
 export type Provisioned = Omit<Household, 'server'>;
 

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ORIEL_ROOT } from './household.ts';
+import { ORIEL_ROOT } from './test-deployment.ts';
 
 const UNITS = join(ORIEL_ROOT, 'deploy/systemd');
 /** Units with what a kit puts beside them. */

@@ -11,8 +11,8 @@ import { isOf, type Offer } from '../../ota/releases.ts';
 import type { HttpGet } from '../../ota/transfer.ts';
 import { MAX_DELTA_FILE_BYTES, type TransferList, wholePath } from '../../ota/transfer-list.ts';
 import { readDocuments, verifyDocuments } from '../../ota/verify-bundle.ts';
-import { House } from './house.ts';
 import { describeBundle, HARDWARE, PRODUCT } from './maker.ts';
+import { House } from './test-server.ts';
 import { DAY_MS, NOW } from './tuf-repository.ts';
 
 let house: House;

@@ -15,8 +15,8 @@ import { chooseRelease } from '../../ota/rollout.ts';
 import { keyIdOf } from '../../ota/signatures.ts';
 import { makeRoot, makeTarget } from '../../ota/tuf-metadata.ts';
 import { CrashDisk, type CrashState } from '../faults/crash-disk.ts';
-import { House } from './house.ts';
 import { entryOf, HARDWARE, makeKey, PRODUCT, ringOf } from './maker.ts';
+import { House } from './test-server.ts';
 import { DAY_MS, iso, NOW, signerOf } from './tuf-repository.ts';
 
 let house: House;

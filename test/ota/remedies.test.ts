@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeKeys } from '../../cli/release/make-keys.ts';
 import { FILES_DIRECTORY, MANIFEST_FILE, writeBundle } from '../../ota/bundle.ts';
-import { commandsNamedIn } from '../house/named-commands.ts';
-import { runCommand, wordsOf } from '../house/run-command.ts';
+import { commandsNamedIn } from '../repository/named-commands.ts';
+import { runCommand, wordsOf } from '../repository/run-command.ts';
 import { describeBundle, writeContent } from './maker.ts';
 
 /** What a maker's commands advise when they refuse, walked in the state in which they do. */

@@ -25,8 +25,8 @@ import { releaseIn, slotToRun } from '../../ota/slot-transitions.ts';
 import { Slots, STATE_FILE } from '../../ota/slots.ts';
 import { breakBuild } from '../broken-build.ts';
 import { type Crash, CrashDisk, type CrashState } from '../faults/crash-disk.ts';
-import { commandsNamedIn } from '../house/named-commands.ts';
-import { runCommand, wordsOf } from '../house/run-command.ts';
+import { commandsNamedIn } from '../repository/named-commands.ts';
+import { runCommand, wordsOf } from '../repository/run-command.ts';
 import { type BundleWish, CONTENTS, type Maker, makeBundle, newMaker } from './maker.ts';
 
 /** One signature of each kind is enough here: checking them is what takes the time. */

@@ -9,11 +9,11 @@ import { bundle } from '../../scripts/bundle.ts';
 import { endProcess, ORIEL, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { does } from '../../scripts/simulation/command.ts';
 import { type Breakage, breakBuild } from '../broken-build.ts';
-import { Home } from '../e2e/home.ts';
 import { family, stillRunning } from '../e2e/processes.ts';
+import { Home } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
-import { House } from './house.ts';
-import { install, readProgram, releaseContents, versionOf } from './slotted-home.ts';
+import { install, readProgram, releaseContents, versionOf } from './slotted-deployment.ts';
+import { House } from './test-server.ts';
 
 /**
  * Cameras of one household that run from slots, each a board of its own: so each can be given a release of its own, under

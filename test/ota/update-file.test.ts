@@ -30,9 +30,9 @@ import { changeRollout } from '../../ota/publish.ts';
 import { firstState, writeSlotState } from '../../ota/slot-state.ts';
 import { readUpdateFile } from '../../ota/update-file.ts';
 import { until } from '../e2e/until.ts';
-import { commandsNamedIn } from '../house/named-commands.ts';
-import { runCommand } from '../house/run-command.ts';
-import { House } from './house.ts';
+import { commandsNamedIn } from '../repository/named-commands.ts';
+import { runCommand } from '../repository/run-command.ts';
+import { House } from './test-server.ts';
 import { DAY_MS, NOW } from './tuf-repository.ts';
 
 /** Updates that are brought in a file: by a maker, or by somebody who would like to be one. */

@@ -8,9 +8,9 @@ import { judgeCondition } from '../../cli/camera/status/condition.ts';
 import { readViewingKey } from '../../cli/footage/open-footage.ts';
 import { writeViewingKey } from '../../crypto/viewing-key.ts';
 import { systemClock } from '../../host/clock.ts';
-import { commandsNamedIn } from '../house/named-commands.ts';
-import { runCommand, wordsOf } from '../house/run-command.ts';
-import { type CameraRun, closeHouses, House, until } from './house.ts';
+import { commandsNamedIn } from '../repository/named-commands.ts';
+import { runCommand, wordsOf } from '../repository/run-command.ts';
+import { type CameraRun, closeHouses, House, until } from './test-server.ts';
 
 /** What is advised where a camera's own files, its server or the way there are not as they have to be, done in that state. */
 

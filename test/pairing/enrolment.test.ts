@@ -18,7 +18,7 @@ import { systemDisk } from '../../host/disk.ts';
 import { REENROL_PATH } from '../../wire/enrolment.ts';
 import { firstPolicyFile } from '../crypto/policy-maker.ts';
 import { choice } from './code.ts';
-import { type CameraRun, closeHouses, House, until } from './house.ts';
+import { type CameraRun, closeHouses, House, until } from './test-server.ts';
 
 const DAY = 86_400_000;
 

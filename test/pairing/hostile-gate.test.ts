@@ -12,7 +12,7 @@ import { makeRequest, readRequest } from '../../crypto/request-node.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { certifyCamera, readCameraAuthority } from '../../server/pki/identity.ts';
 import { CERTS_ONLY_TYPE } from '../../wire/enrolment.ts';
-import { closeHouses, House, until } from './house.ts';
+import { closeHouses, House, until } from './test-server.ts';
 
 type Answer = (request: Buffer, response: ServerResponse) => void | Promise<void>;
 

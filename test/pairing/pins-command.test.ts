@@ -6,7 +6,7 @@ import { parseViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { type Configuration, loadConfiguration } from '../../server/config.ts';
 import { orielHere as oriel, orielHereDoes as orielDoes } from '../oriel-here.ts';
-import { closeHouses, House } from './house.ts';
+import { closeHouses, House } from './test-server.ts';
 
 /** Pins, moves and promotions as a person types them, one after the other at one house. */
 

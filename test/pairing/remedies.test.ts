@@ -22,9 +22,9 @@ import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { endProcess, ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { firstPolicyFile } from '../crypto/policy-maker.ts';
-import { commandsNamedIn } from '../house/named-commands.ts';
-import { runCommand, wordsOf } from '../house/run-command.ts';
-import { type CameraRun, closeHouses, House, until } from './house.ts';
+import { commandsNamedIn } from '../repository/named-commands.ts';
+import { runCommand, wordsOf } from '../repository/run-command.ts';
+import { type CameraRun, closeHouses, House, until } from './test-server.ts';
 
 /**
  * The remedies that a camera's status shows, walked in the state that shows them: the commands are taken from the text

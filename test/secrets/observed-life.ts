@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { readCaptureState } from '../../agent/capture/status-file.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
-import { makeClip } from '../capture/line.ts';
+import { makeClip } from '../capture/capture-process.ts';
 import { recordingPackets } from '../e2e/plaintext.ts';
 import { family, stillRunning } from '../e2e/processes.ts';
 import { until } from '../e2e/until.ts';

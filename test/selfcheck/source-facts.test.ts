@@ -9,8 +9,8 @@ import type { Facts, RoleFacts } from '../../cli/camera/selfcheck/facts.ts';
 import { type SourceView, sourceFacts } from '../../cli/camera/selfcheck/source-facts.ts';
 import { captureRemedy, causeRemedy } from '../../cli/camera/status/capture-remedy.ts';
 import { makeFifo } from '../../host/fifo.ts';
-import { makeClip } from '../capture/line.ts';
-import { patientTool } from '../capture/patient-tool.ts';
+import { makeClip } from '../capture/capture-process.ts';
+import { patientTool } from '../capture/patient-runner.ts';
 import { openRtspPeer } from '../capture/rtsp-peer.ts';
 
 /** What selfcheck says of a source is what the status says of it. */

@@ -9,7 +9,7 @@ import { RegistryWrites } from '../../server/registry/registry-writes.ts';
 import type { RequestRecord } from '../../server/registry/request-table.ts';
 import { announceUpdates } from '../../server/updates/announce.ts';
 import { makeCamera } from './camera-double.ts';
-import { cameraAuthority, enrol } from './house.ts';
+import { cameraAuthority, enrol } from './test-server.ts';
 
 test('[FC-03] cameras are told of updates once another process lets go of the registry, and once', async () => {
   const room = mkdtempSync(join(tmpdir(), 'oriel-announce-'));

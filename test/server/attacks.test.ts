@@ -17,6 +17,7 @@ import {
   makeSegmentHeader,
   makeSession,
 } from './camera-double.ts';
+import { enrolAt, givenClaim, newcomer, requestOf } from './newcomer.ts';
 import {
   ask,
   cameraAuthority,
@@ -30,8 +31,7 @@ import {
   registry,
   tlsOptions,
   tree,
-} from './house.ts';
-import { enrolAt, givenClaim, newcomer, requestOf } from './newcomer.ts';
+} from './test-server.ts';
 
 /**
  * The gate under attack. Every attacker tries the same: to put a session header into a camera's footage. Each is

@@ -29,9 +29,9 @@ import { findFirstRoot } from '../../server/updates/first-root.ts';
 import { mirrorPlaces } from '../../server/updates/layout.ts';
 import { POLICY_PATH } from '../../wire/enrolment.ts';
 import { type CameraDouble, cameraOfKey } from './camera-double.ts';
-import { ask, releaseTimeMs, trustServer } from './house.ts';
 import { holdLock } from './lock-holder.ts';
 import { makeClaim } from './newcomer.ts';
+import { ask, releaseTimeMs, trustServer } from './test-server.ts';
 
 const NOW = Date.parse('2026-11-22T18:00:00Z');
 const WEEK = 7 * 86_400_000;

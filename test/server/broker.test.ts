@@ -12,7 +12,15 @@ import { until } from '../e2e/until.ts';
 import { telemetry } from '../wire/telemetry.ts';
 import { type CameraDouble, makeCamera } from './camera-double.ts';
 import { closeClients, controlClient, presentCamera, sendRaw } from './control-client.ts';
-import { cameraAuthority, closeHouses, enrol, type House, newCamera, openHouse, registry } from './house.ts';
+import {
+  cameraAuthority,
+  closeHouses,
+  enrol,
+  type House,
+  newCamera,
+  openHouse,
+  registry,
+} from './test-server.ts';
 
 afterEach(async () => {
   closeClients();

@@ -9,7 +9,7 @@ import { type SessionEntry, SessionIndex } from '../../server/storage/session-in
 import { Sessions } from '../../server/storage/sessions.ts';
 import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
 import { makeSession } from './camera-double.ts';
-import { ask, closeHouses, newCamera, openHouse } from './house.ts';
+import { ask, closeHouses, newCamera, openHouse } from './test-server.ts';
 
 /** What one camera can make the server do is bounded, and costs the others nothing. */
 

@@ -16,8 +16,8 @@ import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts'
 import { firstPolicyFile, termsOf } from '../crypto/policy-maker.ts';
 import { exitOf } from '../exit-of.ts';
 import { makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
-import { ask, openUpload, trustServer } from './house.ts';
 import { enrolAt, equipped, makeClaim, newcomer } from './newcomer.ts';
+import { ask, openUpload, trustServer } from './test-server.ts';
 
 /** `oriel server cameras` and `oriel server policy`, beside a server that runs in a process of its own. */
 

@@ -23,7 +23,7 @@ import { spkiPin } from '../../crypto/spki-node.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { exitOf } from '../exit-of.ts';
 import { cameraOfKey, makeRecord, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
-import { ask, openUpload, trustServer } from './house.ts';
+import { ask, openUpload, trustServer } from './test-server.ts';
 
 // Each command is a process of its own, and the machine may be busy.
 

@@ -3,7 +3,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import mqttClient, { type IClientOptions } from 'mqtt/lib/client';
 import { topicOf } from '../../wire/control.ts';
 import type { CameraDouble } from './camera-double.ts';
-import { closed, tlsOptions } from './house.ts';
+import { closed, tlsOptions } from './test-server.ts';
 
 const { default: MqttClient } = mqttClient;
 

@@ -1,7 +1,7 @@
 import { HostError } from '../../host/errors.ts';
 import { topicOf } from '../../wire/control.ts';
 import { closeClients, presentCamera } from './control-client.ts';
-import { closeHouses, newCamera, openHouse, registry } from './house.ts';
+import { closeHouses, newCamera, openHouse, registry } from './test-server.ts';
 
 const { of } = registry.health;
 

@@ -6,7 +6,7 @@ import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { type Crash, CrashDisk, type CrashDiskOptions, type CrashState } from '../faults/crash-disk.ts';
 import { failingDisk } from '../faults/failing-disk.ts';
 import { makeRecord, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
-import { ask, closeHouses, newCamera, openHouse, openUpload } from './house.ts';
+import { ask, closeHouses, newCamera, openHouse, openUpload } from './test-server.ts';
 
 afterEach(closeHouses);
 

@@ -23,8 +23,16 @@ import {
 import { sessionPath } from '../../wire/upload.ts';
 import { spellings } from '../crypto/odd-certificates.ts';
 import { type CameraDouble, makeCamera, makeSession } from './camera-double.ts';
-import { ask, cameraAuthority, closeHouses, newCamera, openHouse, registry, releaseTimeMs } from './house.ts';
 import { enrolAt, equipped, givenClaim, makeClaim, newcomer, reenrolAt, requestOf } from './newcomer.ts';
+import {
+  ask,
+  cameraAuthority,
+  closeHouses,
+  newCamera,
+  openHouse,
+  registry,
+  releaseTimeMs,
+} from './test-server.ts';
 
 afterEach(closeHouses);
 

@@ -24,7 +24,7 @@ import { CA_CERTIFICATES_PATH } from '../../wire/enrolment.ts';
 import { sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
 import { until } from '../e2e/until.ts';
 import { type CameraDouble, cameraOfKey, makeSession } from './camera-double.ts';
-import { ask, releaseTimeMs, trustServer } from './house.ts';
+import { ask, releaseTimeMs, trustServer } from './test-server.ts';
 
 let disk: string;
 let house: string;

@@ -7,7 +7,7 @@ import { writeViewingKey } from '../../crypto/viewing-key.ts';
 import { dial } from '../../host/dialer.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { ALPN_HTTP } from '../../wire/upload.ts';
-import { closeHouses, House } from '../pairing/house.ts';
+import { closeHouses, House } from '../pairing/test-server.ts';
 
 /** A server whose machine gets another name: `hosts` of server.json is edited. */
 

@@ -7,10 +7,10 @@ import { openWebClient } from '../../host/web-client.ts';
 import { publish } from '../../ota/publish.ts';
 import { verifyBundle } from '../../ota/verify-bundle.ts';
 import type { MirrorOptions } from '../../server/updates/mirror.ts';
-import { House as Maker } from '../ota/house.ts';
 import { newMaker } from '../ota/maker.ts';
+import { House as Maker } from '../ota/test-server.ts';
 import { DAY_MS, NOW } from '../ota/tuf-repository.ts';
-import { type Answer, ICON_FILE, MirrorHome } from './mirror-home.ts';
+import { type Answer, ICON_FILE, MirrorHome } from './mirror-deployment.ts';
 
 /** A maker's server that lies, fails, or is somebody else's. */
 

@@ -7,7 +7,7 @@ import { DayBudget } from '../../ota/day-budget.ts';
 import { layRequest } from '../../server/updates/request.ts';
 import { UpdatesMirror } from '../../server/updates/updates-mirror.ts';
 import { until } from '../e2e/until.ts';
-import { type Answer, ICON_FILE, MirrorHome } from './mirror-home.ts';
+import { type Answer, ICON_FILE, MirrorHome } from './mirror-deployment.ts';
 
 /** A maker's web server that spoils the last byte of what it sends, again and again. */
 

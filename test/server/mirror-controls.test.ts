@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as MirrorModule from '../../server/updates/mirror.ts';
 import { type Breakage, breakBuild } from '../broken-build.ts';
-import { House as Maker } from '../ota/house.ts';
-import { MirrorHome } from './mirror-home.ts';
+import { House as Maker } from '../ota/test-server.ts';
+import { MirrorHome } from './mirror-deployment.ts';
 
 /** Each lock of a mirror taken out by itself: then it gives cameras what an attacker serves. */
 

@@ -1,4 +1,4 @@
-import { MirrorKills } from './mirror-kills.ts';
+import { MirrorKills } from './mirror-crashes.ts';
 
 const kills = new MirrorKills();
 beforeAll(() => kills.begin());

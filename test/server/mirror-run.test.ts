@@ -11,8 +11,8 @@ import { readState } from '../../server/updates/state.ts';
 import { UpdatesMirror } from '../../server/updates/updates-mirror.ts';
 import { until } from '../e2e/until.ts';
 import { makeCamera } from './camera-double.ts';
-import { cameraAuthority, enrol } from './house.ts';
-import { MirrorHome } from './mirror-home.ts';
+import { MirrorHome } from './mirror-deployment.ts';
+import { cameraAuthority, enrol } from './test-server.ts';
 
 /** A mirror that runs by itself, beside a server's registry. */
 

@@ -8,7 +8,7 @@ import { makeRequest } from '../../crypto/request-node.ts';
 import type { Registry } from '../../server/registry/registry.ts';
 import { ENROL_PATH, REENROL_PATH } from '../../wire/enrolment.ts';
 import { type CameraDouble, cameraOfKey } from './camera-double.ts';
-import { type Answer, ask } from './house.ts';
+import { type Answer, ask } from './test-server.ts';
 
 /** An owner's claim, and the token that goes with it. */
 export interface ClaimDouble {

@@ -2,8 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { PINS_PATH } from '../../wire/enrolment.ts';
 import { type CameraDouble, makeCamera } from './camera-double.ts';
-import { ask, cameraAuthority, closeHouses, newCamera, openHouse, registry } from './house.ts';
 import { newcomer, reenrolAt, requestOf } from './newcomer.ts';
+import { ask, cameraAuthority, closeHouses, newCamera, openHouse, registry } from './test-server.ts';
 
 afterEach(closeHouses);
 

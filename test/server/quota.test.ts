@@ -13,7 +13,7 @@ import {
 import { Usage } from '../../server/storage/usage.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { type CameraDouble, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
-import { ask, closeHouses, enrol, type House, newCamera, openHouse, openUpload } from './house.ts';
+import { ask, closeHouses, enrol, type House, newCamera, openHouse, openUpload } from './test-server.ts';
 
 /** One camera cannot fill a server's disk for the others. */
 

@@ -1,7 +1,7 @@
 import { connect as connectTcp } from 'node:net';
 import { REFUSAL_LOG_RULES, RefusalLog } from '../../server/http/refusal-log.ts';
 import type { Log } from '../../server/log.ts';
-import { ask, closed, closeHouses, openHouse } from './house.ts';
+import { ask, closed, closeHouses, openHouse } from './test-server.ts';
 
 afterEach(closeHouses);
 

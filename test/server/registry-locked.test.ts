@@ -25,9 +25,9 @@ import {
   makeSegmentHeader,
   makeSession,
 } from './camera-double.ts';
-import { ask, cameraAuthority, closeHouses, enrol, openHouse, openUpload } from './house.ts';
 import { holdLock, type LockHolder } from './lock-holder.ts';
 import { reenrolAt, requestOf } from './newcomer.ts';
+import { ask, cameraAuthority, closeHouses, enrol, openHouse, openUpload } from './test-server.ts';
 
 /** What a held lock may add to an answer. */
 const LIMIT_MS = 1_000;

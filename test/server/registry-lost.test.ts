@@ -13,7 +13,7 @@ import {
 } from '../../server/registry/registry-origin.ts';
 import { startServer } from '../../server/server.ts';
 import { makeCamera } from './camera-double.ts';
-import { cameraAuthority, enrol, releaseTimeMs } from './house.ts';
+import { cameraAuthority, enrol, releaseTimeMs } from './test-server.ts';
 
 let directory: string;
 beforeEach(async () => {

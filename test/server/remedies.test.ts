@@ -11,12 +11,12 @@ import { lockDirectory } from '../../server/storage/directory-lock.ts';
 import { topicOf } from '../../wire/control.ts';
 import { breakBuild } from '../broken-build.ts';
 import { until } from '../e2e/until.ts';
-import { commandsNamedIn } from '../house/named-commands.ts';
-import { runCommand, wordsOf } from '../house/run-command.ts';
+import { commandsNamedIn } from '../repository/named-commands.ts';
+import { runCommand, wordsOf } from '../repository/run-command.ts';
 import { makeCamera } from './camera-double.ts';
 import { closeClients, presentCamera } from './control-client.ts';
-import { cameraAuthority, closeHouses, enrol, openHouse } from './house.ts';
 import { makeClaim } from './newcomer.ts';
+import { cameraAuthority, closeHouses, enrol, openHouse } from './test-server.ts';
 
 /** What the server's commands advise when they refuse, walked in the state in which they do. */
 

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import { signUpdateReport, type UpdateReport } from '../../crypto/update-report.ts';
 import { REPORTS_PATH } from '../../wire/updates.ts';
 import type { CameraDouble } from './camera-double.ts';
-import { ask, closeHouses, newCamera, openHouse, registry } from './house.ts';
+import { ask, closeHouses, newCamera, openHouse, registry } from './test-server.ts';
 
 afterEach(closeHouses);
 

@@ -8,7 +8,7 @@ import { initServer } from '../../server/pki/identity.ts';
 import { startServer } from '../../server/server.ts';
 import { announceUpdates } from '../../server/updates/announce.ts';
 import { until } from '../e2e/until.ts';
-import { releaseTimeMs } from './house.ts';
+import { releaseTimeMs } from './test-server.ts';
 
 let house: string;
 const quiet = () => undefined;

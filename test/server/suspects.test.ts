@@ -11,7 +11,7 @@ import { type Session, Sessions } from '../../server/storage/sessions.ts';
 import { breakBuild } from '../broken-build.ts';
 import { failingDisk } from '../faults/failing-disk.ts';
 import { makeSegmentHeader, makeSession } from './camera-double.ts';
-import { newCamera } from './house.ts';
+import { newCamera } from './test-server.ts';
 
 /** Segments that are begun and broken off: a camera may do that as often as it likes. */
 

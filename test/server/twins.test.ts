@@ -14,7 +14,7 @@ import { until } from '../e2e/until.ts';
 import { telemetry } from '../wire/telemetry.ts';
 import { type CameraDouble, cameraOfKey, makeSession } from './camera-double.ts';
 import { presentCamera } from './control-client.ts';
-import { ask, releaseTimeMs, trustServer } from './house.ts';
+import { ask, releaseTimeMs, trustServer } from './test-server.ts';
 
 const NONE = '0'.repeat(64);
 

@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { issueServer, makeAuthority, pem } from '../../crypto/certificate-node.ts';
 import { exitOf } from '../exit-of.ts';
-import { House as Maker } from '../ota/house.ts';
+import { House as Maker } from '../ota/test-server.ts';
 
 /** `oriel server run --updates` and `oriel server updates`, as a household types them. */
 

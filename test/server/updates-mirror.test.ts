@@ -9,7 +9,7 @@ import { makeRoot } from '../../ota/tuf-metadata.ts';
 import { failingDisk } from '../faults/failing-disk.ts';
 import { makeKey, ringOf } from '../ota/maker.ts';
 import { signerOf } from '../ota/tuf-repository.ts';
-import { ICON_FILE, MirrorHome, sha256Of } from './mirror-home.ts';
+import { ICON_FILE, MirrorHome, sha256Of } from './mirror-deployment.ts';
 
 /** A household's mirror of a maker's repository, with a real web server; each test goes on from the one before. */
 

@@ -6,11 +6,11 @@ import { type Running, startServer } from '../../server/server.ts';
 import { mirrorFailure } from '../../server/updates/failure.ts';
 import { parseUpdatesSource } from '../../server/updates/source.ts';
 import { MIRROR_LIMITS } from '../../server/updates/updates-mirror.ts';
-import { commandsNamedIn } from '../house/named-commands.ts';
-import { runCommand } from '../house/run-command.ts';
-import { House as Maker } from '../ota/house.ts';
-import { releaseTimeMs } from './house.ts';
-import { MirrorHome } from './mirror-home.ts';
+import { House as Maker } from '../ota/test-server.ts';
+import { commandsNamedIn } from '../repository/named-commands.ts';
+import { runCommand } from '../repository/run-command.ts';
+import { MirrorHome } from './mirror-deployment.ts';
+import { releaseTimeMs } from './test-server.ts';
 
 /** What a household is advised when its server is not given, or does not get, a maker's updates; each walked. */
 

@@ -9,8 +9,8 @@ import { dial } from '../../host/dialer.ts';
 import type { HttpGet } from '../../ota/transfer.ts';
 import { parseUpdatesPath, UPDATES_PREFIX, updatesPath } from '../../wire/updates.ts';
 import { ALPN_HTTP } from '../../wire/upload.ts';
-import { House as Maker } from '../ota/house.ts';
-import { ask, closeHouses, newCamera, openHouse } from './house.ts';
+import { House as Maker } from '../ota/test-server.ts';
+import { ask, closeHouses, newCamera, openHouse } from './test-server.ts';
 
 const SHA = 'ab'.repeat(32);
 const WHOLE = `files/${SHA}.zst`;

@@ -15,7 +15,7 @@ import {
   makeSegmentHeader,
   makeSession,
 } from './camera-double.ts';
-import { ask, closeHouses, type House, newCamera, openHouse, openUpload, tree } from './house.ts';
+import { ask, closeHouses, type House, newCamera, openHouse, openUpload, tree } from './test-server.ts';
 
 afterEach(closeHouses);
 

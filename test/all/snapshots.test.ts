@@ -1,0 +1,139 @@
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SheetReport } from '../../cli/footage/make-sheet.ts';
+import { MAX_STILL_LENGTH } from '../../crypto/still.ts';
+import { oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { breakBuild } from '../broken-build.ts';
+import { makeClip } from '../e2e/clips.ts';
+import { Home } from '../e2e/test-deployment.ts';
+import { until } from '../e2e/until.ts';
+
+/** Stills, from the camera's keyframes to the viewer's contact sheet; and that the recording never needs them. */
+
+const directory = mkdtempSync(join(tmpdir(), 'oriel-e2e-stills-'));
+const clip = makeClip({ path: join(directory, 'clip.mp4'), seconds: 4, size: '640x360' });
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** None before the server has anything of the camera. */
+const stillsAt = ({ footageDirectory: cwd }: Home) =>
+  globSync('*/still-[0-9][0-9][0-9][0-9][0-9][0-9].oriel', { cwd }).map((path) => join(cwd, path));
+
+async function sheetOf(home: Home): Promise<{ code: number; report: SheetReport }> {
+  const { serverDirectory, key } = home.household;
+  const out = join(home.directory, 'sheet.png');
+  const { code, stdout, stderr } = await oriel(
+    'footage',
+    'sheet',
+    serverDirectory,
+    '--key',
+    key,
+    '--out',
+    out,
+    '--json',
+  );
+  if (!stdout.startsWith('{')) throw new Error(stderr);
+  return { code, report: JSON.parse(stdout) };
+}
+
+const filming = (wish: { camera?: string; server?: string }, act: (home: Home) => Promise<void>) =>
+  Home.with({ source: `file:${clip}?loop`, ...wish }, async (home) => {
+    home.changeConfig((config) => Object.assign(config, { stillSeconds: 5 }));
+    await home.startCamera();
+    await act(home);
+  });
+
+test.concurrent('a camera makes stills, its server keeps what it cannot open, and the viewing key makes a sheet of them', () =>
+  filming({}, async (home) => {
+    await until('stills are at the server', () => stillsAt(home).length >= 2);
+    await home.endCamera();
+    for (const path of stillsAt(home)) {
+      const bytes = readFileSync(path);
+      expect(bytes.length).toBeLessThanOrEqual(MAX_STILL_LENGTH);
+      expect(bytes.toString('latin1', 0, 4)).toBe('ORLT');
+      expect(jpegIn(bytes)).toBe(false);
+    }
+    // Nothing of them was ever a file of the camera's: no picture, and no keyframe.
+    expect(plainFilesUnder(home.cameraDirectory)).toEqual([]);
+    const { code, report } = await sheetOf(home);
+    expect(code).toBe(0);
+    expect(report.stills).toBe(stillsAt(home).length);
+    expect(report.refusedPictures).toEqual([]);
+    expect(report.sheet?.stills).toBeGreaterThanOrEqual(2);
+    expect(existsSync(join(home.directory, 'sheet.png'))).toBe(true);
+  }));
+
+test.concurrent('the recording is whole when what makes stills stands still', async () => {
+  const broken = breakBuild({
+    file: 'cli/camera/make-snapshot.ts',
+    from: 'process.stdout.write(await encodePicture(raw));',
+    to: 'await new Promise((done) => setTimeout(done, 1e9)); await encodePicture(raw);',
+  });
+  try {
+    await filming({ camera: broken.oriel }, async (home) => {
+      await home.captures(12);
+      expect(home.status.stills.made).toBe(0);
+      await home.drains();
+      await home.endCamera();
+      const { code, report } = await home.verify();
+      expect([code, report.verdict]).toEqual([0, 'complete']);
+      expect(report.openedSeconds).toBeGreaterThan(12);
+      expect(home.status).toMatchObject({ skippedSeconds: 0, droppedSeconds: 0 });
+      const { report: sheet } = await sheetOf(home);
+      expect(sheet).toMatchObject({ stills: 0, sheet: { stills: 0 } });
+    });
+  } finally {
+    broken.remove();
+  }
+});
+
+test.concurrent('stills sealed under the label of segments open for nobody: that they have one of their own is found out', async () => {
+  const broken = breakBuild({
+    file: 'crypto/still-key.ts',
+    from: "utf8('oriel/1 still key\\0')",
+    to: "utf8('oriel/1 segment\\0')",
+  });
+  try {
+    await filming({ camera: broken.oriel }, async (home) => {
+      await until('a still is at the server', () => stillsAt(home).length >= 1);
+      await home.endCamera();
+      const { code, report } = await sheetOf(home);
+      expect(code).toBe(4);
+      expect(report.stills).toBe(0);
+      expect(new Set(report.refusedPictures.map((picture) => picture.code))).toEqual(
+        new Set(['STILL_FORGED']),
+      );
+    });
+  } finally {
+    broken.remove();
+  }
+});
+
+test.concurrent('stills that are not sealed are found where they lie', async () => {
+  const broken = breakBuild({
+    file: 'crypto/primitives-node.ts',
+    from: 'out.set(sealed, at);',
+    to: 'out.set(plaintext, at);',
+  });
+  try {
+    await filming({ camera: broken.oriel }, async (home) => {
+      await until('a still is at the server', () => stillsAt(home).length >= 1);
+      await home.endCamera();
+      expect(stillsAt(home).map((path) => jpegIn(readFileSync(path)))).toContain(true);
+    });
+  } finally {
+    broken.remove();
+  }
+});
+
+/** Whether a JPEG as libvips writes it lies there: its beginning, and a quantisation table (ITU-T T.81 B.2.4.1). */
+function jpegIn(bytes: Buffer): boolean {
+  return bytes.includes(Buffer.from('ffd8ffdb004300', 'hex'));
+}
+
+function plainFilesUnder(path: string): string[] {
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .filter((file) => jpegIn(readFileSync(file)));
+}
