@@ -36,7 +36,7 @@ RUN command -v ffmpeg || \
 USER 61201:61201
 ARG ARCH=x64
 COPY dist /opt/oriel/dist
-# sharp's native half, for stills.
+# sharp's native half, for snapshots.
 COPY node_modules/@img/sharp-linux-${ARCH} /opt/oriel/node_modules/@img/sharp-linux-${ARCH}
 COPY node_modules/@img/sharp-libvips-linux-${ARCH} /opt/oriel/node_modules/@img/sharp-libvips-linux-${ARCH}
 LABEL org.opencontainers.image.title="Oriel camera" \

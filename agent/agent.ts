@@ -218,9 +218,9 @@ async function openCamera(directory: CameraDirectory, changes: DirectoryChanges,
     status: statusNow,
     ...(config.telemetrySeconds !== undefined && { telemetryMs: config.telemetrySeconds * 1000 }),
     version: updates?.version ?? effects.version,
-    look: () => {
-      poll.look();
-      updates?.look();
+    refresh: () => {
+      poll.checkNow();
+      updates?.checkNow();
     },
     clock: time,
     random,
@@ -272,8 +272,8 @@ async function record(
   const { time, policy } = camera;
   const audioAllowed = () => policy.inForce.policy.audio;
   camera.uplinks.add(uplink);
-  camera.control.carry({ take: line.takeStill, request: () => line.stills.request() });
-  line.stills.outbox.onPut = () => camera.control.stillReady();
+  camera.control.carry({ take: line.takeSnapshot, request: () => line.snapshots.request() });
+  line.snapshots.outbox.onPut = () => camera.control.snapshotReady();
   uplink.start();
   const feed = openCaptureFeed(
     {
@@ -297,7 +297,7 @@ async function record(
       const withAudio = audioAllowed();
       if (await camera.lookForPolicy()) {
         recorder.outdateSession();
-        camera.updates?.look();
+        camera.updates?.checkNow();
       }
       if (audioAllowed() !== withAudio) feed.refuse();
       await changes.next(signal);
@@ -315,7 +315,7 @@ async function record(
   feed.close();
   intake.finish();
   line.gaps.end();
-  await Promise.all([recorder.stop(), line.stills.close()]);
+  await Promise.all([recorder.stop(), line.snapshots.close()]);
   await line.sessionsSettled();
   const drained = uplink.stop({ drainMs: handsOver() ? HAND_OVER_DRAIN_MS : DRAIN_MS });
   const shown = showWhile(drained, () => camera.show('draining', line), clock);

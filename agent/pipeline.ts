@@ -11,8 +11,8 @@ import { Intake } from './recording/fragment-ingest.ts';
 import { Recorder } from './recording/recorder.ts';
 import { SessionMaker } from './recording/session-factory.ts';
 import { SpoolStore } from './recording/spool-store.ts';
-import { allowsStills, STILL_INTERVAL_MS } from './snapshots/snapshot-rules.ts';
-import { Stills } from './snapshots/snapshots.ts';
+import { allowsSnapshots, SNAPSHOT_INTERVAL_MS } from './snapshots/snapshot-rules.ts';
+import { Snapshots } from './snapshots/snapshots.ts';
 import { Spool } from './spool/spool.ts';
 import { readAccount, readGaps } from './state/accounting-file.ts';
 import type { CameraConfig, CameraDirectory } from './state/camera-directory.ts';
@@ -41,14 +41,14 @@ export interface LineOptions {
 /** The line from fragment to server. */
 export interface Line {
   readonly recorder: Recorder;
-  readonly stills: Stills;
+  readonly snapshots: Snapshots;
   readonly intake: Intake;
   readonly gaps: FootageGaps;
   readonly uplink: Uplink;
   readonly spool: Spool;
   status(): LineStatus;
-  /** The next sealed still that the server can keep, taken out of the outbox. */
-  takeStill(): Uint8Array | undefined;
+  /** The next sealed snapshot that the server can keep, taken out of the outbox. */
+  takeSnapshot(): Uint8Array | undefined;
   /** Resolves once the end of the last session is known to the spool. */
   sessionsSettled(): Promise<void>;
 }
@@ -87,13 +87,13 @@ export async function openLine(options: LineOptions): Promise<Line> {
     },
     recordedUs: () => tally.sealedUs,
   });
-  const stills = new Stills({
+  const snapshots = new Snapshots({
     keyframeFifo: directory.keyframeFifo,
-    stillFifo: directory.stillFifo,
+    snapshotFifo: directory.snapshotFifo,
     clock,
     randomBytes: primitives.random,
-    intervalMs: config.stillSeconds === undefined ? STILL_INTERVAL_MS : config.stillSeconds * 1000,
-    allowed: () => allowsStills(policy.inForce.policy.mode),
+    intervalMs: config.snapshotSeconds === undefined ? SNAPSHOT_INTERVAL_MS : config.snapshotSeconds * 1000,
+    allowed: () => allowsSnapshots(policy.inForce.policy.mode),
     logger,
   });
   const gaps = new FootageGaps(readGaps(directory.gaps), clock.monotonic());
@@ -104,7 +104,7 @@ export async function openLine(options: LineOptions): Promise<Line> {
     clock,
     store,
     tally,
-    stills,
+    snapshots,
     gaps,
     nextSession: () => sessions.next(),
     onFailure,
@@ -164,19 +164,19 @@ export async function openLine(options: LineOptions): Promise<Line> {
       spooledBytes: held.diskBytes,
       spool: held,
       uplink: sent,
-      stills: stills.counts(),
+      snapshots: snapshots.counts(),
     };
   };
-  const takeStill = () => stills.outbox.take((session) => uplink.knowsSession(session))?.bytes;
+  const takeSnapshot = () => snapshots.outbox.take((session) => uplink.knowsSession(session))?.bytes;
   return {
     recorder,
-    stills,
+    snapshots,
     intake,
     gaps,
     uplink,
     spool,
     status,
-    takeStill,
+    takeSnapshot,
     sessionsSettled: () => store.settled,
   };
 }

@@ -6,7 +6,7 @@ import type { TimeSource } from './clock/display-rules.ts';
 import type { ControlView } from './control/control.ts';
 import type { EnrolmentStatus } from './pairing/enrolment.ts';
 import type { Account } from './recording/footage-accounting.ts';
-import type { StillCounts } from './snapshots/snapshots.ts';
+import type { SnapshotCounts } from './snapshots/snapshots.ts';
 import type { ReleaseView } from './updates/release-view.ts';
 import type { UplinkStats } from './uplink/uplink-stats.ts';
 
@@ -104,7 +104,7 @@ export interface LineStatus {
   readonly spooledBytes: number;
   readonly spool: object;
   readonly uplink: Partial<UplinkStats>;
-  readonly stills: Partial<StillCounts>;
+  readonly snapshots: Partial<SnapshotCounts>;
 }
 
 /** Of a camera that does not record yet. */
@@ -132,7 +132,7 @@ export const idleLine = (): LineStatus => ({
   spooledBytes: 0,
   spool: {},
   uplink: {},
-  stills: {},
+  snapshots: {},
 });
 
 /** Of an agent that waits for its camera to be set up. @param since when it began to; both milliseconds since 1970. */

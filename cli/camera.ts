@@ -76,7 +76,7 @@ function statusCommand(): Command {
       `
 Read from the files that the camera's processes write in DIR/run; no socket is involved. For health checks:
 
-  exit 0   OK: it records. LOOK: it does, or waits for somebody (to be set up, for its owner, for its server:
+  exit 0   OK: it records. WARN: it does, or waits for somebody (to be set up, for its owner, for its server:
            what it films is kept in its spool), and something wants looking at
   exit 1   NOT WORKING: it is not running or hangs, no picture comes, or the server has shut it out
 

@@ -5,7 +5,7 @@ import { EXIT } from './exit-codes.ts';
 import type { CameraLine } from './footage/coverage.ts';
 import type { SheetReport } from './footage/make-sheet.ts';
 import type { FootageReport, SegmentLine } from './footage/report.ts';
-import type { AbsentStills } from './footage/still-inspection.ts';
+import type { AbsentSnapshots } from './footage/snapshot-inspection.ts';
 import { summarize } from './footage/summarize.ts';
 import { jsonLine, printable, rfc3339 } from './text.ts';
 
@@ -31,7 +31,7 @@ Exit codes:
   0  all that is here is complete: closed and signed by the camera (of what is not here, see the cameras' lines; of
      time in which nothing was filmed, the last line)
   3  some of it cut, still open, or missing
-  4  some of it refused: altered, forged, not this key's to open, or no media that plays; stills too
+  4  some of it refused: altered, forged, not this key's to open, or no media that plays; snapshots too
   1, 2  another failure; a command line not understood
 `;
 
@@ -71,7 +71,7 @@ function sheetCommand(): Command {
     .option('--pictures <number>', 'pictures of each camera, at most', parseCount(1, 1000), 60)
     .addHelpText(
       'before',
-      'Shows the stills that cameras send now and then, and where there are none, keyframes of the footage itself.\n',
+      'Shows the snapshots that cameras send now and then, and where there are none, keyframes of the footage itself.\n',
     )
     .action(makeSheetOf);
 }
@@ -160,7 +160,7 @@ function print(name: Verb, report: FootageReport): void {
   for (const { camera, path, code, message } of report.refusedPictures) {
     console.log(`${camera.slice(0, 8)} ${path}  refused  ${code}: ${message}`);
   }
-  for (const absent of report.absentStills) console.log(describeAbsent(absent));
+  for (const absent of report.absentSnapshots) console.log(describeAbsent(absent));
   const { files } = report;
   for (const { path, fromMs, seconds, frames } of files) {
     console.log(`wrote ${path}: ${seconds.toFixed(1)} s, ${frames} frames, from ${rfc3339(fromMs)}`);
@@ -175,16 +175,16 @@ function printSheet(report: SheetReport): void {
     console.log('no sheet written: nothing here opens that could be shown');
     return;
   }
-  const { path, width, height, stills, keyframes, gaps } = report.sheet;
-  const shown = `${counted(stills, 'still')}, ${counted(keyframes, 'keyframe')}, ${counted(gaps, 'gap')}`;
+  const { path, width, height, snapshots, keyframes, gaps } = report.sheet;
+  const shown = `${counted(snapshots, 'snapshot')}, ${counted(keyframes, 'keyframe')}, ${counted(gaps, 'gap')}`;
   console.log(`wrote ${path}: ${shown}; ${width} by ${height} pixels`);
 }
 
 /** It is said, and no more: what a camera drops and what a server may not keep looks the same as what is withheld. */
-function describeAbsent({ camera, session, numbers }: AbsentStills): string {
+function describeAbsent({ camera, session, numbers }: AbsentSnapshots): string {
   const which = numbers.map(({ first, last }) => (first === last ? `${first}` : `${first} to ${last}`));
   const why = 'numbered by the camera; not sent, not kept, or withheld';
-  return `${camera.slice(0, 8)} ${session.slice(0, 8)}  stills not here: ${which.join(', ')} (${why})`;
+  return `${camera.slice(0, 8)} ${session.slice(0, 8)}  snapshots not here: ${which.join(', ')} (${why})`;
 }
 
 const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;

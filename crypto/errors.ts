@@ -26,12 +26,12 @@ export type CryptoErrorCode =
   | 'MARK_FORGED'
   /** A segment or session does not follow the one before it, or lies where another belongs. */
   | 'CHAIN_BROKEN'
-  /** A still's length, or the padding of its picture, is not as docs/format.md gives it. */
-  | 'STILL_MALFORMED'
-  /** The still names another session than the one it lies with, or another number than its file. */
-  | 'STILL_FOREIGN'
-  /** A still's signature or tag does not fit. */
-  | 'STILL_FORGED'
+  /** A snapshot's length, or the padding of its picture, is not as docs/format.md gives it. */
+  | 'SNAPSHOT_MALFORMED'
+  /** The snapshot names another session than the one it lies with, or another number than its file. */
+  | 'SNAPSHOT_FOREIGN'
+  /** A snapshot's signature or tag does not fit. */
+  | 'SNAPSHOT_FORGED'
   /** The camera is not one that this viewer trusts, the bytes lie under another camera's name, or a segment's is not its session's. */
   | 'CAMERA_FOREIGN'
   /** A signed document is not of the shape or type expected. */

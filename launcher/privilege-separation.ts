@@ -79,7 +79,7 @@ const fifosOf = (directory: CameraDirectory) =>
     [directory.mediaFifo, '620'],
     [directory.captureFifo, '660'],
     [directory.keyframeFifo, '640'],
-    [directory.stillFifo, '620'],
+    [directory.snapshotFifo, '620'],
   ]);
 
 /**

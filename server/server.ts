@@ -28,7 +28,7 @@ import { gateRoutes } from './router.ts';
 import { RunFile } from './run-file.ts';
 import { lockDirectory } from './storage/directory-lock.ts';
 import { FOOTAGE_QUOTA } from './storage/footage-quota.ts';
-import { stillKeeper } from './storage/snapshots.ts';
+import { snapshotKeeper } from './storage/snapshots.ts';
 import { openStore } from './storage/store.ts';
 import { Usage } from './storage/usage.ts';
 import { announceUpdates } from './updates/announce.ts';
@@ -141,12 +141,12 @@ async function openHouse(
   const certificates = new CameraThrottle(CAMERA_RATES.certificates, clock.monotonic);
   const admitted = (client: GateClient) => admit(client, (camera) => registry.standing(camera), clock.now());
   const refusals = new RefusalLog(log, clock.monotonic);
-  const stills = stillKeeper(store.stills, { usage, log, refusals });
+  const snapshots = snapshotKeeper(store.snapshots, { usage, log, refusals });
   const { control, broker, health } = await openControl({
     registry,
     writes,
     admit: admitted,
-    stills,
+    snapshots,
     twins,
     clock,
     log,

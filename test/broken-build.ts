@@ -10,6 +10,7 @@ const PARTS = [
   'crypto',
   'deploy',
   'host',
+  'launcher',
   'media',
   'ota',
   'scripts',

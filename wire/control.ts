@@ -7,18 +7,18 @@ import { Telemetry } from './telemetry.ts';
  *
  *     oriel/1/{camera}/status     camera → server   Presence, retained; also the camera's will
  *     oriel/1/{camera}/telemetry  camera → server   Telemetry
- *     oriel/1/{camera}/still      camera → server   a sealed still, opaque bytes
+ *     oriel/1/{camera}/snapshot   camera → server   a sealed snapshot, opaque bytes
  *     oriel/1/{camera}/request    server → camera   Request
  *     oriel/1/{camera}/reply      camera → server   Reply
  *
- * All but the still are JSON in UTF-8.
+ * All but the snapshot are JSON in UTF-8.
  */
 
 export const ALPN_MQTT = 'mqtt';
 /** MQTT's protocol level for version 3.1.1. */
 export const MQTT_LEVEL = 4;
 
-export const CAMERA_TOPICS = ['status', 'telemetry', 'still', 'reply'] as const;
+export const CAMERA_TOPICS = ['status', 'telemetry', 'snapshot', 'reply'] as const;
 export type CameraTopic = (typeof CAMERA_TOPICS)[number];
 export const TOPICS = [...CAMERA_TOPICS, 'request'] as const;
 export type Topic = (typeof TOPICS)[number];
@@ -27,12 +27,12 @@ export type Topic = (typeof TOPICS)[number];
 export const MAX_MESSAGE_BYTES: Readonly<Record<Topic, number>> = {
   status: 256,
   telemetry: 4 * 1024,
-  still: 96 * 1024,
+  snapshot: 96 * 1024,
   reply: 8 * 1024,
   request: 1024,
 };
 /** Longest PUBLISH packet, with its header and topic, bytes. */
-export const MAX_PUBLISH_BYTES = MAX_MESSAGE_BYTES.still + 256;
+export const MAX_PUBLISH_BYTES = MAX_MESSAGE_BYTES.snapshot + 256;
 /** Longest packet of any other kind, bytes. */
 export const MAX_CONTROL_PACKET_BYTES = 1024;
 /** The longest silence that a client may ask for in CONNECT, s; the server waits half as long again. */
@@ -56,10 +56,10 @@ export const REQUESTS = [
   'ping',
   /** Reply with telemetry, now. */
   'status',
-  /** Make a still and send it, now. */
-  'still',
+  /** Make a snapshot and send it, now. */
+  'snapshot',
   /** Look for policy, certificate and updates, now. */
-  'look',
+  'refresh',
 ] as const;
 export type RequestKind = (typeof REQUESTS)[number];
 
@@ -139,9 +139,9 @@ export function parseMessage<T extends keyof Messages>(topic: T, bytes: Uint8Arr
 }
 
 /** @throws MessageError MESSAGE_OVERSIZED; MESSAGE_MALFORMED for no bytes at all. */
-export function checkStill(bytes: Uint8Array): void {
-  checkSize('still', bytes);
-  if (bytes.length === 0) throw new MessageError('MESSAGE_MALFORMED', 'the still is empty');
+export function checkSnapshot(bytes: Uint8Array): void {
+  checkSize('snapshot', bytes);
+  if (bytes.length === 0) throw new MessageError('MESSAGE_MALFORMED', 'the snapshot is empty');
 }
 
 function checkSize(topic: Topic, { length }: Uint8Array): void {

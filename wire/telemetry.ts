@@ -47,7 +47,7 @@ export const Telemetry = v.object({
     /** Resident memory of the agent's process. */
     agentMemoryBytes: count,
   }),
-  /** Why the last look for updates came to nothing, by its code; absent when it did not. */
+  /** Why the last check for updates came to nothing, by its code; absent when it did not. */
   updateTrouble: v.optional(text),
   /** Why a policy that was brought to the camera is not obeyed, by its code; absent when there is none. */
   policyTrouble: v.optional(text),

@@ -82,7 +82,7 @@ export async function trialArguments(encoder: Encoder): Promise<string[]> {
  * Decodes the first keyframe of the MP4 on its stdin to one picture of that size: red, green, blue, a byte each.
  * @param turned whether the MP4 says that its pictures are to be turned; they are, before they get that size.
  */
-export async function stillArguments(size: FrameSize, turned: boolean): Promise<string[]> {
+export async function snapshotArguments(size: FrameSize, turned: boolean): Promise<string[]> {
   const { default: ffmpeg } = await import('fluent-ffmpeg');
   const command = ffmpeg()
     .input('pipe:0')

@@ -1,7 +1,7 @@
 import { COMMAND_NOT_FOUND, collect } from '../../host/child.ts';
 import { Fragmenter } from '../../media/fragmenter.ts';
 import type { TrackInfo } from '../../media/init.ts';
-import { stillArguments } from './arguments.ts';
+import { snapshotArguments } from './arguments.ts';
 import { CaptureError, commandMissing } from './errors.ts';
 import { MAX_PICTURE_BYTES, MAX_PICTURE_WIDTH } from './snapshot-frame.ts';
 import type { FrameSize } from './source.ts';
@@ -30,13 +30,17 @@ export async function decodePicture(
   const track = videoTrackOf(video);
   const size = pictureSize(shownSize(track), maxWidth);
   const length = size.width * size.height * 3;
-  const { code, stdout, stderr } = await collect('ffmpeg', await stillArguments(size, track.rotation !== 0), {
-    stdin: video,
-    timeoutMs: DECODE_TIMEOUT_MS,
-    maxBytes: Math.max(length, 64 * 1024),
-    signal,
-    under: ['prlimit', `--as=${DECODE_MEMORY}`, `--cpu=${DECODE_SECONDS}`, '--'],
-  });
+  const { code, stdout, stderr } = await collect(
+    'ffmpeg',
+    await snapshotArguments(size, track.rotation !== 0),
+    {
+      stdin: video,
+      timeoutMs: DECODE_TIMEOUT_MS,
+      maxBytes: Math.max(length, 64 * 1024),
+      signal,
+      under: ['prlimit', `--as=${DECODE_MEMORY}`, `--cpu=${DECODE_SECONDS}`, '--'],
+    },
+  );
   if (code === COMMAND_NOT_FOUND) throw commandMissing('ffmpeg');
   if (code !== 0 || stdout.length !== length) {
     const words = stderr.trim().split('\n').at(-1)?.slice(0, 200);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { CaptureEffects, CaptureEnd } from './effects.ts';
 import { CaptureError } from './errors.ts';
 import { type Inbox, openInbox } from './run-requests.ts';
-import { serveStills } from './snapshots.ts';
+import { serveSnapshots } from './snapshots.ts';
 import { parseSource, type Source } from './source.ts';
 import { STALL_LIMITS, type StallLimits } from './stall-rules.ts';
 import { openStatus } from './status.ts';
@@ -17,8 +17,8 @@ export interface CaptureOptions {
   audio: boolean;
   /** LAN hosts the owner listed. */
   lan: readonly string[];
-  /** The command that makes a JPEG of a keyframe; without it the agent gets no stills. */
-  stillWorker?: readonly string[];
+  /** The command that makes a JPEG of a keyframe; without it the agent gets no snapshots. */
+  snapshotWorker?: readonly string[];
   limits?: StallLimits;
 }
 
@@ -31,7 +31,7 @@ export async function runCapture(options: CaptureOptions, effects: CaptureEffect
   const { logger } = effects;
   const status = openStatus(options.runDir, effects.clock);
   const over = new AbortController();
-  let stills = Promise.resolve();
+  let snapshots = Promise.resolve();
   let inbox: Inbox | undefined;
   try {
     const source = acceptSource(options);
@@ -54,9 +54,9 @@ export async function runCapture(options: CaptureOptions, effects: CaptureEffect
       status,
       effects,
     });
-    if (options.stillWorker !== undefined) {
+    if (options.snapshotWorker !== undefined) {
       const signal = AbortSignal.any([effects.signal, over.signal]);
-      stills = serveStills(options.runDir, options.stillWorker, { ...effects, signal });
+      snapshots = serveSnapshots(options.runDir, options.snapshotWorker, { ...effects, signal });
     }
     const end = await supervisor.supervise();
     status.publish({ state: end, pid: null });
@@ -72,7 +72,7 @@ export async function runCapture(options: CaptureOptions, effects: CaptureEffect
   } finally {
     inbox?.close();
     over.abort();
-    await stills;
+    await snapshots;
   }
 }
 

@@ -3,12 +3,12 @@ import { collect } from '../../host/child.ts';
 import { receiveFifoMessage, sendFifoMessage } from '../../host/fifo.ts';
 import type { CaptureEffects } from './effects.ts';
 import {
-  encodeStillFrame,
+  encodeSnapshotFrame,
   KEYFRAME_FIFO,
   MAX_PICTURE_BYTES,
   MAX_REQUEST_BYTES,
-  parseStillFrame,
-  STILL_FIFO,
+  parseSnapshotFrame,
+  SNAPSHOT_FIFO,
 } from './snapshot-frame.ts';
 
 /** The time for one picture, from keyframe to JPEG; then for the agent to take it, milliseconds. */
@@ -18,18 +18,18 @@ const ANSWER_TIMEOUT_MS = 5_000;
 const PAUSE_MS = 1_000;
 
 /**
- * Answers the agent's requests for stills, one after the other, until the signal. Each picture is made by a short-lived
+ * Answers the agent's requests for snapshots, one after the other, until the signal. Each picture is made by a short-lived
  * process of its own, whose death, stall or memory is none of capture's. Failures are told once and change nothing else.
  * @param worker the command that makes a JPEG of the keyframe on its stdin.
  */
-export async function serveStills(
+export async function serveSnapshots(
   runDir: string,
   worker: readonly string[],
   { clock, logger, signal }: CaptureEffects,
 ): Promise<void> {
   let told = false;
   const tell = (reason: string) => {
-    if (!told) logger.warn({ reason }, 'no still could be made');
+    if (!told) logger.warn({ reason }, 'no snapshot could be made');
     told = true;
   };
   while (!signal.aborted) {
@@ -52,11 +52,11 @@ async function serveOne(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const request = await nextRequest(join(runDir, KEYFRAME_FIFO), signal);
-  const frame = request && parseStillFrame(request);
+  const frame = request && parseSnapshotFrame(request);
   if (frame === undefined) return 'a request was cut off or too long';
   const { jpeg, fault } = await makePicture(frame.body, worker, signal);
   signal.throwIfAborted();
-  await answer(join(runDir, STILL_FIFO), encodeStillFrame(frame.id, jpeg), signal);
+  await answer(join(runDir, SNAPSHOT_FIFO), encodeSnapshotFrame(frame.id, jpeg), signal);
   return fault;
 }
 

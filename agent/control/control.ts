@@ -1,5 +1,5 @@
 import type { Clock } from '../../host/clock.ts';
-import { checkStill, encodeMessage, parseMessage } from '../../wire/control.ts';
+import { checkSnapshot, encodeMessage, parseMessage } from '../../wire/control.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 import type { Dial } from '../client/connection.ts';
 import { Trouble, type TroubleView } from '../client/failure-tracker.ts';
@@ -10,8 +10,8 @@ import { type Ending, reconnectDelayMs } from './reconnect-rules.ts';
 import { RequestLog } from './request-log.ts';
 import { Requests } from './requests.ts';
 
-/** Sealed stills, made elsewhere. */
-export interface StillSource {
+/** Sealed snapshots, made elsewhere. */
+export interface SnapshotSource {
   /** The next that may be sent now. */
   take(): Uint8Array | undefined;
   /** Asks for one. False when none may be made now. */
@@ -25,7 +25,7 @@ export interface ControlOptions {
   readonly certificate: () => string | undefined;
   readonly telemetry: () => Promise<Telemetry>;
   /** Looks for policy, certificate and updates. */
-  readonly look: () => void;
+  readonly refresh: () => void;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: AgentLog;
@@ -46,7 +46,7 @@ const ANSWER_MS = 15_000;
 /** An ending agent does not wait longer to say so. */
 const LEAVE_MS = 2_000;
 const WITHOUT_CERTIFICATE_MS = 5_000;
-/** How often a line that has nothing to send looks for a still whose session the server did not know before. */
+/** How often a line that has nothing to send looks for a snapshot whose session the server did not know before. */
 const IDLE_MS = 5_000;
 
 /**
@@ -59,7 +59,7 @@ export class Control {
   readonly #requests: Requests;
   readonly #requestLog: RequestLog;
   readonly #trouble: Trouble;
-  #stills: StillSource | undefined;
+  #snapshots: SnapshotSource | undefined;
   #connected = false;
   /** Aborted when the connection, or the wait for the next, is to end. */
   #renewal = new AbortController();
@@ -69,9 +69,9 @@ export class Control {
   #idle = new AbortController();
 
   constructor(options: ControlOptions) {
-    const { telemetry, look, clock, logger } = options;
+    const { telemetry, refresh, clock, logger } = options;
     this.#options = options;
-    this.#requests = new Requests({ telemetry, look, still: () => this.#stills?.request() }, clock);
+    this.#requests = new Requests({ telemetry, refresh, snapshot: () => this.#snapshots?.request() }, clock);
     this.#requestLog = new RequestLog(logger, () => clock.monotonic());
     this.#trouble = new Trouble('no control', clock, logger);
   }
@@ -80,13 +80,13 @@ export class Control {
     return { connected: this.#connected, dropped: this.#outbox.dropped, trouble: this.#trouble.view };
   }
 
-  /** Sends these stills from now on. */
-  carry(stills: StillSource): void {
-    this.#stills = stills;
+  /** Sends these snapshots from now on. */
+  carry(snapshots: SnapshotSource): void {
+    this.#snapshots = snapshots;
   }
 
-  /** There is a still to send. */
-  stillReady(): void {
+  /** There is a snapshot to send. */
+  snapshotReady(): void {
     this.#rouse();
   }
 
@@ -184,7 +184,7 @@ export class Control {
       while (!over.aborted) {
         this.#idle = new AbortController();
         line.check();
-        this.#takeStill();
+        this.#takeSnapshot();
         const message = this.#outbox.next();
         if (message === undefined) {
           await clock.sleep(IDLE_MS, this.#idle.signal).catch(() => undefined);
@@ -201,15 +201,15 @@ export class Control {
   }
 
   /** One at a time: what waits longer is better kept, or dropped, where it was made. */
-  #takeStill(): void {
-    if (this.#outbox.has('still')) return;
+  #takeSnapshot(): void {
+    if (this.#outbox.has('snapshot')) return;
     try {
-      const still = this.#stills?.take();
-      if (still === undefined) return;
-      checkStill(still);
-      this.#put('still', still);
+      const snapshot = this.#snapshots?.take();
+      if (snapshot === undefined) return;
+      checkSnapshot(snapshot);
+      this.#put('snapshot', snapshot);
     } catch (error) {
-      this.#options.logger.warn(errorFields(error), 'still not sent');
+      this.#options.logger.warn(errorFields(error), 'snapshot not sent');
     }
   }
 

@@ -9,15 +9,15 @@ export interface Outgoing {
 }
 
 /** Most messages of each kind that wait: half an hour of telemetry. */
-export const OUTBOX_LIMITS: Readonly<Record<QueuedTopic, number>> = { reply: 16, telemetry: 60, still: 2 };
+export const OUTBOX_LIMITS: Readonly<Record<QueuedTopic, number>> = { reply: 16, telemetry: 60, snapshot: 2 };
 
 /** In this order they are sent. */
-const ORDER = ['reply', 'telemetry', 'still'] as const;
+const ORDER = ['reply', 'telemetry', 'snapshot'] as const;
 
 /** Messages for the server while it is away, in memory: of each kind the newest, the oldest dropped and counted. */
 export class Outbox {
   readonly #limits: Readonly<Record<QueuedTopic, number>>;
-  readonly #waiting: Record<QueuedTopic, Outgoing[]> = { reply: [], telemetry: [], still: [] };
+  readonly #waiting: Record<QueuedTopic, Outgoing[]> = { reply: [], telemetry: [], snapshot: [] };
   #dropped = 0;
 
   constructor(limits = OUTBOX_LIMITS) {

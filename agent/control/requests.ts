@@ -4,10 +4,10 @@ import type { Telemetry } from '../../wire/telemetry.ts';
 
 export interface RequestHandlers {
   readonly telemetry: () => Promise<Telemetry>;
-  /** Asks for a still. False when none may be made now; undefined when the camera makes none at all yet. */
-  readonly still: () => boolean | undefined;
+  /** Asks for a snapshot. False when none may be made now; undefined when the camera makes none at all yet. */
+  readonly snapshot: () => boolean | undefined;
   /** Looks for policy, certificate and updates. */
-  readonly look: () => void;
+  readonly refresh: () => void;
 }
 
 /** Looking costs the server and the line something: it is not done more often. */
@@ -34,33 +34,33 @@ export class Requests {
   }
 
   async #answer(request: Request): Promise<Omit<Reply, 'id'>> {
-    const { telemetry, still } = this.#handlers;
+    const { telemetry, snapshot } = this.#handlers;
     switch (knownRequest(request)) {
       case 'ping':
         return { code: 'DONE' };
       case 'status':
         return { code: 'DONE', telemetry: await telemetry() };
-      case 'still':
-        return stillReply(still());
-      case 'look':
-        return this.#look();
+      case 'snapshot':
+        return snapshotReply(snapshot());
+      case 'refresh':
+        return this.#refresh();
       case undefined:
         return { code: 'REQUEST_UNKNOWN' };
     }
   }
 
-  #look(): Omit<Reply, 'id'> {
+  #refresh(): Omit<Reply, 'id'> {
     const now = this.#clock.monotonic();
     if (this.#lookedAt !== undefined && now - this.#lookedAt < CLOSEST_LOOKS_MS) return { code: 'BUSY' };
     this.#lookedAt = now;
-    this.#handlers.look();
+    this.#handlers.refresh();
     return { code: 'DONE' };
   }
 }
 
-function stillReply(begun: boolean | undefined): Omit<Reply, 'id'> {
+function snapshotReply(begun: boolean | undefined): Omit<Reply, 'id'> {
   if (begun === undefined) return { code: 'UNAVAILABLE', message: 'the camera does not record' };
   return begun
     ? { code: 'DONE' }
-    : { code: 'UNAVAILABLE', message: 'the last still is too young, or the policy allows none' };
+    : { code: 'UNAVAILABLE', message: 'the last snapshot is too young, or the policy allows none' };
 }

@@ -83,7 +83,7 @@ export class Enrolment {
   /** @throws CameraError CONFIG_MALFORMED; HostError. */
   static async open(options: EnrolmentOptions): Promise<Enrolment> {
     const enrolment = new Enrolment(options, await readPairing(options.directory, options.disk));
-    enrolment.#look();
+    enrolment.#reload();
     if (enrolment.#held !== undefined) await enrolment.#forgetClaim();
     return enrolment;
   }
@@ -119,7 +119,7 @@ export class Enrolment {
       try {
         await disk.unlink(directory.certificate);
         await disk.syncDirectory(directory.path);
-        this.#look();
+        this.#reload();
         await change();
       } finally {
         this.#moves += 1;
@@ -132,7 +132,7 @@ export class Enrolment {
     const { changes, clock, random, onCertificate } = this.#options;
     const directory = changes.follow();
     while (!signal.aborted) {
-      if (this.#look()) onCertificate();
+      if (this.#reload()) onCertificate();
       const step = this.#nextStep();
       if (step === 'rest') {
         // Also for a certificate that somebody has put there.
@@ -174,7 +174,7 @@ export class Enrolment {
       await writeFileAtomic(disk, directory.certificate, utf8(pem), 0o600);
     });
     this.#certificates += 1;
-    this.#look();
+    this.#reload();
     logger.info({ step, ends: new Date(this.#held?.notAfterMs ?? 0).toISOString() }, 'certificate received');
     await this.#forgetClaim();
     onCertificate();
@@ -215,7 +215,7 @@ export class Enrolment {
   }
 
   /** Takes the certificate on file, whoever put it there. @returns whether it is another than before. */
-  #look(): boolean {
+  #reload(): boolean {
     const { directory, device, random } = this.#options;
     const stat = statSync(directory.certificate, { throwIfNoEntry: false });
     const stamp = stat === undefined ? '' : `${stat.mtimeMs} ${stat.size} ${stat.ino}`;

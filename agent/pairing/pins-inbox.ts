@@ -40,12 +40,12 @@ export class PinsInbox {
   async run(signal: AbortSignal): Promise<void> {
     const directory = this.#options.changes.follow();
     while (!signal.aborted) {
-      await this.#look();
+      await this.#poll();
       await directory.next(signal);
     }
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const { directory, disk, server, logger } = this.#options;
     const { pinsInbox: path } = directory;
     const stat = statSync(path, { throwIfNoEntry: false });
@@ -65,7 +65,7 @@ export class PinsInbox {
       this.#trouble.over();
     } catch (error) {
       this.#trouble.note(error);
-      // The statement may be good, the disk is not: the next look tries again.
+      // The statement may be good, the disk is not: the next poll tries again.
       if ((error as { name?: unknown }).name === 'HostError') this.#stamp = '';
     }
   }

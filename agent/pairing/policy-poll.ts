@@ -107,7 +107,7 @@ export class PolicyPoll {
   }
 
   /** Asks now instead of later. */
-  look(): void {
+  checkNow(): void {
     this.#waiting.abort();
   }
 

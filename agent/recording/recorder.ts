@@ -1,10 +1,10 @@
 import { DIGEST_LENGTH } from '../../crypto/header.ts';
 import type { DeviceSigner, SealingPrimitives } from '../../crypto/primitives.ts';
 import { type SealedFrame, SegmentSealer } from '../../crypto/sealer.ts';
-import { StillSealer } from '../../crypto/still-sealer.ts';
+import { SnapshotSealer } from '../../crypto/snapshot-sealer.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { FragmentEvent, InitEvent } from '../../media/fragmenter.ts';
-import type { StillTap } from '../snapshots/snapshots.ts';
+import type { SnapshotTap } from '../snapshots/snapshots.ts';
 import type { SealedRecord, StoredSegment, StoredSession } from '../spool/stored-segment.ts';
 import type { Tally } from './counters.ts';
 import type { FootageGaps } from './footage-gaps.ts';
@@ -33,7 +33,7 @@ export interface RecorderOptions {
   readonly clock: Clock;
   readonly store: RecordStore;
   readonly tally: Tally;
-  readonly stills?: StillTap;
+  readonly snapshots?: SnapshotTap;
   /** Told of the time that footage covers. */
   readonly gaps?: Pick<FootageGaps, 'begin' | 'extend'>;
   /** Makes the next session; called once at a time. */
@@ -235,7 +235,7 @@ export class Recorder {
       const stored = await store.beginSession(fresh);
       this.#session = { fresh, stored, startedAt, startedTimeMs, segments: 0, lastDigest: undefined };
       tally.sessions += 1;
-      this.#beginStills(fresh);
+      this.#beginSnapshots(fresh);
       this.#first = undefined;
       this.#beginSegment(first, run);
     } catch (cause) {
@@ -300,17 +300,17 @@ export class Recorder {
       }),
     );
     this.#seal(first);
-    this.#options.stills?.keyframe({ init: bytes, fragment: first.bytes, timeMs: header.timeMs });
+    this.#options.snapshots?.keyframe({ init: bytes, fragment: first.bytes, timeMs: header.timeMs });
   }
 
-  #beginStills({ id, hash, secret }: FreshSession): void {
-    const { cameraId, primitives, signer, stills } = this.#options;
+  #beginSnapshots({ id, hash, secret }: FreshSession): void {
+    const { cameraId, primitives, signer, snapshots } = this.#options;
     const session = { camera: cameraId, sessionHash: hash, secret };
-    stills?.beginSession(id, new StillSealer(session, primitives, signer));
+    snapshots?.beginSession(id, new SnapshotSealer(session, primitives, signer));
   }
 
   #forgetSecret(session: OpenSession | undefined): void {
-    this.#options.stills?.endSession();
+    this.#options.snapshots?.endSession();
     session?.fresh.secret.fill(0);
   }
 

@@ -1,19 +1,19 @@
-/** A sealed still on its way to the server. */
-export interface SealedStill {
+/** A sealed snapshot on its way to the server. */
+export interface SealedSnapshot {
   readonly bytes: Uint8Array;
   /** Session id, 32 hex digits. */
   readonly session: string;
 }
 
 /**
- * Stills that wait for the line: the newest few, in memory only. They are no part of the recording: what does not get
+ * Snapshots that wait for the line: the newest few, in memory only. They are no part of the recording: what does not get
  * through is dropped, the oldest first, and counted.
  */
-export class StillOutbox {
+export class SnapshotOutbox {
   readonly #limit: number;
-  readonly #waiting: SealedStill[] = [];
+  readonly #waiting: SealedSnapshot[] = [];
   #dropped = 0;
-  /** Called with each still that is put in. */
+  /** Called with each snapshot that is put in. */
   onPut: () => void = () => undefined;
 
   constructor(limit = 16) {
@@ -28,8 +28,8 @@ export class StillOutbox {
     return this.#dropped;
   }
 
-  put(still: SealedStill): void {
-    this.#waiting.push(still);
+  put(snapshot: SealedSnapshot): void {
+    this.#waiting.push(snapshot);
     if (this.#waiting.length > this.#limit) {
       this.#waiting.shift();
       this.#dropped += 1;
@@ -38,7 +38,7 @@ export class StillOutbox {
   }
 
   /** The oldest whose session the server knows, which it has to before it keeps one. */
-  take(knows: (session: string) => boolean): SealedStill | undefined {
+  take(knows: (session: string) => boolean): SealedSnapshot | undefined {
     const index = this.#waiting.findIndex(({ session }) => knows(session));
     return index === -1 ? undefined : this.#waiting.splice(index, 1)[0];
   }

@@ -2,15 +2,15 @@ import { equal } from '../../crypto/bytes.ts';
 import type { Clock } from '../../host/clock.ts';
 import { type FifoMessage, receiveFifoMessage, sendFifoMessage } from '../../host/fifo.ts';
 import {
-  encodeStillFrame,
+  encodeSnapshotFrame,
   looksLikeJpeg,
   MAX_ANSWER_BYTES,
-  parseStillFrame,
+  parseSnapshotFrame,
 } from '../capture/snapshot-frame.ts';
 import { afterStray } from './snapshot-rules.ts';
 
 /** Why no picture came of a keyframe. */
-export type StillFault =
+export type SnapshotFault =
   /** Capture does not take keyframes now. */
   | 'UNREAD'
   /** It did not answer in time. */
@@ -24,7 +24,7 @@ export type StillFault =
 
 export interface Errand {
   readonly keyframeFifo: string;
-  readonly stillFifo: string;
+  readonly snapshotFifo: string;
   /** Names this errand, 8 random bytes. */
   readonly id: Uint8Array;
   /** Init segment, then a fragment that begins with a keyframe. */
@@ -38,7 +38,7 @@ export interface Errand {
  * Has capture make a picture of a keyframe. Nothing of it blocks, and whatever capture does, it ends in time. What is
  * read is limited: only while an answer is awaited, and no more than one can be long.
  */
-export async function runErrand(errand: Errand): Promise<Uint8Array | StillFault> {
+export async function runErrand(errand: Errand): Promise<Uint8Array | SnapshotFault> {
   const { clock, timeoutMs, signal } = errand;
   const over = new AbortController();
   const messages = new Set<FifoMessage>();
@@ -58,26 +58,26 @@ export async function runErrand(errand: Errand): Promise<Uint8Array | StillFault
 
 /** The answer's FIFO is open before the request is sent. */
 function exchange(
-  { keyframeFifo, stillFifo, id, video }: Errand,
+  { keyframeFifo, snapshotFifo, id, video }: Errand,
   messages: Set<FifoMessage>,
-): Promise<Uint8Array | StillFault> {
+): Promise<Uint8Array | SnapshotFault> {
   return new Promise((resolve, reject) => {
     let strays = 0;
     const onAnswer = (bytes: Uint8Array | undefined) => {
-      const answer = bytes && parseStillFrame(bytes);
+      const answer = bytes && parseSnapshotFrame(bytes);
       if (answer !== undefined && equal(answer.id, id)) resolve(pictureIn(answer.body));
       else if (afterStray(++strays) === 'wait') receive();
       else resolve('RUBBISH');
     };
     const receive = () => {
       try {
-        messages.add(receiveFifoMessage(stillFifo, MAX_ANSWER_BYTES, onAnswer));
+        messages.add(receiveFifoMessage(snapshotFifo, MAX_ANSWER_BYTES, onAnswer));
       } catch (error) {
         reject(error);
       }
     };
     receive();
-    const outgoing = sendFifoMessage(keyframeFifo, encodeStillFrame(id, ...video), (error) => {
+    const outgoing = sendFifoMessage(keyframeFifo, encodeSnapshotFrame(id, ...video), (error) => {
       if (error !== undefined) resolve('UNREAD');
     });
     if (outgoing === null) resolve('UNREAD');
@@ -85,7 +85,7 @@ function exchange(
   });
 }
 
-function pictureIn(body: Uint8Array): Uint8Array | StillFault {
+function pictureIn(body: Uint8Array): Uint8Array | SnapshotFault {
   if (body.length === 0) return 'NO_PICTURE';
   return looksLikeJpeg(body) ? body : 'RUBBISH';
 }

@@ -1,15 +1,15 @@
 import type { Policy } from '../../crypto/policy.ts';
 
 /** By default: each costs half a second of CPU, as much as half a minute of the recording. */
-export const STILL_INTERVAL_MS = 600_000;
+export const SNAPSHOT_INTERVAL_MS = 600_000;
 /** A camera has to find its exposure first. */
-export const FIRST_STILL_MS = 2_000;
-/** However often stills are asked for, they are no closer than this: a session has numbers for as many. */
-export const CLOSEST_STILLS_MS = 10_000;
+export const FIRST_SNAPSHOT_MS = 2_000;
+/** However often snapshots are asked for, they are no closer than this: a session has numbers for as many. */
+export const CLOSEST_SNAPSHOTS_MS = 10_000;
 const LONGEST_RETRY_MS = 600_000;
 
-export interface StillState {
-  /** Whether the owner's policy allows stills. */
+export interface SnapshotState {
+  /** Whether the owner's policy allows snapshots. */
   readonly allowed: boolean;
   /** Whether one is being made. */
   readonly making: boolean;
@@ -24,24 +24,24 @@ export interface StillState {
 }
 
 /**
- * Whether this keyframe is to become a still.
+ * Whether this keyframe is to become a snapshot.
  * @param intervalMs 0: only when asked for.
  */
-export function isStillDue(state: StillState, intervalMs: number): boolean {
+export function isSnapshotDue(state: SnapshotState, intervalMs: number): boolean {
   const { allowed, making, requested, recordingMs, sinceLastMs, failures } = state;
   if (!allowed || making) return false;
-  if (sinceLastMs === undefined) return requested || (intervalMs > 0 && recordingMs >= FIRST_STILL_MS);
-  if (requested && sinceLastMs >= CLOSEST_STILLS_MS) return true;
+  if (sinceLastMs === undefined) return requested || (intervalMs > 0 && recordingMs >= FIRST_SNAPSHOT_MS);
+  if (requested && sinceLastMs >= CLOSEST_SNAPSHOTS_MS) return true;
   if (intervalMs === 0) return false;
   return sinceLastMs >= (failures === 0 ? intervalMs : retryDelay(failures));
 }
 
 function retryDelay(failures: number): number {
-  return Math.min(LONGEST_RETRY_MS, CLOSEST_STILLS_MS * 2 ** (failures - 1));
+  return Math.min(LONGEST_RETRY_MS, CLOSEST_SNAPSHOTS_MS * 2 ** (failures - 1));
 }
 
-/** Stills lie at the server: a mode in which nothing is stored has none. */
-export function allowsStills(mode: Policy['mode']): boolean {
+/** Snapshots lie at the server: a mode in which nothing is stored has none. */
+export function allowsSnapshots(mode: Policy['mode']): boolean {
   switch (mode) {
     case 'continuous':
       return true;

@@ -1,11 +1,11 @@
-import type { StillSealer } from '../../crypto/still-sealer.ts';
+import type { SnapshotSealer } from '../../crypto/snapshot-sealer.ts';
 import type { Clock } from '../../host/clock.ts';
 import { MAX_KEYFRAME_BYTES } from '../capture/snapshot-frame.ts';
 import type { AgentLog } from '../log.ts';
 import { errorFields } from '../log.ts';
-import { StillOutbox } from './snapshot-outbox.ts';
-import { runErrand, type StillFault } from './snapshot-request.ts';
-import { CLOSEST_STILLS_MS, isStillDue } from './snapshot-rules.ts';
+import { SnapshotOutbox } from './snapshot-outbox.ts';
+import { runErrand, type SnapshotFault } from './snapshot-request.ts';
+import { CLOSEST_SNAPSHOTS_MS, isSnapshotDue } from './snapshot-rules.ts';
 
 /** A keyframe as it is recorded. */
 export interface Keyframe {
@@ -17,46 +17,46 @@ export interface Keyframe {
 }
 
 /** What the recorder tells; none of it ever throws or takes time. */
-export interface StillTap {
+export interface SnapshotTap {
   /** @param session its id, 32 hex digits. */
-  beginSession(session: string, sealer: StillSealer): void;
+  beginSession(session: string, sealer: SnapshotSealer): void;
   endSession(): void;
   keyframe(keyframe: Keyframe): void;
 }
 
-export interface StillsOptions {
+export interface SnapshotsOptions {
   readonly keyframeFifo: string;
-  readonly stillFifo: string;
+  readonly snapshotFifo: string;
   readonly clock: Clock;
   readonly randomBytes: (length: number) => Uint8Array;
   /** 0: only when asked for. */
   readonly intervalMs: number;
-  /** Whether the policy in force allows stills. */
+  /** Whether the policy in force allows snapshots. */
   readonly allowed: () => boolean;
   readonly logger: AgentLog;
   readonly timeoutMs?: number;
 }
 
-export interface StillCounts {
+export interface SnapshotCounts {
   readonly made: number;
-  /** Keyframes of which no still came. */
+  /** Keyframes of which no snapshot came. */
   readonly failed: number;
   readonly waiting: number;
   readonly dropped: number;
-  readonly lastFault: StillFault | 'SESSION_ENDED' | 'SEALING' | undefined;
+  readonly lastFault: SnapshotFault | 'SESSION_ENDED' | 'SEALING' | undefined;
 }
 
 const TIMEOUT_MS = 30_000;
 
 /**
- * A still now and then: has capture make a picture of a keyframe, seals it in the session that the keyframe was captured
- * in, and puts it in the outbox. A session that ended meanwhile has no more stills: its secret is gone.
+ * A snapshot now and then: has capture make a picture of a keyframe, seals it in the session that the keyframe was captured
+ * in, and puts it in the outbox. A session that ended meanwhile has no more snapshots: its secret is gone.
  */
-export class Stills implements StillTap {
-  readonly outbox = new StillOutbox();
-  readonly #options: StillsOptions;
+export class Snapshots implements SnapshotTap {
+  readonly outbox = new SnapshotOutbox();
+  readonly #options: SnapshotsOptions;
   readonly #over = new AbortController();
-  #session: { readonly id: string; readonly sealer: StillSealer } | undefined;
+  #session: { readonly id: string; readonly sealer: SnapshotSealer } | undefined;
   #startedAt: number | undefined;
   #lastAt: number | undefined;
   #making: Promise<void> | undefined;
@@ -64,17 +64,17 @@ export class Stills implements StillTap {
   #failures = 0;
   #made = 0;
   #failed = 0;
-  #lastFault: StillCounts['lastFault'];
+  #lastFault: SnapshotCounts['lastFault'];
 
-  constructor(options: StillsOptions) {
+  constructor(options: SnapshotsOptions) {
     this.#options = options;
   }
 
-  /** Asks for a still of the next keyframe. False when the last one is too young, or none may be made. */
+  /** Asks for a snapshot of the next keyframe. False when the last one is too young, or none may be made. */
   request(): boolean {
     const { allowed, clock } = this.#options;
     const sinceLastMs = this.#lastAt === undefined ? undefined : clock.monotonic() - this.#lastAt;
-    const free = sinceLastMs === undefined || sinceLastMs >= CLOSEST_STILLS_MS;
+    const free = sinceLastMs === undefined || sinceLastMs >= CLOSEST_SNAPSHOTS_MS;
     if (!allowed() || this.#making !== undefined || !free) return false;
     this.#requested = true;
     return true;
@@ -85,12 +85,12 @@ export class Stills implements StillTap {
     return this.#making !== undefined;
   }
 
-  counts(): StillCounts {
+  counts(): SnapshotCounts {
     const { waiting, dropped } = this.outbox;
     return { made: this.#made, failed: this.#failed, waiting, dropped, lastFault: this.#lastFault };
   }
 
-  beginSession(id: string, sealer: StillSealer): void {
+  beginSession(id: string, sealer: SnapshotSealer): void {
     this.#startedAt ??= this.#options.clock.monotonic();
     this.#session = { id, sealer };
   }
@@ -111,7 +111,7 @@ export class Stills implements StillTap {
     });
   }
 
-  /** Gives up the still that is being made; resolves when nothing of it goes on. */
+  /** Gives up the snapshot that is being made; resolves when nothing of it goes on. */
   async close(): Promise<void> {
     this.#over.abort();
     await this.#making;
@@ -128,15 +128,15 @@ export class Stills implements StillTap {
       sinceLastMs: this.#lastAt === undefined ? undefined : now - this.#lastAt,
       failures: this.#failures,
     };
-    return isStillDue(state, intervalMs);
+    return isSnapshotDue(state, intervalMs);
   }
 
-  async #make(keyframe: Keyframe, session: { id: string; sealer: StillSealer }): Promise<void> {
-    const { keyframeFifo, stillFifo, clock, randomBytes, timeoutMs } = this.#options;
+  async #make(keyframe: Keyframe, session: { id: string; sealer: SnapshotSealer }): Promise<void> {
+    const { keyframeFifo, snapshotFifo, clock, randomBytes, timeoutMs } = this.#options;
     try {
       const picture = await runErrand({
         keyframeFifo,
-        stillFifo,
+        snapshotFifo,
         id: randomBytes(8),
         video: [keyframe.init, keyframe.fragment],
         clock,
@@ -151,18 +151,18 @@ export class Stills implements StillTap {
     }
   }
 
-  #seal(picture: Uint8Array, timeMs: number, { id, sealer }: { id: string; sealer: StillSealer }): void {
+  #seal(picture: Uint8Array, timeMs: number, { id, sealer }: { id: string; sealer: SnapshotSealer }): void {
     this.outbox.put({ bytes: sealer.seal(picture, timeMs), session: id });
     this.#made += 1;
     this.#failures = 0;
   }
 
-  #fail(code: NonNullable<StillCounts['lastFault']>, cause?: unknown): void {
+  #fail(code: NonNullable<SnapshotCounts['lastFault']>, cause?: unknown): void {
     if (this.#over.signal.aborted) return;
     this.#failed += 1;
     this.#failures += 1;
     this.#lastFault = code;
     const fields = { code, failures: this.#failures, ...(cause === undefined ? {} : errorFields(cause)) };
-    if (this.#failures === 1) this.#options.logger.warn(fields, 'no still of this keyframe');
+    if (this.#failures === 1) this.#options.logger.warn(fields, 'no snapshot of this keyframe');
   }
 }

@@ -6,7 +6,7 @@ import { isOrigin } from '../../crypto/origin.ts';
 import { asOwnerOfSync } from '../../host/as-owner.ts';
 import { HostError } from '../../host/errors.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
-import { KEYFRAME_FIFO, STILL_FIFO } from '../capture/snapshot-frame.ts';
+import { KEYFRAME_FIFO, SNAPSHOT_FIFO } from '../capture/snapshot-frame.ts';
 import { CameraError } from './errors.ts';
 import { isOfCamera, isReadOnly, ON_A_BOARD, runElsewhere } from './run-elsewhere.ts';
 
@@ -135,13 +135,13 @@ export class CameraDirectory {
   get captureFifo(): string {
     return join(this.captureRun, 'capture.fifo');
   }
-  /** Keyframes on their way to capture, of which it makes stills. */
+  /** Keyframes on their way to capture, of which it makes snapshots. */
   get keyframeFifo(): string {
     return join(this.captureRun, KEYFRAME_FIFO);
   }
   /** The pictures on their way back. */
-  get stillFifo(): string {
-    return join(this.captureRun, STILL_FIFO);
+  get snapshotFifo(): string {
+    return join(this.captureRun, SNAPSHOT_FIFO);
   }
 
   /** Where it is not decided, what lies elsewhere counts: a launcher that makes the one in here removes that. */
@@ -233,8 +233,8 @@ export const CameraConfig = v.strictObject({
   audio: v.boolean(),
   /** Hosts an RTSP source may be on. */
   lan: v.pipe(v.array(v.pipe(v.string(), v.maxLength(255))), v.maxLength(32)),
-  /** How often a still is made, seconds; 0: only when asked for. A minute when it is not given. */
-  stillSeconds: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(86_400))),
+  /** How often a snapshot is made, seconds; 0: only when asked for. A minute when it is not given. */
+  snapshotSeconds: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(86_400))),
   /** How often the server is told how the camera is. */
   telemetrySeconds: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(5), v.maxValue(3_600))),
   spool: v.strictObject({

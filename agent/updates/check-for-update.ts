@@ -11,7 +11,7 @@ import type { CameraClock } from '../clock/camera-clock.ts';
 import type { AgentLog } from '../log.ts';
 import type { OwnSlot } from './own-slot.ts';
 
-export interface LookOptions {
+export interface CheckRepositoryOptions {
   readonly own: OwnSlot;
   /** The camera's own: metadata, and what is fetched. */
   readonly directory: string;
@@ -21,24 +21,24 @@ export interface LookOptions {
   readonly logger: AgentLog;
 }
 
-/** Where a look is at: the server's repository, or one that was brought by hand. */
-export interface LookSource extends Pick<CheckOptions, 'among' | 'choose' | 'heard'> {
+/** What is checked: the server's repository, or one that was brought by hand. */
+export interface CheckSource extends Pick<CheckOptions, 'among' | 'choose' | 'heard'> {
   readonly get: HttpGet;
   readonly byHand?: boolean;
 }
 
 /** Judges what a repository offers to the camera whose slots are in this state. @throws as checkForUpdate. */
-export async function lookForUpdate(
-  { own, directory, camera, disk, clock, logger }: LookOptions,
+export async function checkRepository(
+  { own, directory, camera, disk, clock, logger }: CheckRepositoryOptions,
   state: SlotState,
-  { byHand = false, ...source }: LookSource,
+  { byHand = false, ...source }: CheckSource,
   signal: AbortSignal,
 ): Promise<Check> {
   const { trust, directory: installation } = own.installation;
   const metadata = join(directory, 'metadata');
   await mkdir(metadata, { recursive: true, mode: 0o700 });
   const scratch = join(directory, 'scratch');
-  // A life that was killed at a look has left its copy there.
+  // A life that was killed at a check has left its copy there.
   await rm(scratch, { recursive: true, force: true });
   const { version, counter } = own.bundle;
   const check = await checkForUpdate({
@@ -67,13 +67,13 @@ export async function lookForUpdate(
     trust: { ...trust, keysCounter: state.keys },
   });
   const judged = check.choice.judged.map(({ release, judgement }) => `${release.version}: ${judgement}`);
-  logger.info({ running: version, releases: judged, byHand }, 'looked for updates');
+  logger.info({ running: version, releases: judged, byHand }, 'checked for updates');
   return check;
 }
 
 /** Brings a release into the camera's `incoming`. @param day what may come today, from a server. @returns bytes taken. @throws as bringRelease. */
 export function bring(
-  { own, directory, disk, clock, logger }: LookOptions,
+  { own, directory, disk, clock, logger }: CheckRepositoryOptions,
   found: FetchedRelease,
   get: HttpGet,
   signal: AbortSignal,

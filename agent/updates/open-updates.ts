@@ -47,12 +47,12 @@ export interface Showing {
 export interface OpenedUpdates {
   /** What this agent is, by its bundle. */
   readonly version: string;
-  /** Why the last look for updates came to nothing. */
+  /** Why the last check for updates came to nothing. */
   readonly trouble: TroubleView | undefined;
   readonly release: ReleaseView;
   /** Whether the release that it is has still to show that it works. @throws OtaError, HostError. */
   onTrial(): Promise<boolean>;
-  look(): void;
+  checkNow(): void;
   reconnect(): void;
   /** Updates the camera, and tells the launcher how this agent does, until the signal. */
   run(showing: () => Showing, signal: AbortSignal): Promise<void>;
@@ -82,7 +82,7 @@ export async function openUpdates(options: OpenUpdatesOptions): Promise<OpenedUp
       return updates.release;
     },
     onTrial: async () => (await readSlotState(disk, installation)).trial !== null,
-    look: () => updates.look(),
+    checkNow: () => updates.checkNow(),
     reconnect: () => updates.reconnect(),
     run: async (showing, signal) => {
       const facts = () => {

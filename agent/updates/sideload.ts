@@ -6,7 +6,7 @@ import type { Release } from '../../ota/releases.ts';
 import { targetFileName } from '../../ota/tuf-metadata.ts';
 import { readUpdateFile, type UpdateFile } from '../../ota/update-file.ts';
 import { errorFields } from '../log.ts';
-import { bring, type LookOptions, lookForUpdate } from './check-for-update.ts';
+import { bring, type CheckRepositoryOptions, checkRepository } from './check-for-update.ts';
 import { readSlotState } from './own-slot.ts';
 import type { BroughtView } from './release-view.ts';
 import type { BroughtUpdate } from './update-inbox.ts';
@@ -15,10 +15,10 @@ import type { BroughtUpdate } from './update-inbox.ts';
  * Judges an update that was brought by hand as one that a server offers: metadata, signatures, product, board, minimum, halt.
  * Its share of the cameras and its owner's hours do not count: whoever brought it wants it now.
  * @param show told how far it has come.
- * @returns the look, with the release in `incoming`; undefined when it was refused.
+ * @returns the check, with the release in `incoming`; undefined when it was refused.
  */
 export async function takeBrought(
-  options: LookOptions,
+  options: CheckRepositoryOptions,
   { id, file, bytes }: BroughtUpdate,
   show: (view: BroughtView) => void,
   signal: AbortSignal,
@@ -31,7 +31,7 @@ export async function takeBrought(
       throw new OtaError('STAGING_REFUSED', 'another release is on trial; wait until it is judged');
     }
     const among = (release: Release) => holds(archive, release);
-    const check = await lookForUpdate(options, state, { get: archive.get, byHand: true, among }, signal);
+    const check = await checkRepository(options, state, { get: archive.get, byHand: true, among }, signal);
     const { found } = check;
     if (found === undefined) {
       show({ id, state: 'refused', ...reasonOf(check) });

@@ -9,16 +9,16 @@ import type { ServerDial } from '../client/dial.ts';
 import { Trouble, type TroubleView } from '../client/failure-tracker.ts';
 import { errorFields } from '../log.ts';
 import { Mutex } from '../mutex.ts';
-import { bring, type LookOptions, lookForUpdate } from './check-for-update.ts';
+import { bring, type CheckRepositoryOptions, checkRepository } from './check-for-update.ts';
 import { OwnersChoice } from './install-schedule.ts';
 import { readSlotState } from './own-slot.ts';
 import type { BroughtView, ReleaseView } from './release-view.ts';
 import { repositoryGet } from './repository-get.ts';
 import { takeBrought } from './sideload.ts';
 import type { BroughtUpdate } from './update-inbox.ts';
-import { lookDelayMs } from './update-rules.ts';
+import { checkDelayMs } from './update-rules.ts';
 
-export interface UpdatesOptions extends LookOptions {
+export interface UpdatesOptions extends CheckRepositoryOptions {
   /** When its owner lets it install updates; at once, when nothing was chosen. */
   readonly choice?: () => UpdateChoice | undefined;
   readonly server: ServerDial;
@@ -43,7 +43,7 @@ export class Updates {
   readonly #trouble: Trouble;
   readonly #choice: OwnersChoice;
   readonly #mutex = new Mutex();
-  /** Ends the look under way. */
+  /** Ends the check under way. */
   #interrupt = new AbortController();
   #waiting = new AbortController();
   #wanted = false;
@@ -58,7 +58,7 @@ export class Updates {
     const { server, certificate, clock, logger, disk, directory, choice = () => undefined } = options;
     this.#options = options;
     this.#choice = new OwnersChoice({ choice, disk, path: join(directory, 'waiting.json'), clock });
-    this.#trouble = new Trouble('no look for updates', clock, logger);
+    this.#trouble = new Trouble('no check for updates', clock, logger);
     const dial = server.dialWith(certificate);
     const onDialled = () => {
       this.#connected = true;
@@ -76,7 +76,7 @@ export class Updates {
     };
   }
 
-  /** Why the last look came to nothing; undefined when it did not. */
+  /** Why the last check came to nothing; undefined when it did not. */
   get trouble(): TroubleView | undefined {
     return this.#trouble.view;
   }
@@ -95,12 +95,12 @@ export class Updates {
   }
 
   /** Looks now instead of later. */
-  look(): void {
+  checkNow(): void {
     this.#wanted = true;
     this.#waiting.abort();
   }
 
-  /** Certificate or server are others: the next look dials anew. */
+  /** Certificate or server are others: the next check dials anew. */
   reconnect(): void {
     this.#connection.close();
   }
@@ -116,7 +116,7 @@ export class Updates {
         this.#interrupt = new AbortController();
         const stop = AbortSignal.any([signal, this.#interrupt.signal]);
         failures = (await this.#mutex.run(() => this.#lookOnce(stop))) ? 0 : failures + 1;
-        delayMs = this.#wanted ? 0 : lookDelayMs(failures, random());
+        delayMs = this.#wanted ? 0 : checkDelayMs(failures, random());
       }
       await this.#pause(delayMs, signal);
     }
@@ -136,7 +136,7 @@ export class Updates {
           this.#learn(offer);
         },
       };
-      const { found } = await lookForUpdate(this.#options, state, source, signal);
+      const { found } = await checkRepository(this.#options, state, source, signal);
       // During a trial nothing else can be tried: soon after, perhaps.
       const due = found !== undefined && state.trial === null;
       if (due) await this.#fetch(found, signal);
@@ -147,7 +147,7 @@ export class Updates {
       // What was brought by hand takes its place.
       return signal.aborted;
     } finally {
-      // Between looks lie hours.
+      // Between checks lie hours.
       this.#connection.close();
     }
   }
@@ -161,7 +161,7 @@ export class Updates {
       };
       const check = await takeBrought(this.#options, update, show, signal);
       // What it has ended has still to be done.
-      if (check === undefined) return this.look();
+      if (check === undefined) return this.checkNow();
       this.#learn(check.offer);
       this.#askToTry();
     });
@@ -200,7 +200,7 @@ export class Updates {
     this.#stage = toHex(nodePrimitives.random(8));
   }
 
-  /** Until the time has come, somebody wants a look, or what its owner lets wait is due. */
+  /** Until the time has come, somebody wants a check, or what its owner lets wait is due. */
   async #pause(delayMs: number, signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#options;
     const until = clock.monotonic() + delayMs;

@@ -19,7 +19,7 @@ export async function capture(dir: string, logLevel: string, tethered: boolean):
   try {
     const plan = tethered ? parsePlan(await firstLineOfTether(PLAN_LIMIT)) : await planByHand(dir);
     await runCapture(
-      { runDir: roleDirectory(dir).captureRun, stillWorker: stillWorker(logLevel), ...plan },
+      { runDir: roleDirectory(dir).captureRun, snapshotWorker: snapshotWorker(logLevel), ...plan },
       { clock: systemClock, random: Math.random, logger, signal },
     );
     return 0;
@@ -36,9 +36,9 @@ async function planByHand(dir: string) {
   return (await planCamera(dir)).capture;
 }
 
-/** This very program, as `oriel camera still`. */
-function stillWorker(logLevel: string): string[] {
+/** This very program, as `oriel camera snapshot`. */
+function snapshotWorker(logLevel: string): string[] {
   const [, script = ''] = process.argv;
   const command = { script, execArgv: process.execArgv, logLevel };
-  return [process.execPath, ...orielArguments(command, ['camera', 'still'])];
+  return [process.execPath, ...orielArguments(command, ['camera', 'snapshot'])];
 }

@@ -7,7 +7,7 @@ import { EXIT } from '../exit-codes.ts';
 const PRIORITY = 10;
 
 /** Capture's short-lived helper: a keyframe with its init segment on stdin, a JPEG on stdout. */
-export async function makeStill(): Promise<void> {
+export async function makeSnapshot(): Promise<void> {
   // One that runs behind it already may not come forward (setpriority(2)).
   if (getPriority() < PRIORITY) setPriority(PRIORITY);
   try {

@@ -26,7 +26,7 @@ user who starts them. What has not reached the server yet stays in the camera's 
 
 /** The launcher starts these; they are no commands for people. */
 export function roleCommands(): Command[] {
-  return [agentCommand(), captureCommand(), planCommand(), stillCommand()];
+  return [agentCommand(), captureCommand(), planCommand(), snapshotCommand()];
 }
 
 function agentCommand(): Command {
@@ -55,12 +55,12 @@ function planCommand(): Command {
   }).option('--claim-for <launcher>');
 }
 
-function stillCommand(): Command {
-  return new Command('still').action(async () => {
+function snapshotCommand(): Command {
+  return new Command('snapshot').action(async () => {
     const { closeDoors } = await import('./close-doors.ts');
-    closeDoors('still');
-    const { makeStill } = await import('./make-snapshot.ts');
-    await makeStill();
+    closeDoors('snapshot');
+    const { makeSnapshot } = await import('./make-snapshot.ts');
+    await makeSnapshot();
   });
 }
 

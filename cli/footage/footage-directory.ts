@@ -11,8 +11,8 @@ export interface SessionFiles {
   readonly number: number;
   /** Sequence numbers and paths of its segments, ascending. */
   readonly segments: readonly { readonly sequence: number; readonly path: string }[];
-  /** Numbers and paths of its stills, ascending. */
-  readonly stills: readonly { readonly number: number; readonly path: string }[];
+  /** Numbers and paths of its snapshots, ascending. */
+  readonly snapshots: readonly { readonly number: number; readonly path: string }[];
 }
 
 const CAMERA = /^[a-z2-7]{32}$/;
@@ -23,7 +23,7 @@ export const sessionDirectoryName = (number: number, id: string) =>
   `${String(number).padStart(12, '0')}-${id}`;
 
 const SEGMENT = /^(\d{6})\.oriel$/;
-const STILL = /^still-(\d{6})\.oriel$/;
+const SNAPSHOT = /^snapshot-(\d{6})\.oriel$/;
 
 /** The directory that holds the cameras: `path` itself or `path/footage`. @throws CommandError FOOTAGE_MISSING. */
 export function footageRoot(path: string): string {
@@ -53,8 +53,11 @@ export function sessionsOf(root: string, camera: string): SessionFiles[] {
     if (number === undefined || !isDirectory(path)) continue;
     const names = entries(path);
     const segments = numbered(path, names, SEGMENT).map(([sequence, file]) => ({ sequence, path: file }));
-    const stills = numbered(path, names, STILL).map(([still, file]) => ({ number: still, path: file }));
-    sessions.push({ camera, path, number: Number(number), segments, stills });
+    const snapshots = numbered(path, names, SNAPSHOT).map(([snapshot, file]) => ({
+      number: snapshot,
+      path: file,
+    }));
+    sessions.push({ camera, path, number: Number(number), segments, snapshots });
   }
   return sessions.sort((a, b) => a.number - b.number || (a.path < b.path ? -1 : 1));
 }

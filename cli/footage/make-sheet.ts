@@ -14,10 +14,10 @@ import { refusalIn, type TimeRange } from './inspected.ts';
 import { inspectCamera } from './inspection.ts';
 import { chooseCameras, readViewingKey } from './open-footage.ts';
 import { type FootageReport, report, type SegmentLine, segmentLine, verdictOf } from './report.ts';
-import { openSegmentFile, openStillFile } from './session-files.ts';
+import { openSegmentFile, openSnapshotFile } from './session-files.ts';
 import { drawSheet, type SheetSection, type SheetTile, tileOfJpeg, tileOfPixels } from './sheet-picture.ts';
-import { planSheet, type SegmentMoment, type StillMoment, type Tile } from './sheet-plan.ts';
-import { type PictureLine, StillInspection } from './still-inspection.ts';
+import { planSheet, type SegmentMoment, type SnapshotMoment, type Tile } from './sheet-plan.ts';
+import { type PictureLine, SnapshotInspection } from './snapshot-inspection.ts';
 import { type Gap, Timeline } from './timeline.ts';
 
 export interface SheetRequest {
@@ -39,7 +39,7 @@ export interface SheetReport extends FootageReport {
     readonly path: string;
     readonly width: number;
     readonly height: number;
-    readonly stills: number;
+    readonly snapshots: number;
     /** Pictures taken from the segments themselves. */
     readonly keyframes: number;
     /** `gapCount`: a gap shorter than an interval has no tile. */
@@ -52,9 +52,9 @@ interface Place {
   readonly number: number;
   readonly session: OpenedSession;
 }
-type PlacedMoment = (StillMoment | SegmentMoment) & Place;
+type PlacedMoment = (SnapshotMoment | SegmentMoment) & Place;
 
-/** Makes a contact sheet: verifies the footage as `verify` does, then shows stills, and keyframes where there are none. */
+/** Makes a contact sheet: verifies the footage as `verify` does, then shows snapshots, and keyframes where there are none. */
 export async function makeSheet(request: SheetRequest): Promise<SheetReport> {
   const { out, keyPath, range } = request;
   const format = formatOf(out);
@@ -99,7 +99,7 @@ export async function makeSheet(request: SheetRequest): Promise<SheetReport> {
   }
   progress.end();
 
-  const told = report(inspector.lines, [], coverage.lines(), inspector.stills, inspector.gaps);
+  const told = report(inspector.lines, [], coverage.lines(), inspector.snapshots, inspector.gaps);
   const refusedPictures = [...told.refusedPictures, ...painter.refused];
   const whole = { ...told, verdict: verdictOf(told.counts, refusedPictures), refusedPictures };
   if (sections.length === 0) return whole;
@@ -118,16 +118,16 @@ function formatOf(path: string): 'jpeg' | 'png' {
 /** Opens all that there is, once, and remembers where and when it was; nothing of the pictures is kept. */
 class Inspector {
   readonly lines: SegmentLine[] = [];
-  readonly stills: StillInspection;
+  readonly snapshots: SnapshotInspection;
   readonly gaps: Gap[] = [];
   readonly #range: TimeRange;
   readonly #progress: Progress;
 
   constructor(range: TimeRange, files: readonly SessionFiles[]) {
     this.#range = range;
-    this.stills = new StillInspection(range);
-    const total = files.reduce((sum, { segments, stills }) => sum + segments.length + stills.length, 0);
-    this.#progress = new Progress('segments and stills', total);
+    this.snapshots = new SnapshotInspection(range);
+    const total = files.reduce((sum, { segments, snapshots }) => sum + segments.length + snapshots.length, 0);
+    this.#progress = new Progress('segments and snapshots', total);
   }
 
   async inspect(
@@ -144,8 +144,8 @@ class Inspector {
     const onHeader = (header: OpenedSession['header']) => coverage.note(header);
     const onSession = async (session: OpenedSession, of: SessionFiles) => {
       current = session;
-      const stills = await this.stills.inspect(session, of, () => this.#progress.step());
-      moments.push(...stills.map((still) => ({ kind: 'still' as const, ...still, session })));
+      const snapshots = await this.snapshots.inspect(session, of, () => this.#progress.step());
+      moments.push(...snapshots.map((snapshot) => ({ kind: 'snapshot' as const, ...snapshot, session })));
     };
     const timeline = new Timeline(camera, this.#range);
     const onOutside = (segment: OpenedSegment) => timeline.pass(segment);
@@ -173,7 +173,7 @@ class Inspector {
 /** Opens what a tile shows, again, and makes its picture. */
 class Painter {
   readonly refused: PictureLine[] = [];
-  readonly counts = { stills: 0, keyframes: 0 };
+  readonly counts = { snapshots: 0, keyframes: 0 };
 
   async paint(tile: Tile<PlacedMoment>, camera: string, name: string): Promise<SheetTile> {
     if (tile.kind === 'gap') {
@@ -183,7 +183,7 @@ class Painter {
     for (const each of [moment, ...others]) {
       try {
         const picture = await pictureOf(each);
-        this.counts[each.kind === 'still' ? 'stills' : 'keyframes'] += 1;
+        this.counts[each.kind === 'snapshot' ? 'snapshots' : 'keyframes'] += 1;
         return { picture, caption: [shortened(name), clock(each.timeMs)].filter(Boolean).join(' · ') };
       } catch (error) {
         this.refused.push({ camera, path: each.path, ...refusalIn(pictureError(error)) });
@@ -194,7 +194,7 @@ class Painter {
 }
 
 async function pictureOf({ kind, path, number, session }: PlacedMoment): Promise<Buffer> {
-  if (kind === 'still') return tileOfJpeg((await openStillFile(path, number, session)).picture);
+  if (kind === 'snapshot') return tileOfJpeg((await openSnapshotFile(path, number, session)).picture);
   const { opening, fragments } = await openSegmentFile(path, number, session);
   const video = concat(opening?.init ?? new Uint8Array(0), fragments[0]?.bytes ?? new Uint8Array(0));
   return tileOfPixels(await decodePicture(video, TILE_SOURCE_WIDTH, new AbortController().signal));

@@ -17,7 +17,7 @@ import type { TimeRange } from './inspected.ts';
 import { inspectCamera } from './inspection.ts';
 import { MovieWriter } from './movie-writer.ts';
 import { type FootageReport, report, type SegmentLine, segmentLine } from './report.ts';
-import { StillInspection } from './still-inspection.ts';
+import { SnapshotInspection } from './snapshot-inspection.ts';
 import { type Gap, Timeline } from './timeline.ts';
 
 export interface FootageRequest {
@@ -49,16 +49,16 @@ export async function openFootage(request: FootageRequest): Promise<FootageRepor
   const sessions = cameras.map((camera) => ({ camera, files: sessionsOf(root, camera) }));
   const total = sessions
     .flatMap(({ files }) => files)
-    .reduce((sum, { segments, stills }) => sum + segments.length + stills.length, 0);
-  const progress = new Progress('segments and stills', total);
-  const stills = new StillInspection(request.range);
+    .reduce((sum, { segments, snapshots }) => sum + segments.length + snapshots.length, 0);
+  const progress = new Progress('segments and snapshots', total);
+  const snapshots = new SnapshotInspection(request.range);
   const movie = request.out === undefined ? undefined : new MovieWriter(request.out, guard);
   const lines: SegmentLine[] = [];
   const expected = request.camera === undefined ? key.cameras.map(({ id }) => id) : [];
   const coverage = new Coverage(key.cameras, expected);
   const onHeader = (header: ParsedSessionHeader) => coverage.note(header);
   const onSession = async (session: OpenedSession, files: SessionFiles) => {
-    await stills.inspect(session, files, () => progress.step());
+    await snapshots.inspect(session, files, () => progress.step());
   };
   const gaps: Gap[] = [];
   try {
@@ -75,7 +75,7 @@ export async function openFootage(request: FootageRequest): Promise<FootageRepor
       }
       for (const gap of timeline.gaps) gaps.push(gap);
     }
-    return report(lines, movie?.finish() ?? [], coverage.lines(), stills, gaps);
+    return report(lines, movie?.finish() ?? [], coverage.lines(), snapshots, gaps);
   } finally {
     progress.end();
     movie?.abandon();

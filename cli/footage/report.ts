@@ -2,12 +2,12 @@ import { rfc3339 } from '../text.ts';
 import type { CameraLine } from './coverage.ts';
 import type { Inspected } from './inspected.ts';
 import type { WrittenMovie } from './movie-writer.ts';
-import type { AbsentStills, PictureLine, StillInspection } from './still-inspection.ts';
+import type { AbsentSnapshots, PictureLine, SnapshotInspection } from './snapshot-inspection.ts';
 import type { Gap } from './timeline.ts';
 
 /** What `oriel footage` says at its end, as one JSON object with --json. */
 export interface FootageReport {
-  /** The worst of all segments, and of stills that are refused: refused, then cut, open or missing, then complete. `empty`: nothing was selected. */
+  /** The worst of all segments, and of snapshots that are refused: refused, then cut, open or missing, then complete. `empty`: nothing was selected. */
   readonly verdict: 'complete' | 'incomplete' | 'refused' | 'empty';
   /** Of segments; a session that is missing counts as one of them. */
   readonly counts: Record<Inspected['verdict'], number>;
@@ -26,11 +26,11 @@ export interface FootageReport {
   readonly longestGap?: GapLine;
   readonly segments: readonly SegmentLine[];
   readonly cameras: readonly CameraLine[];
-  /** How many stills opened. */
-  readonly stills: number;
-  /** Stills that a camera made and that are not here; no verdict depends on them. */
-  readonly absentStills: readonly AbsentStills[];
-  /** Stills that were refused, and with a sheet keyframes of which no picture comes. */
+  /** How many snapshots opened. */
+  readonly snapshots: number;
+  /** Snapshots that a camera made and that are not here; no verdict depends on them. */
+  readonly absentSnapshots: readonly AbsentSnapshots[];
+  /** Snapshots that were refused, and with a sheet keyframes of which no picture comes. */
   readonly refusedPictures: readonly PictureLine[];
   readonly files: readonly WrittenMovie[];
 }
@@ -93,7 +93,7 @@ export function report(
   segments: readonly SegmentLine[],
   files: readonly WrittenMovie[],
   cameras: readonly CameraLine[],
-  stills: Pick<StillInspection, 'opened' | 'absent' | 'refused'>,
+  snapshots: Pick<SnapshotInspection, 'opened' | 'absent' | 'refused'>,
   gaps: readonly Gap[],
 ): FootageReport {
   const counts = { complete: 0, cut: 0, open: 0, missing: 0, refused: 0 };
@@ -101,7 +101,7 @@ export function report(
   const sum = (field: 'seconds' | 'bytes' | 'records' | 'droppedSeconds') =>
     segments.reduce((total, segment) => total + (segment[field] ?? 0), 0);
   return {
-    verdict: verdictOf(counts, stills.refused),
+    verdict: verdictOf(counts, snapshots.refused),
     counts,
     openedSeconds: Math.round(sum('seconds') * 1e6) / 1e6,
     openedBytes: sum('bytes'),
@@ -110,9 +110,9 @@ export function report(
     ...gapReport(gaps),
     segments,
     cameras,
-    stills: stills.opened,
-    absentStills: stills.absent,
-    refusedPictures: stills.refused,
+    snapshots: snapshots.opened,
+    absentSnapshots: snapshots.absent,
+    refusedPictures: snapshots.refused,
     files,
   };
 }

@@ -10,8 +10,8 @@ import {
 import { type OpenedSegment, type OpenedSession, openSegment } from '../../crypto/opener.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { type DayKeyHolder, openSession } from '../../crypto/session.ts';
-import { MAX_STILL_LENGTH } from '../../crypto/still.ts';
-import { type OpenedStill, openStill } from '../../crypto/still-opener.ts';
+import { MAX_SNAPSHOT_LENGTH } from '../../crypto/snapshot.ts';
+import { type OpenedSnapshot, openSnapshot } from '../../crypto/snapshot-opener.ts';
 import { CommandError } from '../errors.ts';
 import { readNeededFile } from '../files.ts';
 import { type SessionFiles, sessionDirectoryName } from './footage-directory.ts';
@@ -65,13 +65,13 @@ export async function openSegmentFile(
   throw new CryptoError('SEGMENT_FOREIGN', `segment is number ${opened.header.sequence} of its session`);
 }
 
-/** Opens a still, which has to lie where it belongs. @throws CryptoError, CommandError FILE_UNREADABLE. */
-export async function openStillFile(
+/** Opens a snapshot, which has to lie where it belongs. @throws CryptoError, CommandError FILE_UNREADABLE. */
+export async function openSnapshotFile(
   path: string,
   number: number,
   session: OpenedSession,
-): Promise<OpenedStill> {
-  const opened = await openStill(readNeededFile(path, MAX_STILL_LENGTH), session, nodePrimitives);
+): Promise<OpenedSnapshot> {
+  const opened = await openSnapshot(readNeededFile(path, MAX_SNAPSHOT_LENGTH), session, nodePrimitives);
   if (opened.header.number === number) return opened;
-  throw new CryptoError('STILL_FOREIGN', `still is number ${opened.header.number} of its session`);
+  throw new CryptoError('SNAPSHOT_FOREIGN', `snapshot is number ${opened.header.number} of its session`);
 }

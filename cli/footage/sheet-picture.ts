@@ -25,7 +25,7 @@ export interface SheetSection {
 /** Pixels of the size of a tile's picture. */
 export type TilePicture = Buffer;
 
-/** A still's JPEG, as large as a tile. @throws CommandError PICTURE_MALFORMED for what is no such picture. */
+/** A snapshot's JPEG, as large as a tile. @throws CommandError PICTURE_MALFORMED for what is no such picture. */
 export async function tileOfJpeg(jpeg: Uint8Array): Promise<TilePicture> {
   try {
     if (!looksLikeJpeg(jpeg)) throw new Error('no JPEG');

@@ -1,8 +1,8 @@
 /** Which pictures a contact sheet shows: pure. Times are milliseconds since 1970, by the cameras' clocks. */
 
-/** A still there is. */
-export interface StillMoment {
-  readonly kind: 'still';
+/** A snapshot there is. */
+export interface SnapshotMoment {
+  readonly kind: 'snapshot';
   readonly timeMs: number;
 }
 /** A segment that opens: its first picture, and how long it goes on. */
@@ -11,7 +11,7 @@ export interface SegmentMoment {
   readonly timeMs: number;
   readonly endMs: number;
 }
-export type Moment = StillMoment | SegmentMoment;
+export type Moment = SnapshotMoment | SegmentMoment;
 
 export type Tile<M extends Moment> =
   /** `others`: what else could stand there, if the picture turns out to be none. */
@@ -38,7 +38,7 @@ const EARLY_MS = 500;
 const OTHERS = 3;
 
 /**
- * Pictures at even intervals from the first moment to the last: in each interval the first still, or else the first
+ * Pictures at even intervals from the first moment to the last: in each interval the first snapshot, or else the first
  * keyframe of a segment, or else the segment that goes on through it, unless it is shown already. Intervals without
  * footage that follow each other are one gap.
  * @param most how many intervals there are at most.
@@ -69,10 +69,10 @@ function addGap<M extends Moment>(tiles: Tile<M>[], fromMs: number, toMs: number
 
 function candidates<M extends Moment>(inOrder: readonly M[], fromMs: number, toMs: number): M[] {
   const within = inOrder.filter(({ timeMs }) => timeMs >= fromMs && timeMs < toMs);
-  const stills = within.filter(({ kind }) => kind === 'still');
+  const snapshots = within.filter(({ kind }) => kind === 'snapshot');
   const begun = within.filter(({ kind }) => kind === 'segment');
   const going = inOrder.filter((moment) => moment.timeMs < fromMs && endOf(moment) >= fromMs + 2 * EARLY_MS);
-  return [stills, begun, going.slice(-1)].flatMap((some) => some.slice(0, OTHERS));
+  return [snapshots, begun, going.slice(-1)].flatMap((some) => some.slice(0, OTHERS));
 }
 
 function endOf(moment: Moment): number {

@@ -156,8 +156,8 @@ function noReply(
 const SAID: Readonly<Record<RequestKind, string>> = {
   ping: 'is there',
   status: 'is there',
-  still: 'makes a still of its next keyframe',
-  look: 'looks for what its owner has signed, and for a release',
+  snapshot: 'makes a snapshot of its next keyframe',
+  refresh: 'fetches what its owner has signed, and checks for a release',
 };
 
 function asked(camera: CameraRecord, request: RequestKind, reply: Reply, tookMs: number): Asked {

@@ -21,7 +21,7 @@ export interface CameraHealth {
 
 /** A camera asks for its policy about once a minute over HTTP, and tells how it is twice over control. */
 const SILENCE_MS = 3 * 60_000;
-/** Requests that still come while a camera ends, after its control has left, and until they are written down. */
+/** Requests that snapshot come while a camera ends, after its control has left, and until they are written down. */
 const FAREWELL_MS = 20_000;
 const CERTIFICATE_ENDS_SOON_MS = 3 * 86_400_000;
 const BACKLOG_SECONDS = 60;

@@ -44,8 +44,8 @@ export function camerasCommand(): Command {
   revoke CAMERA         shut a camera out, at once and for good; after a reset it can come as a new one
   statement CAMERA      print the camera's pairing statement, for \`oriel keys accept --statement\`
   settled               you have seen to what a restored backup had undone (\`oriel server restore --help\`)
-  ask CAMERA REQUEST    ask a camera, and wait for its reply: \`ping\`; \`status\`, how it is; \`still\`, make one now;
-                        \`look\`, look now for what its owner has signed, and for a release
+  ask CAMERA REQUEST    ask a camera, and wait for its reply: \`ping\`; \`status\`, how it is; \`snapshot\`, make one now;
+                        \`refresh\`, fetch what its owner has signed and check for a release now
   ask --all REQUEST     ask every camera that is there; exit code 0 when all did it
 
 CAMERA is an id, its first characters, or a name. A running server acts on it within a second.
@@ -55,7 +55,7 @@ Examples:
   oriel server cameras ./house claim claim:Zm9v...
   oriel server cameras ./house rename 7xk2 "Front door"
   oriel server cameras ./house ask "Front door" status
-  oriel server cameras ./house ask --all look
+  oriel server cameras ./house ask --all refresh
   oriel server cameras ./house revoke "Front door"`,
     )
     .action(

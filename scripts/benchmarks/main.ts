@@ -36,7 +36,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const say = (what: string) => console.error(`bench: ${what}`);
 say('bundling the agent');
 await bundle(join(scratch, 'bundle'));
-// Where a still worker finds sharp.
+// Where a snapshot worker finds sharp.
 symlinkSync(resolve(import.meta.dirname, '../../node_modules'), join(scratch, 'bundle/node_modules'));
 const bench = { scratch, bundle: join(scratch, 'bundle/oriel.mjs'), quick: values.quick ?? false, say };
 

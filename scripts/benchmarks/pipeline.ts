@@ -19,8 +19,8 @@ interface Playing {
   readonly shares: readonly Share[];
   /** Greatest sum of resident memory seen, from the start on, bytes. */
   readonly peakBytes: number;
-  /** Stills made a minute, once all had settled. */
-  readonly stills: number;
+  /** Snapshots made a minute, once all had settled. */
+  readonly snapshots: number;
 }
 
 /** Both lines have settled by then, s. */
@@ -30,8 +30,8 @@ const MEASURED_SECONDS = 180;
 const QUICK_MEASURED_SECONDS = 30;
 const ROUNDS = 2;
 /** Often enough to be measured: by default it is ten minutes. */
-const STILL_SECONDS = 60;
-const QUICK_STILL_SECONDS = 10;
+const SNAPSHOT_SECONDS = 60;
+const QUICK_SNAPSHOT_SECONDS = 10;
 /** Bytes that have to arrive, as a share of the clip's: less means that the line did not do its work. */
 const ARRIVED_SHARE = 0.98;
 /** ffmpeg's muxer does not wait for the answer to its last PUT, whose end may be lost with the connection. */
@@ -42,7 +42,7 @@ const MIB = 1024 * 1024;
 export async function line(bench: Bench): Promise<Measurement[]> {
   const { scratch, quick, say } = bench;
   const seconds = SETTLED_SECONDS + (quick ? QUICK_MEASURED_SECONDS : MEASURED_SECONDS);
-  const stillSeconds = quick ? QUICK_STILL_SECONDS : STILL_SECONDS;
+  const snapshotSeconds = quick ? QUICK_SNAPSHOT_SECONDS : SNAPSHOT_SECONDS;
   const directory = join(scratch, 'line');
   mkdirSync(directory);
   say(`encoding a clip of ${seconds} s`);
@@ -54,7 +54,7 @@ export async function line(bench: Bench): Promise<Measurement[]> {
     const rounds = quick ? 1 : ROUNDS;
     for (let round = 1; round <= rounds; round++) {
       say(`whole line, ${seconds} s, round ${round} of ${rounds}`);
-      ours.push(await playOurs(house, bench.bundle, clip, { seconds, stillSeconds }));
+      ours.push(await playOurs(house, bench.bundle, clip, { seconds, snapshotSeconds }));
       say(`HLS muxer, ${seconds} s, round ${round} of ${rounds}`);
       theirs.push(await playTheirs(peer, clip, seconds));
     }
@@ -69,11 +69,11 @@ async function playOurs(
   house: House,
   bundle: string,
   clip: string,
-  { seconds, stillSeconds }: { readonly seconds: number; readonly stillSeconds: number },
+  { seconds, snapshotSeconds }: { readonly seconds: number; readonly snapshotSeconds: number },
 ): Promise<Playing> {
   const camera = house.makeCamera(clip);
   const config = join(camera, 'camera.json');
-  writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), stillSeconds }));
+  writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), snapshotSeconds }));
   const status = () => JSON.parse(readFileSync(join(camera, 'run/status.json'), 'utf8'));
   // As deploy/kit/oriel-launcher starts it.
   const node = [
@@ -83,7 +83,7 @@ async function playOurs(
     '--disable-warning=ExperimentalWarning',
   ];
   const command = [...node, bundle, 'camera', 'run', camera];
-  const playing = await play(command, seconds, () => status().stills.made);
+  const playing = await play(command, seconds, () => status().snapshots.made);
   const { acknowledgedBytes, acknowledgedSeconds } = status();
   if (acknowledgedBytes < statSync(clip).size * ARRIVED_SHARE) {
     throw new Error(`the server acknowledged only ${acknowledgedSeconds} s of ${seconds} s`);
@@ -99,18 +99,18 @@ async function playTheirs(peer: HlsPeer, clip: string, seconds: number): Promise
   return playing;
 }
 
-/** Before the end: so long the number of stills is asked for. */
+/** Before the end: so long the number of snapshots is asked for. */
 const ASKING_SECONDS = 3;
 
-/** @param stills how many were made so far. */
+/** @param snapshots how many were made so far. */
 async function play(
   command: readonly string[],
   seconds: number,
-  stills: () => number = () => 0,
+  snapshots: () => number = () => 0,
 ): Promise<Playing> {
   const metered = startMetered(command);
   const startedAt = performance.now();
-  const sights: (Sight & { readonly stills: number })[] = [];
+  const sights: (Sight & { readonly snapshots: number })[] = [];
   let peakBytes = 0;
   const ended = metered.cpuMs.then(
     () => 'ended',
@@ -124,13 +124,18 @@ async function play(
     if (at < SETTLED_SECONDS || at >= seconds - 1) continue;
     // A status that is read is written more often: it is read at the beginning and near the end.
     const asks = sights.length === 0 || at >= seconds - ASKING_SECONDS;
-    sights.push({ at, tree, stills: asks ? stills() : (sights.at(-1)?.stills ?? 0) });
+    sights.push({ at, tree, snapshots: asks ? snapshots() : (sights.at(-1)?.snapshots ?? 0) });
   }
   const cpuMs = await metered.cpuMs;
   const [first, last] = [sights[0], sights.at(-1)];
   if (first === undefined || last === undefined) throw new Error('the line ended at once');
   const perMinute = 60 / (last.at - first.at);
-  return { cpuMs, shares: sharesOf(sights), peakBytes, stills: (last.stills - first.stills) * perMinute };
+  return {
+    cpuMs,
+    shares: sharesOf(sights),
+    peakBytes,
+    snapshots: (last.snapshots - first.snapshots) * perMinute,
+  };
 }
 
 function sumOf<K extends string>(parts: readonly Readonly<Record<K, number>>[], field: K): number {
@@ -179,23 +184,23 @@ function compare(
   return [
     {
       name: 'line-cpu-steady',
-      what: 'whole line: CPU a minute, settled, without stills',
+      what: 'whole line: CPU a minute, settled, without snapshots',
       unit: cpu,
-      ...both((playing) => withoutStills(playing, 'cpuMs') / 1000, hls),
+      ...both((playing) => withoutSnapshots(playing, 'cpuMs') / 1000, hls),
       budget: atMost(0.9),
     },
     ...roles,
     {
-      name: 'line-cpu-still',
-      what: '  a still, whenever one is made',
+      name: 'line-cpu-snapshot',
+      what: '  a snapshot, whenever one is made',
       unit: cpu,
-      value: of(ours, (playing) => shareOf('still worker', 'cpuMs')(playing) / 1000 / playing.stills),
+      value: of(ours, (playing) => shareOf('snapshot worker', 'cpuMs')(playing) / 1000 / playing.snapshots),
     },
     {
-      name: 'line-private-still',
+      name: 'line-private-snapshot',
       what: '    memory shared with nobody, while it is made',
       unit: mib,
-      value: of(ours, shareOf('still worker', 'privateBytes')) / MIB,
+      value: of(ours, shareOf('snapshot worker', 'privateBytes')) / MIB,
     },
     {
       name: 'line-cpu-start',
@@ -207,11 +212,11 @@ function compare(
       name: 'line-memory',
       what: 'whole line: resident memory, settled',
       unit: mib,
-      ...both((playing) => withoutStills(playing, 'residentBytes') / MIB, hls),
+      ...both((playing) => withoutSnapshots(playing, 'residentBytes') / MIB, hls),
     },
     {
       name: 'line-memory-peak',
-      what: '  at most, while a still is made',
+      what: '  at most, while a snapshot is made',
       unit: mib,
       ...both(({ peakBytes }) => peakBytes / MIB, hls),
     },
@@ -219,7 +224,7 @@ function compare(
       name: 'line-memory-private',
       what: '  settled, shared with nobody',
       unit: mib,
-      ...both((playing) => withoutStills(playing, 'privateBytes') / MIB, hls),
+      ...both((playing) => withoutSnapshots(playing, 'privateBytes') / MIB, hls),
       budget: atMost(1.8),
     },
     {
@@ -240,9 +245,9 @@ const shareOf =
   ({ shares }: Playing) =>
     shares.find((share) => share.role === role)?.[figure] ?? 0;
 
-/** Of all but the still workers. */
-const withoutStills = ({ shares }: Playing, figure: Figure) =>
+/** Of all but the snapshot workers. */
+const withoutSnapshots = ({ shares }: Playing, figure: Figure) =>
   sumOf(
-    shares.filter(({ role }) => role !== 'still worker'),
+    shares.filter(({ role }) => role !== 'snapshot worker'),
     figure,
   );

@@ -8,40 +8,40 @@ export interface Sight {
   readonly tree: readonly ProcessUse[];
 }
 
-export type Role = 'launcher' | 'agent' | 'capture' | 'ffmpeg' | 'still worker' | 'other';
+export type Role = 'launcher' | 'agent' | 'capture' | 'ffmpeg' | 'snapshot worker' | 'other';
 
 /** What one role took between two moments. */
 export interface Share {
   readonly role: Role;
   /** CPU time a minute, ms. */
   readonly cpuMs: number;
-  /** Median of what its processes had in each sight, bytes; of a still worker the greatest. */
+  /** Median of what its processes had in each sight, bytes; of a snapshot worker the greatest. */
   readonly residentBytes: number;
   readonly privateBytes: number;
 }
 
 const WORDS: readonly (readonly [string, Role])[] = [
-  [' camera still', 'still worker'],
+  [' camera snapshot', 'snapshot worker'],
   [' camera agent ', 'agent'],
   [' camera capture ', 'capture'],
   [' camera run ', 'launcher'],
   ['ffmpeg ', 'ffmpeg'],
 ];
 
-/** The role of each process of a tree: all that a still worker starts belongs to it. */
+/** The role of each process of a tree: all that a snapshot worker starts belongs to it. */
 export function rolesOf(tree: readonly ProcessUse[]): Map<number, Role> {
   const roles = new Map<number, Role>();
   // A parent stands before its children.
   for (const { pid, parent, command } of tree) {
     const own = WORDS.find(([word]) => command.includes(word))?.[1] ?? 'other';
-    roles.set(pid, roles.get(parent) === 'still worker' ? 'still worker' : own);
+    roles.set(pid, roles.get(parent) === 'snapshot worker' ? 'snapshot worker' : own);
   }
   return roles;
 }
 
 /**
  * The shares between the first sight and the last, in the order of the roles' first processes. Of capture's children those that have
- * ended are still workers: its ffmpeg goes on.
+ * ended are snapshot workers: its ffmpeg goes on.
  * @throws Error for fewer than two sights.
  */
 export function sharesOf(sights: readonly Sight[]): Share[] {
@@ -54,12 +54,12 @@ export function sharesOf(sights: readonly Sight[]): Share[] {
   const memory = sights.map(({ tree }) => memoryByRole(tree));
   const roles = [
     ...new Set(sights.flatMap(({ tree }) => [...rolesOf(tree).values()])),
-    'still worker' as const,
+    'snapshot worker' as const,
   ];
   return [...new Set(roles)].map((role) => {
     const of = (field: 'residentBytes' | 'privateBytes') => {
       const seen = memory.map((each) => each.get(role)?.[field] ?? 0);
-      return role === 'still worker' ? Math.max(...seen) : median(seen);
+      return role === 'snapshot worker' ? Math.max(...seen) : median(seen);
     };
     return {
       role,
@@ -77,7 +77,7 @@ function cpuByRole(tree: readonly ProcessUse[]): Map<Role, number> {
   for (const { pid, ownCpuMs, childrenCpuMs } of tree) {
     const role = roles.get(pid) ?? 'other';
     add(role, ownCpuMs);
-    add(role === 'capture' ? 'still worker' : role, childrenCpuMs);
+    add(role === 'capture' ? 'snapshot worker' : role, childrenCpuMs);
   }
   return sums;
 }

@@ -67,7 +67,7 @@ export async function updates({ scratch, bundle, say }: Bench): Promise<Measurem
       say(`updating to ${release.bundle.version}`);
       peaks.push(
         await watch(launcher, async () => {
-          await house.ask(camera, 'look');
+          await house.ask(camera, 'refresh');
           await confirmed(launcher, installation, release.bundle.version);
         }),
       );

@@ -2,7 +2,7 @@ import type { Clock } from '../../host/clock.ts';
 import { HostError } from '../../host/errors.ts';
 import {
   type CameraTopic,
-  checkStill,
+  checkSnapshot,
   encodeMessage,
   MessageError,
   parseMessage,
@@ -13,10 +13,10 @@ import type { Log } from '../log.ts';
 import type { RegistryWrites } from '../registry/registry-writes.ts';
 import type { RequestRecord, RequestTable } from '../registry/request-table.ts';
 
-/** Keeps the sealed stills that cameras send. */
-export interface StillKeeper {
+/** Keeps the sealed snapshots that cameras send. */
+export interface SnapshotKeeper {
   /** @throws HostError. */
-  keep(camera: string, still: Uint8Array): Promise<void>;
+  keep(camera: string, snapshot: Uint8Array): Promise<void>;
 }
 
 export interface ControlOptions {
@@ -24,7 +24,7 @@ export interface ControlOptions {
   /** Of the registry that `requests` lie in. */
   readonly writes: RegistryWrites;
   readonly health: HealthBook;
-  readonly stills: StillKeeper;
+  readonly snapshots: SnapshotKeeper;
   readonly clock: Clock;
   readonly log: Log;
   readonly refusals: RefusalLog;
@@ -40,7 +40,7 @@ export interface RequestLine {
 const WRITE_WAIT_MS = 60_000;
 
 /**
- * What control's messages mean: presence and telemetry become the fleet's health, replies find their requests, stills
+ * What control's messages mean: presence and telemetry become the fleet's health, replies find their requests, snapshots
  * are kept. A message that cannot be read is dropped, and said to be so.
  */
 export class Control {
@@ -86,7 +86,7 @@ export class Control {
   }
 
   /** A command may have written requests. Never throws. */
-  look(): void {
+  pollRequests(): void {
     this.#attempt('requests failed', () =>
       this.#send(({ id, sentAtMs }) => sentAtMs === undefined && !this.#noting.has(id)),
     );
@@ -97,7 +97,7 @@ export class Control {
   }
 
   async #take(camera: string, topic: CameraTopic, bytes: Uint8Array): Promise<void> {
-    const { health, stills } = this.#options;
+    const { health, snapshots } = this.#options;
     switch (topic) {
       case 'status':
         health.presence(camera, parseMessage('status', bytes).online);
@@ -105,9 +105,9 @@ export class Control {
       case 'telemetry':
         health.telemetry(camera, parseMessage('telemetry', bytes));
         return;
-      case 'still':
-        checkStill(bytes);
-        await stills.keep(camera, bytes);
+      case 'snapshot':
+        checkSnapshot(bytes);
+        await snapshots.keep(camera, bytes);
         return;
       case 'reply':
         this.#reply(camera, bytes);

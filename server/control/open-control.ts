@@ -7,7 +7,7 @@ import type { Log } from '../log.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { RegistryWrites } from '../registry/registry-writes.ts';
 import { Broker, type BrokerLimits, type BrokerRules } from './broker.ts';
-import { Control, type StillKeeper } from './control.ts';
+import { Control, type SnapshotKeeper } from './control.ts';
 import { ControlQuota, QUOTA_RULES, type QuotaRules } from './control-quota.ts';
 
 export interface ControlDoorOptions {
@@ -15,7 +15,7 @@ export interface ControlDoorOptions {
   readonly writes: RegistryWrites;
   /** The camera that may use control. @throws Refused for everybody else. */
   readonly admit: (client: GateClient) => string;
-  readonly stills: StillKeeper;
+  readonly snapshots: SnapshotKeeper;
   readonly twins?: Pick<TwinReport, 'replaced'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -26,11 +26,19 @@ export interface ControlDoorOptions {
 
 /** Control of a server that begins: nobody is connected yet. @throws as Database does. */
 export async function openControl(options: ControlDoorOptions) {
-  const { registry, writes, admit, stills, clock, log, quota = QUOTA_RULES, limits, rules } = options;
+  const { registry, writes, admit, snapshots, clock, log, quota = QUOTA_RULES, limits, rules } = options;
   const health = new HealthBook(registry.health, clock);
   health.begin();
   const refusals = new RefusalLog(log, clock.monotonic);
-  const control = new Control({ requests: registry.requests, writes, health, stills, clock, log, refusals });
+  const control = new Control({
+    requests: registry.requests,
+    writes,
+    health,
+    snapshots,
+    clock,
+    log,
+    refusals,
+  });
   const broker = await Broker.open({
     admit,
     quota: new ControlQuota(quota, clock.monotonic),

@@ -21,7 +21,7 @@ export interface Watched {
   readonly sightings: Sightings;
   readonly health: HealthBook;
   readonly usage?: Usage;
-  readonly control: Pick<Control, 'look'>;
+  readonly control: Pick<Control, 'pollRequests'>;
   readonly log: Log;
   readonly clock: Pick<Clock, 'monotonic'>;
 }
@@ -41,10 +41,10 @@ export function watchRegistry(watched: Watched): () => void {
       }
     };
   };
-  const look = attempting(() => {
+  const pollRequests = attempting(() => {
     if (!registry.changedElsewhere()) return;
     gate.expel((camera) => registry.standing(camera) === 'revoked');
-    control.look();
+    control.pollRequests();
   });
   const writeSightings = attempting(() => {
     sightings.write((seen) => registry.see(seen));
@@ -53,7 +53,7 @@ export function watchRegistry(watched: Watched): () => void {
   const writeHealth = attempting(() => health.write());
   writeHealth();
   const timers = [
-    setInterval(look, LOOK_MS),
+    setInterval(pollRequests, LOOK_MS),
     setInterval(writeSightings, SIGHTINGS_MS),
     setInterval(writeHealth, HEALTH_MS),
   ];

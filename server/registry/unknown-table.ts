@@ -20,7 +20,7 @@ export class UnknownTable {
     this.#db = db;
   }
 
-  /** Those that are unknown still, newest first. */
+  /** Those that are unknown snapshot, newest first. */
   all(): UnknownCamera[] {
     const sql = `SELECT camera, seen_at FROM unknown_cameras
                  WHERE camera NOT IN (SELECT id FROM cameras) ORDER BY seen_at DESC, camera`;

@@ -55,7 +55,7 @@ export class Segments {
   }
 
   /** What is here of a segment. Its first look after a start recovers it. @throws HostError. */
-  async look(name: SegmentName): Promise<SegmentCopy> {
+  async inspect(name: SegmentName): Promise<SegmentCopy> {
     const key = segmentKey(name);
     const known = this.#writers.get(key)?.copy ?? this.#copies.get(key);
     if (known !== undefined) return known;
@@ -75,9 +75,9 @@ export class Segments {
   /** Opens a segment for appending; callers see to it that there is one writer at a time. @throws HostError. */
   async write(name: SegmentName): Promise<SegmentWriter> {
     const key = segmentKey(name);
-    const copy = await this.look(name);
+    const copy = await this.inspect(name);
     const [oldest] = this.#suspect.values();
-    if (oldest !== undefined && this.#suspect.size >= this.#maxSuspect) await this.look(oldest.name);
+    if (oldest !== undefined && this.#suspect.size >= this.#maxSuspect) await this.inspect(oldest.name);
     const { directory } = name.session;
     const writer = new SegmentWriter(this.#disk, directory, segmentFileName(name.sequence), copy, (left) =>
       this.#take(name, left),
@@ -97,7 +97,7 @@ export class Segments {
     this.#copies.delete(key);
     this.#suspect.set(key, { name, durable: copy.durable.length });
     try {
-      await this.look(name);
+      await this.inspect(name);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#log.warn({ segment: key, code: error.code }, 'what is not durable cannot be cut off yet');

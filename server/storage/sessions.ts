@@ -21,7 +21,7 @@ export interface Session {
 }
 
 const CACHED_SESSIONS = 4096;
-/** Stills come for sessions of the last hours: those looked at for one. */
+/** Snapshots come for sessions of the last hours: those looked at for one. */
 const SESSIONS_NAMED = 50;
 /** The newest that anybody asks for. */
 const NEWEST = 64;

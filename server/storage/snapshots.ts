@@ -3,7 +3,12 @@ import { equal } from '../../crypto/bytes.ts';
 import { CryptoError } from '../../crypto/errors.ts';
 import { idText, type ParsedSessionHeader, readSessionHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import { checkStillSignature, MAX_STILL_LENGTH, type ParsedStill, parseStill } from '../../crypto/still.ts';
+import {
+  checkSnapshotSignature,
+  MAX_SNAPSHOT_LENGTH,
+  type ParsedSnapshot,
+  parseSnapshot,
+} from '../../crypto/snapshot.ts';
 import { readFileBounded, TEMPORARY_SUFFIX, writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
@@ -16,38 +21,38 @@ import type { Log } from '../log.ts';
 import type { Session, Sessions } from './sessions.ts';
 import type { Usage } from './usage.ts';
 
-/** What became of a still that a camera sent. */
-export type StillVerdict =
+/** What became of a snapshot that a camera sent. */
+export type SnapshotVerdict =
   | 'KEPT'
   /** These very bytes lie there already. */
   | 'KNOWN'
   /** Not the shape of one, or not signed by the camera. */
-  | 'STILL_REFUSED'
+  | 'SNAPSHOT_REFUSED'
   /** It names another camera than the certificate does. */
   | 'CAMERA_FOREIGN'
   /** The camera has uploaded no such session, or not lately. */
   | 'SESSION_UNKNOWN'
-  /** Another still lies there under its number: nothing is ever overwritten. */
-  | 'STILL_CONFLICT'
+  /** Another snapshot lies there under its number: nothing is ever overwritten. */
+  | 'SNAPSHOT_CONFLICT'
   /** The camera sends too many, or all of them together more than the disk takes. */
   | 'TOO_MANY'
   | 'STORAGE_FULL'
   | 'STORAGE_FAILED';
 
 /** Room for those that waited for the line, then one in five seconds. */
-export const STILL_RATE: BucketRule = { burst: 32, refillMs: 5_000 };
+export const SNAPSHOT_RATE: BucketRule = { burst: 32, refillMs: 5_000 };
 
 const REMEMBERED_CAMERAS = 10_000;
-/** Stills that wait for the disk, at most. */
+/** Snapshots that wait for the disk, at most. */
 const MAX_WAITING = 256;
 
-export const stillFileName = (number: number) => `still-${String(number).padStart(6, '0')}.oriel`;
+export const snapshotFileName = (number: number) => `snapshot-${String(number).padStart(6, '0')}.oriel`;
 
 /**
- * Keeps sealed stills beside the segments of their session, byte for byte: `still-<number, 6 digits>.oriel`. The server
- * opens none; what it can check without a key it does. A session holds as many as there are numbers (crypto/still.ts).
+ * Keeps sealed snapshots beside the segments of their session, byte for byte: `snapshot-<number, 6 digits>.oriel`. The server
+ * opens none; what it can check without a key it does. A session holds as many as there are numbers (crypto/snapshot.ts).
  */
-export class StillStore {
+export class SnapshotStore {
   readonly #disk: Disk;
   readonly #sessions: Sessions;
   readonly #cameras: TokenBuckets;
@@ -58,11 +63,11 @@ export class StillStore {
   constructor(disk: Disk, sessions: Sessions, monotonic: () => number) {
     this.#disk = disk;
     this.#sessions = sessions;
-    this.#cameras = new TokenBuckets(STILL_RATE, monotonic, REMEMBERED_CAMERAS);
+    this.#cameras = new TokenBuckets(SNAPSHOT_RATE, monotonic, REMEMBERED_CAMERAS);
   }
 
   /** @param camera its id, by the certificate it came with. Never throws for what a camera or the disk does. */
-  keep(camera: string, bytes: Uint8Array): Promise<StillVerdict> {
+  keep(camera: string, bytes: Uint8Array): Promise<SnapshotVerdict> {
     if (this.#waiting >= MAX_WAITING || this.#cameras.take(camera) > 0) return Promise.resolve('TOO_MANY');
     this.#waiting += 1;
     // One after the other: two of one number are judged by what lies there.
@@ -75,21 +80,21 @@ export class StillStore {
     return kept;
   }
 
-  async #keep(camera: string, bytes: Uint8Array): Promise<StillVerdict> {
-    const still = parseStill(bytes);
-    if (idText(still.header.camera) !== camera) return 'CAMERA_FOREIGN';
-    const session = await this.#sessions.named(camera, still.header.sessionHash);
+  async #keep(camera: string, bytes: Uint8Array): Promise<SnapshotVerdict> {
+    const snapshot = parseSnapshot(bytes);
+    if (idText(snapshot.header.camera) !== camera) return 'CAMERA_FOREIGN';
+    const session = await this.#sessions.named(camera, snapshot.header.sessionHash);
     const header = session && (await this.#readHeader(session));
     if (session === undefined || header === undefined) return 'SESSION_UNKNOWN';
-    await checkStillSignature(still, header.point, nodePrimitives);
-    return this.#store(session, still, bytes);
+    await checkSnapshotSignature(snapshot, header.point, nodePrimitives);
+    return this.#store(session, snapshot, bytes);
   }
 
-  async #store(session: Session, { header }: ParsedStill, bytes: Uint8Array): Promise<StillVerdict> {
-    const path = join(session.directory, stillFileName(header.number));
+  async #store(session: Session, { header }: ParsedSnapshot, bytes: Uint8Array): Promise<SnapshotVerdict> {
+    const path = join(session.directory, snapshotFileName(header.number));
     if ((await this.#disk.stat(path)) !== undefined) {
-      const there = await readFileBounded(this.#disk, path, MAX_STILL_LENGTH);
-      return there !== undefined && equal(there, bytes) ? 'KNOWN' : 'STILL_CONFLICT';
+      const there = await readFileBounded(this.#disk, path, MAX_SNAPSHOT_LENGTH);
+      return there !== undefined && equal(there, bytes) ? 'KNOWN' : 'SNAPSHOT_CONFLICT';
     }
     try {
       await writeFileAtomic(this.#disk, path, bytes, 0o600);
@@ -107,15 +112,15 @@ export class StillStore {
   }
 }
 
-/** What stills share with the rest of a camera's footage. */
-export interface StillKeeping {
+/** What snapshots share with the rest of a camera's footage. */
+export interface SnapshotKeeping {
   readonly usage: Pick<Usage, 'admit' | 'began' | 'grew'>;
   readonly log: Log;
   readonly refusals: RefusalLog;
 }
 
-/** The store as control knows it: within the camera's room on the disk; what became of a still stands in the log. */
-export function stillKeeper(store: StillStore, { usage, log, refusals }: StillKeeping) {
+/** The store as control knows it: within the camera's room on the disk; what became of a snapshot stands in the log. */
+export function snapshotKeeper(store: SnapshotStore, { usage, log, refusals }: SnapshotKeeping) {
   const keep = async (camera: string, bytes: Uint8Array) => {
     try {
       usage.admit(camera);
@@ -134,15 +139,15 @@ export function stillKeeper(store: StillStore, { usage, log, refusals }: StillKe
     async keep(camera: string, bytes: Uint8Array): Promise<void> {
       const verdict = await keep(camera, bytes);
       const fields = { camera, verdict, bytes: bytes.length };
-      if (verdict === 'KEPT' || verdict === 'KNOWN') log.debug(fields, 'still kept');
-      else refusals.say(camera, fields, 'still not kept');
+      if (verdict === 'KEPT' || verdict === 'KNOWN') log.debug(fields, 'snapshot kept');
+      else refusals.say(camera, fields, 'snapshot not kept');
     },
   };
 }
 
 /** @throws what is neither a refusal nor the disk's. */
-function verdictOf(error: unknown): StillVerdict {
-  if (error instanceof CryptoError) return 'STILL_REFUSED';
+function verdictOf(error: unknown): SnapshotVerdict {
+  if (error instanceof CryptoError) return 'SNAPSHOT_REFUSED';
   if (error instanceof HostError) return error.code === 'DISK_FULL' ? 'STORAGE_FULL' : 'STORAGE_FAILED';
   throw error;
 }

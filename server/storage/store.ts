@@ -5,7 +5,7 @@ import { HostError } from '../../host/errors.ts';
 import type { Log } from '../log.ts';
 import { Segments } from './segments.ts';
 import { Sessions } from './sessions.ts';
-import { StillStore } from './snapshots.ts';
+import { SnapshotStore } from './snapshots.ts';
 import { Unfinished } from './unfinished.ts';
 
 /**
@@ -13,7 +13,7 @@ import { Unfinished } from './unfinished.ts';
  *
  *     footage/<camera id>/<session number, 12 digits>-<session id, 32 hex digits>/session
  *                                                                                /<sequence, 6 digits>.oriel
- *                                                                                /still-<number, 6 digits>.oriel
+ *                                                                                /snapshot-<number, 6 digits>.oriel
  *
  * Each file holds exactly the bytes that the camera sent. Invariants, and how the order of writes keeps them
  * (docs/protocol.md, "Storage"):
@@ -25,13 +25,13 @@ import { Unfinished } from './unfinished.ts';
  * 4. A segment file that nobody writes ends with a whole record. A crash can break that; whoever touches the
  *    segment next cuts it there and syncs, before anything is said of it.
  * 5. Bytes are only ever appended, by one writer at a time, and none after a closing record or mark.
- * 6. A still is whole: written like a session file. One that is there is never replaced.
+ * 6. A snapshot is whole: written like a session file. One that is there is never replaced.
  */
 export interface Store {
   readonly sessions: Sessions;
   readonly segments: Segments;
   readonly unfinished: Unfinished;
-  readonly stills: StillStore;
+  readonly snapshots: SnapshotStore;
 }
 
 /** @throws HostError. */
@@ -46,5 +46,10 @@ export async function openStore(disk: Disk, root: string, log: Log): Promise<Sto
   const sessions = new Sessions(disk, root);
   const segments = new Segments(disk, log);
   const unfinished = new Unfinished(disk, sessions, segments);
-  return { sessions, segments, unfinished, stills: new StillStore(disk, sessions, systemClock.monotonic) };
+  return {
+    sessions,
+    segments,
+    unfinished,
+    snapshots: new SnapshotStore(disk, sessions, systemClock.monotonic),
+  };
 }

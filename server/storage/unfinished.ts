@@ -42,7 +42,7 @@ export class Unfinished {
     await searched;
     const segments: UnfinishedSegments['segments'] = [];
     for (const [key, name] of [...names].sort(([, a], [, b]) => inOrder(a, b))) {
-      const { header, durable } = await this.#segments.look(name);
+      const { header, durable } = await this.#segments.inspect(name);
       if (header === undefined || durable.ended) names.delete(key);
       if (header === undefined || durable.length === 0 || durable.ended) continue;
       segments.push({

@@ -49,7 +49,7 @@ export class Usage {
     for (const { camera, bytes, sessions } of options.table.all())
       this.#cameras.set(camera, { bytes, sessions });
     for (const camera of options.enrolled()) if (!this.#cameras.has(camera)) this.#measure(camera);
-    this.#look();
+    this.#inspect();
   }
 
   /** Resolves when all that is being measured has been. */
@@ -63,7 +63,7 @@ export class Usage {
 
   /** @throws Refused QUOTA_EXCEEDED. */
   admit(camera: string): void {
-    this.#look();
+    this.#inspect();
     const { cameras, allBytes, freeBytes } = this.#shared ?? {
       cameras: 1,
       allBytes: 0,
@@ -135,7 +135,7 @@ export class Usage {
   }
 
   /** Asked at every record: what all cameras share is looked up now and then. */
-  #look(): void {
+  #inspect(): void {
     const { disk, root, clock, enrolled, log } = this.#options;
     const now = clock.monotonic();
     if (now - this.#lookedAt < ROOM_MS) return;

@@ -19,7 +19,7 @@ const WRITE_WAIT_MS = 60_000;
 export interface AnnounceOptions {
   readonly registry: Pick<Registry, 'enrolled'> & { readonly requests: Pick<RequestTable, 'add' | 'get'> };
   readonly writes: Pick<RegistryWrites, 'write'>;
-  readonly control: Pick<Control, 'look'>;
+  readonly control: Pick<Control, 'pollRequests'>;
   readonly clock: Pick<Clock, 'now' | 'sleep'>;
 }
 
@@ -49,13 +49,13 @@ async function askEach(
     const requests = cameras.slice(at, at + BATCH).map((camera) => ({
       id: randomBytes(8).toString('hex'),
       camera,
-      request: 'look' as const,
+      request: 'refresh' as const,
       askedAtMs,
       deadlineMs: askedAtMs + DEADLINE_MS,
     }));
     await writes.write(() => registry.requests.add(...requests), WRITE_WAIT_MS);
     signal.throwIfAborted();
-    control.look();
+    control.pollRequests();
     asked.push(...requests);
   }
   return asked;

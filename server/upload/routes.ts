@@ -35,7 +35,7 @@ export async function answerCamera(
       );
     case 'GET segment': {
       refuseBody(request);
-      const { durable } = await context.store.segments.look(
+      const { durable } = await context.store.segments.inspect(
         await segmentOf(context, route as RouteOf<'segment'>, camera),
       );
       const status: SegmentStatus = { durable: durable.length, ended: durable.ended };

@@ -36,19 +36,19 @@ test('a camera is asked how it is, by name of the request in both logs; absent, 
     expect(telemetry.footage.capturedSeconds).toBeGreaterThan(0);
     expect(telemetry.machine.agentMemoryBytes).toBeGreaterThan(0);
     expect((await ask(home, 'status')).stdout).toMatch(/is there \(\d+ ms, request [0-9a-f]{16}\)\n {2}time/);
-    expect((await ask(home, 'look')).stdout).toMatch(/looks for what its owner has signed/);
+    expect((await ask(home, 'refresh')).stdout).toMatch(/fetches what its owner has signed/);
     expect(await askAll(home, 'ping')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/is there .*\n1 of 1 cameras did it\n$/),
     });
-    expect((await ask(home, 'reboot')).stderr).toMatch(/usage: .* ping\|status\|still\|look/);
-    await until('a still can be asked for', async () => (await ask(home, 'still')).code === 0);
+    expect((await ask(home, 'reboot')).stderr).toMatch(/usage: .* ping\|status\|snapshot\|refresh/);
+    await until('a snapshot can be asked for', async () => (await ask(home, 'snapshot')).code === 0);
 
     await home.endCamera();
     expect((await ask(home, 'ping', '--wait', '1')).stderr).toMatch(
       /is offline \(since \d{4}-.*\) and did not come/,
     );
-    const { code: missed, stdout: absent } = await askAll(home, 'look', '--json');
+    const { code: missed, stdout: absent } = await askAll(home, 'refresh', '--json');
     expect(missed).toBe(1);
     expect(JSON.parse(absent)).toMatchObject({
       asked: 1,

@@ -40,7 +40,7 @@ class Watched {
     const registry = openRegistry(serverDirectory);
     registry.putPolicy(cameraId, Buffer.from(text), Date.now());
     registry.close();
-    await until('the camera is told to ask', async () => (await this.#ask('look')).code === 0);
+    await until('the camera is told to ask', async () => (await this.#ask('refresh')).code === 0);
   }
 
   /** Waits until the policy of that counter is obeyed. */

@@ -18,7 +18,7 @@ test('at its quota a camera holds its footage in the spool and shows why; with m
     const shown = await oriel('camera', 'status', home.cameraDirectory);
     expect(shown.code).toBe(0);
     expect(shown.stdout).toMatch(
-      /● LOOK {2}recording.*\n.*used up its room on the server.*\n.*--camera-quota/,
+      /● WARN {2}recording.*\n.*used up its room on the server.*\n.*--camera-quota/,
     );
     const { heldSeconds, droppedSeconds } = home.status;
     expect(heldSeconds).toBeGreaterThan(2);

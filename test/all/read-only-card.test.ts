@@ -108,7 +108,7 @@ test.concurrent('[FC-11] [REM-CARD_READ_ONLY] a camera whose card has become rea
           serverDirectory,
           'ask',
           cameraId,
-          'look',
+          'refresh',
           '--wait',
           '60',
         );

@@ -88,8 +88,8 @@ describe('users of their own', () => {
     expect(readFileSync(`/proc/${ffmpeg}/net/route`, 'latin1').trim().split('\n')).toHaveLength(1);
     expect(readFileSync(`/proc/${ffmpeg}/net/dev`, 'latin1').match(/^\s*\w+:/gm)).toEqual(['    lo:']);
 
-    // Capture makes stills too, as that user and without a network.
-    await until('a still is made', () => (cameraStatus(household)?.stills.made ?? 0) > 0);
+    // Capture makes snapshots too, as that user and without a network.
+    await until('a snapshot is made', () => (cameraStatus(household)?.snapshots.made ?? 0) > 0);
     expect(await camera.end()).toBe(0);
     const { serverDirectory, key } = household;
     const { stdout } = await oriel('footage', 'verify', serverDirectory, '--key', key, '--json');
@@ -127,7 +127,7 @@ describe('users of their own', () => {
     const agent = camera.pid(/ camera agent /);
     const shared = join(household.cameraDirectory, 'run/capture');
     const taken = () =>
-      ['media', 'capture', 'keyframe', 'still'].map((name) =>
+      ['media', 'capture', 'keyframe', 'snapshot'].map((name) =>
         as(CAPTURE, 'rm', '-f', join(shared, `${name}.fifo`)),
       );
     expect(taken()).toEqual(Array(4).fill('Operation not permitted'));

@@ -6,13 +6,13 @@ import { breakBuild } from '../broken-build.ts';
 
 const AS_USER = ['setpriv', '--reuid=61300', '--regid=61300', '--clear-groups', 'nice', '-n', '19'];
 
-function makeStillOf(bytes: string, oriel: string): string {
-  const [command = '', ...args] = [...AS_USER, oriel, 'camera', 'still'];
+function makeSnapshotOf(bytes: string, oriel: string): string {
+  const [command = '', ...args] = [...AS_USER, oriel, 'camera', 'snapshot'];
   return spawnSync(command, args, { input: bytes, encoding: 'utf8' }).stderr;
 }
 
-test('a camera that runs at a low priority makes stills at that', () => {
-  expect(makeStillOf('no keyframe', ORIEL)).toBe('not a box of fragmented MP4\n');
+test('a camera that runs at a low priority makes snapshots at that', () => {
+  expect(makeSnapshotOf('no keyframe', ORIEL)).toBe('not a box of fragmented MP4\n');
 });
 
 test('control: one that asks for its usual priority there comes to nothing', () => {
@@ -24,7 +24,7 @@ test('control: one that asks for its usual priority there comes to nothing', () 
   // The copy is root's alone otherwise.
   spawnSync('chmod', ['755', broken.root]);
   try {
-    expect(makeStillOf('no keyframe', broken.oriel)).toContain('uv_os_setpriority returned EACCES');
+    expect(makeSnapshotOf('no keyframe', broken.oriel)).toContain('uv_os_setpriority returned EACCES');
   } finally {
     broken.remove();
   }

@@ -2,22 +2,22 @@ import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SheetReport } from '../../cli/footage/make-sheet.ts';
-import { MAX_STILL_LENGTH } from '../../crypto/still.ts';
+import { MAX_SNAPSHOT_LENGTH } from '../../crypto/snapshot.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
 import { makeClip } from '../e2e/clips.ts';
 import { Home } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 
-/** Stills, from the camera's keyframes to the viewer's contact sheet; and that the recording never needs them. */
+/** Snapshots, from the camera's keyframes to the viewer's contact sheet; and that the recording never needs them. */
 
-const directory = mkdtempSync(join(tmpdir(), 'oriel-e2e-stills-'));
+const directory = mkdtempSync(join(tmpdir(), 'oriel-e2e-snapshots-'));
 const clip = makeClip({ path: join(directory, 'clip.mp4'), seconds: 4, size: '640x360' });
 afterAll(() => rmSync(directory, { recursive: true }));
 
 /** None before the server has anything of the camera. */
-const stillsAt = ({ footageDirectory: cwd }: Home) =>
-  globSync('*/still-[0-9][0-9][0-9][0-9][0-9][0-9].oriel', { cwd }).map((path) => join(cwd, path));
+const snapshotsAt = ({ footageDirectory: cwd }: Home) =>
+  globSync('*/snapshot-[0-9][0-9][0-9][0-9][0-9][0-9].oriel', { cwd }).map((path) => join(cwd, path));
 
 async function sheetOf(home: Home): Promise<{ code: number; report: SheetReport }> {
   const { serverDirectory, key } = home.household;
@@ -38,18 +38,18 @@ async function sheetOf(home: Home): Promise<{ code: number; report: SheetReport 
 
 const filming = (wish: { camera?: string; server?: string }, act: (home: Home) => Promise<void>) =>
   Home.with({ source: `file:${clip}?loop`, ...wish }, async (home) => {
-    home.changeConfig((config) => Object.assign(config, { stillSeconds: 5 }));
+    home.changeConfig((config) => Object.assign(config, { snapshotSeconds: 5 }));
     await home.startCamera();
     await act(home);
   });
 
-test.concurrent('a camera makes stills, its server keeps what it cannot open, and the viewing key makes a sheet of them', () =>
+test.concurrent('a camera makes snapshots, its server keeps what it cannot open, and the viewing key makes a sheet of them', () =>
   filming({}, async (home) => {
-    await until('stills are at the server', () => stillsAt(home).length >= 2);
+    await until('snapshots are at the server', () => snapshotsAt(home).length >= 2);
     await home.endCamera();
-    for (const path of stillsAt(home)) {
+    for (const path of snapshotsAt(home)) {
       const bytes = readFileSync(path);
-      expect(bytes.length).toBeLessThanOrEqual(MAX_STILL_LENGTH);
+      expect(bytes.length).toBeLessThanOrEqual(MAX_SNAPSHOT_LENGTH);
       expect(bytes.toString('latin1', 0, 4)).toBe('ORLT');
       expect(jpegIn(bytes)).toBe(false);
     }
@@ -57,13 +57,13 @@ test.concurrent('a camera makes stills, its server keeps what it cannot open, an
     expect(plainFilesUnder(home.cameraDirectory)).toEqual([]);
     const { code, report } = await sheetOf(home);
     expect(code).toBe(0);
-    expect(report.stills).toBe(stillsAt(home).length);
+    expect(report.snapshots).toBe(snapshotsAt(home).length);
     expect(report.refusedPictures).toEqual([]);
-    expect(report.sheet?.stills).toBeGreaterThanOrEqual(2);
+    expect(report.sheet?.snapshots).toBeGreaterThanOrEqual(2);
     expect(existsSync(join(home.directory, 'sheet.png'))).toBe(true);
   }));
 
-test.concurrent('the recording is whole when what makes stills stands still', async () => {
+test.concurrent('the recording is whole when what makes snapshots stands still', async () => {
   const broken = breakBuild({
     file: 'cli/camera/make-snapshot.ts',
     from: 'process.stdout.write(await encodePicture(raw));',
@@ -72,7 +72,7 @@ test.concurrent('the recording is whole when what makes stills stands still', as
   try {
     await filming({ camera: broken.oriel }, async (home) => {
       await home.captures(12);
-      expect(home.status.stills.made).toBe(0);
+      expect(home.status.snapshots.made).toBe(0);
       await home.drains();
       await home.endCamera();
       const { code, report } = await home.verify();
@@ -80,28 +80,28 @@ test.concurrent('the recording is whole when what makes stills stands still', as
       expect(report.openedSeconds).toBeGreaterThan(12);
       expect(home.status).toMatchObject({ skippedSeconds: 0, droppedSeconds: 0 });
       const { report: sheet } = await sheetOf(home);
-      expect(sheet).toMatchObject({ stills: 0, sheet: { stills: 0 } });
+      expect(sheet).toMatchObject({ snapshots: 0, sheet: { snapshots: 0 } });
     });
   } finally {
     broken.remove();
   }
 });
 
-test.concurrent('stills sealed under the label of segments open for nobody: that they have one of their own is found out', async () => {
+test.concurrent('snapshots sealed under the label of segments open for nobody: that they have one of their own is found out', async () => {
   const broken = breakBuild({
-    file: 'crypto/still-key.ts',
-    from: "utf8('oriel/1 still key\\0')",
+    file: 'crypto/snapshot-key.ts',
+    from: "utf8('oriel/1 snapshot key\\0')",
     to: "utf8('oriel/1 segment\\0')",
   });
   try {
     await filming({ camera: broken.oriel }, async (home) => {
-      await until('a still is at the server', () => stillsAt(home).length >= 1);
+      await until('a snapshot is at the server', () => snapshotsAt(home).length >= 1);
       await home.endCamera();
       const { code, report } = await sheetOf(home);
       expect(code).toBe(4);
-      expect(report.stills).toBe(0);
+      expect(report.snapshots).toBe(0);
       expect(new Set(report.refusedPictures.map((picture) => picture.code))).toEqual(
-        new Set(['STILL_FORGED']),
+        new Set(['SNAPSHOT_FORGED']),
       );
     });
   } finally {
@@ -109,7 +109,7 @@ test.concurrent('stills sealed under the label of segments open for nobody: that
   }
 });
 
-test.concurrent('stills that are not sealed are found where they lie', async () => {
+test.concurrent('snapshots that are not sealed are found where they lie', async () => {
   const broken = breakBuild({
     file: 'crypto/primitives-node.ts',
     from: 'out.set(sealed, at);',
@@ -117,9 +117,9 @@ test.concurrent('stills that are not sealed are found where they lie', async () 
   });
   try {
     await filming({ camera: broken.oriel }, async (home) => {
-      await until('a still is at the server', () => stillsAt(home).length >= 1);
+      await until('a snapshot is at the server', () => snapshotsAt(home).length >= 1);
       await home.endCamera();
-      expect(stillsAt(home).map((path) => jpegIn(readFileSync(path)))).toContain(true);
+      expect(snapshotsAt(home).map((path) => jpegIn(readFileSync(path)))).toContain(true);
     });
   } finally {
     broken.remove();

@@ -31,7 +31,11 @@ export function newLines({ home }: Pick<SlottedHome, 'home'>): () => LogLine[] {
 export async function looks(slotted: SlottedHome): Promise<void> {
   const lines = newLines(slotted);
   await slotted.push();
-  await until('the camera looks', () => lines().some(({ msg }) => msg === 'looked for updates'), PATIENCE_MS);
+  await until(
+    'the camera looks',
+    () => lines().some(({ msg }) => msg === 'checked for updates'),
+    PATIENCE_MS,
+  );
 }
 
 /** SHA-256 over every name, mode and byte of a slot. */
@@ -96,5 +100,5 @@ function troubleOf({ home }: SlottedHome): string {
 
 function tells({ msg, code, releases = [] }: LogLine, trick: Trick): boolean {
   if (trick.by === 'launcher') return msg === 'what was fetched is not put on trial' && code === trick.code;
-  return msg === 'looked for updates' && releases.some((judged) => judged.endsWith(`: ${trick.code}`));
+  return msg === 'checked for updates' && releases.some((judged) => judged.endsWith(`: ${trick.code}`));
 }

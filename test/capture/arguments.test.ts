@@ -3,7 +3,7 @@ import {
   type RunPlan,
   runArguments,
   runInput,
-  stillArguments,
+  snapshotArguments,
   trialArguments,
 } from '../../agent/capture/arguments.ts';
 import { decodersFor } from '../../agent/capture/decoders.ts';
@@ -183,8 +183,8 @@ test('a trial of an encoder', async () => {
   ]);
 });
 
-test('a still opens no decoder but that of what is recorded', async () => {
-  const args = (await stillArguments({ width: 640, height: 360 }, false)).join(' ');
+test('a snapshot opens no decoder but that of what is recorded', async () => {
+  const args = (await snapshotArguments({ width: 640, height: 360 }, false)).join(' ');
   expect(args).toContain('-codec_whitelist h264 -f mov -protocol_whitelist pipe -i pipe:0');
 });
 

@@ -1,4 +1,4 @@
-import { stillArguments } from '../../agent/capture/arguments.ts';
+import { snapshotArguments } from '../../agent/capture/arguments.ts';
 import { decodePicture, pictureSize, type RawPicture, shownSize } from '../../agent/capture/jpeg.ts';
 import { collect } from '../../host/child.ts';
 import { parseInit } from '../../media/init.ts';
@@ -37,7 +37,7 @@ describe.each<[number, Video, { width: number; height: number }, ReturnType<type
 
   test('a picture is on its side where ffmpeg is told to leave it', async () => {
     const asked = pictureSize(shownSize(parseInit(init).video), 320);
-    const args = await stillArguments(asked, false);
+    const args = await snapshotArguments(asked, false);
     const limits = { timeoutMs: 60_000, maxBytes: 1 << 20, signal };
     const { stdout } = await collect('ffmpeg', args, { stdin: video, ...limits });
     expect(edges({ pixels: stdout, ...asked })).toEqual(ON_ITS_SIDE);

@@ -201,8 +201,8 @@ test('[REM-COMMAND_MISSING] a machine without ffmpeg: the package that is named'
 
   // Nor is a picture that cannot be made for want of it called damaged.
   const video = runs.at(-1)?.bytes;
-  const still = await withoutFfmpeg('still', '', video);
-  expect(still).toEqual({ code: 1, stderr: `ffmpeg cannot be run: apt-get install ${named}\n` });
+  const snapshot = await withoutFfmpeg('snapshot', '', video);
+  expect(snapshot).toEqual({ code: 1, stderr: `ffmpeg cannot be run: apt-get install ${named}\n` });
 });
 
 /** Runs a role of the camera's in a mount namespace of its own, in which execve(2) finds no ffmpeg. */

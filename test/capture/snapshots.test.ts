@@ -6,26 +6,26 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import sharp from 'sharp';
-import { stillArguments } from '../../agent/capture/arguments.ts';
+import { snapshotArguments } from '../../agent/capture/arguments.ts';
 import { pictureSize } from '../../agent/capture/jpeg.ts';
 import {
-  encodeStillFrame,
+  encodeSnapshotFrame,
   KEYFRAME_FIFO,
   looksLikeJpeg,
   MAX_ANSWER_BYTES,
   MAX_PICTURE_BYTES,
-  parseStillFrame,
-  STILL_FIFO,
+  parseSnapshotFrame,
+  SNAPSHOT_FIFO,
 } from '../../agent/capture/snapshot-frame.ts';
-import { serveStills } from '../../agent/capture/snapshots.ts';
-import { runErrand, type StillFault } from '../../agent/snapshots/snapshot-request.ts';
+import { serveSnapshots } from '../../agent/capture/snapshots.ts';
+import { runErrand, type SnapshotFault } from '../../agent/snapshots/snapshot-request.ts';
 import { systemClock } from '../../host/clock.ts';
 import { makeFifo, receiveFifoMessage, sendFifoMessage } from '../../host/fifo.ts';
 import { keyframesOf, RED_AND_BLUE } from '../media/keyframes.ts';
 import { until } from './capture-process.ts';
 
 const ORIEL = resolve(import.meta.dirname, '../../oriel');
-const WORKER = [ORIEL, 'camera', 'still'];
+const WORKER = [ORIEL, 'camera', 'snapshot'];
 
 let directory: string;
 let stop: AbortController;
@@ -33,9 +33,9 @@ let logged: string[];
 let served: Promise<void>;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'oriel-stills-'));
+  directory = mkdtempSync(join(tmpdir(), 'oriel-snapshots-'));
   makeFifo(join(directory, KEYFRAME_FIFO));
-  makeFifo(join(directory, STILL_FIFO));
+  makeFifo(join(directory, SNAPSHOT_FIFO));
   stop = new AbortController();
   logged = [];
   served = Promise.resolve();
@@ -49,7 +49,7 @@ afterEach(async () => {
 function serve(worker: readonly string[] = WORKER): void {
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`);
   const logger = { info: log, warn: log, error: log };
-  served = serveStills(directory, worker, {
+  served = serveSnapshots(directory, worker, {
     clock: systemClock,
     random: () => 1,
     logger,
@@ -58,7 +58,7 @@ function serve(worker: readonly string[] = WORKER): void {
 }
 
 /** Asks until capture takes requests. */
-async function askServed(video: Uint8Array): Promise<Uint8Array | StillFault> {
+async function askServed(video: Uint8Array): Promise<Uint8Array | SnapshotFault> {
   for (;;) {
     const answer = await ask(video);
     if (answer !== 'UNREAD') return answer;
@@ -66,10 +66,10 @@ async function askServed(video: Uint8Array): Promise<Uint8Array | StillFault> {
   }
 }
 
-function ask(video: Uint8Array, timeoutMs = 30_000): Promise<Uint8Array | StillFault> {
+function ask(video: Uint8Array, timeoutMs = 30_000): Promise<Uint8Array | SnapshotFault> {
   return runErrand({
     keyframeFifo: join(directory, KEYFRAME_FIFO),
-    stillFifo: join(directory, STILL_FIFO),
+    snapshotFifo: join(directory, SNAPSHOT_FIFO),
     id: randomBytes(8),
     video: [video],
     clock: systemClock,
@@ -125,7 +125,7 @@ describe('a keyframe becomes a picture', () => {
 });
 
 describe('no picture, and nothing waits for it', () => {
-  test.each<[string, string, StillFault]>([
+  test.each<[string, string, SnapshotFault]>([
     ['the worker is killed', 'kill -9 $$', 'NO_PICTURE'],
     ['it says nothing', 'cat >/dev/null', 'NO_PICTURE'],
     ['it brings too much', 'cat /dev/zero', 'NO_PICTURE'],
@@ -159,20 +159,20 @@ describe('no picture, and nothing waits for it', () => {
   });
 
   test('the FIFOs are gone', async () => {
-    rmSync(join(directory, STILL_FIFO));
+    rmSync(join(directory, SNAPSHOT_FIFO));
     expect(await ask(clip())).toBe('NO_LINE');
-    writeFileSync(join(directory, STILL_FIFO), 'no fifo');
+    writeFileSync(join(directory, SNAPSHOT_FIFO), 'no fifo');
     expect(await ask(clip())).toBe('NO_LINE');
   });
 });
 
 test('answers for other requests are passed over, a few of them', async () => {
-  const still = join(directory, STILL_FIFO);
+  const snapshot = join(directory, SNAPSHOT_FIFO);
   const answerAs = async (id: Uint8Array) => {
     let sent = false;
-    const bytes = encodeStillFrame(id, Uint8Array.of(0xff, 0xd8, 0xff, 0xff, 0xd9));
+    const bytes = encodeSnapshotFrame(id, Uint8Array.of(0xff, 0xd8, 0xff, 0xff, 0xd9));
     await until('an answer is awaited', () => {
-      const message = sendFifoMessage(still, bytes, () => {
+      const message = sendFifoMessage(snapshot, bytes, () => {
         sent = true;
       });
       return message !== null;
@@ -207,7 +207,7 @@ test('capture that writes without end is read no further than an answer is long'
   const asked = ask(new Uint8Array(4), 2_000);
   await until('it was asked', () => requests.length === 1);
   const cut: string[] = [];
-  sendFifoMessage(join(directory, STILL_FIFO), new Uint8Array(16 * MAX_ANSWER_BYTES), (error) =>
+  sendFifoMessage(join(directory, SNAPSHOT_FIFO), new Uint8Array(16 * MAX_ANSWER_BYTES), (error) =>
     cut.push(error?.code ?? 'sent'),
   );
   await until('it is cut off', () => cut.length > 0);
@@ -219,10 +219,10 @@ test('any frame is read as it was written, and any other message is none', () =>
   const id = fc.uint8Array({ minLength: 8, maxLength: 8 });
   fc.assert(
     fc.property(id, fc.uint8Array(), fc.uint8Array({ minLength: 1 }), (name, body, more) => {
-      const message = encodeStillFrame(name, body);
-      expect(parseStillFrame(message)).toEqual({ id: name, body });
-      expect(parseStillFrame(Buffer.concat([message, more]))).toBeUndefined();
-      expect(parseStillFrame(message.subarray(0, -1))).toBeUndefined();
+      const message = encodeSnapshotFrame(name, body);
+      expect(parseSnapshotFrame(message)).toEqual({ id: name, body });
+      expect(parseSnapshotFrame(Buffer.concat([message, more]))).toBeUndefined();
+      expect(parseSnapshotFrame(message.subarray(0, -1))).toBeUndefined();
     }),
   );
 });
@@ -240,7 +240,7 @@ test.each([
 });
 
 test('ffmpeg reads one keyframe from its stdin and reaches nothing else', async () => {
-  expect(await stillArguments({ width: 640, height: 360 }, false)).toEqual([
+  expect(await snapshotArguments({ width: 640, height: 360 }, false)).toEqual([
     ...['-hide_banner', '-loglevel', 'warning', '-nostats', '-threads', '1', '-skip_frame', 'nokey'],
     ...[
       '-noautorotate',
@@ -260,6 +260,6 @@ test('ffmpeg reads one keyframe from its stdin and reaches nothing else', async 
 
 test('the worker takes no more than a keyframe', () => {
   const input = new Uint8Array(10 * 1024 * 1024);
-  const { status, stderr } = spawnSync(ORIEL, ['camera', 'still'], { input, encoding: 'utf8' });
+  const { status, stderr } = spawnSync(ORIEL, ['camera', 'snapshot'], { input, encoding: 'utf8' });
   expect([status, stderr]).toEqual([1, 'the keyframe is too long\n']);
 });

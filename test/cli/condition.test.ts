@@ -315,7 +315,7 @@ describe('as text', () => {
   test('at a glance: light, what it does, since when', () => {
     expect(textOf({}).split('\n')[0]).toBe('● OK  recording, for 10 min');
     expect(textOf(away('DIAL_CONNECT')).split('\n').slice(0, 3)).toEqual([
-      '● LOOK  recording, for 10 min',
+      '● WARN  recording, for 10 min',
       '  - no footage reaches the server: (DIAL_CONNECT) (for 90 s)',
       '      is the server running, and can its address be reached from here?',
     ]);

@@ -8,7 +8,7 @@ const commandsOf = (program: Command) =>
 test('what a camera runs by is the same command, alone as among all others', () => {
   const all = new Map(commandsOf(orielCommand()).map((one) => [one.name(), one.helpInformation()]));
   const running = commandsOf(runningProgram()).map((one) => [one.name(), one.helpInformation()]);
-  expect(running.map(([name]) => name)).toEqual(['run', 'agent', 'capture', 'plan', 'still']);
+  expect(running.map(([name]) => name)).toEqual(['run', 'agent', 'capture', 'plan', 'snapshot']);
   for (const [name = '', help] of running) expect(help).toBe(all.get(name));
   for (const name of all.keys()) {
     const isAlone = running.some(([one]) => one === name);

@@ -1,4 +1,4 @@
-import { Control, type ControlOptions, type StillSource } from '../../agent/control/control.ts';
+import { Control, type ControlOptions, type SnapshotSource } from '../../agent/control/control.ts';
 import { judgeRawChain } from '../../crypto/chain-node.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import { systemClock } from '../../host/clock.ts';
@@ -11,7 +11,7 @@ import { telemetry } from '../wire/telemetry.ts';
 export interface RunningControl {
   readonly control: Control;
   readonly logged: { message: string; fields: Record<string, unknown> }[];
-  looks: number;
+  refreshes: number;
   /** What the next telemetry says. */
   uptimeSeconds: number;
   certificate: string | undefined;
@@ -27,7 +27,7 @@ export async function stopControls(): Promise<void> {
 export function runControl(
   port: () => number,
   camera: CameraDouble,
-  changes: Partial<ControlOptions> & { stills?: StillSource } = {},
+  changes: Partial<ControlOptions> & { snapshots?: SnapshotSource } = {},
 ): RunningControl {
   const logged: RunningControl['logged'] = [];
   const record = (fields: object, message: string) => logged.push({ fields: { ...fields }, message });
@@ -54,8 +54,8 @@ export function runControl(
           }),
       }),
     telemetry: async () => telemetry({ uptimeSeconds: self.uptimeSeconds }),
-    look: () => {
-      self.looks++;
+    refresh: () => {
+      self.refreshes++;
     },
     clock: systemClock,
     random: () => 0.01,
@@ -63,11 +63,11 @@ export function runControl(
     telemetryMs: 100,
     ...changes,
   });
-  if (changes.stills !== undefined) control.carry(changes.stills);
+  if (changes.snapshots !== undefined) control.carry(changes.snapshots);
   const self: RunningControl = {
     control,
     logged,
-    looks: 0,
+    refreshes: 0,
     uptimeSeconds: 1,
     certificate: camera.certificate,
     stop: () => {

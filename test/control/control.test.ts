@@ -46,11 +46,11 @@ async function ask(request: RequestKind, id: string) {
 
 test('a camera shows itself, answers each request under its id, and says good-bye', async () => {
   const house = await openHouse({ registry: own });
-  const stills = [Uint8Array.of(1), new Uint8Array(96 * 1024), Uint8Array.of(3)];
+  const snapshots = [Uint8Array.of(1), new Uint8Array(96 * 1024), Uint8Array.of(3)];
   let asked = 0;
   const running = runControl(() => house.port, camera, {
-    stills: {
-      take: () => stills.shift(),
+    snapshots: {
+      take: () => snapshots.shift(),
       request: () => {
         asked++;
         return asked < 2;
@@ -66,17 +66,17 @@ test('a camera shows itself, answers each request under its id, and says good-by
   expect(await ask('ping', 'aaaaaaaaaaaaaaaa')).toEqual({ id: 'aaaaaaaaaaaaaaaa', code: 'DONE' });
   running.uptimeSeconds = 3;
   expect((await ask('status', 'bbbbbbbbbbbbbbbb')).telemetry?.uptimeSeconds).toBe(3);
-  expect((await ask('look', 'cccccccccccccccc')).code).toBe('DONE');
-  expect(running.looks).toBe(1);
-  expect((await ask('still', 'dddddddddddddddd')).code).toBe('DONE');
-  expect((await ask('still', 'eeeeeeeeeeeeeeee')).code).toBe('UNAVAILABLE');
+  expect((await ask('refresh', 'cccccccccccccccc')).code).toBe('DONE');
+  expect(running.refreshes).toBe(1);
+  expect((await ask('snapshot', 'dddddddddddddddd')).code).toBe('DONE');
+  expect((await ask('snapshot', 'eeeeeeeeeeeeeeee')).code).toBe('UNAVAILABLE');
   for (const { logged } of [house, running]) {
     const ids = logged.flatMap(({ fields }) => (fields.request === undefined ? [] : [fields.request]));
     expect(ids.filter((id) => id === 'aaaaaaaaaaaaaaaa')).toHaveLength(2);
   }
 
-  await until('the stills', () => house.stills.length === 3);
-  expect(house.stills.map(({ camera: of, still }) => [of, still.length])).toEqual([
+  await until('the snapshots', () => house.snapshots.length === 3);
+  expect(house.snapshots.map(({ camera: of, snapshot }) => [of, snapshot.length])).toEqual([
     [camera.id, 1],
     [camera.id, 96 * 1024],
     [camera.id, 1],

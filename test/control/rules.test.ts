@@ -46,9 +46,9 @@ describe('the outbox', () => {
     return sent;
   };
 
-  test('sends replies first, then telemetry, then stills, each in their order', () => {
+  test('sends replies first, then telemetry, then snapshots, each in their order', () => {
     const outbox = new Outbox();
-    outbox.put('still', bytes(5));
+    outbox.put('snapshot', bytes(5));
     outbox.put('telemetry', bytes(3));
     outbox.put('telemetry', bytes(4));
     outbox.put('reply', bytes(1));
@@ -68,12 +68,12 @@ describe('the outbox', () => {
 
   test('is bounded: of each kind the newest stay, and what is dropped is counted', () => {
     fc.assert(
-      fc.property(fc.array(fc.constantFrom('reply', 'telemetry', 'still'), { maxLength: 60 }), (kinds) => {
-        const outbox = new Outbox({ reply: 2, telemetry: 5, still: 1 });
+      fc.property(fc.array(fc.constantFrom('reply', 'telemetry', 'snapshot'), { maxLength: 60 }), (kinds) => {
+        const outbox = new Outbox({ reply: 2, telemetry: 5, snapshot: 1 });
         for (const [i, kind] of kinds.entries()) outbox.put(kind, bytes(i));
         const last = (kind: string, count: number) =>
           kinds.flatMap((each, i) => (each === kind ? [i] : [])).slice(-count);
-        const kept = [...last('reply', 2), ...last('telemetry', 5), ...last('still', 1)];
+        const kept = [...last('reply', 2), ...last('telemetry', 5), ...last('snapshot', 1)];
         expect(numbers(outbox)).toEqual(kept);
         expect(outbox.dropped).toBe(kinds.length - kept.length);
       }),
@@ -81,7 +81,7 @@ describe('the outbox', () => {
   });
 
   test('does not drop another in place of one that is being sent and was dropped meanwhile', () => {
-    const outbox = new Outbox({ reply: 1, telemetry: 1, still: 1 });
+    const outbox = new Outbox({ reply: 1, telemetry: 1, snapshot: 1 });
     outbox.put('reply', bytes(1));
     const sending = outbox.next();
     outbox.put('reply', bytes(2));
@@ -93,11 +93,14 @@ describe('the outbox', () => {
 describe('a request', () => {
   const id = '0123456789abcdef';
   const clock = new ManualClock();
-  let looks = 0;
-  const requests = (still: boolean | undefined = true) =>
-    new Requests({ telemetry: async () => telemetry(), still: () => still, look: () => void looks++ }, clock);
-  const codeOf = async (request: string, still?: boolean) =>
-    (await requests(still).answer({ id, request })).code;
+  let refreshes = 0;
+  const requests = (snapshot: boolean | undefined = true) =>
+    new Requests(
+      { telemetry: async () => telemetry(), snapshot: () => snapshot, refresh: () => void refreshes++ },
+      clock,
+    );
+  const codeOf = async (request: string, snapshot?: boolean) =>
+    (await requests(snapshot).answer({ id, request })).code;
 
   test('is answered under its id', async () => {
     expect(await requests().answer({ id, request: 'ping' })).toEqual({ id, code: 'DONE' });
@@ -106,37 +109,37 @@ describe('a request', () => {
       code: 'DONE',
       telemetry: telemetry(),
     });
-    expect(await codeOf('still', true)).toBe('DONE');
-    expect(await codeOf('still', false)).toBe('UNAVAILABLE');
+    expect(await codeOf('snapshot', true)).toBe('DONE');
+    expect(await codeOf('snapshot', false)).toBe('UNAVAILABLE');
     expect(await codeOf('reboot')).toBe('REQUEST_UNKNOWN');
   });
 
-  test('for a still of a camera that does not record yet is told so', async () => {
+  test('for a snapshot of a camera that does not record yet is told so', async () => {
     const idle = new Requests(
-      { telemetry: async () => telemetry(), still: () => undefined, look: () => undefined },
+      { telemetry: async () => telemetry(), snapshot: () => undefined, refresh: () => undefined },
       clock,
     );
-    expect((await idle.answer({ id, request: 'still' })).code).toBe('UNAVAILABLE');
+    expect((await idle.answer({ id, request: 'snapshot' })).code).toBe('UNAVAILABLE');
   });
 
   test('to look is not obeyed more often than every five seconds', async () => {
     const one = requests();
-    looks = 0;
+    refreshes = 0;
     const codes: string[] = [];
     for (const ms of [0, 4_999, 1]) {
       clock.advance(ms);
-      codes.push((await one.answer({ id, request: 'look' })).code);
+      codes.push((await one.answer({ id, request: 'refresh' })).code);
     }
     expect(codes).toEqual(['DONE', 'BUSY', 'DONE']);
-    expect(looks).toBe(2);
+    expect(refreshes).toBe(2);
   });
 
   test('whose work fails is answered all the same', async () => {
     const broken = new Requests(
       {
         telemetry: async () => Promise.reject(new Error('secret')),
-        still: () => undefined,
-        look: () => undefined,
+        snapshot: () => undefined,
+        refresh: () => undefined,
       },
       clock,
     );
@@ -201,7 +204,7 @@ describe('telemetry', () => {
     expect(quiet).not.toHaveProperty('viewersBelowFloor');
   });
 
-  test('[FC-21] with every viewer of a policy below their floor but one still fits its topic', () => {
+  test('[FC-21] with every viewer of a policy below their floor but one snapshot fits its topic', () => {
     const belowFloor = Array.from({ length: 32 }, () => 'b'.repeat(32));
     const policy = { epoch: 1, counter: 1, trouble: undefined, belowFloor };
     const told = of({ ...unpairedStatus(0), policy });

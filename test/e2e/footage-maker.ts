@@ -17,10 +17,10 @@ import type { DeviceSigner } from '../../crypto/primitives.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { SegmentSealer } from '../../crypto/sealer.ts';
 import { type BegunSession, beginSession } from '../../crypto/session.ts';
-import { parseStill } from '../../crypto/still.ts';
-import { StillSealer } from '../../crypto/still-sealer.ts';
+import { parseSnapshot } from '../../crypto/snapshot.ts';
+import { SnapshotSealer } from '../../crypto/snapshot-sealer.ts';
 import { dayKeyHolder, makeViewingKey, type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
-import { stillFileName } from '../../server/storage/snapshots.ts';
+import { snapshotFileName } from '../../server/storage/snapshots.ts';
 import { makeSigner } from '../crypto/camera.ts';
 import { minimalFragment, minimalInit } from '../media/minimal.ts';
 import { recordsOf } from './footage-copy.ts';
@@ -182,7 +182,7 @@ export class MadeSession {
   readonly path: string;
   readonly #signer: DeviceSigner;
   readonly #video: MadeVideo;
-  #stills: StillSealer | undefined;
+  #snapshots: SnapshotSealer | undefined;
   segments = 0;
   /** Of the last segment; undefined when that has no end. */
   digest: Uint8Array | undefined;
@@ -195,14 +195,14 @@ export class MadeSession {
     this.#video = video;
   }
 
-  /** Adds a still. @param afterMs since the session's first segment. @returns its path. */
-  async addStill(picture: Uint8Array, afterMs: number): Promise<string> {
+  /** Adds a snapshot. @param afterMs since the session's first segment. @returns its path. */
+  async addSnapshot(picture: Uint8Array, afterMs: number): Promise<string> {
     const camera = await cameraIdOf(this.#signer.point, nodePrimitives);
     const { hash: sessionHash, secret } = this.begun;
-    this.#stills ??= new StillSealer({ camera, sessionHash, secret }, nodePrimitives, this.#signer);
-    const still = this.#stills.seal(picture, BEGIN_MS + this.number * SESSION_MS + afterMs);
-    const path = join(this.path, stillFileName(parseStill(still).header.number));
-    writeFileSync(path, still);
+    this.#snapshots ??= new SnapshotSealer({ camera, sessionHash, secret }, nodePrimitives, this.#signer);
+    const snapshot = this.#snapshots.seal(picture, BEGIN_MS + this.number * SESSION_MS + afterMs);
+    const path = join(this.path, snapshotFileName(parseSnapshot(snapshot).header.number));
+    writeFileSync(path, snapshot);
     return path;
   }
 

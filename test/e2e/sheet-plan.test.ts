@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { type Moment, planSheet, type SheetPlan } from '../../cli/footage/sheet-plan.ts';
 
-const still = (timeMs: number) => ({ kind: 'still', timeMs }) as const;
+const snapshot = (timeMs: number) => ({ kind: 'snapshot', timeMs }) as const;
 const segment = (timeMs: number, lastsMs = 4_000) =>
   ({ kind: 'segment', timeMs, endMs: timeMs + lastsMs }) as const;
 const SECOND = 1000;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** A sheet in words: `still 0`, `segment 4000`, `gap 8000-12000`. */
+/** A sheet in words: `snapshot 0`, `segment 4000`, `gap 8000-12000`. */
 const words = ({ tiles }: SheetPlan<Moment>) =>
   tiles.map((tile) =>
     tile.kind === 'gap' ? `gap ${tile.fromMs}-${tile.toMs}` : `${tile.moment.kind} ${tile.moment.timeMs}`,
@@ -16,7 +16,7 @@ const words = ({ tiles }: SheetPlan<Moment>) =>
 
 test.each<[string, Moment[], number, string[]]>([
   ['nothing', [], 60, []],
-  ['one still', [still(7)], 60, ['still 7']],
+  ['one snapshot', [snapshot(7)], 60, ['snapshot 7']],
   ['one segment, once', [segment(0)], 60, ['segment 0']],
   [
     'a segment each',
@@ -31,10 +31,10 @@ test.each<[string, Moment[], number, string[]]>([
     ['segment 0', 'segment 3990', 'segment 7990'],
   ],
   [
-    'a still rather than a keyframe',
-    [segment(0), still(1_000), segment(4_000)],
+    'a snapshot rather than a keyframe',
+    [segment(0), snapshot(1_000), segment(4_000)],
     60,
-    ['still 1000', 'segment 4000'],
+    ['snapshot 1000', 'segment 4000'],
   ],
   ['a gap as one', [segment(0), segment(40_000)], 60, ['segment 0', 'gap 4000-40000', 'segment 40000']],
   ['a long segment once', [segment(0, 20_000), segment(20_000)], 60, ['segment 0', 'segment 20000']],
@@ -58,12 +58,12 @@ test.each([
   [365 * 24 * HOUR, 60, 7 * 24 * HOUR],
   [HOUR, 1, 2 * HOUR],
 ])('%d ms on at most %d tiles are shown every %d ms', (spanMs, most, stepMs) => {
-  expect(planSheet([still(0), still(spanMs)], most).stepMs).toBe(stepMs);
+  expect(planSheet([snapshot(0), snapshot(spanMs)], most).stepMs).toBe(stepMs);
 });
 
 test('whatever there is, there are no more tiles than asked for, in order, and none shown twice', () => {
   const moment = fc.oneof(
-    fc.nat({ max: 1e9 }).map(still),
+    fc.nat({ max: 1e9 }).map(snapshot),
     fc
       .tuple(fc.nat({ max: 1e9 }), fc.integer({ min: -5000, max: 20_000 }))
       .map(([at, lasts]) => segment(at, lasts)),

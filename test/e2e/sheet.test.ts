@@ -17,7 +17,7 @@ import { RED_AND_BLUE, turnedVideosOf, videoOf } from '../media/keyframes.ts';
 import { flipped } from './footage-copy.ts';
 import { MadeFootage as Footage, type MadeFootage } from './footage-maker.ts';
 
-/** Contact sheets of footage whose keyframes are red and blue, and whose stills are green. */
+/** Contact sheets of footage whose keyframes are red and blue, and whose snapshots are green. */
 
 const { init, keyframes } = videoOf(RED_AND_BLUE);
 const video = { init, fragment: keyframes[0] as Uint8Array };
@@ -71,14 +71,14 @@ async function coloursIn(path: string, tiles: number): Promise<string[]> {
   });
 }
 
-test('shows a still where there is one, a keyframe where there is none, and the gap between', async () => {
-  await footage.session(1).addStill(green, 1_000);
+test('shows a snapshot where there is one, a keyframe where there is none, and the gap between', async () => {
+  await footage.session(1).addSnapshot(green, 1_000);
   const out = join(room, 'whole.png');
   const { code, stdout, stderr } = await sheet(out);
   expect(stderr).toBe('');
   const gap = 'nothing was filmed for 592.0 s in 1 gap, from 2026-09-21T14:23:28.000Z';
   expect(stdout).toContain(`segments: 4 complete; ${gap}; 16.0 s open\n`);
-  expect(stdout).toContain(`wrote ${out}: 1 still, 1 keyframe, 1 gap; 992 by 260 pixels`);
+  expect(stdout).toContain(`wrote ${out}: 1 snapshot, 1 keyframe, 1 gap; 992 by 260 pixels`);
   expect(code).toBe(0);
   expect(await coloursIn(out, 3)).toEqual(['green green', 'dark dark', 'red blue']);
 });
@@ -97,13 +97,13 @@ test('[FC-76] counts the gaps that verifying counts, those too that are shorter 
   const { stdout } = await oriel('footage', 'sheet', paused.directory, '--key', paused.keyPath, '--out', out);
   paused.remove();
   expect(stdout).toContain('nothing was filmed for 588.0 s in 3 gaps, the longest 584.0 s from ');
-  expect(stdout).toContain(`wrote ${out}: 0 stills, 2 keyframes, 3 gaps;`);
+  expect(stdout).toContain(`wrote ${out}: 0 snapshots, 2 keyframes, 3 gaps;`);
 });
 
-test('footage without stills has a sheet all the same', async () => {
+test('footage without snapshots has a sheet all the same', async () => {
   const { report } = await reported();
-  expect(report).toMatchObject({ verdict: 'complete', stills: 0, refusedPictures: [] });
-  expect(report.sheet).toMatchObject({ stills: 0, keyframes: 2, gaps: 1 });
+  expect(report).toMatchObject({ verdict: 'complete', snapshots: 0, refusedPictures: [] });
+  expect(report.sheet).toMatchObject({ snapshots: 0, keyframes: 2, gaps: 1 });
 });
 
 test('[FC-73] what a turned camera filmed stands upright', async () => {
@@ -123,40 +123,40 @@ test('[FC-73] what a turned camera filmed stands upright', async () => {
   expect({ top, bottom, beside }).toEqual({ top: 'red', bottom: 'blue', beside: 'dark' });
 });
 
-describe('a still that is not to be trusted is refused by its code, and a keyframe shown instead:', () => {
+describe('a snapshot that is not to be trusted is refused by its code, and a keyframe shown instead:', () => {
   const spoil = (change: (bytes: Buffer) => Uint8Array) => async () => {
-    const path = await footage.session(1).addStill(green, 1_000);
+    const path = await footage.session(1).addSnapshot(green, 1_000);
     writeFileSync(path, change(readFileSync(path)));
   };
   test.each<[string, string, () => Promise<void>]>([
-    ['a bit flipped in the picture', 'STILL_FORGED', spoil((bytes) => flipped(bytes, 8 * 1000))],
-    ['a bit flipped in the time', 'STILL_FORGED', spoil((bytes) => flipped(bytes, 8 * 71))],
-    ['cut off', 'STILL_MALFORMED', spoil((bytes) => bytes.subarray(0, 3000))],
-    ['empty', 'STILL_MALFORMED', spoil(() => new Uint8Array(0))],
+    ['a bit flipped in the picture', 'SNAPSHOT_FORGED', spoil((bytes) => flipped(bytes, 8 * 1000))],
+    ['a bit flipped in the time', 'SNAPSHOT_FORGED', spoil((bytes) => flipped(bytes, 8 * 71))],
+    ['cut off', 'SNAPSHOT_MALFORMED', spoil((bytes) => bytes.subarray(0, 3000))],
+    ['empty', 'SNAPSHOT_MALFORMED', spoil(() => new Uint8Array(0))],
     ['oversized', 'FILE_UNREADABLE', spoil(() => new Uint8Array(200_000))],
     [
       'under another number',
-      'STILL_FOREIGN',
+      'SNAPSHOT_FOREIGN',
       async () => {
-        const path = await footage.session(1).addStill(green, 1_000);
-        renameSync(path, join(dirname(path), 'still-000007.oriel'));
+        const path = await footage.session(1).addSnapshot(green, 1_000);
+        renameSync(path, join(dirname(path), 'snapshot-000007.oriel'));
       },
     ],
     [
       'of another session',
-      'STILL_FOREIGN',
+      'SNAPSHOT_FOREIGN',
       async () => {
-        const path = await footage.session(2).addStill(green, 1_000);
-        renameSync(path, join(footage.session(1).path, 'still-000000.oriel'));
+        const path = await footage.session(2).addSnapshot(green, 1_000);
+        renameSync(path, join(footage.session(1).path, 'snapshot-000000.oriel'));
       },
     ],
     [
       "another camera's",
-      'STILL_FOREIGN',
+      'SNAPSHOT_FOREIGN',
       async () => {
         const other = await Footage.of({ number: 1, segments: ['final'] });
-        const path = await other.session(1).addStill(green, 1_000);
-        copyFileSync(path, join(footage.session(1).path, 'still-000000.oriel'));
+        const path = await other.session(1).addSnapshot(green, 1_000);
+        copyFileSync(path, join(footage.session(1).path, 'snapshot-000000.oriel'));
         other.remove();
       },
     ],
@@ -167,17 +167,17 @@ describe('a still that is not to be trusted is refused by its code, and a keyfra
     const { code: exit, report } = await reported();
     expect(report.refusedPictures).toMatchObject([{ camera: footage.camera, code }]);
     expect([exit, report.verdict]).toEqual([4, 'refused']);
-    expect(report.sheet).toMatchObject({ stills: 0, keyframes: 2, gaps: 1 });
+    expect(report.sheet).toMatchObject({ snapshots: 0, keyframes: 2, gaps: 1 });
   });
 
   const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
   async function rubbish(bytes: Uint8Array): Promise<void> {
-    await footage.session(1).addStill(bytes, 1_000);
+    await footage.session(1).addSnapshot(bytes, 1_000);
   }
 });
 
 test("with another's key nothing is shown, and no sheet written", async () => {
-  await footage.session(1).addStill(green, 1_000);
+  await footage.session(1).addSnapshot(green, 1_000);
   const stranger = await Footage.of();
   const out = join(room, 'stranger.png');
   const asked = ['--key', stranger.keyPath, '--out', out];
@@ -189,20 +189,20 @@ test("with another's key nothing is shown, and no sheet written", async () => {
   expect(existsSync(out)).toBe(false);
 });
 
-test('stills beside them change nothing of what is said of segments', async () => {
+test('snapshots beside them change nothing of what is said of segments', async () => {
   const before = await footage.verify();
-  await footage.session(1).addStill(green, 1_000);
-  writeFileSync(join(footage.session(2).path, 'still-000000.oriel'), 'rubbish');
-  writeFileSync(join(footage.session(2).path, 'still-000001.oriel.tmp'), 'left over by a crash');
+  await footage.session(1).addSnapshot(green, 1_000);
+  writeFileSync(join(footage.session(2).path, 'snapshot-000000.oriel'), 'rubbish');
+  writeFileSync(join(footage.session(2).path, 'snapshot-000001.oriel.tmp'), 'left over by a crash');
   const after = await footage.verify();
   expect(after.segments).toEqual(before.segments);
   expect(after.cameras).toEqual(before.cameras);
-  expect(before).toMatchObject({ verdict: 'complete', stills: 0, refusedPictures: [] });
-  // What is no still is told all the same, as the sheet tells it.
+  expect(before).toMatchObject({ verdict: 'complete', snapshots: 0, refusedPictures: [] });
+  // What is no snapshot is told all the same, as the sheet tells it.
   expect(after).toMatchObject({
     verdict: 'refused',
-    stills: 1,
-    refusedPictures: [{ code: 'STILL_MALFORMED' }],
+    snapshots: 1,
+    refusedPictures: [{ code: 'SNAPSHOT_MALFORMED' }],
   });
 });
 

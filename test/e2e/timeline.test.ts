@@ -104,7 +104,14 @@ describe('[FC-76] the last line says', () => {
       verdict: 'complete',
       counts: { ...COUNTS, complete: 4 },
       openedSeconds: 16,
-      ...{ openedBytes: 0, records: 0, droppedSeconds: 0, stills: 0, absentStills: [], refusedPictures: [] },
+      ...{
+        openedBytes: 0,
+        records: 0,
+        droppedSeconds: 0,
+        snapshots: 0,
+        absentSnapshots: [],
+        refusedPictures: [],
+      },
       cameras: Array.from({ length: cameras }, () => ({
         camera: 'a',
         name: '',

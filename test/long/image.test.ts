@@ -155,7 +155,7 @@ test(
       await orielDoes('keys', 'accept', home.key, '--server-dir', home.serverDirectory);
       await board.says('records');
       await release(contents, 2, first);
-      const ask = ['ask', (await fleet()).camera, 'look', '--wait', '60'];
+      const ask = ['ask', (await fleet()).camera, 'refresh', '--wait', '60'];
       await until('the camera is told to look', async () => {
         return (await oriel('server', 'cameras', home.serverDirectory, ...ask)).code === 0;
       });

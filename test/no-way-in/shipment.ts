@@ -14,7 +14,19 @@ import { fileURLToPath } from 'node:url';
 import { STRANGER } from './lan.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PARTS = ['agent', 'cli', 'crypto', 'host', 'media', 'ota', 'server', 'wire', 'oriel', 'package.json'];
+const PARTS = [
+  'agent',
+  'cli',
+  'crypto',
+  'host',
+  'launcher',
+  'media',
+  'ota',
+  'server',
+  'wire',
+  'oriel',
+  'package.json',
+];
 
 /** One change of the source: `from` stands exactly once in the file. */
 export interface Change {

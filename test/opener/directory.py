@@ -4,14 +4,14 @@ import os
 import re
 import stat
 
-from footage import UNKNOWN, ZEROS, Segment, Session, Still, check_chain, id_text, refuse_unless
+from footage import UNKNOWN, ZEROS, Segment, Session, Snapshot, check_chain, id_text, refuse_unless
 from media import check_plays
 from primitives import Refused
 
 CAMERA = re.compile("[a-z2-7]{32}")
 SESSION = re.compile("([0-9]{12,16})-([0-9a-f]{32})")
 SEGMENT = re.compile("([0-9]{6})[.]oriel")
-STILL = re.compile("still-([0-9]{6})[.]oriel")
+SNAPSHOT = re.compile("snapshot-([0-9]{6})[.]oriel")
 
 
 def read_file(path, longest):
@@ -45,7 +45,7 @@ class Place:
         self.number = int(number)
         names = os.listdir(path)
         self.segments = numbered(path, names, SEGMENT)
-        self.stills = numbered(path, names, STILL)
+        self.snapshots = numbered(path, names, SNAPSHOT)
         self.header = self.code = None
         try:
             self.header = self.read_header(key)
@@ -70,18 +70,18 @@ def numbered(path, names, form):
 
 
 def verify(root, key):
-    """@returns a list of lines: segments, and sessions and segments that are missing; and what there is of stills."""
-    lines, stills = [], {"absent": [], "refused": []}
+    """@returns a list of lines: segments, and sessions and segments that are missing; and what there is of snapshots."""
+    lines, snapshots = [], {"absent": [], "refused": []}
     for camera in sorted(name for name in os.listdir(root) if CAMERA.fullmatch(name)):
         directory = os.path.join(root, camera)
         names = [name for name in os.listdir(directory) if SESSION.fullmatch(name)]
         paths = filter(os.path.isdir, (os.path.join(directory, name) for name in names))
         places = sorted((Place(path, camera, key) for path in paths), key=lambda place: (place.number, place.path))
-        verify_camera(places, lines, stills)
-    return {"lines": lines, "stills": stills}
+        verify_camera(places, lines, snapshots)
+    return {"lines": lines, "snapshots": snapshots}
 
 
-def verify_camera(places, lines, stills):
+def verify_camera(places, lines, snapshots):
     known = [place for place in places if place.header]
     hashes, before = set(), None
     for place in places:
@@ -95,7 +95,7 @@ def verify_camera(places, lines, stills):
             hashes.add(header.hash)
         if place.code is None:
             verify_session(place, end, lines)
-            verify_stills(place, stills)
+            verify_snapshots(place, snapshots)
         else:
             for sequence, _ in place.segments or [(0, None)]:
                 lines.append({"session": place.id, "sequence": sequence, "verdict": "refused", "code": place.code})
@@ -161,16 +161,16 @@ def check_end(segment, final, end):
         refuse_unless(segment.digest == end[1], "CHAIN_BROKEN")
 
 
-def verify_stills(place, stills):
+def verify_snapshots(place, snapshots):
     numbers = []
-    for number, path in place.stills:
+    for number, path in place.snapshots:
         try:
-            still = Still(read_file(path, 72 + 17 * 4096 + 16 + 64), place.header)
-            refuse_unless(still.number == number, "STILL_FOREIGN")
+            snapshot = Snapshot(read_file(path, 72 + 17 * 4096 + 16 + 64), place.header)
+            refuse_unless(snapshot.number == number, "SNAPSHOT_FOREIGN")
             numbers.append(number)
         except Refused as refused:
-            stills["refused"].append({"file": os.path.basename(path), "code": refused.code})
+            snapshots["refused"].append({"file": os.path.basename(path), "code": refused.code})
     if numbers:
-        present = [number for number, _ in place.stills]
+        present = [number for number, _ in place.snapshots]
         absent = gaps(0, max(numbers) - 1, present)
-        stills["absent"].extend({"session": place.id, "first": first, "last": last} for first, last in absent)
+        snapshots["absent"].extend({"session": place.id, "first": first, "last": last} for first, last in absent)

@@ -1,4 +1,4 @@
-"""Session headers, segments and stills, as docs/format.md gives them. The sections are named as they are there."""
+"""Session headers, segments and snapshots, as docs/format.md gives them. The sections are named as they are there."""
 
 import struct
 import zlib
@@ -232,26 +232,26 @@ def check_chain(before, segment):
         refuse_unless(follows and not before.closing["final"], "CHAIN_BROKEN")
 
 
-# Still
+# Snapshot
 
 
-class Still:
+class Snapshot:
     def __init__(self, data, session):
         blocks, rest = divmod(len(data) - 72 - 16 - 64, 4096)
-        refuse_unless(rest == 0 and 1 <= blocks <= 17, "STILL_MALFORMED")
+        refuse_unless(rest == 0 and 1 <= blocks <= 17, "SNAPSHOT_MALFORMED")
         refuse_unless(data[:8] == b"ORLT\x01\x01\0\0", "HEADER_MALFORMED")
         camera, session_hash, self.number, self.time_ms = struct.unpack_from(">20s32sIQ", data, 8)
         refuse_unless(self.number < 128 and self.time_ms <= LARGEST, "HEADER_MALFORMED")
-        refuse_unless(session_hash == session.hash, "STILL_FOREIGN")
+        refuse_unless(session_hash == session.hash, "SNAPSHOT_FOREIGN")
         refuse_unless(camera == session.camera, "CAMERA_FOREIGN")
-        refuse_unless(ecdsa_fits(session.point, b"oriel/1 still\0" + data[:-64], data[-64:]), "STILL_FORGED")
-        derived = hkdf(session.secret, b"oriel/1 still key\0" + data[:72], 28)
+        refuse_unless(ecdsa_fits(session.point, b"oriel/1 snapshot\0" + data[:-64], data[-64:]), "SNAPSHOT_FORGED")
+        derived = hkdf(session.secret, b"oriel/1 snapshot key\0" + data[:72], 28)
         self.key, self.nonce = derived[:16], derived[16:]
         content = aes_gcm_open(self.key, self.nonce, data[:72], data[72:-64])
-        refuse_unless(content is not None, "STILL_FORGED")
+        refuse_unless(content is not None, "SNAPSHOT_FORGED")
         end = 4 + int.from_bytes(content[:4], "big")
         fewest = -(-end // 4096) * 4096
-        refuse_unless(len(content) == fewest and not any(content[end:]), "STILL_MALFORMED")
+        refuse_unless(len(content) == fewest and not any(content[end:]), "SNAPSHOT_MALFORMED")
         self.picture = content[4:end]
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 
 from directory import verify
-from footage import Segment, Session, Still, ViewingKey, check_chain, id_text, refuse_unless
+from footage import Segment, Session, Snapshot, ViewingKey, check_chain, id_text, refuse_unless
 from primitives import Refused, base64url, from_base64url
 from statements import read_pairing_statement, read_pins, read_report, read_setup_code
 
@@ -96,11 +96,11 @@ def told_segment(segment):
     return told
 
 
-def stills_vectors(given):
+def snapshot_vectors(given):
     session = Session(from_base64url(given["session"])).open(ViewingKey(given["viewingKey"]))
 
-    def still(vector):
-        opened = Still(from_base64url(vector["bytes"]), session)
+    def snapshot(vector):
+        opened = Snapshot(from_base64url(vector["bytes"]), session)
         return {
             "number": opened.number,
             "timeMs": opened.time_ms,
@@ -109,7 +109,7 @@ def stills_vectors(given):
             "picture": opened.picture,
         }
 
-    return lists(given, {"accepted": still, "refused": still})
+    return lists(given, {"accepted": snapshot, "refused": snapshot})
 
 
 def pairing_vectors(given):
@@ -152,7 +152,7 @@ def lists(given, judges):
 
 VECTORS = {
     "v1.json": format_vectors,
-    "stills.json": stills_vectors,
+    "snapshots.json": snapshot_vectors,
     "pairing.json": pairing_vectors,
     "pins.json": pins_vectors,
     "reports.json": reports_vectors,

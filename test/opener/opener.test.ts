@@ -59,7 +59,7 @@ const same = (one: unknown, other: unknown) => {
 describe('a second opener, written from docs/format.md alone', () => {
   test.each([
     ['v1.json', 130],
-    ['stills.json', 27],
+    ['snapshots.json', 27],
     ['pairing.json', 31],
     ['pins.json', 24],
     ['reports.json', 26],
@@ -71,17 +71,19 @@ describe('a second opener, written from docs/format.md alone', () => {
   });
 
   test('would be seen to make something else of them', () => {
-    const file = join(VECTORS, 'stills.json');
+    const file = join(VECTORS, 'snapshots.json');
     const vectors = JSON.parse(readFileSync(file, 'utf8')) as { accepted: Vector[]; refused: Vector[] };
     const altered = {
       accepted: vectors.accepted.map((vector, at) => (at === 0 ? { ...vector, picture: 'AAAA' } : vector)),
-      refused: vectors.refused.map((vector, at) => (at === 0 ? { ...vector, code: 'STILL_FORGED' } : vector)),
+      refused: vectors.refused.map((vector, at) =>
+        at === 0 ? { ...vector, code: 'SNAPSHOT_FORGED' } : vector,
+      ),
     };
     expect(judged(file, altered).different).toEqual([altered.accepted[0]?.name, altered.refused[0]?.name]);
   });
 });
 
-/** Footage with something of everything: closed, open, marked, two days, stills, media that does not play. */
+/** Footage with something of everything: closed, open, marked, two days, snapshots, media that does not play. */
 async function variety(): Promise<MadeFootage> {
   const footage = await MadeFootage.of(
     { number: 1, segments: ['next', 'next', 'final'] },
@@ -95,7 +97,7 @@ async function variety(): Promise<MadeFootage> {
   for (const kind of ['cut', 'dropped', 'unknown'] as const) {
     for (const placed of [true, false]) await footage.session(10).addMarked({ kind, placed }, 4);
   }
-  for (let at = 0; at < 4; at++) await footage.session(1).addStill(Uint8Array.of(at), at * 1000);
+  for (let at = 0; at < 4; at++) await footage.session(1).addSnapshot(Uint8Array.of(at), at * 1000);
   return footage;
 }
 
@@ -113,7 +115,7 @@ const ALTERATIONS: Record<string, (path: string, at: number, other: string) => v
   replace: (path, _, other) => writeFileSync(path, readFileSync(other)),
   rename: (path, at) => {
     const number = numberOf(at, 6);
-    const name = path.includes('still-') ? `still-${number}.oriel` : `${number}.oriel`;
+    const name = path.includes('snapshot-') ? `snapshot-${number}.oriel` : `${number}.oriel`;
     renameSync(path, join(path, '..', name));
   },
   'directory removed': (path) => rmSync(join(path, '..'), { recursive: true }),

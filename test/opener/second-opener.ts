@@ -23,7 +23,7 @@ export function outcomesOf(file: string): Record<string, unknown[]> {
 
 interface Verified {
   readonly lines: readonly Line[];
-  readonly stills: {
+  readonly snapshots: {
     readonly absent: readonly { session: string; first: number; last: number }[];
     readonly refused: readonly { file: string; code: string }[];
   };
@@ -45,19 +45,19 @@ interface Line {
 /** What the second opener says of footage directories, comparable with `saidOf`. */
 export function secondVerdicts(directories: readonly string[], key: string): string[][] {
   const verified = opener('verify', key, ...directories) as Verified[];
-  return verified.map(({ lines, stills }) =>
+  return verified.map(({ lines, snapshots }) =>
     [
       ...lines.map(lineOf),
-      ...stills.absent.map(({ session, first, last }) => `${session} still ${first} to ${last}`),
-      ...stills.refused.map(({ file, code }) => `${file} ${code}`),
+      ...snapshots.absent.map(({ session, first, last }) => `${session} snapshot ${first} to ${last}`),
+      ...snapshots.refused.map(({ file, code }) => `${file} ${code}`),
     ].sort(),
   );
 }
 
 /** What the product says, line by line. */
-export function saidOf({ segments, absentStills, refusedPictures }: FootageReport): string[] {
-  const absent = absentStills.flatMap(({ session, numbers }) =>
-    numbers.map(({ first, last }) => `${session} still ${first} to ${last}`),
+export function saidOf({ segments, absentSnapshots, refusedPictures }: FootageReport): string[] {
+  const absent = absentSnapshots.flatMap(({ session, numbers }) =>
+    numbers.map(({ first, last }) => `${session} snapshot ${first} to ${last}`),
   );
   const refused = refusedPictures.map(({ path, code }) => `${path.slice(path.lastIndexOf('/') + 1)} ${code}`);
   return [...segments.map(lineOf), ...absent, ...refused].sort();

@@ -37,7 +37,7 @@ describe('the launcher as a program of its own', () => {
     ...['tweetnacl', 'valibot'],
   ];
   const ROOMS =
-    /^(server|wire|media|agent\/(control|pairing|recording|spool|stills|updates|uplink)|host\/dialer)/;
+    /^(server|wire|media|agent\/(control|pairing|recording|spool|snapshots|updates|uplink)|host\/dialer)/;
   const NETWORK = /^builtin:node:(tls|https?|http2|dns|quic)/;
 
   /** Sources that have no place in what only flashing can mend. */

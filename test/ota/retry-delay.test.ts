@@ -1,5 +1,5 @@
-import { lookDelayMs, reportDelayMs } from '../../agent/updates/update-rules.ts';
-import { checkDelayMs } from '../../server/updates/schedule.ts';
+import { checkDelayMs, reportDelayMs } from '../../agent/updates/update-rules.ts';
+import { checkDelayMs as mirrorDelayMs } from '../../server/updates/schedule.ts';
 
 /** How long machines wait between tries, in the middle of what chance makes of it, and at its ends. */
 
@@ -8,9 +8,9 @@ const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 
 test.each([
-  ['looks for updates', lookDelayMs, 6 * HOUR, 30 * SECOND, 60 * SECOND],
+  ['checks for updates', checkDelayMs, 6 * HOUR, 30 * SECOND, 60 * SECOND],
   ['reports on updates', reportDelayMs, 10 * SECOND, 20 * SECOND, 40 * SECOND],
-  ['a mirror’s checks', checkDelayMs, HOUR, 60 * SECOND, 120 * SECOND],
+  ['a mirror’s checks', mirrorDelayMs, HOUR, 60 * SECOND, 120 * SECOND],
 ])('%s', (_, delay, none, one, two) => {
   expect([0, 1, 2].map((failures) => delay(failures, MIDDLE))).toEqual([none, one, two]);
   expect([20, 200, 2_000].map((failures) => delay(failures, MIDDLE))).toEqual([HOUR, HOUR, HOUR]);

@@ -88,7 +88,7 @@ export async function withSlots<T>(
       const state = () => parseSlotState(readFileSync(join(installation, 'state.json')));
       const push = async () => {
         const { serverDirectory, cameraId } = home.household;
-        const ask = ['ask', cameraId, 'look', '--wait', '60'];
+        const ask = ['ask', cameraId, 'refresh', '--wait', '60'];
         // A camera that was asked a moment ago is busy; one that starts anew has to connect first.
         await until('the camera is told to look', async () => {
           return (await oriel('server', 'cameras', serverDirectory, ...ask)).code === 0;

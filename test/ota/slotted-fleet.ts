@@ -197,7 +197,8 @@ async function admit(home: Home, cameras: readonly FleetCamera[]): Promise<void>
 /** A camera between two connections is asked again. */
 async function push(home: Home, { board, id }: FleetCamera): Promise<void> {
   const { serverDirectory } = home.household;
-  const ask = () => orielDoes('server', 'cameras', serverDirectory, 'ask', id, 'look').catch(() => undefined);
+  const ask = () =>
+    orielDoes('server', 'cameras', serverDirectory, 'ask', id, 'refresh').catch(() => undefined);
   await until(`${board} is told to look`, ask, PATIENCE_MS);
 }
 

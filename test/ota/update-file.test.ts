@@ -17,7 +17,7 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import type { LookOptions } from '../../agent/updates/check-for-update.ts';
+import type { CheckRepositoryOptions } from '../../agent/updates/check-for-update.ts';
 import type { BroughtView } from '../../agent/updates/release-view.ts';
 import { takeBrought } from '../../agent/updates/sideload.ts';
 import { INBOX_DIRECTORY, watchInbox } from '../../agent/updates/update-inbox.ts';
@@ -111,7 +111,11 @@ async function bringTo(
   const own = { installation: { directory: installation, trust }, slot: 'a', ...house.slot(installed) };
   const logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const common = { directory: updates, disk: systemDisk, clock, logger };
-  const options = { ...common, own, camera: 'abcdefghijklmnopqrstuvwxyz234567' } as unknown as LookOptions;
+  const options = {
+    ...common,
+    own,
+    camera: 'abcdefghijklmnopqrstuvwxyz234567',
+  } as unknown as CheckRepositoryOptions;
   const shown: BroughtView[] = [];
   const inbox = join(updates, INBOX_DIRECTORY);
   mkdirSync(inbox, { recursive: true });

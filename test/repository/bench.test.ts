@@ -173,14 +173,14 @@ const used = (
   ...{ residentBytes: 2 * privateMib * MIB, proportionalBytes: 0, peakBytes: 0 },
 });
 
-test("a role's share is what its processes took, and a still's is told apart, ended or under way", () => {
+test("a role's share is what its processes took, and a snapshot's is told apart, ended or under way", () => {
   const line = (cpu: readonly number[], children: number, agentMib: number) => [
     used(1, 0, 'node oriel.mjs camera run ./cam', [cpu[0] ?? 0, 0], 20),
     used(2, 1, 'node oriel.mjs camera capture ./cam', [cpu[1] ?? 0, children], 20),
     used(3, 2, 'ffmpeg -i clip.mp4', [cpu[2] ?? 0, 0], 10),
     used(4, 1, 'node oriel.mjs camera agent ./cam', [cpu[3] ?? 0, 0], agentMib),
   ];
-  const worker = used(5, 2, 'node oriel.mjs camera still', [70, 0], 30);
+  const worker = used(5, 2, 'node oriel.mjs camera snapshot', [70, 0], 30);
   const decoder = used(6, 5, 'ffmpeg -i pipe:0', [30, 0], 40);
   const shares = sharesOf([
     { at: 20, tree: line([5, 10, 100, 200], 400, 30) },
@@ -192,7 +192,7 @@ test("a role's share is what its processes took, and a still's is told apart, en
     ['capture', 30, 20],
     ['ffmpeg', 200, 10],
     ['agent', 600, 40],
-    ['still worker', 1200, 70],
+    ['snapshot worker', 1200, 70],
   ]);
   expect(shares.every(({ residentBytes, privateBytes }) => residentBytes === 2 * privateBytes)).toBe(true);
   expect(() => sharesOf([{ at: 20, tree: [] }])).toThrow(/two sights/);

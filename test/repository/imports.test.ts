@@ -53,8 +53,8 @@ const refused: Plant[] = [
     .map(({ from, to }) => plant(`${from}/to-${to}.ts`, `../${to}/x.ts`)),
   ...rooms.map((room) => plant(`${room}/to-test.ts`, '../test/x.ts')),
   ...rooms.map((room) => plant(`${room}/to-scripts.ts`, '../scripts/x.ts')),
-  ...['opener', 'opener-node', 'session', 'session-node', 'still-opener', 'vault', 'vault-node'].map((name) =>
-    plant(`server/blind-${name}.ts`, `../crypto/${name}.ts`),
+  ...['opener', 'opener-node', 'session', 'session-node', 'snapshot-opener', 'vault', 'vault-node'].map(
+    (name) => plant(`server/blind-${name}.ts`, `../crypto/${name}.ts`),
   ),
   plant('server/deep/opener.ts', '../../crypto/opener.ts'),
   plant('server/detour.ts', './../crypto/../crypto/opener.ts'),

@@ -37,7 +37,7 @@ test('[FC-03] cameras are told of updates once another process lets go of the re
     const options = {
       registry: { enrolled: () => registry.enrolled(), requests },
       writes: new RegistryWrites(systemClock.monotonic),
-      control: { look: () => void told.push(1) },
+      control: { pollRequests: () => void told.push(1) },
       clock: { ...systemClock, sleep: async () => undefined },
     };
     await announceUpdates(options, new AbortController().signal);

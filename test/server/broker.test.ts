@@ -59,7 +59,7 @@ function ask(by: Registry, camera: CameraDouble, id: string): void {
   by.requests.add({ id, camera: camera.id, request: 'ping', askedAtMs, deadlineMs: askedAtMs + 60_000 });
 }
 
-test('a camera tells how it is, hands over stills, and answers what it is asked', async () => {
+test('a camera tells how it is, hands over snapshots, and answers what it is asked', async () => {
   const house = await openHouse();
   const camera = newCamera();
   ask(registry, camera, 'aaaaaaaaaaaaaaaa');
@@ -69,16 +69,16 @@ test('a camera tells how it is, hands over stills, and answers what it is asked'
 
   await client.publishAsync(topicOf(camera.id, 'status'), '{"online":true}', { qos: 1, retain: true });
   await client.publishAsync(topicOf(camera.id, 'telemetry'), bytesOf(telemetry()), { qos: 1 });
-  const still = Buffer.alloc(MAX_MESSAGE_BYTES.still, 7);
-  await client.publishAsync(topicOf(camera.id, 'still'), still, { qos: 1 });
+  const snapshot = Buffer.alloc(MAX_MESSAGE_BYTES.snapshot, 7);
+  await client.publishAsync(topicOf(camera.id, 'snapshot'), snapshot, { qos: 1 });
   const reply = { id: 'aaaaaaaaaaaaaaaa', code: 'DONE' } as const;
   await client.publishAsync(topicOf(camera.id, 'reply'), encodeMessage('reply', reply) as Buffer, { qos: 1 });
 
   await told(camera, telemetry().uptimeSeconds);
   expect(online(camera)).toBe(true);
-  await until('the still', () => house.stills.length > 0);
-  expect(house.stills.map(({ camera: of, still: { length } }) => [of, length])).toEqual([
-    [camera.id, still.length],
+  await until('the snapshot', () => house.snapshots.length > 0);
+  expect(house.snapshots.map(({ camera: of, snapshot: { length } }) => [of, length])).toEqual([
+    [camera.id, snapshot.length],
   ]);
   await until('the reply', () => registry.requests.get(reply.id)?.reply);
   expect(
@@ -152,7 +152,7 @@ describe('a message', () => {
   const forged = bytesOf(telemetry({ uptimeSeconds: 666 }));
 
   test.each<[string, string, (camera: CameraDouble) => [string, Buffer | string, object?]]>([
-    ...(['status', 'telemetry', 'still', 'reply', 'request'] satisfies Topic[]).map(
+    ...(['status', 'telemetry', 'snapshot', 'reply', 'request'] satisfies Topic[]).map(
       (topic): [string, string, () => [string, Buffer]] => [
         `on another camera's ${topic}`,
         'TOPIC_REFUSED',
@@ -169,7 +169,7 @@ describe('a message', () => {
       'MESSAGE_OVERSIZED',
       ({ id }) => [topicOf(id, 'telemetry'), Buffer.alloc(4097)],
     ],
-    ['longer than any', 'PACKET_OVERSIZED', ({ id }) => [topicOf(id, 'still'), Buffer.alloc(97 * 1024)]],
+    ['longer than any', 'PACKET_OVERSIZED', ({ id }) => [topicOf(id, 'snapshot'), Buffer.alloc(97 * 1024)]],
   ])('%s ends the connection: %s', async (_name, code, make) => {
     const house = await openHouse();
     const camera = newCamera();
@@ -178,13 +178,13 @@ describe('a message', () => {
     await gone;
     expect(codes(house).filter((each) => each !== undefined)).toEqual([code]);
     expect(registry.health.of(victim.id)).toBeUndefined();
-    expect(house.stills).toEqual([]);
+    expect(house.snapshots).toEqual([]);
   });
 
   test.each<[string, Topic, Buffer, string]>([
     ['malformed telemetry', 'telemetry', Buffer.from('{"at":1}'), 'MESSAGE_MALFORMED'],
     ['a status that is no JSON', 'status', Buffer.from([0xff, 0xfe]), 'MESSAGE_MALFORMED'],
-    ['an empty still', 'still', Buffer.alloc(0), 'MESSAGE_MALFORMED'],
+    ['an empty snapshot', 'snapshot', Buffer.alloc(0), 'MESSAGE_MALFORMED'],
     ['a reply of nobody', 'reply', bytesOf({ id: 'x', code: 'DONE' }), 'MESSAGE_MALFORMED'],
   ])('of %s is dropped, and the next is taken', async (_name, topic, payload, code) => {
     const house = await openHouse();
@@ -196,7 +196,7 @@ describe('a message', () => {
     });
     await told(camera, 9);
     expect(codes(house).filter((each) => each !== undefined)).toEqual([code]);
-    expect(house.stills).toEqual([]);
+    expect(house.snapshots).toEqual([]);
   });
 });
 
@@ -329,7 +329,7 @@ describe('a flood', () => {
     const house = await openHouse({ control: { quota } });
     const [camera, other] = [newCamera(), newCamera()];
     const { mqtt: client, gone } = await presentCamera(house.port, camera);
-    for (let i = 0; i < count; i++) client.publish(topicOf(camera.id, 'still'), Buffer.alloc(length));
+    for (let i = 0; i < count; i++) client.publish(topicOf(camera.id, 'snapshot'), Buffer.alloc(length));
     await gone;
     expect(codes(house)).toContain('RATE_EXCEEDED');
     if (length === 10) expect(await controlClient(house.port, camera).answer).toBeUndefined();

@@ -18,8 +18,8 @@ test('a registry that cannot be read ends nobody’s control, and no server', as
   };
   const camera = newCamera();
   const { mqtt, gone } = await presentCamera(house.port, camera);
-  await mqtt.publishAsync(topicOf(camera.id, 'still'), Buffer.from('still'), { qos: 1 });
-  expect(house.stills).toHaveLength(1);
+  await mqtt.publishAsync(topicOf(camera.id, 'snapshot'), Buffer.from('snapshot'), { qos: 1 });
+  expect(house.snapshots).toHaveLength(1);
   mqtt.end();
   await gone;
   await house.stop();

@@ -83,7 +83,7 @@ async function damage(
   const found = await store.sessions.find(camera.id, session.id);
   if (found === undefined) return moment.session ? 'the session is lost' : undefined;
   if (toHex(found.headerHash) !== toHex(session.hash)) return 'the session is another';
-  const { durable, position } = await store.segments.look({ session: found, sequence: 0 });
+  const { durable, position } = await store.segments.inspect({ session: found, sequence: 0 });
   if (durable.length < moment.durable) return `told ${moment.durable} bytes, holds ${durable.length}`;
   if (durable.length !== position.length || !boundaries.includes(durable.length)) return 'no record boundary';
   if (durable.ended !== (durable.length === whole.length)) return 'wrong about the end';
@@ -306,7 +306,7 @@ test('stopping makes durable what was received, and says so', async () => {
   await upload.done;
   const store: Store = await openStore(disk.state.reboot('power cut'), '/footage', silent);
   const found = await store.sessions.find(camera.id, session.id);
-  expect((await store.segments.look({ session: found!, sequence: 0 })).durable.length).toBe(open.length);
+  expect((await store.segments.inspect({ session: found!, sequence: 0 })).durable.length).toBe(open.length);
 });
 
 /** A disk whose opened files are exchanged for others. */

@@ -45,7 +45,7 @@ afterAll(async () => {
 async function start(): Promise<UpdatesMirror> {
   const log = (_: object, message: string) => logged.push(message);
   const control = {
-    look() {
+    pollRequests() {
       sent += 1;
       for (const { id, sentAtMs } of registry.requests.open(Date.now())) {
         if (sentAtMs === undefined) registry.requests.sent(id, Date.now());

@@ -17,7 +17,7 @@ test('a registry that cannot be written is told of once, not each second, and wh
         if (full) throw new Error('database or disk is full');
       },
     } as never,
-    control: { look: () => undefined },
+    control: { pollRequests: () => undefined },
     log: { debug: say, info: say, warn: say, error: say },
     clock,
   });

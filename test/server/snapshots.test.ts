@@ -3,15 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cameraIdOf, idText, readSessionHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import { MAX_STILL_LENGTH } from '../../crypto/still.ts';
-import { StillSealer } from '../../crypto/still-sealer.ts';
+import { MAX_SNAPSHOT_LENGTH } from '../../crypto/snapshot.ts';
+import { SnapshotSealer } from '../../crypto/snapshot-sealer.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
 import { Refused } from '../../server/errors.ts';
 import { RefusalLog } from '../../server/http/refusal-log.ts';
 import type { Log } from '../../server/log.ts';
 import { Sessions } from '../../server/storage/sessions.ts';
-import { STILL_RATE, StillStore, stillFileName, stillKeeper } from '../../server/storage/snapshots.ts';
+import {
+  SNAPSHOT_RATE,
+  SnapshotStore,
+  snapshotFileName,
+  snapshotKeeper,
+} from '../../server/storage/snapshots.ts';
 import { breakBuild } from '../broken-build.ts';
 import { makeSessionPair, makeSigner } from '../crypto/camera.ts';
 
@@ -20,22 +25,22 @@ const picture = new Uint8Array(3000).fill(7);
 
 let directory: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'oriel-stills-'));
+  directory = mkdtempSync(join(tmpdir(), 'oriel-snapshots-'));
   mkdirSync(join(directory, 'footage'));
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** A server's footage directory with one session of one camera, and the camera that sends stills of it. */
-async function house(wish: { disk?: Disk; Store?: typeof StillStore } = {}) {
+/** A server's footage directory with one session of one camera, and the camera that sends snapshots of it. */
+async function house(wish: { disk?: Disk; Store?: typeof SnapshotStore } = {}) {
   const pair = await makeSessionPair();
   const camera = await cameraIdOf(pair.signer.point, nodePrimitives);
   const disk = wish.disk ?? systemDisk;
   const sessions = new Sessions(disk, join(directory, 'footage'));
   await sessions.put(await readSessionHeader(pair.begun.header, nodePrimitives), pair.begun.header);
   let nowMs = 0;
-  const store = new (wish.Store ?? StillStore)(disk, sessions, () => nowMs);
+  const store = new (wish.Store ?? SnapshotStore)(disk, sessions, () => nowMs);
   const sealer = (change: { camera?: Uint8Array; signer?: typeof pair.signer; hash?: Uint8Array } = {}) =>
-    new StillSealer(
+    new SnapshotSealer(
       {
         camera: change.camera ?? camera,
         sessionHash: change.hash ?? pair.begun.hash,
@@ -58,25 +63,25 @@ async function house(wish: { disk?: Disk; Store?: typeof StillStore } = {}) {
   };
 }
 
-test('a still is kept beside its session, byte for byte, and once', async () => {
+test('a snapshot is kept beside its session, byte for byte, and once', async () => {
   const { store, sealer, id, ...rest } = await house();
   const first = sealer().seal(picture, TIME_MS);
   expect(await store.keep(id, first)).toBe('KEPT');
   expect(await store.keep(id, first)).toBe('KNOWN');
-  const path = join(rest.sessionDirectory, stillFileName(0));
+  const path = join(rest.sessionDirectory, snapshotFileName(0));
   expect(Buffer.compare(readFileSync(path), first)).toBe(0);
-  expect(readdirSync(rest.sessionDirectory).sort()).toEqual(['session', 'still-000000.oriel']);
+  expect(readdirSync(rest.sessionDirectory).sort()).toEqual(['session', 'snapshot-000000.oriel']);
 });
 
 test('what lies there is never overwritten, whoever put it there', async () => {
   const { store, sealer, id, ...rest } = await house();
   const first = sealer().seal(picture, TIME_MS);
   expect(await store.keep(id, first)).toBe('KEPT');
-  expect(await store.keep(id, sealer().seal(picture, TIME_MS + 1))).toBe('STILL_CONFLICT');
-  const path = join(rest.sessionDirectory, stillFileName(0));
+  expect(await store.keep(id, sealer().seal(picture, TIME_MS + 1))).toBe('SNAPSHOT_CONFLICT');
+  const path = join(rest.sessionDirectory, snapshotFileName(0));
   expect(Buffer.compare(readFileSync(path), first)).toBe(0);
-  writeFileSync(path, 'x'.repeat(MAX_STILL_LENGTH + 1));
-  expect(await store.keep(id, first)).toBe('STILL_CONFLICT');
+  writeFileSync(path, 'x'.repeat(MAX_SNAPSHOT_LENGTH + 1));
+  expect(await store.keep(id, first)).toBe('SNAPSHOT_CONFLICT');
 });
 
 describe('nothing is kept of', () => {
@@ -87,13 +92,13 @@ describe('nothing is kept of', () => {
     return copy;
   };
   test.each<[string, string, (home: House) => Uint8Array]>([
-    ['no bytes', 'STILL_REFUSED', () => new Uint8Array(0)],
-    ['a still cut off', 'STILL_REFUSED', ({ sealer }) => sealer().seal(picture, 1).subarray(0, 3000)],
-    ['one too long', 'STILL_REFUSED', () => new Uint8Array(MAX_STILL_LENGTH + 4096)],
-    ['one with a bit flipped', 'STILL_REFUSED', ({ sealer }) => flipped(sealer().seal(picture, 1))],
+    ['no bytes', 'SNAPSHOT_REFUSED', () => new Uint8Array(0)],
+    ['a snapshot cut off', 'SNAPSHOT_REFUSED', ({ sealer }) => sealer().seal(picture, 1).subarray(0, 3000)],
+    ['one too long', 'SNAPSHOT_REFUSED', () => new Uint8Array(MAX_SNAPSHOT_LENGTH + 4096)],
+    ['one with a bit flipped', 'SNAPSHOT_REFUSED', ({ sealer }) => flipped(sealer().seal(picture, 1))],
     [
       "another's signature",
-      'STILL_REFUSED',
+      'SNAPSHOT_REFUSED',
       ({ sealer }) => sealer({ signer: makeSigner() }).seal(picture, 1),
     ],
     [
@@ -112,7 +117,7 @@ describe('nothing is kept of', () => {
     expect(readdirSync(home.sessionDirectory)).toEqual(['session']);
   });
 
-  test("a still of a session that is another camera's", async () => {
+  test("a snapshot of a session that is another camera's", async () => {
     const [home, other] = [await house(), await house()];
     const foreign = other.sealer().seal(picture, TIME_MS);
     expect(await home.store.keep(home.id, foreign)).toBe('CAMERA_FOREIGN');
@@ -123,10 +128,10 @@ describe('nothing is kept of', () => {
 test('a camera has room for so many at once, then for one now and then', async () => {
   const { store, sealer, id, pass } = await house();
   const one = sealer().seal(picture, TIME_MS);
-  for (let n = 0; n < STILL_RATE.burst; n++) expect(await store.keep(id, one)).not.toBe('TOO_MANY');
+  for (let n = 0; n < SNAPSHOT_RATE.burst; n++) expect(await store.keep(id, one)).not.toBe('TOO_MANY');
   expect(await store.keep(id, one)).toBe('TOO_MANY');
   expect(await store.keep('another', one)).toBe('CAMERA_FOREIGN');
-  pass(STILL_RATE.refillMs);
+  pass(SNAPSHOT_RATE.refillMs);
   expect(await store.keep(id, one)).toBe('KNOWN');
   expect(await store.keep(id, one)).toBe('TOO_MANY');
 });
@@ -142,37 +147,37 @@ test.each([
   };
   const { store, sealer, id, ...rest } = await house({ disk });
   failing = true;
-  const still = sealer().seal(picture, TIME_MS);
-  expect(await store.keep(id, still)).toBe(verdict);
+  const snapshot = sealer().seal(picture, TIME_MS);
+  expect(await store.keep(id, snapshot)).toBe(verdict);
   expect(readdirSync(rest.sessionDirectory)).toEqual(['session']);
   failing = false;
-  expect(await store.keep(id, still)).toBe('KEPT');
+  expect(await store.keep(id, snapshot)).toBe('KEPT');
 });
 
 test.each([
   [
-    'keeps stills under whatever certificate',
+    'keeps snapshots under whatever certificate',
     "!== camera) return 'CAMERA_FOREIGN'",
     '!== camera) bytes.at(0)',
   ],
-  ['checks no signature', 'await checkStillSignature(still, header.point, nodePrimitives);', ''],
+  ['checks no signature', 'await checkSnapshotSignature(snapshot, header.point, nodePrimitives);', ''],
 ])('a server that %s is found out', async (_, from, to) => {
   const broken = breakBuild({ file: 'server/storage/snapshots.ts', from, to });
   try {
-    const { StillStore: Store } = await import(join(broken.root, 'server/storage/snapshots.ts'));
+    const { SnapshotStore: Store } = await import(join(broken.root, 'server/storage/snapshots.ts'));
     const home = await house({ Store });
     const forged = home.sealer({ signer: makeSigner() }).seal(picture, TIME_MS);
     const named = to === '' ? home.id : 'another';
-    const still = to === '' ? forged : home.sealer().seal(picture, TIME_MS);
-    // Even so, a foreign still finds no session: those are looked for under the certificate's camera.
-    expect(await home.store.keep(named, still)).toBe(to === '' ? 'KEPT' : 'SESSION_UNKNOWN');
+    const snapshot = to === '' ? forged : home.sealer().seal(picture, TIME_MS);
+    // Even so, a foreign snapshot finds no session: those are looked for under the certificate's camera.
+    expect(await home.store.keep(named, snapshot)).toBe(to === '' ? 'KEPT' : 'SESSION_UNKNOWN');
   } finally {
     broken.remove();
   }
 });
 
 describe('the keeper', () => {
-  /** A camera with room for so many stills, and what is logged. */
+  /** A camera with room for so many snapshots, and what is logged. */
   async function kept(room: number) {
     const { store, sealer, id, ...rest } = await house();
     const lines: { message: string; fields: object }[] = [];
@@ -189,17 +194,17 @@ describe('the keeper', () => {
       },
     };
     const refusals = new RefusalLog(log, () => 0);
-    const keeper = stillKeeper(store, { usage, log, refusals });
+    const keeper = snapshotKeeper(store, { usage, log, refusals });
     return { keeper, sealer: sealer(), id, used, lines, refusals, ...rest };
   }
 
-  test('counts stills as footage, each once, and takes none beyond the quota', async () => {
+  test('counts snapshots as footage, each once, and takes none beyond the quota', async () => {
     const { keeper, sealer, id, used, lines, sessionDirectory } = await kept(2);
-    const stills = [0, 1, 2].map((n) => sealer.seal(picture, TIME_MS + n));
-    const [first, second, third] = stills as [Uint8Array, Uint8Array, Uint8Array];
-    for (const still of [first, first, second, third]) await keeper.keep(id, still);
+    const snapshots = [0, 1, 2].map((n) => sealer.seal(picture, TIME_MS + n));
+    const [first, second, third] = snapshots as [Uint8Array, Uint8Array, Uint8Array];
+    for (const snapshot of [first, first, second, third]) await keeper.keep(id, snapshot);
     expect(used).toEqual({ files: 2, bytes: first.length + second.length });
-    expect(readdirSync(sessionDirectory)).toEqual(['session', stillFileName(0), stillFileName(1)]);
+    expect(readdirSync(sessionDirectory)).toEqual(['session', snapshotFileName(0), snapshotFileName(1)]);
     expect(lines).toMatchObject([{ fields: { verdict: 'QUOTA_EXCEEDED' } }]);
   });
 

@@ -78,7 +78,7 @@ test('[FC-26] are remembered while the disk cuts nothing off, so many at most, a
 test('[FC-26] control: without cutting off at once each stays in memory, and on the disk', async () => {
   const broken = breakBuild({
     file: 'server/storage/segments.ts',
-    from: '    try {\n      await this.look(name);\n',
+    from: '    try {\n      await this.inspect(name);\n',
     to: '    try {\n',
   });
   try {

@@ -49,8 +49,8 @@ export interface House {
   readonly footage: string;
   /** What it logged: message and fields. */
   readonly logged: { message: string; fields: Record<string, unknown> }[];
-  /** The sealed stills that came, in their order. */
-  readonly stills: { camera: string; still: Uint8Array }[];
+  /** The sealed snapshots that came, in their order. */
+  readonly snapshots: { camera: string; snapshot: Uint8Array }[];
   census(): Census;
   /** Stops it as SIGTERM does. The footage stays. */
   stop(): Promise<void>;
@@ -107,12 +107,12 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
     options.broken?.admit ??
     ((client: GateClient) => admit(client, (camera) => own.standing(camera), systemClock.now()));
   const usage = options.quota && quotaOf(options, footage, own, log);
-  const stills: House['stills'] = [];
+  const snapshots: House['snapshots'] = [];
   const { control, broker, health } = await openControl({
     registry: own,
     writes,
     admit: admitted,
-    stills: { keep: async (camera, still) => void stills.push({ camera, still }) },
+    snapshots: { keep: async (camera, snapshot) => void snapshots.push({ camera, snapshot }) },
     clock: systemClock,
     log,
     ...options.control,
@@ -170,7 +170,7 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
     port,
     footage,
     logged,
-    stills,
+    snapshots,
     census: () => gate.census(),
     stop,
     async restart() {

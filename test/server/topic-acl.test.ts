@@ -53,10 +53,10 @@ describe('PUBLISH', () => {
     ['of its telemetry', {}, undefined],
     ['of its status', { topic: topicOf(ME, 'status') }, undefined],
     ['of its status, retained', { topic: topicOf(ME, 'status'), retain: true }, undefined],
-    ['of its still', { topic: topicOf(ME, 'still'), payload: Buffer.alloc(96 * 1024) }, undefined],
+    ['of its snapshot', { topic: topicOf(ME, 'snapshot'), payload: Buffer.alloc(96 * 1024) }, undefined],
     ['of its reply, at QoS 0', { topic: topicOf(ME, 'reply'), qos: 0 }, undefined],
     ['of a request to itself', { topic: topicOf(ME, 'request') }, 'TOPIC_REFUSED'],
-    ...(['status', 'telemetry', 'still', 'reply', 'request'] as const).map(
+    ...(['status', 'telemetry', 'snapshot', 'reply', 'request'] as const).map(
       (topic): [string, Partial<Publication>, 'TOPIC_REFUSED'] => [
         `of another's ${topic}`,
         { topic: topicOf(OTHER, topic) },
@@ -73,8 +73,8 @@ describe('PUBLISH', () => {
     ['of long telemetry', { payload: Buffer.alloc(4097) }, 'MESSAGE_OVERSIZED'],
     ['of long telemetry in few characters', { payload: 'é'.repeat(2049) }, 'MESSAGE_OVERSIZED'],
     [
-      'of a long still',
-      { topic: topicOf(ME, 'still'), payload: Buffer.alloc(96 * 1024 + 1) },
+      'of a long snapshot',
+      { topic: topicOf(ME, 'snapshot'), payload: Buffer.alloc(96 * 1024 + 1) },
       'MESSAGE_OVERSIZED',
     ],
   ])('%s', (_name, changes, verdict) => {

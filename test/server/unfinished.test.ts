@@ -11,11 +11,11 @@ const nothing = () => undefined;
 const log: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 class CountedSegments extends Segments {
-  looks = 0;
+  inspections = 0;
 
-  override look(name: SegmentName) {
-    this.looks += 1;
-    return super.look(name);
+  override inspect(name: SegmentName) {
+    this.inspections += 1;
+    return super.inspect(name);
   }
 }
 
@@ -35,8 +35,8 @@ test('a camera that begins ever more segments and ends none is remembered up to 
   for (let sequence = 0; sequence < 10_000; sequence += 1) unfinished.began({ session, sequence });
 
   expect(await unfinished.list(camera)).toEqual({ segments: [] });
-  expect(segments.looks).toBe(4096);
+  expect(segments.inspections).toBe(4096);
   // Nothing lay there: it is not looked for again.
   await unfinished.list(camera);
-  expect(segments.looks).toBe(4096);
+  expect(segments.inspections).toBe(4096);
 });

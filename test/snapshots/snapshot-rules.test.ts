@@ -1,15 +1,15 @@
-import { StillOutbox } from '../../agent/snapshots/snapshot-outbox.ts';
+import { SnapshotOutbox } from '../../agent/snapshots/snapshot-outbox.ts';
 import {
   afterStray,
-  allowsStills,
-  CLOSEST_STILLS_MS,
-  isStillDue,
-  type StillState,
+  allowsSnapshots,
+  CLOSEST_SNAPSHOTS_MS,
+  isSnapshotDue,
+  type SnapshotState,
 } from '../../agent/snapshots/snapshot-rules.ts';
-import { MAX_STILLS_PER_SESSION } from '../../crypto/still.ts';
+import { MAX_SNAPSHOTS_PER_SESSION } from '../../crypto/snapshot.ts';
 
 const MINUTE = 60_000;
-const idle: StillState = {
+const idle: SnapshotState = {
   allowed: true,
   making: false,
   requested: false,
@@ -18,7 +18,7 @@ const idle: StillState = {
   failures: 0,
 };
 
-test.each<[string, Partial<StillState>, number, boolean]>([
+test.each<[string, Partial<SnapshotState>, number, boolean]>([
   ['the first, once exposure has settled', { recordingMs: 2_000 }, MINUTE, true],
   ['not before', { recordingMs: 1_999 }, MINUTE, false],
   ['but when it is asked for', { recordingMs: 0, requested: true }, MINUTE, true],
@@ -43,15 +43,15 @@ test.each<[string, Partial<StillState>, number, boolean]>([
   ['nor a second', { sinceLastMs: 3_600_000, failures: 1 }, 0, false],
   ['only when asked for', { sinceLastMs: 3_600_000, requested: true }, 0, true],
 ])('%s: %j, every %d ms: %s', (_, change, intervalMs, due) => {
-  expect(isStillDue({ ...idle, ...change }, intervalMs)).toBe(due);
+  expect(isSnapshotDue({ ...idle, ...change }, intervalMs)).toBe(due);
 });
 
 test('a session of ten minutes has numbers for as many as can be', () => {
-  expect(600_000 / CLOSEST_STILLS_MS + 1).toBeLessThan(MAX_STILLS_PER_SESSION);
+  expect(600_000 / CLOSEST_SNAPSHOTS_MS + 1).toBeLessThan(MAX_SNAPSHOTS_PER_SESSION);
 });
 
-test('stills lie at the server: they are made where footage does', () => {
-  expect(allowsStills('continuous')).toBe(true);
+test('snapshots lie at the server: they are made where footage does', () => {
+  expect(allowsSnapshots('continuous')).toBe(true);
 });
 
 test.each([
@@ -63,19 +63,19 @@ test.each([
 });
 
 describe('the outbox', () => {
-  const still = (session: string, byte: number) => ({ session, bytes: Uint8Array.of(byte) });
+  const snapshot = (session: string, byte: number) => ({ session, bytes: Uint8Array.of(byte) });
 
   test('keeps the newest, and counts what it drops', () => {
-    const outbox = new StillOutbox(2);
-    for (const byte of [1, 2, 3]) outbox.put(still('a', byte));
+    const outbox = new SnapshotOutbox(2);
+    for (const byte of [1, 2, 3]) outbox.put(snapshot('a', byte));
     expect([outbox.waiting, outbox.dropped]).toEqual([2, 1]);
     expect([1, 2, 3].map(() => outbox.take(() => true)?.bytes[0])).toEqual([2, 3, undefined]);
   });
 
   test('holds back those whose session the server does not know', () => {
-    const outbox = new StillOutbox();
-    outbox.put(still('old', 1));
-    outbox.put(still('new', 2));
+    const outbox = new SnapshotOutbox();
+    outbox.put(snapshot('old', 1));
+    outbox.put(snapshot('new', 2));
     expect(outbox.take((session) => session === 'new')?.bytes[0]).toBe(2);
     expect(outbox.take((session) => session === 'new')).toBeUndefined();
     expect(outbox.take(() => true)?.bytes[0]).toBe(1);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import {
-  checkStill,
+  checkSnapshot,
   encodeMessage,
   knownRequest,
   MAX_MESSAGE_BYTES,
@@ -18,7 +18,7 @@ const id = '0123456789abcdef';
 const MESSAGES: { [T in keyof Messages]: Messages[T] } = {
   status: { online: true },
   telemetry: telemetry(),
-  request: { id, request: 'still' },
+  request: { id, request: 'snapshot' },
   reply: { id, code: 'DONE', telemetry: telemetry() },
 };
 const NAMES = Object.keys(MESSAGES) as (keyof Messages)[];
@@ -69,7 +69,7 @@ describe('a message', () => {
 
   test('of a request that nobody knows yet can be read, so that it can be refused', () => {
     expect(knownRequest(parseMessage('request', bytesOf({ id, request: 'reboot' })))).toBeUndefined();
-    expect(knownRequest({ id, request: 'look' })).toBe('look');
+    expect(knownRequest({ id, request: 'refresh' })).toBe('refresh');
   });
 
   test.each(NAMES)('of %s with a field more, or one less, is refused', (topic) => {
@@ -143,8 +143,8 @@ test.each([
   [1, undefined],
   [96 * 1024, undefined],
   [96 * 1024 + 1, 'MESSAGE_OVERSIZED'],
-])('a still of %i bytes: %s', (length, code) => {
-  const check = () => checkStill(new Uint8Array(length));
+])('a snapshot of %i bytes: %s', (length, code) => {
+  const check = () => checkSnapshot(new Uint8Array(length));
   if (code === undefined) expect(check).not.toThrow();
   else expect(check).toThrow(refusal(code));
 });

@@ -18,7 +18,7 @@ export interface StatusView {
 
 type Row = readonly [name: string, value: string];
 
-const WORDS: Readonly<Record<Light, string>> = { green: 'OK', yellow: 'LOOK', red: 'NOT WORKING' };
+const WORDS: Readonly<Record<Light, string>> = { green: 'OK', yellow: 'WARN', red: 'NOT WORKING' };
 const DOING: Readonly<Record<AgentStatus['state'], string>> = {
   unpaired: 'not set up',
   waiting: 'not recording yet',

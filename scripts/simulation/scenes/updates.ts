@@ -124,11 +124,11 @@ async function rollOut({ fleet, say }: Stage, { bundle }: MadeRelease, good: boo
     );
   const [first] = fleet.cameras;
   if (good && first !== undefined) {
-    await ask(fleet, first.id, 'look');
+    await ask(fleet, first.id, 'refresh');
     await settled([first]);
     await fleet.records(first);
   }
-  await ask(fleet, '--all', 'look');
+  await ask(fleet, '--all', 'refresh');
   await settled(fleet.cameras);
   await Promise.all(fleet.cameras.map((camera) => fleet.records(camera)));
   return { version, good, fromMs, toMs: Date.now(), reports };

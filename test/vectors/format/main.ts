@@ -3,7 +3,7 @@ import { makePairingVectors } from './pairing.ts';
 import { makePinsVectors } from './pins.ts';
 import { makePoliciesVectors } from './policies.ts';
 import { makeReportsVectors } from './reports.ts';
-import { makeStillsVectors } from './stills.ts';
+import { makeSnapshotsVectors } from './snapshots.ts';
 
 const MAKERS = {
   v1: makeVectors,
@@ -11,7 +11,7 @@ const MAKERS = {
   pins: makePinsVectors,
   policies: makePoliciesVectors,
   reports: makeReportsVectors,
-  stills: makeStillsVectors,
+  snapshots: makeSnapshotsVectors,
 };
 const made = await MAKERS[(process.argv[2] ?? 'v1') as keyof typeof MAKERS]();
 process.stdout.write(`${JSON.stringify(made, undefined, 1)}\n`);

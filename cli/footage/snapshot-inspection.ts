@@ -3,9 +3,9 @@ import type { OpenedSession } from '../../crypto/opener.ts';
 import type { SessionFiles } from './footage-directory.ts';
 import { gapsBetween, type NumberRange } from './gaps.ts';
 import { refusalIn, type TimeRange, touches } from './inspected.ts';
-import { openStillFile } from './session-files.ts';
+import { openSnapshotFile } from './session-files.ts';
 
-/** A picture that was refused, a still or one of the footage itself. */
+/** A picture that was refused, a snapshot or one of the footage itself. */
 export interface PictureLine {
   readonly camera: string;
   readonly path: string;
@@ -14,27 +14,27 @@ export interface PictureLine {
 }
 
 /**
- * Stills to which a session's camera gave a number below that of one that is here, and that are not here. The camera may have dropped
+ * Snapshots to which a session's camera gave a number below that of one that is here, and that are not here. The camera may have dropped
  * them, the server may not have kept them, or they were withheld: nothing that is signed tells which.
  */
-export interface AbsentStills {
+export interface AbsentSnapshots {
   readonly camera: string;
   readonly session: string;
   readonly numbers: readonly NumberRange[];
 }
 
-export interface FoundStill {
+export interface FoundSnapshot {
   readonly number: number;
   readonly path: string;
   /** When it was captured, milliseconds since 1970. */
   readonly timeMs: number;
 }
 
-/** What there is of stills. They are no part of the recording: one that is not here makes nothing incomplete. */
-export class StillInspection {
+/** What there is of snapshots. They are no part of the recording: one that is not here makes nothing incomplete. */
+export class SnapshotInspection {
   readonly #range: TimeRange;
   readonly refused: PictureLine[] = [];
-  readonly absent: AbsentStills[] = [];
+  readonly absent: AbsentSnapshots[] = [];
   /** How many opened, of the times asked for. */
   opened = 0;
 
@@ -42,14 +42,18 @@ export class StillInspection {
     this.#range = range;
   }
 
-  /** Opens a session's stills. @returns those of the times asked for, by their numbers. */
-  async inspect(session: OpenedSession, files: SessionFiles, onStill: () => void): Promise<FoundStill[]> {
-    const { camera, stills } = files;
-    const found: FoundStill[] = [];
-    for (const { number, path } of stills) {
-      onStill();
+  /** Opens a session's snapshots. @returns those of the times asked for, by their numbers. */
+  async inspect(
+    session: OpenedSession,
+    files: SessionFiles,
+    onSnapshot: () => void,
+  ): Promise<FoundSnapshot[]> {
+    const { camera, snapshots } = files;
+    const found: FoundSnapshot[] = [];
+    for (const { number, path } of snapshots) {
+      onSnapshot();
       try {
-        const { timeMs } = (await openStillFile(path, number, session)).header;
+        const { timeMs } = (await openSnapshotFile(path, number, session)).header;
         found.push({ number, path, timeMs });
       } catch (error) {
         this.refused.push({ camera, path, ...refusalIn(error) });
@@ -63,10 +67,10 @@ export class StillInspection {
 
   #noteAbsent(
     { header }: OpenedSession,
-    { camera, stills }: SessionFiles,
-    found: readonly FoundStill[],
+    { camera, snapshots }: SessionFiles,
+    found: readonly FoundSnapshot[],
   ): void {
-    const present = stills.map(({ number }) => number);
+    const present = snapshots.map(({ number }) => number);
     const numbers: NumberRange[] = [];
     let [next, beforeMs] = [0, header.timeMs];
     for (const { number, timeMs } of found) {

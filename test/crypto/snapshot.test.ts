@@ -6,17 +6,17 @@ import { cameraIdOf } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { deriveSegmentKey } from '../../crypto/segment-key.ts';
 import {
-  encodeStillHeader,
+  encodeSnapshotHeader,
   MAX_PICTURE_LENGTH,
-  MAX_STILL_LENGTH,
-  MAX_STILLS_PER_SESSION,
+  MAX_SNAPSHOT_LENGTH,
+  MAX_SNAPSHOTS_PER_SESSION,
   paddedLength,
-  STILL_HEADER_LENGTH,
-  signStill,
-} from '../../crypto/still.ts';
-import { deriveStillKey } from '../../crypto/still-key.ts';
-import { openStill } from '../../crypto/still-opener.ts';
-import { StillSealer } from '../../crypto/still-sealer.ts';
+  SNAPSHOT_HEADER_LENGTH,
+  signSnapshot,
+} from '../../crypto/snapshot.ts';
+import { deriveSnapshotKey } from '../../crypto/snapshot-key.ts';
+import { openSnapshot } from '../../crypto/snapshot-opener.ts';
+import { SnapshotSealer } from '../../crypto/snapshot-sealer.ts';
 import { makeSessionPair, makeSigner } from './camera.ts';
 import { refusalOf } from './refusal.ts';
 
@@ -24,24 +24,24 @@ const TIME_MS = 1_790_000_000_123;
 
 let pair: Awaited<ReturnType<typeof makeSessionPair>>;
 let camera: Uint8Array;
-let still: Uint8Array;
+let snapshot: Uint8Array;
 const picture = Uint8Array.from([0xff, 0xd8, 0xff, ...randomBytes(5000)]);
 
 const sealerOf = (change: { camera?: Uint8Array; signer?: ReturnType<typeof makeSigner> } = {}) =>
-  new StillSealer(
+  new SnapshotSealer(
     { camera: change.camera ?? camera, sessionHash: pair.begun.hash, secret: pair.begun.secret },
     nodePrimitives,
     change.signer ?? pair.signer,
   );
-const open = (bytes: Uint8Array) => openStill(bytes, pair.opened, nodePrimitives);
+const open = (bytes: Uint8Array) => openSnapshot(bytes, pair.opened, nodePrimitives);
 
 beforeAll(async () => {
   pair = await makeSessionPair();
   camera = await cameraIdOf(pair.signer.point, nodePrimitives);
-  still = sealerOf().seal(picture, TIME_MS);
+  snapshot = sealerOf().seal(picture, TIME_MS);
 });
 
-describe('a sealed still', () => {
+describe('a sealed snapshot', () => {
   test('opens to the picture that was sealed', async () => {
     const sealer = sealerOf();
     for (const number of [0, 1, 2]) {
@@ -62,24 +62,24 @@ describe('a sealed still', () => {
         const bytes = sealerOf().seal(new Uint8Array(length), TIME_MS);
         expect((await open(bytes)).picture).toHaveLength(length);
         expect((bytes.length - 152) % 4096).toBe(0);
-        expect(bytes.length).toBeLessThanOrEqual(MAX_STILL_LENGTH);
+        expect(bytes.length).toBeLessThanOrEqual(MAX_SNAPSHOT_LENGTH);
       }),
       { numRuns: 30 },
     );
   });
 
   test('shows nothing of the picture', () => {
-    expect(Buffer.from(still).includes(picture.subarray(0, 16))).toBe(false);
+    expect(Buffer.from(snapshot).includes(picture.subarray(0, 16))).toBe(false);
   });
 });
 
-test('keys and nonces are those of no other still, and of no segment with the same header', () => {
+test('keys and nonces are those of no other snapshot, and of no segment with the same header', () => {
   const numbers = [0, 1].map((number) =>
-    encodeStillHeader({ camera, sessionHash: pair.begun.hash, number, timeMs: TIME_MS }),
+    encodeSnapshotHeader({ camera, sessionHash: pair.begun.hash, number, timeMs: TIME_MS }),
   );
   const { secret } = pair.begun;
   const keys = [
-    ...numbers.map((header) => deriveStillKey(secret, header, nodePrimitives)),
+    ...numbers.map((header) => deriveSnapshotKey(secret, header, nodePrimitives)),
     ...numbers.map((header) => deriveSegmentKey(secret, header, nodePrimitives)),
   ].map(({ key }) => Buffer.from(key).toString('hex'));
   expect(new Set(keys).size).toBe(keys.length);
@@ -95,14 +95,14 @@ describe('the sealer', () => {
 
   test('seals as many as there are numbers', async () => {
     const sealer = sealerOf();
-    for (let n = 0; n < MAX_STILLS_PER_SESSION; n++) sealer.seal(new Uint8Array(1), TIME_MS);
+    for (let n = 0; n < MAX_SNAPSHOTS_PER_SESSION; n++) sealer.seal(new Uint8Array(1), TIME_MS);
     expect(await refusalOf(() => sealer.seal(picture, TIME_MS))).toBe('SEALER_ENDED');
   });
 
   test('refuses a picture too long without using a number', async () => {
     const sealer = sealerOf();
     const long = new Uint8Array(MAX_PICTURE_LENGTH + 1);
-    expect(await refusalOf(() => sealer.seal(long, TIME_MS))).toBe('STILL_MALFORMED');
+    expect(await refusalOf(() => sealer.seal(long, TIME_MS))).toBe('SNAPSHOT_MALFORMED');
     expect((await open(sealer.seal(picture, TIME_MS))).header.number).toBe(0);
   });
 
@@ -115,7 +115,7 @@ describe('the sealer', () => {
         nodePrimitives.aesGcmSealInto(...args);
       },
     };
-    const sealer = new StillSealer(
+    const sealer = new SnapshotSealer(
       { camera, sessionHash: pair.begun.hash, secret: pair.begun.secret },
       primitives,
       pair.signer,
@@ -126,14 +126,14 @@ describe('the sealer', () => {
   });
 });
 
-/** A still made by whoever has the session's secret and a device key. */
-function forged(plaintext: Uint8Array, signer = pair.signer, info = 'oriel/1 still key\0'): Uint8Array {
-  const header = encodeStillHeader({ camera, sessionHash: pair.begun.hash, number: 0, timeMs: TIME_MS });
+/** A snapshot made by whoever has the session's secret and a device key. */
+function forged(plaintext: Uint8Array, signer = pair.signer, info = 'oriel/1 snapshot key\0'): Uint8Array {
+  const header = encodeSnapshotHeader({ camera, sessionHash: pair.begun.hash, number: 0, timeMs: TIME_MS });
   const derived = nodePrimitives.hkdf(pair.begun.secret, Buffer.concat([Buffer.from(info), header]), 28);
   const { key, nonce } = { key: derived.subarray(0, 16), nonce: derived.subarray(16) };
   const sealed = new Uint8Array(plaintext.length + 16);
   nodePrimitives.aesGcmSealInto(key, nonce, header, plaintext, sealed, 0);
-  return signStill(header, sealed, signer);
+  return signSnapshot(header, sealed, signer);
 }
 
 function padded(length: number, blocks: number, change: (bytes: Uint8Array) => void = () => undefined) {
@@ -146,33 +146,49 @@ function padded(length: number, blocks: number, change: (bytes: Uint8Array) => v
 describe('refused', () => {
   test.each<[string, string | undefined, () => Promise<Uint8Array> | Uint8Array]>([
     ['nothing: what the others differ from', undefined, () => forged(padded(100, 1))],
-    ['no bytes', 'STILL_MALFORMED', () => new Uint8Array(0)],
-    ['a byte short', 'STILL_MALFORMED', () => still.subarray(1)],
-    ['a byte long', 'STILL_MALFORMED', () => Buffer.concat([still, Buffer.of(0)])],
-    ['a block short', 'STILL_FORGED', () => Buffer.concat([still.subarray(0, 4184), still.subarray(8280)])],
-    ['without a block', 'STILL_MALFORMED', () => still.subarray(0, 152)],
-    ['oversized', 'STILL_MALFORMED', () => forged(padded(100, paddedLength(MAX_PICTURE_LENGTH) / 4096 + 1))],
-    ['another magic', 'HEADER_MALFORMED', () => patched(still, 3, 0x47)],
-    ['version 2', 'HEADER_MALFORMED', () => patched(still, 4, 2)],
-    ['suite 2', 'HEADER_MALFORMED', () => patched(still, 5, 2)],
-    ['a reserved byte', 'HEADER_MALFORMED', () => patched(still, 6, 1)],
-    ['a number out of range', 'HEADER_MALFORMED', () => patched(still, 63, MAX_STILLS_PER_SESSION)],
-    ['a time out of range', 'HEADER_MALFORMED', () => patched(still, 64, 0xff)],
-    ['another number', 'STILL_FORGED', () => patched(still, 63, 9)],
-    ['another time', 'STILL_FORGED', () => patched(still, 71, 0)],
-    ['another session', 'STILL_FOREIGN', async () => otherSession()],
+    ['no bytes', 'SNAPSHOT_MALFORMED', () => new Uint8Array(0)],
+    ['a byte short', 'SNAPSHOT_MALFORMED', () => snapshot.subarray(1)],
+    ['a byte long', 'SNAPSHOT_MALFORMED', () => Buffer.concat([snapshot, Buffer.of(0)])],
+    [
+      'a block short',
+      'SNAPSHOT_FORGED',
+      () => Buffer.concat([snapshot.subarray(0, 4184), snapshot.subarray(8280)]),
+    ],
+    ['without a block', 'SNAPSHOT_MALFORMED', () => snapshot.subarray(0, 152)],
+    [
+      'oversized',
+      'SNAPSHOT_MALFORMED',
+      () => forged(padded(100, paddedLength(MAX_PICTURE_LENGTH) / 4096 + 1)),
+    ],
+    ['another magic', 'HEADER_MALFORMED', () => patched(snapshot, 3, 0x47)],
+    ['version 2', 'HEADER_MALFORMED', () => patched(snapshot, 4, 2)],
+    ['suite 2', 'HEADER_MALFORMED', () => patched(snapshot, 5, 2)],
+    ['a reserved byte', 'HEADER_MALFORMED', () => patched(snapshot, 6, 1)],
+    ['a number out of range', 'HEADER_MALFORMED', () => patched(snapshot, 63, MAX_SNAPSHOTS_PER_SESSION)],
+    ['a time out of range', 'HEADER_MALFORMED', () => patched(snapshot, 64, 0xff)],
+    ['another number', 'SNAPSHOT_FORGED', () => patched(snapshot, 63, 9)],
+    ['another time', 'SNAPSHOT_FORGED', () => patched(snapshot, 71, 0)],
+    ['another session', 'SNAPSHOT_FOREIGN', async () => otherSession()],
     ["another camera's name", 'CAMERA_FOREIGN', () => sealerOf({ camera: randomBytes(20) }).seal(picture, 1)],
-    ["another camera's signature", 'STILL_FORGED', () => sealerOf({ signer: makeSigner() }).seal(picture, 1)],
-    ["a viewer's own, who has no device key", 'STILL_FORGED', () => forged(padded(1, 1), makeSigner())],
+    [
+      "another camera's signature",
+      'SNAPSHOT_FORGED',
+      () => sealerOf({ signer: makeSigner() }).seal(picture, 1),
+    ],
+    ["a viewer's own, who has no device key", 'SNAPSHOT_FORGED', () => forged(padded(1, 1), makeSigner())],
     [
       'sealed under the label of segments',
-      'STILL_FORGED',
+      'SNAPSHOT_FORGED',
       () => forged(padded(1, 1), pair.signer, 'oriel/1 segment\0'),
     ],
-    ['a length beyond its blocks', 'STILL_MALFORMED', () => forged(padded(4093, 1))],
-    ['a length of four gigabytes', 'STILL_MALFORMED', () => forged(padded(0xffffffff, 1))],
-    ['a block more than it takes', 'STILL_MALFORMED', () => forged(padded(100, 2))],
-    ['padding that is not zero', 'STILL_MALFORMED', () => forged(padded(9, 1, (bytes) => bytes.fill(1, -1)))],
+    ['a length beyond its blocks', 'SNAPSHOT_MALFORMED', () => forged(padded(4093, 1))],
+    ['a length of four gigabytes', 'SNAPSHOT_MALFORMED', () => forged(padded(0xffffffff, 1))],
+    ['a block more than it takes', 'SNAPSHOT_MALFORMED', () => forged(padded(100, 2))],
+    [
+      'padding that is not zero',
+      'SNAPSHOT_MALFORMED',
+      () => forged(padded(9, 1, (bytes) => bytes.fill(1, -1))),
+    ],
   ])('%s: %s', async (_, code, make) => {
     const bytes = await make();
     expect(await refusalOf(() => open(bytes))).toBe(code);
@@ -180,8 +196,8 @@ describe('refused', () => {
 
   test('whatever bit is flipped', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.nat({ max: still.length * 8 - 1 }), async (bit) => {
-        const bytes = Uint8Array.from(still);
+      fc.asyncProperty(fc.nat({ max: snapshot.length * 8 - 1 }), async (bit) => {
+        const bytes = Uint8Array.from(snapshot);
         bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
         expect(await refusalOf(() => open(bytes))).toBeDefined();
       }),
@@ -194,7 +210,7 @@ describe('refused', () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 400 }), long), async (bytes) => {
         expect(await refusalOf(() => open(bytes))).toBeDefined();
-        if (bytes.length > STILL_HEADER_LENGTH) bytes.set(still.subarray(0, STILL_HEADER_LENGTH));
+        if (bytes.length > SNAPSHOT_HEADER_LENGTH) bytes.set(snapshot.subarray(0, SNAPSHOT_HEADER_LENGTH));
         expect(await refusalOf(() => open(bytes))).toBeDefined();
       }),
       { numRuns: 200 },
@@ -209,7 +225,7 @@ describe('refused', () => {
 async function otherSession(): Promise<Uint8Array> {
   const other = await makeSessionPair();
   const session = { camera, sessionHash: other.begun.hash, secret: other.begun.secret };
-  return new StillSealer(session, nodePrimitives, pair.signer).seal(picture, TIME_MS);
+  return new SnapshotSealer(session, nodePrimitives, pair.signer).seal(picture, TIME_MS);
 }
 
 function patched(bytes: Uint8Array, at: number, value: number): Uint8Array {

@@ -2,36 +2,36 @@ import { concat, utf8 } from './bytes.ts';
 import type { OpeningPrimitives, SealingPrimitives } from './primitives.ts';
 
 /**
- * The AES-128 key and nonce of one still, from the session's secret under a label of its own: no segment's key or
- * nonce is among what it can give (docs/format.md, "Still").
+ * The AES-128 key and nonce of one snapshot, from the session's secret under a label of its own: no segment's key or
+ * nonce is among what it can give (docs/format.md, "Snapshot").
  */
-export interface StillKey {
+export interface SnapshotKey {
   readonly key: Uint8Array;
   readonly nonce: Uint8Array;
 }
 
 const KEY_LENGTH = 16;
 const NONCE_LENGTH = 12;
-const INFO = utf8('oriel/1 still key\0');
+const INFO = utf8('oriel/1 snapshot key\0');
 
-/** HKDF-SHA256 over the session secret, the whole still header as info (RFC 5869). */
-export function deriveStillKey(
+/** HKDF-SHA256 over the session secret, the whole snapshot header as info (RFC 5869). */
+export function deriveSnapshotKey(
   secret: Uint8Array,
   header: Uint8Array,
   primitives: Pick<SealingPrimitives, 'hkdf'>,
-): StillKey {
+): SnapshotKey {
   return split(primitives.hkdf(secret, concat(INFO, header), KEY_LENGTH + NONCE_LENGTH));
 }
 
 /** The same where the primitives are asynchronous. */
-export async function deriveStillKeyAsync(
+export async function deriveSnapshotKeyAsync(
   secret: Uint8Array,
   header: Uint8Array,
   primitives: Pick<OpeningPrimitives, 'hkdf'>,
-): Promise<StillKey> {
+): Promise<SnapshotKey> {
   return split(await primitives.hkdf(secret, concat(INFO, header), KEY_LENGTH + NONCE_LENGTH));
 }
 
-function split(output: Uint8Array): StillKey {
+function split(output: Uint8Array): SnapshotKey {
   return { key: output.slice(0, KEY_LENGTH), nonce: output.slice(KEY_LENGTH) };
 }
