@@ -5,21 +5,21 @@ import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Clock } from '../host/clock.ts';
 import { DirectoryChanges, type Follower } from '../host/directory-changes.ts';
 import type { Disk } from '../host/disk.ts';
-import { Trouble } from './client/failure-tracker.ts';
+import { FailureTracker } from './client/failure-tracker.ts';
 import { CameraClock } from './clock/camera-clock.ts';
 import { openControl } from './control/open-control.ts';
 import { type AgentLog, errorFields } from './log.ts';
 import { awaitSetup } from './pairing/await-setup.ts';
 import { openPairing } from './pairing/open-pairing.ts';
-import { type Line, openLine } from './pipeline.ts';
-import { openCaptureFeed } from './recording/capture-client.ts';
+import { openPipeline, type Pipeline } from './pipeline.ts';
+import { openCaptureClient } from './recording/capture-client.ts';
 import { accountKeeper, overwriteGaps } from './state/accounting-file.ts';
 import { claimCamera } from './state/camera-claim.ts';
 import type { CameraDirectory } from './state/camera-directory.ts';
 import { CameraState } from './state/camera-state.ts';
 import { loadDeviceKey } from './state/device-key.ts';
 import { PolicyWatch } from './state/policy-watch.ts';
-import { type AgentStatus, idleLine, unpairedStatus } from './status.ts';
+import { type AgentStatus, idlePipeline, unpairedStatus } from './status.ts';
 import { StatusFile } from './status-file.ts';
 import { statusIsDue } from './status-rules.ts';
 import type { OpenedUpdates, OpenUpdatesOptions, SlotPlace } from './updates/open-updates.ts';
@@ -102,14 +102,14 @@ async function runCamera(directory: CameraDirectory, effects: AgentEffects): Pro
   }
   const ready = !signal.aborted;
   if (ready) {
-    const line = await openLine({
+    const pipeline = await openPipeline({
       ...camera,
       ...effects,
       directory,
       certificate: camera.certificate,
       clock: time,
     });
-    await record(directory, camera, line, changes.follow(), effects);
+    await record(directory, camera, pipeline, changes.follow(), effects);
   }
   await looking;
   await camera.time.keep(true).catch((cause) => logger.error(errorFields(cause), 'trusted time not kept'));
@@ -148,27 +148,27 @@ async function openCamera(directory: CameraDirectory, changes: DirectoryChanges,
   });
   const { pinned, server, enrolment, poll, uplinks } = pairing;
 
-  const onFile = new Trouble('the policy on file is not obeyed', time, logger);
+  const onFile = new FailureTracker('the policy on file is not obeyed', time, logger);
   const keepAccount = accountKeeper(directory, clock);
   const file = new StatusFile(directory);
-  let shown: Pick<AgentStatus, 'state' | 'since'> & { readonly line: Line | undefined } = {
+  let shown: Pick<AgentStatus, 'state' | 'since'> & { readonly pipeline: Pipeline | undefined } = {
     state: 'waiting',
     since: time.now(),
-    line: undefined,
+    pipeline: undefined,
   };
   let writtenAt = Number.NEGATIVE_INFINITY;
   let status = unpairedStatus(time.now());
   /** Told what the camera does now, whenever that is something else. */
   let onPhase: () => void = () => undefined;
   const statusNow = (): AgentStatus => {
-    const { line, ...phase } = shown;
+    const { pipeline, ...phase } = shown;
     const { readOnly: wasReadOnly } = status;
     const readOnly = directory.isReadOnly;
     if (readOnly && !wasReadOnly) {
       logger.error({}, 'the card is read-only: what is filmed waits in memory, and nothing is kept');
     } else if (wasReadOnly && !readOnly) logger.info({}, 'the card can be written to again');
-    const lineStatus = line?.status() ?? idleLine();
-    keepAccount(lineStatus.account, line?.gaps.kept, phase.state !== 'running');
+    const lineStatus = pipeline?.status() ?? idlePipeline();
+    keepAccount(lineStatus.account, pipeline?.gaps.kept, phase.state !== 'running');
     status = {
       camera: device.camera,
       server: pinned.origin,
@@ -196,9 +196,9 @@ async function openCamera(directory: CameraDirectory, changes: DirectoryChanges,
     if (readOnly !== wasReadOnly) onPhase();
     return status;
   };
-  const show = (state: AgentStatus['state'], line: Line | undefined) => {
+  const show = (state: AgentStatus['state'], pipeline: Pipeline | undefined) => {
     const isNews = writtenAt === Number.NEGATIVE_INFINITY || shown.state !== state;
-    shown = { state, since: isNews ? time.now() : shown.since, line };
+    shown = { state, since: isNews ? time.now() : shown.since, pipeline };
     const now = clock.monotonic();
     if (!statusIsDue({ isNews, wasRead: file.wasRead, sinceMs: now - writtenAt })) return;
     writtenAt = now;
@@ -264,32 +264,32 @@ async function loadUpdates(options: OpenUpdatesOptions): Promise<OpenedUpdates> 
 async function record(
   directory: CameraDirectory,
   camera: Camera,
-  line: Line,
+  pipeline: Pipeline,
   changes: Follower,
   { clock, logger, signal, handsOver }: AgentEffects,
 ): Promise<void> {
-  const { recorder, intake, uplink, spool } = line;
+  const { recorder, ingest, uplink, spool } = pipeline;
   const { time, policy } = camera;
   const audioAllowed = () => policy.inForce.policy.audio;
   camera.uplinks.add(uplink);
-  camera.control.carry({ take: line.takeSnapshot, request: () => line.snapshots.request() });
-  line.snapshots.outbox.onPut = () => camera.control.snapshotReady();
+  camera.control.carry({ take: pipeline.takeSnapshot, request: () => pipeline.snapshots.request() });
+  pipeline.snapshots.outbox.onPut = () => camera.control.snapshotReady();
   uplink.start();
-  const feed = openCaptureFeed(
+  const captureClient = openCaptureClient(
     {
       mediaPath: directory.mediaFifo,
       commandPath: directory.captureFifo,
       agent: toHex(nodePrimitives.random(8)),
       audio: audioAllowed,
-      from: () => intake.takenSeconds,
+      from: () => ingest.takenSeconds,
       onFault: (fault) =>
         fault === undefined
           ? logger.info({}, 'the FIFOs to capture are there again')
           : logger.error(errorFields(fault), 'nothing is captured until the FIFO is made anew'),
     },
-    intake,
+    ingest,
   );
-  intake.attach(feed);
+  ingest.attach(captureClient);
   logger.info({ source: time.source }, 'recording may begin');
 
   const obeyPolicies = async () => {
@@ -299,35 +299,35 @@ async function record(
         recorder.outdateSession();
         camera.updates?.checkNow();
       }
-      if (audioAllowed() !== withAudio) feed.refuse();
+      if (audioAllowed() !== withAudio) captureClient.refuse();
       await changes.next(signal);
     }
   };
   const obeying = obeyPolicies();
   while (!signal.aborted) {
-    camera.show('running', line);
-    overwriteGaps(directory.gaps, line.gaps.kept);
+    camera.show('running', pipeline);
+    overwriteGaps(directory.gaps, pipeline.gaps.kept);
     await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
     await time.keep().catch((cause) => logger.error(errorFields(cause), 'trusted time not kept'));
   }
   await obeying;
 
-  feed.close();
-  intake.finish();
-  line.gaps.end();
-  await Promise.all([recorder.stop(), line.snapshots.close()]);
-  await line.sessionsSettled();
+  captureClient.close();
+  ingest.finish();
+  pipeline.gaps.end();
+  await Promise.all([recorder.stop(), pipeline.snapshots.close()]);
+  await pipeline.sessionsSettled();
   const drained = uplink.stop({ drainMs: handsOver() ? HAND_OVER_DRAIN_MS : DRAIN_MS });
-  const shown = showWhile(drained, () => camera.show('draining', line), clock);
+  const shown = showWhile(drained, () => camera.show('draining', pipeline), clock);
   await drained;
   await shown;
   await spool.close();
-  camera.show('stopped', line);
+  camera.show('stopped', pipeline);
   logger.info({ heldBytes: spool.stats().heldBytes }, 'agent ended');
 }
 
 /** Looks for a new policy, and notes why the one on file is not obeyed. */
-function policyLook(policy: PolicyWatch, onFile: Trouble): () => Promise<boolean> {
+function policyLook(policy: PolicyWatch, onFile: FailureTracker): () => Promise<boolean> {
   return async () => {
     try {
       const changed = await policy.check();

@@ -4,12 +4,12 @@ import { isLiveUri } from './capture/source.ts';
 import type { ServerDial } from './client/dial.ts';
 import type { CameraClock } from './clock/camera-clock.ts';
 import { type AgentLog, errorFields } from './log.ts';
-import { emptyTally } from './recording/counters.ts';
+import { emptyCounters } from './recording/counters.ts';
 import { accountOf, openAccount } from './recording/footage-accounting.ts';
 import { FootageGaps } from './recording/footage-gaps.ts';
-import { Intake } from './recording/fragment-ingest.ts';
+import { FragmentIngest } from './recording/fragment-ingest.ts';
 import { Recorder } from './recording/recorder.ts';
-import { SessionMaker } from './recording/session-factory.ts';
+import { SessionFactory } from './recording/session-factory.ts';
 import { SpoolStore } from './recording/spool-store.ts';
 import { allowsSnapshots, SNAPSHOT_INTERVAL_MS } from './snapshots/snapshot-rules.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
@@ -19,11 +19,11 @@ import type { CameraConfig, CameraDirectory } from './state/camera-directory.ts'
 import type { CameraState } from './state/camera-state.ts';
 import type { DeviceKey } from './state/device-key.ts';
 import type { PolicyWatch } from './state/policy-watch.ts';
-import { type LineStatus, toSeconds } from './status.ts';
-import { openServerLink } from './uplink/open-uplink.ts';
+import { type PipelineStatus, toSeconds } from './status.ts';
+import { openUplink } from './uplink/open-uplink.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
-export interface LineOptions {
+export interface PipelineOptions {
   readonly directory: CameraDirectory;
   readonly disk: Disk;
   readonly config: CameraConfig;
@@ -39,14 +39,14 @@ export interface LineOptions {
 }
 
 /** The line from fragment to server. */
-export interface Line {
+export interface Pipeline {
   readonly recorder: Recorder;
   readonly snapshots: Snapshots;
-  readonly intake: Intake;
+  readonly ingest: FragmentIngest;
   readonly gaps: FootageGaps;
   readonly uplink: Uplink;
   readonly spool: Spool;
-  status(): LineStatus;
+  status(): PipelineStatus;
   /** The next sealed snapshot that the server can keep, taken out of the outbox. */
   takeSnapshot(): Uint8Array | undefined;
   /** Resolves once the end of the last session is known to the spool. */
@@ -54,7 +54,7 @@ export interface Line {
 }
 
 /** Builds the line. @throws SpoolError, HostError from opening the spool. */
-export async function openLine(options: LineOptions): Promise<Line> {
+export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { directory, disk, config, device, state, policy, clock, random, logger } = options;
   const { signer } = device;
   const primitives = nodePrimitives;
@@ -72,8 +72,8 @@ export async function openLine(options: LineOptions): Promise<Line> {
   const interrupted = former && !former.end ? primitives.sha256(former.session.header) : undefined;
   const onFailure = (what: string, cause: unknown) => logger.error(errorFields(cause), what);
   const store = new SpoolStore(spool, onFailure);
-  const tally = emptyTally();
-  const sessions = new SessionMaker({
+  const counters = emptyCounters();
+  const sessions = new SessionFactory({
     signer,
     primitives,
     clock,
@@ -85,7 +85,7 @@ export async function openLine(options: LineOptions): Promise<Line> {
       const last = spool.lastSession();
       return last && { number: last.session.number, header: last.session.header, end: last.end };
     },
-    recordedUs: () => tally.sealedUs,
+    recordedUs: () => counters.sealedUs,
   });
   const snapshots = new Snapshots({
     keyframeFifo: directory.keyframeFifo,
@@ -103,22 +103,22 @@ export async function openLine(options: LineOptions): Promise<Line> {
     primitives,
     clock,
     store,
-    tally,
+    counters,
     snapshots,
     gaps,
     nextSession: () => sessions.next(),
     onFailure,
   });
-  const intake = new Intake({
+  const ingest = new FragmentIngest({
     recorder,
-    tally,
+    counters,
     audioAllowed: () => policy.inForce.policy.audio,
     live: isLiveUri(config.source),
     logger,
     clock,
   });
   const { server, certificate } = options;
-  const uplink = openServerLink({
+  const uplink = openUplink({
     server,
     device,
     certificate,
@@ -129,27 +129,27 @@ export async function openLine(options: LineOptions): Promise<Line> {
     logger,
   });
 
-  const status = (): LineStatus => {
+  const status = (): PipelineStatus => {
     const held = spool.stats();
     const sent = uplink.stats();
     const life = {
-      capturedUs: tally.capturedUs,
+      capturedUs: counters.capturedUs,
       acknowledgedUs: held.acknowledgedUs,
       heldUs: held.heldUs + recorder.waitingUs,
       droppedUs: held.droppedUs - found.droppedUs,
-      skippedUs: tally.skippedUs,
+      skippedUs: counters.skippedUs,
       buriedUs: held.buriedUs,
     };
     return {
       session: recorder.sessionNumber,
       dayKey: { number: state.dayKey?.number, exhausted: sessions.exhausted },
-      fragments: tally.fragments,
-      lastFragmentAt: tally.lastFragmentAt,
-      sessions: tally.sessions,
-      segments: tally.segments,
-      records: tally.records,
-      sealedBytes: tally.sealedBytes,
-      refusedStreams: tally.refusedStreams,
+      fragments: counters.fragments,
+      lastFragmentAt: counters.lastFragmentAt,
+      sessions: counters.sessions,
+      segments: counters.segments,
+      records: counters.records,
+      sealedBytes: counters.sealedBytes,
+      refusedStreams: counters.refusedStreams,
       capturedSeconds: toSeconds(life.capturedUs),
       recoveredSeconds: toSeconds(found.heldUs),
       acknowledgedSeconds: toSeconds(life.acknowledgedUs),
@@ -171,7 +171,7 @@ export async function openLine(options: LineOptions): Promise<Line> {
   return {
     recorder,
     snapshots,
-    intake,
+    ingest,
     gaps,
     uplink,
     spool,

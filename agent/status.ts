@@ -1,17 +1,17 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import type { KeyShare } from '../host/dialer.ts';
 import { readRegularFile } from '../host/regular-file.ts';
-import type { TroubleView } from './client/failure-tracker.ts';
+import type { FailureView } from './client/failure-tracker.ts';
 import type { TimeSource } from './clock/display-rules.ts';
 import type { ControlView } from './control/control.ts';
 import type { EnrolmentStatus } from './pairing/enrolment.ts';
-import type { Account } from './recording/footage-accounting.ts';
+import type { FootageAccounting } from './recording/footage-accounting.ts';
 import type { SnapshotCounts } from './snapshots/snapshots.ts';
 import type { ReleaseView } from './updates/release-view.ts';
 import type { UplinkStats } from './uplink/uplink-stats.ts';
 
 /** What the agent shows of itself in `run/status.json`: each second while somebody reads it (status-policy.ts). */
-export interface AgentStatus extends LineStatus {
+export interface AgentStatus extends PipelineStatus {
   /** Camera id, server's origin; empty while it is not set up. */
   readonly camera: string;
   readonly server: string;
@@ -22,7 +22,7 @@ export interface AgentStatus extends LineStatus {
   readonly pinning: {
     readonly counter: number;
     /** What is wrong with another one that was brought. */
-    readonly trouble: TroubleView | undefined;
+    readonly trouble: FailureView | undefined;
   };
   readonly pid: number;
   /** `unpaired`: not set up. `waiting`: for its certificate, or for its owner's policy. */
@@ -47,13 +47,13 @@ export interface AgentStatus extends LineStatus {
     readonly epoch: number;
     readonly counter: number;
     /** What is wrong with the one on file, or with getting the next one. */
-    readonly trouble: TroubleView | undefined;
+    readonly trouble: FailureView | undefined;
     /** Viewer ids of those who are sealed nothing: their newest day key lies below their floor. */
     readonly belowFloor: readonly string[];
   };
   readonly control: ControlView;
   /** Of a camera that updates itself: why its last look for updates came to nothing. */
-  readonly updates: { readonly trouble: TroubleView | undefined } | undefined;
+  readonly updates: { readonly trouble: FailureView | undefined } | undefined;
   /** The same camera's: what it runs from its slots, and what waits. */
   readonly release: ReleaseView | undefined;
   /** Whether nothing can be kept: its directory is on a card that is read-only. */
@@ -66,7 +66,7 @@ export interface AgentStatus extends LineStatus {
  * What became of the footage. Seconds are sums of video sample durations.
  * captured + recovered = acknowledged + held + dropped + skipped.
  */
-export interface LineStatus {
+export interface PipelineStatus {
   /** Number of the session in force. */
   readonly session: number | undefined;
   readonly dayKey: { readonly number: number | undefined; readonly exhausted: boolean };
@@ -97,7 +97,7 @@ export interface LineStatus {
   /** The same of the last five minutes; with it, how long a new camera has filmed nothing. */
   readonly recentGapSeconds: number;
   /** What became of the footage over all lives of the agent; undefined before the first. */
-  readonly account: Account | undefined;
+  readonly account: FootageAccounting | undefined;
   readonly acknowledgedBytes: number;
   readonly heldBytes: number;
   /** On the spool's disk. */
@@ -108,7 +108,7 @@ export interface LineStatus {
 }
 
 /** Of a camera that does not record yet. */
-export const idleLine = (): LineStatus => ({
+export const idlePipeline = (): PipelineStatus => ({
   session: undefined,
   dayKey: { number: undefined, exhausted: false },
   fragments: 0,
@@ -152,7 +152,7 @@ export const unpairedStatus = (at: number, since = at): AgentStatus => ({
   control: { connected: false, dropped: 0, trouble: undefined },
   updates: undefined,
   release: undefined,
-  ...idleLine(),
+  ...idlePipeline(),
   readOnly: false,
   memoryBytes: process.memoryUsage.rss(),
 });

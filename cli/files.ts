@@ -55,7 +55,7 @@ export function readNeededFile(path: string, maxBytes: number): Uint8Array {
   return bytes;
 }
 
-export interface OutputWish {
+export interface OutputOptions {
   /** Whether a file already there may be replaced. */
   readonly force: boolean;
   /** Files that no output ever replaces: those the command reads. */
@@ -66,7 +66,7 @@ export interface OutputWish {
  * Makes sure that writing to `path` destroys nothing that is still wanted.
  * @throws CommandError USAGE for one of the inputs, by whatever name; FILE_EXISTS; FILE_UNWRITABLE for what is no file.
  */
-export function checkOutput(path: string, { force, inputs }: OutputWish): void {
+export function checkOutput(path: string, { force, inputs }: OutputOptions): void {
   const there = lookAt(path);
   if (there === undefined) return;
   if (!there.isFile()) {

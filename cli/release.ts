@@ -4,7 +4,7 @@ import { buildCommand } from './release/build.ts';
 import { keysCommand } from './release/keys.ts';
 import { kitCommand } from './release/kit.ts';
 import { collect, print, readSigners } from './release/options.ts';
-import type { PackWish } from './release/pack.ts';
+import type { PackOptions } from './release/pack.ts';
 import { haltCommand, promoteCommand, publishCommand } from './release/publish-commands.ts';
 import { rotateCommand } from './release/rotate.ts';
 
@@ -137,7 +137,7 @@ On the board, as root or as the agent's user:
 The file is judged there as the repository would be, and nothing in it is secret. Its timestamp lasts 30 days: pack anew
 after each \`oriel release finish\`. A camera that has seen newer metadata refuses older: pack what is newest.`,
     )
-    .action(async (directory: string, out: string, options: PackWish) => {
+    .action(async (directory: string, out: string, options: PackOptions) => {
       const { packRelease } = await import('./release/pack.ts');
       print(await packRelease(directory, out, options));
     });

@@ -1,7 +1,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** Exit code of {@link spawnTethered} when the command itself could not be found or run (as a shell reports it). */
+/** Exit code of {@link spawnChild} when the command itself could not be found or run (as a shell reports it). */
 export const COMMAND_NOT_FOUND = 127;
 
 /** All that a command inherits of this process's environment. */
@@ -21,7 +21,7 @@ export interface CollectOptions {
   /** Of stdout and of stderr each; more ends the command. */
   maxBytes: number;
   signal: AbortSignal;
-  /** As for {@link spawnTethered}. */
+  /** As for {@link spawnChild}. */
   under?: readonly string[];
   /** Whether all that was said on stderr so far is enough, which ends the command; asked whenever there is more. */
   enough?: (stderr: string) => boolean;
@@ -33,7 +33,7 @@ export interface CollectOptions {
  * @param under the command to run it under (host/sandbox.ts). The kernel lets no process kill one of another
  *   user by its death, so a child with an account of its own has to watch its stdin for the end as well.
  */
-export function spawnTethered(
+export function spawnChild(
   command: string,
   args: readonly string[],
   stdio: StdioOptions,
@@ -59,7 +59,7 @@ export function collect(
 ): Promise<Collected> {
   return new Promise((resolve, reject) => {
     const stdio: StdioOptions = [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'];
-    const child = spawnTethered(command, args, stdio, {}, options.under);
+    const child = spawnChild(command, args, stdio, {}, options.under);
     let leaving: NodeJS.Timeout | undefined;
     const kill = () => {
       // Before its output is closed: a broken pipe would end it by itself, with a code.

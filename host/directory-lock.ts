@@ -1,7 +1,7 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
-import { PLAIN_ENVIRONMENT, spawnTethered } from './child.ts';
+import { PLAIN_ENVIRONMENT, spawnChild } from './child.ts';
 import { HostError } from './errors.ts';
 import type { FileLock } from './file-lock.ts';
 
@@ -68,7 +68,7 @@ export interface DirectoryHold {
   readonly over: Promise<void>;
 }
 
-export interface HoldWish {
+export interface HoldOptions {
   /** The command that makes a process the owner's (host/sandbox.ts). */
   readonly under: readonly string[];
   readonly waitMs: number;
@@ -84,12 +84,12 @@ export interface HoldWish {
  */
 export async function holdDirectory(
   path: string,
-  { under, waitMs, signal }: HoldWish,
+  { under, waitMs, signal }: HoldOptions,
 ): Promise<DirectoryHold | undefined> {
   // Without a / it would make a file where there is no directory.
   const flock = ['flock', '--no-fork', ...waiting(waitMs), `${path}/`, 'cat'];
   // In a session of its own: Ctrl-C at a terminal is this process's to hear.
-  const child = spawnTethered('setsid', flock, ['pipe', 'pipe', 'pipe'], {}, under);
+  const child = spawnChild('setsid', flock, ['pipe', 'pipe', 'pipe'], {}, under);
   // EPIPE: it is gone, which its exit tells.
   child.stdin?.on('error', () => undefined);
   // Comes back once cat runs.

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { HostError } from './errors.ts';
 
 /** Whom a process runs as. */
-export interface Account {
+export interface OsUser {
   readonly uid: number;
   readonly gid: number;
   /** Supplementary groups. */
@@ -18,7 +18,7 @@ export const CAPABILITY = { setgid: 6, setuid: 7, setpcap: 8 } as const;
  * Root is none: whoever is given an account is to have less than the launcher.
  * @throws HostError ACCOUNT_UNKNOWN
  */
-export function findAccount(name: string): Account {
+export function findOsUser(name: string): OsUser {
   const numbers = /^(\d{1,9}):(\d{1,9})$/.exec(name);
   const account = numbers ? { uid: Number(numbers[1]), gid: Number(numbers[2]), groups: [] } : lookUp(name);
   if (account.uid === 0 || account.gid === 0) {
@@ -27,7 +27,7 @@ export function findAccount(name: string): Account {
   return account;
 }
 
-function lookUp(name: string): Account {
+function lookUp(name: string): OsUser {
   if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(name)) {
     throw new HostError('ACCOUNT_UNKNOWN', 'give a user by name, or as UID:GID');
   }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { spawnTethered } from './child.ts';
+import { spawnChild } from './child.ts';
 
 /** Takes what was read, in order; the bytes are only valid until it resolves. */
 export type ReadSink = (bytes: Uint8Array) => Promise<void>;
@@ -31,7 +31,7 @@ export async function readAs(
   pace: ReadPace = PACE,
 ): Promise<boolean> {
   const limits = ['bs=64K', `count=${maxBytes}`, 'iflag=nofollow,nonblock,fullblock,count_bytes'];
-  const child = spawnTethered(
+  const child = spawnChild(
     'dd',
     [`if=${path}`, ...limits, 'status=none'],
     ['ignore', 'pipe', 'ignore'],

@@ -1,9 +1,9 @@
-import type { Account } from './os-user.ts';
+import type { OsUser } from './os-user.ts';
 
 /** What a process and all its children are held to. */
-export interface Confinement {
+export interface Sandbox {
   /** Runs as this account, without any capability and without a way to gain one. */
-  readonly account: Account;
+  readonly account: OsUser;
   /** `none`: in a network namespace of its own, which holds nothing, not even a loopback that is up. */
   readonly network: 'shared' | 'none';
   /** Whether the launcher may empty the bounding set (CAP_SETPCAP); without it, no-new-privs alone has to do. */
@@ -17,7 +17,7 @@ export interface Confinement {
  * A user namespace needs no privilege, so the network is given up after the account has been taken on: the launcher
  * needs no CAP_SYS_ADMIN. In it the process has no capability either, its user not being root there.
  */
-export function confined({ account, network, emptyBoundingSet }: Confinement): string[] {
+export function sandboxed({ account, network, emptyBoundingSet }: Sandbox): string[] {
   const { uid, gid, groups } = account;
   return [
     ...['setpriv', `--reuid=${uid}`, `--regid=${gid}`],

@@ -3,7 +3,7 @@ import { readFileBounded } from './atomic-file.ts';
 import type { Disk } from './disk.ts';
 
 /** How the board is; null for what it does not tell. */
-export interface MachineHealth {
+export interface SystemHealth {
   /** Of the warmest sensor, °C. */
   readonly temperature: number | null;
   /** Where `path` lies, bytes. */
@@ -19,7 +19,7 @@ const MAX_READING_BYTES = 16;
 const IMPOSSIBLE_CELSIUS = 150;
 
 /** Never rejects. @param path on the disk that is asked about. */
-export async function machineHealth(disk: Disk, path: string): Promise<MachineHealth> {
+export async function systemHealth(disk: Disk, path: string): Promise<SystemHealth> {
   const [temperature, diskFreeBytes] = await Promise.all([
     warmestOf(disk),
     disk.freeBytes(path).catch(() => null),

@@ -4,14 +4,14 @@ import type { CameraDirectory } from '../agent/state/camera-directory.ts';
 import { cameraRunning } from '../agent/state/errors.ts';
 import type { Clock } from '../host/clock.ts';
 import { type DirectoryHold, holdDirectory } from '../host/directory-lock.ts';
-import type { Account } from '../host/os-user.ts';
-import { confined } from '../host/sandbox.ts';
-import { confinementOf } from './privilege-separation.ts';
+import type { OsUser } from '../host/os-user.ts';
+import { sandboxed } from '../host/sandbox.ts';
+import { sandboxOf } from './privilege-separation.ts';
 
 export interface LauncherClaim {
   readonly directory: CameraDirectory;
   /** The agent's; undefined by hand. */
-  readonly account: Account | undefined;
+  readonly account: OsUser | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Aborted to give the claim up. */
@@ -49,7 +49,7 @@ async function keep(claim: LauncherClaim, first: DirectoryHold): Promise<void> {
 }
 
 async function hold({ directory, account, signal }: LauncherClaim): Promise<DirectoryHold> {
-  const under = account === undefined ? [] : confined(confinementOf(account, 'shared'));
+  const under = account === undefined ? [] : sandboxed(sandboxOf(account, 'shared'));
   const held = await holdDirectory(directory.path, { under, waitMs: WAIT_MS, signal });
   if (held !== undefined) return held;
   throw cameraRunning(directory.path);

@@ -1,23 +1,23 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Logger } from 'pino';
-import type { CapturePlan } from '../agent/capture/capture-config.ts';
+import type { CaptureConfig } from '../agent/capture/capture-config.ts';
 import { errorFields } from '../agent/log.ts';
 import type { CameraDirectory } from '../agent/state/camera-directory.ts';
-import { spawnTethered } from '../host/child.ts';
+import { spawnChild } from '../host/child.ts';
 import { systemClock } from '../host/clock.ts';
 import { kernelClockIsSynchronised } from '../host/kernel-clock.ts';
 import { killAs } from '../host/kill-as.ts';
 import { relayLines } from '../host/relay-lines.ts';
-import { confined } from '../host/sandbox.ts';
+import { sandboxed } from '../host/sandbox.ts';
 import { HAND_OVER, runEnvironment } from '../ota/launcher-protocol.ts';
 import {
   canCutNetwork,
-  confinementOf,
   makeFifos,
   makeRunDirectory,
   makeSharedFifos,
   makeSharedRunDirectory,
-  type Separation,
+  type PrivilegeSeparation,
+  sandboxOf,
 } from './privilege-separation.ts';
 import { afterCapture, endingMs, restartDelay } from './restart-rules.ts';
 import { tellClock } from './tell-clock.ts';
@@ -28,14 +28,14 @@ import { tellClock } from './tell-clock.ts';
  */
 export interface LauncherOptions {
   readonly directory: CameraDirectory;
-  readonly plan: CapturePlan;
+  readonly plan: CaptureConfig;
   /** Undefined: by hand, without separation. */
-  readonly separation: Separation | undefined;
+  readonly separation: PrivilegeSeparation | undefined;
   /** Whether the source is a camera on the network; any other capture is cut off from it. */
   readonly captureDials: boolean;
   readonly command: OrielCommand;
   /** With slots: what is done around each life of the agent. */
-  readonly lives?: AgentLives;
+  readonly lives?: AgentStarts;
   readonly logger: Logger;
   /** Takes what agent and capture say on stderr, line by line. */
   readonly relay: (line: string) => void;
@@ -58,7 +58,7 @@ export interface OrielCommand {
 export type RoleProcess = Pick<ChildProcess, 'pid' | 'stdio' | 'exitCode' | 'signalCode'>;
 
 /** What a launcher with slots does around each life of the agent. */
-export interface AgentLives {
+export interface AgentStarts {
   /** More for the agent's command line. */
   readonly args: readonly string[];
   /** Whether another agent goes on from here at once. */
@@ -173,15 +173,15 @@ async function prepare(options: LauncherOptions): Promise<{ agent: Role; capture
     { agent: separation.agent.uid, capture: separation.capture.uid, captureNetwork: cut ? 'none' : 'shared' },
     'agent and capture run as users of their own',
   );
-  const agent = confined(confinementOf(separation.agent, 'shared'));
-  const capture = confined(confinementOf(separation.capture, cut ? 'none' : 'shared'));
+  const agent = sandboxed(sandboxOf(separation.agent, 'shared'));
+  const capture = sandboxed(sandboxOf(separation.capture, cut ? 'none' : 'shared'));
   return {
     agent: { name: 'agent', env, under: agent, killer: agent },
     capture: {
       name: 'capture',
       env: {},
       under: capture,
-      killer: confined(confinementOf(separation.capture, 'shared')),
+      killer: sandboxed(sandboxOf(separation.capture, 'shared')),
     },
   };
 }
@@ -263,7 +263,7 @@ function startRole(
 ): ChildProcess {
   const args = ['camera', name, directory.path, '--log-level', command.logLevel, '--tethered', LAUNCHER];
   const watched = name === 'agent' ? lives : undefined;
-  const child = spawnTethered(
+  const child = spawnChild(
     command.runtime ?? process.execPath,
     [...CAMERA_FLAGS, ...orielArguments(command, [...args, ...(watched?.args ?? [])])],
     ['pipe', 'ignore', 'pipe', ...(watched === undefined ? [] : (['pipe'] as const))],

@@ -5,13 +5,13 @@ import { CameraError } from '../agent/state/errors.ts';
 import { makeElsewhere, removeElsewhere } from '../agent/state/run-elsewhere.ts';
 import { COMMAND_NOT_FOUND, collect } from '../host/child.ts';
 import { makeFifo } from '../host/fifo.ts';
-import { type Account, CAPABILITY, hasCapability } from '../host/os-user.ts';
-import { type Confinement, confined } from '../host/sandbox.ts';
+import { CAPABILITY, hasCapability, type OsUser } from '../host/os-user.ts';
+import { type Sandbox, sandboxed } from '../host/sandbox.ts';
 
 /** The users of a camera's two processes. */
-export interface Separation {
-  readonly agent: Account;
-  readonly capture: Account;
+export interface PrivilegeSeparation {
+  readonly agent: OsUser;
+  readonly capture: OsUser;
 }
 
 const LIMITS = { timeoutMs: 30_000, maxBytes: 64 * 1024 };
@@ -21,7 +21,10 @@ const LIMITS = { timeoutMs: 30_000, maxBytes: 64 * 1024 };
  * agent's own, and capture may pass through it but see nothing.
  * @throws CameraError LAUNCHER_UNPRIVILEGED, CAMERA_OWNER
  */
-export function checkSeparation(directory: CameraDirectory, { agent, capture }: Separation): void {
+export function checkPrivilegeSeparation(
+  directory: CameraDirectory,
+  { agent, capture }: PrivilegeSeparation,
+): void {
   if (!hasCapability(CAPABILITY.setuid) || !hasCapability(CAPABILITY.setgid)) {
     throw new CameraError(
       'LAUNCHER_UNPRIVILEGED',
@@ -45,13 +48,13 @@ export function checkSeparation(directory: CameraDirectory, { agent, capture }: 
   }
 }
 
-export function confinementOf(account: Account, network: Confinement['network']): Confinement {
+export function sandboxOf(account: OsUser, network: Sandbox['network']): Sandbox {
   return { account, network, emptyBoundingSet: hasCapability(CAPABILITY.setpcap) };
 }
 
 /** Whether processes of this account can be given a network namespace of their own here. */
-export async function canCutNetwork(account: Account): Promise<boolean> {
-  const under = confined(confinementOf(account, 'none'));
+export async function canCutNetwork(account: OsUser): Promise<boolean> {
+  const under = sandboxed(sandboxOf(account, 'none'));
   const { code } = await collect('true', [], { ...LIMITS, signal: new AbortController().signal, under });
   return code === 0;
 }
@@ -90,7 +93,7 @@ const fifosOf = (directory: CameraDirectory) =>
  */
 export async function makeSharedRunDirectory(
   directory: CameraDirectory,
-  { agent, capture }: Separation,
+  { agent, capture }: PrivilegeSeparation,
 ): Promise<void> {
   const leftByCapture =
     '! test -d "$1" || { chmod -R u+rwX "$1"; find "$1" -mindepth 1 -delete; } 2>/dev/null';
@@ -107,7 +110,7 @@ export async function makeSharedRunDirectory(
 /** As {@link makeFifos}, for separate users. @throws CameraError RUN_DIRECTORY. */
 export async function makeSharedFifos(
   directory: CameraDirectory,
-  { agent, capture }: Separation,
+  { agent, capture }: PrivilegeSeparation,
 ): Promise<void> {
   const script = `while [ $# -gt 0 ]; do
     { [ -p "$1" ] && [ -O "$1" ] && [ ! -L "$1" ]; } || { rm -rf "$1" && mkfifo -m "$2" "$1"; } || exit 1
@@ -123,8 +126,8 @@ function notMade({ run }: CameraDirectory, what: string, stderr: string): Camera
   return new CameraError('RUN_DIRECTORY', `cannot make ${what}: ${stderr.trim()}; ${way}`);
 }
 
-async function shell(account: Account, script: string, ...args: readonly string[]) {
-  const under = confined(confinementOf(account, 'shared'));
+async function shell(account: OsUser, script: string, ...args: readonly string[]) {
+  const under = sandboxed(sandboxOf(account, 'shared'));
   const signal = new AbortController().signal;
   const done = await collect('sh', ['-c', script, 'sh', ...args], { ...LIMITS, signal, under });
   if (done.code === COMMAND_NOT_FOUND)

@@ -11,9 +11,9 @@ import type { FootageReport } from '../cli/footage/report.ts';
 import { ENDING_SIGNALS, outliveReaders, stopSignal } from '../cli/signals.ts';
 import {
   cameraStatus,
+  type Deployment,
   endServer,
-  type Household,
-  makeHousehold,
+  makeDeployment,
   startCamera,
 } from './demonstration/deployment.ts';
 import { type InputLength, inputLength, isWhole } from './demonstration/input-length.ts';
@@ -66,14 +66,14 @@ program.action(async (options: DemoOptions) => {
   const say = options.headless ? (line: string) => console.error(line) : (line: string) => console.log(line);
   say(`demo: making a viewing key, a server and a camera in ${directory}`);
   const source = options.input === undefined ? 'test:?size=1280x720&rate=25' : `file:${options.input}`;
-  const household = await makeHousehold({ directory, source, audio: options.audio === true });
+  const deployment = await makeDeployment({ directory, source, audio: options.audio === true });
   let outcome: Outcome | undefined;
   try {
-    outcome = await film(household, options, stop, say);
+    outcome = await film(deployment, options, stop, say);
     if (outcome === undefined) say('demo: ended before anything was filmed');
-    process.exitCode = outcome === undefined ? 1 : tell(household, outcome, options, say);
+    process.exitCode = outcome === undefined ? 1 : tell(deployment, outcome, options, say);
   } finally {
-    await endServer(household);
+    await endServer(deployment);
   }
   const wanted = outcome !== undefined && !options.headless;
   if (!wanted && options.keep === undefined) rmSync(directory, { recursive: true });
@@ -105,47 +105,47 @@ interface Outcome {
  * when Ctrl-C came before the first fragment.
  */
 async function film(
-  household: Household,
+  deployment: Deployment,
   options: DemoOptions,
   stop: AbortSignal,
   say: (line: string) => void,
 ): Promise<Outcome | undefined> {
-  say(`demo: server   ${household.origin}  (it can open nothing)`);
-  say(`demo: pin      ${household.pin}`);
-  say(`demo: camera   ${household.cameraId}`);
+  say(`demo: server   ${deployment.origin}  (it can open nothing)`);
+  say(`demo: pin      ${deployment.pin}`);
+  say(`demo: camera   ${deployment.cameraId}`);
   const wanted =
     options.seconds ?? (options.headless && options.input === undefined ? DEFAULT_SECONDS : Infinity);
   if (wanted === Infinity) say('demo: filming; Ctrl-C ends it');
   const input = await inputOf(options);
   const live = process.stdout.isTTY === true && !options.headless;
-  const camera = startCamera(household);
-  const stopShowing = live ? showCounters(() => cameraStatus(household)) : undefined;
-  await watch(household, camera, wanted, stop, live ? () => undefined : lineCounters(say));
+  const camera = startCamera(deployment);
+  const stopShowing = live ? showCounters(() => cameraStatus(deployment)) : undefined;
+  await watch(deployment, camera, wanted, stop, live ? () => undefined : lineCounters(say));
   stopShowing?.();
   say('demo: ending the camera');
   const cameraCode = await endProcess(camera);
-  const status = cameraStatus(household);
+  const status = cameraStatus(deployment);
   if (stop.aborted && !status?.capturedSeconds) return undefined;
   if (status === undefined) {
-    throw new Error(`the camera never started; see ${join(household.directory, 'camera.log')}`);
+    throw new Error(`the camera never started; see ${join(deployment.directory, 'camera.log')}`);
   }
   say(counters(status));
   const verified = await oriel(
     'footage',
     'verify',
-    household.serverDirectory,
+    deployment.serverDirectory,
     '--key',
-    household.key,
+    deployment.key,
     '--json',
   );
   const report = verified.stdout.startsWith('{') ? (JSON.parse(verified.stdout) as FootageReport) : undefined;
   if (report === undefined) say(verified.stderr.trim());
-  const failure = cameraCode === 0 ? undefined : await captureFailure(household);
+  const failure = cameraCode === 0 ? undefined : await captureFailure(deployment);
   return { input: stop.aborted ? undefined : input, status, cameraCode, report, failure };
 }
 
 /** What `oriel camera status` says of a source that was given up. */
-async function captureFailure({ cameraDirectory }: Household): Promise<string | undefined> {
+async function captureFailure({ cameraDirectory }: Deployment): Promise<string | undefined> {
   const { stdout } = await oriel('camera', 'status', cameraDirectory, '--json');
   const { concerns } = JSON.parse(stdout) as { concerns: readonly { code: string; text: string }[] };
   return concerns.find(({ code }) => code === 'CAPTURE_FAILED')?.text;
@@ -159,14 +159,14 @@ async function inputOf({ input, seconds }: DemoOptions): Promise<InputLength | u
 
 /** Shows the counters until enough is captured, the camera ends, or it is time to stop. */
 async function watch(
-  household: Household,
+  deployment: Deployment,
   camera: ChildProcess,
   wanted: number,
   stop: AbortSignal,
   show: (status: AgentStatus) => void,
 ): Promise<void> {
   while (camera.exitCode === null && !stop.aborted) {
-    const status = cameraStatus(household);
+    const status = cameraStatus(deployment);
     if (status !== undefined) show(status);
     if (status !== undefined && status.capturedSeconds >= wanted) break;
     await sleep(200, undefined, { signal: stop }).catch(() => undefined);
@@ -185,7 +185,7 @@ function lineCounters(say: (line: string) => void) {
 
 /** Says how it went, and how to open the footage. @returns the exit code. */
 function tell(
-  household: Household,
+  deployment: Deployment,
   { input, status, cameraCode, report, failure }: Outcome,
   options: DemoOptions,
   say: (line: string) => void,
@@ -200,13 +200,21 @@ function tell(
     Math.abs(lostSeconds) < 0.0015 &&
     Math.abs(status.acknowledgedSeconds - status.capturedSeconds) < 0.0015 &&
     report?.verdict === 'complete';
-  const open = ['footage', 'open', household.serverDirectory, '--key', household.key, '--out', 'footage.mp4'];
+  const open = [
+    'footage',
+    'open',
+    deployment.serverDirectory,
+    '--key',
+    deployment.key,
+    '--out',
+    'footage.mp4',
+  ];
   const command = shellCommand(ORIEL, ...open);
-  if (options.keep !== undefined) writeReadme(household, command);
+  if (options.keep !== undefined) writeReadme(deployment, command);
   say(
     everything
       ? `demo: all ${status.capturedSeconds.toFixed(1)} s captured were acknowledged, and open with the viewing key`
-      : `demo: NOT all is well: footage ${report?.verdict ?? 'unreadable'}, camera ended with ${cameraCode}, ${lostSeconds} s lost; logs are in ${household.directory}`,
+      : `demo: NOT all is well: footage ${report?.verdict ?? 'unreadable'}, camera ended with ${cameraCode}, ${lostSeconds} s lost; logs are in ${deployment.directory}`,
   );
   if (failure !== undefined) say(`demo: ${failure}`);
   if (!whole)
@@ -218,7 +226,7 @@ function tell(
   if (options.headless) {
     console.log(
       JSON.stringify({
-        cameraId: household.cameraId,
+        cameraId: deployment.cameraId,
         segments: status.segments,
         records: status.records,
         bytes: status.sealedBytes,
@@ -234,7 +242,7 @@ function tell(
   return everything ? 0 : 1;
 }
 
-function writeReadme({ directory, cameraId, serverDirectory, key }: Household, command: string): void {
+function writeReadme({ directory, cameraId, serverDirectory, key }: Deployment, command: string): void {
   writeFileSync(
     join(directory, 'README'),
     `Footage of camera ${cameraId}, as its server stored it.

@@ -4,30 +4,30 @@ import { inLog } from '../host/in-log.ts';
 import { parseRequestId, REQUEST_ID_HEADER } from '../wire/request-id.ts';
 import { parseRoute } from '../wire/upload.ts';
 import { letInAdmitted } from './enrolment/admitted-camera.ts';
-import { answerDocument, isDocument } from './enrolment/document-routes.ts';
-import { answerEnrolment, type EnrolmentContext, isEnrolment } from './enrolment/routes.ts';
+import { isDocument, respondDocument } from './enrolment/document-routes.ts';
+import { type EnrolmentContext, isEnrolment, respondEnrolment } from './enrolment/routes.ts';
 import { Refused } from './errors.ts';
-import type { Sightings } from './fleet/last-seen.ts';
+import type { LastSeen } from './fleet/last-seen.ts';
 import { BodyBroken } from './http/body.ts';
 import { CAMERA_RATES, type CameraRates, CameraThrottle } from './http/camera-throttle.ts';
 import { FailureLog } from './http/failure-log.ts';
 import { RefusalLog } from './http/refusal-log.ts';
 import { refuse } from './http/response.ts';
-import type { GateClient, GateHandler } from './http/tls-server.ts';
+import type { TlsClient, TlsServerHandler } from './http/tls-server.ts';
 import type { Log } from './log.ts';
 import { type Meter, NO_METER } from './metrics/meter.ts';
 import { isBusy } from './registry/database.ts';
-import { answerReport, isReport } from './updates/report-routes.ts';
-import { answerUpdates, isUpdates } from './updates/routes.ts';
-import { answerCamera, Stopping } from './upload/routes.ts';
+import { isReport, respondReport } from './updates/report-routes.ts';
+import { isUpdates, respondUpdates } from './updates/routes.ts';
+import { respondCamera, Stopping } from './upload/routes.ts';
 import type { UploadContext } from './upload/upload.ts';
 
-export interface GateContext {
+export interface RouterContext {
   /** The camera that may use the routes for cameras. @throws Refused for everybody else. */
-  readonly admit: (client: GateClient) => string;
+  readonly admit: (client: TlsClient) => string;
   readonly enrolment: EnrolmentContext;
   readonly uploads: UploadContext;
-  readonly sightings: Sightings;
+  readonly lastSeen: LastSeen;
   /** Directory of the update repository; it may be absent. */
   readonly updates?: string | undefined;
   readonly meter?: Meter;
@@ -36,7 +36,7 @@ export interface GateContext {
 }
 
 /** Every route of the gate. The three of enrolment are for anybody, all else is for admitted cameras. */
-export function gateRoutes(context: GateContext, log: Log): GateHandler {
+export function buildRouter(context: RouterContext, log: Log): TlsServerHandler {
   const { clock } = context.enrolment;
   const refusals = new RefusalLog(log, clock.monotonic);
   const storage = new FailureLog('storage', log, clock.monotonic);
@@ -91,7 +91,7 @@ interface Asked {
   readonly request: string | undefined;
 }
 
-function askedOf({ method, url, headers, socket }: IncomingMessage, client: GateClient): Asked {
+function askedOf({ method, url, headers, socket }: IncomingMessage, client: TlsClient): Asked {
   const who = client.kind === 'camera' ? { camera: client.camera } : { from: socket.remoteAddress };
   return {
     ...who,
@@ -114,24 +114,24 @@ interface Throttles {
 }
 
 async function answer(
-  context: GateContext,
+  context: RouterContext,
   { requests, sessions }: Throttles,
   request: IncomingMessage,
   response: ServerResponse,
-  client: GateClient,
+  client: TlsClient,
 ): Promise<void> {
-  if (isEnrolment(request)) return answerEnrolment(context.enrolment, request, response, client);
+  if (isEnrolment(request)) return respondEnrolment(context.enrolment, request, response, client);
   await letInAdmitted(context.enrolment, client, request.socket);
   const camera = context.admit(client);
   requests.take(camera, 'requests');
   const { registry, clock } = context.enrolment;
-  context.sightings.note(camera, request.socket.remoteAddress, clock.now());
-  if (isDocument(request)) return answerDocument(registry, request, response, camera);
-  if (isReport(request)) return answerReport(context.enrolment, request, response, camera);
+  context.lastSeen.note(camera, request.socket.remoteAddress, clock.now());
+  if (isDocument(request)) return respondDocument(registry, request, response, camera);
+  if (isReport(request)) return respondReport(context.enrolment, request, response, camera);
   if (isUpdates(request) && context.updates !== undefined) {
-    return answerUpdates(context.updates, request, response);
+    return respondUpdates(context.updates, request, response);
   }
-  return answerCamera({ ...context.uploads, sessions }, request, response, camera);
+  return respondCamera({ ...context.uploads, sessions }, request, response, camera);
 }
 
 /** Ends an answer where it stands; what was written of it still goes out. */

@@ -8,23 +8,23 @@ import { openControl } from './control/open-control.ts';
 import { admit } from './enrolment/admission.ts';
 import { ClaimThrottle } from './enrolment/claim-throttle.ts';
 import { ENROLMENT_TIMES } from './enrolment/routes.ts';
-import { Sightings } from './fleet/last-seen.ts';
+import { LastSeen } from './fleet/last-seen.ts';
 import { TwinReport } from './fleet/twin-report.ts';
 import { CAMERA_RATES, CameraThrottle } from './http/camera-throttle.ts';
-import { clientJudge } from './http/client-certificate.ts';
+import { clientCertificateJudge } from './http/client-certificate.ts';
 import { RefusalLog } from './http/refusal-log.ts';
-import { GATE_LIMITS, Gate, type GateClient } from './http/tls-server.ts';
+import { TLS_SERVER_LIMITS, type TlsClient, TlsServer } from './http/tls-server.ts';
 import type { Log } from './log.ts';
 import { meteredDisk, NO_METER } from './metrics/meter.ts';
-import { type MetricsDoor, openMetricsDoor } from './metrics/metrics-server.ts';
+import { type MetricsServer, openMetricsServer } from './metrics/metrics-server.ts';
 import type { Prometheus } from './metrics/prometheus.ts';
 import { CameraAuthority } from './pki/camera-authority.ts';
-import { loadGateIdentity } from './pki/tls-identity.ts';
+import { loadTlsIdentity } from './pki/tls-identity.ts';
 import type { Registry } from './registry/registry.ts';
 import { watchRegistry } from './registry/registry-watch.ts';
 import { openWithPatience, RegistryWrites } from './registry/registry-writes.ts';
 import { RESTORED, restoredFields } from './registry/restored-notice.ts';
-import { gateRoutes } from './router.ts';
+import { buildRouter } from './router.ts';
 import { RunFile } from './run-file.ts';
 import { lockDirectory } from './storage/directory-lock.ts';
 import { FOOTAGE_QUOTA } from './storage/footage-quota.ts';
@@ -93,8 +93,8 @@ export async function startServer(options: RunOptions): Promise<Running> {
   let registry: Registry | undefined;
   try {
     registry = await openWithPatience(options.directory, options.log);
-    const house = await openHouse(options, configuration, registry);
-    return { ...house, stop: () => house.stop().then(() => lock.release()) };
+    const built = await buildServer(options, configuration, registry);
+    return { ...built, stop: () => built.stop().then(() => lock.release()) };
   } catch (error) {
     registry?.close();
     lock.release();
@@ -103,7 +103,7 @@ export async function startServer(options: RunOptions): Promise<Running> {
 }
 
 /** All of a server but the lock on its directory. */
-async function openHouse(
+async function buildServer(
   options: RunOptions,
   configuration: Configuration,
   registry: Registry,
@@ -115,7 +115,7 @@ async function openHouse(
   const footage = join(directory, 'footage');
   const now = isPossibleTime(clock.now(), releaseTimeMs) ? new Date(clock.now()) : undefined;
   if (now === undefined) log.warn({ code: 'CLOCK_WRONG' }, "the machine's clock is wrong: set it");
-  const identity = await loadGateIdentity(disk, directory, configuration, now, log);
+  const identity = await loadTlsIdentity(disk, directory, configuration, now, log);
   const prometheus = await prometheusOf(options);
   const meter = prometheus?.meter ?? NO_METER;
   const store = await openStore(prometheus ? meteredDisk(disk, meter, clock.monotonic) : disk, footage, log);
@@ -131,7 +131,7 @@ async function openHouse(
   const writes = new RegistryWrites(clock.monotonic);
   const twins = new TwinReport({ registry, writes, clock, log });
   const leases = new Leases();
-  const sightings = new Sightings();
+  const lastSeen = new LastSeen();
   const authority = new CameraAuthority(
     async () => (await import('./pki/identity.ts')).readCameraAuthority(disk, directory),
     options.certificateDays ?? DEFAULT_CERTIFICATE_DAYS,
@@ -139,7 +139,7 @@ async function openHouse(
   );
   const throttle = new ClaimThrottle(clock.monotonic);
   const certificates = new CameraThrottle(CAMERA_RATES.certificates, clock.monotonic);
-  const admitted = (client: GateClient) => admit(client, (camera) => registry.standing(camera), clock.now());
+  const admitted = (client: TlsClient) => admit(client, (camera) => registry.standing(camera), clock.now());
   const refusals = new RefusalLog(log, clock.monotonic);
   const snapshots = snapshotKeeper(store.snapshots, { usage, log, refusals });
   const { control, broker, health } = await openControl({
@@ -151,52 +151,52 @@ async function openHouse(
     clock,
     log,
   });
-  const routes = gateRoutes(
+  const routes = buildRouter(
     {
       admit: admitted,
       enrolment: { registry, writes, authority, throttle, certificates, times: ENROLMENT_TIMES, clock, log },
       uploads: { store, leases, limits: UPLOAD_LIMITS, usage, meter, twins },
-      sightings,
+      lastSeen,
       updates: updates.repository,
       meter,
     },
     log,
   );
-  const judge = clientJudge(new X509Certificate(identity.cameraAuthority).raw);
-  const gate = new Gate(identity, judge, routes, log, GATE_LIMITS, broker);
-  let door: MetricsDoor | undefined;
+  const judge = clientCertificateJudge(new X509Certificate(identity.cameraAuthority).raw);
+  const tlsServer = new TlsServer(identity, judge, routes, log, TLS_SERVER_LIMITS, broker);
+  let metrics: MetricsServer | undefined;
   const runFile = new RunFile(disk, directory, log);
   let server: RunningServer;
   let stopWatching: () => void;
   try {
-    if (prometheus) door = await openDoor(prometheus, { options, registry, usage, gate, updates });
-    const port = await gate.listen(options.port ?? configuration.port, options.address);
+    if (prometheus) metrics = await openMetrics(prometheus, { options, registry, usage, tlsServer, updates });
+    const port = await tlsServer.listen(options.port ?? configuration.port, options.address);
     const { hosts, pin, backupPin } = configuration;
     server = {
       ...{ pid: process.pid, port, hosts, pin, backupPin },
       ...(options.updates !== undefined && { updates: options.updates }),
-      ...(door && { metricsPort: door.port }),
+      ...(metrics && { metricsPort: metrics.port }),
     };
     await runFile.write(server);
     await updates.start(clock, (signal) => announceUpdates({ registry, writes, control, clock }, signal));
-    stopWatching = watchRegistry({ registry, gate, sightings, health, usage, control, log, clock });
+    stopWatching = watchRegistry({ registry, tlsServer, lastSeen, health, usage, control, log, clock });
   } catch (error) {
-    door?.close();
-    gate.close();
+    metrics?.close();
+    tlsServer.close();
     await updates.stop();
-    await gate.disconnect();
+    await tlsServer.disconnect();
     await broker.close();
     throw error;
   }
   return {
     server,
     async stop() {
-      door?.close();
-      gate.close();
+      metrics?.close();
+      tlsServer.close();
       // What it does with its disk just then may take long: uploads do not wait for it.
       const updatesOver = updates.stop();
       await leases.endAll(new Stopping('the server is going down'));
-      await gate.disconnect();
+      await tlsServer.disconnect();
       await broker.close();
       refusals.close();
       await writes.settle();
@@ -205,7 +205,7 @@ async function openHouse(
       await runFile.remove();
       await updatesOver;
     },
-    open: () => ({ uploads: leases.count, ...gate.census() }),
+    open: () => ({ uploads: leases.count, ...tlsServer.connectionStats() }),
     removeRunFile: () => runFile.remove(),
   };
 }
@@ -217,23 +217,25 @@ async function prometheusOf({ metricsPort }: RunOptions): Promise<Prometheus | u
 }
 
 /** @throws ServerError ADDRESS_REFUSED. */
-function openDoor(
+function openMetrics(
   prometheus: Prometheus,
-  house: {
+  built: {
     readonly options: RunOptions;
     readonly registry: Registry;
     readonly usage: Usage;
-    readonly gate: Gate;
+    readonly tlsServer: TlsServer;
     readonly updates: OpenedUpdates;
   },
-): Promise<MetricsDoor> {
-  const { options, registry, usage, gate, updates } = house;
+): Promise<MetricsServer> {
+  const { options, registry, usage, tlsServer, updates } = built;
   const sources = {
     enrolled: () => registry.enrolled(),
     usage: (camera: string) => usage.of(camera),
-    census: () => gate.census(),
+    connectionStats: () => tlsServer.connectionStats(),
     freeBytes: () => options.disk.freeBytes(options.directory),
     updates: () => updates.state(),
   };
-  return openMetricsDoor(options.metricsPort ?? 0, prometheus.contentType, () => prometheus.render(sources));
+  return openMetricsServer(options.metricsPort ?? 0, prometheus.contentType, () =>
+    prometheus.render(sources),
+  );
 }

@@ -1,4 +1,4 @@
-import type { Tool } from './ffmpeg-runner.ts';
+import type { FfmpegTool } from './ffmpeg-runner.ts';
 import { inputOf } from './input.ts';
 import type { RtspSource } from './source.ts';
 
@@ -7,7 +7,7 @@ import type { RtspSource } from './source.ts';
  * section 3.3). ffmpeg tells at `-loglevel trace` alone, so this is one more dial, without user and password: the trace
  * holds no secret, and the camera counts no failed login.
  */
-export function challengeCommand(source: RtspSource): Tool {
+export function challengeCommand(source: RtspSource): FfmpegTool {
   const input = inputOf({ ...source, credentials: null });
   return {
     command: 'ffprobe',

@@ -2,7 +2,7 @@ import type { Cause } from './cause.ts';
 import { challengeCommand, isUnanswerable } from './challenge.ts';
 import { refusedDecoderIn } from './decoders.ts';
 import { ENDS_EARLY, plainComplaintsIn } from './ffmpeg-log.ts';
-import type { RunTool, ToolResult } from './ffmpeg-runner.ts';
+import type { FfmpegResult, RunFfmpeg } from './ffmpeg-runner.ts';
 import { beginsAsVideo, type FileFacts, isMatroska } from './file-facts.ts';
 import type { Source } from './source.ts';
 
@@ -119,9 +119,9 @@ export function causeWithoutVideo(streams: number, file?: FileFacts): Cause {
  * @throws CaptureError COMMAND_MISSING
  */
 export async function diagnoseProbe(
-  { code, stderr }: ToolResult,
+  { code, stderr }: FfmpegResult,
   source: Source,
-  run: RunTool,
+  run: RunFfmpeg,
   file?: FileFacts,
 ): Promise<Cause | undefined> {
   const cause = diagnose(plainComplaintsIn(stderr), source, file);

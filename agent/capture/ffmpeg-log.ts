@@ -1,4 +1,4 @@
-import { scrubLine } from './redact.ts';
+import { redactLine } from './redact.ts';
 
 /** What ffmpeg and ffprobe say on stderr at `-loglevel level+info`: `[context] [level] text`, a line each. */
 
@@ -44,9 +44,9 @@ export class Complaints {
   /** @param line one line of stderr, level and all; what only informs is left out. */
   add(line: string): void {
     const complaint = complaintIn(line);
-    const shown = scrubLine(complaint, this.#credentials);
+    const shown = redactLine(complaint, this.#credentials);
     // A password may be a word of ffmpeg's own.
-    const plain = scrubLine(complaint, null);
+    const plain = redactLine(complaint, null);
     if (plain !== '') (line.includes('[warning] ') ? this.#warnings : this.#errors).add({ shown, plain });
   }
 

@@ -3,7 +3,7 @@ import { commandMissing } from './errors.ts';
 import { redirectIn } from './ffmpeg-log.ts';
 
 /** A short run of ffmpeg or ffprobe, to its end. */
-export interface Tool {
+export interface FfmpegTool {
   command: 'ffmpeg' | 'ffprobe';
   args: readonly string[];
   stdin: string | null;
@@ -12,7 +12,7 @@ export interface Tool {
 }
 
 /** What it left behind; `code` null when it was killed: for its time, its output or an abort. */
-export interface ToolResult {
+export interface FfmpegResult {
   code: number | null;
   /** One character a byte. */
   stdout: string;
@@ -20,13 +20,13 @@ export interface ToolResult {
 }
 
 /** @throws CaptureError COMMAND_MISSING */
-export type RunTool = (tool: Tool) => Promise<ToolResult>;
+export type RunFfmpeg = (tool: FfmpegTool) => Promise<FfmpegResult>;
 
 const TIMEOUT_MS = 10_000;
 const OUTPUT_LIMIT = 1 << 20;
 
 /** Runs tools within limits of time and output. */
-export function toolRunner(signal: AbortSignal): RunTool {
+export function ffmpegRunner(signal: AbortSignal): RunFfmpeg {
   return async ({ command, args, stdin, timeoutMs = TIMEOUT_MS }) => {
     let done: Collected;
     try {

@@ -50,7 +50,7 @@ export async function decodePicture(
 }
 
 /** @throws CaptureError PICTURE_FAILED when even the lowest quality is too long. */
-export async function encodePicture({ pixels, width, height }: RawPicture): Promise<Uint8Array> {
+export async function encodeJpeg({ pixels, width, height }: RawPicture): Promise<Uint8Array> {
   const sharp = await loadSharp();
   const picture = sharp(pixels, { raw: { width, height, channels: 3 } });
   for (const quality of QUALITIES) {

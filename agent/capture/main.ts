@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { CaptureEffects, CaptureEnd } from './effects.ts';
 import { CaptureError } from './errors.ts';
-import { type Inbox, openInbox } from './run-requests.ts';
+import { openRunRequests, type RunRequests } from './run-requests.ts';
 import { serveSnapshots } from './snapshots.ts';
 import { parseSource, type Source } from './source.ts';
 import { STALL_LIMITS, type StallLimits } from './stall-rules.ts';
@@ -32,11 +32,11 @@ export async function runCapture(options: CaptureOptions, effects: CaptureEffect
   const status = openStatus(options.runDir, effects.clock);
   const over = new AbortController();
   let snapshots = Promise.resolve();
-  let inbox: Inbox | undefined;
+  let requests: RunRequests | undefined;
   try {
     const source = acceptSource(options);
     let told = false;
-    inbox = openInbox(join(options.runDir, 'capture.fifo'), {
+    requests = openRunRequests(join(options.runDir, 'capture.fifo'), {
       onEndRun: (why) => supervisor.endRun(why),
       onRefused() {
         if (!told) {
@@ -50,7 +50,7 @@ export async function runCapture(options: CaptureOptions, effects: CaptureEffect
       audio: options.audio,
       mediaPath: join(options.runDir, 'media.fifo'),
       limits: options.limits ?? STALL_LIMITS,
-      inbox,
+      requests,
       status,
       effects,
     });
@@ -70,7 +70,7 @@ export async function runCapture(options: CaptureOptions, effects: CaptureEffect
     logger.error({ code, why, line }, 'capture failed');
     throw error;
   } finally {
-    inbox?.close();
+    requests?.close();
     over.abort();
     await snapshots;
   }

@@ -2,7 +2,7 @@ import type { Encoder, RunPlan } from './arguments.ts';
 import { chooseAudio, chooseCodec, encoderAfter } from './codec-rules.ts';
 import type { CaptureEffects } from './effects.ts';
 import { pickEncoder } from './encoder.ts';
-import type { RunTool } from './ffmpeg-runner.ts';
+import type { RunFfmpeg } from './ffmpeg-runner.ts';
 import {
   CONCESSIONS,
   type Concession,
@@ -27,7 +27,7 @@ export interface PlannerOptions {
   source: Source;
   /** Sound is wanted. */
   audio: boolean;
-  runTool: RunTool;
+  runTool: RunFfmpeg;
   effects: CaptureEffects;
 }
 

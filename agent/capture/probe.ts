@@ -3,10 +3,10 @@ import { refusedDecoderIn } from './decoders.ts';
 import { causeWithoutVideo, diagnoseProbe } from './diagnosis.ts';
 import { CaptureError, codecRefused } from './errors.ts';
 import { complaintsIn, redirectIn } from './ffmpeg-log.ts';
-import type { RunTool, Tool, ToolResult } from './ffmpeg-runner.ts';
+import type { FfmpegResult, FfmpegTool, RunFfmpeg } from './ffmpeg-runner.ts';
 import { acceptFile, type FileFacts } from './file-facts.ts';
 import { inputOf } from './input.ts';
-import { scrubLine } from './redact.ts';
+import { redactLine } from './redact.ts';
 import { credentialsOf, type Source } from './source.ts';
 import { DESCRIBED_MS } from './stall-rules.ts';
 import { NOTHING_MEASURED, parsePackets, parseStreams, type SourceFacts } from './streams.ts';
@@ -23,7 +23,7 @@ const GOP_WINDOW_SECONDS = 120;
  * @throws CaptureError PROBE_FAILED, CODEC_REFUSED, NO_VIDEO, SOURCE_REDIRECTED, SOURCE_OPTION, with the cause where it
  *   is known
  */
-export async function probeSource(source: Source, run: RunTool, sound = false): Promise<SourceFacts> {
+export async function probeSource(source: Source, run: RunFfmpeg, sound = false): Promise<SourceFacts> {
   switch (source.kind) {
     case 'test':
       return { ...NOTHING_MEASURED, h264: false, audio: 'other', size: source.size };
@@ -61,14 +61,14 @@ function withoutPicture({ kind }: Source, file: FileFacts | undefined): CaptureE
 }
 
 async function expectOutput(
-  run: RunTool,
+  run: RunFfmpeg,
   source: Source,
-  result: ToolResult,
+  result: FfmpegResult,
   file: FileFacts | undefined,
-): Promise<ToolResult> {
+): Promise<FfmpegResult> {
   const redirect = redirectIn(result.stderr);
   if (redirect !== undefined) {
-    throw new CaptureError('SOURCE_REDIRECTED', scrubLine(redirect, credentialsOf(source)));
+    throw new CaptureError('SOURCE_REDIRECTED', redactLine(redirect, credentialsOf(source)));
   }
   if (result.code === 0) return result;
   const decoder = refusedDecoderIn(result.stderr);
@@ -81,22 +81,25 @@ async function expectOutput(
 const STREAM_ENTRIES =
   'stream=index,codec_type,codec_name,profile,pix_fmt,width,height,has_b_frames,extradata_size,avg_frame_rate,r_frame_rate,start_time';
 
-function streamsCommand(source: Source, sound: boolean): Tool {
+function streamsCommand(source: Source, sound: boolean): FfmpegTool {
   const entries = `${STREAM_ENTRIES}:stream_disposition=attached_pic,default:stream_side_data=rotation`;
   return ffprobe(source, ['-show_entries', entries, '-of', 'json'], sound);
 }
 
 /** The same, with the streams listed on stderr. */
-const listing = ({ args, ...tool }: Tool): Tool => ({ ...tool, args: [...args, '-v', 'level+info'] });
+const listing = ({ args, ...tool }: FfmpegTool): FfmpegTool => ({
+  ...tool,
+  args: [...args, '-v', 'level+info'],
+});
 
-function packetsCommand(source: Source, video: number): Tool {
+function packetsCommand(source: Source, video: number): FfmpegTool {
   return ffprobe(source, [
     ...['-select_streams', `v:${video}`, '-read_intervals', `%+${GOP_WINDOW_SECONDS}`],
     ...['-show_entries', 'packet=pts_time,dts_time,flags', '-of', 'csv=p=0'],
   ]);
 }
 
-function ffprobe(source: Source, options: string[], sound = false): Tool {
+function ffprobe(source: Source, options: string[], sound = false): FfmpegTool {
   const input = inputOf(source, { sound });
   return {
     command: 'ffprobe',

@@ -5,7 +5,7 @@ const LINE_LIMIT = 300;
  * bounded length.
  * @param credentials `user:password` of the source, as in its URL
  */
-export function scrubLine(line: string, credentials: string | null): string {
+export function redactLine(line: string, credentials: string | null): string {
   let clean = line.replaceAll(/\p{Cc}/gu, ' ');
   for (const secret of secretsOf(credentials)) {
     clean = clean.replaceAll(secret, '***');

@@ -10,7 +10,7 @@ import {
   type StartedRun,
 } from './protocol.ts';
 
-export interface InboxEvents {
+export interface RunRequestEvents {
   /** The agent wants the live run ended; `awaited`: it saw its end already, so the exit is due by itself. */
   onEndRun(why: End['reason'] | 'superseded' | 'awaited'): void;
   /** A line that is no command. */
@@ -18,7 +18,7 @@ export interface InboxEvents {
 }
 
 /** What the agent asked for: the latest token not used yet, and which run it talks about. */
-export interface Inbox {
+export interface RunRequests {
   /**
    * The latest unused token, as soon as there is one; it stays until `begin`, `drop` or a later token.
    * @throws HostError DISK_IO once the FIFO was removed or replaced: no command comes any more.
@@ -34,7 +34,7 @@ export interface Inbox {
 }
 
 /** @throws HostError DISK_IO */
-export function openInbox(path: string, events: InboxEvents): Inbox {
+export function openRunRequests(path: string, events: RunRequestEvents): RunRequests {
   let started: StartedRun | null = null;
   let pending: Ready | null = null;
   let wake: (() => void) | undefined;

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { bytesWritten, COMMAND_NOT_FOUND, spawnTethered } from '../../host/child.ts';
+import { bytesWritten, COMMAND_NOT_FOUND, spawnChild } from '../../host/child.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Cause } from './cause.ts';
 import { commandMissing } from './errors.ts';
@@ -181,7 +181,7 @@ function endWords(
 
 function spawnFfmpeg({ args, stdin, writeEnd }: RunOptions): ChildProcess {
   try {
-    const child = spawnTethered('ffmpeg', args, [stdin === null ? 'ignore' : 'pipe', writeEnd, 'pipe']);
+    const child = spawnChild('ffmpeg', args, [stdin === null ? 'ignore' : 'pipe', writeEnd, 'pipe']);
     child.stdin?.on('error', () => {
       // EPIPE: ffmpeg is gone; its exit tells more.
     });

@@ -3,12 +3,12 @@ import { type RunPlan, runArguments, runInput } from './arguments.ts';
 import { diagnose } from './diagnosis.ts';
 import type { CaptureEffects, CaptureEnd } from './effects.ts';
 import { CaptureError } from './errors.ts';
-import { toolRunner } from './ffmpeg-runner.ts';
+import { ffmpegRunner } from './ffmpeg-runner.ts';
 import { Planner } from './planner.ts';
 import type { Ready } from './protocol.ts';
 import { FOUND, restartAfter } from './restart-rules.ts';
 import { type Run, type RunOutcome, startRun } from './run.ts';
-import type { Inbox, InboxEvents } from './run-requests.ts';
+import type { RunRequestEvents, RunRequests } from './run-requests.ts';
 import { credentialsOf, describeSource, isPlayedOnce, type Source } from './source.ts';
 import { type StallLimits, stallLimits } from './stall-rules.ts';
 import type { Status } from './status.ts';
@@ -18,7 +18,7 @@ export interface SupervisorOptions {
   audio: boolean;
   mediaPath: string;
   limits: StallLimits;
-  inbox: Inbox;
+  requests: RunRequests;
   status: Status;
   effects: CaptureEffects;
 }
@@ -33,18 +33,18 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     const { source, audio, effects } = options;
-    this.#planner = new Planner({ source, audio, runTool: toolRunner(effects.signal), effects });
+    this.#planner = new Planner({ source, audio, runTool: ffmpegRunner(effects.signal), effects });
   }
 
   /** @throws CaptureError when the source cannot be played, or a command is missing */
   async supervise(): Promise<CaptureEnd> {
-    const { inbox, status, source, effects } = this.#options;
+    const { requests, status, source, effects } = this.#options;
     const onAbort = () => this.#live?.end('stopped');
     effects.signal.addEventListener('abort', onAbort);
     try {
       for (;;) {
         status.publish({ state: 'waiting', source: describeSource(source), pid: null });
-        const outcome = await this.#attempt(await inbox.next(effects.signal));
+        const outcome = await this.#attempt(await requests.next(effects.signal));
         if (outcome?.end === 'finished' || outcome?.end === 'stopped') {
           return outcome.end;
         }
@@ -63,7 +63,7 @@ export class Supervisor {
   }
 
   /** What the agent wants of the run that lives. */
-  endRun(why: Parameters<InboxEvents['onEndRun']>[0]): void {
+  endRun(why: Parameters<RunRequestEvents['onEndRun']>[0]): void {
     if (why === 'awaited') {
       this.#live?.awaitExit();
     } else {
@@ -73,7 +73,7 @@ export class Supervisor {
 
   /** One run from plan to end; null when the token fell through: a later one came, or its reader is gone. */
   async #attempt(token: Ready): Promise<RunOutcome | null> {
-    const { inbox, source, mediaPath, limits, status, effects } = this.#options;
+    const { requests, source, mediaPath, limits, status, effects } = this.#options;
     let plan: RunPlan;
     try {
       plan = await this.#planner.plan(token);
@@ -87,12 +87,12 @@ export class Supervisor {
       throw error;
     }
     const args = await runArguments(plan);
-    if ((await inbox.next(effects.signal)) !== token) {
+    if ((await requests.next(effects.signal)) !== token) {
       return null;
     }
     const writeEnd = openFifoWriteEnd(mediaPath);
     if (writeEnd === null) {
-      inbox.drop(token);
+      requests.drop(token);
       return null;
     }
     const run = startRun(
@@ -116,7 +116,7 @@ export class Supervisor {
       effects.clock,
     );
     this.#live = run;
-    inbox.begin(token);
+    requests.begin(token);
     const encoder = plan.video === 'copy' ? null : plan.video;
     const mode = encoder === null ? 'copy' : 'encode';
     const { givenUp } = this.#planner;
@@ -133,7 +133,7 @@ export class Supervisor {
     } finally {
       over.abort();
       this.#live = null;
-      inbox.ended();
+      requests.ended();
     }
   }
 

@@ -2,7 +2,7 @@ import { causeText } from './cause.ts';
 import { diagnose } from './diagnosis.ts';
 import { CaptureError } from './errors.ts';
 import { complaintsIn } from './ffmpeg-log.ts';
-import type { RunTool } from './ffmpeg-runner.ts';
+import type { RunFfmpeg } from './ffmpeg-runner.ts';
 import { type FrameSize, formatSize, isFrameSize, type V4l2Source } from './source.ts';
 
 /** Sizes that a driver takes: those from `min` to `max` in steps, of which a single size is the least case. Pixels. */
@@ -175,7 +175,7 @@ export const withMode = (source: V4l2Source, mode: Mode): V4l2Source => ({ ...so
  * Asks a device what it has, and chooses.
  * @throws CaptureError PROBE_FAILED with the cause when it cannot be opened, and as {@link chooseMode}
  */
-export async function probeDevice(source: V4l2Source, run: RunTool): Promise<Mode> {
+export async function probeDevice(source: V4l2Source, run: RunFfmpeg): Promise<Mode> {
   const args = ['-hide_banner', '-nostdin', '-f', 'v4l2', '-list_formats', 'all', '-i', source.device];
   const { stderr } = await run({ command: 'ffmpeg', args, stdin: null });
   const formats = parseFormats(stderr);

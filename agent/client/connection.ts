@@ -4,7 +4,7 @@ import { toHex } from '../../crypto/bytes.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { CONNECTION_NAME_BYTES, REQUEST_ID_HEADER, requestId } from '../../wire/request-id.ts';
 import type { AgentLog } from '../log.ts';
-import { UplinkError } from './errors.ts';
+import { ClientError } from './errors.ts';
 
 /** Dials the pinned server for HTTP/1.1 (host/dialer.ts with everything but the signal filled in). */
 export type Dial = (signal: AbortSignal) => Promise<Duplex>;
@@ -73,14 +73,14 @@ export class Connection {
     asked.on('information', () => {
       informational += 1;
       if (informational <= MAX_INFORMATIONAL) return;
-      asked.destroy(new UplinkError('PROTOCOL_VIOLATED', 'the server goes on with 1xx and does not answer'));
+      asked.destroy(new ClientError('PROTOCOL_VIOLATED', 'the server goes on with 1xx and does not answer'));
     });
     return asked;
   }
 
   /** Breaks off whatever goes on. The next request dials anew. */
   close(): void {
-    this.#closing.abort(new UplinkError('CONNECTION_LOST', 'the connection was closed here'));
+    this.#closing.abort(new ClientError('CONNECTION_LOST', 'the connection was closed here'));
     this.#closing = new AbortController();
     this.#agent.destroy();
     this.#socket?.destroy();
@@ -104,9 +104,9 @@ export class Connection {
   }
 
   async #connect(): Promise<Duplex> {
-    if (this.#ended) throw new UplinkError('CONNECTION_LOST', 'the uplink was stopped');
+    if (this.#ended) throw new ClientError('CONNECTION_LOST', 'the uplink was stopped');
     const socket = await this.#dial(this.#closing.signal);
-    if (socket.destroyed) throw new UplinkError('CONNECTION_LOST', 'the server closed the new connection');
+    if (socket.destroyed) throw new ClientError('CONNECTION_LOST', 'the server closed the new connection');
     this.#socket = socket;
     this.#onDialled();
     return socket;

@@ -1,6 +1,6 @@
 import type { Refusal } from '../../wire/refusal.ts';
 
-export type UplinkErrorCode =
+export type ClientErrorCode =
   /** The connection broke off. */
   | 'CONNECTION_LOST'
   /** The camera has no client certificate yet. */
@@ -13,15 +13,15 @@ export type UplinkErrorCode =
   | 'REFUSED';
 
 /** A failure to hand footage over. Dialling fails with HostError. */
-export class UplinkError extends Error {
+export class ClientError extends Error {
   override readonly name = 'UplinkError';
-  readonly code: UplinkErrorCode;
+  readonly code: ClientErrorCode;
   readonly refusal: Refusal | undefined;
   /** How long the refusing server wants to be left alone. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
-    code: UplinkErrorCode,
+    code: ClientErrorCode,
     message: string,
     detail: { cause?: unknown; refusal?: Refusal; retryAfterMs?: number | undefined } = {},
   ) {

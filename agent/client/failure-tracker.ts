@@ -4,7 +4,7 @@ import { describeError } from './errors.ts';
 import { wayOut } from './remedies.ts';
 
 /** What stands in the way at the moment, for the status. */
-export interface TroubleView {
+export interface FailureView {
   readonly code: string;
   readonly message: string;
   /** What a person can do about it. */
@@ -16,11 +16,11 @@ export interface TroubleView {
 }
 
 /** The failures of one task: counted, shown, and logged when they change. */
-export class Trouble {
+export class FailureTracker {
   readonly #what: string;
   readonly #clock: Clock;
   readonly #logger: AgentLog;
-  #view: TroubleView | undefined;
+  #view: FailureView | undefined;
   #times = 0;
 
   constructor(what: string, clock: Clock, logger: AgentLog) {
@@ -29,7 +29,7 @@ export class Trouble {
     this.#logger = logger;
   }
 
-  get view(): TroubleView | undefined {
+  get view(): FailureView | undefined {
     return this.#view;
   }
 

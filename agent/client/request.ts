@@ -3,9 +3,9 @@ import * as v from 'valibot';
 import { Refusal } from '../../wire/refusal.ts';
 import { parseJson } from '../uplink/progress.ts';
 import type { Connection } from './connection.ts';
-import { UplinkError } from './errors.ts';
+import { ClientError } from './errors.ts';
 
-export interface Exchange {
+export interface RequestOptions {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly headers?: Readonly<Record<string, string | number>>;
@@ -17,7 +17,7 @@ export interface Exchange {
   readonly onHead?: (headers: IncomingHttpHeaders) => void;
 }
 
-export interface Answer {
+export interface Response {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
@@ -31,14 +31,14 @@ export const MAX_REFUSAL_BYTES = 2048;
 
 /**
  * One small request and its answer's body.
- * @throws UplinkError REFUSED, PROTOCOL_VIOLATED, STALLED, CONNECTION_LOST; HostError from dialling.
+ * @throws ClientError REFUSED, PROTOCOL_VIOLATED, STALLED, CONNECTION_LOST; HostError from dialling.
  */
-export async function exchange(connection: Connection, wanted: Exchange): Promise<string> {
-  return (await ask(connection, wanted)).body;
+export async function requestBody(connection: Connection, wanted: RequestOptions): Promise<string> {
+  return (await requestResponse(connection, wanted)).body;
 }
 
-/** As `exchange`, with all of the answer. */
-export function ask(connection: Connection, wanted: Exchange): Promise<Answer> {
+/** As `requestBody`, with all of the answer. */
+export function requestResponse(connection: Connection, wanted: RequestOptions): Promise<Response> {
   const { method, path, headers, body, maxBytes, timeoutMs, onHead } = wanted;
   return new Promise((resolve, reject) => {
     const request = connection.request(method, path, {
@@ -47,7 +47,7 @@ export function ask(connection: Connection, wanted: Exchange): Promise<Answer> {
     });
     const timer = setTimeout(
       () =>
-        request.destroy(new UplinkError('STALLED', `no answer to ${method} ${path} within ${timeoutMs} ms`)),
+        request.destroy(new ClientError('STALLED', `no answer to ${method} ${path} within ${timeoutMs} ms`)),
       timeoutMs,
     );
     const settle = (act: () => void) => {
@@ -77,7 +77,7 @@ export function ask(connection: Connection, wanted: Exchange): Promise<Answer> {
   });
 }
 
-/** @throws UplinkError PROTOCOL_VIOLATED when it is longer than `maxBytes`, CONNECTION_LOST. */
+/** @throws ClientError PROTOCOL_VIOLATED when it is longer than `maxBytes`, CONNECTION_LOST. */
 export async function readBody(response: IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -90,7 +90,7 @@ export async function readBody(response: IncomingMessage, maxBytes: number): Pro
   } catch (error) {
     throw connectionError(error);
   }
-  if (length > maxBytes) throw new UplinkError('PROTOCOL_VIOLATED', `the answer exceeds ${maxBytes} bytes`);
+  if (length > maxBytes) throw new ClientError('PROTOCOL_VIOLATED', `the answer exceeds ${maxBytes} bytes`);
   return Buffer.concat(chunks).toString('utf8');
 }
 
@@ -99,30 +99,30 @@ export function refusalError(
   status: number | undefined,
   body: string,
   retryAfter: string | undefined = undefined,
-): UplinkError {
+): ClientError {
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Refusal), body);
   if (!parsed.success) {
-    return new UplinkError('PROTOCOL_VIOLATED', `the server answered ${status} without a refusal`);
+    return new ClientError('PROTOCOL_VIOLATED', `the server answered ${status} without a refusal`);
   }
   // Delay in seconds (RFC 9110 section 10.2.3); the form with a date means nothing without a clock.
   const retryAfterMs = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) * 1000 : undefined;
   return refused(parsed.output, retryAfterMs);
 }
 
-export function refused(refusal: Refusal, retryAfterMs?: number): UplinkError {
-  return new UplinkError('REFUSED', `the server refused: ${refusal.message}`, { refusal, retryAfterMs });
+export function refused(refusal: Refusal, retryAfterMs?: number): ClientError {
+  return new ClientError('REFUSED', `the server refused: ${refusal.message}`, { refusal, retryAfterMs });
 }
 
-/** Reads an answer by its schema. @throws UplinkError PROTOCOL_VIOLATED. */
+/** Reads an answer by its schema. @throws ClientError PROTOCOL_VIOLATED. */
 export function parseAnswer<S extends v.GenericSchema>(schema: S, body: string): v.InferOutput<S> {
   const parsed = v.safeParse(schema, parseJson(body));
   if (parsed.success) return parsed.output;
-  throw new UplinkError('PROTOCOL_VIOLATED', 'the answer is not of the shape that the protocol gives');
+  throw new ClientError('PROTOCOL_VIOLATED', 'the answer is not of the shape that the protocol gives');
 }
 
 /** Our own errors and the dialler's as they are; the platform's as a lost connection. */
 export function connectionError(error: unknown): Error {
   const { name, code, message } = error as NodeJS.ErrnoException;
   if (name === 'UplinkError' || name === 'HostError') return error as Error;
-  return new UplinkError('CONNECTION_LOST', `the connection broke off: ${code ?? message}`, { cause: error });
+  return new ClientError('CONNECTION_LOST', `the connection broke off: ${code ?? message}`, { cause: error });
 }

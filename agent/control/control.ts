@@ -2,9 +2,9 @@ import type { Clock } from '../../host/clock.ts';
 import { checkSnapshot, encodeMessage, parseMessage } from '../../wire/control.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 import type { Dial } from '../client/connection.ts';
-import { Trouble, type TroubleView } from '../client/failure-tracker.ts';
+import { FailureTracker, type FailureView } from '../client/failure-tracker.ts';
 import { type AgentLog, errorFields } from '../log.ts';
-import type { ControlLine } from './mqtt-connection.ts';
+import type { ControlConnection } from './mqtt-connection.ts';
 import { Outbox, type QueuedTopic } from './outbox.ts';
 import { type Ending, reconnectDelayMs } from './reconnect-rules.ts';
 import { RequestLog } from './request-log.ts';
@@ -37,7 +37,7 @@ export interface ControlView {
   readonly connected: boolean;
   /** Messages given up for want of room. */
   readonly dropped: number;
-  readonly trouble: TroubleView | undefined;
+  readonly trouble: FailureView | undefined;
 }
 
 const TELEMETRY_MS = 30_000;
@@ -58,7 +58,7 @@ export class Control {
   readonly #outbox = new Outbox();
   readonly #requests: Requests;
   readonly #requestLog: RequestLog;
-  readonly #trouble: Trouble;
+  readonly #trouble: FailureTracker;
   #snapshots: SnapshotSource | undefined;
   #connected = false;
   /** Aborted when the connection, or the wait for the next, is to end. */
@@ -73,7 +73,7 @@ export class Control {
     this.#options = options;
     this.#requests = new Requests({ telemetry, refresh, snapshot: () => this.#snapshots?.request() }, clock);
     this.#requestLog = new RequestLog(logger, () => clock.monotonic());
-    this.#trouble = new Trouble('no control', clock, logger);
+    this.#trouble = new FailureTracker('no control', clock, logger);
   }
 
   get view(): ControlView {
@@ -137,30 +137,30 @@ export class Control {
   /** One connection, to its end. @param over aborted when it is to end. */
   async #connect(over: AbortSignal): Promise<Ending> {
     const { logger } = this.#options;
-    let line: ControlLine | undefined;
+    let connection: ControlConnection | undefined;
     try {
-      line = await this.#dial(over);
+      connection = await this.#dial(over);
       this.#connected = true;
       this.#trouble.over();
       logger.info({}, 'control connected');
-      await this.#send(line, over);
+      await this.#send(connection, over);
       return 'renewed';
     } catch (error) {
       if (over.aborted) return 'renewed';
       const code = this.#trouble.note(error);
-      if (line !== undefined) return 'lost';
+      if (connection !== undefined) return 'lost';
       return code === 'CONTROL_REFUSED' ? 'refused' : 'unreachable';
     } finally {
       this.#connected = false;
-      line?.destroy();
+      connection?.destroy();
     }
   }
 
-  async #dial(over: AbortSignal): Promise<ControlLine> {
+  async #dial(over: AbortSignal): Promise<ControlConnection> {
     const { camera, dial, clock } = this.#options;
     // MQTT.js is loaded by a camera that has something to say.
-    const { openControlLine } = await import('./mqtt-connection.ts');
-    return openControlLine(await dial(over), {
+    const { openControlConnection } = await import('./mqtt-connection.ts');
+    return openControlConnection(await dial(over), {
       camera,
       keepaliveSeconds: KEEPALIVE_SECONDS,
       answerMs: ANSWER_MS,
@@ -172,28 +172,28 @@ export class Control {
   }
 
   /** Sends what there is until it is over, then says good-bye. @throws ControlError when the line ends before. */
-  async #send(line: ControlLine, over: AbortSignal): Promise<void> {
+  async #send(connection: ControlConnection, over: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     let leaving: NodeJS.Timeout | undefined;
     const leave = () => {
       this.#rouse();
-      leaving = setTimeout(() => line.destroy(), LEAVE_MS);
+      leaving = setTimeout(() => connection.destroy(), LEAVE_MS);
     };
     over.addEventListener('abort', leave, { once: true });
     try {
       while (!over.aborted) {
         this.#idle = new AbortController();
-        line.check();
+        connection.check();
         this.#takeSnapshot();
         const message = this.#outbox.next();
         if (message === undefined) {
           await clock.sleep(IDLE_MS, this.#idle.signal).catch(() => undefined);
           continue;
         }
-        await line.publish(message.topic, message.bytes);
+        await connection.publish(message.topic, message.bytes);
         this.#outbox.sent(message);
       }
-      await line.end();
+      await connection.end();
     } finally {
       clearTimeout(leaving);
       over.removeEventListener('abort', leave);

@@ -14,7 +14,7 @@ import { ControlError } from './errors.ts';
 const { default: MqttClient } = mqttClient;
 type Client = InstanceType<typeof MqttClient>;
 
-export interface LineOptions {
+export interface ControlConnectionOptions {
   readonly camera: string;
   readonly keepaliveSeconds: number;
   /** How long the server may take for any answer. */
@@ -46,7 +46,7 @@ const WINDOW_PACKETS = 300;
 const WINDOW_MS = 10_000;
 
 /** One connection of control that the server has accepted. */
-export interface ControlLine {
+export interface ControlConnection {
   /** @throws ControlError when it has ended. */
   check(): void;
   /** Resolves when the server has it. @throws ControlError. */
@@ -62,24 +62,27 @@ export interface ControlLine {
  * subscription, and the status. MQTT.js dials nothing and connects nothing again by itself.
  * @throws ControlError; the socket is destroyed then.
  */
-export async function openControlLine(socket: Checkable, options: LineOptions): Promise<ControlLine> {
-  const line = new Line(socket, options);
+export async function openControlConnection(
+  socket: Checkable,
+  options: ControlConnectionOptions,
+): Promise<ControlConnection> {
+  const connection = new MqttConnection(socket, options);
   try {
-    await line.open();
-    return line;
+    await connection.open();
+    return connection;
   } catch (error) {
-    line.destroy();
+    connection.destroy();
     throw error;
   }
 }
 
-class Line implements ControlLine {
-  readonly #options: LineOptions;
+class MqttConnection implements ControlConnection {
+  readonly #options: ControlConnectionOptions;
   readonly #stream: CheckedStream;
   readonly #client: Client;
   #reason: unknown;
 
-  constructor(socket: Checkable, options: LineOptions) {
+  constructor(socket: Checkable, options: ControlConnectionOptions) {
     const { camera, keepaliveSeconds, monotonic, onRequest, onClosed } = options;
     this.#options = options;
     const meter = new PacketMeter(FROM_SERVER, windowLimit(monotonic));

@@ -1,5 +1,5 @@
 import type { Disk } from '../../host/disk.ts';
-import { type MachineHealth, machineHealth } from '../../host/system-health.ts';
+import { type SystemHealth, systemHealth } from '../../host/system-health.ts';
 import { ALPN_MQTT } from '../../wire/control.ts';
 import { type CaptureState, readCaptureState } from '../capture/status-file.ts';
 import type { ServerDial } from '../client/dial.ts';
@@ -39,8 +39,8 @@ export function openControl(options: OpenControlOptions): Control {
 }
 
 /** On a read-only card nothing is free. */
-async function machineOf(directory: CameraDirectory, disk: Disk): Promise<MachineHealth> {
-  const machine = await machineHealth(disk, directory.path);
+async function machineOf(directory: CameraDirectory, disk: Disk): Promise<SystemHealth> {
+  const machine = await systemHealth(disk, directory.path);
   return directory.isReadOnly ? { ...machine, diskFreeBytes: 0 } : machine;
 }
 

@@ -1,4 +1,4 @@
-import type { MachineHealth } from '../../host/system-health.ts';
+import type { SystemHealth } from '../../host/system-health.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 import type { CaptureState } from '../capture/status-file.ts';
 import { refusesPolicy } from '../client/remedies.ts';
@@ -8,7 +8,7 @@ export interface TelemetrySources {
   readonly status: AgentStatus;
   /** What capture says of itself; null before it said anything that can be read. */
   readonly capture: CaptureState | null;
-  readonly machine: MachineHealth;
+  readonly machine: SystemHealth;
   readonly versions: Telemetry['versions'];
   readonly uptimeMs: number;
   readonly messagesDropped: number;

@@ -12,8 +12,8 @@ import {
   REQUEST_TYPE,
 } from '../../wire/enrolment.ts';
 import type { Connection } from '../client/connection.ts';
-import { UplinkError } from '../client/errors.ts';
-import { ask } from '../client/request.ts';
+import { ClientError } from '../client/errors.ts';
+import { requestResponse } from '../client/request.ts';
 import type { DeviceKey } from '../state/device-key.ts';
 
 /** What a camera says to be let in (docs/protocol.md, "Enrolment"; RFC 7030 section 4.2). */
@@ -31,7 +31,7 @@ const TIMEOUT_MS = 20_000;
  * Asks for a certificate for the device key.
  * @param claim for the first; without it the camera is known by its key.
  * @returns it, PEM.
- * @throws UplinkError REFUSED, PROTOCOL_VIOLATED, STALLED, CONNECTION_LOST; HostError from dialling.
+ * @throws ClientError REFUSED, PROTOCOL_VIOLATED, STALLED, CONNECTION_LOST; HostError from dialling.
  */
 export async function askForCertificate(
   connection: Connection,
@@ -41,7 +41,7 @@ export async function askForCertificate(
 ): Promise<string> {
   // node-forge, which costs several megabytes, is wanted here only, once in days.
   const { makeRequest } = await import('../../crypto/request-node.ts');
-  const { body } = await ask(connection, {
+  const { body } = await requestResponse(connection, {
     method: 'POST',
     path: claim ? ENROL_PATH : REENROL_PATH,
     headers: {
@@ -60,7 +60,7 @@ export async function askForCertificate(
   return ownCertificate(body, device);
 }
 
-/** The one certificate of the answer that is for the device key. @throws UplinkError PROTOCOL_VIOLATED. */
+/** The one certificate of the answer that is for the device key. @throws ClientError PROTOCOL_VIOLATED. */
 async function ownCertificate(body: string, device: DeviceKey): Promise<string> {
   const { decodeCertsOnly } = await import('../../crypto/pkcs7-node.ts');
   try {
@@ -77,6 +77,6 @@ async function ownCertificate(body: string, device: DeviceKey): Promise<string> 
     throw new TypeError(`${own.length} of its certificates are for this camera`);
   } catch (cause) {
     const message = `the answer holds no certificate: ${(cause as Error).message}`;
-    throw new UplinkError('PROTOCOL_VIOLATED', message, { cause });
+    throw new ClientError('PROTOCOL_VIOLATED', message, { cause });
   }
 }

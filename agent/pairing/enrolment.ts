@@ -7,8 +7,8 @@ import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
 import { Connection } from '../client/connection.ts';
 import type { ServerDial } from '../client/dial.ts';
-import { UplinkError } from '../client/errors.ts';
-import { Trouble, type TroubleView } from '../client/failure-tracker.ts';
+import { ClientError } from '../client/errors.ts';
+import { FailureTracker, type FailureView } from '../client/failure-tracker.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import { Mutex } from '../mutex.ts';
@@ -48,7 +48,7 @@ export interface EnrolmentStatus {
   readonly certificateEnds: number | undefined;
   /** How many certificates this run of the agent was given. */
   readonly certificates: number;
-  readonly trouble: TroubleView | undefined;
+  readonly trouble: FailureView | undefined;
 }
 
 interface Held extends CertificateView {
@@ -62,7 +62,7 @@ const LEAST_INTERVAL_MS = 5_000;
 /** Gets the camera its certificate and renews it, for as long as it runs (certificate-policy.ts decides). */
 export class Enrolment {
   readonly #options: EnrolmentOptions;
-  readonly #trouble: Trouble;
+  readonly #trouble: FailureTracker;
   #held: Held | undefined;
   #fileStamp = '';
   #pairing: PairingFile | undefined;
@@ -76,7 +76,7 @@ export class Enrolment {
 
   private constructor(options: EnrolmentOptions, pairing: PairingFile | undefined) {
     this.#options = options;
-    this.#trouble = new Trouble('no certificate for this camera', options.clock, options.logger);
+    this.#trouble = new FailureTracker('no certificate for this camera', options.clock, options.logger);
     this.#pairing = pairing;
   }
 
@@ -147,7 +147,7 @@ export class Enrolment {
       } catch (error) {
         if (signal.aborted) return;
         const code = this.#trouble.note(error, this.#lastRequest);
-        const { retryAfterMs } = error as Partial<UplinkError>;
+        const { retryAfterMs } = error as Partial<ClientError>;
         delayMs = enrolmentDelayMs(code, this.#trouble.times, retryAfterMs, random());
       }
       await clock.sleep(delayMs, signal).catch(() => undefined);
@@ -168,9 +168,10 @@ export class Enrolment {
   async #take(step: Exclude<EnrolmentStep, 'rest'>, signal: AbortSignal): Promise<void> {
     const { disk, directory, logger, onCertificate } = this.#options;
     const moves = this.#moves;
-    const pem = step === 'enrol' ? await this.#enrol(signal) : await this.#ask(undefined, step, signal);
+    const pem =
+      step === 'enrol' ? await this.#enrol(signal) : await this.#requestResponse(undefined, step, signal);
     await this.#writing.run(async () => {
-      if (this.#moves !== moves) throw new UplinkError('CONNECTION_LOST', 'the camera has left this server');
+      if (this.#moves !== moves) throw new ClientError('CONNECTION_LOST', 'the camera has left this server');
       await writeFileAtomic(disk, directory.certificate, utf8(pem), 0o600);
     });
     this.#certificates += 1;
@@ -184,17 +185,21 @@ export class Enrolment {
     const { token, statement = '' } = this.#pairing ?? {};
     const claim = token && { token, statement };
     try {
-      return await this.#ask(claim, 'enrol', signal);
+      return await this.#requestResponse(claim, 'enrol', signal);
     } catch (error) {
       // The server may have let it in when the code was still good, and only its answer was lost.
-      if ((error as Partial<UplinkError>).refusal?.code !== 'CLAIM_EXPIRED') throw error;
-      return this.#ask(undefined, 'reenrol', signal).catch(() => {
+      if ((error as Partial<ClientError>).refusal?.code !== 'CLAIM_EXPIRED') throw error;
+      return this.#requestResponse(undefined, 'reenrol', signal).catch(() => {
         throw error;
       });
     }
   }
 
-  async #ask(claim: ClaimProof | undefined, step: EnrolmentStep, signal: AbortSignal): Promise<string> {
+  async #requestResponse(
+    claim: ClaimProof | undefined,
+    step: EnrolmentStep,
+    signal: AbortSignal,
+  ): Promise<string> {
     const { server, device, clock, logger } = this.#options;
     const shown = step === 'renew' ? this.certificate : undefined;
     const connection = new Connection(

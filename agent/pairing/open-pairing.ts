@@ -1,7 +1,7 @@
 import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
 import { type ServerDial, serverDial } from '../client/dial.ts';
-import type { TroubleView } from '../client/failure-tracker.ts';
+import type { FailureView } from '../client/failure-tracker.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { leaveWord } from '../firewall/unreachable.ts';
 import type { AgentLog } from '../log.ts';
@@ -36,7 +36,7 @@ export interface Pairing {
   readonly enrolment: Enrolment;
   readonly poll: PolicyPoll;
   /** What is wrong with the pin statement that was laid down, or that the server brings. */
-  readonly pinsTrouble: () => TroubleView | undefined;
+  readonly pinsTrouble: () => FailureView | undefined;
   /** Everything with a connection to the server: told when the certificate is another, or the server. */
   readonly uplinks: Set<{ reconnect(): void }>;
   /** Gets certificates, policies and pin statements until the signal aborts; never rejects. */

@@ -3,7 +3,7 @@ import { MAX_PINS_TEXT_LENGTH } from '../../crypto/pin-statement.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
-import { Trouble, type TroubleView } from '../client/failure-tracker.ts';
+import { FailureTracker, type FailureView } from '../client/failure-tracker.ts';
 import type { AgentLog } from '../log.ts';
 import { type CameraDirectory, readLimited } from '../state/camera-directory.ts';
 import type { PinnedServer } from './pinned-server.ts';
@@ -24,15 +24,19 @@ export interface PinsInboxOptions {
  */
 export class PinsInbox {
   readonly #options: PinsInboxOptions;
-  readonly #trouble: Trouble;
+  readonly #trouble: FailureTracker;
   #stamp = '';
 
   constructor(options: PinsInboxOptions) {
     this.#options = options;
-    this.#trouble = new Trouble('the pin statement on file is not obeyed', options.clock, options.logger);
+    this.#trouble = new FailureTracker(
+      'the pin statement on file is not obeyed',
+      options.clock,
+      options.logger,
+    );
   }
 
-  get trouble(): TroubleView | undefined {
+  get trouble(): FailureView | undefined {
     return this.#trouble.view;
   }
 

@@ -6,14 +6,14 @@ import { MAX_PINS_BYTES, MAX_POLICY_BYTES, PINS_PATH, POLICY_PATH } from '../../
 import { Connection } from '../client/connection.ts';
 import type { ServerDial } from '../client/dial.ts';
 import { describeError } from '../client/errors.ts';
-import { Trouble, type TroubleView } from '../client/failure-tracker.ts';
+import { FailureTracker, type FailureView } from '../client/failure-tracker.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import type { CameraDirectory } from '../state/camera-directory.ts';
 import type { PolicyWatch } from '../state/policy-watch.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { PinnedServer } from './pinned-server.ts';
-import { CarriedDocument } from './polled-document.ts';
+import { PolledDocument } from './polled-document.ts';
 
 export interface PolicyPollOptions {
   readonly directory: CameraDirectory;
@@ -49,8 +49,8 @@ export function policyDelayMs(
 export class PolicyPoll {
   readonly #options: PolicyPollOptions;
   readonly #connection: Connection;
-  readonly #policy: CarriedDocument;
-  readonly #pins: CarriedDocument;
+  readonly #policy: PolledDocument;
+  readonly #pins: PolledDocument;
   #outdated = false;
   #waiting = new AbortController();
 
@@ -65,30 +65,30 @@ export class PolicyPoll {
       logger,
     );
     const onHead = ({ date }: { readonly date?: string | undefined }) => clock.hearServer(date);
-    this.#policy = new CarriedDocument({
+    this.#policy = new PolledDocument({
       path: POLICY_PATH,
       maxBytes: MAX_POLICY_BYTES,
-      trouble: new Trouble('no policy from the server', clock, logger),
+      trouble: new FailureTracker('no policy from the server', clock, logger),
       take: (body) => this.#takePolicy(body),
       isLost: () => watch.fileRefused,
       onHead,
     });
-    this.#pins = new CarriedDocument({
+    this.#pins = new PolledDocument({
       path: PINS_PATH,
       maxBytes: MAX_PINS_BYTES,
-      trouble: new Trouble("the server's pin statement is not obeyed", clock, logger),
+      trouble: new FailureTracker("the server's pin statement is not obeyed", clock, logger),
       take: (body) => this.#takePins(body),
       onHead,
     });
   }
 
   /** What is wrong with getting the next policy. */
-  get trouble(): TroubleView | undefined {
+  get trouble(): FailureView | undefined {
     return this.#policy.trouble.view;
   }
 
   /** What is wrong with the pin statement that the server brings. */
-  get pinsTrouble(): TroubleView | undefined {
+  get pinsTrouble(): FailureView | undefined {
     return this.#pins.trouble.view;
   }
 
@@ -121,7 +121,7 @@ export class PolicyPoll {
   }
 
   /** @returns whether the server lets this camera ask. */
-  async #fetch(document: CarriedDocument, signal: AbortSignal): Promise<boolean> {
+  async #fetch(document: PolledDocument, signal: AbortSignal): Promise<boolean> {
     if (this.#outdated) this.#connection.close();
     this.#outdated = false;
     try {

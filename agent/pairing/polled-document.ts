@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Connection } from '../client/connection.ts';
-import type { Trouble } from '../client/failure-tracker.ts';
-import { ask } from '../client/request.ts';
+import type { FailureTracker } from '../client/failure-tracker.ts';
+import { requestResponse } from '../client/request.ts';
 
-export interface CarriedDocumentOptions {
+export interface PolledDocumentOptions {
   readonly path: string;
   readonly maxBytes: number;
-  readonly trouble: Trouble;
+  readonly trouble: FailureTracker;
   /**
    * Judges what came, and obeys it if it has to be.
    * @returns whether it is done with; false: it is to be brought again.
@@ -24,23 +24,23 @@ const TIMEOUT_MS = 15_000;
  * Something that the camera's owner signed and its server carries. What the server brings is judged as if it had been
  * laid down by hand, and what is not to be obeyed replaces nothing.
  */
-export class CarriedDocument {
-  readonly #options: CarriedDocumentOptions;
+export class PolledDocument {
+  readonly #options: PolledDocumentOptions;
   #etag: string | undefined;
 
-  constructor(options: CarriedDocumentOptions) {
+  constructor(options: PolledDocumentOptions) {
     this.#options = options;
   }
 
-  get trouble(): Trouble {
+  get trouble(): FailureTracker {
     return this.#options.trouble;
   }
 
-  /** Asks for it, and takes it if it is another than before. @throws what `ask` and `take` throw. */
+  /** Asks for it, and takes it if it is another than before. @throws what `requestResponse` and `take` throw. */
   async fetch(connection: Connection): Promise<void> {
     const { path, maxBytes, take, isLost, onHead } = this.#options;
     if (isLost?.()) this.#etag = undefined;
-    const { status, headers, body } = await ask(connection, {
+    const { status, headers, body } = await requestResponse(connection, {
       method: 'GET',
       path,
       headers: this.#etag === undefined ? {} : { 'if-none-match': this.#etag },

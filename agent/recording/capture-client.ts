@@ -2,7 +2,7 @@ import { HostError } from '../../host/errors.ts';
 import { type FifoReader, type FifoWriter, openFifoReader, openFifoWriter } from '../../host/fifo.ts';
 import { type Command, type End, encodeCommand } from '../capture/protocol.ts';
 
-export interface FeedEvents {
+export interface CaptureEvents {
   /** The first byte of a run is here. */
   onRunStart(run: number): void;
   /** Bytes of the run; the buffer is reused as soon as this returns. */
@@ -13,7 +13,7 @@ export interface FeedEvents {
   onRunEnd(run: number): void;
 }
 
-export interface FeedOptions {
+export interface CaptureClientOptions {
   mediaPath: string;
   commandPath: string;
   /** Names this life of the agent: 8 to 32 lower-case hex digits, never the same twice. */
@@ -29,7 +29,7 @@ export interface FeedOptions {
 }
 
 /** The agent's end of the line from capture. */
-export interface CaptureFeed {
+export interface CaptureClient {
   /** The run is no good, by default because of its bytes: no more of them come, capture starts another run. */
   refuse(reason?: End['reason']): void;
   pause(): void;
@@ -46,7 +46,7 @@ const REPEAT_MS = 2000;
  * a refused run is drained, so that no run's bytes ever land in the next. FIFOs that are missing, or were replaced, are
  * opened as soon as there are new ones.
  */
-export function openCaptureFeed(options: FeedOptions, events: FeedEvents): CaptureFeed {
+export function openCaptureClient(options: CaptureClientOptions, events: CaptureEvents): CaptureClient {
   const { agent, mediaPath } = options;
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   let fifos: { readonly reader: FifoReader; readonly writer: FifoWriter } | undefined;

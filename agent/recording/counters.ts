@@ -2,7 +2,7 @@
  * What became of the captured media, in microseconds of video samples and in counts, since the agent started.
  * Captured = sealed + skipped; what was sealed is acknowledged, held or dropped by the spool.
  */
-export interface Tally {
+export interface Counters {
   fragments: number;
   capturedUs: number;
   /** When the last fragment came, ms since 1970, for display. */
@@ -19,7 +19,7 @@ export interface Tally {
   refusedStreams: number;
 }
 
-export const emptyTally = (): Tally => ({
+export const emptyCounters = (): Counters => ({
   fragments: 0,
   capturedUs: 0,
   lastFragmentAt: undefined,

@@ -2,7 +2,7 @@
  * Where all video is that a camera ever captured, µs of video samples over all lives of its agent.
  * captured = acknowledged + held + dropped + skipped + interrupted, exactly.
  */
-export interface Account {
+export interface FootageAccounting {
   /** Times that the agent began to record. */
   readonly lives: number;
   readonly capturedUs: number;
@@ -21,10 +21,10 @@ export interface Account {
 }
 
 /** What became of one life's video: captured + found = acknowledged + held + dropped + skipped. */
-export type LifeAccount = Omit<Account, 'lives' | 'interruptedUs'>;
+export type LifeAccount = Omit<FootageAccounting, 'lives' | 'interruptedUs'>;
 
 /** What a life finds on the spool's disk when it begins. */
-export type Found = Pick<Account, 'heldUs' | 'buriedUs'>;
+export type Found = Pick<FootageAccounting, 'heldUs' | 'buriedUs'>;
 
 /**
  * The account with which a life begins, from the last that the life before wrote, which is up to ten seconds older
@@ -32,7 +32,10 @@ export type Found = Pick<Account, 'heldUs' | 'buriedUs'>;
  * memory: interrupted. What is found and was not held then had been captured since.
  * @param former undefined for a camera's first life, and where the account was lost.
  */
-export function openAccount(former: Account | undefined, { heldUs, buriedUs }: Found): Account {
+export function openAccount(
+  former: FootageAccounting | undefined,
+  { heldUs, buriedUs }: Found,
+): FootageAccounting {
   if (former === undefined) {
     const capturedUs = heldUs + buriedUs;
     return { ...NOTHING, lives: 1, capturedUs, heldUs, droppedUs: buriedUs, buriedUs };
@@ -51,7 +54,7 @@ export function openAccount(former: Account | undefined, { heldUs, buriedUs }: F
 }
 
 /** The account while a life goes on that began with `opening`. */
-export function accountOf(opening: Account, life: LifeAccount): Account {
+export function accountOf(opening: FootageAccounting, life: LifeAccount): FootageAccounting {
   return {
     lives: opening.lives,
     capturedUs: opening.capturedUs + life.capturedUs,
@@ -65,12 +68,12 @@ export function accountOf(opening: Account, life: LifeAccount): Account {
 }
 
 /** What does not add up, µs; 0 unless something was lost silently. */
-export function imbalanceUs(account: Account): number {
+export function imbalanceUs(account: FootageAccounting): number {
   const { capturedUs, acknowledgedUs, heldUs, droppedUs, skippedUs, interruptedUs } = account;
   return capturedUs - acknowledgedUs - heldUs - droppedUs - skippedUs - interruptedUs;
 }
 
-const NOTHING: Account = {
+const NOTHING: FootageAccounting = {
   lives: 0,
   capturedUs: 0,
   acknowledgedUs: 0,

@@ -5,8 +5,8 @@ import { followParameterSets, playsInBrowsers } from '../../media/parameter-sets
 import { FIRST_SECOND } from '../capture/protocol.ts';
 import type { AgentLog } from '../log.ts';
 import { errorFields } from '../log.ts';
-import type { CaptureFeed, FeedEvents } from './capture-client.ts';
-import type { Tally } from './counters.ts';
+import type { CaptureClient, CaptureEvents } from './capture-client.ts';
+import type { Counters } from './counters.ts';
 import { beginPace, type Pace, take } from './pace.ts';
 import type { Recorder } from './recorder.ts';
 import {
@@ -23,9 +23,9 @@ import {
   type TimeFault,
 } from './run-clock.ts';
 
-export interface IntakeOptions {
+export interface FragmentIngestOptions {
   readonly recorder: Recorder;
-  readonly tally: Tally;
+  readonly counters: Counters;
   /** Whether the policy in force allows sound. */
   readonly audioAllowed: () => boolean;
   /** Whether the source's time is that of the world; a file is played at its own. */
@@ -52,9 +52,9 @@ interface Arrived {
  * filmed. A stream that is not what it has to be, or whose time is not the time that goes by, is refused as a whole:
  * capture starts another.
  */
-export class Intake implements FeedEvents {
-  readonly #options: IntakeOptions;
-  #feed: CaptureFeed | undefined;
+export class FragmentIngest implements CaptureEvents {
+  readonly #options: FragmentIngestOptions;
+  #captureClient: CaptureClient | undefined;
   #fragmenter = new Fragmenter();
   #sinceKeyframeUs = 0;
   /** What is left of a chunk after a refusal is counted, and given up. */
@@ -73,13 +73,13 @@ export class Intake implements FeedEvents {
   /** What came before the run had settled; undefined once it has. */
   #settling: { readonly arrived: Arrived[]; bytes: number; readonly timer: NodeJS.Timeout } | undefined;
 
-  constructor(options: IntakeOptions) {
+  constructor(options: FragmentIngestOptions) {
     this.#options = options;
   }
 
   /** The feed that calls this intake, for refusals. */
-  attach(feed: CaptureFeed): void {
-    this.#feed = feed;
+  attach(captureClient: CaptureClient): void {
+    this.#captureClient = captureClient;
   }
 
   onRunStart(): void {
@@ -190,15 +190,15 @@ export class Intake implements FeedEvents {
   /** What comes faster than any camera films waits in the FIFO, and then in ffmpeg. */
   #keepPace(bytes: number, events: number): void {
     const now = this.#options.clock.monotonic();
-    if (this.#feed === undefined) return;
+    if (this.#captureClient === undefined) return;
     const { waitMs, ...pace } = take(this.#pace ?? beginPace(now), now, bytes, events);
     this.#pace = pace;
     if (waitMs === 0 || this.#waiting !== undefined) return;
-    const feed = this.#feed;
-    feed.pause();
+    const captureClient = this.#captureClient;
+    captureClient.pause();
     this.#waiting = setTimeout(() => {
       this.#waiting = undefined;
-      feed.resume();
+      captureClient.resume();
     }, waitMs).unref();
   }
 
@@ -252,12 +252,12 @@ export class Intake implements FeedEvents {
   }
 
   #refuse(why: { code: string; reason: string }, reason?: 'gop' | 'time'): void {
-    this.#options.tally.refusedStreams += 1;
+    this.#options.counters.refusedStreams += 1;
     this.#options.logger.warn(why, 'stream refused');
     this.#refused = true;
     this.#settle();
     this.#options.recorder.endRun();
-    this.#feed?.refuse(reason);
+    this.#captureClient?.refuse(reason);
   }
 
   #watchGop({ keyframe, durationUs, samples }: FragmentEvent): void {

@@ -6,7 +6,7 @@ import type { Clock } from '../../host/clock.ts';
 import type { FragmentEvent, InitEvent } from '../../media/fragmenter.ts';
 import type { SnapshotTap } from '../snapshots/snapshots.ts';
 import type { SealedRecord, StoredSegment, StoredSession } from '../spool/stored-segment.ts';
-import type { Tally } from './counters.ts';
+import type { Counters } from './counters.ts';
 import type { FootageGaps } from './footage-gaps.ts';
 import { nextStep } from './segment-rules.ts';
 import type { FreshSession } from './session-source.ts';
@@ -32,7 +32,7 @@ export interface RecorderOptions {
   readonly primitives: SealingPrimitives;
   readonly clock: Clock;
   readonly store: RecordStore;
-  readonly tally: Tally;
+  readonly counters: Counters;
   readonly snapshots?: SnapshotTap;
   /** Told of the time that footage covers. */
   readonly gaps?: Pick<FootageGaps, 'begin' | 'extend'>;
@@ -120,10 +120,10 @@ export class Recorder {
 
   /** One fragment of the run, whose bytes are the recorder's from here on. */
   record(fragment: FilmedFragment): void {
-    const { tally, clock } = this.#options;
-    tally.fragments += 1;
-    tally.lastFragmentAt = clock.now();
-    tally.capturedUs += fragment.durationUs;
+    const { counters, clock } = this.#options;
+    counters.fragments += 1;
+    counters.lastFragmentAt = clock.now();
+    counters.capturedUs += fragment.durationUs;
     if (this.#run === undefined) {
       this.#skip(fragment);
       return;
@@ -225,7 +225,7 @@ export class Recorder {
   }
 
   async #beginSession(first: FilmedFragment, run: Run): Promise<void> {
-    const { nextSession, store, clock, tally } = this.#options;
+    const { nextSession, store, clock, counters } = this.#options;
     try {
       this.#outdated = false;
       this.#first = first;
@@ -234,7 +234,7 @@ export class Recorder {
       const fresh = await nextSession();
       const stored = await store.beginSession(fresh);
       this.#session = { fresh, stored, startedAt, startedTimeMs, segments: 0, lastDigest: undefined };
-      tally.sessions += 1;
+      counters.sessions += 1;
       this.#beginSnapshots(fresh);
       this.#first = undefined;
       this.#beginSegment(first, run);
@@ -276,7 +276,7 @@ export class Recorder {
   #beginSegment(first: FilmedFragment, run: Run): void {
     const session = this.#session;
     if (session === undefined) return;
-    const { cameraId, primitives, signer, store, tally } = this.#options;
+    const { cameraId, primitives, signer, store, counters } = this.#options;
     const header = {
       camera: cameraId,
       sessionHash: session.fresh.hash,
@@ -285,7 +285,7 @@ export class Recorder {
     };
     const sealer = new SegmentSealer(session.fresh.secret, header, primitives, signer);
     session.segments += 1;
-    tally.segments += 1;
+    counters.segments += 1;
     const stored = store.beginSegment(session.stored, header.sequence, sealer.header, sealer.digest);
     this.#segment = { sealer, stored, bytes: 0, filmedMs: first.filmedMs };
     this.#options.gaps?.begin(first.filmedMs, header.timeMs);
@@ -333,17 +333,17 @@ export class Recorder {
   #keep(frame: SealedFrame): void {
     const segment = this.#segment;
     if (segment === undefined) return;
-    const { store, tally } = this.#options;
+    const { store, counters } = this.#options;
     store.append(segment.stored, frame);
     segment.bytes += frame.bytes.length;
-    tally.records += 1;
-    tally.sealedUs += frame.durationUs;
-    tally.sealedBytes += frame.bytes.length;
+    counters.records += 1;
+    counters.sealedUs += frame.durationUs;
+    counters.sealedBytes += frame.bytes.length;
   }
 
   #skip(fragment: FragmentEvent): void {
-    this.#options.tally.skippedUs += fragment.durationUs;
-    this.#options.tally.skippedFragments += 1;
+    this.#options.counters.skippedUs += fragment.durationUs;
+    this.#options.counters.skippedFragments += 1;
   }
 }
 

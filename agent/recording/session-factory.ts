@@ -8,7 +8,7 @@ import type { CameraState } from '../state/camera-state.ts';
 import { type DayKeyUse, nextDayKey } from './day-key-rules.ts';
 import { type FreshSession, freshSession, type PreviousSession } from './session-source.ts';
 
-export interface SessionMakerOptions {
+export interface SessionFactoryOptions {
   readonly signer: DeviceSigner;
   readonly primitives: SealingPrimitives;
   readonly clock: Clock;
@@ -22,12 +22,12 @@ export interface SessionMakerOptions {
 }
 
 /** Makes session after session, each under the policy and the day keys that are due. */
-export class SessionMaker {
-  readonly #options: SessionMakerOptions;
+export class SessionFactory {
+  readonly #options: SessionFactoryOptions;
   #accountedUs = 0;
   #exhausted: readonly string[] = [];
 
-  constructor(options: SessionMakerOptions) {
+  constructor(options: SessionFactoryOptions) {
     this.#options = options;
   }
 

@@ -22,7 +22,7 @@ export type SnapshotFault =
   /** The FIFOs are not as they have to be. */
   | 'NO_LINE';
 
-export interface Errand {
+export interface SnapshotRequest {
   readonly keyframeFifo: string;
   readonly snapshotFifo: string;
   /** Names this errand, 8 random bytes. */
@@ -38,7 +38,7 @@ export interface Errand {
  * Has capture make a picture of a keyframe. Nothing of it blocks, and whatever capture does, it ends in time. What is
  * read is limited: only while an answer is awaited, and no more than one can be long.
  */
-export async function runErrand(errand: Errand): Promise<Uint8Array | SnapshotFault> {
+export async function requestSnapshot(errand: SnapshotRequest): Promise<Uint8Array | SnapshotFault> {
   const { clock, timeoutMs, signal } = errand;
   const over = new AbortController();
   const messages = new Set<FifoMessage>();
@@ -58,7 +58,7 @@ export async function runErrand(errand: Errand): Promise<Uint8Array | SnapshotFa
 
 /** The answer's FIFO is open before the request is sent. */
 function exchange(
-  { keyframeFifo, snapshotFifo, id, video }: Errand,
+  { keyframeFifo, snapshotFifo, id, video }: SnapshotRequest,
   messages: Set<FifoMessage>,
 ): Promise<Uint8Array | SnapshotFault> {
   return new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@ import { MAX_KEYFRAME_BYTES } from '../capture/snapshot-frame.ts';
 import type { AgentLog } from '../log.ts';
 import { errorFields } from '../log.ts';
 import { SnapshotOutbox } from './snapshot-outbox.ts';
-import { runErrand, type SnapshotFault } from './snapshot-request.ts';
+import { requestSnapshot, type SnapshotFault } from './snapshot-request.ts';
 import { CLOSEST_SNAPSHOTS_MS, isSnapshotDue } from './snapshot-rules.ts';
 
 /** A keyframe as it is recorded. */
@@ -134,7 +134,7 @@ export class Snapshots implements SnapshotTap {
   async #make(keyframe: Keyframe, session: { id: string; sealer: SnapshotSealer }): Promise<void> {
     const { keyframeFifo, snapshotFifo, clock, randomBytes, timeoutMs } = this.#options;
     try {
-      const picture = await runErrand({
+      const picture = await requestSnapshot({
         keyframeFifo,
         snapshotFifo,
         id: randomBytes(8),

@@ -1,7 +1,7 @@
-import { add, NOTHING, type Tally } from './tally.ts';
+import { add, type Counters, NOTHING } from './tally.ts';
 
 /** What became of every record that the spool took, and of every call to the disk that failed. */
-export class Ledger {
+export class SpoolCounters {
   #captured = NOTHING;
   #acknowledged = NOTHING;
   #dropped = NOTHING;
@@ -9,16 +9,16 @@ export class Ledger {
   #diskErrors = 0;
   #forgottenTombstones = 0;
 
-  capture(tally: Tally): void {
-    this.#captured = add(this.#captured, tally);
+  capture(counters: Counters): void {
+    this.#captured = add(this.#captured, counters);
   }
 
-  acknowledge(tally: Tally): void {
-    this.#acknowledged = add(this.#acknowledged, tally);
+  acknowledge(counters: Counters): void {
+    this.#acknowledged = add(this.#acknowledged, counters);
   }
 
-  drop(tally: Tally): void {
-    this.#dropped = add(this.#dropped, tally);
+  drop(counters: Counters): void {
+    this.#dropped = add(this.#dropped, counters);
   }
 
   dropSegment(): void {

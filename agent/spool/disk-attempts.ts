@@ -1,19 +1,19 @@
 import type { Clock } from '../../host/clock.ts';
 import { HostError, type HostErrorCode } from '../../host/errors.ts';
 import { type AgentLog, errorFields } from '../log.ts';
-import type { Ledger } from './counters.ts';
+import type { SpoolCounters } from './counters.ts';
 import { pauseAfter } from './retry-rules.ts';
 import type { SpooledSegment } from './spooled-segment.ts';
 
 /** Tries things on the disk. A failure is counted, and never goes further than the segment it met. */
 export class DiskAttempts {
   readonly #clock: Clock;
-  readonly #ledger: Ledger;
+  readonly #counters: SpoolCounters;
   readonly #log: AgentLog;
 
-  constructor(clock: Clock, ledger: Ledger, log: AgentLog) {
+  constructor(clock: Clock, counters: SpoolCounters, log: AgentLog) {
     this.#clock = clock;
-    this.#ledger = ledger;
+    this.#counters = counters;
     this.#log = log;
   }
 
@@ -41,7 +41,7 @@ export class DiskAttempts {
       return undefined;
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
-      this.#ledger.countDiskError();
+      this.#counters.countDiskError();
       this.#log.warn(errorFields(error), 'spool: the disk failed');
       return error.code;
     }

@@ -18,7 +18,7 @@ export interface Room {
 }
 
 /** What gives way, as indexes into the segments given. */
-export interface Sacrifice {
+export interface Evictions {
   /** Given up: everything of them that the server does not have is lost. */
   readonly drop: readonly number[];
   /** Not written now: they stay in memory. */
@@ -30,7 +30,7 @@ export interface Sacrifice {
  * there are dropped, and the oldest that only wait to be written are withheld, until the rest fits; then, for
  * memory, the oldest that still hold more than memory has room for are dropped.
  */
-export function chooseSacrifice(segments: readonly Occupancy[], room: Room): Sacrifice {
+export function selectEvictions(segments: readonly Occupancy[], room: Room): Evictions {
   const drop = new Set<number>();
   const withhold = new Set<number>();
 

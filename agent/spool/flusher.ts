@@ -1,13 +1,13 @@
 import type { Clock } from '../../host/clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import type { DiskAttempts } from './disk-attempts.ts';
-import { chooseSacrifice } from './eviction-rules.ts';
+import { selectEvictions } from './eviction-rules.ts';
 import { PASS_INTERVAL_MS, type SpoolLimits, WRITE_AFTER_MS } from './limits.ts';
 import { restAfterPass } from './pass-rules.ts';
 import type { Reclaimer } from './reclaimer.ts';
 import { PREFACE_LENGTH } from './records-file.ts';
-import type { Holdings } from './segment-index.ts';
-import type { Premises } from './spool-files.ts';
+import type { SegmentIndex } from './segment-index.ts';
+import type { SpoolFiles } from './spool-files.ts';
 import type { SpooledSegment } from './spooled-segment.ts';
 import { TOMBSTONE_LENGTH } from './tombstone.ts';
 
@@ -15,8 +15,8 @@ export interface FlusherParts {
   readonly clock: Clock;
   readonly limits: SpoolLimits;
   readonly log: AgentLog;
-  readonly holdings: Holdings;
-  readonly premises: Premises;
+  readonly segmentIndex: SegmentIndex;
+  readonly spoolFiles: SpoolFiles;
   readonly attempts: DiskAttempts;
   readonly reclaimer: Reclaimer;
 }
@@ -62,22 +62,22 @@ export class Flusher {
   }
 
   /** Drops the oldest segment that has room on the disk to give; false when there is none. */
-  giveWay(): Promise<boolean> {
-    const { holdings, reclaimer } = this.#parts;
+  evictOldest(): Promise<boolean> {
+    const { segmentIndex, reclaimer } = this.#parts;
     return this.#inTurn(async () => {
-      const oldest = holdings.segments.find(
+      const oldest = segmentIndex.segments.find(
         ({ diskBytes, tombstone }) => tombstone === undefined && diskBytes > LEFT_BY_DROPPED,
       );
       if (oldest === undefined) return false;
       this.#drop(oldest);
-      await reclaimer.bury();
+      await reclaimer.writeTombstones();
       return true;
     });
   }
 
   /** Whether what is nowhere but in memory should not wait for its time. */
   get isPressing(): boolean {
-    return this.#parts.holdings.pinnedBytes > this.#parts.limits.maxMemoryBytes / 2;
+    return this.#parts.segmentIndex.pinnedBytes > this.#parts.limits.maxMemoryBytes / 2;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -99,8 +99,8 @@ export class Flusher {
 
   /** How long there is nothing to do, ms. */
   #rest(): number {
-    const { clock, holdings } = this.#parts;
-    const { released, segments } = holdings;
+    const { clock, segmentIndex } = this.#parts;
+    const { released, segments } = segmentIndex;
     const now = clock.monotonic();
     let oldestMs: number | undefined;
     let isBehind = released.size > 0;
@@ -112,21 +112,21 @@ export class Flusher {
   }
 
   async #pass(everything: boolean): Promise<void> {
-    const { holdings, limits, premises, reclaimer } = this.#parts;
+    const { segmentIndex, limits, spoolFiles, reclaimer } = this.#parts;
     await reclaimer.free();
-    await reclaimer.bury();
+    await reclaimer.writeTombstones();
     const durably = everything || this.isPressing;
     const due = this.#due(durably, everything);
-    if (due.length === 0 && premises.bytes <= limits.maxBytes) return;
+    if (due.length === 0 && spoolFiles.bytes <= limits.maxBytes) return;
     const isFull = await this.#write(due, durably, await this.#measureBudget());
-    if (isFull) await this.#write(due, durably, Math.min(limits.maxBytes, premises.bytes));
-    holdings.bound();
+    if (isFull) await this.#write(due, durably, Math.min(limits.maxBytes, spoolFiles.bytes));
+    segmentIndex.bound();
   }
 
   #due(all: boolean, unpausing: boolean): SpooledSegment[] {
-    const { attempts, clock, holdings } = this.#parts;
+    const { attempts, clock, segmentIndex } = this.#parts;
     const now = clock.monotonic();
-    return holdings.segments.filter((segment) => {
+    return segmentIndex.segments.filter((segment) => {
       if (!unpausing && attempts.isPausing(segment)) return false;
       const { file, index, state, unwritten } = segment;
       const ended = state !== 'open';
@@ -138,13 +138,13 @@ export class Flusher {
 
   /** Makes room within `budget` and writes what fits. True when the disk turned out to be full before. */
   async #write(due: readonly SpooledSegment[], durably: boolean, budget: number): Promise<boolean> {
-    const { attempts, premises } = this.#parts;
+    const { attempts, spoolFiles } = this.#parts;
     const withheld = await this.#makeRoom(new Set(due), budget);
     for (const segment of due) {
       if (withheld.has(segment) || segment.tombstone !== undefined) continue;
-      if (premises.bytes + premises.pendingBytes(segment) > budget) continue;
+      if (spoolFiles.bytes + spoolFiles.pendingBytes(segment) > budget) continue;
       const sync = durably || segment.state !== 'open';
-      const directory = premises.directoryOf(segment);
+      const directory = spoolFiles.directoryOf(segment);
       const failure = await attempts.forSegment(segment, () => directory.write(segment, sync));
       if (failure === 'DISK_FULL') return true;
     }
@@ -156,38 +156,38 @@ export class Flusher {
     due: ReadonlySet<SpooledSegment>,
     budget: number,
   ): Promise<ReadonlySet<SpooledSegment | undefined>> {
-    const { holdings, limits, premises, reclaimer } = this.#parts;
-    const { segments } = holdings;
+    const { segmentIndex, limits, spoolFiles, reclaimer } = this.#parts;
+    const { segments } = segmentIndex;
     const occupancies = segments.map((segment) => ({
       disk: segment.diskBytes,
-      pending: due.has(segment) ? premises.pendingBytes(segment) : 0,
+      pending: due.has(segment) ? spoolFiles.pendingBytes(segment) : 0,
       pinned: segment.pinnedBytes,
     }));
-    const shared = premises.bytes - occupancies.reduce((sum, { disk }) => sum + disk, 0);
-    const { drop, withhold } = chooseSacrifice(occupancies, {
+    const shared = spoolFiles.bytes - occupancies.reduce((sum, { disk }) => sum + disk, 0);
+    const { drop, withhold } = selectEvictions(occupancies, {
       disk: budget - shared,
       memory: limits.maxMemoryBytes,
       tombstone: LEFT_BY_DROPPED,
     });
     for (const index of drop) this.#drop(segments[index]);
-    if (drop.length > 0) await reclaimer.bury();
+    if (drop.length > 0) await reclaimer.writeTombstones();
     return new Set(withhold.map((index) => segments[index]));
   }
 
   #drop(segment: SpooledSegment | undefined): void {
     if (segment === undefined) return;
-    this.#parts.holdings.drop(segment);
+    this.#parts.segmentIndex.drop(segment);
     const { sequence, session, droppedUs } = segment;
     this.#parts.log.warn({ session: session.number, sequence, droppedUs }, 'spool: no room, segment dropped');
   }
 
   /** Bytes that the spool's files may take up together. */
   async #measureBudget(): Promise<number> {
-    const { attempts, limits, premises } = this.#parts;
+    const { attempts, limits, spoolFiles } = this.#parts;
     let budget = limits.maxBytes;
     await attempts.plain(async () => {
-      const free = await premises.disk.freeBytes(premises.dir);
-      budget = Math.min(budget, premises.bytes + free - limits.minFreeBytes);
+      const free = await spoolFiles.disk.freeBytes(spoolFiles.dir);
+      budget = Math.min(budget, spoolFiles.bytes + free - limits.minFreeBytes);
     });
     return budget;
   }

@@ -1,5 +1,5 @@
-import { Ledger } from './counters.ts';
-import { chooseSacrifice } from './eviction-rules.ts';
+import { SpoolCounters } from './counters.ts';
+import { selectEvictions } from './eviction-rules.ts';
 import type { SpoolLimits } from './limits.ts';
 import type { SpooledSegment } from './spooled-segment.ts';
 import type { SealedRecord } from './stored-segment.ts';
@@ -8,8 +8,8 @@ import type { SealedRecord } from './stored-segment.ts';
  * What the spool holds, in memory: the segments in their order, and the account of them. Does no I/O; what
  * has to happen on the disk the flusher reads from the segments' state.
  */
-export class Holdings {
-  readonly ledger = new Ledger();
+export class SegmentIndex {
+  readonly counters = new SpoolCounters();
   readonly #limits: SpoolLimits;
   #segments: SpooledSegment[] = [];
   #listed: readonly SpooledSegment[] | undefined;
@@ -51,16 +51,16 @@ export class Holdings {
     this.#segments.push(segment);
     this.#listed = undefined;
     const found = segment.tombstone?.lost ?? segment.held;
-    this.ledger.capture(found);
+    this.counters.capture(found);
     if (segment.tombstone !== undefined) this.#countDropped(segment);
     this.#notify();
   }
 
   append(segment: SpooledSegment, record: SealedRecord, at: number): void {
-    const tally = { records: 1, bytes: record.bytes.length, durationUs: record.durationUs };
+    const counters = { records: 1, bytes: record.bytes.length, durationUs: record.durationUs };
     const kept = this.#changing(segment, () => segment.append(record, at));
-    this.ledger.capture(tally);
-    if (!kept) this.ledger.drop(tally);
+    this.counters.capture(counters);
+    if (!kept) this.counters.drop(counters);
     this.bound();
     this.#notify();
   }
@@ -72,21 +72,21 @@ export class Holdings {
   }
 
   acknowledge(segment: SpooledSegment, durable: number): void {
-    this.ledger.acknowledge(this.#changing(segment, () => segment.acknowledge(durable)));
+    this.counters.acknowledge(this.#changing(segment, () => segment.acknowledge(durable)));
     this.#releaseIfSpent(segment);
   }
 
   /** Forgets a segment. What of it was not acknowledged counts as dropped: nobody said that it is safe. */
   settle(segment: SpooledSegment): void {
     if (!this.#segments.includes(segment)) return;
-    this.ledger.drop(this.#changing(segment, () => segment.drop()));
+    this.counters.drop(this.#changing(segment, () => segment.drop()));
     this.#remove(segment);
     this.#notify();
   }
 
   drop(segment: SpooledSegment): void {
     if (segment.tombstone !== undefined) return;
-    this.ledger.drop(this.#changing(segment, () => segment.drop()));
+    this.counters.drop(this.#changing(segment, () => segment.drop()));
     this.#countDropped(segment);
     this.#notify();
   }
@@ -107,18 +107,18 @@ export class Holdings {
     }));
     const room = { disk: Number.POSITIVE_INFINITY, memory: maxMemoryBytes, tombstone: 0 };
     const { segments } = this;
-    for (const index of chooseSacrifice(occupancies, room).drop) {
+    for (const index of selectEvictions(occupancies, room).drop) {
       const segment = segments[index];
       if (segment !== undefined) this.drop(segment);
     }
   }
 
   #countDropped(segment: SpooledSegment): void {
-    this.ledger.dropSegment();
-    if (segment.buried) this.ledger.drop(segment.tombstone?.lost ?? segment.held);
+    this.counters.dropSegment();
+    if (segment.buried) this.counters.drop(segment.tombstone?.lost ?? segment.held);
     const dropped = this.#segments.filter(({ state }) => state === 'dropped');
     for (const oldest of dropped.slice(0, Math.max(0, dropped.length - this.#limits.maxTombstones))) {
-      this.ledger.forgetTombstone();
+      this.counters.forgetTombstone();
       this.#remove(oldest);
     }
   }

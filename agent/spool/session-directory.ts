@@ -108,7 +108,7 @@ export class SessionDirectory {
   }
 
   /** Writes the tombstones of dropped segments, durably; then unlinks their files. */
-  async bury(dropped: readonly SpooledSegment[]): Promise<void> {
+  async writeTombstones(dropped: readonly SpooledSegment[]): Promise<void> {
     await this.#prepare();
     const tombstones = dropped.flatMap(({ tombstone }) => tombstone ?? []);
     const bytes = concat(...tombstones.map((tombstone) => encodeTombstone(tombstone, this.#primitives)));

@@ -1,7 +1,7 @@
 import type { Disk } from '../../host/disk.ts';
 import { MAX_LAST_SESSION_LENGTH } from './last-session.ts';
 import type { SpoolPrimitives } from './records-file.ts';
-import type { Holdings } from './segment-index.ts';
+import type { SegmentIndex } from './segment-index.ts';
 import { SessionDirectory } from './session-directory.ts';
 import type { SpooledSegment } from './spooled-segment.ts';
 import type { StoredSession } from './stored-segment.ts';
@@ -10,12 +10,12 @@ import type { StoredSession } from './stored-segment.ts';
 const RESERVED_BYTES = 2 * MAX_LAST_SESSION_LENGTH;
 
 /** What the spool has on the disk: the directories of its sessions, and how much they take up. */
-export class Premises {
+export class SpoolFiles {
   readonly dir: string;
   readonly disk: Disk;
   readonly sessions: Map<StoredSession, SessionDirectory>;
   readonly #primitives: SpoolPrimitives;
-  readonly #holdings: Holdings;
+  readonly #segmentIndex: SegmentIndex;
   /** The session whose directory stays although nothing is in it. */
   #current: StoredSession | undefined;
 
@@ -23,13 +23,13 @@ export class Premises {
     dir: string,
     disk: Disk,
     primitives: SpoolPrimitives,
-    holdings: Holdings,
+    segmentIndex: SegmentIndex,
     found: readonly SessionDirectory[],
   ) {
     this.dir = dir;
     this.disk = disk;
     this.#primitives = primitives;
-    this.#holdings = holdings;
+    this.#segmentIndex = segmentIndex;
     this.sessions = new Map(found.map((directory) => [directory.session, directory]));
   }
 
@@ -58,8 +58,8 @@ export class Premises {
   /** Sum of the lengths of segments' files, bytes. */
   get footageBytes(): number {
     let bytes = 0;
-    for (const segment of this.#holdings.segments) bytes += segment.diskBytes;
-    for (const segment of this.#holdings.released) if (segment.forgotten) bytes += segment.diskBytes;
+    for (const segment of this.#segmentIndex.segments) bytes += segment.diskBytes;
+    for (const segment of this.#segmentIndex.released) if (segment.forgotten) bytes += segment.diskBytes;
     return bytes;
   }
 

@@ -16,8 +16,8 @@ import { Reclaimer } from './reclaimer.ts';
 import type { SpoolPrimitives } from './records-file.ts';
 import { type Recovered, recover } from './recovery.ts';
 import { isBeyondReading } from './retry-rules.ts';
-import { Holdings } from './segment-index.ts';
-import { Premises } from './spool-files.ts';
+import { SegmentIndex } from './segment-index.ts';
+import { SpoolFiles } from './spool-files.ts';
 import { SpooledSegment } from './spooled-segment.ts';
 import type { SealedRecord, StoredSegment, StoredSession, UploadQueue } from './stored-segment.ts';
 import { add, NOTHING } from './tally.ts';
@@ -38,8 +38,8 @@ export interface SpoolOptions {
 export class Spool implements UploadQueue {
   readonly #options: SpoolOptions;
   readonly #release: () => void;
-  readonly #holdings: Holdings;
-  readonly #premises: Premises;
+  readonly #segmentIndex: SegmentIndex;
+  readonly #spoolFiles: SpoolFiles;
   readonly #flusher: Flusher;
   readonly #reader: Reader;
   readonly #unread: ReadonlySet<string>;
@@ -53,15 +53,15 @@ export class Spool implements UploadQueue {
     this.#release = release;
     this.#last = recovered.last;
     this.#unread = recovered.unread;
-    const holdings = new Holdings(limits);
-    const premises = new Premises(dir, disk, primitives, holdings, recovered.directories);
-    for (const segment of recovered.segments) holdings.add(segment);
-    const attempts = new DiskAttempts(clock, holdings.ledger, log);
-    const reclaimer = new Reclaimer(holdings, premises, attempts, limits.maxBytes);
-    this.#holdings = holdings;
-    this.#premises = premises;
+    const segmentIndex = new SegmentIndex(limits);
+    const spoolFiles = new SpoolFiles(dir, disk, primitives, segmentIndex, recovered.directories);
+    for (const segment of recovered.segments) segmentIndex.add(segment);
+    const attempts = new DiskAttempts(clock, segmentIndex.counters, log);
+    const reclaimer = new Reclaimer(segmentIndex, spoolFiles, attempts, limits.maxBytes);
+    this.#segmentIndex = segmentIndex;
+    this.#spoolFiles = spoolFiles;
     this.#reader = new Reader(disk, primitives);
-    this.#flusher = new Flusher({ clock, limits, log, holdings, premises, attempts, reclaimer });
+    this.#flusher = new Flusher({ clock, limits, log, segmentIndex, spoolFiles, attempts, reclaimer });
     this.#flusher.start();
   }
 
@@ -116,11 +116,11 @@ export class Spool implements UploadQueue {
       await this.#rememberLast({ session, end: undefined });
     } catch (cause) {
       if (!(cause instanceof HostError)) throw cause;
-      this.#holdings.ledger.countDiskError();
+      this.#segmentIndex.counters.countDiskError();
       this.#options.log.error({ code: cause.code, number }, 'spool: session begun without being durable');
       this.#last = { session, end: undefined };
     }
-    this.#premises.begin(session);
+    this.#spoolFiles.begin(session);
     return session;
   }
 
@@ -138,30 +138,30 @@ export class Spool implements UploadQueue {
     digest: Uint8Array,
   ): StoredSegment {
     this.#assertOpen();
-    if (session !== this.#premises.current)
+    if (session !== this.#spoolFiles.current)
       throw new SpoolError('SPOOL_CLOSED', `session ${session.number} is over`);
     const start = { offset: SEGMENT_HEADER_LENGTH, records: 0, digest };
     const segment = new SpooledSegment(session, sequence, header, start, this.#options.clock.monotonic());
-    this.#holdings.add(segment);
+    this.#segmentIndex.add(segment);
     return segment;
   }
 
   /** Takes a record into memory. Never waits. @throws SpoolError SPOOL_CLOSED once the segment has ended. */
   append(segment: StoredSegment, record: SealedRecord): void {
     this.#assertOpen();
-    this.#holdings.append(ours(segment), record, this.#options.clock.monotonic());
+    this.#segmentIndex.append(ours(segment), record, this.#options.clock.monotonic());
     if (this.#flusher.isPressing) this.#flusher.wake();
   }
 
   /** No record follows: the segment has ended if a closing record came last, otherwise it is cut. */
   endSegment(segment: StoredSegment): void {
     const spooled = ours(segment);
-    this.#holdings.finish(spooled);
+    this.#segmentIndex.finish(spooled);
     if (spooled.file !== undefined) this.#flusher.wake();
   }
 
   segments(): readonly StoredSegment[] {
-    return this.#holdings.segments;
+    return this.#segmentIndex.segments;
   }
 
   async read(segment: StoredSegment, offset: number, maxBytes: number): Promise<Uint8Array> {
@@ -177,11 +177,11 @@ export class Spool implements UploadQueue {
   }
 
   acknowledge(segment: StoredSegment, durable: number): void {
-    this.#holdings.acknowledge(ours(segment), durable);
+    this.#segmentIndex.acknowledge(ours(segment), durable);
   }
 
   settle(segment: StoredSegment): void {
-    this.#holdings.settle(ours(segment));
+    this.#segmentIndex.settle(ours(segment));
   }
 
   isUnread(session: string): boolean {
@@ -189,20 +189,20 @@ export class Spool implements UploadQueue {
   }
 
   subscribe(listener: () => void): () => void {
-    return this.#holdings.subscribe(listener);
+    return this.#segmentIndex.subscribe(listener);
   }
 
   stats(): SpoolStats {
-    const { ledger, memoryBytes, segments } = this.#holdings;
+    const { counters, memoryBytes, segments } = this.#segmentIndex;
     const held = segments.reduce((sum, segment) => add(sum, segment.held), NOTHING);
     return {
-      ...ledger.counts,
+      ...counters.counts,
       heldUs: held.durationUs,
       heldRecords: held.records,
       heldBytes: held.bytes,
       memoryBytes,
       buriedUs: segments.reduce((sum, { droppedUs }) => sum + droppedUs, 0),
-      diskBytes: this.#premises.footageBytes,
+      diskBytes: this.#spoolFiles.footageBytes,
       segments: segments.length,
     };
   }
@@ -216,10 +216,10 @@ export class Spool implements UploadQueue {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const segment of this.#holdings.segments) this.#holdings.finish(segment);
+    for (const segment of this.#segmentIndex.segments) this.#segmentIndex.finish(segment);
     await this.#flusher.stop();
     await this.#flusher.pass(true);
-    const lost = this.#holdings.pinnedBytes;
+    const lost = this.#segmentIndex.pinnedBytes;
     if (lost > 0)
       this.#options.log.error({ bytes: lost }, 'spool: closed with records that the disk did not take');
     this.#release();
@@ -234,7 +234,7 @@ export class Spool implements UploadQueue {
         break;
       } catch (error) {
         const full = error instanceof HostError && error.code === 'DISK_FULL';
-        if (!full || !(await this.#flusher.giveWay())) throw error;
+        if (!full || !(await this.#flusher.evictOldest())) throw error;
       }
     }
     this.#last = last;
@@ -247,9 +247,9 @@ export class Spool implements UploadQueue {
     const now = this.#options.clock.monotonic();
     const { failures, since } = segment.readTrouble;
     segment.readTrouble = { failures: failures + 1, since: failures === 0 ? now : since };
-    this.#holdings.ledger.countDiskError();
+    this.#segmentIndex.counters.countDiskError();
     const beyond = damaged ? failures > 0 : isBeyondReading(failures + 1, now - segment.readTrouble.since);
-    if (beyond) this.#holdings.drop(segment);
+    if (beyond) this.#segmentIndex.drop(segment);
   }
 
   #assertOpen(): void {

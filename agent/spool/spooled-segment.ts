@@ -4,7 +4,7 @@ import { SpoolError } from './errors.ts';
 import { RecordIndex, type RunStart } from './record-index.ts';
 import { PREFACE_LENGTH, type ScannedFrame } from './records-file.ts';
 import type { SealedRecord, SegmentState, StoredSegment, StoredSession } from './stored-segment.ts';
-import { add, NOTHING, type Tally } from './tally.ts';
+import { add, type Counters, NOTHING } from './tally.ts';
 import type { Tombstone } from './tombstone.ts';
 
 /** A segment's records file. Records count as in the segment's index. */
@@ -71,7 +71,7 @@ export class SpooledSegment implements StoredSegment {
   static ofTombstone(session: StoredSession, sequence: number, tombstone: Tombstone): SpooledSegment {
     const segment = new SpooledSegment(session, sequence, tombstone.header, tombstone.base, 0);
     segment.#end = 'cut';
-    segment.#bury(tombstone);
+    segment.#writeTombstones(tombstone);
     segment.buried = true;
     return segment;
   }
@@ -165,8 +165,8 @@ export class SpooledSegment implements StoredSegment {
   }
 
   /** Bytes and durations that are neither acknowledged nor dropped. */
-  get held(): Tally {
-    return this.#tombstone === undefined ? this.#tally(this.#first, this.#index.count) : NOTHING;
+  get held(): Counters {
+    return this.#tombstone === undefined ? this.#counters(this.#first, this.#index.count) : NOTHING;
   }
 
   /**
@@ -200,7 +200,7 @@ export class SpooledSegment implements StoredSegment {
   }
 
   /** The server holds everything before `durable`. Returns what was acknowledged by it. */
-  acknowledge(durable: number): Tally {
+  acknowledge(durable: number): Counters {
     if (durable < SEGMENT_HEADER_LENGTH) return NOTHING;
     if (this.#tombstone !== undefined) {
       this.#base = Math.max(this.#base, durable);
@@ -211,10 +211,10 @@ export class SpooledSegment implements StoredSegment {
     const beyond = this.#end === 'cut' && count === this.#index.count && durable > boundary;
     this.#base = Math.max(this.#base, beyond ? durable : boundary);
     if (count <= this.#first) return NOTHING;
-    const tally = this.#tally(this.#first, count);
+    const counters = this.#counters(this.#first, count);
     for (let i = this.#first; i < count; i++) this.#memoryBytes -= this.#index.release(i);
     this.#first = count;
-    return tally;
+    return counters;
   }
 
   /** Lets go of up to `wanted` bytes of memory that are durable on the disk as well; returns how many. */
@@ -227,14 +227,14 @@ export class SpooledSegment implements StoredSegment {
   }
 
   /** Gives up everything that is not acknowledged. Returns what was lost by it. */
-  drop(): Tally {
+  drop(): Counters {
     if (this.#tombstone !== undefined) return NOTHING;
     const lost = this.held;
-    this.#bury({ header: this.header, base: this.position(this.#first), lost });
+    this.#writeTombstones({ header: this.header, base: this.position(this.#first), lost });
     return lost;
   }
 
-  #bury(tombstone: Tombstone): void {
+  #writeTombstones(tombstone: Tombstone): void {
     this.#tombstone = tombstone;
     this.#index = new RecordIndex(tombstone.base);
     this.#first = 0;
@@ -252,7 +252,7 @@ export class SpooledSegment implements StoredSegment {
     };
   }
 
-  #tally(from: number, to: number): Tally {
+  #counters(from: number, to: number): Counters {
     let durationUs = 0;
     for (let i = from; i < to; i++) durationUs += this.#index.duration(i);
     return { records: to - from, bytes: this.#index.offset(to) - this.#index.offset(from), durationUs };

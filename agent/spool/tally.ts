@@ -1,13 +1,13 @@
 /** Sums over some records. */
-export interface Tally {
+export interface Counters {
   readonly records: number;
   readonly bytes: number;
   readonly durationUs: number;
 }
 
-export const NOTHING: Tally = { records: 0, bytes: 0, durationUs: 0 };
+export const NOTHING: Counters = { records: 0, bytes: 0, durationUs: 0 };
 
-export function add(a: Tally, b: Tally): Tally {
+export function add(a: Counters, b: Counters): Counters {
   return {
     records: a.records + b.records,
     bytes: a.bytes + b.bytes,

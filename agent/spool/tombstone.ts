@@ -1,7 +1,7 @@
 import { DIGEST_LENGTH, SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
 import type { RunStart } from './record-index.ts';
 import type { SpoolPrimitives } from './records-file.ts';
-import type { Tally } from './tally.ts';
+import type { Counters } from './tally.ts';
 
 /** What is left of a dropped segment (docs/spool.md, "Tombstones"). */
 export interface Tombstone {
@@ -9,7 +9,7 @@ export interface Tombstone {
   readonly header: Uint8Array;
   /** The first byte that was not durable at the server; records and digest before it. */
   readonly base: RunStart;
-  readonly lost: Tally;
+  readonly lost: Counters;
 }
 
 export const TOMBSTONE_LENGTH = 140;

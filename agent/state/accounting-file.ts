@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
-import type { Account } from '../recording/footage-accounting.ts';
+import type { FootageAccounting } from '../recording/footage-accounting.ts';
 import type { KeptGaps } from '../recording/footage-gaps.ts';
 
 const MAX_FILE_BYTES = 1024;
@@ -31,7 +31,7 @@ const GapsFile = v.object({
 });
 
 /** The account that the camera's former life left; undefined where there is none, or none that can be read. */
-export function readAccount(path: string): Account | undefined {
+export function readAccount(path: string): FootageAccounting | undefined {
   const file = read(path, AccountFile);
   if (file === undefined) return undefined;
   const { version: _version, ...account } = file;
@@ -57,7 +57,7 @@ function read<T extends v.GenericSchema>(path: string, schema: T): v.InferOutput
  * Replaces account or gaps in one step. Not synced: a power cut leaves older ones. On a disk that is full or fails the old
  * ones stay.
  */
-export function writeAccount(path: string, account: Account | KeptGaps): void {
+export function writeAccount(path: string, account: FootageAccounting | KeptGaps): void {
   try {
     writeFileSync(path + TEMPORARY_SUFFIX, `${JSON.stringify({ version: 1, ...account })}\n`, {
       mode: 0o600,
@@ -97,7 +97,7 @@ export function overwriteGaps(path: string, gaps: KeptGaps | undefined): void {
 export function accountKeeper(
   paths: { readonly account: string; readonly gaps: string },
   clock: Clock,
-): (account: Account | undefined, gaps: KeptGaps | undefined, now: boolean) => void {
+): (account: FootageAccounting | undefined, gaps: KeptGaps | undefined, now: boolean) => void {
   let keptAt = Number.NEGATIVE_INFINITY;
   return (account, gaps, now) => {
     if (account === undefined || (!now && clock.monotonic() - keptAt < INTERVAL_MS)) return;

@@ -8,7 +8,11 @@ const TELL_MS = 1000;
  * Tells the launcher each second that this agent lives, and how it does. Of a launcher that does not listen no more is
  * asked than that it takes one line before the next is written.
  */
-export async function tellFacts(facts: () => AgentFacts, clock: Clock, signal: AbortSignal): Promise<void> {
+export async function sendHeartbeat(
+  facts: () => AgentFacts,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
   let writing = false;
   while (!signal.aborted) {
     if (!writing) {

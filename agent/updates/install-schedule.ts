@@ -15,7 +15,7 @@ export interface WaitingView {
   readonly latestMs: number;
 }
 
-export interface OwnersChoiceOptions {
+export interface InstallScheduleOptions {
   /** The owner's; undefined when nothing was chosen. */
   readonly choice: () => UpdateChoice | undefined;
   readonly disk: Disk;
@@ -25,13 +25,13 @@ export interface OwnersChoiceOptions {
 }
 
 /** Which release is to be installed, and whether now, as the camera's owner has chosen. */
-export class OwnersChoice {
-  readonly #options: OwnersChoiceOptions;
+export class InstallSchedule {
+  readonly #options: InstallScheduleOptions;
   #waiting: WaitingReleases | undefined;
   #chosen: Release | undefined;
   #wasDue = false;
 
-  constructor(options: OwnersChoiceOptions) {
+  constructor(options: InstallScheduleOptions) {
     this.#options = options;
   }
 

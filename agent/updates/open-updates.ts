@@ -3,17 +3,17 @@ import type { Disk } from '../../host/disk.ts';
 import { type Installation, readInstallation } from '../../ota/installation.ts';
 import { returnedAbove, type SlotName } from '../../ota/slot-state.ts';
 import type { ServerDial } from '../client/dial.ts';
-import type { TroubleView } from '../client/failure-tracker.ts';
+import type { FailureView } from '../client/failure-tracker.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import type { CameraDirectory } from '../state/camera-directory.ts';
 import type { DeviceKey } from '../state/device-key.ts';
 import type { AgentStatus } from '../status.ts';
-import { tellFacts } from './heartbeat.ts';
+import { sendHeartbeat } from './heartbeat.ts';
 import { readOwnSlot, readSlotState } from './own-slot.ts';
 import type { ReleaseView } from './release-view.ts';
 import { Reports } from './reports.ts';
-import { opensItsOwn } from './sealing-self-test.ts';
+import { sealingSelfTest } from './sealing-self-test.ts';
 import { watchInbox } from './update-inbox.ts';
 import { Updates } from './updates.ts';
 
@@ -48,7 +48,7 @@ export interface OpenedUpdates {
   /** What this agent is, by its bundle. */
   readonly version: string;
   /** Why the last check for updates came to nothing. */
-  readonly trouble: TroubleView | undefined;
+  readonly trouble: FailureView | undefined;
   readonly release: ReleaseView;
   /** Whether the release that it is has still to show that it works. @throws OtaError, HostError. */
   onTrial(): Promise<boolean>;
@@ -98,8 +98,8 @@ export async function openUpdates(options: OpenUpdatesOptions): Promise<OpenedUp
           delivered: reports.delivered,
         };
       };
-      const telling = tellFacts(facts, clock, signal);
-      opened = await opensItsOwn(device).catch((error) => {
+      const telling = sendHeartbeat(facts, clock, signal);
+      opened = await sealingSelfTest(device).catch((error) => {
         logger.error(errorFields(error), 'this agent cannot open what it seals');
         return false;
       });

@@ -11,10 +11,10 @@ export interface ReleaseView {
   /** The release above it that was tried here last, and went back. */
   readonly returned: { readonly name: string; readonly code: string } | undefined;
   /** What came of the update that was brought by hand last, since the agent started. */
-  readonly brought: BroughtView | undefined;
+  readonly brought: SideloadView | undefined;
 }
 
-export interface BroughtView {
+export interface SideloadView {
   readonly id: string;
   /** `staged`: the launcher has been asked to try it. */
   readonly state: 'checking' | 'fetching' | 'staged' | 'refused';

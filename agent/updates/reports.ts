@@ -5,7 +5,7 @@ import type { Outcome } from '../../ota/slot-state.ts';
 import { REPORTS_PATH } from '../../wire/updates.ts';
 import { Connection } from '../client/connection.ts';
 import type { ServerDial } from '../client/dial.ts';
-import { exchange } from '../client/request.ts';
+import { requestBody } from '../client/request.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import type { DeviceKey } from '../state/device-key.ts';
@@ -74,7 +74,7 @@ export class Reports {
     const { outcomes } = await readSlotState(disk, installation);
     for (const outcome of outcomes.filter(({ number }) => number > this.#delivered)) {
       const body = this.#sign(outcome);
-      await exchange(this.#connection, {
+      await requestBody(this.#connection, {
         method: 'POST',
         path: REPORTS_PATH,
         headers: { 'content-type': 'application/octet-stream' },

@@ -18,7 +18,7 @@ const FRAGMENT_BYTES = 64 * 1024;
  * Seals a segment of random bytes, as footage is sealed, to a key that is thrown away, and opens it as its owner
  * would. @returns whether what came out is what went in.
  */
-export async function opensItsOwn({ signer, cameraId }: DeviceKey): Promise<boolean> {
+export async function sealingSelfTest({ signer, cameraId }: DeviceKey): Promise<boolean> {
   const primitives = nodePrimitives;
   const { privateKey, publicKey } = await makeDayKey();
   const viewer = primitives.random(ID_LENGTH);

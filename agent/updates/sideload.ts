@@ -8,8 +8,8 @@ import { readUpdateFile, type UpdateFile } from '../../ota/update-file.ts';
 import { errorFields } from '../log.ts';
 import { bring, type CheckRepositoryOptions, checkRepository } from './check-for-update.ts';
 import { readSlotState } from './own-slot.ts';
-import type { BroughtView } from './release-view.ts';
-import type { BroughtUpdate } from './update-inbox.ts';
+import type { SideloadView } from './release-view.ts';
+import type { SideloadedUpdate } from './update-inbox.ts';
 
 /**
  * Judges an update that was brought by hand as one that a server offers: metadata, signatures, product, board, minimum, halt.
@@ -17,10 +17,10 @@ import type { BroughtUpdate } from './update-inbox.ts';
  * @param show told how far it has come.
  * @returns the check, with the release in `incoming`; undefined when it was refused.
  */
-export async function takeBrought(
+export async function takeSideloaded(
   options: CheckRepositoryOptions,
-  { id, file, bytes }: BroughtUpdate,
-  show: (view: BroughtView) => void,
+  { id, file, bytes }: SideloadedUpdate,
+  show: (view: SideloadView) => void,
   signal: AbortSignal,
 ): Promise<Check | undefined> {
   show({ id, state: 'checking' });
@@ -59,7 +59,7 @@ function holds(archive: UpdateFile, { documents }: Release): boolean {
 }
 
 /** Why none of the releases in it is for this camera: that of the newest. */
-function reasonOf({ choice }: Check): Pick<BroughtView, 'version' | 'code' | 'message'> {
+function reasonOf({ choice }: Check): Pick<SideloadView, 'version' | 'code' | 'message'> {
   const [newest] = choice.judged.toSorted((a, b) => semver.rcompare(a.release.version, b.release.version));
   if (newest === undefined) {
     return { code: 'RELEASE_INCOMPLETE', message: 'it holds no release that its metadata lists' };

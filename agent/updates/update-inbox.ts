@@ -21,7 +21,7 @@ export interface UpdateInboxOptions {
 }
 
 /** An update that somebody brought by hand. Its name is gone already: whatever comes of it, it is tried once. */
-export interface BroughtUpdate {
+export interface SideloadedUpdate {
   readonly id: string;
   readonly file: FileHandle;
   readonly bytes: number;
@@ -30,7 +30,7 @@ export interface BroughtUpdate {
 /** Looks for updates that are brought by hand, until the signal; never rejects. */
 export async function watchInbox(
   { directory, disk, clock, logger }: UpdateInboxOptions,
-  take: (update: BroughtUpdate) => Promise<void>,
+  take: (update: SideloadedUpdate) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const inbox = join(directory, INBOX_DIRECTORY);
@@ -58,7 +58,7 @@ async function takeOne(
   disk: Disk,
   path: string,
   id: string,
-  take: (update: BroughtUpdate) => Promise<void>,
+  take: (update: SideloadedUpdate) => Promise<void>,
 ): Promise<void> {
   const opening = open(path, READING);
   await opening.catch(() => undefined);

@@ -6,16 +6,16 @@ import { DayBudget } from '../../ota/day-budget.ts';
 import { type FetchedRelease, isOf, type Offer, type Release } from '../../ota/releases.ts';
 import { Connection } from '../client/connection.ts';
 import type { ServerDial } from '../client/dial.ts';
-import { Trouble, type TroubleView } from '../client/failure-tracker.ts';
+import { FailureTracker, type FailureView } from '../client/failure-tracker.ts';
 import { errorFields } from '../log.ts';
 import { Mutex } from '../mutex.ts';
 import { bring, type CheckRepositoryOptions, checkRepository } from './check-for-update.ts';
-import { OwnersChoice } from './install-schedule.ts';
+import { InstallSchedule } from './install-schedule.ts';
 import { readSlotState } from './own-slot.ts';
-import type { BroughtView, ReleaseView } from './release-view.ts';
+import type { ReleaseView, SideloadView } from './release-view.ts';
 import { repositoryGet } from './repository-get.ts';
-import { takeBrought } from './sideload.ts';
-import type { BroughtUpdate } from './update-inbox.ts';
+import { takeSideloaded } from './sideload.ts';
+import type { SideloadedUpdate } from './update-inbox.ts';
 import { checkDelayMs } from './update-rules.ts';
 
 export interface UpdatesOptions extends CheckRepositoryOptions {
@@ -40,8 +40,8 @@ const NOT_KEPT = 'how long an update has waited is not kept';
 export class Updates {
   readonly #options: UpdatesOptions;
   readonly #connection: Connection;
-  readonly #trouble: Trouble;
-  readonly #choice: OwnersChoice;
+  readonly #trouble: FailureTracker;
+  readonly #choice: InstallSchedule;
   readonly #mutex = new Mutex();
   /** Ends the check under way. */
   #interrupt = new AbortController();
@@ -51,14 +51,14 @@ export class Updates {
   #checked = false;
   #minimum: string | null = null;
   #stage: string | null = null;
-  #brought: BroughtView | undefined;
+  #brought: SideloadView | undefined;
   #day: DayBudget | undefined;
 
   constructor(options: UpdatesOptions) {
     const { server, certificate, clock, logger, disk, directory, choice = () => undefined } = options;
     this.#options = options;
-    this.#choice = new OwnersChoice({ choice, disk, path: join(directory, 'waiting.json'), clock });
-    this.#trouble = new Trouble('no check for updates', clock, logger);
+    this.#choice = new InstallSchedule({ choice, disk, path: join(directory, 'waiting.json'), clock });
+    this.#trouble = new FailureTracker('no check for updates', clock, logger);
     const dial = server.dialWith(certificate);
     const onDialled = () => {
       this.#connected = true;
@@ -77,7 +77,7 @@ export class Updates {
   }
 
   /** Why the last check came to nothing; undefined when it did not. */
-  get trouble(): TroubleView | undefined {
+  get trouble(): FailureView | undefined {
     return this.#trouble.view;
   }
 
@@ -153,13 +153,13 @@ export class Updates {
   }
 
   /** Takes what was brought by hand, before all else. Never rejects. */
-  async take(update: BroughtUpdate, signal: AbortSignal): Promise<void> {
+  async take(update: SideloadedUpdate, signal: AbortSignal): Promise<void> {
     this.#interrupt.abort();
     await this.#mutex.run(async () => {
-      const show = (view: BroughtView) => {
+      const show = (view: SideloadView) => {
         this.#brought = view;
       };
-      const check = await takeBrought(this.#options, update, show, signal);
+      const check = await takeSideloaded(this.#options, update, show, signal);
       // What it has ended has still to be done.
       if (check === undefined) return this.checkNow();
       this.#learn(check.offer);

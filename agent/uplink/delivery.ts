@@ -1,11 +1,11 @@
 import type { Clock } from '../../host/clock.ts';
 import type { RefusalCode } from '../../wire/refusal.ts';
 import type { Connection } from '../client/connection.ts';
-import type { UplinkError } from '../client/errors.ts';
+import type { ClientError } from '../client/errors.ts';
 import type { AgentLog } from '../log.ts';
 import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
 import { markBody, putMark, segmentStatus } from './marks.ts';
-import { Parking } from './quarantine.ts';
+import { Quarantine } from './quarantine.ts';
 import { afterRefusal, endsWithAllOf, judgeOffset } from './refusal-rules.ts';
 import { SegmentUpload, type UploadTimes } from './segment-upload.ts';
 import type { SessionAnnouncer } from './session-announcer.ts';
@@ -48,11 +48,11 @@ type ParkReason = RefusalCode | 'SERVER_LOST' | 'SERVER_AHEAD' | 'SERVER_ENDED' 
 /** Brings segments to the server, whatever state they are in and whatever the server says. */
 export class Delivery {
   readonly #options: DeliveryOptions;
-  readonly #parking: Parking;
+  readonly #parking: Quarantine;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    this.#parking = new Parking(options.clock);
+    this.#parking = new Quarantine(options.clock);
   }
 
   /** Whether it is set aside for now. */
@@ -73,7 +73,7 @@ export class Delivery {
   /**
    * Does for `segment` what there is to do: session header, records, mark. Comes back when the server has its
    * end, when it was left, or set aside.
-   * @throws UplinkError, HostError: to be tried again later.
+   * @throws ClientError, HostError: to be tried again later.
    */
   async deliver(segment: StoredSegment, lane: LaneView): Promise<void> {
     try {
@@ -81,7 +81,7 @@ export class Delivery {
       await this.#advance(segment, lane);
       this.#parking.forgetRefusals(segment);
     } catch (error) {
-      if ((await this.#answer(segment, error as Partial<UplinkError>, lane)) === 'wait') throw error;
+      if ((await this.#answer(segment, error as Partial<ClientError>, lane)) === 'wait') throw error;
     }
   }
 
@@ -160,7 +160,7 @@ export class Delivery {
   /** Acts on a failure that may be this segment's own; says whether the lane has to wait before it goes on. */
   async #answer(
     segment: StoredSegment,
-    { refusal, code, message = '' }: Partial<UplinkError>,
+    { refusal, code, message = '' }: Partial<ClientError>,
     lane: LaneView,
   ): Promise<'go on' | 'wait'> {
     const { sessions, counters, times } = this.#options;
@@ -204,7 +204,10 @@ export class Delivery {
         return true;
       case 'lost':
         counters.serverLost++;
-        return this.#mourn(segment, `the server holds ${offset} bytes, it had confirmed ${segment.base}`);
+        return this.#reportServerLoss(
+          segment,
+          `the server holds ${offset} bytes, it had confirmed ${segment.base}`,
+        );
       case 'impossible':
         this.#park(segment, 'SERVER_AHEAD', `the server holds ${offset} bytes, only ${segment.end} exist`);
         return false;
@@ -212,7 +215,7 @@ export class Delivery {
   }
 
   /** Where only the mark is left it still goes out, and by what it vouches for the loss is seen. */
-  #mourn(segment: StoredSegment, why: string): boolean {
+  #reportServerLoss(segment: StoredSegment, why: string): boolean {
     if (segment.state !== 'dropped' && (segment.state !== 'cut' || segment.base < segment.end)) {
       this.#park(segment, 'SERVER_LOST', why);
       return false;

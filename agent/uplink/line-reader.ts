@@ -1,4 +1,4 @@
-import { UplinkError } from '../client/errors.ts';
+import { ClientError } from '../client/errors.ts';
 
 const NEWLINE = 0x0a;
 const EMPTY = Buffer.alloc(0);
@@ -12,7 +12,7 @@ export class LineReader {
     this.#limit = limit;
   }
 
-  /** The lines that `chunk` completes. @throws UplinkError PROTOCOL_VIOLATED when one is too long. */
+  /** The lines that `chunk` completes. @throws ClientError PROTOCOL_VIOLATED when one is too long. */
   push(chunk: Buffer): string[] {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     const lines: string[] = [];
@@ -29,7 +29,7 @@ export class LineReader {
 
   #check(length: number): void {
     if (length > this.#limit) {
-      throw new UplinkError('PROTOCOL_VIOLATED', `a line of the answer exceeds ${this.#limit} bytes`);
+      throw new ClientError('PROTOCOL_VIOLATED', `a line of the answer exceeds ${this.#limit} bytes`);
     }
   }
 }

@@ -9,8 +9,8 @@ import {
   UPLOAD_OFFSET,
 } from '../../wire/upload.ts';
 import type { Connection } from '../client/connection.ts';
-import { UplinkError } from '../client/errors.ts';
-import { exchange, parseAnswer, refused } from '../client/request.ts';
+import { ClientError } from '../client/errors.ts';
+import { parseAnswer, refused, requestBody } from '../client/request.ts';
 import type { StoredSegment } from '../spool/stored-segment.ts';
 import { parseProgressLine } from './progress.ts';
 
@@ -28,23 +28,23 @@ const MAX_STATUS_BYTES = 1024;
 const MAX_UNFINISHED_BYTES = 512 * 1024;
 const MAX_MARK_ANSWER_BYTES = 8 * MAX_LINE_BYTES;
 
-/** How much of a segment the server holds. @throws as `exchange`. */
+/** How much of a segment the server holds. @throws as `requestBody`. */
 export async function segmentStatus(
   connection: Connection,
   { session, sequence }: SegmentName,
   timeoutMs: number,
 ): Promise<SegmentStatus> {
   const path = segmentPath(session, sequence);
-  const body = await exchange(connection, { method: 'GET', path, maxBytes: MAX_STATUS_BYTES, timeoutMs });
+  const body = await requestBody(connection, { method: 'GET', path, maxBytes: MAX_STATUS_BYTES, timeoutMs });
   return parseAnswer(SegmentStatus, body);
 }
 
-/** The camera's segments without an end, at most 1,000. @throws as `exchange`. */
+/** The camera's segments without an end, at most 1,000. @throws as `requestBody`. */
 export async function unfinishedSegments(
   connection: Connection,
   timeoutMs: number,
 ): Promise<UnfinishedSegments['segments']> {
-  const body = await exchange(connection, {
+  const body = await requestBody(connection, {
     method: 'GET',
     path: UNFINISHED_PATH,
     maxBytes: MAX_UNFINISHED_BYTES,
@@ -73,7 +73,7 @@ export async function markBody(
 /**
  * Appends a mark.
  * @returns how much the server holds durably then.
- * @throws as `exchange`; UplinkError PROTOCOL_VIOLATED unless the server confirms the segment's end.
+ * @throws as `requestBody`; ClientError PROTOCOL_VIOLATED unless the server confirms the segment's end.
  */
 export async function putMark(
   connection: Connection,
@@ -82,7 +82,7 @@ export async function putMark(
   body: Uint8Array,
   timeoutMs: number,
 ): Promise<number> {
-  const answer = await exchange(connection, {
+  const answer = await requestBody(connection, {
     method: 'PUT',
     path: segmentPath(session, sequence),
     headers: { [UPLOAD_OFFSET]: offset },
@@ -92,7 +92,7 @@ export async function putMark(
   });
   const last = lastLine(answer);
   if (!last.ended || last.durable !== offset + body.length) {
-    throw new UplinkError('PROTOCOL_VIOLATED', "the server did not confirm the mark as the segment's end");
+    throw new ClientError('PROTOCOL_VIOLATED', "the server did not confirm the mark as the segment's end");
   }
   return last.durable;
 }

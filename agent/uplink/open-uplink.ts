@@ -5,13 +5,13 @@ import { type Mark, makeMarkRecord } from '../../crypto/mark.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { ServerDial } from '../client/dial.ts';
-import { UplinkError } from '../client/errors.ts';
+import { ClientError } from '../client/errors.ts';
 import type { AgentLog } from '../log.ts';
 import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
 import type { DeviceKey } from '../state/device-key.ts';
 import { Uplink } from './uplink.ts';
 
-export interface ServerLinkOptions {
+export interface OpenUplinkOptions {
   readonly server: ServerDial;
   readonly device: DeviceKey;
   /** The client certificate, PEM; undefined while there is none. */
@@ -25,7 +25,7 @@ export interface ServerLinkOptions {
 }
 
 /** The uplink of this camera to its one pinned server, with its marks signed by the device key. */
-export function openServerLink(options: ServerLinkOptions): Uplink {
+export function openUplink(options: OpenUplinkOptions): Uplink {
   const { server, device, certificate, queue, interrupted, clock, random, logger } = options;
   const dial = server.dialWith(certificate);
   return new Uplink({
@@ -36,7 +36,7 @@ export function openServerLink(options: ServerLinkOptions): Uplink {
     authority: () => server.authority,
     dial: async (signal) => {
       if (certificate() !== undefined) return dial(signal);
-      throw new UplinkError('CERTIFICATE_MISSING', 'the camera has no client certificate yet');
+      throw new ClientError('CERTIFICATE_MISSING', 'the camera has no client certificate yet');
     },
     makeMark: (segment, at) => markRecord(segment.header, at, markOf(segment, clock), device),
     makeForeignMark: (header, at) => foreignMark(header, at, device, interrupted, clock),

@@ -4,14 +4,14 @@ import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { MAX_SEGMENTS_PER_SESSION } from '../../wire/limits.ts';
 import type { UnfinishedSegments } from '../../wire/upload.ts';
 import type { Connection } from '../client/connection.ts';
-import { describeError, type UplinkError } from '../client/errors.ts';
+import { type ClientError, describeError } from '../client/errors.ts';
 import type { UploadQueue } from '../spool/stored-segment.ts';
 import type { UplinkLog } from './delivery.ts';
 import { headerOf, markBody, putMark, unfinishedSegments } from './marks.ts';
 import type { SessionAnnouncer } from './session-announcer.ts';
 import type { UplinkCounters } from './uplink-stats.ts';
 
-export interface FormerRunsOptions {
+export interface OrphanedSegmentsOptions {
   readonly queue: UploadQueue;
   readonly log: UplinkLog;
   readonly counters: UplinkCounters;
@@ -28,17 +28,17 @@ type Listed = UnfinishedSegments['segments'][number];
  * Marks, once, what former runs of this camera left at the server without an end and the spool does not know. The
  * list is the server's word: what it can gain by lying is a signature under "this segment is unknown to me".
  */
-export class FormerRuns {
-  readonly #options: FormerRunsOptions;
+export class OrphanedSegments {
+  readonly #options: OrphanedSegmentsOptions;
   /** Segments looked at, with what was sent for each and for how many bytes there. */
   readonly #looked = new Map<string, { durable: number; body: Uint8Array } | 'passed over'>();
   #over = false;
 
-  constructor(options: FormerRunsOptions) {
+  constructor(options: OrphanedSegmentsOptions) {
     this.#options = options;
   }
 
-  /** @throws UplinkError, HostError: to be gone on with later. */
+  /** @throws ClientError, HostError: to be gone on with later. */
   async end(connection: Connection): Promise<void> {
     // Of what may be its own it says nothing.
     if (!this.#options.sessions.knowsAllOurs) this.#over = true;
@@ -88,7 +88,7 @@ export class FormerRuns {
       this.#looked.set(name, 'passed over');
       return true;
     } catch (error) {
-      const { name: kind, refusal } = error as Partial<UplinkError>;
+      const { name: kind, refusal } = error as Partial<ClientError>;
       if (refusal) counters.refused(refusal.code);
       else if (kind === 'UplinkError' || kind === 'HostError') throw error;
       this.#looked.set(name, 'passed over');

@@ -1,23 +1,23 @@
 import * as v from 'valibot';
 import { Refusal } from '../../wire/refusal.ts';
 import { Progress } from '../../wire/upload.ts';
-import { UplinkError } from '../client/errors.ts';
+import { ClientError } from '../client/errors.ts';
 
 const ProgressLine = v.union([Progress, Refusal]);
 
-/** One line of the streamed answer. @throws UplinkError PROTOCOL_VIOLATED. */
+/** One line of the streamed answer. @throws ClientError PROTOCOL_VIOLATED. */
 export function parseProgressLine(line: string): Progress | Refusal {
   const parsed = v.safeParse(ProgressLine, parseJson(line));
   if (parsed.success) return parsed.output;
-  throw new UplinkError('PROTOCOL_VIOLATED', 'a line of the answer is neither progress nor refusal');
+  throw new ClientError('PROTOCOL_VIOLATED', 'a line of the answer is neither progress nor refusal');
 }
 
-/** @throws UplinkError PROTOCOL_VIOLATED. */
+/** @throws ClientError PROTOCOL_VIOLATED. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new UplinkError('PROTOCOL_VIOLATED', 'the answer is not JSON', { cause });
+    throw new ClientError('PROTOCOL_VIOLATED', 'the answer is not JSON', { cause });
   }
 }
 

@@ -6,7 +6,7 @@ import { nameOf } from './marks.ts';
  * Segments that were refused, and those of them that are set aside for a while so that they hold up no others. What was
  * set aside for its records and has been dropped since is free again: its mark has not been offered yet.
  */
-export class Parking {
+export class Quarantine {
   readonly #clock: Clock;
   /** Refusals in a row. */
   readonly #refusals = new Map<string, number>();

@@ -3,7 +3,7 @@ import type { Clock } from '../../host/clock.ts';
 import { MAX_LINE_BYTES } from '../../wire/limits.ts';
 import { type Progress, segmentPath, UPLOAD_OFFSET } from '../../wire/upload.ts';
 import type { Connection } from '../client/connection.ts';
-import { UplinkError } from '../client/errors.ts';
+import { ClientError } from '../client/errors.ts';
 import { connectionError, MAX_REFUSAL_BYTES, readBody, refusalError, refused } from '../client/request.ts';
 import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
 import { LineReader } from './line-reader.ts';
@@ -99,7 +99,7 @@ export class SegmentUpload {
 
   /**
    * `ended` once the server has the segment's closing record, `left` when the body ended before.
-   * @throws UplinkError; HostError from dialling; what the queue throws.
+   * @throws ClientError; HostError from dialling; what the queue throws.
    */
   get done(): Promise<'ended' | 'left'> {
     return this.#done.promise;
@@ -196,19 +196,19 @@ export class SegmentUpload {
     const current = this.#options.find();
     const whole = current?.state === 'ended' && this.#sent === current.end;
     const fault = progressFault({ ...this.progress, ended: this.#ended, whole, told: this.#lines > 1 }, line);
-    if (fault) throw new UplinkError('PROTOCOL_VIOLATED', `impossible progress: ${fault}`);
+    if (fault) throw new ClientError('PROTOCOL_VIOLATED', `impossible progress: ${fault}`);
     this.#heardAt = this.#options.clock.monotonic();
     this.#take(line);
     this.#pump();
   }
 
-  /** @throws UplinkError PROTOCOL_VIOLATED for one too many. */
+  /** @throws ClientError PROTOCOL_VIOLATED for one too many. */
   #countLine(): void {
     this.#lines += 1;
     const elapsedMs = this.#options.clock.monotonic() - this.#startedAt;
     const bytes = this.#sent - this.#startBase;
     if (this.#lines <= allowedLines({ elapsedMs, writes: this.#writes, bytes })) return;
-    throw new UplinkError(
+    throw new ClientError(
       'PROTOCOL_VIOLATED',
       `${this.#lines} lines of progress are more than there is to tell`,
     );
@@ -229,7 +229,7 @@ export class SegmentUpload {
   #finish(): void {
     if (this.#ended) this.#settle(() => this.#done.resolve('ended'));
     else if (this.#bodyEnded && this.#durable === this.#sent) this.#settle(() => this.#done.resolve('left'));
-    else this.#fail(new UplinkError('PROTOCOL_VIOLATED', 'the answer ended before everything was durable'));
+    else this.#fail(new ClientError('PROTOCOL_VIOLATED', 'the answer ended before everything was durable'));
   }
 
   #watch(): void {
@@ -239,7 +239,7 @@ export class SegmentUpload {
     if (this.#leaving !== undefined && now - this.#leaving > times.leaveMs) {
       this.#settle(() => this.#done.resolve('left'));
     } else if (outstanding && now - this.#heardAt > times.stallMs) {
-      this.#fail(new UplinkError('STALLED', `no progress for ${Math.round(now - this.#heardAt)} ms`));
+      this.#fail(new ClientError('STALLED', `no progress for ${Math.round(now - this.#heardAt)} ms`));
     } else if (now - this.#wroteAt > times.idleMs || now - this.#startedAt > times.bodyMs) {
       this.leave();
     }

@@ -2,7 +2,7 @@ import { toHex } from '../../crypto/bytes.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { sessionPath } from '../../wire/upload.ts';
 import type { Connection } from '../client/connection.ts';
-import { exchange } from '../client/request.ts';
+import { requestBody } from '../client/request.ts';
 import type { StoredSession } from '../spool/stored-segment.ts';
 
 const MAX_REMEMBERED = 256;
@@ -43,14 +43,14 @@ export class SessionAnnouncer {
     return this.#hashes.has(hash);
   }
 
-  /** @throws as `exchange`. */
+  /** @throws as `requestBody`. */
   async announce(connection: Connection, session: StoredSession): Promise<void> {
     if (this.#known.has(keyOf(connection, session))) return;
     if (this.knowsAllOurs) {
       this.#ours.add(session.id);
       this.#hashes.add(toHex(nodePrimitives.sha256(session.header)));
     }
-    await exchange(connection, {
+    await requestBody(connection, {
       method: 'PUT',
       path: sessionPath(session.id),
       body: session.header,

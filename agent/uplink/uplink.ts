@@ -4,7 +4,7 @@ import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
 import { Delivery, type DeliveryTimes, type UplinkLog } from './delivery.ts';
 import { Lane, type LaneOptions } from './lane.ts';
 import { backlogYields, isBegun, liveJumps, pickBacklog, pickLive } from './lane-rules.ts';
-import { FormerRuns } from './orphaned-segments.ts';
+import { OrphanedSegments } from './orphaned-segments.ts';
 import { SessionAnnouncer } from './session-announcer.ts';
 import { UplinkCounters, type UplinkStats } from './uplink-stats.ts';
 
@@ -65,7 +65,7 @@ export class Uplink {
   readonly #counters = new UplinkCounters();
   readonly #sessions: SessionAnnouncer;
   readonly #delivery: Delivery;
-  readonly #formerRuns: FormerRuns;
+  readonly #formerRuns: OrphanedSegments;
   readonly #live: Lane;
   readonly #backlog: Lane;
   readonly #stopping = new AbortController();
@@ -88,7 +88,7 @@ export class Uplink {
       sessions: this.#sessions,
       times: this.#times,
     });
-    this.#formerRuns = new FormerRuns({
+    this.#formerRuns = new OrphanedSegments({
       queue,
       log,
       counters: this.#counters,

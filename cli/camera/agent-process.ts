@@ -7,7 +7,7 @@ import { keepMemorySmall } from '../../host/small-memory.ts';
 import { EXIT } from '../exit-codes.ts';
 import { releaseTimeMs, version } from '../version.ts';
 import { openLog } from './log.ts';
-import type { Tether } from './parent-death.ts';
+import type { ParentDeathWatch } from './parent-death.ts';
 import { roleDirectory } from './role-directory.ts';
 import { stopRole } from './stop-role.ts';
 
@@ -15,12 +15,12 @@ import { stopRole } from './stop-role.ts';
 export interface Started {
   readonly place: SlotPlace | undefined;
   /** Undefined when no launcher started it. */
-  readonly tether: Tether | undefined;
+  readonly parent: ParentDeathWatch | undefined;
 }
 
 /** The agent's process: keys and network, no child processes. */
-export async function agent(dir: string, logLevel: string, { place, tether }: Started): Promise<number> {
-  const signal = stopRole(tether !== undefined);
+export async function agent(dir: string, logLevel: string, { place, parent }: Started): Promise<number> {
+  const signal = stopRole(parent !== undefined);
   const logger = openLog(logLevel, 'agent');
   keepMemorySmall();
   try {
@@ -31,10 +31,10 @@ export async function agent(dir: string, logLevel: string, { place, tether }: St
       releaseTimeMs: releaseTimeMs(),
       version: version(),
       logger,
-      hasLauncher: tether !== undefined,
+      hasLauncher: parent !== undefined,
       place,
-      handsOver: () => tether?.handsOver() ?? false,
-      clockIsSynchronised: () => tether?.clockIsSynchronised(),
+      handsOver: () => parent?.handsOver() ?? false,
+      clockIsSynchronised: () => parent?.clockIsSynchronised(),
       signal,
     });
     return 0;

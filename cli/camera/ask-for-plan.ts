@@ -1,13 +1,17 @@
 import type { Logger } from 'pino';
-import { type CapturePlan, PLAN_LIMIT, parsePlan } from '../../agent/capture/capture-config.ts';
+import {
+  CAPTURE_CONFIG_LIMIT,
+  type CaptureConfig,
+  parseCaptureConfig,
+} from '../../agent/capture/capture-config.ts';
 import type { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { spawnTethered } from '../../host/child.ts';
+import { spawnChild } from '../../host/child.ts';
 import { killAs } from '../../host/kill-as.ts';
-import type { Account } from '../../host/os-user.ts';
+import type { OsUser } from '../../host/os-user.ts';
 import { relayLines } from '../../host/relay-lines.ts';
-import { confined } from '../../host/sandbox.ts';
+import { sandboxed } from '../../host/sandbox.ts';
 import { LAUNCHER, type OrielCommand, orielArguments } from '../../launcher/launcher.ts';
-import { confinementOf } from '../../launcher/privilege-separation.ts';
+import { sandboxOf } from '../../launcher/privilege-separation.ts';
 
 /** How long one that is told to end may take, and then one that is killed: its user may stop both. */
 const ENDING_MS = 5_000;
@@ -17,7 +21,7 @@ export interface PlanQuestion {
   readonly directory: CameraDirectory;
   readonly command: OrielCommand;
   /** The agent's; undefined by hand. */
-  readonly account: Account | undefined;
+  readonly account: OsUser | undefined;
   /** Whether a camera that runs already is to be refused; once is enough. */
   readonly alone: boolean;
   readonly logger: Logger;
@@ -33,14 +37,14 @@ export interface PlanQuestion {
  * @returns undefined when that was refused, for a reason that has been said, or ended by the signal.
  * @throws CaptureError PLAN_INVALID.
  */
-export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | undefined> {
+export async function askForPlan(question: PlanQuestion): Promise<CaptureConfig | undefined> {
   const { directory, command, account, alone, logger, relay, signal } = question;
   const options = [
     ...(alone ? ['--claim-for', LAUNCHER] : []),
     ...['--tethered', LAUNCHER, '--log-level', command.logLevel],
   ];
-  const under = account === undefined ? [] : confined(confinementOf(account, 'shared'));
-  const child = spawnTethered(
+  const under = account === undefined ? [] : sandboxed(sandboxOf(account, 'shared'));
+  const child = spawnChild(
     command.runtime ?? process.execPath,
     orielArguments(command, ['camera', 'plan', directory.path, ...options]),
     ['pipe', 'pipe', 'pipe'],
@@ -61,7 +65,7 @@ export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | 
   if (signal.aborted) stop();
   let answer = '';
   child.stdout?.on('data', (chunk: Buffer) => {
-    if (answer.length <= PLAN_LIMIT) answer += chunk.toString('utf8');
+    if (answer.length <= CAPTURE_CONFIG_LIMIT) answer += chunk.toString('utf8');
   });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject).once('close', (code, killedBy) => {
@@ -75,5 +79,5 @@ export async function askForPlan(question: PlanQuestion): Promise<CapturePlan | 
   for (const timer of timers) clearTimeout(timer);
   child.stdout?.destroy();
   child.unref();
-  return code === 0 && !signal.aborted ? parsePlan(answer) : undefined;
+  return code === 0 && !signal.aborted ? parseCaptureConfig(answer) : undefined;
 }

@@ -1,4 +1,4 @@
-import { PLAN_LIMIT, parsePlan } from '../../agent/capture/capture-config.ts';
+import { CAPTURE_CONFIG_LIMIT, parseCaptureConfig } from '../../agent/capture/capture-config.ts';
 import { CaptureError } from '../../agent/capture/errors.ts';
 import { runCapture } from '../../agent/capture/main.ts';
 import { systemClock } from '../../host/clock.ts';
@@ -7,7 +7,7 @@ import { orielArguments } from '../../launcher/launcher.ts';
 import { CAPTURE_REFUSED } from '../../launcher/restart-rules.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openLog } from './log.ts';
-import { firstLineOfTether } from './parent-death.ts';
+import { firstLineFromParent } from './parent-death.ts';
 import { roleDirectory } from './role-directory.ts';
 import { stopRole } from './stop-role.ts';
 
@@ -17,7 +17,9 @@ export async function capture(dir: string, logLevel: string, tethered: boolean):
   const logger = openLog(logLevel, 'capture');
   keepMemorySmall();
   try {
-    const plan = tethered ? parsePlan(await firstLineOfTether(PLAN_LIMIT)) : await planByHand(dir);
+    const plan = tethered
+      ? parseCaptureConfig(await firstLineFromParent(CAPTURE_CONFIG_LIMIT))
+      : await planByHand(dir);
     await runCapture(
       { runDir: roleDirectory(dir).captureRun, snapshotWorker: snapshotWorker(logLevel), ...plan },
       { clock: systemClock, random: Math.random, logger, signal },

@@ -5,7 +5,7 @@ import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { MAX_PINS_TEXT_LENGTH } from '../../crypto/pin-statement.ts';
 import { lesserOwner, type Owner } from '../../host/as-owner.ts';
 import { runCommand } from '../../host/command.ts';
-import { findAccount } from '../../host/os-user.ts';
+import { findOsUser } from '../../host/os-user.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
 import { configuredResolvers, resolveAddresses } from '../../host/resolver.ts';
 import { CommandError } from '../errors.ts';
@@ -44,7 +44,7 @@ function apply(reachable: Reachable, { service, addressesOnly }: FirewallOptions
 
 async function reachableOf(dir: string, options: FirewallOptions): Promise<Reachable> {
   const { agentUser, captureUser } = options;
-  const users = { agent: findAccount(agentUser).uid, capture: findAccount(captureUser).uid };
+  const users = { agent: findOsUser(agentUser).uid, capture: findOsUser(captureUser).uid };
   const resolvers = configuredResolvers();
   const destinations = await destinationsOf(new CameraDirectory(dir), options);
   // Until it is set up a camera has nobody to talk to.

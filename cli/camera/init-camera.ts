@@ -15,7 +15,7 @@ import { givenOrigin } from '../keys/given-origin.ts';
 import { givenPins } from '../keys/given-pins.ts';
 import { type CameraOptions, checkConfig, choiceOf } from './config-options.ts';
 
-export interface CameraWish extends CameraOptions {
+export interface InitCameraOptions extends CameraOptions {
   readonly server: string;
   readonly pin: readonly string[];
   readonly owner: string;
@@ -24,7 +24,7 @@ export interface CameraWish extends CameraOptions {
 /** Makes a camera's directory: device key, configuration, certificate request. Nothing there is replaced. */
 export async function initCamera(
   dir: string,
-  wish: CameraWish,
+  wish: InitCameraOptions,
 ): Promise<{ camera: string; request: string }> {
   const directory = new CameraDirectory(dir);
   const server = { origin: givenOrigin(wish.server, 'USAGE'), pins: givenPins(wish.pin).map(pinText) };

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Logger } from 'pino';
-import type { CapturePlan } from '../../agent/capture/capture-config.ts';
+import type { CaptureConfig } from '../../agent/capture/capture-config.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { awaitSetup, claimAfterSetup } from '../../agent/pairing/await-setup.ts';
 import { claimCamera } from '../../agent/state/camera-claim.ts';
@@ -11,7 +11,7 @@ import { systemClock } from '../../host/clock.ts';
 import { keepMemorySmall } from '../../host/small-memory.ts';
 import { claimForLauncher } from '../../launcher/claim.ts';
 import { type OrielCommand, runCamera } from '../../launcher/launcher.ts';
-import { checkSeparation, type Separation } from '../../launcher/privilege-separation.ts';
+import { checkPrivilegeSeparation, type PrivilegeSeparation } from '../../launcher/privilege-separation.ts';
 import { EXIT } from '../exit-codes.ts';
 import { logDestination } from '../log-destination.ts';
 import { outliveReaders, stopSignal } from '../signals.ts';
@@ -124,11 +124,11 @@ async function runByHand(
 async function launchSeparated(
   { directory, command }: Start,
   logLevel: string,
-  separation: Separation,
+  separation: PrivilegeSeparation,
 ): Promise<number> {
   const logger = openLog(logLevel, 'launcher');
   const signal = stopSignal();
-  checkSeparation(directory, separation);
+  checkPrivilegeSeparation(directory, separation);
   const whole = { ...command, logLevel };
   const plan = await askForPlan({
     directory,
@@ -168,7 +168,7 @@ function compiled(): Record<string, string> {
 /** The roles' lines go where the launcher's own go. */
 const relay = (line: string) => logDestination(2).write(line);
 
-const dials = ({ source, lan }: CapturePlan) => parseSource(source, lan).kind === 'rtsp';
+const dials = ({ source, lan }: CaptureConfig) => parseSource(source, lan).kind === 'rtsp';
 
 /** Tells a person at a terminal what is happening, and shows the counters. */
 function greet({ camera, origin }: CameraPlan, directory: CameraDirectory): () => void {

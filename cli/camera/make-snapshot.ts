@@ -1,5 +1,5 @@
 import { getPriority, setPriority } from 'node:os';
-import { decodePicture, encodePicture } from '../../agent/capture/jpeg.ts';
+import { decodePicture, encodeJpeg } from '../../agent/capture/jpeg.ts';
 import { MAX_KEYFRAME_BYTES, MAX_PICTURE_WIDTH } from '../../agent/capture/snapshot-frame.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -12,7 +12,7 @@ export async function makeSnapshot(): Promise<void> {
   if (getPriority() < PRIORITY) setPriority(PRIORITY);
   try {
     const raw = await decodePicture(await readKeyframe(), MAX_PICTURE_WIDTH, new AbortController().signal);
-    process.stdout.write(await encodePicture(raw));
+    process.stdout.write(await encodeJpeg(raw));
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);
     process.exitCode = EXIT.failure;

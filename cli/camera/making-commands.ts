@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseSize } from '../quantities.ts';
 import type { SourceOptions } from './change-source.ts';
 import { type FirewallState, firewallStateOption } from './firewall-state.ts';
-import type { CameraWish } from './init-camera.ts';
+import type { InitCameraOptions } from './init-camera.ts';
 import type { SetupOptions } from './setup.ts';
 import { SOURCE_HELP, SOURCES } from './source-help.ts';
 
@@ -62,7 +62,7 @@ Writes DIR/request.pem for the server to certify (oriel server certify); put the
 owner's signed policy (oriel keys policy) at DIR/policy.json. With a setup code none of this is needed.`,
     )
     .addHelpText('after', SOURCE_HELP)
-    .action(async (dir: string, options: CameraWish) => {
+    .action(async (dir: string, options: InitCameraOptions) => {
       const { initCamera } = await import('./init-camera.ts');
       const { camera, request } = await initCamera(dir, options);
       console.log(`camera id  ${camera}`);

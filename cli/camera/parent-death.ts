@@ -1,7 +1,7 @@
 import { CLOCK_SYNCHRONISED, CLOCK_UNSYNCHRONISED, HAND_OVER } from '../../ota/launcher-protocol.ts';
 import { askToEnd } from '../signals.ts';
 
-export interface Tether {
+export interface ParentDeathWatch {
   /** Whether the launcher has said that another goes on from here at once. */
   handsOver(): boolean;
   /** Whether the kernel calls the machine's clock synchronised, as the launcher said last; undefined while it has not. */
@@ -15,7 +15,7 @@ const MAX_LINE_LENGTH = 64;
  * The role's line to the launcher, its stdin. Its end, or the launcher's death, asks this process to end as SIGTERM
  * does: a role with a user of its own cannot be sent one.
  */
-export function holdTether(): Tether {
+export function watchParentDeath(): ParentDeathWatch {
   let handsOver = false;
   let clockIsSynchronised: boolean | undefined;
   let rest = '';
@@ -36,8 +36,8 @@ export function holdTether(): Tether {
   return { handsOver: () => handsOver, clockIsSynchronised: () => clockIsSynchronised };
 }
 
-/** The first line of stdin, then as {@link holdTether}. @returns at most `maxBytes` and one byte more. */
-export function firstLineOfTether(maxBytes: number): Promise<string> {
+/** The first line of stdin, then as {@link watchParentDeath}. @returns at most `maxBytes` and one byte more. */
+export function firstLineFromParent(maxBytes: number): Promise<string> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let length = 0;
@@ -47,7 +47,7 @@ export function firstLineOfTether(maxBytes: number): Promise<string> {
       length += chunk.length;
       if (end >= 0 || length > maxBytes) {
         process.stdin.off('data', onData);
-        holdTether();
+        watchParentDeath();
         resolve(Buffer.concat(chunks).toString('utf8', 0, maxBytes + 1));
       }
     };

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import type { CapturePlan } from '../../agent/capture/capture-config.ts';
+import type { CaptureConfig } from '../../agent/capture/capture-config.ts';
 import { awaitSetup, claimAfterSetup } from '../../agent/pairing/await-setup.ts';
 import { readPairing } from '../../agent/pairing/pairing-file.ts';
 import { refuseLaunched, refuseRunning } from '../../agent/state/camera-claim.ts';
@@ -16,7 +16,7 @@ import { stopRole } from './stop-role.ts';
 export interface CameraPlan {
   readonly camera: string;
   readonly origin: string;
-  readonly capture: CapturePlan;
+  readonly capture: CaptureConfig;
 }
 
 /**
@@ -45,7 +45,7 @@ export async function planOnceSetUp(
   dir: string,
   logLevel: string,
   alone: boolean,
-): Promise<CapturePlan | undefined> {
+): Promise<CaptureConfig | undefined> {
   const directory = new CameraDirectory(dir);
   const waiting = {
     clock: systemClock,

@@ -1,5 +1,5 @@
-import { findAccount } from '../../host/os-user.ts';
-import type { Separation } from '../../launcher/privilege-separation.ts';
+import { findOsUser } from '../../host/os-user.ts';
+import type { PrivilegeSeparation } from '../../launcher/privilege-separation.ts';
 import { CommandError } from '../errors.ts';
 
 /** The users that agent and capture are to have, as they were given; neither, by hand. */
@@ -9,10 +9,10 @@ export interface RoleUsers {
 }
 
 /** @throws CommandError USAGE; HostError ACCOUNT_UNKNOWN. */
-export function separationOf({ agentUser, captureUser }: RoleUsers): Separation | undefined {
+export function separationOf({ agentUser, captureUser }: RoleUsers): PrivilegeSeparation | undefined {
   if (agentUser === undefined && captureUser === undefined) return undefined;
   if (agentUser === undefined || captureUser === undefined) {
     throw new CommandError('USAGE', '--agent-user and --capture-user go together');
   }
-  return { agent: findAccount(agentUser), capture: findAccount(captureUser) };
+  return { agent: findOsUser(agentUser), capture: findOsUser(captureUser) };
 }

@@ -31,10 +31,11 @@ export function roleCommands(): Command[] {
 
 function agentCommand(): Command {
   const role = roleCommand('agent', async (dir, { logLevel, tethered, slots, slot }) => {
-    const tether = tethered === undefined ? undefined : (await import('./parent-death.ts')).holdTether();
+    const parent =
+      tethered === undefined ? undefined : (await import('./parent-death.ts')).watchParentDeath();
     const { agent } = await import('./agent-process.ts');
     const place = slots === undefined || slot === undefined ? undefined : { installation: slots, slot };
-    process.exitCode = await agent(dir, logLevel, { place, tether });
+    process.exitCode = await agent(dir, logLevel, { place, parent });
   });
   return role.option('--slots <installation>').addOption(new Option('--slot <name>').choices(['a', 'b']));
 }
@@ -48,7 +49,7 @@ function captureCommand(): Command {
 
 function planCommand(): Command {
   return roleCommand('plan', async (dir, { claimFor, logLevel, tethered }) => {
-    if (tethered !== undefined) (await import('./parent-death.ts')).holdTether();
+    if (tethered !== undefined) (await import('./parent-death.ts')).watchParentDeath();
     const { planOnceSetUp } = await import('./plan.ts');
     const plan = await planOnceSetUp(dir, logLevel, claimFor !== undefined);
     if (plan !== undefined) console.log(JSON.stringify(plan));

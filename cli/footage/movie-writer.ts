@@ -8,7 +8,7 @@ import { parseFragment } from '../../media/fragment.ts';
 import { parseInit } from '../../media/init.ts';
 import { Joiner } from '../../media/joiner.ts';
 import { CommandError } from '../errors.ts';
-import { checkOutput, type OutputWish } from '../files.ts';
+import { checkOutput, type OutputOptions } from '../files.ts';
 
 /** One MP4 file written. */
 export interface WrittenMovie {
@@ -44,7 +44,7 @@ interface OpenMovie {
  */
 export class MovieWriter {
   readonly #out: string;
-  readonly #wish: OutputWish;
+  readonly #wish: OutputOptions;
   readonly #written: WrittenMovie[] = [];
   #movie: OpenMovie | undefined;
 
@@ -52,7 +52,7 @@ export class MovieWriter {
    * @param out path of the first file; the others get -2, -3 … before the ending.
    * @param wish what of the files already there may be replaced.
    */
-  constructor(out: string, wish: OutputWish) {
+  constructor(out: string, wish: OutputOptions) {
     this.#out = out;
     this.#wish = wish;
   }

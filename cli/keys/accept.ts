@@ -12,7 +12,7 @@ import { withRegistry } from '../server/registry.ts';
 import { acceptCamera, statementFrom } from './pairing.ts';
 import { policyWarnings } from './sign-policy.ts';
 
-export interface AcceptWish {
+export interface AcceptOptions {
   readonly statement?: string;
   readonly serverDir?: string;
   readonly camera?: string;
@@ -23,7 +23,7 @@ export interface AcceptWish {
 const MAX_STATEMENT_FILE_BYTES = 4096;
 
 /** `oriel keys accept`. @returns the exit code. */
-export async function accept(file: string, wish: AcceptWish): Promise<number> {
+export async function accept(file: string, wish: AcceptOptions): Promise<number> {
   const { statement, serverDir, out } = wish;
   if (serverDir !== undefined && statement === undefined && out === undefined) {
     return acceptWaiting(file, serverDir, wish);
@@ -38,7 +38,7 @@ export async function accept(file: string, wish: AcceptWish): Promise<number> {
 }
 
 /** Accepts every camera of this owner's that waits at a server whose directory is at hand. */
-async function acceptWaiting(file: string, serverDir: string, wish: AcceptWish): Promise<number> {
+async function acceptWaiting(file: string, serverDir: string, wish: AcceptOptions): Promise<number> {
   let refused = 0;
   let accepted = 0;
   await withRegistry(serverDir, async (registry) => {
@@ -84,7 +84,7 @@ function isFor(statement: Uint8Array, owner: Uint8Array): boolean {
 async function acceptOne(
   file: string,
   statement: Uint8Array,
-  wish: AcceptWish,
+  wish: AcceptOptions,
   deliver: (camera: string, policy: string) => void,
 ): Promise<void> {
   const { camera, counter, viewers } = await withFileLocked(file, async () => {

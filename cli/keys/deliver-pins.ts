@@ -9,7 +9,7 @@ import { openRegistry } from '../../server/registry/registry-origin.ts';
 import { CommandError } from '../errors.ts';
 import { origins } from '../server/origins.ts';
 import { commandPatience } from '../server/patience.ts';
-import type { PinsWish, SignedPins } from './pins.ts';
+import type { PinsOptions, SignedPins } from './pins.ts';
 
 /** A server whose directory is at hand. */
 export interface ServerAtHand {
@@ -53,7 +53,7 @@ export type Delivery = 'admits it' | 'hands it over';
  * statement names.
  * @throws CommandError CAMERA_UNKNOWN; USAGE for a statement with which the camera would be lost.
  */
-export function deliveryAt(server: ServerAtHand, wish: PinsWish): Delivery {
+export function deliveryAt(server: ServerAtHand, wish: PinsOptions): Delivery {
   const { directory, configuration, registry } = server;
   const { pin, hosts, port } = configuration;
   const isNamed = wish.pins.includes(pin);
@@ -76,7 +76,7 @@ export function deliveryAt(server: ServerAtHand, wish: PinsWish): Delivery {
  * The camera would dial the address and refuse the certificate found there, or have no way back once the backup CA takes
  * over, and only a file laid into its directory could bring it back.
  */
-function refuseUnreachable({ directory, configuration, certificate }: ServerAtHand, wish: PinsWish): void {
+function refuseUnreachable({ directory, configuration, certificate }: ServerAtHand, wish: PinsOptions): void {
   const { host } = addressOf(wish.server);
   if (!namesHost(certificate, host)) {
     throw new CommandError(

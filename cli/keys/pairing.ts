@@ -11,7 +11,7 @@ import { givenOrigin } from './given-origin.ts';
 import { givenPins } from './given-pins.ts';
 import { type SignedPolicy, signPolicy } from './sign-policy.ts';
 
-export interface PairingWish {
+export interface PairingOptions {
   readonly server: string;
   readonly pins: readonly string[];
   /** How long the code is good, seconds. */
@@ -37,7 +37,7 @@ export interface PreparedPairing {
  */
 export async function preparePairing(
   key: ViewingKey,
-  wish: PairingWish,
+  wish: PairingOptions,
   nowMs: number,
 ): Promise<PreparedPairing> {
   const now = Math.floor(nowMs / 1000);

@@ -5,7 +5,7 @@ import type { ViewingKey } from '../../crypto/viewing-key.ts';
 import { CommandError } from '../errors.ts';
 import { givenPins, pinFields } from './given-pins.ts';
 
-export interface PinsWish {
+export interface PinsOptions {
   readonly camera: string;
   /** `https://HOST[:PORT]`, in its one spelling, of the server that the camera is to dial from now on. */
   readonly server: string;
@@ -25,7 +25,7 @@ export interface SignedPins {
  * Signs the next pin statement for a camera that the key trusts.
  * @throws CommandError USAGE, CAMERA_UNKNOWN; CryptoError PINS_MALFORMED for a server that is none.
  */
-export function signPins(key: ViewingKey, { camera, server, pins }: PinsWish): SignedPins {
+export function signPins(key: ViewingKey, { camera, server, pins }: PinsOptions): SignedPins {
   const known = key.cameras.find(({ id }) => id === camera);
   if (known === undefined) {
     throw new CommandError(

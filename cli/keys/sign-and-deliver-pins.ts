@@ -5,9 +5,9 @@ import { CommandError } from '../errors.ts';
 import { withFileLocked, writeTextFile } from '../files.ts';
 import { readViewingKey } from '../footage/open-footage.ts';
 import { type Delivery, deliver, deliveryAt, enrolledAt, type ServerAtHand } from './deliver-pins.ts';
-import { type PinsWish, type SignedPins, signPins } from './pins.ts';
+import { type PinsOptions, type SignedPins, signPins } from './pins.ts';
 
-export interface StatementsWish extends Omit<PinsWish, 'camera'> {
+export interface StatementsOptions extends Omit<PinsOptions, 'camera'> {
   /** All that the key trusts and the servers know, if it is not given. */
   readonly camera: string | undefined;
   /** File for the one statement. */
@@ -29,7 +29,7 @@ interface Prepared {
 /** Signs a statement for each camera meant, remembers its number in the key, and then hands it out. */
 export async function signAndDeliver(
   file: string,
-  wish: StatementsWish,
+  wish: StatementsOptions,
   servers: readonly ServerAtHand[],
 ): Promise<DeliveredStatement[]> {
   const { prepared, key } = await withFileLocked(file, () => {
@@ -50,7 +50,7 @@ export async function signAndDeliver(
   }));
 }
 
-function prepare(before: ViewingKey, wish: StatementsWish, servers: readonly ServerAtHand[]) {
+function prepare(before: ViewingKey, wish: StatementsOptions, servers: readonly ServerAtHand[]) {
   let key = before;
   const prepared = camerasMeant(key, wish.camera, servers).map((camera): Prepared => {
     const each = { ...wish, camera };

@@ -14,7 +14,7 @@ export interface WantedFloor {
   readonly floor: number;
 }
 
-export interface PolicyWish {
+export interface PolicyRequest {
   readonly camera: string;
   readonly name: string;
   readonly audio: boolean;
@@ -48,7 +48,7 @@ export interface SignedPolicy {
  * Signs the next policy for a camera.
  * @throws CryptoError DAY_KEYS_BELOW_FLOOR when no camera would obey it, since it could seal to nobody.
  */
-export function signPolicy(key: ViewingKey, wish: PolicyWish): SignedPolicy {
+export function signPolicy(key: ViewingKey, wish: PolicyRequest): SignedPolicy {
   const owner = ed25519FromSeed(key.seed);
   const own = shareDayKeys(key);
   const wanted = [

@@ -4,7 +4,7 @@ import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { keepMemorySmall } from '../../host/small-memory.ts';
 import { claimForLauncher } from '../../launcher/claim.ts';
-import { checkSeparation } from '../../launcher/privilege-separation.ts';
+import { checkPrivilegeSeparation } from '../../launcher/privilege-separation.ts';
 import { runSlots } from '../../launcher/slots/run-slots.ts';
 import { readInstallation } from '../../ota/installation.ts';
 import { readLimits } from '../../ota/launcher-limits.ts';
@@ -32,7 +32,7 @@ export async function runLauncher(
   const relay = logDestination(2).write;
   const directory = new CameraDirectory(camera);
   const separation = separationOf(options);
-  if (separation !== undefined) checkSeparation(directory, separation);
+  if (separation !== undefined) checkPrivilegeSeparation(directory, separation);
   const account = separation?.agent;
   const { trust } = await readInstallation(systemDisk, installation);
   const limits = await readLimits(systemDisk, installation, (error) =>

@@ -18,7 +18,7 @@ import { ANCHOR_FILE, ROOT_FILE, readAnchor, readFirstRoot } from './public-docu
 const MAX_BYTES = 64 * 1024;
 const FILE_MODE = 0o644;
 
-export interface AnchorWish {
+export interface AnchorOptions {
   readonly repository: string;
   readonly product?: string;
 }
@@ -27,7 +27,7 @@ export interface AnchorWish {
  * Writes the newest root of a repository and the anchor that follows from it, for kits and images to carry.
  * @returns what to tell. @throws CommandError USAGE; OtaError METADATA_UNSIGNED, METADATA_OUTDATED, METADATA_MALFORMED.
  */
-export async function makeAnchor(directory: string, wish: AnchorWish): Promise<string[]> {
+export async function makeAnchor(directory: string, wish: AnchorOptions): Promise<string[]> {
   const repository: Repository = { disk: systemDisk, directory: wish.repository };
   const isHere = existsSync(join(directory, ROOT_FILE));
   const product = existsSync(join(directory, ANCHOR_FILE)) ? readAnchor(directory).product : wish.product;

@@ -6,7 +6,7 @@ import { presentTime } from '../present-time.ts';
 import { makeKeyFile, readKeyFile, readPassphrase } from './key-file.ts';
 import { writePublicDocuments } from './public-documents.ts';
 
-interface Wish {
+interface Options {
   readonly product: string;
   readonly root: number;
   readonly release: number;
@@ -15,7 +15,7 @@ interface Wish {
 }
 
 /** Makes all keys of a maker. @returns what to tell. @throws CommandError USAGE, FILE_EXISTS, CLOCK_WRONG. */
-export function makeKeys(directory: string, wish: Wish): string[] {
+export function makeKeys(directory: string, wish: Options): string[] {
   const { product, threshold } = wish;
   if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(product)) {
     throw new CommandError('USAGE', 'a product has small letters, digits and hyphens, 40 at most');

@@ -12,7 +12,7 @@ import { targetFileName } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';
 import { size } from '../quantities.ts';
 
-export interface PackWish {
+export interface PackOptions {
   /** Its version; the newest when it is not given. */
   readonly release?: string;
   readonly hardware?: string;
@@ -23,7 +23,7 @@ export interface PackWish {
  * @returns lines for people.
  * @throws CommandError USAGE when there is no such release, FILE_EXISTS, FILE_UNWRITABLE; OtaError.
  */
-export async function packRelease(directory: string, out: string, wish: PackWish): Promise<string[]> {
+export async function packRelease(directory: string, out: string, wish: PackOptions): Promise<string[]> {
   if (existsSync(out)) throw new CommandError('FILE_EXISTS', `${out} is there already; choose another name`);
   const inForce = await readInForce({ disk: systemDisk, directory });
   const { root, targets, snapshotVersion, timestampExpires } = inForce;
@@ -51,7 +51,7 @@ export async function packRelease(directory: string, out: string, wish: PackWish
   ];
 }
 
-function releaseOf(releases: readonly Release[], { release: version, hardware }: PackWish): Release {
+function releaseOf(releases: readonly Release[], { release: version, hardware }: PackOptions): Release {
   const fitting = releases
     .filter((release) => version === undefined || release.version === version)
     .filter((release) => hardware === undefined || release.hardware.includes(hardware))

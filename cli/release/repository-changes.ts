@@ -20,7 +20,7 @@ export interface Signing {
   readonly online: Signer | undefined;
 }
 
-export interface PublishWish {
+export interface PublishRequest {
   readonly public?: string;
   readonly percentage: number;
   readonly minimum?: string;
@@ -37,7 +37,7 @@ const repositoryIn = (directory: string): Repository => ({ disk: systemDisk, dir
 /** Nothing is below it: a minimum of nothing. */
 const NO_MINIMUM = '0.0.0';
 
-export function publishBundle(directory: string, bundle: string, wish: PublishWish): Promise<string[]> {
+export function publishBundle(directory: string, bundle: string, wish: PublishRequest): Promise<string[]> {
   const nowMs = presentTime();
   mkdirSync(directory, { recursive: true });
   return alone(directory, () => publishAlone(directory, bundle, wish, nowMs));
@@ -46,7 +46,7 @@ export function publishBundle(directory: string, bundle: string, wish: PublishWi
 async function publishAlone(
   directory: string,
   bundle: string,
-  wish: PublishWish,
+  wish: PublishRequest,
   nowMs: number,
 ): Promise<string[]> {
   const repository = repositoryIn(directory);

@@ -18,19 +18,19 @@ const ROLES_OF: Readonly<Record<string, readonly (keyof RoleRings)[]>> = {
   online: ['snapshot', 'timestamp'],
 };
 
-interface Wish {
+interface Options {
   readonly public: string;
   readonly add?: readonly string[];
   readonly remove?: readonly string[];
 }
 
 /** Proposes a root with other keys. @returns what to tell. @throws CommandError USAGE, CLOCK_WRONG, FILE_BUSY. */
-export function rotate(directory: string, wish: Wish): Promise<string[]> {
+export function rotate(directory: string, wish: Options): Promise<string[]> {
   const nowMs = presentTime();
   return alone(directory, () => rotateAlone(directory, wish, nowMs));
 }
 
-async function rotateAlone(directory: string, wish: Wish, nowMs: number): Promise<string[]> {
+async function rotateAlone(directory: string, wish: Options, nowMs: number): Promise<string[]> {
   const repository: Repository = { disk: systemDisk, directory };
   const { root, targets } = await readInForce(repository);
   const before = Object.fromEntries(TOP_ROLES.map((role) => [role, ringOf(root, role)])) as RoleRings;
@@ -52,7 +52,7 @@ async function rotateAlone(directory: string, wish: Wish, nowMs: number): Promis
   return [...lines, `pending      key list ${counter + 1}: oriel release sign ${wish.public} --key ROOT_KEY`];
 }
 
-function change(before: RoleRings, { add = [], remove = [] }: Wish): RoleRings {
+function change(before: RoleRings, { add = [], remove = [] }: Options): RoleRings {
   const rings = structuredClone(before) as Record<keyof RoleRings, { keys: string[]; threshold: number }>;
   for (const prefix of remove) removeKey(rings, prefix);
   for (const text of add) {

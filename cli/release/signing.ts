@@ -53,7 +53,7 @@ function signableIn(directory: string): Signable {
   throw new CommandError('USAGE', `${directory} holds no bundle, no key list and no repository`);
 }
 
-export interface SigningWish {
+export interface SigningRequest {
   readonly signers: readonly Signer[];
   /** Public documents of the signer's own, by which what is in force is judged. */
   readonly public?: string | undefined;
@@ -68,14 +68,14 @@ export interface SigningWish {
  * @returns what to tell that person.
  * @throws CommandError USAGE, SIGNING_DECLINED, FILE_BUSY.
  */
-export function signDirectory(directory: string, wish: SigningWish): Promise<string[]> {
+export function signDirectory(directory: string, wish: SigningRequest): Promise<string[]> {
   const signable = signableIn(directory);
   return signable === 'repository' ? signProposal(directory, wish) : signDocument(directory, signable, wish);
 }
 
 async function signProposal(
   directory: string,
-  { signers, out, confirm, ...wish }: SigningWish,
+  { signers, out, confirm, ...wish }: SigningRequest,
 ): Promise<string[]> {
   if (out !== undefined) {
     throw new CommandError('USAGE', 'what is pending holds its own signatures: sign a copy, and attach that');
@@ -103,7 +103,7 @@ async function signProposal(
 async function signDocument(
   directory: string,
   signable: SignableFile,
-  { signers, out, confirm }: SigningWish,
+  { signers, out, confirm }: SigningRequest,
 ): Promise<string[]> {
   const message = readNeededFile(join(directory, signable.document), signable.maxBytes);
   if (signable.document === MANIFEST_FILE) {
@@ -123,7 +123,7 @@ async function signDocument(
   ];
 }
 
-async function agree(confirm: SigningWish['confirm'], lines: readonly string[]): Promise<void> {
+async function agree(confirm: SigningRequest['confirm'], lines: readonly string[]): Promise<void> {
   if (!(await confirm(lines))) throw new CommandError('SIGNING_DECLINED', 'nothing is signed');
 }
 

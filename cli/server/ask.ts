@@ -8,14 +8,14 @@ import type { Telemetry } from '../../wire/telemetry.ts';
 import { CommandError } from '../errors.ts';
 import { printable, rfc3339 } from '../text.ts';
 import { judgeHealth } from './camera-health.ts';
-import type { Said } from './camera-verbs.ts';
+import type { CommandResult } from './camera-verbs.ts';
 import { cameraMeant } from './registry.ts';
 
 const LOOK_MS = 100;
 /** The camera's reply to a request that is past this may still be written down. */
 const GRACE_MS = 500;
 
-export interface Asked extends Said {
+export interface Asked extends CommandResult {
   /** Whether the camera did what it was asked. */
   readonly done: boolean;
 }

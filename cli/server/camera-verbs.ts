@@ -31,7 +31,7 @@ const CLAIM_PREFIX = 8;
 const TWINS_SHOWN_MS = 86_400_000;
 
 /** What a verb has to say: an object for programs, lines for people. */
-export interface Said {
+export interface CommandResult {
   readonly json: object;
   readonly text: string;
 }
@@ -42,7 +42,7 @@ export function doVerb(
   directory: string,
   verb: CameraVerb,
   words: readonly string[],
-): Said {
+): CommandResult {
   switch (verb) {
     case 'list':
       expectWords(words, 0, 'list');
@@ -71,7 +71,7 @@ export function doVerb(
   }
 }
 
-function list(registry: Registry, directory: string): Said {
+function list(registry: Registry, directory: string): CommandResult {
   const cameras = registry.cameras();
   const nowMs = Date.now();
   const waiting = registry
@@ -117,7 +117,7 @@ function list(registry: Registry, directory: string): Said {
   };
 }
 
-function claim(registry: Registry, word: string): Said {
+function claim(registry: Registry, word: string): CommandResult {
   const taken = parseClaim(word === '-' ? readFileSync(0, 'utf8') : word);
   const nowMs = presentTime();
   if (taken.expires * 1000 <= nowMs) {
@@ -134,7 +134,7 @@ function claim(registry: Registry, word: string): Said {
   };
 }
 
-function admit(registry: Registry, camera: string, identity: string | undefined): Said {
+function admit(registry: Registry, camera: string, identity: string | undefined): CommandResult {
   const owner = identity === undefined ? undefined : fromBase64Url(identity);
   if (!/^[a-z2-7]{32}$/.test(camera) || (identity !== undefined && owner?.length !== PUBLIC_KEY_LENGTH)) {
     throw new CommandError(
@@ -157,7 +157,7 @@ function admit(registry: Registry, camera: string, identity: string | undefined)
 }
 
 /** A claim, or as the list shows it, by the first digits of its token's hash; or a camera that was admitted. */
-function withdraw(registry: Registry, word: string): Said {
+function withdraw(registry: Registry, word: string): CommandResult {
   if (registry.admissions.of(word) !== undefined) {
     registry.admissions.remove(word);
     return { json: { id: word, withdrawn: true }, text: `camera ${word} is not let in when it comes` };
@@ -181,13 +181,13 @@ function claimMeant(claims: readonly ClaimRecord[], digits: string): ClaimRecord
   throw new CommandError('CLAIM_AMBIGUOUS', `${many} like that; see oriel server cameras`);
 }
 
-function rename(registry: Registry, word: string, name: string): Said {
+function rename(registry: Registry, word: string, name: string): CommandResult {
   const { id } = cameraMeant(registry.cameras(), word);
   registry.rename(id, name);
   return { json: { id, name }, text: `camera ${id} is now called ${name}` };
 }
 
-function revoke(registry: Registry, word: string): Said {
+function revoke(registry: Registry, word: string): CommandResult {
   const { id, name } = cameraMeant(registry.cameras(), word);
   const changed = registry.revoke(id, Date.now());
   const called = name === '' ? id : `${id} (${name})`;
@@ -199,7 +199,7 @@ function revoke(registry: Registry, word: string): Said {
   };
 }
 
-function statement(registry: Registry, word: string): Said {
+function statement(registry: Registry, word: string): CommandResult {
   const { id } = cameraMeant(registry.cameras(), word);
   const pairing = registry.pairings().find(({ camera }) => camera === id);
   if (pairing === undefined) {
@@ -212,7 +212,7 @@ function statement(registry: Registry, word: string): Said {
   return { json: { id, statement: text }, text };
 }
 
-function settled(registry: Registry): Said {
+function settled(registry: Registry): CommandResult {
   registry.origin.settled();
   return { json: { settled: true }, text: 'noted: the restore is settled' };
 }

@@ -4,7 +4,7 @@ import type { Origin } from '../../server/registry/origin-table.ts';
 import { camerasWithFootage, renewRegistry } from '../../server/registry/registry-origin.ts';
 import { lockDirectory } from '../../server/storage/directory-lock.ts';
 import { minute } from '../quantities.ts';
-import type { Said } from './camera-verbs.ts';
+import type { CommandResult } from './camera-verbs.ts';
 
 /** What the operator of a restored server is told until they have seen to it. */
 export function restoredText(directory: string, { madeAtMs }: NonNullable<Origin['restored']>): string[] {
@@ -20,7 +20,7 @@ export function restoredText(directory: string, { madeAtMs }: NonNullable<Origin
 }
 
 /** Begins an empty registry on a server that does not run. @throws ServerError DIRECTORY_IN_USE and others. */
-export async function newRegistry(directory: string): Promise<Said> {
+export async function newRegistry(directory: string): Promise<CommandResult> {
   await loadConfiguration(systemDisk, directory);
   const lock = await lockDirectory(directory);
   try {

@@ -10,7 +10,7 @@ import type { RoleProcess } from '../launcher.ts';
 const READ_EVERY_MS = 100;
 
 /** One life of an agent, as its launcher sees it. */
-export class AgentLife {
+export class AgentProcess {
   readonly #clock: Clock;
   readonly #startedAt: number;
   readonly #child: RoleProcess;

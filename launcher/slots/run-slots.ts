@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { CapturePlan } from '../../agent/capture/capture-config.ts';
+import type { CaptureConfig } from '../../agent/capture/capture-config.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { errorFields } from '../../agent/log.ts';
 import type { CameraDirectory } from '../../agent/state/camera-directory.ts';
@@ -12,7 +12,7 @@ import type { ReturnCode } from '../../ota/slot-state.ts';
 import { advance, phaseOf } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
 import { type OrielCommand, runCamera } from '../launcher.ts';
-import type { Separation } from '../privilege-separation.ts';
+import type { PrivilegeSeparation } from '../privilege-separation.ts';
 import { type ReadySlot, SlotRun } from './slot-run.ts';
 
 export interface RunSlotsOptions {
@@ -21,7 +21,7 @@ export interface RunSlotsOptions {
   readonly installation: string;
   readonly limits: LauncherLimits;
   readonly directory: CameraDirectory;
-  readonly separation: Separation | undefined;
+  readonly separation: PrivilegeSeparation | undefined;
   /**
    * Has a release say what is to be captured. @param alone whether a camera that runs already is to be refused, once.
    * @returns undefined when it refuses, or was told to end.
@@ -30,7 +30,7 @@ export interface RunSlotsOptions {
     command: OrielCommand,
     alone: boolean,
     signal: AbortSignal,
-  ) => Promise<CapturePlan | undefined>;
+  ) => Promise<CaptureConfig | undefined>;
   /** Claims the camera for this launcher, as long as it runs. @throws CameraError CAMERA_RUNNING; HostError. */
   readonly claim: () => Promise<void>;
   readonly logLevel: string;
@@ -105,7 +105,7 @@ async function planOf(
   { plan, logLevel, logger, signal }: RunSlotsOptions,
   whole: WholeSlot,
   alone: boolean,
-): Promise<CapturePlan | undefined> {
+): Promise<CaptureConfig | undefined> {
   const patience = alone ? signal : AbortSignal.any([signal, AbortSignal.timeout(PLAN_MS)]);
   try {
     return await plan(commandOf(whole, logLevel), alone, patience);

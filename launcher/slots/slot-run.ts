@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import type { CapturePlan } from '../../agent/capture/capture-config.ts';
+import type { CaptureConfig } from '../../agent/capture/capture-config.ts';
 import { errorFields } from '../../agent/log.ts';
 import type { Clock } from '../../host/clock.ts';
-import { confined } from '../../host/sandbox.ts';
+import { sandboxed } from '../../host/sandbox.ts';
 import { fetchedBundle } from '../../ota/bundle-source.ts';
 import type { LauncherLimits } from '../../ota/launcher-limits.ts';
 import { isTurnDue, judgeTrial, judgeTurn } from '../../ota/slot-rules.ts';
@@ -16,14 +16,14 @@ import {
   slotToRun,
 } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
-import type { AgentLives, RoleProcess } from '../launcher.ts';
-import { confinementOf, type Separation } from '../privilege-separation.ts';
-import { AgentLife } from './agent-process.ts';
+import type { AgentStarts, RoleProcess } from '../launcher.ts';
+import { type PrivilegeSeparation, sandboxOf } from '../privilege-separation.ts';
+import { AgentProcess } from './agent-process.ts';
 
 /** A slot that was looked at just now, and what its release captures. */
 export interface ReadySlot {
   readonly whole: WholeSlot;
-  readonly plan: CapturePlan;
+  readonly plan: CaptureConfig;
 }
 
 export interface SlotRunOptions {
@@ -36,9 +36,9 @@ export interface SlotRunOptions {
   readonly limits: LauncherLimits;
   /** Where the agent puts what it has fetched. */
   readonly incoming: string;
-  readonly separation: Separation | undefined;
+  readonly separation: PrivilegeSeparation | undefined;
   /** Has a release say what it captures; undefined when it does not. */
-  readonly planOf: (whole: WholeSlot) => Promise<CapturePlan | undefined>;
+  readonly planOf: (whole: WholeSlot) => Promise<CaptureConfig | undefined>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -49,13 +49,13 @@ const LOOK_MS = 500;
  * One slot while it runs: watches its agent, judges a trial, and takes what the agent has fetched into the other slot.
  * Whatever changes the slot to run ends it, by `over`.
  */
-export class SlotRun implements AgentLives {
+export class SlotRun implements AgentStarts {
   readonly args: readonly string[];
   readonly #options: SlotRunOptions;
   readonly #over = new AbortController();
   readonly #startedAt: number;
   readonly #under: readonly string[];
-  #life: AgentLife | undefined;
+  #life: AgentProcess | undefined;
   #verified = true;
   #counted = false;
   #givenUp = false;
@@ -66,7 +66,7 @@ export class SlotRun implements AgentLives {
     const { whole, installation, separation, clock } = options;
     this.#options = options;
     this.#startedAt = clock.monotonic();
-    this.#under = separation === undefined ? [] : confined(confinementOf(separation.agent, 'shared'));
+    this.#under = separation === undefined ? [] : sandboxed(sandboxOf(separation.agent, 'shared'));
     this.args = ['--slots', installation, '--slot', whole.slot];
   }
 
@@ -126,7 +126,7 @@ export class SlotRun implements AgentLives {
   }
 
   started(child: RoleProcess): void {
-    this.#life = new AgentLife(child, this.#options.clock);
+    this.#life = new AgentProcess(child, this.#options.clock);
   }
 
   async ended(code: number): Promise<boolean> {
@@ -198,7 +198,7 @@ export class SlotRun implements AgentLives {
     await this.#advance({ kind: 'rollback' });
   }
 
-  async #judgeTrial(life: AgentLife): Promise<void> {
+  async #judgeTrial(life: AgentProcess): Promise<void> {
     const { slots, limits, clock, logger } = this.#options;
     const { trial } = slots.state;
     if (trial === null) return;
@@ -216,7 +216,7 @@ export class SlotRun implements AgentLives {
     }
   }
 
-  async #judgeTurn(life: AgentLife): Promise<void> {
+  async #judgeTurn(life: AgentProcess): Promise<void> {
     const { limits, clock, logger } = this.#options;
     const judged = judgeTurn(life.facts, clock.monotonic() - this.#startedAt, limits);
     if (judged === 'unknown') return;
@@ -225,7 +225,7 @@ export class SlotRun implements AgentLives {
   }
 
   /** Each wish is tried once. */
-  async #stageIfAsked(life: AgentLife): Promise<void> {
+  async #stageIfAsked(life: AgentProcess): Promise<void> {
     const { facts } = life;
     if (facts === undefined || facts.stage === null || facts.stage === this.#asked) return;
     this.#asked = facts.stage;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './bench.ts';
 import { makeClip } from './clip.ts';
 import type { Measurement } from './measurement.ts';
-import { House } from './test-server.ts';
+import { TestServer } from './test-server.ts';
 
 /** What a camera holds while all goes well: less than a segment. */
 const SETTLED_SECONDS = 4;
@@ -19,8 +19,8 @@ export async function backlog({ scratch, bundle, quick, say }: Bench): Promise<M
   const directory = join(scratch, 'backlog');
   mkdirSync(directory);
   const clip = makeClip(directory, 30);
-  const house = await House.open(directory);
-  const camera = house.makeCamera(`${clip}?loop`);
+  const testServer = await TestServer.open(directory);
+  const camera = testServer.makeCamera(`${clip}?loop`);
   const options = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning'];
   const agent = spawn(process.execPath, [...options, bundle, 'camera', 'run', camera], { stdio: 'ignore' });
   try {
@@ -38,9 +38,9 @@ export async function backlog({ scratch, bundle, quick, say }: Bench): Promise<M
     };
     await until('a recording', ({ acknowledgedSeconds }) => acknowledgedSeconds > SETTLED_SECONDS);
     say(`server away for ${away} s`);
-    const start = await house.stop();
+    const start = await testServer.stop();
     await sleep(away * 1000);
-    const footage = house.footage;
+    const footage = testServer.footage;
     const [base, before] = [bytesIn(footage), status()];
     say(`draining ${before.heldSeconds.toFixed(0)} s`);
     await start();
@@ -78,7 +78,7 @@ export async function backlog({ scratch, bundle, quick, say }: Bench): Promise<M
       agent.kill('SIGTERM');
       await once(agent, 'exit');
     }
-    await house.close();
+    await testServer.close();
   }
 }
 

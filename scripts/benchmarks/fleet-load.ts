@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { serverDial } from '../../agent/client/dial.ts';
-import { openControlLine } from '../../agent/control/mqtt-connection.ts';
+import { openControlConnection } from '../../agent/control/mqtt-connection.ts';
 import { systemClock } from '../../host/clock.ts';
 import { ALPN_MQTT } from '../../wire/control.ts';
 import { LightCamera } from '../simulation/light-camera.ts';
-import { LIGHT_HOST, makeLightHouse } from '../simulation/light-server.ts';
+import { LIGHT_HOST, makeLightServer } from '../simulation/light-server.ts';
 
 /**
  * Cameras that are only connected, each as an agent is: over HTTP and over control. Reads lines on stdin: `make N` makes a
@@ -13,15 +13,15 @@ import { LIGHT_HOST, makeLightHouse } from '../simulation/light-server.ts';
 const [directory = ''] = process.argv.slice(2);
 const AT_ONCE = 20;
 
-let house: Awaited<ReturnType<typeof makeLightHouse>> | undefined;
+let testServer: Awaited<ReturnType<typeof makeLightServer>> | undefined;
 let connected = 0;
 
 async function connect(port: number, index: number): Promise<void> {
-  const identity = house?.identities[index];
-  if (house === undefined || identity === undefined) throw new Error('no such camera');
+  const identity = testServer?.identities[index];
+  if (testServer === undefined || identity === undefined) throw new Error('no such camera');
   const { device, certificate } = identity;
   const origin = `https://${LIGHT_HOST}:${port}`;
-  const server = serverDial({ server: { origin, pins: house.pins }, device, trustedTimeMs: () => 0 });
+  const server = serverDial({ server: { origin, pins: testServer.pins }, device, trustedTimeMs: () => 0 });
   const admitted = Promise.withResolvers<void>();
   const camera = new LightCamera(
     server.dialWith(() => certificate),
@@ -36,7 +36,7 @@ async function connect(port: number, index: number): Promise<void> {
   camera.run(forever).catch(fail);
   await admitted.promise;
   const socket = await server.dialWith(() => certificate, ALPN_MQTT)(forever);
-  await openControlLine(socket, {
+  await openControlConnection(socket, {
     camera: device.camera,
     keepaliveSeconds: 30,
     answerMs: 30_000,
@@ -67,7 +67,7 @@ while (true) {
   const [verb, ...words] = rest.slice(0, end).split(' ');
   rest = rest.slice(end + 1);
   if (verb === 'make') {
-    house = await makeLightHouse(directory, Number(words[0]));
+    testServer = await makeLightServer(directory, Number(words[0]));
   } else {
     const [port = 0, count = 0] = words.map(Number);
     while (connected < count) {

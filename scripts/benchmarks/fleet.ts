@@ -18,9 +18,9 @@ export async function fleet({ scratch, quick, say }: Bench): Promise<Measurement
   const cameras = quick ? 200 : 1000;
   const directory = join(scratch, 'fleet');
   mkdirSync(directory);
-  const house = join(directory, 'house');
+  const testServer = join(directory, 'house');
   const script = join(import.meta.dirname, 'fleet-load.ts');
-  const load = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, house], {
+  const load = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, testServer], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   // EPIPE: it is gone, which its exit tells.
@@ -36,11 +36,11 @@ export async function fleet({ scratch, quick, say }: Bench): Promise<Measurement
   };
   say(`making ${cameras} certificates`);
   await ask(`make ${cameras}`);
-  const server = spawn(ORIEL, ['server', 'run', house, '--address', '127.0.0.1', '--port', '0'], {
+  const server = spawn(ORIEL, ['server', 'run', testServer, '--address', '127.0.0.1', '--port', '0'], {
     stdio: 'ignore',
   });
   try {
-    const state = join(house, 'run/server.json');
+    const state = join(testServer, 'run/server.json');
     for (let tries = 0; !existsSync(state); tries++) {
       if (tries === START_TRIES) throw new Error('the server does not start');
       await sleep(50);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Bench } from './bench.ts';
 import { makeClip } from './clip.ts';
 import { type Measurement, percentile } from './measurement.ts';
-import { House } from './test-server.ts';
+import { TestServer } from './test-server.ts';
 import { openTimedAgent, type Times } from './timed-agent.ts';
 
 /** Of the records, so many at least have to have been timed, a second. */
@@ -17,11 +17,11 @@ export async function latency({ scratch, bundle, quick, say }: Bench): Promise<M
   const directory = join(scratch, 'latency');
   mkdirSync(directory);
   const clip = makeClip(directory, seconds);
-  const house = await House.open(directory);
+  const testServer = await TestServer.open(directory);
   try {
-    const camera = house.makeCamera(clip);
+    const camera = testServer.makeCamera(clip);
     say(`latency, ${seconds} s`);
-    const agent = await openTimedAgent(camera, house.footage);
+    const agent = await openTimedAgent(camera, testServer.footage);
     const capture = spawn(process.execPath, [bundle, 'camera', 'capture', camera], { stdio: 'ignore' });
     await once(capture, 'exit');
     const times = await agent.close();
@@ -30,7 +30,7 @@ export async function latency({ scratch, bundle, quick, say }: Bench): Promise<M
     }
     return report(times);
   } finally {
-    await house.close();
+    await testServer.close();
   }
 }
 

@@ -9,7 +9,7 @@ import { HlsPeer } from './hls-peer.ts';
 import { type Budget, type Measurement, median } from './measurement.ts';
 import { processTree, startMetered } from './processes.ts';
 import { type Role, type Share, type Sight, sharesOf } from './shares.ts';
-import { House } from './test-server.ts';
+import { TestServer } from './test-server.ts';
 
 /** What one playing of the clip took, of all processes but the server. */
 interface Playing {
@@ -47,31 +47,31 @@ export async function line(bench: Bench): Promise<Measurement[]> {
   mkdirSync(directory);
   say(`encoding a clip of ${seconds} s`);
   const clip = makeClip(directory, seconds);
-  const house = await House.open(directory);
-  const peer = await HlsPeer.open(directory, house.identity);
+  const testServer = await TestServer.open(directory);
+  const peer = await HlsPeer.open(directory, testServer.identity);
   try {
     const [ours, theirs]: [Playing[], Playing[]] = [[], []];
     const rounds = quick ? 1 : ROUNDS;
     for (let round = 1; round <= rounds; round++) {
       say(`whole line, ${seconds} s, round ${round} of ${rounds}`);
-      ours.push(await playOurs(house, bench.bundle, clip, { seconds, snapshotSeconds }));
+      ours.push(await playOurs(testServer, bench.bundle, clip, { seconds, snapshotSeconds }));
       say(`HLS muxer, ${seconds} s, round ${round} of ${rounds}`);
       theirs.push(await playTheirs(peer, clip, seconds));
     }
     return compare(ours, theirs, seconds, await bareNodeBytes());
   } finally {
     peer.close();
-    await house.close();
+    await testServer.close();
   }
 }
 
 async function playOurs(
-  house: House,
+  testServer: TestServer,
   bundle: string,
   clip: string,
   { seconds, snapshotSeconds }: { readonly seconds: number; readonly snapshotSeconds: number },
 ): Promise<Playing> {
-  const camera = house.makeCamera(clip);
+  const camera = testServer.makeCamera(clip);
   const config = join(camera, 'camera.json');
   writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), snapshotSeconds }));
   const status = () => JSON.parse(readFileSync(join(camera, 'run/status.json'), 'utf8'));

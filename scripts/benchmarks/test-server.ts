@@ -18,7 +18,7 @@ export const oriel = (...args: string[]) => execFileSync(ORIEL, args, { encoding
 export const orielMeanwhile = (...args: string[]) => promisify(execFile)(ORIEL, args);
 
 /** A server at work, its owner, and the cameras certified by it: all made by the commands that a person would use. */
-export class House {
+export class TestServer {
   readonly #directory: string;
   #server: ChildProcess;
   readonly #pin: string;
@@ -32,14 +32,14 @@ export class House {
     this.#owner = owner;
   }
 
-  static async open(directory: string): Promise<House> {
+  static async open(directory: string): Promise<TestServer> {
     const server = join(directory, 'server');
     oriel('keys', 'new', join(directory, 'owner.key'));
     const { publicKey } = JSON.parse(oriel('keys', 'show', join(directory, 'owner.key'), '--json'));
     const { pin } = JSON.parse(oriel('server', 'init', server, '--host', '127.0.0.1', '--json'));
-    const house = new House(directory, runServer(server, 0), pin, publicKey);
-    await house.#started();
-    return house;
+    const testServer = new TestServer(directory, runServer(server, 0), pin, publicKey);
+    await testServer.#started();
+    return testServer;
   }
 
   /** Key and certificate of the server and its authorities, PEM files: for a peer that is to have the like. */

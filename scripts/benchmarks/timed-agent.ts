@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { serverDial } from '../../agent/client/dial.ts';
-import { type FeedEvents, openCaptureFeed } from '../../agent/recording/capture-client.ts';
-import { emptyTally } from '../../agent/recording/counters.ts';
+import { type CaptureEvents, openCaptureClient } from '../../agent/recording/capture-client.ts';
+import { emptyCounters } from '../../agent/recording/counters.ts';
 import { Recorder, type RecordStore } from '../../agent/recording/recorder.ts';
-import { SessionMaker } from '../../agent/recording/session-factory.ts';
+import { SessionFactory } from '../../agent/recording/session-factory.ts';
 import { SpoolStore } from '../../agent/recording/spool-store.ts';
 import { Spool } from '../../agent/spool/spool.ts';
 import type { StoredSegment, UploadQueue } from '../../agent/spool/stored-segment.ts';
@@ -12,7 +12,7 @@ import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { CameraState } from '../../agent/state/camera-state.ts';
 import { loadCertificate, loadDeviceKey } from '../../agent/state/device-key.ts';
 import { PolicyWatch } from '../../agent/state/policy-watch.ts';
-import { openServerLink } from '../../agent/uplink/open-uplink.ts';
+import { openUplink } from '../../agent/uplink/open-uplink.ts';
 import { toHex } from '../../crypto/bytes.ts';
 import { nodePrimitives as primitives } from '../../crypto/primitives-node.ts';
 import { systemClock as clock } from '../../host/clock.ts';
@@ -56,20 +56,20 @@ export async function openTimedAgent(camera: string, footage: string): Promise<{
   const spool = await Spool.open({ dir: directory.spool, disk, clock, primitives, limits, log });
   const onFailure = (what: string, cause: unknown) => log.error({ cause }, what);
   const { signer, cameraId } = device;
-  const tally = emptyTally();
+  const counters = emptyCounters();
   const stopwatch = new Stopwatch(new SpoolStore(spool, onFailure), spool);
-  const sessions = new SessionMaker({
+  const sessions = new SessionFactory({
     ...{ signer, primitives, clock, state, logger: log },
     policy: () => policy.inForce,
     previous: async () => undefined,
-    recordedUs: () => tally.sealedUs,
+    recordedUs: () => counters.sealedUs,
   });
   const recorder = new Recorder({
-    ...{ cameraId, signer, primitives, clock, tally, onFailure },
+    ...{ cameraId, signer, primitives, clock, counters, onFailure },
     store: stopwatch.store,
     nextSession: () => sessions.next(),
   });
-  const uplink = openServerLink({
+  const uplink = openUplink({
     ...{ device, clock, random: Math.random, logger: log },
     server: serverDial({ server, device, trustedTimeMs: () => Date.now() }),
     certificate: () => certificate,
@@ -78,17 +78,17 @@ export async function openTimedAgent(camera: string, footage: string): Promise<{
   });
   const measuring = setInterval(() => stopwatch.measure(join(footage, device.camera)), MEASURE_MS);
   uplink.start();
-  const feed = openCaptureFeed(
+  const captureClient = openCaptureClient(
     {
       mediaPath: directory.mediaFifo,
       commandPath: directory.captureFifo,
       agent: toHex(primitives.random(8)),
     },
-    stopwatch.intake(recorder),
+    stopwatch.ingest(recorder),
   );
   return {
     async close() {
-      feed.close();
+      captureClient.close();
       await recorder.stop();
       await uplink.stop({ drainMs: DRAIN_MS });
       await spool.close();
@@ -142,7 +142,7 @@ class Stopwatch {
   }
 
   /** In place of the agent's intake: tells the recorder of each fragment, and this of its first byte. */
-  intake(recorder: Recorder): FeedEvents {
+  ingest(recorder: Recorder): CaptureEvents {
     let fragmenter = new Fragmenter();
     return {
       onRunStart: () => {

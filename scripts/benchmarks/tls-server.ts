@@ -6,7 +6,7 @@ import type { Bench } from './bench.ts';
 import { type Measurement, median } from './measurement.ts';
 import { NginxPeer } from './nginx-peer.ts';
 import { cpuOf, processTree } from './processes.ts';
-import { House } from './test-server.ts';
+import { TestServer } from './test-server.ts';
 import type { Load } from './tls-load.ts';
 
 const CAMERAS = 4;
@@ -25,15 +25,15 @@ export async function gate({ scratch, quick, say }: Bench): Promise<Measurement[
   const segments = quick ? 15 : 40;
   const directory = join(scratch, 'gate');
   mkdirSync(directory);
-  const house = await House.open(directory);
-  const nginx = await NginxPeer.open(join(scratch, 'nginx'), house.identity);
+  const testServer = await TestServer.open(directory);
+  const nginx = await NginxPeer.open(join(scratch, 'nginx'), testServer.identity);
   try {
-    const cameras = Array.from({ length: CAMERAS }, () => house.makeCamera('/dev/null'));
-    const load = { cameras, segments, authority: house.identity.serverAuthority };
+    const cameras = Array.from({ length: CAMERAS }, () => testServer.makeCamera('/dev/null'));
+    const load = { cameras, segments, authority: testServer.identity.serverAuthority };
     const [ours, theirs]: [Round[], Round[]] = [[], []];
     for (let round = 1; round <= ROUNDS; round++) {
       say(`gate, ${CAMERAS} cameras with ${segments} segments each, round ${round} of ${ROUNDS}`);
-      ours.push(await bring({ ...load, origin: house.origin, store: undefined }, house.pid));
+      ours.push(await bring({ ...load, origin: testServer.origin, store: undefined }, testServer.pid));
       theirs.push(await bring({ ...load, origin: nginx.origin, store: nginx.store }, undefined));
       rmSync(nginx.store, { recursive: true });
       mkdirSync(nginx.store);
@@ -59,7 +59,7 @@ export async function gate({ scratch, quick, say }: Bench): Promise<Measurement[
     ];
   } finally {
     await nginx.close();
-    await house.close();
+    await testServer.close();
   }
 }
 

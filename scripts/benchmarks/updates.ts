@@ -14,7 +14,7 @@ import { makeClip } from './clip.ts';
 import { CountingRelay } from './counting-relay.ts';
 import { type Measurement, median } from './measurement.ts';
 import { processTree } from './processes.ts';
-import { House, oriel } from './test-server.ts';
+import { oriel, TestServer } from './test-server.ts';
 
 const LOOK_MS = 100;
 const PATIENCE_MS = 300_000;
@@ -44,16 +44,16 @@ export async function updates({ scratch, bundle, say }: Bench): Promise<Measurem
   const directory = join(scratch, 'updates');
   mkdirSync(directory);
   const clip = makeClip(directory, 30);
-  const house = await House.open(directory);
-  const maker = await Maker.open(join(directory, 'maker'), house.updates);
+  const testServer = await TestServer.open(directory);
+  const maker = await Maker.open(join(directory, 'maker'), testServer.updates);
   say('building three releases');
   const first = await maker.build();
   const patch = await maker.buildPatch(A_LINE_MORE);
   const runtime = await maker.withOtherRuntime(patch);
   say('publishing the first');
   await maker.publish(first);
-  const relay = await CountingRelay.to(house.port);
-  const camera = house.makeCamera(`${clip}?loop`, relay.origin);
+  const relay = await CountingRelay.to(testServer.port);
+  const camera = testServer.makeCamera(`${clip}?loop`, relay.origin);
   const installation = join(directory, 'installation');
   install(installation, maker, first);
   const launcher = launch(bundle, installation, camera);
@@ -67,7 +67,7 @@ export async function updates({ scratch, bundle, say }: Bench): Promise<Measurem
       say(`updating to ${release.bundle.version}`);
       peaks.push(
         await watch(launcher, async () => {
-          await house.ask(camera, 'refresh');
+          await testServer.ask(camera, 'refresh');
           await confirmed(launcher, installation, release.bundle.version);
         }),
       );
@@ -78,7 +78,7 @@ export async function updates({ scratch, bundle, say }: Bench): Promise<Measurem
     const patchBytes = await roll(patch, first);
     const runtimeBytes = await roll(runtime, patch);
     await end(launcher);
-    const report = house.verify();
+    const report = testServer.verify();
     const [patchGap, runtimeGap] = gapsOf(report.segments);
     if (patchGap === undefined || runtimeGap === undefined) throw new Error('the recording shows no updates');
     return [
@@ -89,7 +89,7 @@ export async function updates({ scratch, bundle, say }: Bench): Promise<Measurem
   } finally {
     await end(launcher);
     await relay.close();
-    await house.close();
+    await testServer.close();
   }
 }
 

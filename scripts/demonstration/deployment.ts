@@ -10,7 +10,7 @@ const PATIENCE_MS = 120_000;
 const LOOK_INTERVAL_MS = 50;
 
 /** A household made for the demo: a viewing key, a server, a camera, each as `oriel` makes it. */
-export interface Household {
+export interface Deployment {
   readonly directory: string;
   readonly key: string;
   readonly serverDirectory: string;
@@ -21,7 +21,7 @@ export interface Household {
   readonly server: ChildProcess;
 }
 
-export interface HouseholdWish {
+export interface DeploymentOptions {
   readonly directory: string;
   readonly source: string;
   readonly audio: boolean;
@@ -30,7 +30,7 @@ export interface HouseholdWish {
 const HOST = '127.0.0.1';
 
 /** Makes the household and starts its server. The camera is paired, and ready to run. */
-export async function makeHousehold({ directory, source, audio }: HouseholdWish): Promise<Household> {
+export async function makeDeployment({ directory, source, audio }: DeploymentOptions): Promise<Deployment> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const key = join(directory, 'viewing.key');
   const serverDirectory = join(directory, 'server');
@@ -61,7 +61,7 @@ export async function makeHousehold({ directory, source, audio }: HouseholdWish)
   }
 }
 
-interface CameraWish extends HouseholdWish {
+interface InitCameraOptions extends DeploymentOptions {
   readonly key: string;
   readonly serverDirectory: string;
   readonly cameraDirectory: string;
@@ -73,7 +73,7 @@ interface CameraWish extends HouseholdWish {
  * Pairs a camera: its owner makes a setup code, the server gets the claim, the camera the code; it enrols, and its
  * owner accepts it. @returns its id.
  */
-async function pairCamera(wish: CameraWish): Promise<string> {
+async function pairCamera(wish: InitCameraOptions): Promise<string> {
   const { directory, key, serverDirectory, cameraDirectory, origin, source, audio } = wish;
   const sound = audio ? ['--audio'] : [];
   const pins = wish.pins.flatMap((pin) => ['--pin', pin]);
@@ -110,16 +110,16 @@ async function pairCamera(wish: CameraWish): Promise<string> {
 export function startCamera({
   directory,
   cameraDirectory,
-}: Pick<Household, 'directory' | 'cameraDirectory'>): ChildProcess {
+}: Pick<Deployment, 'directory' | 'cameraDirectory'>): ChildProcess {
   return startOriel(join(directory, 'camera.log'), 'camera', 'run', cameraDirectory);
 }
 
 /** What the camera says of itself at the moment. */
-export function cameraStatus({ cameraDirectory }: Household): AgentStatus | undefined {
+export function cameraStatus({ cameraDirectory }: Deployment): AgentStatus | undefined {
   return readStatus(join(cameraDirectory, 'run', 'status.json'));
 }
 
-export const endServer = ({ server }: Household) => endProcess(server);
+export const endServer = ({ server }: Deployment) => endProcess(server);
 
 async function runningServer(serverDirectory: string, server: ChildProcess) {
   const path = join(serverDirectory, 'run', 'server.json');

@@ -10,7 +10,7 @@ interface Service {
   readonly [key: string]: unknown;
 }
 
-export interface CompositionWish {
+export interface CompositionOptions {
   /** The text of compose.yaml. */
   readonly pattern: string;
   readonly images: Images;
@@ -50,7 +50,7 @@ export const lineOf = (camera: string) => `line-${camera}`;
  * their directories in volumes. The owner is a person's machine: it holds the viewing key, has no network, and carries by
  * hand what people carry.
  */
-export function composition(wish: CompositionWish): object {
+export function composition(wish: CompositionOptions): object {
   const pattern = parse(wish.pattern, { merge: true }) as Compose;
   const { server, 'camera-1': camera } = pattern.services;
   const { 'line-1': line } = pattern.networks;

@@ -13,7 +13,7 @@ export const ENGINE_ROOT = '/var/cache/oriel-engine';
 const ADDRESSES = 'base=10.213.0.0/16,size=26';
 const SECONDS = 1000;
 
-export interface EngineWish {
+export interface EngineOptions {
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -58,7 +58,7 @@ async function runningEngine(): Promise<Engine | undefined> {
 }
 
 /** The engine that runs here, or else one started for the time being. @throws SimulationError ENGINE_*. */
-export async function openEngine(wish: EngineWish): Promise<Engine> {
+export async function openEngine(wish: EngineOptions): Promise<Engine> {
   const running = await runningEngine();
   if (running !== undefined) return running;
   if (process.getuid?.() !== 0) {
@@ -74,7 +74,7 @@ export async function openEngine(wish: EngineWish): Promise<Engine> {
  * Starts an engine of our own beside any other, with the storage that keeps our images. It leaves the machine's packet
  * filter and forwarding alone, so that its networks are lines between containers and lead nowhere.
  */
-export async function startEngine({ say, signal }: EngineWish): Promise<Engine> {
+export async function startEngine({ say, signal }: EngineOptions): Promise<Engine> {
   say(`starting a Docker engine; its images stay in ${ENGINE_ROOT} for the next time`);
   mkdirSync(ENGINE_ROOT, { recursive: true, mode: 0o711 });
   const room = mkdtempSync(join(tmpdir(), 'oriel-engine-'));

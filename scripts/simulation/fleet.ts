@@ -12,7 +12,7 @@ import { type Film, filmOf } from './films.ts';
 import type { Images } from './images.ts';
 import { until } from './wait.ts';
 
-export interface FleetWish {
+export interface FleetOptions {
   readonly engine: Engine;
   readonly images: Images;
   /** Where compose.yaml lies. */
@@ -52,14 +52,14 @@ const NO_MEDIA = 128 * 1024 ** 2;
 export class Fleet {
   readonly cameras: readonly Camera[];
   readonly signal: AbortSignal;
-  readonly #wish: FleetWish;
+  readonly #wish: FleetOptions;
   readonly #name = `oriel-${process.pid}-${Math.floor(Math.random() * 0xffff).toString(16)}`;
   readonly #room = mkdtempSync(join(tmpdir(), 'oriel-fleet-'));
   readonly #composition: Composition;
   /** What a camera has beyond the others, by its name. */
   readonly #extras = new Map<string, CameraExtras>();
 
-  private constructor(wish: FleetWish, compose: readonly string[]) {
+  private constructor(wish: FleetOptions, compose: readonly string[]) {
     const { engine, root, cameras, signal } = wish;
     this.#wish = wish;
     this.signal = signal;
@@ -76,7 +76,7 @@ export class Fleet {
   }
 
   /** Makes the household and sets its cameras up; they run when it resolves. */
-  static async open(wish: FleetWish): Promise<Fleet> {
+  static async open(wish: FleetOptions): Promise<Fleet> {
     const fleet = new Fleet(wish, await findCompose());
     try {
       await fleet.#makeVolumes();

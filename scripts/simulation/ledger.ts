@@ -1,4 +1,4 @@
-import { type Account, imbalanceUs } from '../../agent/recording/footage-accounting.ts';
+import { type FootageAccounting, imbalanceUs } from '../../agent/recording/footage-accounting.ts';
 
 /** What a scene did to one camera. Both times it had ended in good order, and the server's footage was opened. */
 export interface Ledger {
@@ -17,7 +17,7 @@ export interface Ledger {
 
 export interface Balance {
   /** What the camera says. */
-  readonly account: Account;
+  readonly account: FootageAccounting;
   /** What the viewing key opens at the server, µs of video. */
   readonly openedUs: number;
 }

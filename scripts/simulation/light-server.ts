@@ -15,17 +15,21 @@ export interface LightIdentity {
   readonly certificate: string;
 }
 
-export interface LightHouse {
+export interface LightServer {
   readonly pins: readonly string[];
   readonly identities: readonly LightIdentity[];
 }
 
 /** A server's directory with so many cameras enrolled, as `oriel server certify` does it. */
-export async function makeLightHouse(house: string, cameras: number): Promise<LightHouse> {
+export async function makeLightServer(testServer: string, cameras: number): Promise<LightServer> {
   const now = new Date();
-  const { pin, backupPin } = await initServer(systemDisk, house, { hosts: [LIGHT_HOST], port: 8443, now });
-  const authority = await readCameraAuthority(systemDisk, house);
-  const registry = openRegistry(house);
+  const { pin, backupPin } = await initServer(systemDisk, testServer, {
+    hosts: [LIGHT_HOST],
+    port: 8443,
+    now,
+  });
+  const authority = await readCameraAuthority(systemDisk, testServer);
+  const registry = openRegistry(testServer);
   const identities: LightIdentity[] = [];
   for (let made = 0; made < cameras; made++) {
     const key = generateDeviceKey();

@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { serverDial } from '../../agent/client/dial.ts';
 import { SimulationError } from './errors.ts';
 import { LightCamera } from './light-camera.ts';
-import { LIGHT_HOST, makeLightHouse } from './light-server.ts';
+import { LIGHT_HOST, makeLightServer } from './light-server.ts';
 import { type Finding, finding } from './scene.ts';
 import { pause, until } from './wait.ts';
 
 /** The longest wait between two tries, twice over. */
 const PATIENCE_MS = 120_000;
 
-export interface ReconnectWish {
+export interface ReconnectOptions {
   readonly root: string;
   readonly cameras: number;
   /** How long the server is away, s. */
@@ -31,7 +31,7 @@ export async function reconnect({
   seconds,
   signal,
   say,
-}: ReconnectWish): Promise<readonly Finding[]> {
+}: ReconnectOptions): Promise<readonly Finding[]> {
   const directory = mkdtempSync(join(tmpdir(), 'oriel-reconnect-'));
   const over = new AbortController();
   const ending = AbortSignal.any([signal, over.signal]);
@@ -44,12 +44,16 @@ export async function reconnect({
   };
   try {
     say(`making ${cameras} certificates`);
-    const house = await makeLightHouse(join(directory, 'house'), cameras);
+    const testServer = await makeLightServer(join(directory, 'house'), cameras);
     const first = await start(0);
     const rate = new Rate();
-    const fleet = house.identities.map(({ device, certificate }) => {
+    const fleet = testServer.identities.map(({ device, certificate }) => {
       const origin = `https://${LIGHT_HOST}:${first.port}`;
-      const server = serverDial({ server: { origin, pins: house.pins }, device, trustedTimeMs: () => 0 });
+      const server = serverDial({
+        server: { origin, pins: testServer.pins },
+        device,
+        trustedTimeMs: () => 0,
+      });
       const events = {
         onConnected: () => rate.connected(),
         onAdmitted: () => undefined,

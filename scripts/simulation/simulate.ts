@@ -9,7 +9,7 @@ import type { Finding, Scene } from './scene.ts';
 import { RECONNECT, SCENES, SOAK } from './scenes.ts';
 import { table } from './table.ts';
 
-export interface Wish {
+export interface Options {
   /** Sources to build from. */
   readonly root: string;
   readonly cameras: number;
@@ -33,7 +33,7 @@ const SMALL_DISK_BYTES = 256 * 1024 ** 2;
 export const SOAK_AMONG_OTHERS_SECONDS = 120;
 
 /** Plays scenes. @returns whether all of them hold. @throws SimulationError. */
-export async function simulate(wish: Wish): Promise<boolean> {
+export async function simulate(wish: Options): Promise<boolean> {
   const { scenes, say } = wish;
   const broken: string[] = [];
   const shared = SCENES.filter(({ name }) => scenes.has(name));
@@ -48,7 +48,7 @@ export async function simulate(wish: Wish): Promise<boolean> {
 
 /** @returns the names of those that do not hold. */
 async function playInContainers(
-  wish: Wish,
+  wish: Options,
   shared: readonly Scene[],
   long: readonly Scene[],
 ): Promise<string[]> {
@@ -73,7 +73,7 @@ async function playInContainers(
 }
 
 async function playOnFleet(
-  wish: Wish,
+  wish: Options,
   engine: Engine,
   images: Images,
   scenes: readonly Scene[],
@@ -100,7 +100,7 @@ async function playOnFleet(
   }
 }
 
-async function playReconnect({ root, lightCameras, seconds, signal, say, print }: Wish): Promise<boolean> {
+async function playReconnect({ root, lightCameras, seconds, signal, say, print }: Options): Promise<boolean> {
   say(`scene ${RECONNECT.name}: ${RECONNECT.title}`);
   const away = seconds ?? RECONNECT.seconds;
   const findings = await reconnect({ root, cameras: lightCameras, seconds: away, signal, say });

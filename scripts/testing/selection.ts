@@ -1,7 +1,7 @@
 /** Which of the tests are to run: those of every day, those that start no process, all but the long, or the long. */
 export type Profile = 'everyday' | 'unit' | 'all' | 'long';
 
-export interface Wish {
+export interface Options {
   readonly profile: Profile;
   /** Only files whose path matches one, of every day or not. */
   readonly patterns: readonly RegExp[];
@@ -26,7 +26,7 @@ const MACHINES = /^test\/all\/(container|fleet|kit)[.]test/;
 /** The files that a wish names. @param starters those of the files that start processes; needed for `unit` alone */
 export function select(
   files: readonly string[],
-  { profile, patterns }: Wish,
+  { profile, patterns }: Options,
   starters: ReadonlySet<string>,
 ): string[] {
   const named = (file: string) => patterns.length === 0 || patterns.some((pattern) => pattern.test(file));

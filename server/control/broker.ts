@@ -20,7 +20,7 @@ import {
 import { PacketMeter, type PacketRules } from '../../wire/mqtt-packets.ts';
 import { Refused } from '../errors.ts';
 import type { RefusalLog } from '../http/refusal-log.ts';
-import type { GateCamera, GateClient } from '../http/tls-server.ts';
+import type { CameraConnection, TlsClient } from '../http/tls-server.ts';
 import type { Log } from '../log.ts';
 import type { ControlQuota } from './control-quota.ts';
 import { type ControlRefusal, judgeConnect, judgePublish, judgeSubscribe } from './topic-acl.ts';
@@ -28,7 +28,7 @@ import { type ControlRefusal, judgeConnect, judgePublish, judgeSubscribe } from 
 /** What the broker asks, and whom it tells. */
 export interface BrokerOptions {
   /** The camera that may use control, asked at CONNECT and at every message. @throws Refused for everybody else. */
-  readonly admit: (client: GateClient) => string;
+  readonly admit: (client: TlsClient) => string;
   readonly quota: ControlQuota;
   /** A message that its sender had the right to send; its content is not looked at. Never rejects. */
   readonly receive: (camera: string, topic: CameraTopic, bytes: Uint8Array) => Promise<void>;
@@ -87,7 +87,7 @@ export class Broker {
   readonly #options: BrokerOptions;
   readonly #aedes: Aedes;
   readonly #rules: BrokerRules;
-  readonly #who = new WeakMap<Client, GateCamera>();
+  readonly #who = new WeakMap<Client, CameraConnection>();
   readonly #connects = new WeakMap<Client, ConnectPacket>();
   /** The one connection of each camera; `listening` once it takes requests. */
   readonly #present = new Map<string, { readonly client: Client; listening: boolean }>();
@@ -133,7 +133,7 @@ export class Broker {
   }
 
   /** Takes over a connection whose handshake showed a camera's certificate. */
-  accept(socket: Duplex, who: GateCamera): void {
+  accept(socket: Duplex, who: CameraConnection): void {
     const { refusals, quota } = this.#options;
     const { camera } = who;
     const meter = new PacketMeter(FROM_CAMERA, (length) => quota.take(camera, length));
@@ -204,7 +204,7 @@ export class Broker {
     return new Error(code);
   }
 
-  #admissionRefusal(who: GateClient): string | undefined {
+  #admissionRefusal(who: TlsClient): string | undefined {
     try {
       this.#options.admit(who);
       return undefined;

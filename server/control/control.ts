@@ -7,7 +7,7 @@ import {
   MessageError,
   parseMessage,
 } from '../../wire/control.ts';
-import type { HealthBook } from '../fleet/health-buffer.ts';
+import type { HealthBuffer } from '../fleet/health-buffer.ts';
 import type { RefusalLog } from '../http/refusal-log.ts';
 import type { Log } from '../log.ts';
 import type { RegistryWrites } from '../registry/registry-writes.ts';
@@ -23,7 +23,7 @@ export interface ControlOptions {
   readonly requests: RequestTable;
   /** Of the registry that `requests` lie in. */
   readonly writes: RegistryWrites;
-  readonly health: HealthBook;
+  readonly health: HealthBuffer;
   readonly snapshots: SnapshotKeeper;
   readonly clock: Clock;
   readonly log: Log;

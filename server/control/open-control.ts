@@ -1,8 +1,8 @@
 import type { Clock } from '../../host/clock.ts';
-import { HealthBook } from '../fleet/health-buffer.ts';
+import { HealthBuffer } from '../fleet/health-buffer.ts';
 import type { TwinReport } from '../fleet/twin-report.ts';
 import { RefusalLog } from '../http/refusal-log.ts';
-import type { GateClient } from '../http/tls-server.ts';
+import type { TlsClient } from '../http/tls-server.ts';
 import type { Log } from '../log.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { RegistryWrites } from '../registry/registry-writes.ts';
@@ -10,11 +10,11 @@ import { Broker, type BrokerLimits, type BrokerRules } from './broker.ts';
 import { Control, type SnapshotKeeper } from './control.ts';
 import { ControlQuota, QUOTA_RULES, type QuotaRules } from './control-quota.ts';
 
-export interface ControlDoorOptions {
+export interface OpenControlOptions {
   readonly registry: Registry;
   readonly writes: RegistryWrites;
   /** The camera that may use control. @throws Refused for everybody else. */
-  readonly admit: (client: GateClient) => string;
+  readonly admit: (client: TlsClient) => string;
   readonly snapshots: SnapshotKeeper;
   readonly twins?: Pick<TwinReport, 'replaced'>;
   readonly clock: Clock;
@@ -25,9 +25,9 @@ export interface ControlDoorOptions {
 }
 
 /** Control of a server that begins: nobody is connected yet. @throws as Database does. */
-export async function openControl(options: ControlDoorOptions) {
+export async function openControl(options: OpenControlOptions) {
   const { registry, writes, admit, snapshots, clock, log, quota = QUOTA_RULES, limits, rules } = options;
-  const health = new HealthBook(registry.health, clock);
+  const health = new HealthBuffer(registry.health, clock);
   health.begin();
   const refusals = new RefusalLog(log, clock.monotonic);
   const control = new Control({

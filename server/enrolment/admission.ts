@@ -1,5 +1,5 @@
 import { Refused } from '../errors.ts';
-import type { Client } from '../http/client-certificate.ts';
+import type { ClientCertificate } from '../http/client-certificate.ts';
 import type { Standing } from '../registry/registry-tables.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { Standing } from '../registry/registry-tables.ts';
  * @throws Refused CERTIFICATE_REQUIRED, CAMERA_UNKNOWN, CAMERA_REVOKED, CERTIFICATE_EXPIRED.
  */
 export function admit(
-  client: Client,
+  client: ClientCertificate,
   standing: (camera: string) => Standing | undefined,
   nowMs: number,
 ): string {

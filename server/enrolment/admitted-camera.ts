@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { p256Point } from '../../crypto/spki-node.ts';
-import type { GateClient } from '../http/tls-server.ts';
+import type { TlsClient } from '../http/tls-server.ts';
 import type { Registry } from '../registry/registry.ts';
 import { ANSWER_WAIT_MS, type RegistryWrites } from '../registry/registry-writes.ts';
 import type { EnrolmentContext } from './routes.ts';
@@ -14,7 +14,7 @@ import type { EnrolmentContext } from './routes.ts';
  */
 export async function letInAdmitted(
   { registry, writes, clock, log }: Pick<EnrolmentContext, 'registry' | 'writes' | 'clock' | 'log'>,
-  client: GateClient,
+  client: TlsClient,
   socket: Socket,
 ): Promise<void> {
   if (client.kind !== 'camera' || !(socket instanceof TLSSocket)) return;

@@ -14,7 +14,7 @@ export function isDocument({ url }: IncomingMessage): boolean {
 }
 
 /** @throws Refused. */
-export function answerDocument(
+export function respondDocument(
   registry: Registry,
   request: IncomingMessage,
   response: ServerResponse,
@@ -27,16 +27,16 @@ export function answerDocument(
   if (request.url === POLICY_PATH) {
     const file = registry.policy(camera);
     if (file === undefined) throw new Refused('POLICY_NONE', 'the server holds no policy for this camera');
-    answerTagged(file, POLICY_TYPE, request, response);
+    respondTagged(file, POLICY_TYPE, request, response);
     return;
   }
   // That there is none is the rule: no reason to refuse, and so to close the connection.
   const statement = registry.pins.of(camera);
-  answerTagged(utf8(statement === undefined ? '' : writePinsLine(statement)), PINS_TYPE, request, response);
+  respondTagged(utf8(statement === undefined ? '' : writePinsLine(statement)), PINS_TYPE, request, response);
 }
 
 /** Conditional by entity tag (RFC 9110 section 13.1.2). */
-function answerTagged(
+function respondTagged(
   body: Uint8Array,
   type: string,
   request: IncomingMessage,

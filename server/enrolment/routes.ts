@@ -17,8 +17,8 @@ import {
 import { Refused, ServerError } from '../errors.ts';
 import { Body, type BodyTimes, refuseBody } from '../http/body.ts';
 import type { CameraThrottle } from '../http/camera-throttle.ts';
-import { answerCertificates } from '../http/response.ts';
-import type { GateClient } from '../http/tls-server.ts';
+import { respondCertificates } from '../http/response.ts';
+import type { TlsClient } from '../http/tls-server.ts';
 import type { Log } from '../log.ts';
 import type { CameraAuthority } from '../pki/camera-authority.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -48,20 +48,20 @@ const PATHS = new Set([CA_CERTIFICATES_PATH, ENROL_PATH, REENROL_PATH]);
 export const isEnrolment = (request: IncomingMessage) => PATHS.has(request.url ?? '');
 
 /** @throws Refused, ServerError, HostError, BodyBroken. */
-export async function answerEnrolment(
+export async function respondEnrolment(
   context: EnrolmentContext,
   request: IncomingMessage,
   response: ServerResponse,
-  client: GateClient,
+  client: TlsClient,
 ): Promise<void> {
   switch (`${request.method} ${request.url}`) {
     case `GET ${CA_CERTIFICATES_PATH}`:
       refuseBody(request);
-      return answerCertificates(response, [await context.authority.certificate()]);
+      return respondCertificates(response, [await context.authority.certificate()]);
     case `POST ${ENROL_PATH}`:
-      return answerCertificates(response, await enrol(context, request));
+      return respondCertificates(response, await enrol(context, request));
     case `POST ${REENROL_PATH}`:
-      return answerCertificates(response, await reenrol(context, request, client));
+      return respondCertificates(response, await reenrol(context, request, client));
     default:
       throw new Refused('METHOD_REFUSED', `${request.method} does not fit this route`);
   }
@@ -93,7 +93,7 @@ async function enrol(context: EnrolmentContext, request: IncomingMessage): Promi
 async function reenrol(
   context: EnrolmentContext,
   request: IncomingMessage,
-  client: GateClient,
+  client: TlsClient,
 ): Promise<readonly Uint8Array[]> {
   const { registry, writes, authority, clock, log } = context;
   const csr = await certificationRequest(request, context.times);

@@ -3,7 +3,7 @@ import type { Telemetry } from '../../wire/telemetry.ts';
 import type { Health, HealthTable } from '../registry/health-table.ts';
 
 /** How each camera is, gathered until somebody writes it down: a fleet's telemetry is one transaction a second. */
-export class HealthBook {
+export class HealthBuffer {
   readonly #table: HealthTable;
   readonly #clock: Pick<Clock, 'now'>;
   #changed = new Map<string, Health>();

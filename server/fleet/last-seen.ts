@@ -1,7 +1,7 @@
 import type { Sighting } from '../registry/registry.ts';
 
 /** When each camera was here last, gathered until somebody writes it down. */
-export class Sightings {
+export class LastSeen {
   #seen = new Map<string, Sighting>();
 
   note(camera: string, address: string | undefined, atMs: number): void {

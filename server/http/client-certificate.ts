@@ -3,7 +3,7 @@ import { judgeRawChain } from '../../crypto/chain-node.ts';
 import { cameraOfSpki, spkiPin } from '../../crypto/spki-node.ts';
 
 /** Who is at the other end of a connection, by the handshake alone. */
-export type Client =
+export type ClientCertificate =
   /** It showed no certificate. */
   | { readonly kind: 'anonymous' }
   /** It holds the key of a certificate that the camera CA issued, whose end may have passed. */
@@ -12,14 +12,14 @@ export type Client =
   | { readonly kind: 'refused'; readonly code: string; readonly message: string };
 
 /** @param certificate the client's own, DER, as it came in the handshake; undefined when none did. */
-export type ClientJudge = (certificate: Uint8Array | undefined) => Client;
+export type ClientCertificateJudge = (certificate: Uint8Array | undefined) => ClientCertificate;
 
 /**
  * Judges clients by one CA. Only the client's own certificate counts: whatever else it sent does not matter. When
  * it ends is left to the caller, who can still talk to the camera; that it begins in the future decides nothing.
  * @param authority the camera CA's certificate, DER.
  */
-export function clientJudge(authority: Uint8Array): ClientJudge {
+export function clientCertificateJudge(authority: Uint8Array): ClientCertificateJudge {
   const pins = [spkiPin(authority)];
   return (certificate) => {
     if (certificate === undefined) return { kind: 'anonymous' };

@@ -13,7 +13,7 @@ export interface ConnectionLimits {
 }
 
 /** How many connections there are. */
-export interface Census {
+export interface ConnectionStats {
   /** Cameras that have one at least. */
   readonly cameras: number;
   readonly cameraConnections: number;
@@ -69,7 +69,7 @@ export class Connections {
     if (sockets.size > this.#limits.connectionsPerCamera) oldestOf(sockets)?.destroy();
   }
 
-  census(): Omit<Census, 'turnedAway'> {
+  connectionStats(): Omit<ConnectionStats, 'turnedAway'> {
     const cameraConnections = [...this.#cameras.values()].reduce((sum, { size }) => sum + size, 0);
     return { cameras: this.#cameras.size, cameraConnections, strangers: this.#strangers };
   }

@@ -40,14 +40,14 @@ export const STATUS: Readonly<Record<RefusalCode, number>> = {
   STORAGE_FAILED: 500,
 };
 
-export function answerJson(response: ServerResponse, value: unknown): void {
+export function respondJson(response: ServerResponse, value: unknown): void {
   const body = JSON.stringify(value);
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
   response.end(body);
 }
 
 /** Certificates, DER, as EST hands them over (RFC 7030 section 4.2.3). */
-export async function answerCertificates(
+export async function respondCertificates(
   response: ServerResponse,
   certificates: readonly Uint8Array[],
 ): Promise<void> {

@@ -6,7 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { createServer as createTlsServer, type Server as NodeTlsServer, type TLSSocket } from 'node:tls';
 import { systemClock } from '../../host/clock.ts';
 import { inLog } from '../../host/in-log.ts';
 import { ALPN_MQTT } from '../../wire/control.ts';
@@ -14,12 +14,12 @@ import type { Refusal } from '../../wire/refusal.ts';
 import { ALPN_HTTP } from '../../wire/upload.ts';
 import { listenRemedy, ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Client, ClientJudge } from './client-certificate.ts';
-import { type Census, type ConnectionLimits, Connections } from './connections.ts';
+import type { ClientCertificate, ClientCertificateJudge } from './client-certificate.ts';
+import { type ConnectionLimits, type ConnectionStats, Connections } from './connections.ts';
 import { RefusalLog } from './refusal-log.ts';
 
 /** Bounds on what somebody without a certificate, or a camera, can take up. */
-export interface GateLimits extends ConnectionLimits {
+export interface TlsServerLimits extends ConnectionLimits {
   readonly connections: number;
   readonly handshakeMs: number;
   /** The whole life of a connection without a certificate. */
@@ -32,7 +32,7 @@ export interface GateLimits extends ConnectionLimits {
   readonly unreadMs: number;
 }
 
-export const GATE_LIMITS: GateLimits = {
+export const TLS_SERVER_LIMITS: TlsServerLimits = {
   connections: 4096,
   connectionsPerCamera: 8,
   strangerConnections: 512,
@@ -51,7 +51,7 @@ const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY
 const GROUPS = 'X25519MLKEM768:X25519:P-256';
 
 /** PEM texts. */
-export interface GateIdentity {
+export interface TlsIdentity {
   /** The server's certificate followed by its CA. */
   readonly chain: string;
   readonly key: string;
@@ -60,21 +60,21 @@ export interface GateIdentity {
 }
 
 /** Somebody whom the judge did not refuse. */
-export type GateClient = Exclude<Client, { kind: 'refused' }>;
+export type TlsClient = Exclude<ClientCertificate, { kind: 'refused' }>;
 
 /** Answers a request. Whether this client may make it is the handler's to decide. */
-export type GateHandler = (
+export type TlsServerHandler = (
   request: IncomingMessage,
   response: ServerResponse,
-  client: GateClient,
+  client: TlsClient,
 ) => Promise<void>;
 
 /** Somebody whose certificate says which camera they are. */
-export type GateCamera = Extract<GateClient, { kind: 'camera' }>;
+export type CameraConnection = Extract<TlsClient, { kind: 'camera' }>;
 
 /** Takes over connections that speak MQTT. */
-export interface ControlDoor {
-  accept(socket: TLSSocket, camera: GateCamera): void;
+export interface ControlServer {
+  accept(socket: TLSSocket, camera: CameraConnection): void;
 }
 
 /**
@@ -82,15 +82,15 @@ export interface ControlDoor {
  * key; what the certificate is worth says the judge, before a byte of HTTP is read. A certificate that it refuses
  * ends the connection: it is not as if none had been shown.
  */
-export class Gate {
-  readonly #tls: TlsServer;
+export class TlsServer {
+  readonly #tls: NodeTlsServer;
   readonly #http: Server;
-  readonly #limits: GateLimits;
+  readonly #limits: TlsServerLimits;
   readonly #log: Log;
-  readonly #judge: ClientJudge;
-  readonly #handle: GateHandler;
-  readonly #control: ControlDoor | undefined;
-  readonly #clients = new WeakMap<Socket, GateClient>();
+  readonly #judge: ClientCertificateJudge;
+  readonly #handle: TlsServerHandler;
+  readonly #control: ControlServer | undefined;
+  readonly #clients = new WeakMap<Socket, TlsClient>();
   readonly #connections: Connections;
   readonly #refusals: RefusalLog;
   readonly #deadlines = new WeakMap<Socket, NodeJS.Timeout>();
@@ -102,12 +102,12 @@ export class Gate {
   #turnedAway = 0;
 
   constructor(
-    identity: GateIdentity,
-    judge: ClientJudge,
-    handle: GateHandler,
+    identity: TlsIdentity,
+    judge: ClientCertificateJudge,
+    handle: TlsServerHandler,
     log: Log,
-    limits = GATE_LIMITS,
-    control?: ControlDoor,
+    limits = TLS_SERVER_LIMITS,
+    control?: ControlServer,
   ) {
     this.#limits = limits;
     this.#control = control;
@@ -194,12 +194,12 @@ export class Gate {
     this.#refusals.close();
   }
 
-  census(): Census {
-    return { ...this.#connections.census(), turnedAway: this.#turnedAway };
+  connectionStats(): ConnectionStats {
+    return { ...this.#connections.connectionStats(), turnedAway: this.#turnedAway };
   }
 
   /** Breaks off every connection of the cameras for which `isOut` says so. */
-  expel(isOut: (camera: string) => boolean): void {
+  disconnectCameras(isOut: (camera: string) => boolean): void {
     for (const camera of this.#connections.cameras().filter(isOut)) {
       this.#log.info({ camera }, 'connections closed');
       for (const socket of this.#connections.ofCamera(camera)) socket.destroy();
@@ -231,7 +231,7 @@ export class Gate {
     this.#http.emit('connection', socket);
   }
 
-  #admitToControl(socket: TLSSocket, client: GateClient): void {
+  #admitToControl(socket: TLSSocket, client: TlsClient): void {
     if (client.kind !== 'camera' || this.#control === undefined) {
       this.#turnAway(socket, 'control is for cameras that show their certificate');
       return;
@@ -292,7 +292,7 @@ export class Gate {
   /** What cannot be parsed ends its connection, but is never answered within an answer under way. */
   #endMalformed(socket: Socket): void {
     const request = this.#busy.get(socket);
-    if (request === undefined) answerMalformed(socket);
+    if (request === undefined) respondMalformed(socket);
     else if (request.complete) this.#endAfterAnswer(socket, 'a malformed request behind another');
     // Its own body: what was written of the answer still goes out.
     else socket.destroySoon();
@@ -307,7 +307,7 @@ export class Gate {
   }
 }
 
-function answerMalformed(socket: Socket): void {
+function respondMalformed(socket: Socket): void {
   const refusal: Refusal = {
     code: 'REQUEST_MALFORMED',
     message: 'this is no HTTP/1.1 request within the limits',

@@ -8,7 +8,7 @@ const MAX_CONNECTIONS = 16;
 const MAX_HEAD_BYTES = 4096;
 const REQUEST_MS = 5_000;
 
-export interface MetricsDoor {
+export interface MetricsServer {
   readonly port: number;
   close(): void;
 }
@@ -18,11 +18,11 @@ export interface MetricsDoor {
  * @param port 0 leaves it to the system.
  * @throws ServerError ADDRESS_REFUSED.
  */
-export function openMetricsDoor(
+export function openMetricsServer(
   port: number,
   contentType: string,
   render: () => Promise<string>,
-): Promise<MetricsDoor> {
+): Promise<MetricsServer> {
   const http = createServer(
     {
       maxHeaderSize: MAX_HEAD_BYTES,

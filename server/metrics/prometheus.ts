@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Census } from '../http/connections.ts';
+import type { ConnectionStats } from '../http/connections.ts';
 import type { CameraUsage } from '../registry/usage-table.ts';
 import type { MirrorState } from '../updates/state.ts';
 import type { Meter } from './meter.ts';
@@ -8,7 +8,7 @@ import type { Meter } from './meter.ts';
 export interface Sources {
   readonly enrolled: () => readonly string[];
   readonly usage: (camera: string) => CameraUsage;
-  readonly census: () => Census;
+  readonly connectionStats: () => ConnectionStats;
   readonly freeBytes: () => Promise<number>;
   /** Of a maker that is followed. */
   readonly updates?: () => MirrorState | undefined;
@@ -74,12 +74,12 @@ export function openPrometheus(): Prometheus {
     async render(sources) {
       const ids = sources.enrolled();
       enrolled.set(ids.length);
-      const census = sources.census();
-      online.set(census.cameras);
-      connections.set({ of: 'cameras' }, census.cameraConnections);
-      connections.set({ of: 'strangers' }, census.strangers);
+      const connectionStats = sources.connectionStats();
+      online.set(connectionStats.cameras);
+      connections.set({ of: 'cameras' }, connectionStats.cameraConnections);
+      connections.set({ of: 'strangers' }, connectionStats.strangers);
       turnedAway.reset();
-      turnedAway.inc(census.turnedAway);
+      turnedAway.inc(connectionStats.turnedAway);
       free.set(await sources.freeBytes().catch(() => Number.NaN));
       footage.reset();
       sessions.reset();

@@ -40,7 +40,7 @@ const DER_SEQUENCE = 0x30;
 /** Of a request's file: PEM is a third longer than DER, and may be wrapped. */
 export const MAX_REQUEST_FILE_BYTES = MAX_REQUEST_LENGTH * 2;
 
-export interface ServerWish {
+export interface ServerOptions {
   /** Names and addresses that cameras dial, in any spelling. */
   readonly hosts: readonly string[];
   readonly port: number;
@@ -56,7 +56,7 @@ export interface ServerWish {
 export async function initServer(
   disk: Disk,
   directory: string,
-  { hosts, port, now, authorityKey }: ServerWish,
+  { hosts, port, now, authorityKey }: ServerOptions,
 ): Promise<Configuration> {
   const names = [...new Set(hosts.map(canonicalHost))];
   const authority = makeAuthority('Oriel server CA', now, AUTHORITY_YEARS, authorityKey);

@@ -5,7 +5,7 @@ import type { Disk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
 import { type Configuration, identityFile, readText } from '../config.ts';
 import { ServerError } from '../errors.ts';
-import type { GateIdentity } from '../http/tls-server.ts';
+import type { TlsIdentity } from '../http/tls-server.ts';
 import type { Log } from '../log.ts';
 import { namesHost, namesIn, readServerCertificate } from './certificate-names.ts';
 
@@ -20,13 +20,13 @@ const RENEWAL_DAYS = 365;
  * @throws ServerError DIRECTORY_MALFORMED; CLOCK_WRONG when a certificate has to be issued and there is no time to date it
  * by; HostError.
  */
-export async function loadGateIdentity(
+export async function loadTlsIdentity(
   disk: Disk,
   directory: string,
   configuration: Configuration,
   now: Date | undefined,
   log?: Pick<Log, 'info' | 'warn'>,
-): Promise<GateIdentity> {
+): Promise<TlsIdentity> {
   const read = (name: string) => readText(disk, identityFile(directory, name));
   if (!isUsable(await read('server.pem'), await read('server.key'), configuration, now)) {
     const before = await readServerCertificate(disk, directory);

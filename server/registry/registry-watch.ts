@@ -1,9 +1,9 @@
 import type { Clock } from '../../host/clock.ts';
 import type { Control } from '../control/control.ts';
-import type { HealthBook } from '../fleet/health-buffer.ts';
-import type { Sightings } from '../fleet/last-seen.ts';
+import type { HealthBuffer } from '../fleet/health-buffer.ts';
+import type { LastSeen } from '../fleet/last-seen.ts';
 import { FailureLog } from '../http/failure-log.ts';
-import type { Gate } from '../http/tls-server.ts';
+import type { TlsServer } from '../http/tls-server.ts';
 import type { Log } from '../log.ts';
 import type { Usage } from '../storage/usage.ts';
 import type { Registry } from './registry.ts';
@@ -17,9 +17,9 @@ const HEALTH_MS = 1_000;
 
 export interface Watched {
   readonly registry: Registry;
-  readonly gate: Pick<Gate, 'expel'>;
-  readonly sightings: Sightings;
-  readonly health: HealthBook;
+  readonly tlsServer: Pick<TlsServer, 'disconnectCameras'>;
+  readonly lastSeen: LastSeen;
+  readonly health: HealthBuffer;
   readonly usage?: Usage;
   readonly control: Pick<Control, 'pollRequests'>;
   readonly log: Log;
@@ -28,7 +28,7 @@ export interface Watched {
 
 /** Carries out what commands write into the registry, and writes down who was here and how they are. Returns its end. */
 export function watchRegistry(watched: Watched): () => void {
-  const { registry, gate, sightings, health, usage, control, log, clock } = watched;
+  const { registry, tlsServer, lastSeen, health, usage, control, log, clock } = watched;
   /** Does it, and says when that begins to fail and when it is over. */
   const attempting = (work: () => void) => {
     const failures = new FailureLog('registry', log, () => clock.monotonic());
@@ -43,23 +43,23 @@ export function watchRegistry(watched: Watched): () => void {
   };
   const pollRequests = attempting(() => {
     if (!registry.changedElsewhere()) return;
-    gate.expel((camera) => registry.standing(camera) === 'revoked');
+    tlsServer.disconnectCameras((camera) => registry.standing(camera) === 'revoked');
     control.pollRequests();
   });
-  const writeSightings = attempting(() => {
-    sightings.write((seen) => registry.see(seen));
+  const writeLastSeen = attempting(() => {
+    lastSeen.write((seen) => registry.see(seen));
     usage?.write();
   });
   const writeHealth = attempting(() => health.write());
   writeHealth();
   const timers = [
     setInterval(pollRequests, LOOK_MS),
-    setInterval(writeSightings, SIGHTINGS_MS),
+    setInterval(writeLastSeen, SIGHTINGS_MS),
     setInterval(writeHealth, HEALTH_MS),
   ];
   return () => {
     for (const timer of timers) clearInterval(timer);
-    writeSightings();
+    writeLastSeen();
     writeHealth();
   };
 }

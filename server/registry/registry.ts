@@ -221,10 +221,10 @@ export class Registry {
   }
 
   /** Notes who was there. A power cut may forget it. */
-  see(sightings: Iterable<Sighting>): void {
+  see(lastSeen: Iterable<Sighting>): void {
     const sql = 'UPDATE cameras SET last_seen_at = ?, last_address = ? WHERE id = ?';
     this.#db.lightTransaction(() => {
-      for (const { camera, atMs, address } of sightings) this.#db.run(sql, atMs, address, camera);
+      for (const { camera, atMs, address } of lastSeen) this.#db.run(sql, atMs, address, camera);
     });
   }
 

@@ -6,7 +6,7 @@ import { parseSegmentHeader, SEGMENT_HEADER_LENGTH } from '../../crypto/header.t
 import { MARK_PAYLOAD_LENGTH } from '../../crypto/mark.ts';
 import { endsSegment, RECORD_OVERHEAD, readRecord } from '../../crypto/record.ts';
 import type { DiskFile } from '../../host/disk.ts';
-import { RecordIntake } from '../upload/record-reader.ts';
+import { RecordReader } from '../upload/record-reader.ts';
 import { AFTER_HEADER, type SegmentPosition, segmentTag } from './segment-position.ts';
 
 const SCAN_WINDOW = 256 * 1024;
@@ -28,7 +28,7 @@ export interface Scan {
 export async function scanSegment(file: DiskFile): Promise<Scan | undefined> {
   const header = await readHeader(file);
   if (header === undefined) return undefined;
-  const intake = new RecordIntake(AFTER_HEADER, tagOf(header), crc32);
+  const intake = new RecordReader(AFTER_HEADER, tagOf(header), crc32);
   let position = AFTER_HEADER;
   for (let at = SEGMENT_HEADER_LENGTH; ; at += SCAN_WINDOW) {
     const window = await file.read(SCAN_WINDOW, at);

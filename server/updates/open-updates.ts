@@ -12,7 +12,7 @@ import { UpdatesMirror } from './updates-mirror.ts';
 
 /** What cameras are given as updates: a directory that somebody fills, or the mirror of a maker's repository. */
 
-export interface UpdatesWish {
+export interface OpenUpdatesOptions {
   /** The server's directory. */
   readonly directory: string;
   /** `--updates`: a directory, or the address of a maker's repository. */
@@ -36,7 +36,7 @@ export interface OpenedUpdates {
 }
 
 /** @throws ServerError UPDATES_MISSING, UPDATES_ADDRESS_REFUSED, UPDATES_ROOT_REFUSED; HostError. */
-export async function openUpdates(wish: UpdatesWish): Promise<OpenedUpdates> {
+export async function openUpdates(wish: OpenUpdatesOptions): Promise<OpenedUpdates> {
   const source = parseUpdatesSource(wish.updates ?? join(wish.directory, 'updates'));
   if (source.kind === 'web') return followMaker(wish, source.base);
   if (wish.updatesRoot !== undefined) {
@@ -55,7 +55,7 @@ export async function openUpdates(wish: UpdatesWish): Promise<OpenedUpdates> {
 }
 
 /** @throws ServerError UPDATES_MISSING. */
-async function checkDirectory({ updates, disk, log }: UpdatesWish, directory: string): Promise<void> {
+async function checkDirectory({ updates, disk, log }: OpenUpdatesOptions, directory: string): Promise<void> {
   const there = await disk.stat(directory);
   if (there === undefined && updates === undefined) return;
   if (there?.directory !== true) {
@@ -72,7 +72,7 @@ async function checkDirectory({ updates, disk, log }: UpdatesWish, directory: st
   }
 }
 
-async function followMaker(wish: UpdatesWish, base: URL): Promise<OpenedUpdates> {
+async function followMaker(wish: OpenUpdatesOptions, base: URL): Promise<OpenedUpdates> {
   const { directory, disk, log, updatesRoot, installationRoot } = wish;
   const givenRoot = updatesRoot === undefined ? undefined : await readGivenRoot(disk, updatesRoot);
   const client = openWebClient(base);

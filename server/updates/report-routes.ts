@@ -14,7 +14,7 @@ import { ANSWER_WAIT_MS } from '../registry/registry-writes.ts';
 export const isReport = ({ url }: IncomingMessage) => url === REPORTS_PATH;
 
 /** @throws Refused, BodyBroken; as Database does. */
-export async function answerReport(
+export async function respondReport(
   { registry, writes, times, clock, log }: EnrolmentContext,
   request: IncomingMessage,
   response: ServerResponse,

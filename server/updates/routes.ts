@@ -16,7 +16,7 @@ export function isUpdates({ url = '' }: IncomingMessage): boolean {
 }
 
 /** Answers GET of a file of the repository. @param repository directory; it may be absent. @throws Refused. */
-export async function answerUpdates(
+export async function respondUpdates(
   repository: string,
   request: IncomingMessage,
   response: ServerResponse,

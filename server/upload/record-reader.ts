@@ -5,7 +5,7 @@ import { afterRecord, announcedLength, type SegmentPosition } from '../storage/s
 const CAPACITY_STEP = 64 * 1024;
 
 /** What a chunk completed: bytes of whole records in order, and where the segment ends after them. */
-export interface Intake {
+export interface RecordBatch {
   /** Valid until the next chunk is taken. Empty when no record was completed. */
   readonly batch: readonly Uint8Array[];
   readonly position: SegmentPosition;
@@ -18,7 +18,7 @@ export interface Intake {
  * a chunk are not copied; the one across chunks is gathered in a buffer that is kept for the next. Holds at
  * most one record.
  */
-export class RecordIntake {
+export class RecordReader {
   readonly #tag: Uint8Array;
   readonly #crc32: (data: Uint8Array) => number;
   #position: SegmentPosition;
@@ -38,7 +38,7 @@ export class RecordIntake {
     return this.#filled + this.#rest.length;
   }
 
-  take(chunk: Uint8Array): Intake {
+  take(chunk: Uint8Array): RecordBatch {
     const batch: Uint8Array[] = [];
     this.#gather(this.#rest);
     this.#rest = chunk.subarray(chunk.length);

@@ -4,7 +4,7 @@ import { MAX_SEGMENTS_PER_SESSION, MAX_SESSION_HEADER_BYTES } from '../../wire/l
 import { parseRoute, type Route, type SegmentStatus } from '../../wire/upload.ts';
 import { Refused } from '../errors.ts';
 import { Body, refuseBody } from '../http/body.ts';
-import { answerJson } from '../http/response.ts';
+import { respondJson } from '../http/response.ts';
 import type { SegmentName } from '../storage/segments.ts';
 import { checkSessionHeader } from './header-checks.ts';
 import { type UploadContext, uploadSegment } from './upload.ts';
@@ -15,7 +15,7 @@ export class Stopping extends Error {
 }
 
 /** The routes of wire/upload.ts. @throws Refused, HostError, BodyBroken, Stopping. */
-export async function answerCamera(
+export async function respondCamera(
   context: UploadContext,
   request: IncomingMessage,
   response: ServerResponse,
@@ -39,11 +39,11 @@ export async function answerCamera(
         await segmentOf(context, route as RouteOf<'segment'>, camera),
       );
       const status: SegmentStatus = { durable: durable.length, ended: durable.ended };
-      return answerJson(response, status);
+      return respondJson(response, status);
     }
     case 'GET unfinished':
       refuseBody(request);
-      return answerJson(response, await context.store.unfinished.list(camera));
+      return respondJson(response, await context.store.unfinished.list(camera));
     default:
       throw new Refused('METHOD_REFUSED', `${request.method} does not fit this route`);
   }

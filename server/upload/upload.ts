@@ -17,7 +17,7 @@ import type { Usage } from '../storage/usage.ts';
 import { checkSegmentHeader } from './header-checks.ts';
 import type { Leases } from './leases.ts';
 import { TELL_EVERY_MS, tellsReceived } from './progress-rules.ts';
-import { RecordIntake } from './record-reader.ts';
+import { RecordReader } from './record-reader.ts';
 
 export interface UploadLimits extends BodyTimes {
   /** What was received is made durable at least this often while a body comes, ms. */
@@ -167,7 +167,7 @@ class Upload {
   async #receive(rest: Uint8Array | undefined): Promise<void> {
     const { header, position } = this.#writer.copy;
     if (header === undefined) throw new Error('records before their segment header');
-    const intake = new RecordIntake(position, tagOf(header), crc32);
+    const intake = new RecordReader(position, tagOf(header), crc32);
     for (
       let chunk = rest ?? (await this.#body.next());
       chunk !== undefined;

@@ -16,7 +16,12 @@ import {
 } from '../attacks/tricks.ts';
 import { breakBuild } from '../broken-build.ts';
 import { until } from '../e2e/until.ts';
-import { type SlottedHome, type SlottedWish, versionOf, withSlots } from '../ota/slotted-deployment.ts';
+import {
+  type SlottedDeployment,
+  type SlottedOptions,
+  versionOf,
+  withSlots,
+} from '../ota/slotted-deployment.ts';
 
 /** Server, repository and TLS keys are a thief's; the camera is real, and records all the while. */
 
@@ -27,47 +32,50 @@ const server = lyingServer();
 afterAll(() => server.remove());
 
 /** Telemetry often enough to see it, and the release that the camera would take, for nobody yet. */
-function withThief<T>(wish: Partial<SlottedWish>, act: (slotted: SlottedHome) => Promise<T>): Promise<T> {
+function withThief<T>(
+  wish: Partial<SlottedOptions>,
+  act: (slotted: SlottedDeployment) => Promise<T>,
+): Promise<T> {
   return withSlots(
     { source: 'test:', server: server.oriel, sources: server.root, ...wish },
     async (slotted) => {
-      slotted.home.changeConfig((config) => Object.assign(config, { telemetrySeconds: 5 }));
-      await slotted.home.startCamera();
+      slotted.deployment.changeConfig((config) => Object.assign(config, { telemetrySeconds: 5 }));
+      await slotted.deployment.startCamera();
       await slotted.release(WANTED, '', { percentage: 0, beside: BESIDE });
       return act(slotted);
     },
   );
 }
 
-async function giveToAll({ house }: SlottedHome): Promise<void> {
+async function giveToAll({ testServer }: SlottedDeployment): Promise<void> {
   const toAll = (rollout: Parameters<Parameters<typeof changeRollout>[2]>[0]) => ({
     ...rollout,
     percentage: 100,
   });
-  await changeRollout(house.repository, versionOf(WANTED), toAll, house.nowMs);
-  await house.sign();
+  await changeRollout(testServer.repository, versionOf(WANTED), toAll, testServer.nowMs);
+  await testServer.sign();
 }
 
 /** Plays a trick, which is refused and changes nothing; the camera goes on recording. */
-async function isRefused(slotted: SlottedHome, trick: Trick): Promise<void> {
-  const { home } = slotted;
+async function isRefused(slotted: SlottedDeployment, trick: Trick): Promise<void> {
+  const { deployment } = slotted;
   const before = runningOf(slotted);
-  const { acknowledgedSeconds } = home.status;
+  const { acknowledgedSeconds } = deployment.status;
   const frozen = trick.code === 'METADATA_EXPIRED';
   const outcome = await attempt(slotted, trick, () => (frozen ? isReported(slotted) : Promise.resolve()));
   expect([trick.name, outcome]).toEqual([trick.name, 'refused']);
   await until(
     'more is recorded and safe',
-    () => home.status.acknowledgedSeconds > acknowledgedSeconds,
+    () => deployment.status.acknowledgedSeconds > acknowledgedSeconds,
     PATIENCE_MS,
   );
   expect([trick.name, runningOf(slotted)]).toEqual([trick.name, before]);
 }
 
 /** To the camera's owner, and to who runs the server. */
-async function isReported({ home }: SlottedHome): Promise<void> {
-  const { serverDirectory } = home.household;
-  const { stdout } = await oriel('camera', 'status', home.cameraDirectory);
+async function isReported({ deployment }: SlottedDeployment): Promise<void> {
+  const { serverDirectory } = deployment.parts;
+  const { stdout } = await oriel('camera', 'status', deployment.cameraDirectory);
   expect(stdout).toContain('updates are kept from it');
   const words = 'updates are kept from it (METADATA_EXPIRED)';
   await until(
@@ -77,7 +85,7 @@ async function isReported({ home }: SlottedHome): Promise<void> {
   );
 }
 
-const wantedRuns = ({ state }: SlottedHome) =>
+const wantedRuns = ({ state }: SlottedDeployment) =>
   until(
     `${versionOf(WANTED)} is confirmed`,
     () => state().release.version === versionOf(WANTED),
@@ -88,7 +96,7 @@ test(
   'every trick is refused by its code, changes nothing that runs, and the camera records on; then it updates',
   async () => {
     await withThief({}, async (slotted) => {
-      const { home, installation, state } = slotted;
+      const { deployment, installation, state } = slotted;
       await looks(slotted);
       for (const trick of TRICKS_WHILE_WAITING) await isRefused(slotted, trick);
       await giveToAll(slotted);
@@ -96,13 +104,13 @@ test(
 
       await looks(slotted);
       await wantedRuns(slotted);
-      await home.records();
+      await deployment.records();
       await isAlteredBeforeStart(slotted);
 
-      const incoming = join(home.cameraDirectory, 'updates/incoming');
+      const incoming = join(deployment.cameraDirectory, 'updates/incoming');
       expect(readdirSync(join(incoming, 'partial'))).toEqual([]);
       expect(existsSync(join(installation, state().active, 'files/app/beside-2'))).toBe(true);
-      const { serverDirectory } = home.household;
+      const { serverDirectory } = deployment.parts;
       const said = await until(
         'all of it is reported',
         async () => {
@@ -118,8 +126,8 @@ test(
         { event: 'refused', code: 'FILE_MISSING' },
         { event: 'refused', code: 'FILE_ALTERED' },
       ]);
-      expect(await home.endCamera()).toBe(0);
-      const { report } = await home.verify();
+      expect(await deployment.endCamera()).toBe(0);
+      const { report } = await deployment.verify();
       expect(report.counts).toMatchObject({ refused: 0 });
     });
   },
@@ -127,13 +135,13 @@ test(
 );
 
 /** What runs is altered, and its agent killed: the spare runs, never what was put there; then the release comes anew. */
-async function isAlteredBeforeStart(slotted: SlottedHome): Promise<void> {
-  const { home, installation, state } = slotted;
+async function isAlteredBeforeStart(slotted: SlottedDeployment): Promise<void> {
+  const { deployment, installation, state } = slotted;
   const lines = newLines(slotted);
-  const mark = join(home.directory, 'ran');
+  const mark = join(deployment.directory, 'ran');
   const thief = `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(mark)}, '');\n`;
   writeFileSync(join(installation, state().active, 'files/app/oriel.mjs'), thief);
-  process.kill(home.status.pid, 'SIGKILL');
+  process.kill(deployment.status.pid, 'SIGKILL');
   const told = await until(
     'the spare is started',
     () => {
@@ -149,7 +157,7 @@ async function isAlteredBeforeStart(slotted: SlottedHome): Promise<void> {
     expect.objectContaining({ msg: 'starting this slot', version: versionOf(1), phase: 'steady' }),
   );
   await wantedRuns(slotted);
-  await home.records();
+  await deployment.records();
   expect(existsSync(mark)).toBe(false);
 }
 

@@ -8,7 +8,7 @@ import { type Breakage, breakBuild } from '../broken-build.ts';
 import { makeClip } from '../e2e/clips.ts';
 import { until } from '../e2e/until.ts';
 import {
-  type BoardWish,
+  type BoardOptions,
   buildBroken,
   type FleetCamera,
   type Program,
@@ -23,7 +23,7 @@ import {
 
 const PATIENCE_MS = 240_000;
 
-interface Kind extends BoardWish {
+interface Kind extends BoardOptions {
   readonly code: ReturnCode;
   readonly breakages: readonly Breakage[];
 }
@@ -103,7 +103,7 @@ test(
   'a good release rolls out by push; one that is bad in five ways goes back everywhere; the next repairs it',
   async () => {
     await withFleet({ boards: KINDS, source }, async (fleet) => {
-      const { home, cameras, push } = fleet;
+      const { deployment, cameras, push } = fleet;
       const fromMs = Date.now();
       await fleet.release(2);
       const update = async (camera: FleetCamera) => {
@@ -139,7 +139,7 @@ test(
         await camera.comesTo('what it holds is sent', ({ status }) => (status?.heldSeconds ?? 99) <= 2);
         expect(await camera.end()).toBe(0);
       }
-      const { report } = await home.verify();
+      const { report } = await deployment.verify();
       expect(report.counts).toMatchObject({ open: 0, missing: 0, refused: 0 });
       const gaps = goodUpdates.map(({ camera, toMs }) => {
         const segments = report.segments.filter((each) => each.camera === camera.id);
@@ -159,9 +159,9 @@ test(
 );
 
 /** Waits until the server knows what became of the three releases on every camera. */
-async function untilReported({ home, cameras }: SlottedFleet): Promise<void> {
+async function untilReported({ deployment, cameras }: SlottedFleet): Promise<void> {
   const shown = async () =>
-    JSON.parse(await orielDoes('server', 'fleet', home.household.serverDirectory, '--json')).cameras;
+    JSON.parse(await orielDoes('server', 'fleet', deployment.parts.serverDirectory, '--json')).cameras;
   const reportsOf = (fleet: { camera: string; reports: unknown[] }[], camera: FleetCamera) =>
     fleet.find((each) => each.camera === camera.id)?.reports ?? [];
   const fleet = await until(

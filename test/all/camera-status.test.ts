@@ -2,14 +2,14 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ORIEL, oriel } from '../../scripts/demonstration/oriel-command.ts';
-import { Home } from '../e2e/test-deployment.ts';
+import { TestDeployment } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 import { commandsNamedIn } from '../repository/named-commands.ts';
 
 /** What `oriel camera status` says, and its exit code, which health checks use, through a camera's bad days. */
 
-async function look(home: Home) {
-  const { code, stdout } = await oriel('camera', 'status', home.cameraDirectory, '--json');
+async function look(deployment: TestDeployment) {
+  const { code, stdout } = await oriel('camera', 'status', deployment.cameraDirectory, '--json');
   const { light, concerns } = JSON.parse(stdout) as {
     light: string;
     concerns: { code: string; wayOut?: string }[];
@@ -18,15 +18,15 @@ async function look(home: Home) {
   return { code, light, codes: concerns.map((each) => each.code), advice };
 }
 
-function shows(home: Home, light: string, code: string) {
+function shows(deployment: TestDeployment, light: string, code: string) {
   return until(`${light}: ${code}`, async () => {
-    const seen = await look(home);
+    const seen = await look(deployment);
     return seen.light === light && seen.codes.includes(code) && seen;
   });
 }
 
-const turnsGreen = (home: Home) =>
-  until('the light turns green', async () => (await look(home)).light === 'green');
+const turnsGreen = (deployment: TestDeployment) =>
+  until('the light turns green', async () => (await look(deployment)).light === 'green');
 
 /** A camera in a mount namespace of its own, whose names are in a file that the test changes. */
 const room = mkdtempSync(join(tmpdir(), 'oriel-names-'));
@@ -46,60 +46,60 @@ beforeAll(() => {
 afterAll(() => rmSync(room, { recursive: true }));
 
 test('[REM-DIAL_RESOLVE] [REM-AGENT_SILENT] [REM-AGENT_DEAD] [REM-STOPPED] its server cannot be found, is away, the agent hangs, is killed, is stopped: each shows, with its exit code and what ends it', () =>
-  Home.with({ source: 'test:', camera }, async (home) => {
-    await home.endServer();
-    const settings = join(home.household.serverDirectory, 'server.json');
+  TestDeployment.with({ source: 'test:', camera }, async (deployment) => {
+    await deployment.endServer();
+    const settings = join(deployment.parts.serverDirectory, 'server.json');
     const { hosts: names, ...rest } = JSON.parse(readFileSync(settings, 'utf8'));
     writeFileSync(settings, JSON.stringify({ ...rest, hosts: [...names, 'home.test'] }));
-    await home.startServer();
-    home.changeConfig((config) => {
-      config.server.origin = `https://home.test:${home.serverPort}`;
+    await deployment.startServer();
+    deployment.changeConfig((config) => {
+      config.server.origin = `https://home.test:${deployment.serverPort}`;
     });
-    const start = [`camera run ${home.cameraDirectory}`];
+    const start = [`camera run ${deployment.cameraDirectory}`];
 
-    await home.startCamera();
-    expect(await shows(home, 'yellow', 'DIAL_RESOLVE')).toMatchObject({ code: 0 });
-    const unresolved = await oriel('camera', 'status', home.cameraDirectory);
+    await deployment.startCamera();
+    expect(await shows(deployment, 'yellow', 'DIAL_RESOLVE')).toMatchObject({ code: 0 });
+    const unresolved = await oriel('camera', 'status', deployment.cameraDirectory);
     expect(unresolved.stdout).toContain('is the network up, and its DNS?');
     writeFileSync(hosts, '127.0.0.1 home.test\n');
-    await turnsGreen(home);
-    expect(await look(home)).toEqual({ code: 0, light: 'green', codes: [], advice: [] });
+    await turnsGreen(deployment);
+    expect(await look(deployment)).toEqual({ code: 0, light: 'green', codes: [], advice: [] });
 
-    await home.endServer();
-    expect(await shows(home, 'yellow', 'DIAL_CONNECT')).toMatchObject({ code: 0 });
-    const { stdout } = await oriel('camera', 'status', home.cameraDirectory);
+    await deployment.endServer();
+    expect(await shows(deployment, 'yellow', 'DIAL_CONNECT')).toMatchObject({ code: 0 });
+    const { stdout } = await oriel('camera', 'status', deployment.cameraDirectory);
     expect(stdout).toContain('no footage reaches the server: cannot connect: ECONNREFUSED');
     expect(stdout).toContain('is the server running');
-    await home.startServer();
-    await turnsGreen(home);
+    await deployment.startServer();
+    await turnsGreen(deployment);
 
-    const status = join(home.cameraDirectory, 'run', 'status.json');
+    const status = join(deployment.cameraDirectory, 'run', 'status.json');
     const { pid } = JSON.parse(readFileSync(status, 'utf8'));
     process.kill(pid, 'SIGSTOP');
     const longAgo = Date.now() / 1000 - 20;
     utimesSync(status, longAgo, longAgo);
-    expect(await look(home)).toEqual({ code: 1, light: 'red', codes: ['AGENT_SILENT'], advice: start });
+    expect(await look(deployment)).toEqual({ code: 1, light: 'red', codes: ['AGENT_SILENT'], advice: start });
     // It is stopped, and started again: the launcher kills what hangs.
-    await home.endCamera();
-    await home.startCamera();
-    expect((await look(home)).codes).not.toContain('AGENT_SILENT');
+    await deployment.endCamera();
+    await deployment.startCamera();
+    expect((await look(deployment)).codes).not.toContain('AGENT_SILENT');
 
-    await home.killCamera();
-    expect(await shows(home, 'red', 'AGENT_DEAD')).toMatchObject({ code: 1, advice: start });
-    await home.startCamera();
-    expect((await look(home)).codes).not.toContain('AGENT_DEAD');
+    await deployment.killCamera();
+    expect(await shows(deployment, 'red', 'AGENT_DEAD')).toMatchObject({ code: 1, advice: start });
+    await deployment.startCamera();
+    expect((await look(deployment)).codes).not.toContain('AGENT_DEAD');
 
-    expect(await home.endCamera()).toBe(0);
-    expect(await look(home)).toEqual({ code: 1, light: 'red', codes: ['STOPPED'], advice: start });
-    await home.startCamera();
-    await turnsGreen(home);
+    expect(await deployment.endCamera()).toBe(0);
+    expect(await look(deployment)).toEqual({ code: 1, light: 'red', codes: ['STOPPED'], advice: start });
+    await deployment.startCamera();
+    await turnsGreen(deployment);
   }));
 
 test('a source that cannot be played is named with what ffmpeg said', () =>
-  Home.with({ source: 'file:/nowhere/to/be/found.mp4' }, async (home) => {
-    home.launchCamera();
-    expect(await shows(home, 'red', 'CAPTURE_FAILED')).toMatchObject({ code: 1 });
-    const { stdout } = await oriel('camera', 'status', home.cameraDirectory);
+  TestDeployment.with({ source: 'file:/nowhere/to/be/found.mp4' }, async (deployment) => {
+    deployment.launchCamera();
+    expect(await shows(deployment, 'red', 'CAPTURE_FAILED')).toMatchObject({ code: 1 });
+    const { stdout } = await oriel('camera', 'status', deployment.cameraDirectory);
     expect(stdout).toMatch(/^● NOT WORKING.*\n {2}- capture: PROBE_FAILED: the file does not exist/);
   }));
 

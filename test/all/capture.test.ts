@@ -3,10 +3,10 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { makeFifo } from '../../host/fifo.ts';
 import {
+  type CaptureRig,
   flows,
-  type Line,
   makeClip,
-  openLine,
+  openCaptureRig,
   probe,
   type SeenRun,
   until,
@@ -17,10 +17,10 @@ const SHORT_LIMITS = { startMs: 10_000, firstMs: 10_000, silenceMs: 4000 };
 const SOUND = ['-f', 'lavfi', '-i', 'sine=frequency=300:sample_rate=48000'];
 const picture = (rate: number) => ['-f', 'lavfi', '-i', `testsrc2=size=320x240:rate=${rate}`];
 
-let line: Line;
+let line: CaptureRig;
 
 beforeEach(() => {
-  line = openLine();
+  line = openCaptureRig();
 });
 
 afterEach(() => line.close());

@@ -26,16 +26,16 @@ const USER = '61201:61201';
 const HEALTH_CHECK = ['oriel', 'camera', 'status', '/camera'];
 
 const room = mkdtempSync(join(tmpdir(), 'oriel-container-'));
-/** As docs/hardening.md says to run it; `confinement` is what a control leaves out. */
+/** As docs/hardening.md says to run it; `sandbox` is what a control leaves out. */
 const CONFINED = [
   '--cap-drop=ALL',
   '--security-opt=no-new-privileges',
   `--security-opt=seccomp=${PROFILE}`,
   '--read-only',
 ];
-function run(name: string, confinement: readonly string[], ...command: string[]): string[] {
+function run(name: string, sandbox: readonly string[], ...command: string[]): string[] {
   return [
-    ...['run', '--rm', '--name', name, ...confinement, '--user', USER, '--network', 'host'],
+    ...['run', '--rm', '--name', name, ...sandbox, '--user', USER, '--network', 'host'],
     ...['--ulimit', 'core=0', '--memory', '512m', '--memory-swap', '512m', '--pids-limit', '64'],
     ...['--volume', `${join(room, 'camera')}:/camera`],
     ...['--volume', `${room}/attempts:/attempts:ro`, images.camera, ...command],
@@ -45,7 +45,7 @@ function run(name: string, confinement: readonly string[], ...command: string[])
 /** An engine of our own, which leaves the machine's network and any other engine alone. */
 let engine: Engine;
 let images: Images;
-let home: Provisioned;
+let deployment: Provisioned;
 let server: ReturnType<typeof spawn>;
 
 beforeAll(async () => {
@@ -54,17 +54,17 @@ beforeAll(async () => {
   images = await buildImages(engine, ORIEL_ROOT, await baseImage(engine, say), 'container-test');
 
   const port = await freePort();
-  home = await provision({ directory: room, host: '127.0.0.1', port, source: 'test:' });
-  execFileSync('chown', ['-R', USER, home.cameraDirectory]);
+  deployment = await provision({ directory: room, host: '127.0.0.1', port, source: 'test:' });
+  execFileSync('chown', ['-R', USER, deployment.cameraDirectory]);
   mkdirSync(join(room, 'attempts'));
   copyFileSync(join(import.meta.dirname, 'attempts.ts'), join(room, 'attempts/attempts.ts'));
   writeFileSync(join(room, 'attempts/server'), `127.0.0.1 ${port}\n`);
   chmodSync(room, 0o711);
   const listen = ['--address', '127.0.0.1', '--port', String(port)];
-  server = spawn(join(ORIEL_ROOT, 'oriel'), ['server', 'run', home.serverDirectory, ...listen], {
+  server = spawn(join(ORIEL_ROOT, 'oriel'), ['server', 'run', deployment.serverDirectory, ...listen], {
     stdio: 'ignore',
   });
-  await serverRuns(home.serverDirectory, server);
+  await serverRuns(deployment.serverDirectory, server);
 }, 6 * MINUTES);
 
 afterAll(async () => {
@@ -83,7 +83,7 @@ test('a camera in a container without capabilities, with a read-only root and th
   camera.stderr.on('data', (chunk) => {
     log += String(chunk);
   });
-  const path = join(home.cameraDirectory, 'run/status.json');
+  const path = join(deployment.cameraDirectory, 'run/status.json');
   await until('3 s are acknowledged', () => {
     if (camera.exitCode !== null) throw new Error(log);
     return existsSync(path) && (readStatus(path)?.acknowledgedSeconds ?? 0) >= 3;
@@ -106,13 +106,13 @@ test('a camera in a container without capabilities, with a read-only root and th
   const gone = exitOf(camera);
   await engine.docker('stop', 'camera');
   expect((await gone)[0]).toBe(0);
-  expect(await verdictOf(home)).toMatchObject({ verdict: 'complete' });
+  expect(await verdictOf(deployment)).toMatchObject({ verdict: 'complete' });
 });
 
 /** Attempts by what they try, each with its outcome. */
-async function attempts(confinement: readonly string[]): Promise<Record<string, string>> {
+async function attempts(sandbox: readonly string[]): Promise<Record<string, string>> {
   const command = [NODE_IN_IMAGE, '/attempts/attempts.ts', '/attempts/server'];
-  const { stdout, stderr } = await engine.try(run('attempts', confinement, ...command));
+  const { stdout, stderr } = await engine.try(run('attempts', sandbox, ...command));
   if (!stdout.includes('write-system')) throw new Error(stderr);
   const { 'dial-elsewhere': _unused, ...outcomes } = Object.fromEntries(
     stdout

@@ -8,7 +8,7 @@ import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { openRegistry } from '../../server/registry/registry-origin.ts';
 import { breakBuild } from '../broken-build.ts';
 import { makeClip } from '../e2e/clips.ts';
-import { Home } from '../e2e/test-deployment.ts';
+import { TestDeployment } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 
 /** Day keys that were taken back, between a real camera and a server that would have them used again. */
@@ -19,16 +19,16 @@ afterAll(() => rmSync(clips, { recursive: true }));
 
 /** A household whose camera records, and its owner, who signs policies. */
 class Watched {
-  readonly home: Home;
-  constructor(home: Home) {
-    this.home = home;
+  readonly deployment: TestDeployment;
+  constructor(deployment: TestDeployment) {
+    this.deployment = deployment;
   }
 
-  path = (name: string) => join(this.home.directory, name);
+  path = (name: string) => join(this.deployment.directory, name);
 
   /** Signs the owner's next policy. @returns the file's text. */
   async sign(...options: string[]): Promise<string> {
-    const { key, cameraId } = this.home.household;
+    const { key, cameraId } = this.deployment.parts;
     const out = this.path('policy');
     await orielDoes('keys', 'policy', key, '--camera', cameraId, '--out', out, '--force', ...options);
     return readFileSync(out, 'utf8');
@@ -36,7 +36,7 @@ class Watched {
 
   /** Puts a policy file in the server's hands, past all that an honest server would check, and has the camera ask. */
   async bring(text: string): Promise<void> {
-    const { serverDirectory, cameraId } = this.home.household;
+    const { serverDirectory, cameraId } = this.deployment.parts;
     const registry = openRegistry(serverDirectory);
     registry.putPolicy(cameraId, Buffer.from(text), Date.now());
     registry.close();
@@ -46,13 +46,13 @@ class Watched {
   /** Waits until the policy of that counter is obeyed. */
   obeys = (counter: number) =>
     until(`policy ${counter} is obeyed`, () => {
-      const { policy } = this.home.status;
+      const { policy } = this.deployment.status;
       return policy.counter === counter && policy;
     });
 
   refuses = (code: string) =>
     until(code, () => {
-      const { policy } = this.home.status;
+      const { policy } = this.deployment.status;
       return policy.trouble?.code === code && policy;
     });
 
@@ -64,7 +64,7 @@ class Watched {
   /** Day key numbers, by viewer, of the first session under that policy. */
   wraps = (counter: number) =>
     until(`a session under policy ${counter}`, async () => {
-      const { footageDirectory } = this.home;
+      const { footageDirectory } = this.deployment;
       for (const name of existsSync(footageDirectory) ? readdirSync(footageDirectory) : []) {
         const path = join(footageDirectory, name, 'session');
         // The directory is made before the header is there.
@@ -77,14 +77,14 @@ class Watched {
 
   /** What a viewing key finds of each segment: a verdict, or the code of a refusal. */
   async verdicts(key: string): Promise<Set<string>> {
-    const { serverDirectory } = this.home.household;
+    const { serverDirectory } = this.deployment.parts;
     const { stdout } = await oriel('footage', 'verify', serverDirectory, '--key', key, '--json');
     const { segments } = JSON.parse(stdout) as FootageReport;
     return new Set(segments.map(({ verdict, code }) => code ?? verdict));
   }
 
   #ask(...words: string[]) {
-    const { serverDirectory, cameraId } = this.home.household;
+    const { serverDirectory, cameraId } = this.deployment.parts;
     return oriel('server', 'cameras', serverDirectory, 'ask', cameraId, ...words);
   }
 }
@@ -93,16 +93,19 @@ const withDayKeysOf = (text: string, other: string) =>
   JSON.stringify({ ...JSON.parse(text), dayKeys: JSON.parse(other).dayKeys });
 
 const watched = (act: (watched: Watched) => Promise<void>, camera?: string) =>
-  Home.with({ source: `file:${clip}?loop`, ...(camera !== undefined && { camera }) }, async (home) => {
-    await home.startCamera();
-    await act(new Watched(home));
-    expect(await home.endCamera()).toBe(0);
-  });
+  TestDeployment.with(
+    { source: `file:${clip}?loop`, ...(camera !== undefined && { camera }) },
+    async (deployment) => {
+      await deployment.startCamera();
+      await act(new Watched(deployment));
+      expect(await deployment.endCamera()).toBe(0);
+    },
+  );
 
 test('[FC-21] a server that takes a revocation back is refused, and named; the true policy is obeyed afterwards', () =>
   watched(async (it) => {
-    const { key } = it.home.household;
-    const before = readFileSync(join(it.home.cameraDirectory, 'policy.json'), 'utf8');
+    const { key } = it.deployment.parts;
+    const before = readFileSync(join(it.deployment.cameraDirectory, 'policy.json'), 'utf8');
     expect(await it.wraps(1)).toEqual([0]);
     await orielDoes('keys', 'days', key, '--add', '60');
     await orielDoes('keys', 'forget', key, '--through', '59', '--yes');
@@ -110,24 +113,24 @@ test('[FC-21] a server that takes a revocation back is refused, and named; the t
 
     await it.bring(withDayKeysOf(revoked, before));
     expect((await it.refuses('DAY_KEYS_MISSING')).counter).toBe(1);
-    const { stdout: status } = await oriel('camera', 'status', it.home.cameraDirectory);
+    const { stdout: status } = await oriel('camera', 'status', it.deployment.cameraDirectory);
     expect(status).toMatch(
       /a batch of day keys that the policy names is not beside it.*\n.*oriel server policy DIR put/,
     );
     expect(await it.telemetry()).toMatchObject({ policyTrouble: 'DAY_KEYS_MISSING' });
-    expect(readFileSync(join(it.home.cameraDirectory, 'policy.json'), 'utf8')).toBe(before);
+    expect(readFileSync(join(it.deployment.cameraDirectory, 'policy.json'), 'utf8')).toBe(before);
 
     await it.bring(revoked);
     await it.obeys(2);
     expect(await it.wraps(2)).toEqual([60]);
-    await until('no trouble is left', () => it.home.status.policy.trouble === undefined);
+    await until('no trouble is left', () => it.deployment.status.policy.trouble === undefined);
     expect(await it.telemetry()).not.toHaveProperty('policyTrouble');
     await until('it opens with the keys that are left', async () => (await it.verdicts(key)).has('complete'));
   }));
 
 test('[FC-21] of two viewers the one below the floor is sealed nothing, and named; the other opens', () =>
   watched(async (it) => {
-    const { key, cameraId, serverDirectory } = it.home.household;
+    const { key, cameraId, serverDirectory } = it.deployment.parts;
     const bob = it.path('bob.key');
     await orielDoes('keys', 'new', bob, '--name', 'Bob', '--days', '5');
     const share = () => orielDoes('keys', 'share', bob, '--out', it.path('bob.keys'), '--force');
@@ -139,7 +142,7 @@ test('[FC-21] of two viewers the one below the floor is sealed nothing, and name
     expect(await it.wraps(2)).toEqual([0]);
     expect(await it.telemetry()).toMatchObject({ viewersBelowFloor: [viewer] });
     const named = `nothing is sealed to viewer ${viewer}`;
-    expect((await oriel('camera', 'status', it.home.cameraDirectory)).stdout).toContain(named);
+    expect((await oriel('camera', 'status', it.deployment.cameraDirectory)).stdout).toContain(named);
     await until('the server’s operator sees it', async () =>
       (await oriel('server', 'cameras', serverDirectory)).stdout.includes(named),
     );
@@ -161,8 +164,8 @@ test('[FC-21] control: a camera that takes any batch of the viewer’s is led to
   const broken = breakBuild({ file: 'crypto/policy.ts', from: 'equal(each.hash, hash) && ', to: '' });
   try {
     await watched(async (it) => {
-      const { key } = it.home.household;
-      const before = readFileSync(join(it.home.cameraDirectory, 'policy.json'), 'utf8');
+      const { key } = it.deployment.parts;
+      const before = readFileSync(join(it.deployment.cameraDirectory, 'policy.json'), 'utf8');
       await orielDoes('keys', 'days', key, '--add', '60');
       await it.bring(withDayKeysOf(await it.sign('--day-key', '59'), before));
       await it.obeys(2);

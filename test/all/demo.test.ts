@@ -159,7 +159,7 @@ test('a broken build that loses a second is found out', async () => {
   const broken = breakBuild({
     file: 'agent/recording/recorder.ts',
     from: 'this.#keep(segment.sealer.sealFragment(fragment.bytes, fragment.durationUs));',
-    to: 'if (this.#options.tally.fragments !== 9) this.#keep(segment.sealer.sealFragment(fragment.bytes, fragment.durationUs));',
+    to: 'if (this.#options.counters.fragments !== 9) this.#keep(segment.sealer.sealFragment(fragment.bytes, fragment.durationUs));',
   });
   try {
     const end = await startDemoOf(broken.root, '--headless', '--seconds', '4').end;

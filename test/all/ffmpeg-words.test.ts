@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { diagnose, diagnoseProbe } from '../../agent/capture/diagnosis.ts';
 import { complaintsIn } from '../../agent/capture/ffmpeg-log.ts';
-import type { RunTool } from '../../agent/capture/ffmpeg-runner.ts';
+import type { RunFfmpeg } from '../../agent/capture/ffmpeg-runner.ts';
 import { readFileFacts } from '../../agent/capture/file-facts.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { collect } from '../../host/child.ts';
@@ -20,7 +20,7 @@ let room: string;
 let debian: string;
 
 /** ffmpeg of a Debian in a directory, with this machine's network. */
-const run: RunTool = async ({ command, args, stdin }) => {
+const run: RunFfmpeg = async ({ command, args, stdin }) => {
   const [program = '', ...first] = process.getuid?.() === 0 ? [CHROOT] : ['sudo', CHROOT];
   const { code, stdout, stderr } = await collect(program, [...first, debian, command, ...args], {
     stdin: stdin ?? undefined,

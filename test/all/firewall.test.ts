@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { firewallRules, unitDropIn } from '../../agent/firewall/rules.ts';
 import { leaveWord, WORD_EVERY_MS } from '../../agent/firewall/unreachable.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { cameraStatus, type Household } from '../../scripts/demonstration/deployment.ts';
+import { cameraStatus, type Deployment } from '../../scripts/demonstration/deployment.ts';
 import { CAMERA, SERVER, STRANGER, Wiretap } from '../no-way-in/lan.ts';
-import { HomeOnLan, requireRoot } from '../no-way-in/lan-deployment.ts';
+import { LanDeployment, requireRoot } from '../no-way-in/lan-deployment.ts';
 import { DIALS_STRANGER, FOLLOWS_REDIRECTS, Shipment } from '../no-way-in/shipment.ts';
 import { AGENT, CAPTURE, type RunningCamera, until } from '../no-way-in/test-deployment.ts';
 
@@ -59,26 +59,26 @@ test('word that the server cannot be reached is left once, and again after a whi
 });
 
 describe('on a camera', () => {
-  let home: HomeOnLan;
+  let deployment: LanDeployment;
   let sound: Shipment;
   let broken: Shipment;
   let camera: RunningCamera | undefined;
   beforeAll(async () => {
-    home = await HomeOnLan.make();
+    deployment = await LanDeployment.make();
     sound = new Shipment();
     broken = new Shipment(DIALS_STRANGER);
   });
   afterEach(() => camera?.destroy());
   afterAll(async () => {
-    await home?.close();
+    await deployment?.close();
     sound.remove();
     broken.remove();
   });
 
   /** As root's unit does it. */
-  const apply = (directory = home.household.cameraDirectory, ...more: readonly string[]) => {
-    const state = ['--firewall-state', join(home.household.directory, 'firewall')];
-    home.lan.run(
+  const apply = (directory = deployment.parts.cameraDirectory, ...more: readonly string[]) => {
+    const state = ['--firewall-state', join(deployment.parts.directory, 'firewall')];
+    deployment.lan.run(
       'camera',
       sound.oriel,
       'camera',
@@ -98,13 +98,15 @@ describe('on a camera', () => {
       require('node:net').connect(port, host, () => say('yes')).on('error', ({ code }) =>
         code === 'ECONNREFUSED' && say('yes'));`;
     const as = ['setpriv', `--reuid=${who.uid}`, `--regid=${who.uid}`, '--clear-groups', '--'];
-    return home.lan.run('camera', ...as, sound.node, '--eval', code, host, String(port)).trim() === 'yes';
+    return (
+      deployment.lan.run('camera', ...as, sound.node, '--eval', code, host, String(port)).trim() === 'yes'
+    );
   };
 
   test('a build that dials elsewhere gets nowhere, and its recording goes on', async () => {
     apply();
-    const wiretap = await Wiretap.on(home.lan, join(home.household.directory, 'broken.pcap'));
-    camera = home.startCamera(broken.oriel);
+    const wiretap = await Wiretap.on(deployment.lan, join(deployment.parts.directory, 'broken.pcap'));
+    camera = deployment.startCamera(broken.oriel);
     await camera.captures(3);
     await camera.destroy();
     expect(await wiretap.destinations()).toEqual([`tcp ${SERVER.v4} 8443`, `udp ${SERVER.v4} 53`]);
@@ -117,18 +119,18 @@ describe('on a camera', () => {
     expect(reaches(AGENT, STRANGER.v4, 8443, SILENCE_MS)).toBe(false);
     expect(reaches(CAPTURE, SERVER.v4, 8443, SILENCE_MS)).toBe(false);
     expect(reaches(user, SERVER.v4, 8443, SILENCE_MS)).toBe(false);
-    expect(home.lan.run('stranger', 'nmap', '-n', '-Pn', '-p', '1-50', '-oG', '-', CAMERA.v4)).toMatch(
+    expect(deployment.lan.run('stranger', 'nmap', '-n', '-Pn', '-p', '1-50', '-oG', '-', CAMERA.v4)).toMatch(
       /filtered \(50\)/,
     );
   });
 
   test('[FC-22] an agent that writes another server into its configuration reaches nobody else', () => {
-    const { cameraDirectory } = home.household;
+    const { cameraDirectory } = deployment.parts;
     const path = join(cameraDirectory, 'camera.json');
     const config = readFileSync(path, 'utf8');
     const asAgent = ['setpriv', `--reuid=${AGENT.uid}`, `--regid=${AGENT.gid}`, '--clear-groups', '--'];
     const write = (text: string) =>
-      home.lan.run('camera', ...asAgent, 'sh', '-c', 'printf %s "$2" >"$1"', 'sh', path, text);
+      deployment.lan.run('camera', ...asAgent, 'sh', '-c', 'printf %s "$2" >"$1"', 'sh', path, text);
     apply();
     const { server, ...rest } = JSON.parse(config);
     write(JSON.stringify({ ...rest, server: { ...server, origin: `https://${STRANGER.v4}:8443` } }));
@@ -148,41 +150,41 @@ describe('on a camera', () => {
   test('when the server moves, filling it again finds the new address', async () => {
     apply();
     expect(reaches(AGENT, STRANGER.v4, 8443, SILENCE_MS)).toBe(false);
-    await home.resolveTo(STRANGER.v4);
+    await deployment.resolveTo(STRANGER.v4);
     apply();
     expect(reaches(AGENT, STRANGER.v4, 8443)).toBe(true);
     expect(reaches(AGENT, SERVER.v4, 8443, SILENCE_MS)).toBe(false);
-    await home.resolveTo(SERVER.v4);
+    await deployment.resolveTo(SERVER.v4);
   });
 
   test('a camera whose server has moved leaves word, and goes on as soon as the filter is filled again', async () => {
     apply();
-    camera = home.startCamera(sound.oriel);
-    const acknowledged = () => cameraStatus(home.household as Household)?.acknowledgedSeconds ?? 0;
+    camera = deployment.startCamera(sound.oriel);
+    const acknowledged = () => cameraStatus(deployment.parts as Deployment)?.acknowledgedSeconds ?? 0;
     await camera.captures(1);
     await until('it is heard', () => acknowledged() > 0);
-    const [word = ''] = new CameraDirectory(home.household.cameraDirectory).unreachable;
+    const [word = ''] = new CameraDirectory(deployment.parts.cameraDirectory).unreachable;
     expect(existsSync(word)).toBe(false);
 
-    await home.moveServer(ELSEWHERE);
+    await deployment.moveServer(ELSEWHERE);
     await until('it leaves word', () => existsSync(word));
     const before = acknowledged();
-    const ruleset = home.lan.run('camera', 'nft', 'list', 'table', 'inet', 'oriel');
+    const ruleset = deployment.lan.run('camera', 'nft', 'list', 'table', 'inet', 'oriel');
     expect(ruleset).not.toContain(ELSEWHERE);
     apply();
     await until('it is heard again', () => acknowledged() > before);
     expect(await camera.end()).toBe(0);
-    await home.moveServer(SERVER.v4);
+    await deployment.moveServer(SERVER.v4);
   });
 
   test('a camera that is not set up yet reaches nobody', async () => {
-    const { household } = await home.blankCamera(sound.oriel);
-    apply(household.cameraDirectory);
+    const { parts } = await deployment.blankCamera(sound.oriel);
+    apply(parts.cameraDirectory);
     for (const who of [AGENT, CAPTURE]) expect(reaches(who, SERVER.v4, 8443, SILENCE_MS)).toBe(false);
   });
 
   test('control: without the filter everybody reaches everything', () => {
-    home.lan.run('camera', 'nft', 'flush', 'ruleset');
+    deployment.lan.run('camera', 'nft', 'flush', 'ruleset');
     for (const who of [AGENT, CAPTURE]) expect(reaches(who, STRANGER.v4, 8443)).toBe(true);
   });
 
@@ -194,17 +196,17 @@ describe('on a camera', () => {
     beforeAll(async () => {
       // The filter has to hold by itself: this build does not end ffmpeg when that is sent elsewhere.
       blind = new Shipment(FOLLOWS_REDIRECTS);
-      home.changeConfig({ source, lan: [SERVER.v4] });
+      deployment.changeConfig({ source, lan: [SERVER.v4] });
       const script = join(import.meta.dirname, '../no-way-in/redirecting-camera.ts');
       const target = `rtsp://${STRANGER.v4}:${PORT}/lens`;
       const redirecting = [process.execPath, script, SERVER.v4, PORT, target];
-      await once(home.lan.start('server', redirecting, 'pipe').stdout!, 'data');
+      await once(deployment.lan.start('server', redirecting, 'pipe').stdout!, 'data');
     });
 
     /** To whom the camera sends at that port until it has given up the source once. */
     const destinations = async (name: string) => {
-      const wiretap = await Wiretap.on(home.lan, join(home.household.directory, `${name}.pcap`));
-      camera = home.startCamera(blind.oriel);
+      const wiretap = await Wiretap.on(deployment.lan, join(deployment.parts.directory, `${name}.pcap`));
+      camera = deployment.startCamera(blind.oriel);
       const failures = () => camera?.log.match(/"cause":"unprobed"/g)?.length ?? 0;
       const before = failures();
       await until('ffmpeg has been sent elsewhere', () => failures() > before);
@@ -213,7 +215,7 @@ describe('on a camera', () => {
     };
 
     test('control: without the filter ffmpeg follows', async () => {
-      home.lan.run('camera', 'nft', 'flush', 'ruleset');
+      deployment.lan.run('camera', 'nft', 'flush', 'ruleset');
       expect(await destinations('followed')).toEqual([
         `tcp ${SERVER.v4} ${PORT}`,
         `tcp ${STRANGER.v4} ${PORT}`,
@@ -221,15 +223,15 @@ describe('on a camera', () => {
     });
 
     test('with it nothing leaves for there', async () => {
-      apply(home.household.cameraDirectory, '--adopt');
+      apply(deployment.parts.cameraDirectory, '--adopt');
       expect(reaches(CAPTURE, SERVER.v4, Number(PORT))).toBe(true);
       expect(await destinations('refused')).toEqual([`tcp ${SERVER.v4} ${PORT}`]);
     });
   });
 
   test('rules for both families, with a camera on the network, are good nftables', () => {
-    const rules = join(home.household.directory, 'rules.nft');
-    home.lan.run(
+    const rules = join(deployment.parts.directory, 'rules.nft');
+    deployment.lan.run(
       'camera',
       'sh',
       '-c',

@@ -18,7 +18,7 @@ import type { FootageReport } from '../../cli/footage/report.ts';
 import { ORIEL, oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { makeClip, packetHashes, pictureTimes, probe } from '../e2e/clips.ts';
 import { FootageCopy, flipped, forged } from '../e2e/footage-copy.ts';
-import { Home } from '../e2e/test-deployment.ts';
+import { TestDeployment } from '../e2e/test-deployment.ts';
 import { saidOf, secondVerdicts } from '../opener/second-opener.ts';
 
 /** What `oriel footage` says of real footage that somebody laid hands on. */
@@ -31,15 +31,15 @@ const small = makeClip({ path: join(room, 'small.mp4'), seconds: 2, size: '160x1
 
 // Three runs of one camera: a clip of two segments, and twice another of one.
 beforeAll(() =>
-  Home.with({ source: `file:${large}` }, async (home) => {
+  TestDeployment.with({ source: `file:${large}` }, async (deployment) => {
     for (const source of [large, small, small]) {
-      home.changeConfig((config) => {
+      deployment.changeConfig((config) => {
         config.source = `file:${source}`;
       });
-      await orielDoes('camera', 'run', home.cameraDirectory);
+      await orielDoes('camera', 'run', deployment.cameraDirectory);
     }
-    cpSync(join(home.household.serverDirectory, 'footage'), original, { recursive: true });
-    cpSync(home.household.key, key);
+    cpSync(join(deployment.parts.serverDirectory, 'footage'), original, { recursive: true });
+    cpSync(deployment.parts.key, key);
   }),
 );
 afterAll(() => rmSync(room, { recursive: true }));

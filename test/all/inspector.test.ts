@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { doorsOf } from '../no-way-in/sockets.ts';
-import { ORIEL_ROOT, RunningCamera, until, withHousehold } from '../no-way-in/test-deployment.ts';
+import { ORIEL_ROOT, RunningCamera, until, withDeployment } from '../no-way-in/test-deployment.ts';
 
 test('SIGUSR1 opens no inspector in the launcher, the agent or capture, however the launcher was started', () =>
-  withHousehold(async (household) => {
-    const camera = new RunningCamera(household, join(ORIEL_ROOT, 'oriel'), []);
+  withDeployment(async (deployment) => {
+    const camera = new RunningCamera(deployment, join(ORIEL_ROOT, 'oriel'), []);
     const { capturedSeconds } = await camera.captures(1);
     const node = [...camera.pids()].filter(([, command]) => command.includes('cli/main.ts'));
     expect(node).toHaveLength(3);
@@ -38,9 +38,9 @@ test('control: without --disable-sigusr1 the signal opens it, and the look at th
 });
 
 test('a role gets the flag even when the launcher was started without it', () =>
-  withHousehold(async (household) => {
+  withDeployment(async (deployment) => {
     const camera = new RunningCamera(
-      household,
+      deployment,
       join(ORIEL_ROOT, 'cli/main.ts'),
       [],
       [process.execPath, '--disable-warning=ExperimentalWarning'],

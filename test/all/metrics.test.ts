@@ -5,13 +5,13 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
-import { Home } from '../e2e/test-deployment.ts';
+import { TestDeployment } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 
 /** The server's metrics, scraped as Prometheus does; and who else gets to see them: nobody. */
 
-const portOf = (home: Home) =>
-  JSON.parse(readFileSync(join(home.household.serverDirectory, 'run', 'server.json'), 'utf8')).metricsPort;
+const portOf = (deployment: TestDeployment) =>
+  JSON.parse(readFileSync(join(deployment.parts.serverDirectory, 'run', 'server.json'), 'utf8')).metricsPort;
 
 async function scrape(port: number, host = `127.0.0.1:${port}`, path = '/metrics', method = 'GET') {
   const call = request({ host: '127.0.0.1', port, path, method, headers: { host }, agent: false });
@@ -37,15 +37,15 @@ function reachable(port: number, address: string): Promise<boolean> {
 }
 
 test('footage, cameras, refusals and the disk are counted, without a secret', () =>
-  Home.with({ source: 'test:', serverOptions: ['--metrics', '0'] }, async (home) => {
-    const port = portOf(home);
+  TestDeployment.with({ source: 'test:', serverOptions: ['--metrics', '0'] }, async (deployment) => {
+    const port = portOf(deployment);
     const idle = await scrape(port);
     expect(idle).toMatchObject({ status: 200, type: expect.stringContaining('version=0.0.4') });
     expect(sample(idle.text, 'oriel_cameras_enrolled')).toBe(1);
     expect(sample(idle.text, 'oriel_cameras_online')).toBe(0);
 
-    await home.startCamera();
-    const { cameraId } = home.household;
+    await deployment.startCamera();
+    const { cameraId } = deployment.parts;
     const text = await until('footage is counted', async () => {
       const seen = await scrape(port);
       return (sample(seen.text, 'oriel_segments_total{event="ended"}') ?? 0) > 0 && seen.text;
@@ -61,7 +61,7 @@ test('footage, cameras, refusals and the disk are counted, without a secret', ()
     expect(sample(text, 'process_resident_memory_bytes')).toBeGreaterThan(0);
     expect(text).not.toMatch(/BEGIN|PRIVATE|sha256\/|Bearer|\/v1\//);
 
-    const { serverDirectory } = home.household;
+    const { serverDirectory } = deployment.parts;
     await oriel('server', 'cameras', serverDirectory, 'revoke', cameraId);
     await until('the refusal is counted', async () => {
       const seen = await scrape(port);
@@ -73,15 +73,18 @@ test('footage, cameras, refusals and the disk are counted, without a secret', ()
   }));
 
 test('nothing is answered but the scrape, and nobody else gets that far', () =>
-  Home.with({ source: 'test:', serverOptions: ['--metrics', '127.0.0.1:0'] }, async (home) => {
-    const port = portOf(home);
-    expect((await scrape(port, `localhost:${port}`)).status).toBe(200);
-    expect((await scrape(port, 'attacker.example')).status).toBe(404);
-    expect((await scrape(port, `127.0.0.1:${port}`, '/')).status).toBe(404);
-    expect((await scrape(port, `127.0.0.1:${port}`, '/metrics', 'POST')).status).toBe(404);
-    expect(await reachable(port, '127.0.0.1')).toBe(true);
-    for (const address of ['127.0.0.2', '::1']) expect(await reachable(port, address)).toBe(false);
-  }));
+  TestDeployment.with(
+    { source: 'test:', serverOptions: ['--metrics', '127.0.0.1:0'] },
+    async (deployment) => {
+      const port = portOf(deployment);
+      expect((await scrape(port, `localhost:${port}`)).status).toBe(200);
+      expect((await scrape(port, 'attacker.example')).status).toBe(404);
+      expect((await scrape(port, `127.0.0.1:${port}`, '/')).status).toBe(404);
+      expect((await scrape(port, `127.0.0.1:${port}`, '/metrics', 'POST')).status).toBe(404);
+      expect(await reachable(port, '127.0.0.1')).toBe(true);
+      for (const address of ['127.0.0.2', '::1']) expect(await reachable(port, address)).toBe(false);
+    },
+  ));
 
 test('a server that serves them everywhere is found out', async () => {
   const broken = breakBuild({
@@ -90,10 +93,10 @@ test('a server that serves them everywhere is found out', async () => {
     to: "const ADDRESS = '0.0.0.0';",
   });
   try {
-    await Home.with(
+    await TestDeployment.with(
       { source: 'test:', server: broken.oriel, serverOptions: ['--metrics', '0'] },
-      async (home) => {
-        expect(await reachable(portOf(home), '127.0.0.2')).toBe(true);
+      async (deployment) => {
+        expect(await reachable(portOf(deployment), '127.0.0.2')).toBe(true);
       },
     );
   } finally {
@@ -102,8 +105,8 @@ test('a server that serves them everywhere is found out', async () => {
 });
 
 test('they are off unless asked for, and no other address is taken', async () => {
-  await Home.with({ source: 'test:' }, async (home) => {
-    expect(portOf(home)).toBeUndefined();
+  await TestDeployment.with({ source: 'test:' }, async (deployment) => {
+    expect(portOf(deployment)).toBeUndefined();
   });
   for (const wish of ['0.0.0.0:9100', '192.168.1.10:9100', '[::]:9100', 'localhost']) {
     expect(await oriel('server', 'run', '/nowhere', '--metrics', wish)).toMatchObject({

@@ -8,9 +8,9 @@ import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
 import {
+  type Deployment,
   endServer,
-  type Household,
-  makeHousehold,
+  makeDeployment,
   startCamera,
 } from '../../scripts/demonstration/deployment.ts';
 import { endProcess, oriel, orielDoes, startOriel } from '../../scripts/demonstration/oriel-command.ts';
@@ -22,7 +22,7 @@ import { makeClip } from '../e2e/clips.ts';
 const root = mkdtempSync(join(tmpdir(), 'oriel-moved-'));
 const newDirectory = join(root, 'new-server');
 const running: ChildProcess[] = [];
-let household: Household;
+let deployment: Deployment;
 let camera: CameraDirectory;
 let newServer: ChildProcess;
 let newOrigin: string;
@@ -33,8 +33,8 @@ beforeAll(async () => {
   const directory = join(root, 'household');
   // Segments of ten seconds: a move falls into the middle of one.
   const clip = makeClip({ path: join(root, 'clip.mp4'), seconds: 60, keyframeSeconds: 10 });
-  household = await makeHousehold({ directory, source: `file:${clip}?loop`, audio: false });
-  camera = new CameraDirectory(household.cameraDirectory);
+  deployment = await makeDeployment({ directory, source: `file:${clip}?loop`, audio: false });
+  camera = new CameraDirectory(deployment.cameraDirectory);
   const { pin, backupPin } = JSON.parse(
     await orielDoes('server', 'init', newDirectory, '--host', '127.0.0.1', '--json'),
   );
@@ -59,7 +59,7 @@ afterEach(async () => {
 afterAll(async () => {
   broken.remove();
   await endProcess(newServer);
-  await endServer(household);
+  await endServer(deployment);
   rmSync(root, { recursive: true });
 });
 
@@ -98,7 +98,7 @@ async function move(
   pins: readonly string[],
   directories: readonly string[],
 ): Promise<AgentStatus> {
-  const { key, cameraId } = household;
+  const { key, cameraId } = deployment;
   const before = await untilCamera('recording', ({ capturedSeconds }) => capturedSeconds >= 3);
   const statement = join(root, 'statement');
   const where = directories.flatMap((each) => ['--server-dir', each]);
@@ -118,8 +118,8 @@ const segmentsOf = (directory: string) =>
   );
 
 test('loses nothing: what had begun ends at the old server, what follows is at the new one', async () => {
-  const { serverDirectory, key } = household;
-  const process = started(() => startCamera(household));
+  const { serverDirectory, key } = deployment;
+  const process = started(() => startCamera(deployment));
   await move(newOrigin, newPins, [serverDirectory, newDirectory]);
   expect(await endProcess(process)).toBe(0);
   const last = readStatus(camera.status);
@@ -146,7 +146,7 @@ test('loses nothing: what had begun ends at the old server, what follows is at t
 });
 
 test('control: a build that breaks off what is under way is left with the rest of a segment', async () => {
-  const { cameraDirectory, origin, pin, serverDirectory } = household;
+  const { cameraDirectory, origin, pin, serverDirectory } = deployment;
   const process = started(() => spawn(broken.oriel, ['camera', 'run', cameraDirectory], { stdio: 'ignore' }));
   await move(origin, ['--pin', pin], [newDirectory, serverDirectory]);
   expect(await endProcess(process)).toBe(0);

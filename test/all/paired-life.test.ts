@@ -20,9 +20,9 @@ import type { FootageReport } from '../../cli/footage/report.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
 import { makeRunDirectory } from '../../launcher/privilege-separation.ts';
 import {
+  type Deployment,
   endServer,
-  type Household,
-  makeHousehold,
+  makeDeployment,
   startCamera,
 } from '../../scripts/demonstration/deployment.ts';
 import { endProcess, ORIEL, oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
@@ -31,17 +31,17 @@ import { endProcess, ORIEL, oriel, orielDoes } from '../../scripts/demonstration
 
 const root = mkdtempSync(join(tmpdir(), 'oriel-paired-'));
 const running: ChildProcess[] = [];
-let household: Household;
+let deployment: Deployment;
 
 beforeAll(async () => {
   const directory = join(root, 'household');
-  household = await makeHousehold({ directory, source: 'test:?size=320x240&rate=10', audio: false });
+  deployment = await makeDeployment({ directory, source: 'test:?size=320x240&rate=10', audio: false });
 });
 afterEach(async () => {
   for (const child of running.splice(0)) await endProcess(child);
 });
 afterAll(async () => {
-  await endServer(household);
+  await endServer(deployment);
   rmSync(root, { recursive: true });
 });
 
@@ -58,15 +58,15 @@ async function until(
 }
 
 async function verify(): Promise<FootageReport> {
-  const { serverDirectory, key } = household;
+  const { serverDirectory, key } = deployment;
   const { stdout, stderr } = await oriel('footage', 'verify', serverDirectory, '--key', key, '--json');
   if (!stdout.startsWith('{')) throw new Error(stderr);
   return JSON.parse(stdout);
 }
 
 test('a paired camera records what opens, and goes over to a new certificate without a gap', async () => {
-  const directory = new CameraDirectory(household.cameraDirectory);
-  const camera = startCamera(household);
+  const directory = new CameraDirectory(deployment.cameraDirectory);
+  const camera = startCamera(deployment);
   running.push(camera);
   const before = await until(directory, 'recording', ({ capturedSeconds }) => capturedSeconds >= 3);
   expect(before.uplink).toMatchObject({ reconnects: 0 });
@@ -74,7 +74,7 @@ test('a paired camera records what opens, and goes over to a new certificate wit
   const { key, camera: id } = await loadDeviceKey(directory);
   const [request, out] = [join(root, 'request.der'), join(root, 'certificate.pem')];
   writeFileSync(request, makeRequest(key, id));
-  await orielDoes('server', 'certify', household.serverDirectory, '--request', request, '--out', out);
+  await orielDoes('server', 'certify', deployment.serverDirectory, '--request', request, '--out', out);
   const { serialNumber } = new X509Certificate(readFileSync(out));
   renameSync(out, directory.certificate);
 
@@ -92,12 +92,12 @@ test('a paired camera records what opens, and goes over to a new certificate wit
   const report = await verify();
   expect(report.verdict).toBe('complete');
   expect(report.openedSeconds).toBeCloseTo(last?.capturedSeconds ?? 0, 2);
-  const listed = await orielDoes('server', 'cameras', household.serverDirectory, 'list', '--json');
+  const listed = await orielDoes('server', 'cameras', deployment.serverDirectory, 'list', '--json');
   expect(listed.toLowerCase()).toContain(serialNumber.toLowerCase());
 });
 
 test('an agent waits to be set up, then for its claim, then for its owner, and says so', async () => {
-  const { serverDirectory, origin, pin, key } = household;
+  const { serverDirectory, origin, pin, key } = deployment;
   const directory = new CameraDirectory(join(root, 'camera'));
   directory.make();
   makeRunDirectory(directory);
@@ -150,7 +150,7 @@ test('oriel camera run waits in an empty directory, takes up the camera that is 
 
   const { launcher } = start();
   await until(directory, 'unpaired again', ({ pid }) => pid === launcher.pid);
-  const { origin, pin, key } = household;
+  const { origin, pin, key } = deployment;
   const code = join(root, 'code-for-empty');
   await orielDoes('keys', 'pair', key, '--server', origin, '--pin', pin, '--out', code);
   await orielDoes('camera', 'setup', directory.path, '--code', code, '--source', 'test:');
@@ -169,11 +169,11 @@ test('oriel camera run waits in an empty directory, takes up the camera that is 
 });
 
 test('a camera that is reset leaves nothing of its footage, and comes back as another', async () => {
-  const directory = new CameraDirectory(household.cameraDirectory);
+  const directory = new CameraDirectory(deployment.cameraDirectory);
   const { camera: id, pem } = await loadDeviceKey(directory);
   // Without its server the camera keeps what it records.
-  await endServer(household);
-  const camera = startCamera(household);
+  await endServer(deployment);
+  const camera = startCamera(deployment);
   running.push(camera);
   await until(directory, 'a full spool', ({ spooledBytes }) => spooledBytes > 50_000);
   camera.kill('SIGKILL');
@@ -182,7 +182,7 @@ test('a camera that is reset leaves nothing of its footage, and comes back as an
 
   await orielDoes('camera', 'reset', directory.path, '--yes');
   expect(readdirSync(directory.path)).toEqual([]);
-  const { origin, pin, key } = household;
+  const { origin, pin, key } = deployment;
   const code = join(root, 'next-code');
   await orielDoes('keys', 'pair', key, '--server', origin, '--pin', pin, '--out', code);
   await orielDoes('camera', 'setup', directory.path, '--code', code, '--source', 'test:');

@@ -12,46 +12,46 @@ import type { Configuration } from '../../server/config.ts';
 import { putPins } from '../../server/enrolment/pins-check.ts';
 import { promoteBackup } from '../../server/pki/promotion.ts';
 import { type Running, startServer } from '../../server/server.ts';
-import { type CameraRun, closeHouses, House, until } from '../pairing/test-server.ts';
+import { type CameraRun, closeTestServers, TestServer, until } from '../pairing/test-server.ts';
 
 /** Pin statements between real servers and the part of the agent that pairs. */
 
-let house: House;
+let testServer: TestServer;
 let camera: CameraRun;
 const served = new Set<Running>();
 beforeEach(async () => {
-  house = await House.open();
+  testServer = await TestServer.open();
   camera = await recordingCamera();
 });
 afterEach(async () => {
   for (const running of served) await running.stop();
   served.clear();
-  await closeHouses();
+  await closeTestServers();
 });
 
 /** A camera that is enrolled, accepted, and has its policy. */
 async function recordingCamera(): Promise<CameraRun> {
-  const prepared = await house.pair();
-  house.claim(prepared);
-  const run = await house.camera(prepared.code);
+  const prepared = await testServer.pair();
+  testServer.claim(prepared);
+  const run = await testServer.camera(prepared.code);
   await run.enrolled();
-  await house.accept(run.camera);
+  await testServer.accept(run.camera);
   await run.obeys(1);
   return run;
 }
 
 type ServerTerms = Pick<Configuration, 'pin' | 'backupPin'> & { readonly origin: string };
-const termsOf = ({ configuration, origin }: House): ServerTerms => ({ ...configuration, origin });
+const termsOf = ({ configuration, origin }: TestServer): ServerTerms => ({ ...configuration, origin });
 
 /** The owner's next statement, as `oriel keys pins` signs it; a copy of the key forgets that it did. */
-function next(terms: ServerTerms, signer: ViewingKey = house.key): string {
+function next(terms: ServerTerms, signer: ViewingKey = testServer.key): string {
   const wish = { camera: camera.camera, server: terms.origin, pins: [terms.pin, terms.backupPin] };
   const { key, statement } = signPins(signer, wish);
-  if (signer === house.key) house.key = key;
+  if (signer === testServer.key) testServer.key = key;
   return writePinsLine(statement);
 }
 
-const put = (line: string) => putPins(house.registry, readPinsLine(line), Date.now());
+const put = (line: string) => putPins(testServer.registry, readPinsLine(line), Date.now());
 const layDown = (line: string) => writeFileSync(camera.directory.pinsInbox, `${line}\n`);
 const obeys = (counter: number, run = camera) =>
   until(`statement ${counter}`, () => run.pairing.pinned.counter === counter);
@@ -65,7 +65,7 @@ async function serve(directory: string): Promise<{ answered: () => number; stop:
   };
   const running = await startServer({
     directory,
-    port: Number(new URL(house.origin).port),
+    port: Number(new URL(testServer.origin).port),
     address: '127.0.0.1',
     releaseTimeMs: Date.now() - 86_400_000,
     disk: systemDisk,
@@ -82,11 +82,11 @@ async function serve(directory: string): Promise<{ answered: () => number; stop:
 }
 
 test('a promoted backup is believed at once, the stolen CA no longer once its owner has said so', async () => {
-  const stolen = join(house.directory, 'stolen');
-  await house.stop();
-  cpSync(house.serverDirectory, stolen, { recursive: true });
-  const before = house.configuration;
-  const promoted = await promoteBackup(systemDisk, house.serverDirectory, before, {
+  const stolen = join(testServer.directory, 'stolen');
+  await testServer.stop();
+  cpSync(testServer.serverDirectory, stolen, { recursive: true });
+  const before = testServer.configuration;
+  const promoted = await promoteBackup(systemDisk, testServer.serverDirectory, before, {
     backupKey: undefined,
     now: new Date(),
   });
@@ -95,9 +95,9 @@ test('a promoted backup is believed at once, the stolen CA no longer once its ow
   const thief = await serve(stolen);
   await until('the thief is believed', () => thief.answered() > 0);
   await thief.stop();
-  const rightful = await serve(house.serverDirectory);
+  const rightful = await serve(testServer.serverDirectory);
   await until('the backup is believed', () => rightful.answered() > 0);
-  await put(next({ ...promoted, origin: house.origin }));
+  await put(next({ ...promoted, origin: testServer.origin }));
   await obeys(1);
   expect(camera.pairing.pinned.pins).toEqual([promoted.pin, promoted.backupPin]);
   const certificate = await camera.enrolled();
@@ -107,7 +107,7 @@ test('a promoted backup is believed at once, the stolen CA no longer once its ow
   await until('the thief is refused', () => camera.poll.trouble?.code === 'PIN_MISMATCH');
   expect(again.answered()).toBe(0);
   await again.stop();
-  const back = await serve(house.serverDirectory);
+  const back = await serve(testServer.serverDirectory);
   await until('believed after that', () => back.answered() > 0 && camera.poll.trouble === undefined);
   expect(camera.enrolment.certificate).toBe(certificate);
 });
@@ -126,8 +126,8 @@ describe('refused by its code, whoever brings it, and seen: a statement', () => 
       'of the same number as the last, and another',
       'PINS_CONFLICT',
       (_old, terms) => {
-        const forgetful = house.key.cameras.map((each) => ({ ...each, pins: 1 }));
-        return next(another(terms), { ...house.key, cameras: forgetful });
+        const forgetful = testServer.key.cameras.map((each) => ({ ...each, pins: 1 }));
+        return next(another(terms), { ...testServer.key, cameras: forgetful });
       },
     ],
     [
@@ -135,39 +135,39 @@ describe('refused by its code, whoever brings it, and seen: a statement', () => 
       'PINS_FORGED',
       async (_old, terms) => {
         const thief = await makeViewingKey('thief', new Uint8Array(32).fill(9), 1);
-        return next(terms, { ...thief, cameras: house.key.cameras });
+        return next(terms, { ...thief, cameras: testServer.key.cameras });
       },
     ],
     [
       'for another camera',
       'PINS_FOREIGN',
       (_old, { origin, pin }) => {
-        const cameras = house.key.cameras.map((each) => ({ ...each, id: 'a'.repeat(32), pins: 5 }));
+        const cameras = testServer.key.cameras.map((each) => ({ ...each, id: 'a'.repeat(32), pins: 5 }));
         const wish = { camera: 'a'.repeat(32), server: origin, pins: [pin] };
-        return writePinsLine(signPins({ ...house.key, cameras }, wish).statement);
+        return writePinsLine(signPins({ ...testServer.key, cameras }, wish).statement);
       },
     ],
     [
       'of another pairing',
       'PINS_EPOCH',
       (_old, terms) => {
-        const cameras = house.key.cameras.map((each) => ({ ...each, epoch: 2 }));
-        return next(terms, { ...house.key, cameras });
+        const cameras = testServer.key.cameras.map((each) => ({ ...each, epoch: 2 }));
+        return next(terms, { ...testServer.key, cameras });
       },
     ],
     [
       'with a bit of its pin flipped',
       'PINS_FORGED',
-      (_old, terms) => flip(next(terms, { ...house.key }), 45),
+      (_old, terms) => flip(next(terms, { ...testServer.key }), 45),
     ],
     [
       'with a bit of its signature flipped',
       'PINS_FORGED',
-      (_old, terms) => flip(next(terms, { ...house.key }), 130),
+      (_old, terms) => flip(next(terms, { ...testServer.key }), 130),
     ],
-    ['cut off', 'PINS_MALFORMED', (_old, terms) => next(terms, { ...house.key }).slice(0, -4)],
+    ['cut off', 'PINS_MALFORMED', (_old, terms) => next(terms, { ...testServer.key }).slice(0, -4)],
   ])('%s: %s', async (_what, code, make) => {
-    const terms = termsOf(house);
+    const terms = termsOf(testServer);
     const old = next(terms);
     const newest = next(terms);
     await put(old);
@@ -176,7 +176,7 @@ describe('refused by its code, whoever brings it, and seen: a statement', () => 
     await obeys(2);
     const line = await make(old, terms);
 
-    const database = new DatabaseSync(join(house.serverDirectory, 'registry.db'));
+    const database = new DatabaseSync(join(testServer.serverDirectory, 'registry.db'));
     database.prepare('UPDATE pins SET statement = ? WHERE camera = ?').run(readPinsLine(line), camera.camera);
     database.close();
     await until(code, () => camera.poll.pinsTrouble?.code === code);
@@ -197,7 +197,7 @@ describe('refused by its code, whoever brings it, and seen: a statement', () => 
   });
 
   test('that is obeyed already: nothing to do', async () => {
-    const line = next(termsOf(house));
+    const line = next(termsOf(testServer));
     await put(line);
     await obeys(1);
     const certificate = await camera.enrolled();
@@ -209,26 +209,26 @@ describe('refused by its code, whoever brings it, and seen: a statement', () => 
 });
 
 test('what was obeyed counts after a restart, against the server and the set-up', async () => {
-  const terms = termsOf(house);
+  const terms = termsOf(testServer);
   const first = next(terms);
   await put(first);
   await put(next({ ...terms, pin: terms.backupPin, backupPin: terms.pin }));
   await obeys(2);
   await camera.stop();
   layDown(first);
-  camera = await house.run(camera.directory);
+  camera = await testServer.run(camera.directory);
   expect(camera.pairing.pinned).toMatchObject({ counter: 2, pins: [terms.backupPin, terms.pin] });
   await until('an old one is refused', () => camera.pairing.pinsTrouble()?.code === 'PINS_REPLAYED');
   await camera.enrolled();
   await camera.stop();
   writeFileSync(camera.directory.pins, 'pins:AAAA\n');
-  await expect(house.run(camera.directory)).rejects.toMatchObject({ code: 'CONFIG_MALFORMED' });
+  await expect(testServer.run(camera.directory)).rejects.toMatchObject({ code: 'CONFIG_MALFORMED' });
 });
 
 describe('a move', () => {
-  let other: House;
+  let other: TestServer;
   beforeEach(async () => {
-    other = await House.open();
+    other = await TestServer.open();
   });
 
   test('by the old server: the new one knows it, and the policy goes on', async () => {
@@ -247,14 +247,14 @@ describe('a move', () => {
     // What the packet filter lets the agent reach.
     const { directory } = camera;
     expect(await dialledOrigin(directory, systemDisk, directory.readConfig())).toBe(other.origin);
-    await house.stop();
+    await testServer.stop();
     await camera.stop();
     camera = await other.run(camera.directory);
     await until('no trouble', () => camera.poll.trouble === undefined && camera.enrolment.certificate);
   });
 
   test('away from a dead server, by hand; the new one lets nobody in whom nobody told it of', async () => {
-    await house.stop();
+    await testServer.stop();
     layDown(next(termsOf(other)));
     await obeys(1);
     await camera.troubled('CAMERA_UNKNOWN');
@@ -267,15 +267,15 @@ describe('a move', () => {
   test('with wrong pins goes nowhere, and never back; the next statement by hand mends it', async () => {
     const wrong = {
       ...termsOf(other),
-      pin: house.configuration.pin,
-      backupPin: house.configuration.backupPin,
+      pin: testServer.configuration.pin,
+      backupPin: testServer.configuration.backupPin,
     };
     await put(next(wrong));
     await obeys(1);
     await camera.troubled('PIN_MISMATCH');
-    const logged = house.logged.length;
+    const logged = testServer.logged.length;
     await sleep(300);
-    expect(house.logged).toHaveLength(logged);
+    expect(testServer.logged).toHaveLength(logged);
     other.registry.admissions.put(camera.camera, undefined, Date.now());
     layDown(next(termsOf(other)));
     await camera.enrolled();
@@ -286,7 +286,7 @@ describe('a move', () => {
     await put(next(termsOf(other)));
     await obeys(1);
     await camera.enrolled();
-    const back = next(termsOf(house));
+    const back = next(termsOf(testServer));
     await putPins(other.registry, readPinsLine(back), Date.now());
     await obeys(2);
     await until('at home', () => camera.enrolment.certificate && camera.poll.trouble === undefined);
@@ -295,7 +295,7 @@ describe('a move', () => {
 });
 
 test('a reset forgets the statement with the camera', async () => {
-  await put(next(termsOf(house)));
+  await put(next(termsOf(testServer)));
   await obeys(1);
   await camera.stop();
   const { eraseCamera } = await import('../../agent/state/erase-camera.ts');

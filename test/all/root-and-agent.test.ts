@@ -42,14 +42,14 @@ const ELSEWHERE = '192.0.2.66';
 /** Longer than any of these commands takes, and shorter than waiting for a FIFO. */
 const PATIENCE_MS = 60_000;
 
-const home = mkdtempSync(join(tmpdir(), 'oriel-root-'));
-const camera = join(home, 'camera');
-const state = join(home, 'firewall');
+const deployment = mkdtempSync(join(tmpdir(), 'oriel-root-'));
+const camera = join(deployment, 'camera');
+const state = join(deployment, 'firewall');
 const owner = ed25519FromSeed(new Uint8Array(32).fill(1));
 const thief = ed25519FromSeed(new Uint8Array(32).fill(2));
 const pin = new Uint8Array(32).fill(3);
 
-beforeAll(() => chmodSync(home, 0o711));
+beforeAll(() => chmodSync(deployment, 0o711));
 beforeEach(() => {
   mkdirSync(camera, { mode: 0o710 });
   chmodSync(camera, 0o710);
@@ -58,7 +58,7 @@ beforeEach(() => {
 afterEach(() => {
   for (const path of [camera, state]) rmSync(path, { recursive: true, force: true });
 });
-afterAll(() => rmSync(home, { recursive: true }));
+afterAll(() => rmSync(deployment, { recursive: true }));
 
 const code = () =>
   writeSetupCode(
@@ -189,7 +189,7 @@ test('[FC-22] what the agent got adopted during a set-up does not outlive it, no
 });
 
 test('[FC-22] a camera set up by another name is the same to the filter', async () => {
-  const link = join(home, 'link');
+  const link = join(deployment, 'link');
   symlinkSync(camera, link);
   const env = { ORIEL_SETUP_CODE: await code() };
   expect(
@@ -296,7 +296,7 @@ test('[FC-27] root that locks another user’s directory starts nothing for it t
 });
 
 describe('[FC-27] a spool that leads elsewhere', () => {
-  const precious = join(home, 'precious');
+  const precious = join(deployment, 'precious');
   beforeEach(async () => {
     await setup();
     mkdirSync(precious);
@@ -327,7 +327,7 @@ describe('[FC-27] a spool that leads elsewhere', () => {
 });
 
 describe('[FC-27] a directory of another user’s in which root makes something', () => {
-  const precious = join(home, 'of-root');
+  const precious = join(deployment, 'of-root');
   const facts = (path: string) => {
     const { uid, mode } = statSync(path);
     return { uid, mode: mode & 0o777 };

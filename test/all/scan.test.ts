@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { AgentStatus } from '../../agent/status.ts';
-import { cameraStatus, type Household } from '../../scripts/demonstration/deployment.ts';
+import { cameraStatus, type Deployment } from '../../scripts/demonstration/deployment.ts';
 import { SERVER, STRANGER, scan, Wiretap } from '../no-way-in/lan.ts';
-import { HomeOnLan, requireRoot } from '../no-way-in/lan-deployment.ts';
+import { LanDeployment, requireRoot } from '../no-way-in/lan-deployment.ts';
 import { type Change, DIALS_STRANGER, GUARD_OFF, LISTENS, Shipment } from '../no-way-in/shipment.ts';
 import { doorsOf } from '../no-way-in/sockets.ts';
 import { type RunningCamera, until } from '../no-way-in/test-deployment.ts';
@@ -14,34 +14,34 @@ const ship = (...changes: readonly Change[]) => {
   shipments.push(shipment);
   return shipment.oriel;
 };
-let home: HomeOnLan;
+let deployment: LanDeployment;
 let sound: string;
 let camera: RunningCamera | undefined;
 beforeAll(async () => {
-  home = await HomeOnLan.make();
+  deployment = await LanDeployment.make();
   sound = ship();
 });
 afterEach(() => camera?.destroy());
 afterAll(async () => {
-  await home?.close();
+  await deployment?.close();
   for (const shipment of shipments) shipment.remove();
 });
 
 /** No port is open from outside, and no socket of any of its processes waits for anybody. */
 async function expectNoDoor(running: RunningCamera): Promise<void> {
-  expect(await scan(home.lan)).toEqual([]);
+  expect(await scan(deployment.lan)).toEqual([]);
   for (const [pid] of running.pids()) expect(doorsOf(pid)).toEqual([]);
 }
 
-const tap = (name: string) => Wiretap.on(home.lan, join(home.household.directory, `${name}.pcap`));
+const tap = (name: string) => Wiretap.on(deployment.lan, join(deployment.parts.directory, `${name}.pcap`));
 const LIFE = [`tcp ${SERVER.v4} 8443`, `udp ${SERVER.v4} 53`];
 
 test('no scan finds a way into a camera that runs, whose server is away, or that crashes and starts again', async () => {
-  camera = home.startCamera(sound);
+  camera = deployment.startCamera(sound);
   await camera.captures(2);
   await expectNoDoor(camera);
 
-  await home.killServer();
+  await deployment.killServer();
   await camera.captures(4);
   await expectNoDoor(camera);
 
@@ -58,25 +58,25 @@ test('no scan finds a way into a camera that runs, whose server is away, or that
       }
     }
   }, 200);
-  const found = await scan(home.lan);
+  const found = await scan(deployment.lan);
   await until('it has crashed twice', () => crashes >= 2);
   clearInterval(crashing);
   expect(found).toEqual([]);
-  await home.startServer();
+  await deployment.startServer();
   await camera.captures(1);
   await expectNoDoor(camera);
   expect(await camera.end()).toBe(0);
 });
 
 test('nor into one that is not set up yet, or just being enrolled; and it sends to its server and resolver alone', async () => {
-  const blank = await home.blankCamera(sound);
+  const blank = await deployment.blankCamera(sound);
   const comes = (what: string, fits: (status: AgentStatus) => boolean) =>
     until(what, () => {
-      const status = cameraStatus(blank.household as Household);
+      const status = cameraStatus(blank.parts as Deployment);
       return status !== undefined && fits(status);
     });
   const unpaired = await tap('unpaired');
-  camera = home.startCamera(sound, blank.household);
+  camera = deployment.startCamera(sound, blank.parts);
   await comes('unpaired', ({ state }) => state === 'unpaired');
   expect(await unpaired.destinations()).toEqual([]);
   await expectNoDoor(camera);
@@ -99,28 +99,28 @@ test('nor into one that is not set up yet, or just being enrolled; and it sends 
 });
 
 test('control: a build that listens is found by the scan and by the look at its sockets', async () => {
-  camera = home.startCamera(ship(GUARD_OFF, LISTENS));
+  camera = deployment.startCamera(ship(GUARD_OFF, LISTENS));
   await camera.captures(1);
   const ports = ['47470/tcp/4', '5353/udp/4', '47470/tcp/6', '5353/udp/6'];
-  expect(await scan(home.lan)).toEqual(ports);
+  expect(await scan(deployment.lan)).toEqual(ports);
   expect(doorsOf(camera.pid(/ camera agent /))).toHaveLength(2);
 });
 
 test('a build that listens ends itself as long as the guard is on', async () => {
-  camera = home.startCamera(ship(LISTENS));
+  camera = deployment.startCamera(ship(LISTENS));
   await until('it ends itself', () => camera?.log.includes('LISTEN_REFUSED'));
-  expect(await scan(home.lan)).toEqual([]);
+  expect(await scan(deployment.lan)).toEqual([]);
 });
 
 test('in its whole life it sends to its server and its resolver alone', async () => {
   const wiretap = await tap('sound');
-  camera = home.startCamera(sound);
+  camera = deployment.startCamera(sound);
   await camera.captures(2);
   process.kill(camera.pid(/ camera agent /), 'SIGKILL');
   await camera.captures(1);
-  await home.killServer();
+  await deployment.killServer();
   await camera.captures(3);
-  await home.startServer();
+  await deployment.startServer();
   await camera.captures(5);
   await camera.end();
   expect(await wiretap.destinations()).toEqual(LIFE);
@@ -128,7 +128,7 @@ test('in its whole life it sends to its server and its resolver alone', async ()
 
 test('control: a build that dials elsewhere is seen', async () => {
   const wiretap = await tap('broken');
-  camera = home.startCamera(ship(DIALS_STRANGER));
+  camera = deployment.startCamera(ship(DIALS_STRANGER));
   await camera.captures(2);
   await camera.destroy();
   const elsewhere = [`tcp ${STRANGER.v4} 80`, `tcp ${STRANGER.v6} 80`];

@@ -18,7 +18,7 @@ import type { Finding } from '../../cli/camera/selfcheck/finding.ts';
 import { collect } from '../../host/child.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
-import { Home } from '../e2e/test-deployment.ts';
+import { TestDeployment } from '../e2e/test-deployment.ts';
 import { GUARD_OFF, LISTENS } from '../no-way-in/shipment.ts';
 
 /** What is planted in real cameras, `oriel camera selfcheck` finds; and in one that is whole it finds nothing. */
@@ -61,8 +61,8 @@ const withFullSpool = (directory: string) => [
 ];
 
 test('a whole camera has nothing to be found, and each thing planted in it is', () =>
-  Home.with({ source: 'test:' }, async (home) => {
-    const camera = home.cameraDirectory;
+  TestDeployment.with({ source: 'test:' }, async (deployment) => {
+    const camera = deployment.cameraDirectory;
     const healthy = await selfcheck(camera);
     expect(healthy).toMatchObject({ code: 0 });
     expect(healthy.results).toMatchObject({
@@ -126,9 +126,9 @@ test('a whole camera has nothing to be found, and each thing planted in it is', 
 test('a running camera without a door has none; one that listens is told from others on the board', async () => {
   const broken = breakBuild(GUARD_OFF, LISTENS);
   try {
-    await Home.with({ source: 'test:' }, async (home) => {
-      await home.startCamera();
-      const { results } = await selfcheck(home.cameraDirectory);
+    await TestDeployment.with({ source: 'test:' }, async (deployment) => {
+      await deployment.startCamera();
+      const { results } = await selfcheck(deployment.cameraDirectory);
       expect(results).toMatchObject({
         ports: expect.stringMatching('ok|warn'),
         inspector: 'ok',
@@ -137,9 +137,9 @@ test('a running camera without a door has none; one that listens is told from ot
       // A camera started by root without users of its own, or by another user with one for both.
       expect(results.users).toBe(process.geteuid?.() === 0 ? 'fail' : 'warn');
     });
-    await Home.with({ source: 'test:', camera: broken.oriel }, async (home) => {
-      await home.startCamera();
-      const checked = await selfcheck(home.cameraDirectory);
+    await TestDeployment.with({ source: 'test:', camera: broken.oriel }, async (deployment) => {
+      await deployment.startCamera();
+      const checked = await selfcheck(deployment.cameraDirectory);
       expect(checked.code).toBe(1);
       const { text } = checked.findings.find(({ check }) => check === 'ports') ?? { text: '' };
       expect(text).toMatch(/^the camera itself has open .*TCP \[::\]:47470/);

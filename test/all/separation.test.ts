@@ -3,9 +3,9 @@ import { chmodSync, chownSync, readFileSync, readlinkSync, renameSync, statSync 
 import { join } from 'node:path';
 import { claimCamera } from '../../agent/state/camera-claim.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { findAccount } from '../../host/os-user.ts';
-import { confined } from '../../host/sandbox.ts';
-import { cameraStatus, type Household } from '../../scripts/demonstration/deployment.ts';
+import { findOsUser } from '../../host/os-user.ts';
+import { sandboxed } from '../../host/sandbox.ts';
+import { cameraStatus, type Deployment } from '../../scripts/demonstration/deployment.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { Shipment } from '../no-way-in/shipment.ts';
 import {
@@ -14,8 +14,8 @@ import {
   handOver,
   isRunning,
   MINIMAL_ROOT,
-  type OpenHousehold,
-  openHousehold,
+  type OpenDeployment,
+  openDeployment,
   RunningCamera,
   SEPARATED,
   until,
@@ -26,13 +26,13 @@ describe('accounts', () => {
     ['61201:61202', { uid: 61201, gid: 61202, groups: [] }],
     ['nobody', { uid: 65534, gid: 65534, groups: [65534] }],
   ])('%s', (name, account) => {
-    expect(findAccount(name)).toEqual(account);
+    expect(findOsUser(name)).toEqual(account);
   });
 
   test.each(['root', '0:0', '0:61202', '61201:0', 'no-such-user', '', '-u', 'a b', '61201', '1e3:1', 'x;id'])(
     'refuses %j',
     (name) => {
-      expect(() => findAccount(name)).toThrow(expect.objectContaining({ code: 'ACCOUNT_UNKNOWN' }));
+      expect(() => findOsUser(name)).toThrow(expect.objectContaining({ code: 'ACCOUNT_UNKNOWN' }));
     },
   );
 });
@@ -48,27 +48,27 @@ test.each([
     'setpriv --reuid=1 --regid=2 --groups=2,44 --no-new-privs --inh-caps=-all --ambient-caps=-all ' +
       '--bounding-set=-all -- unshare --user --map-current-user --net -- prlimit --core=0:0 --',
   ],
-] as const)('the command of a confinement', (confinement, command) => {
-  expect(confined(confinement).join(' ')).toBe(command);
+] as const)('the command of a confinement', (sandbox, command) => {
+  expect(sandboxed(sandbox).join(' ')).toBe(command);
 });
 
 describe('users of their own', () => {
   let shipment: Shipment;
-  let home: OpenHousehold;
-  let household: Household;
+  let deployment: OpenDeployment;
+  let parts: Deployment;
   beforeAll(async () => {
     shipment = new Shipment();
-    home = await openHousehold();
-    ({ household } = home);
+    deployment = await openDeployment();
+    ({ parts } = deployment);
   });
   afterAll(async () => {
-    await home.close();
+    await deployment.close();
     shipment.remove();
   });
-  beforeEach(() => handOver(household));
+  beforeEach(() => handOver(parts));
 
   const start = (options: readonly string[], before: readonly string[] = []) =>
-    new RunningCamera(household, shipment.oriel, options, before);
+    new RunningCamera(parts, shipment.oriel, options, before);
 
   test('a launcher with two capabilities starts agent and capture, which have none, and no core dumps', async () => {
     const camera = start(SEPARATED, MINIMAL_ROOT);
@@ -89,9 +89,9 @@ describe('users of their own', () => {
     expect(readFileSync(`/proc/${ffmpeg}/net/dev`, 'latin1').match(/^\s*\w+:/gm)).toEqual(['    lo:']);
 
     // Capture makes snapshots too, as that user and without a network.
-    await until('a snapshot is made', () => (cameraStatus(household)?.snapshots.made ?? 0) > 0);
+    await until('a snapshot is made', () => (cameraStatus(parts)?.snapshots.made ?? 0) > 0);
     expect(await camera.end()).toBe(0);
-    const { serverDirectory, key } = household;
+    const { serverDirectory, key } = parts;
     const { stdout } = await oriel('footage', 'verify', serverDirectory, '--key', key, '--json');
     expect(JSON.parse(stdout)).toMatchObject({ verdict: 'complete' });
   });
@@ -99,7 +99,7 @@ describe('users of their own', () => {
   test('the user of capture can read nothing of the camera and write nowhere but beside the FIFOs', async () => {
     const camera = start(SEPARATED, MINIMAL_ROOT);
     await camera.captures(1);
-    const dir = household.cameraDirectory;
+    const dir = parts.cameraDirectory;
     const files = [
       'device.key',
       'camera.json',
@@ -125,7 +125,7 @@ describe('users of their own', () => {
     const camera = start(SEPARATED, MINIMAL_ROOT);
     await camera.captures(1);
     const agent = camera.pid(/ camera agent /);
-    const shared = join(household.cameraDirectory, 'run/capture');
+    const shared = join(parts.cameraDirectory, 'run/capture');
     const taken = () =>
       ['media', 'capture', 'keyframe', 'snapshot'].map((name) =>
         as(CAPTURE, 'rm', '-f', join(shared, `${name}.fifo`)),
@@ -147,7 +147,7 @@ describe('users of their own', () => {
   test('while no agent lives no command takes the camera, and no second launcher; nothing of that keeps the launcher', async () => {
     const camera = start(SEPARATED, MINIMAL_ROOT);
     await camera.captures(1);
-    const directory = new CameraDirectory(household.cameraDirectory);
+    const directory = new CameraDirectory(parts.cameraDirectory);
     const key = directory.deviceKey;
     const from = camera.log.length;
     renameSync(key, `${key}.aside`);
@@ -183,7 +183,7 @@ describe('users of their own', () => {
   });
 
   test('what a broken capture left behind does not stop the next start, nor lead it out of the run directory', async () => {
-    const dir = household.cameraDirectory;
+    const dir = parts.cameraDirectory;
     const keyBefore = readFileSync(join(dir, 'device.key'), 'utf8');
     const plant =
       'cd "$1" && mkdir -p trap/deeper && chmod 000 trap && ln -s ../../device.key key && mkfifo other.fifo';
@@ -215,7 +215,7 @@ describe('users of their own', () => {
       expect(second.launcher.exitCode).toBe(1);
       expect(second.log.slice(length).trimEnd()).toMatch(refusal);
     }
-    const reset = await oriel('camera', 'reset', household.cameraDirectory, '--yes');
+    const reset = await oriel('camera', 'reset', parts.cameraDirectory, '--yes');
     expect(reset).toMatchObject({ code: 1, stderr: expect.stringContaining('[CAMERA_RUNNING]') });
     await camera.captures(2);
     expect(camera.pid(/ camera agent /)).toBe(first);
@@ -238,7 +238,7 @@ describe('users of their own', () => {
     ['CAMERA_OWNER', 'when others may look into it', (dir) => chmodSync(dir, 0o755), []],
     ['CAMERA_OWNER', 'when it is of another group', (dir) => chownSync(dir, AGENT.uid, AGENT.gid), []],
   ])('refuses with %s to start %s', async (code, _when, arrange, before) => {
-    arrange(household.cameraDirectory);
+    arrange(parts.cameraDirectory);
     const camera = start(SEPARATED, before);
     await until('it has ended', () => camera.launcher.exitCode !== null);
     expect(camera.launcher.exitCode).toBe(1);
@@ -259,14 +259,14 @@ describe('users of their own', () => {
 
     const advice = /as in: (setpriv .*) oriel camera run (\S+) \[CAMERA_OWNER\]$/.exec(await refused([], []));
     const [, words = '', directory] = advice ?? [];
-    expect(directory).toBe(household.cameraDirectory);
+    expect(directory).toBe(parts.cameraDirectory);
     const byHand = start([], words.split(' '));
     await byHand.captures(1);
     expect(await byHand.end()).toBe(0);
   });
 
   test('control: by hand capture runs as the user who started it and can read the key', async () => {
-    spawnSync('chown', ['-R', '0:0', household.cameraDirectory]);
+    spawnSync('chown', ['-R', '0:0', parts.cameraDirectory]);
     const camera = start([]);
     await camera.captures(1);
     const own = identity(process.pid).uid;

@@ -6,7 +6,7 @@ import { MAX_SNAPSHOT_LENGTH } from '../../crypto/snapshot.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
 import { makeClip } from '../e2e/clips.ts';
-import { Home } from '../e2e/test-deployment.ts';
+import { TestDeployment } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 
 /** Snapshots, from the camera's keyframes to the viewer's contact sheet; and that the recording never needs them. */
@@ -16,12 +16,12 @@ const clip = makeClip({ path: join(directory, 'clip.mp4'), seconds: 4, size: '64
 afterAll(() => rmSync(directory, { recursive: true }));
 
 /** None before the server has anything of the camera. */
-const snapshotsAt = ({ footageDirectory: cwd }: Home) =>
+const snapshotsAt = ({ footageDirectory: cwd }: TestDeployment) =>
   globSync('*/snapshot-[0-9][0-9][0-9][0-9][0-9][0-9].oriel', { cwd }).map((path) => join(cwd, path));
 
-async function sheetOf(home: Home): Promise<{ code: number; report: SheetReport }> {
-  const { serverDirectory, key } = home.household;
-  const out = join(home.directory, 'sheet.png');
+async function sheetOf(deployment: TestDeployment): Promise<{ code: number; report: SheetReport }> {
+  const { serverDirectory, key } = deployment.parts;
+  const out = join(deployment.directory, 'sheet.png');
   const { code, stdout, stderr } = await oriel(
     'footage',
     'sheet',
@@ -36,50 +36,53 @@ async function sheetOf(home: Home): Promise<{ code: number; report: SheetReport 
   return { code, report: JSON.parse(stdout) };
 }
 
-const filming = (wish: { camera?: string; server?: string }, act: (home: Home) => Promise<void>) =>
-  Home.with({ source: `file:${clip}?loop`, ...wish }, async (home) => {
-    home.changeConfig((config) => Object.assign(config, { snapshotSeconds: 5 }));
-    await home.startCamera();
-    await act(home);
+const filming = (
+  wish: { camera?: string; server?: string },
+  act: (deployment: TestDeployment) => Promise<void>,
+) =>
+  TestDeployment.with({ source: `file:${clip}?loop`, ...wish }, async (deployment) => {
+    deployment.changeConfig((config) => Object.assign(config, { snapshotSeconds: 5 }));
+    await deployment.startCamera();
+    await act(deployment);
   });
 
 test.concurrent('a camera makes snapshots, its server keeps what it cannot open, and the viewing key makes a sheet of them', () =>
-  filming({}, async (home) => {
-    await until('snapshots are at the server', () => snapshotsAt(home).length >= 2);
-    await home.endCamera();
-    for (const path of snapshotsAt(home)) {
+  filming({}, async (deployment) => {
+    await until('snapshots are at the server', () => snapshotsAt(deployment).length >= 2);
+    await deployment.endCamera();
+    for (const path of snapshotsAt(deployment)) {
       const bytes = readFileSync(path);
       expect(bytes.length).toBeLessThanOrEqual(MAX_SNAPSHOT_LENGTH);
       expect(bytes.toString('latin1', 0, 4)).toBe('ORLT');
       expect(jpegIn(bytes)).toBe(false);
     }
     // Nothing of them was ever a file of the camera's: no picture, and no keyframe.
-    expect(plainFilesUnder(home.cameraDirectory)).toEqual([]);
-    const { code, report } = await sheetOf(home);
+    expect(plainFilesUnder(deployment.cameraDirectory)).toEqual([]);
+    const { code, report } = await sheetOf(deployment);
     expect(code).toBe(0);
-    expect(report.snapshots).toBe(snapshotsAt(home).length);
+    expect(report.snapshots).toBe(snapshotsAt(deployment).length);
     expect(report.refusedPictures).toEqual([]);
     expect(report.sheet?.snapshots).toBeGreaterThanOrEqual(2);
-    expect(existsSync(join(home.directory, 'sheet.png'))).toBe(true);
+    expect(existsSync(join(deployment.directory, 'sheet.png'))).toBe(true);
   }));
 
 test.concurrent('the recording is whole when what makes snapshots stands still', async () => {
   const broken = breakBuild({
     file: 'cli/camera/make-snapshot.ts',
-    from: 'process.stdout.write(await encodePicture(raw));',
-    to: 'await new Promise((done) => setTimeout(done, 1e9)); await encodePicture(raw);',
+    from: 'process.stdout.write(await encodeJpeg(raw));',
+    to: 'await new Promise((done) => setTimeout(done, 1e9)); await encodeJpeg(raw);',
   });
   try {
-    await filming({ camera: broken.oriel }, async (home) => {
-      await home.captures(12);
-      expect(home.status.snapshots.made).toBe(0);
-      await home.drains();
-      await home.endCamera();
-      const { code, report } = await home.verify();
+    await filming({ camera: broken.oriel }, async (deployment) => {
+      await deployment.captures(12);
+      expect(deployment.status.snapshots.made).toBe(0);
+      await deployment.drains();
+      await deployment.endCamera();
+      const { code, report } = await deployment.verify();
       expect([code, report.verdict]).toEqual([0, 'complete']);
       expect(report.openedSeconds).toBeGreaterThan(12);
-      expect(home.status).toMatchObject({ skippedSeconds: 0, droppedSeconds: 0 });
-      const { report: sheet } = await sheetOf(home);
+      expect(deployment.status).toMatchObject({ skippedSeconds: 0, droppedSeconds: 0 });
+      const { report: sheet } = await sheetOf(deployment);
       expect(sheet).toMatchObject({ snapshots: 0, sheet: { snapshots: 0 } });
     });
   } finally {
@@ -94,10 +97,10 @@ test.concurrent('snapshots sealed under the label of segments open for nobody: t
     to: "utf8('oriel/1 segment\\0')",
   });
   try {
-    await filming({ camera: broken.oriel }, async (home) => {
-      await until('a snapshot is at the server', () => snapshotsAt(home).length >= 1);
-      await home.endCamera();
-      const { code, report } = await sheetOf(home);
+    await filming({ camera: broken.oriel }, async (deployment) => {
+      await until('a snapshot is at the server', () => snapshotsAt(deployment).length >= 1);
+      await deployment.endCamera();
+      const { code, report } = await sheetOf(deployment);
       expect(code).toBe(4);
       expect(report.snapshots).toBe(0);
       expect(new Set(report.refusedPictures.map((picture) => picture.code))).toEqual(
@@ -116,10 +119,10 @@ test.concurrent('snapshots that are not sealed are found where they lie', async 
     to: 'out.set(plaintext, at);',
   });
   try {
-    await filming({ camera: broken.oriel }, async (home) => {
-      await until('a snapshot is at the server', () => snapshotsAt(home).length >= 1);
-      await home.endCamera();
-      expect(snapshotsAt(home).map((path) => jpegIn(readFileSync(path)))).toContain(true);
+    await filming({ camera: broken.oriel }, async (deployment) => {
+      await until('a snapshot is at the server', () => snapshotsAt(deployment).length >= 1);
+      await deployment.endCamera();
+      expect(snapshotsAt(deployment).map((path) => jpegIn(readFileSync(path)))).toContain(true);
     });
   } finally {
     broken.remove();

@@ -7,7 +7,7 @@ import { makeClip } from '../e2e/clips.ts';
 import { expectBridged, expectNothingAcknowledgedLost } from '../e2e/footage-accounting.ts';
 import { recordsOf } from '../e2e/footage-copy.ts';
 import { stillRunning } from '../e2e/processes.ts';
-import { Home, type HomeWish } from '../e2e/test-deployment.ts';
+import { TestDeployment, type TestDeploymentOptions } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 import { saidOf, secondVerdicts } from '../opener/second-opener.ts';
 
@@ -17,10 +17,13 @@ const directory = mkdtempSync(join(tmpdir(), 'oriel-clips-'));
 const clip = makeClip({ path: join(directory, 'clip.mp4'), seconds: 4 });
 
 /** A household whose camera films. */
-function filming(act: (home: Home) => Promise<void>, wish: Partial<HomeWish> = {}): Promise<void> {
-  return Home.with({ source: `file:${clip}?loop`, ...wish }, async (home) => {
-    await home.startCamera();
-    await act(home);
+function filming(
+  act: (deployment: TestDeployment) => Promise<void>,
+  wish: Partial<TestDeploymentOptions> = {},
+): Promise<void> {
+  return TestDeployment.with({ source: `file:${clip}?loop`, ...wish }, async (deployment) => {
+    await deployment.startCamera();
+    await act(deployment);
   });
 }
 
@@ -30,11 +33,11 @@ describe('network', () => {
   test.concurrent.each(['cut', 'deaden'] as const)(
     '%s: what is captured meanwhile arrives afterwards',
     (how) =>
-      filming(async (home) => {
-        const back = await expectBridged(home, async () => {
-          home.relay[how]();
-          await home.captures(8);
-          home.relay.mend();
+      filming(async (deployment) => {
+        const back = await expectBridged(deployment, async () => {
+          deployment.relay[how]();
+          await deployment.captures(8);
+          deployment.relay.mend();
         });
         expect(back.heldSeconds).toBeGreaterThan(6);
         expect(back.spooledBytes).toBeGreaterThan(0);
@@ -44,22 +47,22 @@ describe('network', () => {
 
 describe('server', () => {
   test.concurrent('restarted in good order: recording goes on', () =>
-    filming(async (home) => {
-      await expectBridged(home, async () => {
-        await home.endServer();
-        await home.captures(2);
-        await home.startServer();
+    filming(async (deployment) => {
+      await expectBridged(deployment, async () => {
+        await deployment.endServer();
+        await deployment.captures(2);
+        await deployment.startServer();
       });
     }));
 
   test.concurrent('killed while it writes, twice: nothing it had acknowledged is lost', () =>
-    filming(async (home) => {
-      await expectBridged(home, async () => {
+    filming(async (deployment) => {
+      await expectBridged(deployment, async () => {
         for (let times = 0; times < 2; times++) {
-          await home.captures(2);
-          await home.killServer();
-          await home.captures(1);
-          await home.startServer();
+          await deployment.captures(2);
+          await deployment.killServer();
+          await deployment.captures(1);
+          await deployment.startServer();
         }
       });
     }));
@@ -67,35 +70,35 @@ describe('server', () => {
 
 describe('camera', () => {
   test.concurrent('[FC-37] launcher killed: agent, capture and ffmpeg go with it; what was spooled comes back, and stays', () =>
-    filming(async (home) => {
-      await home.captures(2);
-      home.relay.cut();
+    filming(async (deployment) => {
+      await deployment.captures(2);
+      deployment.relay.cut();
       // Into the middle of a segment, which lasts 4 s.
       const first = await until('a segment is half recorded', () => {
-        const { status } = home;
+        const { status } = deployment;
         return status.capturedSeconds > 8 && status.capturedSeconds % 4 > 2.4 && status;
       });
-      const processes = home.cameraProcesses(/./);
+      const processes = deployment.cameraProcesses(/./);
       expect(processes.map(({ command }) => /camera (run|agent|capture)|^ffmpeg/.exec(command)?.[0])).toEqual(
         expect.arrayContaining(['camera run', 'camera agent', 'camera capture', 'ffmpeg']),
       );
-      await home.killCamera();
+      await deployment.killCamera();
       await until('they all end', () => stillRunning(processes).length === 0);
 
-      home.relay.mend();
-      await home.startCamera();
-      expect(home.status.recoveredSeconds).toBeGreaterThan(0);
-      await home.drains();
-      expect(await home.endCamera()).toBe(0);
-      const { status } = home;
-      const { code, report } = await expectNothingAcknowledgedLost(home, [first, status]);
+      deployment.relay.mend();
+      await deployment.startCamera();
+      expect(deployment.status.recoveredSeconds).toBeGreaterThan(0);
+      await deployment.drains();
+      expect(await deployment.endCamera()).toBe(0);
+      const { status } = deployment;
+      const { code, report } = await expectNothingAcknowledgedLost(deployment, [first, status]);
       expect(code).toBe(3);
       expect(report.counts).toMatchObject({ cut: 1, open: 0 });
       // A killed camera loses what it had not spooled for two seconds, and what a slow disk kept waiting.
       expect(report.openedSeconds).toBeGreaterThan(first.capturedSeconds + status.capturedSeconds - 4);
 
       // What a server takes away before the camera's mark shows, and a second opener sees the same.
-      const footage = join(home.household.serverDirectory, 'footage');
+      const footage = join(deployment.parts.serverDirectory, 'footage');
       const { session, sequence } = report.segments.find(({ verdict }) => verdict === 'cut') ?? {};
       const [cut = ''] = globSync(`*/*-${session}/${String(sequence).padStart(6, '0')}.oriel`, {
         cwd: footage,
@@ -106,29 +109,29 @@ describe('camera', () => {
       for (const taken of [0, 1, records.length - 1]) {
         const left = records.toSpliced(records.length - 1 - taken, taken);
         writeFileSync(path, Buffer.concat([bytes.subarray(0, SEGMENT_HEADER_LENGTH), ...left]));
-        const { report: said } = await home.verify();
+        const { report: said } = await deployment.verify();
         const found = said.segments.find((line) => line.session === session && line.sequence === sequence);
         expect(found).toMatchObject(taken === 0 ? { verdict: 'cut' } : { code: 'MARK_FORGED' });
-        expect(secondVerdicts([footage], home.household.key)).toEqual([saidOf(said)]);
+        expect(secondVerdicts([footage], deployment.parts.key)).toEqual([saidOf(said)]);
       }
     }));
 
   test.concurrent('agent killed: capture lives on, and so does the recording, in a new session', () =>
-    filming(async (home) => {
-      const first = await home.captures(3);
-      const capture = home.cameraProcesses(/camera capture/);
+    filming(async (deployment) => {
+      const first = await deployment.captures(3);
+      const capture = deployment.cameraProcesses(/camera capture/);
       expect(capture).toHaveLength(1);
       process.kill(first.pid, 'SIGKILL');
       const second = await until('another agent records', () => {
-        const status = home.lookAtStatus();
+        const status = deployment.lookAtStatus();
         return status !== undefined && status.pid !== first.pid && status.capturedSeconds > 1 && status;
       });
       expect(second.session).toBeGreaterThan(first.session ?? 0);
       expect(stillRunning(capture)).toEqual(capture);
-      await home.drains();
-      expect(await home.endCamera()).toBe(0);
-      const { status } = home;
-      const { code, report } = await expectNothingAcknowledgedLost(home, [first, status]);
+      await deployment.drains();
+      expect(await deployment.endCamera()).toBe(0);
+      const { status } = deployment;
+      const { code, report } = await expectNothingAcknowledgedLost(deployment, [first, status]);
       expect(code).toBe(3);
       // Killed within a segment, that one is cut, and signed so. Killed between two, there is none to cut: what is
       // open is the session's end, which no segment stands for.
@@ -143,19 +146,19 @@ describe('camera', () => {
     }));
 
   test.concurrent('capture killed: ffmpeg goes with it; the agent lives on, and so does the recording, in a new session', () =>
-    filming(async (home) => {
-      const before = await home.captures(2);
-      const [capture] = home.cameraProcesses(/camera capture/);
-      const ffmpeg = home.cameraProcesses(/^ffmpeg/);
+    filming(async (deployment) => {
+      const before = await deployment.captures(2);
+      const [capture] = deployment.cameraProcesses(/camera capture/);
+      const ffmpeg = deployment.cameraProcesses(/^ffmpeg/);
       expect(ffmpeg).toHaveLength(1);
       process.kill(capture?.pid ?? 0, 'SIGKILL');
       await until('ffmpeg is gone', () => stillRunning(ffmpeg).length === 0);
-      await until('another records', () => (home.status.session ?? 0) > (before.session ?? 0));
-      expect((await home.captures(2)).pid).toBe(before.pid);
-      expect(await home.endCamera()).toBe(0);
-      const { status } = home;
+      await until('another records', () => (deployment.status.session ?? 0) > (before.session ?? 0));
+      expect((await deployment.captures(2)).pid).toBe(before.pid);
+      expect(await deployment.endCamera()).toBe(0);
+      const { status } = deployment;
       expect(status).toMatchObject({ sessions: 2, heldSeconds: 0, droppedSeconds: 0 });
-      const { code } = await expectNothingAcknowledgedLost(home, [status]);
+      const { code } = await expectNothingAcknowledgedLost(deployment, [status]);
       expect(code).toBe(0);
     }));
 
@@ -163,19 +166,19 @@ describe('camera', () => {
     ['SIGKILL', 'exited'],
     ['SIGSTOP', 'stalled'],
   ] as const)('ffmpeg gets %s: noticed, counted, and recorded on in a new session', (signal, cause) =>
-    filming(async (home) => {
-      const before = home.status;
-      const { pid } = home.capture;
+    filming(async (deployment) => {
+      const before = deployment.status;
+      const { pid } = deployment.capture;
       process.kill(pid ?? 0, signal);
-      await until('it is noticed', () => home.capture.restarts[cause] === 1);
-      await until('another records', () => home.status.session !== before.session);
-      await home.captures(2);
-      expect(home.capture).toMatchObject({ state: 'running', restarts: { [cause]: 1 } });
-      expect(home.capture.pid).not.toBe(pid);
-      expect(await home.endCamera()).toBe(0);
-      const { status } = home;
+      await until('it is noticed', () => deployment.capture.restarts[cause] === 1);
+      await until('another records', () => deployment.status.session !== before.session);
+      await deployment.captures(2);
+      expect(deployment.capture).toMatchObject({ state: 'running', restarts: { [cause]: 1 } });
+      expect(deployment.capture.pid).not.toBe(pid);
+      expect(await deployment.endCamera()).toBe(0);
+      const { status } = deployment;
       expect(status).toMatchObject({ sessions: 2, heldSeconds: 0, droppedSeconds: 0 });
-      const { code } = await expectNothingAcknowledgedLost(home, [status]);
+      const { code } = await expectNothingAcknowledgedLost(deployment, [status]);
       expect(code).toBe(0);
     }),
   );
@@ -189,11 +192,11 @@ describe('a broken build is found out', () => {
       to: '',
     });
     await filming(
-      async (home) => {
-        await home.captures(3);
-        await home.endCamera();
-        expect(home.status.acknowledgedSeconds).toBeGreaterThan(2);
-        await expect(expectNothingAcknowledgedLost(home, [home.status])).rejects.toThrow(
+      async (deployment) => {
+        await deployment.captures(3);
+        await deployment.endCamera();
+        expect(deployment.status.acknowledgedSeconds).toBeGreaterThan(2);
+        await expect(expectNothingAcknowledgedLost(deployment, [deployment.status])).rejects.toThrow(
           /toBeGreaterThan|"missing"/,
         );
       },
@@ -208,15 +211,15 @@ describe('a broken build is found out', () => {
       to: 'this.#sent += bytes.length; this.#options.queue.acknowledge(this.segment, this.#sent);',
     });
     await filming(
-      async (home) => {
-        home.relay.deaden();
-        await home.captures(2);
-        await home.killServer();
-        home.relay.mend();
-        await home.startServer();
-        await home.captures(2);
-        await home.endCamera();
-        await expect(expectNothingAcknowledgedLost(home, [home.status])).rejects.toThrow(
+      async (deployment) => {
+        deployment.relay.deaden();
+        await deployment.captures(2);
+        await deployment.killServer();
+        deployment.relay.mend();
+        await deployment.startServer();
+        await deployment.captures(2);
+        await deployment.endCamera();
+        await expect(expectNothingAcknowledgedLost(deployment, [deployment.status])).rejects.toThrow(
           /toBeGreaterThan|"missing"/,
         );
       },

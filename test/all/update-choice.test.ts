@@ -11,14 +11,14 @@ const timeOfDay = (ms: number) => new Date(ms).toISOString().slice(11, 16);
 test('a release waits for its window; one brought by hand does not; an owner opens the window', async () => {
   await withSlots(
     { source: 'test:', separated: true },
-    async ({ home, house, installation, state, release, push }) => {
-      const { key, cameraId, serverDirectory } = home.household;
-      const camera = home.cameraDirectory;
-      const policy = join(home.directory, 'next-policy.json');
+    async ({ deployment, testServer, installation, state, release, push }) => {
+      const { key, cameraId, serverDirectory } = deployment.parts;
+      const camera = deployment.cameraDirectory;
+      const policy = join(deployment.directory, 'next-policy.json');
       /** Once the agent of this version hears the server. */
       const ask = async (version: string) => {
         await until('the camera can be asked', () => {
-          const status = home.lookAtStatus();
+          const status = deployment.lookAtStatus();
           return status?.release?.version === version && status.control.connected;
         });
         await push();
@@ -28,18 +28,18 @@ test('a release waits for its window; one brought by hand does not; an owner ope
         await orielDoes('server', 'policy', serverDirectory, 'put', policy, '--camera', cameraId);
         await ask(running);
       };
-      const waits = () => home.lookAtStatus()?.release?.waiting;
+      const waits = () => deployment.lookAtStatus()?.release?.waiting;
 
-      await home.startCamera();
+      await deployment.startCamera();
       const shut = `${timeOfDay(Date.now() + HALF_A_DAY_MS)}-${timeOfDay(Date.now() + HALF_A_DAY_MS + 60_000)}`;
-      const { counter } = home.status.policy;
+      const { counter } = deployment.status.policy;
       await decide('1.0.1', '--update-window', shut);
-      await until('the policy is obeyed', () => home.lookAtStatus()?.policy.counter === counter + 1);
+      await until('the policy is obeyed', () => deployment.lookAtStatus()?.policy.counter === counter + 1);
       await release(2);
       await ask('1.0.1');
       await until('1.0.2 waits', () => waits()?.version === '1.0.2');
       await until('its files are here', () =>
-        home.log('camera').includes('it waits, as its owner has chosen'),
+        deployment.log('camera').includes('it waits, as its owner has chosen'),
       );
       const shown = await orielDoes('camera', 'version', camera);
       expect(shown).toMatch(/model +\S+ on \S+\n/);
@@ -47,8 +47,8 @@ test('a release waits for its window; one brought by hand does not; an owner ope
       expect(shown).toMatch(/waiting +1\.0\.2 waits for .* at most/);
       expect(await orielDoes('camera', 'status', camera)).toMatch(/waiting +1\.0\.2 waits for/);
 
-      const file = join(home.directory, 'update.tar');
-      await orielDoes('release', 'pack', house.repository.directory, file);
+      const file = join(deployment.directory, 'update.tar');
+      await orielDoes('release', 'pack', testServer.repository.directory, file);
       const brought = await oriel('camera', 'update', camera, file, '--json');
       expect(JSON.parse(brought.stdout)).toMatchObject({ state: 'confirmed', version: '1.0.2' });
       expect(state()).toMatchObject({ active: 'b', release: { version: '1.0.2' } });
@@ -60,7 +60,7 @@ test('a release waits for its window; one brought by hand does not; an owner ope
       await decide('1.0.2');
       await until('1.0.3 is confirmed', () => state().release.version === '1.0.3');
       expect(await orielDoes('launcher', 'status', installation)).toContain('1.0.3');
-      expect(await home.endCamera()).toBe(0);
+      expect(await deployment.endCamera()).toBe(0);
     },
   );
 }, 480_000);

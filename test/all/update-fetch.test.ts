@@ -17,7 +17,7 @@ import type { Fetched } from '../../ota/fetch-bundle.ts';
 import { planDownloads, wholePath } from '../../ota/transfer-list.ts';
 import { type Contents, entryOf } from '../ota/maker.ts';
 import type { StaticServer } from '../ota/static-server.ts';
-import { House } from '../ota/test-server.ts';
+import { TestServer } from '../ota/test-server.ts';
 
 /** The runtime stays, a program of 300 kB changes in one line, an icon of random bytes is new. */
 const runtime = randomBytes(900_000);
@@ -39,24 +39,24 @@ const HASTY = {
   sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 200, signal),
 };
 
-let house: House;
+let testServer: TestServer;
 let old: string;
 beforeAll(async () => {
-  house = new House();
-  await house.begin();
-  old = await house.release({ contents: OLD, changes: { version: '1.0.0', counter: 1 } });
-  await house.release({ contents: NEW, changes: { version: '1.1.0', counter: 2 } }, old);
+  testServer = new TestServer();
+  await testServer.begin();
+  old = await testServer.release({ contents: OLD, changes: { version: '1.0.0', counter: 1 } });
+  await testServer.release({ contents: NEW, changes: { version: '1.1.0', counter: 2 } }, old);
 });
-afterAll(() => house.end());
+afterAll(() => testServer.end());
 beforeEach(() => {
-  house.log.length = 0;
-  house.server.requests.length = 0;
-  house.server.answer = () => false;
-  rmSync(house.incoming, { recursive: true, force: true });
+  testServer.log.length = 0;
+  testServer.server.requests.length = 0;
+  testServer.server.answer = () => false;
+  rmSync(testServer.incoming, { recursive: true, force: true });
 });
 
 async function update(changes = {}): Promise<Fetched> {
-  return house.fetchFiles(await house.fetchDocuments('1.1.0'), [house.slot(old)], changes);
+  return testServer.fetchFiles(await testServer.fetchDocuments('1.1.0'), [testServer.slot(old)], changes);
 }
 const outcome = (changes = {}) =>
   update(changes).then(
@@ -73,7 +73,7 @@ const isFile = (path: string) => path.startsWith('files/') || path.startsWith('d
 const cutOff = (server: StaticServer, share: number) => {
   server.answer = (request, response, path) => {
     if (!path.startsWith('files/')) return false;
-    const bytes = readFileSync(join(house.repository.directory, path));
+    const bytes = readFileSync(join(testServer.repository.directory, path));
     const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
     const end = from + Math.ceil((bytes.length - from) * share);
     const head = { 'content-length': bytes.length - from };
@@ -89,25 +89,28 @@ const cutOff = (server: StaticServer, share: number) => {
 test('only what changed is fetched, small code as a delta, within the bytes said before', async () => {
   const fetched = await update();
   expectWhole(fetched);
-  expect(house.server.requests.filter(isFile).map((path) => path.split('/')[0])).toEqual(['files', 'deltas']);
-  const [start] = house.log;
+  expect(testServer.server.requests.filter(isFile).map((path) => path.split('/')[0])).toEqual([
+    'files',
+    'deltas',
+  ]);
+  const [start] = testServer.log;
   expect(start).toMatchObject({ message: 'fetching the update', fields: { files: 2 } });
   expect(fetched.bytes).toBe(start?.fields.expectedBytes);
   expect(fetched.bytes).toBeLessThan(icon.length + 2_000);
   expect(fetched.sources.get(shaOf('bin/node'))).toBe(join(old, 'files/bin/node'));
-  expect(readdirSync(join(house.incoming, 'partial'))).toEqual([]);
-  house.server.requests.length = 0;
+  expect(readdirSync(join(testServer.incoming, 'partial'))).toEqual([]);
+  testServer.server.requests.length = 0;
   expect((await update()).bytes).toBe(0);
-  expect(house.server.requests.filter(isFile)).toEqual([]);
+  expect(testServer.server.requests.filter(isFile)).toEqual([]);
 });
 
 test('without a slot everything is fetched, and one content of two names once', async () => {
-  await house.release({
+  await testServer.release({
     contents: { 'app/a': 'the same', 'app/b': 'the same' },
     changes: { version: '1.2.0', counter: 3 },
   });
-  await house.fetchFiles(await house.fetchDocuments('1.2.0'));
-  expect(house.server.requests.filter(isFile)).toHaveLength(1);
+  await testServer.fetchFiles(await testServer.fetchDocuments('1.2.0'));
+  expect(testServer.server.requests.filter(isFile)).toHaveLength(1);
 });
 
 test('a slot whose file was damaged is not believed', async () => {
@@ -115,31 +118,31 @@ test('a slot whose file was damaged is not believed', async () => {
   const fetched = await update();
   writeFileSync(join(old, 'files/bin/node'), runtime);
   expectWhole(fetched);
-  expect(house.server.requests).toContain(wholePath(shaOf('bin/node')));
+  expect(testServer.server.requests).toContain(wholePath(shaOf('bin/node')));
 });
 
 describe('a connection', () => {
   test('that breaks again and again is gone on with where it broke', async () => {
-    cutOff(house.server, 0.7);
+    cutOff(testServer.server, 0.7);
     const fetched = await update({ clock: HASTY });
     expectWhole(fetched);
-    expect(house.server.requests.filter((path) => path.includes(' bytes=')).length).toBeGreaterThan(3);
-    expect(fetched.bytes).toBe(house.log[0]?.fields.expectedBytes);
+    expect(testServer.server.requests.filter((path) => path.includes(' bytes=')).length).toBeGreaterThan(3);
+    expect(fetched.bytes).toBe(testServer.log[0]?.fields.expectedBytes);
   });
 
   test('that breaks is gone on with after a restart too', async () => {
     const stop = new AbortController();
-    cutOff(house.server, 0.7);
-    const partial = join(house.incoming, 'partial', shaOf('app/icon'));
+    cutOff(testServer.server, 0.7);
+    const partial = join(testServer.incoming, 'partial', shaOf('app/icon'));
     const watching = setInterval(() => {
       if (existsSync(partial) && readFileSync(partial).length > 0) stop.abort(new Error('killed'));
     }, 1);
     await expect(update({ signal: stop.signal })).rejects.toThrow('killed');
     clearInterval(watching);
-    house.server.answer = () => false;
-    house.server.requests.length = 0;
+    testServer.server.answer = () => false;
+    testServer.server.requests.length = 0;
     expectWhole(await update());
-    expect(house.server.requests.find(isFile)).toMatch(
+    expect(testServer.server.requests.find(isFile)).toMatch(
       new RegExp(`^${wholePath(shaOf('app/icon'))} bytes=[1-9]`),
     );
   });
@@ -149,16 +152,16 @@ describe('a connection', () => {
     ['another range', 206, { 'content-range': 'bytes 0-1/2' }, 'FETCH_REFUSED'],
     ['a range of no name', 206, {}, 'FETCH_REFUSED'],
   ])('that answers a range with %s does no harm', async (_, status, head, code) => {
-    mkdirSync(join(house.incoming, 'partial'), { recursive: true });
-    const whole = readFileSync(join(house.repository.directory, wholePath(shaOf('app/icon'))));
-    writeFileSync(join(house.incoming, 'partial', shaOf('app/icon')), whole.subarray(0, 1000));
-    house.server.answer = (request, response) => {
+    mkdirSync(join(testServer.incoming, 'partial'), { recursive: true });
+    const whole = readFileSync(join(testServer.repository.directory, wholePath(shaOf('app/icon'))));
+    writeFileSync(join(testServer.incoming, 'partial', shaOf('app/icon')), whole.subarray(0, 1000));
+    testServer.server.answer = (request, response) => {
       if (request.headers.range === undefined) return false;
       response.writeHead(status, head).end(whole);
       return true;
     };
     expect(await outcome()).toBe(code);
-    house.server.answer = () => false;
+    testServer.server.answer = () => false;
     expectWhole(await update());
   });
 
@@ -166,8 +169,8 @@ describe('a connection', () => {
     ['wrong', (path) => writeFileSync(path, randomBytes(1000))],
     ['longer than the file', (path) => writeFileSync(path, randomBytes(500_000))],
   ])('to go on with a beginning that is %s ends well at the next attempt', async (_, damage) => {
-    mkdirSync(join(house.incoming, 'partial'), { recursive: true });
-    damage(join(house.incoming, 'partial', shaOf('app/icon')));
+    mkdirSync(join(testServer.incoming, 'partial'), { recursive: true });
+    damage(join(testServer.incoming, 'partial', shaOf('app/icon')));
     await outcome();
     expectWhole(await update());
   });
@@ -185,7 +188,7 @@ describe('a server that sends', () => {
     let share = 0;
     return instead((path) => original(path).subarray(0, ++share * 40_000));
   };
-  const original = (path: string) => readFileSync(join(house.repository.directory, path));
+  const original = (path: string) => readFileSync(join(testServer.repository.directory, path));
   const sameLength = (path: string, content: Uint8Array) => {
     const length = original(path).length;
     return Buffer.concat([content, Buffer.alloc(length)]).subarray(0, length);
@@ -246,11 +249,11 @@ describe('a server that sends', () => {
       'FETCH_SLOW',
     ],
   ])('%s is refused by a code, and nothing of it is kept as content', async (_, answer, code) => {
-    house.server.answer = answer;
+    testServer.server.answer = answer;
     const waits = ['FETCH_SLOW', 'FETCH_BROKEN', 'FETCH_BUDGET'].includes(code);
     expect(await outcome(waits ? { clock: HASTY } : {})).toBe(code);
-    expect(readdirSync(join(house.incoming, 'files'))).toEqual([]);
-    house.server.answer = () => false;
+    expect(readdirSync(join(testServer.incoming, 'files'))).toEqual([]);
+    testServer.server.answer = () => false;
     // What it sent before it was cut off may be a wrong beginning: the next attempt finds that out.
     if ((await outcome()) !== 'FETCHED') expectWhole(await update());
   });
@@ -266,15 +269,15 @@ describe('a server that sends', () => {
       (_request, response, path) => path.startsWith('deltas/') && Boolean(response.writeHead(404).end()),
     ],
   ])('a delta that is %s is answered by fetching the file whole', async (_, answer) => {
-    house.server.answer = answer;
+    testServer.server.answer = answer;
     expectWhole(await update());
-    expect(house.log.map(({ message }) => message)).toContain(
+    expect(testServer.log.map(({ message }) => message)).toContain(
       'a delta is of no use; fetching the whole file',
     );
   });
 
   test('documents that are others is refused', async () => {
-    house.server.answer = (_request, response, path) => {
+    testServer.server.answer = (_request, response, path) => {
       if (!path.endsWith('.bundle.json')) return false;
       response.end(sameLength(path, Buffer.from('{}')));
       return true;
@@ -325,7 +328,7 @@ describe('the plan', () => {
 describe('[FC-28b] a server that spoils the last bytes of a file', () => {
   const spoil: StaticServer['answer'] = (_request, response, path) => {
     if (!path.startsWith('files/')) return false;
-    const bytes = readFileSync(join(house.repository.directory, path));
+    const bytes = readFileSync(join(testServer.repository.directory, path));
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
     sent += bytes.length;
     response.writeHead(200).end(bytes);
@@ -334,11 +337,11 @@ describe('[FC-28b] a server that spoils the last bytes of a file', () => {
   let sent = 0;
   let now = 0;
   const open = () =>
-    DayBudget.open(systemDisk, join(house.directory, 'fetched.json'), { monotonic: () => now }, LIMITS);
+    DayBudget.open(systemDisk, join(testServer.directory, 'fetched.json'), { monotonic: () => now }, LIMITS);
   const LIMITS = { times: 3, atLeastBytes: 0 };
 
   test('has the camera download no more in a day, over restarts, and the next day it goes on', async () => {
-    house.server.answer = spoil;
+    testServer.server.answer = spoil;
     const codes: unknown[] = [];
     for (let attempt = 0; attempt < 20 && codes.at(-1) !== 'FETCH_DAY'; attempt += 1) {
       const day = await open();
@@ -351,13 +354,13 @@ describe('[FC-28b] a server that spoils the last bytes of a file', () => {
     const day = await open();
     expect(await outcome({ day })).toBe('FETCH_DAY');
     expect(sent).toBe(before);
-    house.server.answer = () => false;
+    testServer.server.answer = () => false;
     now += 24 * 3_600_000;
     expectWhole(await update({ day }));
   });
 
   test('control: without a budget it downloads the same again and again', async () => {
-    house.server.answer = spoil;
+    testServer.server.answer = spoil;
     const before = sent;
     for (let attempt = 0; attempt < 20; attempt += 1) expect(await outcome()).toBe('FETCH_WRONG');
     expect(sent - before).toBeGreaterThanOrEqual(20 * 400_000);

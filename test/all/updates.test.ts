@@ -16,8 +16,8 @@ const PATIENCE_MS = 120_000;
 test(
   'a good release rolls out by push; a bad one goes back by itself; the next repairs it; one is taken back on request',
   async () => {
-    await withSlots({ source: 'test:' }, async ({ home, installation, state, release, push }) => {
-      await home.startCamera();
+    await withSlots({ source: 'test:' }, async ({ deployment, installation, state, release, push }) => {
+      await deployment.startCamera();
       expect(state()).toMatchObject({ active: 'a', release: { version: '1.0.1' }, trial: null });
 
       await release(2);
@@ -29,7 +29,7 @@ test(
         trial: null,
         minimum: '0.0.1',
       });
-      await home.records();
+      await deployment.records();
 
       await release(3, "if (process.argv[3] === 'agent') process.exit(7);");
       await push();
@@ -39,16 +39,16 @@ test(
         release: { version: '1.0.2' },
         refused: [{ counter: 3, code: 'AGENT_EXITED', version: '1.0.3' }],
       });
-      await home.records();
-      expect(home.status.release?.returned).toEqual({ name: '1.0.3', code: 'AGENT_EXITED' });
+      await deployment.records();
+      expect(deployment.status.release?.returned).toEqual({ name: '1.0.3', code: 'AGENT_EXITED' });
 
       await release(4);
       await push();
       await until('1.0.4 is confirmed', () => state().release.version === '1.0.4', PATIENCE_MS);
-      await home.records();
-      await home.captures(3);
+      await deployment.records();
+      await deployment.captures(3);
       const fleet = async () => {
-        const { serverDirectory } = home.household;
+        const { serverDirectory } = deployment.parts;
         return JSON.parse(await orielDoes('server', 'fleet', serverDirectory, '--json')).cameras[0];
       };
       const said = await until('all of it is reported', async () => {
@@ -64,21 +64,21 @@ test(
       expect((await fleet()).version).toBe('1.0.4');
 
       // Without a server there is nothing to wait for when one hands over to the other.
-      await home.endServer();
-      const { pid } = home.status;
+      await deployment.endServer();
+      const { pid } = deployment.status;
       await orielDoes('launcher', 'rollback', installation);
       await until('1.0.2 is back', () => state().release.version === '1.0.2');
       await until('its agent records', () => {
         // None while the run directory is made anew.
-        const status = home.lookAtStatus();
+        const status = deployment.lookAtStatus();
         return status !== undefined && status.pid !== pid && status.capturedSeconds >= 1;
       });
-      await home.startServer();
-      await home.drains();
+      await deployment.startServer();
+      await deployment.drains();
       const shown = await orielDoes('launcher', 'status', installation);
       expect(shown).toContain('went back: ROLLBACK_ASKED');
-      expect(await home.endCamera()).toBe(0);
-      const { report } = await home.verify();
+      expect(await deployment.endCamera()).toBe(0);
+      const { report } = await deployment.verify();
       expect(report.counts).toMatchObject({ open: 0, missing: 0, refused: 0 });
       const gaps = gapsOf(report.segments).map((seconds) => seconds.toFixed(2));
       console.log(`seconds without footage around each start of a release: ${gaps.join(', ')}`);
@@ -92,19 +92,19 @@ test(
   async () => {
     await withSlots(
       { source: 'test:', separated: true },
-      async ({ home, installation, state, release, push }) => {
-        await home.startCamera();
+      async ({ deployment, installation, state, release, push }) => {
+        await deployment.startCamera();
         await release(2);
         await push();
         await until('1.0.2 is confirmed', () => state().release.version === '1.0.2', PATIENCE_MS);
         const program = (slot: string) => join(installation, slot, 'files/app/oriel.mjs');
         expect(statSync(program('b'))).toMatchObject({ uid: 0, mode: 0o100644 });
-        expect(await home.endCamera()).toBe(0);
+        expect(await deployment.endCamera()).toBe(0);
 
         appendFileSync(program('b'), '\n');
-        await home.startCamera();
+        await deployment.startCamera();
         expect(state()).toMatchObject({ active: 'a', release: { version: '1.0.1' }, spare: null });
-        expect(await home.endCamera()).toBe(0);
+        expect(await deployment.endCamera()).toBe(0);
       },
     );
   },
@@ -114,21 +114,24 @@ test(
 test(
   '[FC-54] a household follows its maker: a release reaches a camera that nobody looks after, and the maker need not be there',
   async () => {
-    await withSlots({ source: 'test:', follows: true }, async ({ house, home, state, release }) => {
-      const { serverDirectory } = home.household;
-      await home.startCamera();
-      await release(2);
-      // Within the hour by itself.
-      const checked = await orielDoes('server', 'updates', serverDirectory, 'check');
-      expect(checked).toContain('1.0.2');
-      house.server.answer = (_, response) => Boolean(response.writeHead(503).end());
-      await until('1.0.2 is confirmed', () => state().release.version === '1.0.2', PATIENCE_MS);
-      await home.records();
-      expect(await orielDoes('server', 'fleet', serverDirectory)).toContain(
-        `updates of ${house.server.url}, in order`,
-      );
-      expect(await home.endCamera()).toBe(0);
-    });
+    await withSlots(
+      { source: 'test:', follows: true },
+      async ({ testServer, deployment, state, release }) => {
+        const { serverDirectory } = deployment.parts;
+        await deployment.startCamera();
+        await release(2);
+        // Within the hour by itself.
+        const checked = await orielDoes('server', 'updates', serverDirectory, 'check');
+        expect(checked).toContain('1.0.2');
+        testServer.server.answer = (_, response) => Boolean(response.writeHead(503).end());
+        await until('1.0.2 is confirmed', () => state().release.version === '1.0.2', PATIENCE_MS);
+        await deployment.records();
+        expect(await orielDoes('server', 'fleet', serverDirectory)).toContain(
+          `updates of ${testServer.server.url}, in order`,
+        );
+        expect(await deployment.endCamera()).toBe(0);
+      },
+    );
   },
   3 * PATIENCE_MS,
 );
@@ -136,14 +139,16 @@ test(
 /** Starts a camera whose only slot was altered. @returns whether what was put there ran. */
 function altersAndRuns(launcher?: string): Promise<boolean> {
   const wish = { source: 'test:', ...(launcher !== undefined && { launcher }) };
-  return withSlots(wish, async ({ home, installation }) => {
-    const mark = join(home.directory, 'ran');
+  return withSlots(wish, async ({ deployment, installation }) => {
+    const mark = join(deployment.directory, 'ran');
     const thief = `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(mark)}, '');\n`;
     writeFileSync(join(installation, 'a/files/app/oriel.mjs'), thief);
-    home.launchCamera();
+    deployment.launchCamera();
     return until('it is clear what runs', () => {
       if (existsSync(mark)) return 'ran' as const;
-      return home.log('camera').includes('no slot holds a release that is whole') && ('refused' as const);
+      return (
+        deployment.log('camera').includes('no slot holds a release that is whole') && ('refused' as const)
+      );
     }).then((seen) => seen === 'ran');
   });
 }
@@ -171,16 +176,23 @@ test('control: a launcher that looks at signatures alone when it starts runs wha
  */
 function runsOnFullDisk(launcher?: string): Promise<string> {
   const wish = { source: 'test:', ...(launcher !== undefined && { launcher }) };
-  return withSlots(wish, async ({ house, home, installation, contents }) => {
+  return withSlots(wish, async ({ testServer, deployment, installation, contents }) => {
     const changes = { version: '1.0.2', counter: 2 };
-    const directory = await house.release({ contents: contents(2), changes });
-    const slots = await Slots.open({ disk: systemDisk, directory: installation, trust: house.maker.trust });
+    const directory = await testServer.release({ contents: contents(2), changes });
+    const slots = await Slots.open({
+      disk: systemDisk,
+      directory: installation,
+      trust: testServer.maker.trust,
+    });
     await slots.stage(wholeBundle(directory), true);
     // Where it is written first.
     mkdirSync(join(installation, 'state.json.tmp'));
-    home.launchCamera();
-    await home.records();
-    return until('its agent says what it is', () => /"running":"([\d.]+)"/.exec(home.log('camera'))?.[1]);
+    deployment.launchCamera();
+    await deployment.records();
+    return until(
+      'its agent says what it is',
+      () => /"running":"([\d.]+)"/.exec(deployment.log('camera'))?.[1],
+    );
   });
 }
 

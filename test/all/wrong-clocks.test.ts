@@ -8,7 +8,7 @@ import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
 import { makeRunDirectory } from '../../launcher/privilege-separation.ts';
-import { endServer, type Household, makeHousehold } from '../../scripts/demonstration/deployment.ts';
+import { type Deployment, endServer, makeDeployment } from '../../scripts/demonstration/deployment.ts';
 import { endProcess, ORIEL, oriel } from '../../scripts/demonstration/oriel-command.ts';
 
 /**
@@ -18,15 +18,15 @@ import { endProcess, ORIEL, oriel } from '../../scripts/demonstration/oriel-comm
 
 const LIBRARY = `/usr/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu/faketime/libfaketime.so.1`;
 
-let household: Household;
+let deployment: Deployment;
 let directory: CameraDirectory;
 let clockFile: string;
 const running: ChildProcess[] = [];
 
 beforeAll(async () => {
   const root = mkdtempSync(join(tmpdir(), 'oriel-clock-'));
-  household = await makeHousehold({ directory: root, source: 'test:?size=320x240&rate=10', audio: false });
-  directory = new CameraDirectory(household.cameraDirectory);
+  deployment = await makeDeployment({ directory: root, source: 'test:?size=320x240&rate=10', audio: false });
+  directory = new CameraDirectory(deployment.cameraDirectory);
   clockFile = join(root, 'clock');
 });
 
@@ -35,15 +35,15 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  await endServer(household);
-  rmSync(household.directory, { recursive: true });
+  await endServer(deployment);
+  rmSync(deployment.directory, { recursive: true });
 });
 
 /** What the wall clock says from now on: faketime's own form, `@` and a date and time. */
 const setClock = (to: string) => writeFileSync(clockFile, `${to}\n`);
 
 function start(role: 'agent' | 'capture', env: Readonly<Record<string, string>>): ChildProcess {
-  const log = openSync(join(household.directory, `${role}.log`), 'a', 0o600);
+  const log = openSync(join(deployment.directory, `${role}.log`), 'a', 0o600);
   const { PATH = '' } = process.env;
   const child = spawn(ORIEL, ['camera', role, directory.path], {
     stdio: ['ignore', log, log],
@@ -66,14 +66,14 @@ async function until(what: string, fits: (status: AgentStatus) => boolean): Prom
     const status = readStatus(directory.status);
     if (status !== undefined && fits(status)) return status;
   }
-  const log = readFileSync(join(household.directory, 'agent.log'), 'utf8');
+  const log = readFileSync(join(deployment.directory, 'agent.log'), 'utf8');
   throw new Error(
     `it did not come to this: ${what}\n${JSON.stringify(readStatus(directory.status))}\n${log}`,
   );
 }
 
 async function footage(): Promise<FootageReport> {
-  const { serverDirectory, key } = household;
+  const { serverDirectory, key } = deployment;
   const { stdout, stderr } = await oriel('footage', 'verify', serverDirectory, '--key', key, '--json');
   if (!stdout.startsWith('{')) throw new Error(stderr);
   return JSON.parse(stdout);
@@ -119,7 +119,7 @@ test('the clock at 1970, then at 2099, then right: the camera records on, and ev
 
 test('the clock at 1970 and no server: it records on trusted time, which the next start does not lose', async () => {
   const before = readStatus(directory.status)?.clock.trusted ?? 0;
-  await endServer(household);
+  await endServer(deployment);
   makeRunDirectory(directory);
   setClock('@1970-01-01 00:00:10');
   start('capture', {});

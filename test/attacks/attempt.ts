@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../e2e/until.ts';
-import type { SlottedHome } from '../ota/slotted-deployment.ts';
+import type { SlottedDeployment } from '../ota/slotted-deployment.ts';
 import type { Trick } from './tricks.ts';
 
 /** One trick against a camera that records, and what becomes of it. */
@@ -16,10 +16,10 @@ interface LogLine {
 }
 
 /** What the camera logs from now on. */
-export function newLines({ home }: Pick<SlottedHome, 'home'>): () => LogLine[] {
-  const { length } = home.log('camera');
+export function newLines({ deployment }: Pick<SlottedDeployment, 'deployment'>): () => LogLine[] {
+  const { length } = deployment.log('camera');
   return () =>
-    home
+    deployment
       .log('camera')
       .slice(length)
       .split('\n')
@@ -28,7 +28,7 @@ export function newLines({ home }: Pick<SlottedHome, 'home'>): () => LogLine[] {
 }
 
 /** Has the camera look, and waits until it has accepted what it found. */
-export async function looks(slotted: SlottedHome): Promise<void> {
+export async function looks(slotted: SlottedDeployment): Promise<void> {
   const lines = newLines(slotted);
   await slotted.push();
   await until(
@@ -52,12 +52,12 @@ export function digestOf(directory: string): string {
 }
 
 /** What no trick may change. */
-export function runningOf({ installation, home, state }: SlottedHome) {
+export function runningOf({ installation, deployment, state }: SlottedDeployment) {
   const { active, release, trial, minimum, keys, refused } = state();
   return {
     ...{ active, release, trial, minimum, keys, refused },
     slot: digestOf(join(installation, active)),
-    agent: home.status.pid,
+    agent: deployment.status.pid,
   };
 }
 
@@ -66,11 +66,11 @@ export function runningOf({ installation, home, state }: SlottedHome) {
  * @returns `refused` once its code is seen where it should; `installed` if another release runs.
  */
 export async function attempt(
-  slotted: SlottedHome,
+  slotted: SlottedDeployment,
   trick: Trick,
   meanwhile = () => Promise.resolve(),
 ): Promise<'refused' | 'installed'> {
-  const { home, state, push } = slotted;
+  const { deployment, state, push } = slotted;
   const { version } = state().release;
   const undo = await trick.play(slotted);
   const before = troubleOf(slotted);
@@ -80,7 +80,7 @@ export async function attempt(
     `${trick.name}: ${trick.code}`,
     () => {
       if (state().release.version !== version) return 'installed' as const;
-      const { updates } = home.lookAtStatus() ?? {};
+      const { updates } = deployment.lookAtStatus() ?? {};
       const refused =
         trick.by === 'agent' && updates?.trouble?.code === trick.code && troubleOf(slotted) !== before;
       return (refused || lines().some((line) => tells(line, trick))) && ('refused' as const);
@@ -93,8 +93,8 @@ export async function attempt(
 }
 
 /** The look for updates that failed last; others fail at other times. */
-function troubleOf({ home }: SlottedHome): string {
-  const { code, since, times } = home.lookAtStatus()?.updates?.trouble ?? {};
+function troubleOf({ deployment }: SlottedDeployment): string {
+  const { code, since, times } = deployment.lookAtStatus()?.updates?.trouble ?? {};
   return `${code} ${since} ${times}`;
 }
 

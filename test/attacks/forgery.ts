@@ -19,17 +19,17 @@ import {
   targetFileName,
   writeMetadata,
 } from '../../ota/tuf-metadata.ts';
-import { type BundleWish, HARDWARE, type MakerKey, PRODUCT } from '../ota/maker.ts';
-import type { House } from '../ota/test-server.ts';
+import { type BundleOptions, HARDWARE, type MakerKey, PRODUCT } from '../ota/maker.ts';
+import type { TestServer } from '../ota/test-server.ts';
 import { signerOf } from '../ota/tuf-repository.ts';
 
 /** What can be made of a maker's repository by who has it, its online key, and more keys where a trick says so. */
 
 type TargetList = Record<string, TargetFile>;
 
-const inMetadata = ({ repository }: House, name: string) => join(repository.directory, 'metadata', name);
+const inMetadata = ({ repository }: TestServer, name: string) => join(repository.directory, 'metadata', name);
 
-export async function targetsInForce({ repository }: House): Promise<Metadata<Targets>> {
+export async function targetsInForce({ repository }: TestServer): Promise<Metadata<Targets>> {
   const { targets } = await readInForce(repository);
   if (targets === undefined) throw new Error('nothing was published yet');
   return targets;
@@ -37,71 +37,71 @@ export async function targetsInForce({ repository }: House): Promise<Metadata<Ta
 
 /** The next targets, signed by whom the thief has. */
 export async function nextTargets(
-  house: House,
+  testServer: TestServer,
   targets: TargetList,
   signers: readonly MakerKey[],
 ): Promise<Metadata<Targets>> {
-  const { signed } = await targetsInForce(house);
-  const edition = editionOf('targets', signed.version + 1, house.nowMs);
-  return signMetadata(makeTargets(edition, toSecond(house.nowMs), targets), signers.map(signerOf));
+  const { signed } = await targetsInForce(testServer);
+  const edition = editionOf('targets', signed.version + 1, testServer.nowMs);
+  return signMetadata(makeTargets(edition, toSecond(testServer.nowMs), targets), signers.map(signerOf));
 }
 
 /** Serves targets, whoever signed them, by snapshot and timestamp of the online key. */
-export async function force(house: House, targets: Metadata<Targets>): Promise<void> {
-  const { snapshotVersion, timestampVersion } = await readInForce(house.repository);
-  const { online, nowMs } = house;
+export async function force(testServer: TestServer, targets: Metadata<Targets>): Promise<void> {
+  const { snapshotVersion, timestampVersion } = await readInForce(testServer.repository);
+  const { online, nowMs } = testServer;
   const bytes = writeMetadata(targets);
   const { version } = targets.signed;
-  writeFileSync(inMetadata(house, `${version}.targets.json`), bytes);
+  writeFileSync(inMetadata(testServer, `${version}.targets.json`), bytes);
   const snapshot = makeSnapshot(editionOf('snapshot', snapshotVersion + 1, nowMs), { version, bytes });
   const snapshotBytes = writeMetadata(signMetadata(snapshot, [signerOf(online)]));
-  writeFileSync(inMetadata(house, `${snapshotVersion + 1}.snapshot.json`), snapshotBytes);
+  writeFileSync(inMetadata(testServer, `${snapshotVersion + 1}.snapshot.json`), snapshotBytes);
   const edition = editionOf('timestamp', timestampVersion + 1, nowMs);
   const timestamp = makeTimestamp(edition, { version: snapshotVersion + 1, bytes: snapshotBytes });
   signMetadata(timestamp, [signerOf(online)]);
-  writeFileSync(inMetadata(house, 'timestamp.json'), writeMetadata(timestamp));
+  writeFileSync(inMetadata(testServer, 'timestamp.json'), writeMetadata(timestamp));
 }
 
 /** The targets in force with other text in them, under the signatures of before. */
-export async function bent(house: House, from: RegExp, to: string): Promise<Metadata<Targets>> {
-  const text = writeMetadata(await targetsInForce(house)).toString();
+export async function bent(testServer: TestServer, from: RegExp, to: string): Promise<Metadata<Targets>> {
+  const text = writeMetadata(await targetsInForce(testServer)).toString();
   if (!from.test(text)) throw new Error(`the targets do not hold ${from}`);
   return readTargets(Buffer.from(text.replace(from, to)));
 }
 
 /** @returns puts the metadata back as it is now. */
-export function keepMetadata(house: House): () => void {
+export function keepMetadata(testServer: TestServer): () => void {
   const kept = mkdtempSync(join(tmpdir(), 'oriel-kept-'));
-  cpSync(inMetadata(house, '.'), kept, { recursive: true });
+  cpSync(inMetadata(testServer, '.'), kept, { recursive: true });
   return () => {
-    rmSync(inMetadata(house, '.'), { recursive: true });
-    cpSync(kept, inMetadata(house, '.'), { recursive: true });
+    rmSync(inMetadata(testServer, '.'), { recursive: true });
+    cpSync(kept, inMetadata(testServer, '.'), { recursive: true });
     rmSync(kept, { recursive: true });
   };
 }
 
 /** The maker publishes targets, as two release keys sign them. */
-export async function publishTargets(house: House, targets: TargetList): Promise<void> {
-  await proposeTargets(house.repository, targets, house.nowMs);
-  await house.sign();
+export async function publishTargets(testServer: TestServer, targets: TargetList): Promise<void> {
+  await proposeTargets(testServer.repository, targets, testServer.nowMs);
+  await testServer.sign();
 }
 
 /**
  * The maker renews what is in force, as each day, often enough for its version to be above that of a thief who had the
  * online key for one edition.
  */
-export async function renew(house: House): Promise<void> {
-  await finish(house.repository, signerOf(house.online), house.nowMs);
-  await publishTargets(house, (await targetsInForce(house)).signed.targets);
+export async function renew(testServer: TestServer): Promise<void> {
+  await finish(testServer.repository, signerOf(testServer.online), testServer.nowMs);
+  await publishTargets(testServer, (await targetsInForce(testServer)).signed.targets);
 }
 
 /** The documents of a bundle as targets, beside those in force. */
 export async function withBundle(
-  house: House,
-  wish: BundleWish,
+  testServer: TestServer,
+  wish: BundleOptions,
   rollout: Partial<Rollout> = {},
 ): Promise<TargetList> {
-  const directory = house.bundle(wish);
+  const directory = testServer.bundle(wish);
   const read = (name: string) => readFileSync(join(directory, name));
   const list = writeTransferList({ format: 'oriel-transfer-1', files: [], deltas: [] });
   const documents: Record<string, Uint8Array> = {
@@ -112,13 +112,13 @@ export async function withBundle(
     [TRANSFER_LIST_FILE]: list,
   };
   const custom = { rollout: { ...ROLLOUT, ...rollout } };
-  const targets: TargetList = { ...(await targetsInForce(house)).signed.targets };
+  const targets: TargetList = { ...(await targetsInForce(testServer)).signed.targets };
   for (const [name, bytes] of Object.entries(documents)) {
     const path = `${PRODUCT}/${custom.rollout.version}/${HARDWARE}/${name}`;
     const target = makeTarget(path, bytes, name === MANIFEST_FILE ? custom : undefined);
     targets[path] = target;
     const file = join(
-      house.repository.directory,
+      testServer.repository.directory,
       'targets',
       targetFileName(path, target.hashes.sha256 ?? ''),
     );
@@ -129,15 +129,15 @@ export async function withBundle(
 }
 
 /** Publishes a whole release, no matter who signed its bundle: metadata and files are as they should be. */
-export async function publishUnjudged(house: House, wish: BundleWish): Promise<void> {
-  const bundleDirectory = house.bundle(wish);
+export async function publishUnjudged(testServer: TestServer, wish: BundleOptions): Promise<void> {
+  const bundleDirectory = testServer.bundle(wish);
   const read = (name: string) => readFileSync(join(bundleDirectory, name));
   const verified = { bundle: parseBundle(read(MANIFEST_FILE)), keys: parseKeyList(read(KEY_LIST_FILE)) };
-  const { repository, nowMs } = house;
+  const { repository, nowMs } = testServer;
   const rollout = { percentage: 100, minimum: '0.0.1', severity: 'none' as const, advisories: [] };
   const how = { nowMs, level: 3, progress: () => undefined };
   await publish({ repository, bundleDirectory, verified, rollout, ...how });
-  await house.sign();
+  await testServer.sign();
 }
 
 /** A release that every camera of this house would take. */

@@ -6,11 +6,11 @@ import { finish } from '../../ota/pending.ts';
 import { changeRollout } from '../../ota/publish.ts';
 import { LIFETIME_DAYS } from '../../ota/repository.ts';
 import { wholePath } from '../../ota/transfer-list.ts';
-import type { BundleWish, Contents } from '../ota/maker.ts';
+import type { BundleOptions, Contents } from '../ota/maker.ts';
 import { describeBundle, entryOf } from '../ota/maker.ts';
-import type { SlottedHome } from '../ota/slotted-deployment.ts';
+import type { SlottedDeployment } from '../ota/slotted-deployment.ts';
 import { versionOf } from '../ota/slotted-deployment.ts';
-import type { House } from '../ota/test-server.ts';
+import type { TestServer } from '../ota/test-server.ts';
 import { DAY_MS, signerOf } from '../ota/tuf-repository.ts';
 import { looks } from './attempt.ts';
 import {
@@ -38,7 +38,7 @@ export interface Trick {
   /** Of the camera's own processes, which refuses. */
   readonly by: 'agent' | 'launcher';
   /** Sets it up. @returns how the house is put in order again. */
-  readonly play: (slotted: SlottedHome) => Promise<() => Promise<void> | void>;
+  readonly play: (slotted: SlottedDeployment) => Promise<() => Promise<void> | void>;
 }
 
 /** The release that the camera would take, of files that come one after the other. */
@@ -60,51 +60,51 @@ const agentRefuses = (name: string, code: string, play: Trick['play']): Trick =>
 });
 
 /** While a repository is worked on, nobody is to see it: a camera looks when it likes. */
-async function unseen({ server }: House, work: () => Promise<void>): Promise<void> {
+async function unseen({ server }: TestServer, work: () => Promise<void>): Promise<void> {
   server.answer = (_request, response) => Boolean(response.writeHead(503).end());
   await work();
   server.answer = () => false;
 }
 
 /** Metadata that the camera is not to accept; then the maker's own, in newer editions. */
-const metadata = (name: string, code: string, forge: (slotted: SlottedHome) => Promise<void>): Trick =>
+const metadata = (name: string, code: string, forge: (slotted: SlottedDeployment) => Promise<void>): Trick =>
   agentRefuses(name, code, async (slotted) => {
-    const { house } = slotted;
-    const restore = keepMetadata(house);
-    await unseen(house, () => forge(slotted));
+    const { testServer } = slotted;
+    const restore = keepMetadata(testServer);
+    await unseen(testServer, () => forge(slotted));
     return () =>
-      unseen(house, async () => {
+      unseen(testServer, async () => {
         restore();
-        await renew(house);
+        await renew(testServer);
       });
   });
 
 /** A bundle behind metadata that the release keys have signed; then it is taken out. */
-const signed = (name: string, code: string, offer: (slotted: SlottedHome) => Promise<void>): Trick =>
+const signed = (name: string, code: string, offer: (slotted: SlottedDeployment) => Promise<void>): Trick =>
   agentRefuses(name, code, async (slotted) => {
-    const { targets } = (await targetsInForce(slotted.house)).signed;
+    const { targets } = (await targetsInForce(slotted.testServer)).signed;
     await offer(slotted);
-    return () => publishTargets(slotted.house, { ...targets });
+    return () => publishTargets(slotted.testServer, { ...targets });
   });
 
 const bundle = (
   name: string,
   code: string,
-  wish: (bundle: Bundle) => BundleWish,
+  wish: (bundle: Bundle) => BundleOptions,
   rollout: Parameters<typeof withBundle>[2] = {},
 ): Trick =>
-  signed(name, code, async ({ house }) => {
+  signed(name, code, async ({ testServer }) => {
     const forged = describeBundle(undefined, FORGED);
-    await publishTargets(house, await withBundle(house, wish(forged), rollout));
+    await publishTargets(testServer, await withBundle(testServer, wish(forged), rollout));
   });
 
 /** The exact bytes of a manifest that no tool of Oriel's writes. */
-const manifest = (json: object): BundleWish => ({
+const manifest = (json: object): BundleOptions => ({
   manifest: Buffer.from(`${JSON.stringify(json, undefined, 2)}\n`),
 });
 
 const lie = (name: string, code: string, answer: Lie): Trick =>
-  agentRefuses(name, code, async ({ house: { server } }) => {
+  agentRefuses(name, code, async ({ testServer: { server } }) => {
     server.answer = answer;
     return () => {
       server.answer = () => false;
@@ -112,50 +112,57 @@ const lie = (name: string, code: string, answer: Lie): Trick =>
   });
 
 const TRICKS_WITH_METADATA: readonly Trick[] = [
-  metadata('a release that nobody has signed', 'METADATA_UNSIGNED', async ({ house }) => {
-    await force(house, await nextTargets(house, await withBundle(house, { signers: [] }), []));
+  metadata('a release that nobody has signed', 'METADATA_UNSIGNED', async ({ testServer }) => {
+    await force(testServer, await nextTargets(testServer, await withBundle(testServer, { signers: [] }), []));
   }),
-  metadata('a release with one signature of two', 'METADATA_UNSIGNED', async ({ house }) => {
-    const one = house.maker.release.slice(0, 1);
-    await force(house, await nextTargets(house, await withBundle(house, { signers: one }), one));
+  metadata('a release with one signature of two', 'METADATA_UNSIGNED', async ({ testServer }) => {
+    const one = testServer.maker.release.slice(0, 1);
+    await force(
+      testServer,
+      await nextTargets(testServer, await withBundle(testServer, { signers: one }), one),
+    );
   }),
-  metadata('percentage raised for this camera alone', 'METADATA_UNSIGNED', async ({ house }) => {
-    await force(house, await bent(house, /"percentage": 0\b/, '"percentage": 100'));
+  metadata('percentage raised for this camera alone', 'METADATA_UNSIGNED', async ({ testServer }) => {
+    await force(testServer, await bent(testServer, /"percentage": 0\b/, '"percentage": 100'));
   }),
   agentRefuses('old metadata, replayed', 'METADATA_OUTDATED', async (slotted) => {
-    const { house } = slotted;
-    const replay = keepMetadata(house);
-    await renew(house);
-    const restore = keepMetadata(house);
+    const { testServer } = slotted;
+    const replay = keepMetadata(testServer);
+    await renew(testServer);
+    const restore = keepMetadata(testServer);
     await looks(slotted);
     replay();
     return restore;
   }),
-  metadata('parts of two editions, mixed', 'METADATA_MIXED', async ({ house }) => {
-    const { repository, nowMs } = house;
-    const before = await targetsInForce(house);
+  metadata('parts of two editions, mixed', 'METADATA_MIXED', async ({ testServer }) => {
+    const { repository, nowMs } = testServer;
+    const before = await targetsInForce(testServer);
     await changeRollout(
       repository,
       versionOf(WANTED),
       (rollout) => ({ ...rollout, seed: '1'.repeat(32) }),
       nowMs,
     );
-    await house.sign();
-    const after = await targetsInForce(house);
+    await testServer.sign();
+    const after = await targetsInForce(testServer);
     const file = (version: number) => join(repository.directory, 'metadata', `${version}.targets.json`);
     copyFileSync(file(before.signed.version), file(after.signed.version));
   }),
-  metadata('the repository frozen, its timestamp past its end', 'METADATA_EXPIRED', async ({ house }) => {
-    const { repository, online, nowMs } = house;
-    await finish(repository, signerOf(online), nowMs - LIFETIME_DAYS.timestamp * DAY_MS - 60_000);
-  }),
+  metadata(
+    'the repository frozen, its timestamp past its end',
+    'METADATA_EXPIRED',
+    async ({ testServer }) => {
+      const { repository, online, nowMs } = testServer;
+      await finish(repository, signerOf(online), nowMs - LIFETIME_DAYS.timestamp * DAY_MS - 60_000);
+    },
+  ),
 ];
 
 const TRICKS_BEHIND_SIGNATURES: readonly Trick[] = [
-  signed('the bundle with one signature of two', 'SIGNATURES_MISSING', async ({ house, contents }) => {
-    const [counter, signers] = [9, house.maker.release.slice(0, 1)];
+  signed('the bundle with one signature of two', 'SIGNATURES_MISSING', async ({ testServer, contents }) => {
+    const [counter, signers] = [9, testServer.maker.release.slice(0, 1)];
     const changes = { version: versionOf(counter), counter };
-    await publishUnjudged(house, { contents: contents(counter), changes, signers });
+    await publishUnjudged(testServer, { contents: contents(counter), changes, signers });
   }),
   bundle('a release for other hardware', 'HARDWARE_FOREIGN', () => ({}), { hardware: ['linux-arm64'] }),
   bundle('a downgrade', 'VERSION_DOWNGRADE', () => ({}), { version: '0.9.0' }),
@@ -180,14 +187,14 @@ const staged = (name: string, code: string, alter: (file: string) => void): Tric
   name,
   code,
   by: 'launcher',
-  play: async ({ house, home }) => {
-    const incoming = join(home.cameraDirectory, 'updates/incoming');
+  play: async ({ testServer, deployment }) => {
+    const incoming = join(deployment.cameraDirectory, 'updates/incoming');
     rmSync(incoming, { recursive: true, force: true });
     const file = join(incoming, 'files', FIRST);
-    const { directory } = house.repository;
-    house.server.answer = heldBack(directory, wholePath(SECOND), file, () => alter(file));
+    const { directory } = testServer.repository;
+    testServer.server.answer = heldBack(directory, wholePath(SECOND), file, () => alter(file));
     return () => {
-      house.server.answer = () => false;
+      testServer.server.answer = () => false;
       rmSync(incoming, { recursive: true, force: true });
     };
   },

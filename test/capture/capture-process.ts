@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CaptureEnd } from '../../agent/capture/effects.ts';
 import { type CaptureOptions, runCapture } from '../../agent/capture/main.ts';
 import { type CaptureState, readCaptureState } from '../../agent/capture/status-file.ts';
-import { type CaptureFeed, openCaptureFeed } from '../../agent/recording/capture-client.ts';
+import { type CaptureClient, openCaptureClient } from '../../agent/recording/capture-client.ts';
 import { type Clock, systemClock } from '../../host/clock.ts';
 import { makeFifo } from '../../host/fifo.ts';
 
@@ -19,7 +19,7 @@ export interface SeenRun {
 }
 
 /** Capture and an agent that keeps what it reads, joined by real FIFOs. */
-export interface Line {
+export interface CaptureRig {
   dir: string;
   logged: string[];
   /** Of the agent's feeds: a code for each fault, `ok` where it was over. */
@@ -34,7 +34,7 @@ export interface Line {
     stop(): void;
   };
   /** A new life of the agent; the runs it sees are collected. */
-  startAgent(): { feed: CaptureFeed; runs: SeenRun[] };
+  startAgent(): { feed: CaptureClient; runs: SeenRun[] };
   close(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export interface Line {
 const PATIENCE_MS = 240_000;
 
 /** @param given the run directory of a camera, FIFOs and all; one of its own if not given, which `close` removes. */
-export function openLine(given?: string): Line {
+export function openCaptureRig(given?: string): CaptureRig {
   const dir = given ?? mkdtempSync(join(tmpdir(), 'oriel-capture-'));
   if (given === undefined) {
     makeFifo(join(dir, 'media.fifo'));
@@ -51,7 +51,7 @@ export function openLine(given?: string): Line {
   const logged: string[] = [];
   const faults: string[] = [];
   const captures: { ended: Promise<unknown>; stop(): void }[] = [];
-  const feeds = new Set<CaptureFeed>();
+  const feeds = new Set<CaptureClient>();
   const log = (fields: object, message: string) => {
     logged.push(`${message} ${JSON.stringify(fields)}`);
   };
@@ -84,7 +84,7 @@ export function openLine(given?: string): Line {
     },
     startAgent() {
       const runs: SeenRun[] = [];
-      const feed = openCaptureFeed(
+      const feed = openCaptureClient(
         {
           mediaPath: join(dir, 'media.fifo'),
           commandPath: join(dir, 'capture.fifo'),

@@ -106,7 +106,7 @@ describe('[FC-75] files, opened by ffprobe', () => {
     const odd = ['-dash.mp4', 'what?.mp4', 'what?now', 'two words ä€.mp4', '100%.mp4', '%3F%d.mp4'];
     const names = [...odd, "a#b'c|d\\.mp4", 'a:b.mp4'];
     for (const name of names) copyFileSync(at('whole.mp4'), at(name));
-    const home = process.cwd();
+    const deployment = process.cwd();
     process.chdir(room);
     try {
       const results = names.map(async (name) => {
@@ -118,7 +118,7 @@ describe('[FC-75] files, opened by ffprobe', () => {
       });
       expect(await Promise.all(results)).toEqual(names.map((name) => [name, 0, '']));
     } finally {
-      process.chdir(home);
+      process.chdir(deployment);
     }
   });
 

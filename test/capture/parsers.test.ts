@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { CaptureError } from '../../agent/capture/errors.ts';
 import { encodeCommand, parseCommand } from '../../agent/capture/protocol.ts';
-import { scrubLine } from '../../agent/capture/redact.ts';
+import { redactLine } from '../../agent/capture/redact.ts';
 import { parseCaptureState } from '../../agent/capture/status-file.ts';
 import { parsePackets, parseStreams } from '../../agent/capture/streams.ts';
 
@@ -192,12 +192,12 @@ describe('scrubbing', () => {
     ['nothing to hide', '[rtsp @ 0x1] method DESCRIBE failed', null, '[rtsp @ 0x1] method DESCRIBE failed'],
     ['control characters', 'a\u001b[31mb\r', null, 'a [31mb'],
   ])('%s', (_, line, credentials, clean) => {
-    const scrubbed = scrubLine(line, credentials);
-    expect(scrubbed.replace('***@cam', '***@cam')).toBe(clean.replace('rtsp://***@cam', 'rtsp://cam'));
+    const redacted = redactLine(line, credentials);
+    expect(redacted.replace('***@cam', '***@cam')).toBe(clean.replace('rtsp://***@cam', 'rtsp://cam'));
   });
 
   test('bounds the length', () => {
-    expect(scrubLine('x'.repeat(5000), null).length).toBeLessThanOrEqual(300);
+    expect(redactLine('x'.repeat(5000), null).length).toBeLessThanOrEqual(300);
   });
 
   test('no password survives, wherever it stands', () => {
@@ -209,7 +209,7 @@ describe('scrubbing', () => {
     fc.assert(
       fc.property(password, fc.boolean(), (secret, encoded) => {
         const written = encodeURIComponent(secret);
-        const line = scrubLine(
+        const line = redactLine(
           `[tcp] rtsp://eve:${encoded ? written : secret}@cam/x: refused ${secret}`,
           `eve:${written}`,
         );

@@ -1,4 +1,4 @@
-import type { Tool } from '../../agent/capture/ffmpeg-runner.ts';
+import type { FfmpegTool } from '../../agent/capture/ffmpeg-runner.ts';
 import { Planner } from '../../agent/capture/planner.ts';
 import type { RunEnd } from '../../agent/capture/restart-rules.ts';
 import type { RunOutcome } from '../../agent/capture/run.ts';
@@ -26,7 +26,7 @@ function planning({ from = 'rtsp://cam.lan/x', answers = [answer('0.04')] } = {}
   const planner = new Planner({
     source: parseSource(from, ['cam.lan']),
     audio: true,
-    runTool: async ({ command }: Tool) => {
+    runTool: async ({ command }: FfmpegTool) => {
       asked.push(command);
       const stdout = answers[Math.min(asked.length, answers.length) - 1] ?? '';
       return { code: 0, stdout, stderr: '' };

@@ -1,6 +1,6 @@
 import type { Cause } from '../../agent/capture/cause.ts';
 import { diagnoseProbe } from '../../agent/capture/diagnosis.ts';
-import type { RunTool, ToolResult } from '../../agent/capture/ffmpeg-runner.ts';
+import type { FfmpegResult, RunFfmpeg } from '../../agent/capture/ffmpeg-runner.ts';
 import { inputOf } from '../../agent/capture/input.ts';
 import { parseSource, type RtspSource, type Source } from '../../agent/capture/source.ts';
 import { openRtspPeer, type RtspAnswer, type RtspRequest } from './rtsp-peer.ts';
@@ -11,7 +11,7 @@ import { openRtspPeer, type RtspAnswer, type RtspRequest } from './rtsp-peer.ts'
 const WAIT = { long: 120_000_000, short: 300_000 };
 
 /** What ffprobe says of a source, opened as capture opens it. */
-export function probedBy(run: RunTool, source: Source, waitUs = WAIT.long): Promise<ToolResult> {
+export function probedBy(run: RunFfmpeg, source: Source, waitUs = WAIT.long): Promise<FfmpegResult> {
   const { options, url, stdin } = inputOf(source);
   const level = source.kind === 'rtsp' ? 'level+info' : 'error';
   return run({
@@ -68,7 +68,7 @@ export const REFUSALS: readonly Row[] = [
 ];
 
 /** What is found of each, and ffprobe's exit code. @param run an ffprobe that reaches this machine's loopback. */
-export async function causesOfRefusals(run: RunTool): Promise<unknown[][]> {
+export async function causesOfRefusals(run: RunFfmpeg): Promise<unknown[][]> {
   return await Promise.all(
     REFUSALS.map(async ([, what, answer, options]) => {
       const peer = await openRtspPeer(answer);

@@ -13,7 +13,7 @@ import { commandsNamedIn } from '../repository/named-commands.ts';
 import { runCommand, wordsOf } from '../repository/run-command.ts';
 import { credentialsOf } from '../sources/credentials.ts';
 import { openNetworkCamera } from '../sources/network-camera.ts';
-import { flows, type Line, makeClip, openLine, type SeenRun, until } from './capture-process.ts';
+import { type CaptureRig, flows, makeClip, openCaptureRig, type SeenRun, until } from './capture-process.ts';
 
 /** What the status advises about a source that is not filmed, done in that state, until its video flows. */
 
@@ -25,7 +25,7 @@ const BLIND_MS = 31_000;
 
 let room: string;
 let directory: CameraDirectory;
-let line: Line;
+let line: CaptureRig;
 let runs: SeenRun[];
 const at = (name: string) => join(room, name);
 const state = () => ['--firewall-state', at('firewall')];
@@ -36,7 +36,7 @@ async function openCamera(source: string, ...more: string[]): Promise<void> {
   await runCommand('camera', 'init', at('camera'), ...server, '--source', source, ...more, ...state());
   directory = new CameraDirectory(at('camera'));
   makeFifos(directory);
-  line = openLine(directory.captureRun);
+  line = openCaptureRig(directory.captureRun);
   ({ runs } = line.startAgent());
 }
 beforeEach(() => {

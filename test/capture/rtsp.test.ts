@@ -5,18 +5,18 @@ import { parseSource } from '../../agent/capture/source.ts';
 import { collect } from '../../host/child.ts';
 import { credentialsOf } from '../sources/credentials.ts';
 import { type NetworkCamera, openNetworkCamera } from '../sources/network-camera.ts';
-import { flows, type Line, makeClip, openLine, until } from './capture-process.ts';
+import { type CaptureRig, flows, makeClip, openCaptureRig, until } from './capture-process.ts';
 import { SkippedClock } from './skipped-clock.ts';
 
 const PASSWORD = "s3cr3t'@ pw";
 const CREDENTIALS = credentialsOf(`eve:${PASSWORD}`, 'basic');
 const ENCODED = 's3cr3t%27%40%20pw';
 
-let line: Line;
+let line: CaptureRig;
 let camera: NetworkCamera;
 
 beforeAll(async () => {
-  line = openLine();
+  line = openCaptureRig();
   const clip = makeClip(line.dir, 'clip.mp4', [
     ...['-f', 'lavfi', '-i', 'testsrc2=size=320x240:rate=25', '-t', '4', '-c:v', 'libx264'],
     ...['-bf', '0', '-g', '25', '-pix_fmt', 'yuv420p'],

@@ -18,7 +18,7 @@ import {
   SNAPSHOT_FIFO,
 } from '../../agent/capture/snapshot-frame.ts';
 import { serveSnapshots } from '../../agent/capture/snapshots.ts';
-import { runErrand, type SnapshotFault } from '../../agent/snapshots/snapshot-request.ts';
+import { requestSnapshot, type SnapshotFault } from '../../agent/snapshots/snapshot-request.ts';
 import { systemClock } from '../../host/clock.ts';
 import { makeFifo, receiveFifoMessage, sendFifoMessage } from '../../host/fifo.ts';
 import { keyframesOf, RED_AND_BLUE } from '../media/keyframes.ts';
@@ -67,7 +67,7 @@ async function askServed(video: Uint8Array): Promise<Uint8Array | SnapshotFault>
 }
 
 function ask(video: Uint8Array, timeoutMs = 30_000): Promise<Uint8Array | SnapshotFault> {
-  return runErrand({
+  return requestSnapshot({
     keyframeFifo: join(directory, KEYFRAME_FIFO),
     snapshotFifo: join(directory, SNAPSHOT_FIFO),
     id: randomBytes(8),

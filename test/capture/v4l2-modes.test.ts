@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { ToolResult } from '../../agent/capture/ffmpeg-runner.ts';
+import type { FfmpegResult } from '../../agent/capture/ffmpeg-runner.ts';
 import { inputOf } from '../../agent/capture/input.ts';
 import { formatSize, parseSource, type V4l2Source } from '../../agent/capture/source.ts';
 import { chooseMode, parseFormats, probeDevice, withMode } from '../../agent/capture/v4l2-modes.ts';
@@ -216,7 +216,7 @@ describe('[FC-74] the mode that is asked for', () => {
 
 describe('[FC-74] a device', () => {
   const source = parseSource('v4l2:/dev/video0?rate=30000/1001', []) as V4l2Source;
-  const listing = (stderr: string) => async (): Promise<ToolResult> => ({ code: 1, stdout: '', stderr });
+  const listing = (stderr: string) => async (): Promise<FfmpegResult> => ({ code: 1, stdout: '', stderr });
 
   test('is opened in the mode that was chosen', async () => {
     const mode = await probeDevice(source, listing(WEBCAM));

@@ -1,5 +1,5 @@
 import type { CaptureState } from '../../agent/capture/status-file.ts';
-import { type AgentStatus, idleLine, unpairedStatus } from '../../agent/status.ts';
+import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/status.ts';
 import type { LaneStats, LaneTrouble } from '../../agent/uplink/uplink-stats.ts';
 import { type CameraView, judgeCondition } from '../../cli/camera/status/condition.ts';
 import { statusText } from '../../cli/camera/status/status-text.ts';
@@ -11,7 +11,7 @@ const DAY = 86_400_000;
 
 const agent: AgentStatus = {
   ...unpairedStatus(NOW),
-  ...idleLine(),
+  ...idlePipeline(),
   camera: 'a'.repeat(32),
   server: 'https://house.test',
   state: 'running',

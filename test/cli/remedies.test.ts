@@ -6,7 +6,7 @@ import { awaitSetup } from '../../agent/pairing/await-setup.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { planCamera } from '../../cli/camera/plan.ts';
 import { systemClock } from '../../host/clock.ts';
-import { checkSeparation, makeSharedRunDirectory } from '../../launcher/privilege-separation.ts';
+import { checkPrivilegeSeparation, makeSharedRunDirectory } from '../../launcher/privilege-separation.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { AGENT, CAPTURE, MINIMAL_ROOT, SEPARATED } from '../no-way-in/test-deployment.ts';
 import { commandsNamedIn } from '../repository/named-commands.ts';
@@ -66,7 +66,7 @@ test('[REM-UNPAIRED] a camera that waits for its set-up: the command that its st
 
 describe('agent and capture as users of their own', () => {
   beforeEach(() => mkdirSync(directory.path, { mode: 0o700 }));
-  const check = () => checkSeparation(directory, SEPARATION);
+  const check = () => checkPrivilegeSeparation(directory, SEPARATION);
 
   test('[REM-CAMERA_OWNER] in a directory that is root’s: given to them', async () => {
     const { code, message } = await thrown(check);

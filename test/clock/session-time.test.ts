@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { emptyTally } from '../../agent/recording/counters.ts';
+import { emptyCounters } from '../../agent/recording/counters.ts';
 import { Recorder } from '../../agent/recording/recorder.ts';
 import { nextStep, TIME_ERROR_LIMIT_MS } from '../../agent/recording/segment-rules.ts';
 import { freshSession } from '../../agent/recording/session-source.ts';
@@ -50,13 +50,13 @@ async function film(clock: Clocks, fragments: number, sets: ReadonlyMap<number, 
   const signer = makeSigner();
   const headers: { session: Uint8Array; segments: Uint8Array[] }[] = [];
   let begun: Promise<unknown> = Promise.resolve();
-  const tally = emptyTally();
+  const counters = emptyCounters();
   const recorder = new Recorder({
     cameraId: await cameraIdOf(signer.point, nodePrimitives),
     signer,
     primitives: nodePrimitives,
     clock,
-    tally,
+    counters,
     nextSession: () => {
       const effects = { signer, primitives: nodePrimitives, clock };
       const made = freshSession(undefined, inForce, dayKeys, effects);
@@ -110,7 +110,7 @@ async function film(clock: Clocks, fragments: number, sets: ReadonlyMap<number, 
       segments: segments.map((header) => parseSegmentHeader(header).timeMs),
     })),
   );
-  return { sessions, tally };
+  return { sessions, counters };
 }
 
 const gaps = (times: readonly number[]) =>
@@ -130,14 +130,14 @@ describe.each<[string, number]>([
   ['a day ahead', RIGHT + 86_400_000],
 ])('a jump %s while a segment grows', (_what, wall) => {
   test('ends the session at the next keyframe, and costs nothing', async () => {
-    const { sessions, tally } = await film(new Clocks(RIGHT), 100, new Map([[48, wall]]));
+    const { sessions, counters } = await film(new Clocks(RIGHT), 100, new Map([[48, wall]]));
     expect(sessions).toHaveLength(2);
     const [before, after] = sessions.map(({ segments }) => segments);
     expect(before).toEqual([RIGHT, RIGHT + 4000, RIGHT + 8000]);
     // The jump came at the fragment 48; the next keyframe is the fragment 50, 400 ms later.
     expect(after?.[0]).toBe(wall + 400 - FRAGMENT_US / 1000);
     expect(new Set(gaps(after ?? []))).toEqual(new Set([4000]));
-    expect(tally).toMatchObject({ skippedFragments: 0, fragments: 100 });
+    expect(counters).toMatchObject({ skippedFragments: 0, fragments: 100 });
   });
 });
 
@@ -153,11 +153,11 @@ test('whatever the clock does, within a session time goes on as time does', asyn
   const jump = fc.tuple(fc.nat({ max: 79 }), time);
   await fc.assert(
     fc.asyncProperty(fc.array(jump, { maxLength: 4 }), async (jumps) => {
-      const { sessions, tally } = await film(new Clocks(RIGHT), 80, new Map(jumps));
+      const { sessions, counters } = await film(new Clocks(RIGHT), 80, new Map(jumps));
       for (const { segments } of sessions) {
         for (const gap of gaps(segments)) expect(gap).toBe(4000);
       }
-      expect(tally.skippedFragments).toBe(0);
+      expect(counters.skippedFragments).toBe(0);
     }),
     { numRuns: 40 },
   );

@@ -7,7 +7,13 @@ import type { RequestKind } from '../../wire/control.ts';
 import { until } from '../e2e/until.ts';
 import { type CameraDouble, makeCamera } from '../server/camera-double.ts';
 import { closeClients, controlClient } from '../server/control-client.ts';
-import { cameraAuthority, closeHouses, enrol, type House, openHouse } from '../server/test-server.ts';
+import {
+  cameraAuthority,
+  closeTestServers,
+  enrol,
+  openTestServer,
+  type TestServer,
+} from '../server/test-server.ts';
 import { runControl, stopControls } from './camera.ts';
 
 /** The camera's own end of control against the server's, over real TLS. */
@@ -27,7 +33,7 @@ beforeEach(() => {
 afterEach(async () => {
   await stopControls();
   closeClients();
-  await closeHouses();
+  await closeTestServers();
   own.close();
   command.close();
   rmSync(directory, { recursive: true });
@@ -36,7 +42,7 @@ afterEach(async () => {
 const health = () => command.health.of(camera.id);
 const told = (uptimeSeconds: number) =>
   until('telemetry', () => health()?.telemetry?.uptimeSeconds === uptimeSeconds);
-const messages = (logged: House['logged']) => logged.map(({ message }) => message);
+const messages = (logged: TestServer['logged']) => logged.map(({ message }) => message);
 
 async function ask(request: RequestKind, id: string) {
   const askedAtMs = Date.now();
@@ -45,10 +51,10 @@ async function ask(request: RequestKind, id: string) {
 }
 
 test('a camera shows itself, answers each request under its id, and says good-bye', async () => {
-  const house = await openHouse({ registry: own });
+  const testServer = await openTestServer({ registry: own });
   const snapshots = [Uint8Array.of(1), new Uint8Array(96 * 1024), Uint8Array.of(3)];
   let asked = 0;
-  const running = runControl(() => house.port, camera, {
+  const running = runControl(() => testServer.port, camera, {
     snapshots: {
       take: () => snapshots.shift(),
       request: () => {
@@ -70,13 +76,13 @@ test('a camera shows itself, answers each request under its id, and says good-by
   expect(running.refreshes).toBe(1);
   expect((await ask('snapshot', 'dddddddddddddddd')).code).toBe('DONE');
   expect((await ask('snapshot', 'eeeeeeeeeeeeeeee')).code).toBe('UNAVAILABLE');
-  for (const { logged } of [house, running]) {
+  for (const { logged } of [testServer, running]) {
     const ids = logged.flatMap(({ fields }) => (fields.request === undefined ? [] : [fields.request]));
     expect(ids.filter((id) => id === 'aaaaaaaaaaaaaaaa')).toHaveLength(2);
   }
 
-  await until('the snapshots', () => house.snapshots.length === 3);
-  expect(house.snapshots.map(({ camera: of, snapshot }) => [of, snapshot.length])).toEqual([
+  await until('the snapshots', () => testServer.snapshots.length === 3);
+  expect(testServer.snapshots.map(({ camera: of, snapshot }) => [of, snapshot.length])).toEqual([
     [camera.id, 1],
     [camera.id, 96 * 1024],
     [camera.id, 1],
@@ -91,8 +97,8 @@ test('a camera shows itself, answers each request under its id, and says good-by
 });
 
 test('[FC-58] what a camera does is told at once when it changes, not at the next telemetry’s time', async () => {
-  const house = await openHouse({ registry: own });
-  const running = runControl(() => house.port, camera, { telemetryMs: 600_000 });
+  const testServer = await openTestServer({ registry: own });
+  const running = runControl(() => testServer.port, camera, { telemetryMs: 600_000 });
   await told(1);
   running.uptimeSeconds = 5;
   running.control.tellNow();
@@ -100,10 +106,10 @@ test('[FC-58] what a camera does is told at once when it changes, not at the nex
 });
 
 test('what a camera has to say while the server is away reaches it afterwards, the oldest dropped and counted', async () => {
-  let house = await openHouse({ registry: own });
-  const running = runControl(() => house.port, camera, { telemetryMs: 10 });
+  let testServer = await openTestServer({ registry: own });
+  const running = runControl(() => testServer.port, camera, { telemetryMs: 10 });
   await told(1);
-  await house.stop();
+  await testServer.stop();
   await until('disconnection', () => !running.control.view.connected);
   running.uptimeSeconds = 4;
   await until('a full outbox', () => running.control.view.dropped > 5);
@@ -112,15 +118,15 @@ test('what a camera has to say while the server is away reaches it afterwards, t
   const askedAtMs = Date.now();
   const id = 'ffffffffffffffff';
   command.requests.add({ id, camera: camera.id, request: 'ping', askedAtMs, deadlineMs: askedAtMs + 60_000 });
-  house = await house.restart();
+  testServer = await testServer.restart();
   await told(4);
   await until('the reply to what was asked in its absence', () => command.requests.get(id)?.reply);
   expect(health()?.online).toBe(true);
 });
 
 test('a new certificate is shown at once, on a new connection', async () => {
-  const house = await openHouse({ registry: own });
-  const running = runControl(() => house.port, camera);
+  const testServer = await openTestServer({ registry: own });
+  const running = runControl(() => testServer.port, camera);
   running.certificate = undefined;
   await until('a wait', () => true);
   running.certificate = camera.certificate;
@@ -137,19 +143,19 @@ test('a new certificate is shown at once, on a new connection', async () => {
 });
 
 test('a refused camera says why, and goes on when it is let in', async () => {
-  const house = await openHouse({ registry: own });
+  const testServer = await openTestServer({ registry: own });
   const stranger = makeCamera(cameraAuthority);
-  const running = runControl(() => house.port, stranger, { random: () => 0 });
+  const running = runControl(() => testServer.port, stranger, { random: () => 0 });
   await until('the refusal', () => running.control.view.trouble?.code === 'CONTROL_REFUSED');
   enrol(own, stranger);
   await until('connection', () => running.control.view.connected);
 });
 
 test('a camera whose connection somebody else takes under its own certificate comes again', async () => {
-  const house = await openHouse({ registry: own });
-  const running = runControl(() => house.port, camera);
+  const testServer = await openTestServer({ registry: own });
+  const running = runControl(() => testServer.port, camera);
   await until('connection', () => running.control.view.connected);
-  const other = controlClient(house.port, camera);
+  const other = controlClient(testServer.port, camera);
   expect(await other.answer).toBe(0);
   await other.gone;
   await until('connection', () => running.control.view.connected);

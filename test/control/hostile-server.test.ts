@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import fc from 'fast-check';
 import mqtt from 'mqtt-packet';
 import type { ControlError } from '../../agent/control/errors.ts';
-import { type ControlLine, openControlLine } from '../../agent/control/mqtt-connection.ts';
+import { type ControlConnection, openControlConnection } from '../../agent/control/mqtt-connection.ts';
 import { topicOf } from '../../wire/control.ts';
 
 /** What the camera makes of a server that has the pinned key and means ill. TLS has no part in it: see test/dialer. */
@@ -49,7 +49,7 @@ const inOrder = (packet: mqtt.Packet): Buffer | undefined => {
 };
 
 interface Heard {
-  readonly line: ControlLine;
+  readonly line: ControlConnection;
   readonly requests: string[];
   readonly closed: Promise<void>;
 }
@@ -59,7 +59,7 @@ async function open(answerMs = 10_000): Promise<Heard> {
   await once(socket, 'connect');
   const requests: string[] = [];
   const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
-  const line = await openControlLine(socket, {
+  const line = await openControlConnection(socket, {
     camera: CAMERA,
     keepaliveSeconds: 30,
     answerMs,

@@ -4,7 +4,7 @@ import { type Ending, reconnectDelayMs } from '../../agent/control/reconnect-rul
 import { RequestLog } from '../../agent/control/request-log.ts';
 import { Requests } from '../../agent/control/requests.ts';
 import { telemetryOf } from '../../agent/control/telemetry.ts';
-import { type AgentStatus, idleLine, unpairedStatus } from '../../agent/status.ts';
+import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/status.ts';
 import { encodeMessage, MAX_MESSAGE_BYTES, parseMessage } from '../../wire/control.ts';
 import { ManualClock } from '../faults/manual-clock.ts';
 import { telemetry } from '../wire/telemetry.ts';
@@ -222,7 +222,7 @@ describe('telemetry', () => {
       interruptedUs: 0.5e6,
       buriedUs: 0,
     };
-    const told = of({ ...unpairedStatus(1), ...idleLine(), state: 'running', account, heldBytes: 7 });
+    const told = of({ ...unpairedStatus(1), ...idlePipeline(), state: 'running', account, heldBytes: 7 });
     expect(told.restarts.agent).toBe(2);
     expect(told.footage).toEqual({
       capturedSeconds: 10,

@@ -9,7 +9,7 @@ import { forgetDelivered } from '../../ota/slot-transitions.ts';
 import { Slots } from '../../ota/slots.ts';
 import { type Contents, HARDWARE, type Maker, newMaker, PRODUCT, ringOf } from '../ota/maker.ts';
 import { type StaticServer, serveDirectory } from '../ota/static-server.ts';
-import { House } from '../ota/test-server.ts';
+import { TestServer } from '../ota/test-server.ts';
 import { type CameraParts, NEW, OLD, runUpdater } from './camera.ts';
 import { versionOf } from './little-release.ts';
 import { type Volume, Volumes } from './volume.ts';
@@ -17,7 +17,7 @@ import { type Volume, Volumes } from './volume.ts';
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** One signature of each kind is enough here: checking them is what takes the time. */
-class ThriftyHouse extends House {
+class ThriftyServer extends TestServer {
   override readonly maker: Maker = thrifty(newMaker());
 }
 const thrifty = (maker: Maker): Maker => ({
@@ -28,7 +28,7 @@ const thrifty = (maker: Maker): Maker => ({
 /** A maker with a repository, and a camera that has run its second release, on a volume that is copied for each try. */
 export class World {
   readonly volumes = new Volumes();
-  readonly #house = new ThriftyHouse();
+  readonly #testServer = new ThriftyServer();
   readonly #served = mkdtempSync(join(tmpdir(), 'oriel-served-'));
   #server: StaticServer | undefined;
 
@@ -38,10 +38,10 @@ export class World {
    * @returns a camera that knows nothing of the new release yet, not mounted.
    */
   async begin(contents: (counter: number) => Contents, bytes: number): Promise<Volume> {
-    this.#house.nowMs = Date.now();
-    await this.#house.begin();
+    this.#testServer.nowMs = Date.now();
+    await this.#testServer.begin();
     mkdirSync(join(this.#served, 'v1'));
-    symlinkSync(this.#house.repository.directory, join(this.#served, 'v1/updates'));
+    symlinkSync(this.#testServer.repository.directory, join(this.#served, 'v1/updates'));
     this.#server = await serveDirectory(this.#served);
     const first = await this.#release(1, contents(1));
     const second = await this.#release(OLD, contents(OLD), first);
@@ -57,18 +57,18 @@ export class World {
 
   /** @param root where Oriel's sources lie, if not here. */
   parts(root = ROOT): CameraParts {
-    return { root, trust: this.#house.maker.trust, port: Number(new URL(this.#server?.url ?? '').port) };
+    return { root, trust: this.#testServer.maker.trust, port: Number(new URL(this.#server?.url ?? '').port) };
   }
 
   async end(): Promise<void> {
     this.volumes.end();
     await this.#server?.stop();
-    await this.#house.end();
+    await this.#testServer.end();
     rmSync(this.#served, { recursive: true });
   }
 
   #release(counter: number, contents: Contents, previous?: string): Promise<string> {
-    const { maker } = this.#house;
+    const { maker } = this.#testServer;
     const wish = {
       contents,
       changes: { version: versionOf(counter), counter },
@@ -76,11 +76,11 @@ export class World {
       keyListSigners: maker.root.slice(0, 1),
       keyList: { threshold: 1 },
     };
-    return this.#house.release(wish, previous);
+    return this.#testServer.release(wish, previous);
   }
 
   async #flash(volume: Volume, [first = '', second = '']: readonly string[]): Promise<void> {
-    const { maker, repository } = this.#house;
+    const { maker, repository } = this.#testServer;
     const directory = join(volume.path, 'installation');
     mkdirSync(directory);
     mkdirSync(join(volume.path, 'camera'));

@@ -6,7 +6,7 @@ import { judgeRawChain } from '../../crypto/chain-node.ts';
 import { boolean, commonName, oid, sequence, smallInteger } from '../../crypto/der-node.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import { admit } from '../../server/enrolment/admission.ts';
-import { clientJudge } from '../../server/http/client-certificate.ts';
+import { clientCertificateJudge } from '../../server/http/client-certificate.ts';
 import {
   dnsName,
   extension,
@@ -14,7 +14,7 @@ import {
   honestExtensions,
   newAuthority,
   newKey,
-  type OddWish,
+  type OddOptions,
   oddCertificate,
   spellings,
   utcTime,
@@ -33,8 +33,8 @@ function outcome(leaf: Uint8Array, authority = root, trustedTimeMs = NOW): strin
   });
   return verdict.verdict === 'accepted' ? 'accepted' : verdict.code;
 }
-const odd = (wish: OddWish) => oddCertificate(root, 'Root', wish);
-const withExtensions = (...more: NonNullable<OddWish['extensions']>) => ({
+const odd = (wish: OddOptions) => oddCertificate(root, 'Root', wish);
+const withExtensions = (...more: NonNullable<OddOptions['extensions']>) => ({
   extensions: [...honestExtensions(), ...more],
 });
 
@@ -68,7 +68,7 @@ describe('[FC-41] an end that is no date is refused', () => {
     expect(outcome(odd({ from: to }))).toBe('CERTIFICATE_MALFORMED');
     // Nor is it a camera's.
     const client = oddCertificate(root, 'Root', { to, usage: 'clientAuth' });
-    expect(clientJudge(root.certificate)(client)).toMatchObject({ code: 'CERTIFICATE_MALFORMED' });
+    expect(clientCertificateJudge(root.certificate)(client)).toMatchObject({ code: 'CERTIFICATE_MALFORMED' });
   });
 
   test('control: Node gives such a date as no number, with which no comparison is true', () => {
@@ -130,7 +130,7 @@ describe('[FC-42] one key has one spelling in a certificate', () => {
     const wish = { spki: all[name] as Buffer };
     expect(outcome(odd({ ...wish }))).toBe('CERTIFICATE_MALFORMED');
     const client = oddCertificate(root, 'Root', { ...wish, usage: 'clientAuth' });
-    expect(clientJudge(root.certificate)(client)).toMatchObject({ kind: 'refused' });
+    expect(clientCertificateJudge(root.certificate)(client)).toMatchObject({ kind: 'refused' });
   });
 
   test('control: the honest spelling is accepted, and OpenSSL takes hybrid, compressed and explicit for the same key', () => {

@@ -28,7 +28,7 @@ export const utcTime = (text: string) => asn1.create(asn1.Class.UNIVERSAL, asn1.
 export const generalizedTime = (text: string) =>
   asn1.create(asn1.Class.UNIVERSAL, asn1.Type.GENERALIZEDTIME, false, text);
 
-export interface OddWish {
+export interface OddOptions {
   readonly key?: KeyObject;
   /** DER of the SubjectPublicKeyInfo, where it is not the key's own. */
   readonly spki?: Uint8Array;
@@ -62,7 +62,7 @@ export const newAuthority = (name = 'Root', key?: KeyObject, from = START, years
   makeAuthority(name, from, years, key);
 
 /** A certificate that `authority` signed. DER. */
-export function oddCertificate(authority: Credential, name: string, wish: OddWish = {}): Buffer {
+export function oddCertificate(authority: Credential, name: string, wish: OddOptions = {}): Buffer {
   const version = 'version' in wish ? wish.version : 2;
   const tbs = sequence(
     ...(version === undefined ? [] : [explicit(0, smallInteger(version))]),

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 
 /** Source files made with ffmpeg, and what ffprobe and ffmpeg say of files. */
 
-export interface ClipWish {
+export interface ClipOptions {
   readonly path: string;
   readonly seconds: number;
   readonly size?: string;
@@ -23,7 +23,7 @@ export function makeClip({
   audio,
   keyframeSeconds = 1,
   marker,
-}: ClipWish): string {
+}: ClipOptions): string {
   const video = ['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=25:duration=${seconds}`];
   const sound = ['-f', 'lavfi', '-i', `sine=frequency=440:sample_rate=48000:duration=${seconds}`];
   const bitstream =

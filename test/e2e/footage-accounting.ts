@@ -1,6 +1,6 @@
 import { imbalanceUs } from '../../agent/recording/footage-accounting.ts';
 import type { AgentStatus } from '../../agent/status.ts';
-import type { Home } from './test-deployment.ts';
+import type { TestDeployment } from './test-deployment.ts';
 
 /** Sums of times that were each rounded to the millisecond may differ by so much, seconds. */
 const ROUNDING = 0.01;
@@ -18,8 +18,11 @@ export function expectBalance(status: AgentStatus): void {
  * The promise: what was acknowledged opens, and nothing is refused.
  * @param lives the last word of each life of the agent, the last one's included.
  */
-export async function expectNothingAcknowledgedLost(home: Home, lives: readonly AgentStatus[]) {
-  const { code, report } = await home.verify();
+export async function expectNothingAcknowledgedLost(
+  deployment: TestDeployment,
+  lives: readonly AgentStatus[],
+) {
+  const { code, report } = await deployment.verify();
   expect(report.segments.filter(({ verdict }) => verdict === 'refused' || verdict === 'missing')).toEqual([]);
   // What a life found on the disk may have been acknowledged to the one before, which was killed before it could free it.
   const acknowledged = lives.reduce(
@@ -32,18 +35,21 @@ export async function expectNothingAcknowledgedLost(home: Home, lives: readonly 
 }
 
 /** What is captured while `away` runs is held, recording goes on, and everything arrives in the end. */
-export async function expectBridged(home: Home, away: () => Promise<void>): Promise<AgentStatus> {
-  const before = home.status;
+export async function expectBridged(
+  deployment: TestDeployment,
+  away: () => Promise<void>,
+): Promise<AgentStatus> {
+  const before = deployment.status;
   await away();
-  const back = home.status;
+  const back = deployment.status;
   expect(back.session).toBe(before.session);
   expect(back.capturedSeconds).toBeGreaterThan(before.capturedSeconds);
-  await home.drains();
-  expect(await home.endCamera()).toBe(0);
-  const { status } = home;
+  await deployment.drains();
+  expect(await deployment.endCamera()).toBe(0);
+  const { status } = deployment;
   expect(status).toMatchObject({ heldSeconds: 0, droppedSeconds: 0, skippedSeconds: 0, sessions: 1 });
   expect(status.acknowledgedSeconds).toBeCloseTo(status.capturedSeconds, 2);
-  const { code, report } = await expectNothingAcknowledgedLost(home, [status]);
+  const { code, report } = await expectNothingAcknowledgedLost(deployment, [status]);
   expect(report.verdict).toBe('complete');
   expect(code).toBe(0);
   return back;

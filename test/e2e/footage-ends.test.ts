@@ -1,15 +1,15 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { PREVIOUS_UNKNOWN } from '../../crypto/header.ts';
-import { MadeFootage, type SessionWish } from './footage-maker.ts';
+import { MadeFootage, type SessionOptions } from './footage-maker.ts';
 
 /** What is left of footage is never taken for all of it, and what was put behind its end never for footage. */
 
-const WHOLE: SessionWish = { number: 1, segments: ['next', 'final'] };
+const WHOLE: SessionOptions = { number: 1, segments: ['next', 'final'] };
 const NONE = { complete: 0, cut: 0, open: 0, missing: 0, refused: 0 };
 
 async function verified(
-  sessions: readonly SessionWish[],
+  sessions: readonly SessionOptions[],
   change: (footage: MadeFootage) => unknown = () => undefined,
 ) {
   const footage = await MadeFootage.of(...sessions);
@@ -22,7 +22,7 @@ async function verified(
 }
 
 describe('what is withheld shows', () => {
-  test.each<[string, object, SessionWish[], (footage: MadeFootage) => unknown]>([
+  test.each<[string, object, SessionOptions[], (footage: MadeFootage) => unknown]>([
     ['nothing', { complete: 4 }, [WHOLE, { ...WHOLE, number: 2 }], () => undefined],
     [
       'all of a session of which the next does not know the end',
@@ -55,7 +55,7 @@ describe('what is withheld shows', () => {
 });
 
 describe('what never was is not missing', () => {
-  test.each<[string, object, SessionWish[]]>([
+  test.each<[string, object, SessionOptions[]]>([
     [
       'a session that came to no segment',
       { complete: 2 },
@@ -88,8 +88,8 @@ describe('what never was is not missing', () => {
 });
 
 describe('what was put behind the end is refused', () => {
-  const GAP: SessionWish = { number: 1, segments: ['next', 'next'] };
-  test.each<[string, number, SessionWish[]]>([
+  const GAP: SessionOptions = { number: 1, segments: ['next', 'next'] };
+  test.each<[string, number, SessionOptions[]]>([
     ['after the segment that ends the session', 2, [WHOLE]],
     ['further after it', 7, [WHOLE]],
     ['beyond the number that the next session states', 2, [GAP, { ...WHOLE, number: 2 }]],

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { gapsBetween, lengthOf } from '../../cli/footage/gaps.ts';
 import { MAX_SESSION_SEGMENTS, PREVIOUS_UNKNOWN } from '../../crypto/header.ts';
-import { MadeFootage, type SessionWish } from './footage-maker.ts';
+import { MadeFootage, type SessionOptions } from './footage-maker.ts';
 
 /** What is missing is told, whatever is laid down where it belongs. */
 
-const WHOLE: SessionWish = { number: 1, segments: ['next', 'next', 'final'] };
+const WHOLE: SessionOptions = { number: 1, segments: ['next', 'next', 'final'] };
 const NONE = { complete: 0, cut: 0, open: 0, missing: 0, refused: 0 };
 
 describe('gaps', () => {
@@ -39,7 +39,7 @@ describe('gaps', () => {
 });
 
 async function verified(
-  sessions: readonly SessionWish[],
+  sessions: readonly SessionOptions[],
   change: (footage: MadeFootage) => unknown = () => undefined,
 ) {
   const footage = await MadeFootage.of(...sessions);
@@ -64,7 +64,7 @@ describe('[FC-32] rubbish does not hide what is missing:', () => {
   const withhold = (footage: MadeFootage, ...numbers: number[]) => {
     for (const number of numbers) footage.session(number).remove();
   };
-  test.each<[string, SessionWish[], (footage: MadeFootage) => unknown, string[]]>([
+  test.each<[string, SessionOptions[], (footage: MadeFootage) => unknown, string[]]>([
     ['sessions', NINE, (f) => withhold(f, 2, 3, 4, 5, 6, 7, 8), ['sessions 2 to 8 missing']],
     [
       'sessions around a directory of rubbish',

@@ -36,7 +36,7 @@ export interface MadeVideo {
   readonly fragment: Uint8Array;
 }
 
-export interface SessionWish {
+export interface SessionOptions {
   readonly number: number;
   /** How each segment ends. */
   readonly segments: readonly ('next' | 'final' | 'open')[];
@@ -75,12 +75,12 @@ export class MadeFootage {
     this.trust();
   }
 
-  static of(...sessions: readonly SessionWish[]): Promise<MadeFootage> {
+  static of(...sessions: readonly SessionOptions[]): Promise<MadeFootage> {
     return MadeFootage.filmed(NO_PICTURE, ...sessions);
   }
 
   /** Footage with a picture in it: each segment holds this one fragment. */
-  static async filmed(video: MadeVideo, ...sessions: readonly SessionWish[]): Promise<MadeFootage> {
+  static async filmed(video: MadeVideo, ...sessions: readonly SessionOptions[]): Promise<MadeFootage> {
     const signer = makeSigner();
     const camera = idText(await cameraIdOf(signer.point, nodePrimitives));
     const days = Math.max(0, ...sessions.map(({ dayKey = 0 }) => dayKey)) + 1;
@@ -143,7 +143,7 @@ export class MadeFootage {
     rmSync(this.directory, { recursive: true });
   }
 
-  async #film(wish: SessionWish): Promise<void> {
+  async #film(wish: SessionOptions): Promise<void> {
     const { number, segments, previousSession, previousSegments, previousDigest, timeMs, dayKey = 0 } = wish;
     const before = wish.after === undefined ? this.#sessions.at(-1) : this.session(wish.after);
     const holder = await dayKeyHolder(this.#key, nodePrimitives);
@@ -211,7 +211,7 @@ export class MadeSession {
    * @param startMs when it begins, ms since the session's first usually would.
    */
   async add(
-    end: SessionWish['segments'][number],
+    end: SessionOptions['segments'][number],
     media: Partial<MadeVideo> = {},
     startMs?: number,
   ): Promise<void> {

@@ -1,9 +1,9 @@
 import { minimalFragment, minimalInit } from '../media/minimal.ts';
-import { MadeFootage, type SessionWish } from './footage-maker.ts';
+import { MadeFootage, type SessionOptions } from './footage-maker.ts';
 
 /** What cameras seal need not be media that plays: then it is refused, and by all commands alike. */
 
-const SESSION: SessionWish = { number: 1, segments: ['next'] };
+const SESSION: SessionOptions = { number: 1, segments: ['next'] };
 const fragment = minimalFragment();
 const changed = (at: number, ...values: number[]) => {
   const copy = fragment.slice();

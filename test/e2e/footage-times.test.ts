@@ -1,18 +1,22 @@
 import { join } from 'node:path';
 import { openFootage } from '../../cli/footage/open-footage.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
-import { MadeFootage, type SessionWish } from './footage-maker.ts';
+import { MadeFootage, type SessionOptions } from './footage-maker.ts';
 
 /** Sealed footage of a camera that did not always film: it is whole, and says what is not in it. */
 
 /** Two segments, a pause of 6 s, one more; the next session begins ten minutes after this one. */
-const PAUSED: SessionWish = { number: 1, segments: ['next', 'next', 'final'], startsMs: [0, 4_000, 14_000] };
-const AFTER: SessionWish = { number: 2, segments: ['next', 'final'] };
+const PAUSED: SessionOptions = {
+  number: 1,
+  segments: ['next', 'next', 'final'],
+  startsMs: [0, 4_000, 14_000],
+};
+const AFTER: SessionOptions = { number: 2, segments: ['next', 'final'] };
 const SESSIONS_APART = { from: '2026-09-21T14:23:38.000Z', to: '2026-09-21T14:33:20.000Z', seconds: 582 };
 const PAUSE = { from: '2026-09-21T14:23:28.000Z', to: '2026-09-21T14:23:34.000Z', seconds: 6 };
 
 async function having<T>(
-  sessions: readonly SessionWish[],
+  sessions: readonly SessionOptions[],
   use: (footage: MadeFootage) => Promise<T>,
 ): Promise<T> {
   const footage = await MadeFootage.of(...sessions);

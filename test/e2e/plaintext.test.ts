@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { breakBuild } from '../broken-build.ts';
 import { makeClip } from './clips.ts';
 import { plaintextIn, plaintextUnder, recordingPackets } from './plaintext.ts';
-import { Home, type HomeWish } from './test-deployment.ts';
+import { TestDeployment, type TestDeploymentOptions } from './test-deployment.ts';
 import { until } from './until.ts';
 
 /** The server is blind, and nothing leaves the camera's memory that is not sealed. */
@@ -37,27 +37,31 @@ function holdsBeginning(spool: string): boolean {
 }
 
 /** A camera films, loses its line so that it has to spool, gets it back and uploads. What lies where? */
-function filmAndSearch(wish: Partial<HomeWish>): Promise<Findings> {
-  return Home.with({ source: `file:${clip}?loop`, ...wish }, async (home) => {
-    const spooled = join(home.directory, 'spooled');
-    const packets = await recordingPackets(home.relay.port, join(home.directory, 'packets'), async () => {
-      await home.startCamera();
-      home.relay.cut();
-      await home.captures(4);
-      const spool = join(home.cameraDirectory, 'spool');
-      await until('the spool holds a segment from its beginning', () => holdsBeginning(spool));
-      cpSync(spool, spooled, { recursive: true });
-      home.relay.mend();
-      await home.drains();
-      await home.endCamera();
-    });
-    expect(home.status.acknowledgedSeconds).toBeGreaterThan(4);
-    const out = join(home.directory, 'movie.mp4');
-    const { code } = await home.footage('open', '--out', out);
+function filmAndSearch(wish: Partial<TestDeploymentOptions>): Promise<Findings> {
+  return TestDeployment.with({ source: `file:${clip}?loop`, ...wish }, async (deployment) => {
+    const spooled = join(deployment.directory, 'spooled');
+    const packets = await recordingPackets(
+      deployment.relay.port,
+      join(deployment.directory, 'packets'),
+      async () => {
+        await deployment.startCamera();
+        deployment.relay.cut();
+        await deployment.captures(4);
+        const spool = join(deployment.cameraDirectory, 'spool');
+        await until('the spool holds a segment from its beginning', () => holdsBeginning(spool));
+        cpSync(spool, spooled, { recursive: true });
+        deployment.relay.mend();
+        await deployment.drains();
+        await deployment.endCamera();
+      },
+    );
+    expect(deployment.status.acknowledgedSeconds).toBeGreaterThan(4);
+    const out = join(deployment.directory, 'movie.mp4');
+    const { code } = await deployment.footage('open', '--out', out);
     return {
       spool: plaintextUnder(spooled, [MARKER]),
-      server: plaintextUnder(home.household.serverDirectory, [MARKER]),
-      footageBytes: plaintextUnder(join(home.household.serverDirectory, 'footage'), []).bytes,
+      server: plaintextUnder(deployment.parts.serverDirectory, [MARKER]),
+      footageBytes: plaintextUnder(join(deployment.parts.serverDirectory, 'footage'), []).bytes,
       packets,
       movie: code === 0 ? readFileSync(out) : undefined,
     };

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFifo } from '../../host/fifo.ts';
-import { Home } from './test-deployment.ts';
+import { TestDeployment } from './test-deployment.ts';
 
 /** The log of server, launcher, agent and capture is a side channel: all four film, store and end in order without it. */
 
@@ -42,13 +42,13 @@ test('[FC-01] a camera films while the disk of its log is full, and a server sto
   try {
     expect(() => writeFileSync(join(disk, 'rest'), Buffer.alloc(1 << 17))).toThrow('ENOSPC');
     const logTo = { camera: log, server: writer };
-    await Home.with({ source: 'test:?size=160x120&rate=10', logTo }, async (home) => {
-      await home.startCamera();
-      expect(await home.endCamera()).toBe(0);
-      await home.endServer();
-      const { code, report } = await home.verify();
+    await TestDeployment.with({ source: 'test:?size=160x120&rate=10', logTo }, async (deployment) => {
+      await deployment.startCamera();
+      expect(await deployment.endCamera()).toBe(0);
+      await deployment.endServer();
+      const { code, report } = await deployment.verify();
       expect([code, report.verdict]).toEqual([0, 'complete']);
-      expect(home.status.acknowledgedSeconds).toBe(home.status.capturedSeconds);
+      expect(deployment.status.acknowledgedSeconds).toBe(deployment.status.capturedSeconds);
     });
   } finally {
     for (const each of [filling, writer, log]) closeSync(each);

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { isSecondRequest } from '../../cli/signals.ts';
 import { makeFifo } from '../../host/fifo.ts';
 import { exitOf } from '../exit-of.ts';
-import { Home } from './test-deployment.ts';
+import { TestDeployment } from './test-deployment.ts';
 
 /** What a container's engine waits for after its SIGTERM. */
 const GRACE_MS = 10_000;
@@ -74,23 +74,23 @@ describe('a server that hangs as it ends, its disk included', () => {
 });
 
 test('[FC-17] a camera whose server hangs ends in order before it is killed, and so does a server with a client that never speaks', async () => {
-  await Home.with({ source: 'test:?size=160x120&rate=10' }, async (home) => {
-    await home.startCamera();
-    home.signalServer('SIGSTOP');
-    await home.captures(1);
+  await TestDeployment.with({ source: 'test:?size=160x120&rate=10' }, async (deployment) => {
+    await deployment.startCamera();
+    deployment.signalServer('SIGSTOP');
+    await deployment.captures(1);
     const from = performance.now();
-    expect(await home.endCamera('SIGHUP')).toBe(0);
+    expect(await deployment.endCamera('SIGHUP')).toBe(0);
     expect(performance.now() - from).toBeLessThan(GRACE_MS);
-    expect(home.status.state).toBe('stopped');
-    expect(home.status.heldSeconds).toBeGreaterThan(0);
+    expect(deployment.status.state).toBe('stopped');
+    expect(deployment.status.heldSeconds).toBeGreaterThan(0);
 
-    home.signalServer('SIGCONT');
-    const silent = connect(home.serverPort, '127.0.0.1').on('error', () => undefined);
+    deployment.signalServer('SIGCONT');
+    const silent = connect(deployment.serverPort, '127.0.0.1').on('error', () => undefined);
     await once(silent, 'connect');
     const to = performance.now();
-    await home.endServer('SIGHUP');
+    await deployment.endServer('SIGHUP');
     expect(performance.now() - to).toBeLessThan(GRACE_MS);
-    expect(existsSync(join(home.household.serverDirectory, 'run', 'server.json'))).toBe(false);
+    expect(existsSync(join(deployment.parts.serverDirectory, 'run', 'server.json'))).toBe(false);
     silent.destroy();
   });
 });

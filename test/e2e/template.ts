@@ -1,9 +1,9 @@
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endServer, type Household, makeHousehold } from '../../scripts/demonstration/deployment.ts';
+import { type Deployment, endServer, makeDeployment } from '../../scripts/demonstration/deployment.ts';
 
-export type Provisioned = Omit<Household, 'server'>;
+export type Provisioned = Omit<Deployment, 'server'>;
 
 const FACTS = 'household.json';
 
@@ -20,7 +20,7 @@ const templates = new Map<boolean, Promise<Provisioned>>();
  * A household as the demo makes it, with its server ended, to be copied: keys, certificates and a paired camera, which
  * take a dozen processes to make.
  */
-export function householdTemplate(audio: boolean): Promise<Provisioned> {
+export function deploymentTemplate(audio: boolean): Promise<Provisioned> {
   const template = templates.get(audio) ?? find(audio);
   templates.set(audio, template);
   return template;
@@ -42,9 +42,9 @@ async function find(audio: boolean): Promise<Provisioned> {
 
 async function make(path: string, audio: boolean): Promise<void> {
   const directory = mkdtempSync(`${path}-`);
-  const household = await makeHousehold({ directory, source: 'test:', audio });
-  await endServer(household);
-  const { origin, pin, cameraId } = household;
+  const deployment = await makeDeployment({ directory, source: 'test:', audio });
+  await endServer(deployment);
+  const { origin, pin, cameraId } = deployment;
   writeFileSync(join(directory, FACTS), JSON.stringify({ origin, pin, cameraId }));
   try {
     renameSync(directory, path);

@@ -19,10 +19,10 @@ import { endProcess, ORIEL, oriel } from '../../scripts/demonstration/oriel-comm
 import { exitOf } from '../exit-of.ts';
 import { family, type Process, stillRunning } from './processes.ts';
 import { Relay } from './relay.ts';
-import { householdTemplate, type Provisioned, placesIn } from './template.ts';
+import { deploymentTemplate, type Provisioned, placesIn } from './template.ts';
 import { until } from './until.ts';
 
-export interface HomeWish {
+export interface TestDeploymentOptions {
   readonly source: string;
   readonly audio?: boolean;
   /** The camera's `oriel`, if not the real one. */
@@ -44,9 +44,9 @@ const UNDER_WAY_SECONDS = 2;
  * A household of real processes, `oriel server run` and `oriel camera run`, with a line between them that can be
  * cut, and all that a test does to it.
  */
-export class Home {
-  readonly household: Provisioned;
-  readonly #wish: HomeWish;
+export class TestDeployment {
+  readonly parts: Provisioned;
+  readonly #wish: TestDeploymentOptions;
   #relay: Relay | undefined;
   #server: ChildProcess | undefined;
   #camera: ChildProcess | undefined;
@@ -56,50 +56,53 @@ export class Home {
   /** Every process there ever was. */
   readonly #seen: Process[] = [];
 
-  private constructor(household: Provisioned, wish: HomeWish) {
-    this.household = household;
+  private constructor(parts: Provisioned, wish: TestDeploymentOptions) {
+    this.parts = parts;
     this.#wish = wish;
     this.serverOptions = wish.serverOptions ?? [];
   }
 
   /** Makes a household, does something with it, and clears it away. */
-  static async with<T>(wish: HomeWish, act: (home: Home) => Promise<T>): Promise<T> {
-    const home = await Home.#make(wish);
+  static async with<T>(
+    wish: TestDeploymentOptions,
+    act: (deployment: TestDeployment) => Promise<T>,
+  ): Promise<T> {
+    const deployment = await TestDeployment.#make(wish);
     try {
-      return await act(home);
+      return await act(deployment);
     } finally {
-      await home.#dispose();
+      await deployment.#dispose();
     }
   }
 
-  static async #make(wish: HomeWish): Promise<Home> {
-    const template = await householdTemplate(wish.audio === true);
+  static async #make(wish: TestDeploymentOptions): Promise<TestDeployment> {
+    const template = await deploymentTemplate(wish.audio === true);
     const directory = mkdtempSync(join(tmpdir(), 'oriel-home-'));
     cpSync(template.directory, directory, { recursive: true });
-    const household = { ...template, ...placesIn(directory) };
-    const home = new Home(household, wish);
+    const parts = { ...template, ...placesIn(directory) };
+    const deployment = new TestDeployment(parts, wish);
     try {
-      await home.startServer();
-      home.#relay = await Relay.to(home.serverPort);
-      home.changeConfig((config) => {
-        config.server.origin = `https://127.0.0.1:${home.relay.port}`;
+      await deployment.startServer();
+      deployment.#relay = await Relay.to(deployment.serverPort);
+      deployment.changeConfig((config) => {
+        config.server.origin = `https://127.0.0.1:${deployment.relay.port}`;
         config.source = wish.source;
       });
-      return home;
+      return deployment;
     } catch (error) {
-      await home.#dispose();
+      await deployment.#dispose();
       throw error;
     }
   }
 
   get directory(): string {
-    return this.household.directory;
+    return this.parts.directory;
   }
   get cameraDirectory(): string {
-    return this.household.cameraDirectory;
+    return this.parts.cameraDirectory;
   }
   get footageDirectory(): string {
-    return join(this.household.serverDirectory, 'footage', this.household.cameraId);
+    return join(this.parts.serverDirectory, 'footage', this.parts.cameraId);
   }
   get relay(): Relay {
     if (this.#relay === undefined) throw new Error('there is no line yet');
@@ -120,7 +123,7 @@ export class Home {
 
   /** Starts the server: at any port the first time, then at the same. */
   async startServer(): Promise<void> {
-    const { serverDirectory } = this.household;
+    const { serverDirectory } = this.parts;
     const at = ['--address', '127.0.0.1', '--port', String(this.#port)];
     const options = [...at, ...this.serverOptions];
     const server = this.#start(this.#wish.server, 'server', 'server', 'run', serverDirectory, ...options);
@@ -247,7 +250,7 @@ export class Home {
 
   /** `oriel footage VERB` on the server's directory. */
   footage(verb: 'list' | 'verify' | 'open', ...options: readonly string[]) {
-    const { serverDirectory, key } = this.household;
+    const { serverDirectory, key } = this.parts;
     return oriel('footage', verb, serverDirectory, '--key', key, ...options);
   }
 

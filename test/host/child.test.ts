@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bytesWritten, COMMAND_NOT_FOUND, collect, spawnTethered } from '../../host/child.ts';
+import { bytesWritten, COMMAND_NOT_FOUND, collect, spawnChild } from '../../host/child.ts';
 import { exitOf } from '../exit-of.ts';
 
 const never = new AbortController().signal;
@@ -68,7 +68,7 @@ test('a tethered child dies with its parent, however that dies', async () => {
 });
 
 test('the kernel counts what a process writes', async () => {
-  const child = spawnTethered('cat', [], ['pipe', 'pipe', 'inherit']);
+  const child = spawnChild('cat', [], ['pipe', 'pipe', 'inherit']);
   const words = 'x'.repeat(5000);
   let seen = 0;
   const { promise, resolve } = Promise.withResolvers<void>();

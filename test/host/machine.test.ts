@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
-import { machineHealth } from '../../host/system-health.ts';
+import { systemHealth } from '../../host/system-health.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -30,17 +30,17 @@ test.each<[string, Record<string, string>, number | null]>([
     mkdirSync(join(directory, zone));
     writeFileSync(join(directory, zone, 'temp'), reading);
   }
-  expect((await machineHealth(board(), directory)).temperature).toBe(temperature);
+  expect((await systemHealth(board(), directory)).temperature).toBe(temperature);
 });
 
 test('what can be had of this machine is told', async () => {
-  const health = await machineHealth(systemDisk, directory);
+  const health = await systemHealth(systemDisk, directory);
   expect(health.diskFreeBytes).toBeGreaterThan(0);
   expect(health.memoryFreeBytes).toBeGreaterThan(0);
 });
 
 test('a disk that fails is no reason to say nothing', async () => {
   const fail = () => Promise.reject(new HostError('DISK_IO', 'broken'));
-  const health = await machineHealth({ ...systemDisk, freeBytes: fail, list: fail, open: fail }, directory);
+  const health = await systemHealth({ ...systemDisk, freeBytes: fail, list: fail, open: fail }, directory);
   expect(health).toMatchObject({ temperature: null, diskFreeBytes: null });
 });

@@ -18,7 +18,7 @@ import { until } from '../e2e/until.ts';
 import { serverRuns } from '../no-way-in/provision.ts';
 import { ORIEL_ROOT } from '../no-way-in/test-deployment.ts';
 import { type Contents, PRODUCT, ringOf } from '../ota/maker.ts';
-import { House } from '../ota/test-server.ts';
+import { TestServer } from '../ota/test-server.ts';
 import { HOST, VirtualBoard } from './virtual-board.ts';
 
 /** A whole board from one image: booted, set up by a file, updated. Releases are whole and real. */
@@ -33,11 +33,11 @@ const GUEST = readFileSync(join(import.meta.dirname, 'image-guest.sh'), 'utf8');
 const room = mkdtempSync(join(tmpdir(), 'oriel-image-'));
 const inRoom = (name: string) => join(room, name);
 const image = inRoom('camera.img');
-const house = new House();
+const testServer = new TestServer();
 let server: ChildProcess | undefined;
 afterAll(async () => {
   if (server !== undefined) await endProcess(server);
-  await house.end();
+  await testServer.end();
   rmSync(room, { recursive: true });
 }, MINUTES);
 
@@ -66,16 +66,16 @@ function contentsOf(files: string): Contents {
 function release(contents: Contents, counter: number, previous?: string): Promise<string> {
   const program = `// ${counter}\n${contents[PROGRAM]}`;
   const changes = { version: `1.0.${counter}`, counter };
-  return house.release({ contents: { ...contents, [PROGRAM]: program }, changes }, previous);
+  return testServer.release({ contents: { ...contents, [PROGRAM]: program }, changes }, previous);
 }
 
 function makeImage(bundle: string): void {
   const documents = inRoom('public');
   mkdirSync(documents);
-  const { keys, threshold } = ringOf(house.maker.root);
+  const { keys, threshold } = ringOf(testServer.maker.root);
   const anchor: Anchor = { format: 'oriel-anchor-1', product: PRODUCT, keys: [...keys], threshold };
   writeFileSync(join(documents, 'anchor.json'), writeAnchor(anchor));
-  const root = join(house.repository.directory, 'metadata/1.root.json');
+  const root = join(testServer.repository.directory, 'metadata/1.root.json');
   writeFileSync(join(documents, 'root.json'), readFileSync(root));
   const options = ['--arch', 'x64', '--bundle', bundle, '--public', documents];
   execFileSync(join(ORIEL_ROOT, 'scripts/image'), [image, ...options], {
@@ -86,13 +86,13 @@ function makeImage(bundle: string): void {
 }
 
 /** An owner, and a server for the camera to find. @returns the setup code's file. */
-async function makeHousehold() {
+async function makeDeployment() {
   const [key, serverDirectory, code] = [inRoom('viewing.key'), inRoom('server'), inRoom('setup-code')];
   const port = await freePort();
   await orielDoes('keys', 'new', key, '--name', 'test');
   const made = await orielDoes('server', 'init', serverDirectory, '--host', HOST, '--json');
   const pins = [...new Set(made.match(/sha256\/[A-Za-z0-9+/]{43}=/g))].flatMap((pin) => ['--pin', pin]);
-  const at = ['--address', '127.0.0.1', '--port', String(port), '--updates', house.repository.directory];
+  const at = ['--address', '127.0.0.1', '--port', String(port), '--updates', testServer.repository.directory];
   server = spawn(join(ORIEL_ROOT, 'oriel'), ['server', 'run', serverDirectory, ...at], { stdio: 'ignore' });
   await serverRuns(serverDirectory, server);
   const origin = `https://${HOST}:${port}`;
@@ -109,23 +109,30 @@ function layOntoBoot(name: string, content: string): void {
 
 let contents: Contents;
 let first: string;
-let home: Awaited<ReturnType<typeof makeHousehold>>;
+let deployment: Awaited<ReturnType<typeof makeDeployment>>;
 beforeAll(async () => {
-  house.nowMs = Date.now();
-  await house.begin();
+  testServer.nowMs = Date.now();
+  await testServer.begin();
   contents = contentsOf(buildRelease());
   first = await release(contents, 1);
   makeImage(first);
-  home = await makeHousehold();
+  deployment = await makeDeployment();
 }, 10 * MINUTES);
 
 async function fleet() {
-  const { cameras } = JSON.parse(await orielDoes('server', 'fleet', home.serverDirectory, '--json'));
+  const { cameras } = JSON.parse(await orielDoes('server', 'fleet', deployment.serverDirectory, '--json'));
   return cameras[0];
 }
 
 async function openFootage() {
-  const { stdout } = await oriel('footage', 'verify', home.serverDirectory, '--key', home.key, '--json');
+  const { stdout } = await oriel(
+    'footage',
+    'verify',
+    deployment.serverDirectory,
+    '--key',
+    deployment.key,
+    '--json',
+  );
   return JSON.parse(stdout);
 }
 
@@ -148,16 +155,16 @@ const listeners = (said: readonly string[]) => said.filter((line) => line.starts
 test(
   'an image boots, takes its setup code, records, and updates itself; nothing in it listens',
   async () => {
-    layOntoBoot('oriel-setup-code', readFileSync(home.code, 'utf8'));
+    layOntoBoot('oriel-setup-code', readFileSync(deployment.code, 'utf8'));
     layOntoBoot('oriel-setup-source', SOURCE);
     const said = await boots(async (board) => {
       await board.says('enrolled');
-      await orielDoes('keys', 'accept', home.key, '--server-dir', home.serverDirectory);
+      await orielDoes('keys', 'accept', deployment.key, '--server-dir', deployment.serverDirectory);
       await board.says('records');
       await release(contents, 2, first);
       const ask = ['ask', (await fleet()).camera, 'refresh', '--wait', '60'];
       await until('the camera is told to look', async () => {
-        return (await oriel('server', 'cameras', home.serverDirectory, ...ask)).code === 0;
+        return (await oriel('server', 'cameras', deployment.serverDirectory, ...ask)).code === 0;
       });
       await board.says('the end');
       await until('its report is here', async () => (await fleet()).reports.length === 1, MINUTES);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { readGaps } from '../../agent/state/accounting-file.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import type { FootageReport } from '../../cli/footage/report.ts';
-import { Home } from '../e2e/test-deployment.ts';
+import { TestDeployment } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 import { numberedClip } from '../sources/clips.ts';
 import { fileOf } from '../sources/corpus.ts';
@@ -47,8 +47,8 @@ test(
     };
     const camera = await startRtspCamera({ file: file ?? '', fps: FPS, faults: { audio: 'pcma' }, night });
     try {
-      await Home.with({ source: `rtsp://127.0.0.1:${camera.port}/x`, audio: true }, (home) =>
-        film(home, camera),
+      await TestDeployment.with({ source: `rtsp://127.0.0.1:${camera.port}/x`, audio: true }, (deployment) =>
+        film(deployment, camera),
       );
     } finally {
       await camera.close();
@@ -57,21 +57,21 @@ test(
   2 * NIGHT_MS + 300_000,
 );
 
-async function film(home: Home, camera: StartedCamera): Promise<void> {
-  home.changeConfig((config) => Object.assign(config, { lan: ['127.0.0.1'] }));
-  await home.startCamera();
+async function film(deployment: TestDeployment, camera: StartedCamera): Promise<void> {
+  deployment.changeConfig((config) => Object.assign(config, { lan: ['127.0.0.1'] }));
+  await deployment.startCamera();
   await until('the night is over', () => (camera.events.at(-1)?.at ?? 0) >= NIGHT_MS, 2 * NIGHT_MS);
-  expect(await home.endCamera()).toBe(0);
-  const { status } = home;
-  const { report } = await home.verify();
-  const out = join(home.directory, 'night.mp4');
-  const opened = await home.footage('open', '--json', '--out', out);
+  expect(await deployment.endCamera()).toBe(0);
+  const { status } = deployment;
+  const { report } = await deployment.verify();
+  const out = join(deployment.directory, 'night.mp4');
+  const opened = await deployment.footage('open', '--json', '--out', out);
   const { files } = JSON.parse(opened.stdout) as FootageReport;
   const sender = { startMs: camera.readyAt, fps: FPS, frames: USUAL.frames };
   const frames = await framesIn({ movies: files }, sender);
   const { span, covered, earliestMs, latestMs } = timesOf(frames, sender);
   const missing = span - covered;
-  const kept = readGaps(new CameraDirectory(home.cameraDirectory).gaps);
+  const kept = readGaps(new CameraDirectory(deployment.cameraDirectory).gaps);
 
   expect(report.verdict).toBe('complete');
   const said = {

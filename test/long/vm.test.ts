@@ -158,26 +158,30 @@ test(
   async () => {
     const room = mkdtempSync(join(tmpdir(), 'oriel-vm-'));
     const port = await freePort();
-    const home = await provision({
+    const deployment = await provision({
       directory: room,
       host: HOST,
       port,
       source: 'v4l2:/dev/video0?size=320x180&rate=5',
     });
     const listen = ['--address', '127.0.0.1', '--port', String(port)];
-    const server = spawn(join(ORIEL_ROOT, 'oriel'), ['server', 'run', home.serverDirectory, ...listen], {
-      stdio: 'ignore',
-    });
+    const server = spawn(
+      join(ORIEL_ROOT, 'oriel'),
+      ['server', 'run', deployment.serverDirectory, ...listen],
+      {
+        stdio: 'ignore',
+      },
+    );
     try {
-      await serverRuns(home.serverDirectory, server);
-      const said = await boot(room, makeDisk(room, home.cameraDirectory, port));
+      await serverRuns(deployment.serverDirectory, server);
+      const said = await boot(room, makeDisk(room, deployment.cameraDirectory, port));
       try {
         judge(said.trim().split('\n'));
       } catch (error) {
         console.error(`the guest said:\n${said}`);
         throw error;
       }
-      const { verdict, openedSeconds } = await verdictOf(home);
+      const { verdict, openedSeconds } = await verdictOf(deployment);
       expect(verdict).toBe('complete');
       expect(openedSeconds).toBeGreaterThanOrEqual(3);
     } finally {

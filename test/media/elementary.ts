@@ -5,13 +5,13 @@ import { inScratch } from './recordings.ts';
 import { split } from './stream.ts';
 
 /** A size, and options of the encoder. */
-export type ClipWish = readonly [string, ...string[]];
+export type ClipOptions = readonly [string, ...string[]];
 
 /**
  * Clips of ten frames of H.264 in two GOPs, as they come over a line: parameter sets before each keyframe. One ffmpeg
  * makes them all, since most of its time is its start.
  */
-export function clips(...wishes: readonly ClipWish[]): Uint8Array[] {
+export function clips(...wishes: readonly ClipOptions[]): Uint8Array[] {
   const encoding = ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '5', '-bf', '0'];
   return inScratch((directory) => {
     const path = (index: number) => join(directory, `${index}.h264`);

@@ -3,11 +3,11 @@ import { viewOf } from '../../media/boxes.ts';
 import type { FragmentEvent } from '../../media/fragmenter.ts';
 import { parseInit } from '../../media/init.ts';
 import { followParameterSets, type InitSegment, playsInBrowsers } from '../../media/parameter-sets.ts';
-import { type ClipWish, clips, copied, pictures } from './elementary.ts';
+import { type ClipOptions, clips, copied, pictures } from './elementary.ts';
 import { allBoxes, changed, join, type split } from './stream.ts';
 
 /** What follows a small picture, and whether browsers play it. */
-const SECONDS: readonly [string, boolean, ClipWish][] = [
+const SECONDS: readonly [string, boolean, ClipOptions][] = [
   ['a larger picture', true, ['640x360']],
   ['a size that is cropped', true, ['630x354', '-preset', 'veryfast', '-profile:v', 'high']],
   ['another profile and level', true, ['320x180', '-preset', 'veryfast', '-profile:v', 'main']],

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Household } from '../../scripts/demonstration/deployment.ts';
+import type { Deployment } from '../../scripts/demonstration/deployment.ts';
 import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { exitOf } from '../exit-of.ts';
 import { Lan, SERVER } from './lan.ts';
@@ -24,7 +24,7 @@ const PORT = 8443;
 
 /** A camera to come, and the steps by which it does. */
 export interface BlankCamera {
-  readonly household: Provisioned;
+  readonly parts: Provisioned;
   /** The board gets its setup code. */
   setUp(): void;
   /** The server hears of the code. */
@@ -34,34 +34,36 @@ export interface BlankCamera {
 }
 
 /** A household whose camera and server are machines of their own. */
-export class HomeOnLan {
+export class LanDeployment {
   readonly lan = new Lan();
-  readonly household: Provisioned;
+  readonly parts: Provisioned;
   readonly #addressFile: string;
   #server: ChildProcess | undefined;
 
-  private constructor(household: Provisioned) {
-    this.household = household;
-    this.#addressFile = join(household.directory, 'address');
+  private constructor(deployment: Provisioned) {
+    this.parts = deployment;
+    this.#addressFile = join(deployment.directory, 'address');
   }
 
-  static async make(): Promise<HomeOnLan> {
+  static async make(): Promise<LanDeployment> {
     const directory = mkdtempSync(join(tmpdir(), 'oriel-lan-'));
     chmodSync(directory, 0o711);
-    const home = new HomeOnLan(await provision({ directory, host: NAME, port: PORT, source: 'test:' }));
-    handOver(home.household as Household);
+    const deployment = new LanDeployment(
+      await provision({ directory, host: NAME, port: PORT, source: 'test:' }),
+    );
+    handOver(deployment.parts as Deployment);
     try {
-      await home.resolveTo(SERVER.v4);
-      await home.startServer();
-      return home;
+      await deployment.resolveTo(SERVER.v4);
+      await deployment.startServer();
+      return deployment;
     } catch (error) {
-      await home.close();
+      await deployment.close();
       throw error;
     }
   }
 
   changeConfig(change: { readonly source: string; readonly lan: readonly string[] }): void {
-    const path = join(this.household.cameraDirectory, 'camera.json');
+    const path = join(this.parts.cameraDirectory, 'camera.json');
     writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...change }));
   }
 
@@ -80,7 +82,7 @@ export class HomeOnLan {
   }
 
   async startServer(): Promise<void> {
-    const { serverDirectory } = this.household;
+    const { serverDirectory } = this.parts;
     const oriel = join(ORIEL_ROOT, 'oriel');
     const server = this.lan.start('server', [
       oriel,
@@ -112,25 +114,25 @@ export class HomeOnLan {
   }
 
   /** Starts the camera at its place, its processes with users of their own. */
-  startCamera(oriel: string, household: Provisioned = this.household): RunningCamera {
+  startCamera(oriel: string, deployment: Provisioned = this.parts): RunningCamera {
     const before = [...this.lan.at('camera'), ...MINIMAL_ROOT];
-    return new RunningCamera(household as Household, oriel, SEPARATED, before);
+    return new RunningCamera(deployment as Deployment, oriel, SEPARATED, before);
   }
 
   /** The same household with an empty directory for another camera, and what sets that up. */
   async blankCamera(oriel: string): Promise<BlankCamera> {
-    const { directory, key, origin, pin, serverDirectory } = this.household;
-    const household = { ...this.household, cameraDirectory: join(directory, 'blank') };
-    mkdirSync(household.cameraDirectory);
-    handOver(household as Household);
+    const { directory, key, origin, pin, serverDirectory } = this.parts;
+    const parts = { ...this.parts, cameraDirectory: join(directory, 'blank') };
+    mkdirSync(parts.cameraDirectory);
+    handOver(parts as Deployment);
     const code = join(directory, 'setup-code');
     const pairing = ['keys', 'pair', key, '--server', origin, '--pin', pin, '--out', code, '--json'];
     const { claim } = JSON.parse(await orielDoes(...pairing));
     const asAgent = ['setpriv', `--reuid=${AGENT.uid}`, `--regid=${CAPTURE.gid}`, '--clear-groups', '--'];
     const env = ['env', `ORIEL_SETUP_CODE=${readFileSync(code, 'utf8').trim()}`];
-    const setup = [oriel, 'camera', 'setup', household.cameraDirectory, '--source', 'test:'];
+    const setup = [oriel, 'camera', 'setup', parts.cameraDirectory, '--source', 'test:'];
     return {
-      household,
+      parts,
       setUp: () => this.lan.run('camera', ...env, ...asAgent, ...setup),
       claim: () => orielDoes('server', 'cameras', serverDirectory, 'claim', claim),
       accept: () => orielDoes('keys', 'accept', key, '--server-dir', serverDirectory),
@@ -139,7 +141,7 @@ export class HomeOnLan {
 
   async close(): Promise<void> {
     await this.lan.close();
-    rmSync(this.household.directory, { recursive: true });
+    rmSync(this.parts.directory, { recursive: true });
   }
 }
 

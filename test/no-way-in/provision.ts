@@ -1,11 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Household } from '../../scripts/demonstration/deployment.ts';
+import type { Deployment } from '../../scripts/demonstration/deployment.ts';
 import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { until } from './test-deployment.ts';
 
-export type Provisioned = Omit<Household, 'server'>;
+export type Provisioned = Omit<Deployment, 'server'>;
 
 export interface Wish {
   readonly directory: string;

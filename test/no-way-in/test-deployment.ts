@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import type { AgentStatus } from '../../agent/status.ts';
 import {
   cameraStatus,
+  type Deployment,
   endServer,
-  type Household,
-  makeHousehold,
+  makeDeployment,
 } from '../../scripts/demonstration/deployment.ts';
 import { family, isRunning } from '../e2e/processes.ts';
 import { until } from '../e2e/until.ts';
@@ -32,37 +32,37 @@ export const MINIMAL_ROOT = [
 
 export { isRunning, until };
 
-export interface OpenHousehold {
-  readonly household: Household;
+export interface OpenDeployment {
+  readonly parts: Deployment;
   close(): Promise<void>;
 }
 
 /** A household in a temporary directory, its server running on this machine. */
-export async function openHousehold(): Promise<OpenHousehold> {
+export async function openDeployment(): Promise<OpenDeployment> {
   const directory = mkdtempSync(join(tmpdir(), 'oriel-no-way-in-'));
   // Users of their own pass through it to the camera's directory.
   chmodSync(directory, 0o711);
-  const household = await makeHousehold({ directory, source: 'test:', audio: false });
+  const parts = await makeDeployment({ directory, source: 'test:', audio: false });
   return {
-    household,
+    parts,
     async close() {
-      await endServer(household);
+      await endServer(parts);
       rmSync(directory, { recursive: true });
     },
   };
 }
 
-export async function withHousehold(act: (household: Household) => Promise<void>): Promise<void> {
-  const { household, close } = await openHousehold();
+export async function withDeployment(act: (deployment: Deployment) => Promise<void>): Promise<void> {
+  const { parts: deployment, close } = await openDeployment();
   try {
-    await act(household);
+    await act(deployment);
   } finally {
     await close();
   }
 }
 
 /** Gives the camera's directory to the agent's user, as docs/hardening.md says. */
-export function handOver({ cameraDirectory }: Household): void {
+export function handOver({ cameraDirectory }: Deployment): void {
   const owner = `${AGENT.uid}:${CAPTURE.gid}`;
   const given = spawnSync('sh', ['-c', `chown -R ${owner} "$1" && chmod 710 "$1"`, 'sh', cameraDirectory]);
   if (given.status !== 0) throw new Error('giving away the directory of the camera takes root');
@@ -71,25 +71,25 @@ export function handOver({ cameraDirectory }: Household): void {
 /** A running camera. */
 export class RunningCamera {
   readonly launcher: ChildProcess;
-  readonly #household: Household;
+  readonly #deployment: Deployment;
   readonly #log: string;
 
   /** @param before what the command is run under. */
   constructor(
-    household: Household,
+    deployment: Deployment,
     oriel: string,
     options: readonly string[],
     before: readonly string[] = [],
   ) {
-    this.#household = household;
-    this.#log = join(household.directory, 'camera.log');
+    this.#deployment = deployment;
+    this.#log = join(deployment.directory, 'camera.log');
     const log = openSync(this.#log, 'a', 0o600);
     const [program = '', ...args] = [
       ...before,
       oriel,
       'camera',
       'run',
-      household.cameraDirectory,
+      deployment.cameraDirectory,
       ...options,
     ];
     this.launcher = spawn(program, args, { stdio: ['ignore', log, log] });
@@ -104,7 +104,7 @@ export class RunningCamera {
   captures(seconds: number): Promise<AgentStatus> {
     const look = () => {
       if (this.launcher.exitCode !== null) throw new Error(`the camera ended:\n${this.log}`);
-      const status = cameraStatus(this.#household);
+      const status = cameraStatus(this.#deployment);
       return (
         status !== undefined && status.capturedSeconds >= seconds && this.pids().has(status.pid) && status
       );

@@ -22,14 +22,14 @@ export function outcomesOf(file: string): Record<string, unknown[]> {
 }
 
 interface Verified {
-  readonly lines: readonly Line[];
+  readonly lines: readonly Pipeline[];
   readonly snapshots: {
     readonly absent: readonly { session: string; first: number; last: number }[];
     readonly refused: readonly { file: string; code: string }[];
   };
 }
 
-interface Line {
+interface Pipeline {
   readonly session: string;
   readonly sequence: number;
   readonly verdict: string;
@@ -73,7 +73,7 @@ function lineOf({
   bytes,
   marked,
   vouchedRecords,
-}: Line): string {
+}: Pipeline): string {
   const mark = marked && `${marked} ${vouchedRecords}`;
   return [session, sequence, `+${count}`, verdict, code, records, bytes, mark]
     .filter((part) => part !== undefined)

@@ -16,7 +16,7 @@ import { checkPaths } from '../../ota/bundle-path.ts';
 import { fittingKeys, meetsThreshold, parseSignatures, writeSignatures } from '../../ota/signatures.ts';
 import { verifyBundle } from '../../ota/verify-bundle.ts';
 import {
-  type BundleWish,
+  type BundleOptions,
   describeBundle,
   entryOf,
   type Maker,
@@ -35,7 +35,7 @@ afterAll(() => {
   for (const directory of made) rmSync(directory, { recursive: true });
 });
 
-function bundle(wish: BundleWish = {}, by: Maker = maker): string {
+function bundle(wish: BundleOptions = {}, by: Maker = maker): string {
   const directory = makeBundle(by, wish);
   made.push(directory);
   return directory;
@@ -61,7 +61,7 @@ describe('a bundle', () => {
     expect(keys.counter).toBe(1);
   });
 
-  test.each<[string, BundleWish, string]>([
+  test.each<[string, BundleOptions, string]>([
     ['no signature', { signers: [] }, 'SIGNATURES_MISSING'],
     ['one signature of two', { signers: [first] }, 'SIGNATURES_MISSING'],
     ['one and a stranger', { signers: [first, stranger] }, 'SIGNATURES_MISSING'],

@@ -12,19 +12,19 @@ import type { HttpGet } from '../../ota/transfer.ts';
 import { MAX_DELTA_FILE_BYTES, type TransferList, wholePath } from '../../ota/transfer-list.ts';
 import { readDocuments, verifyDocuments } from '../../ota/verify-bundle.ts';
 import { describeBundle, HARDWARE, PRODUCT } from './maker.ts';
-import { House } from './test-server.ts';
+import { TestServer } from './test-server.ts';
 import { DAY_MS, NOW } from './tuf-repository.ts';
 
-let house: House;
+let testServer: TestServer;
 let installed: string;
 beforeAll(async () => {
-  house = new House();
-  await house.begin();
-  installed = await house.release({ changes: { version: '1.0.0', counter: 1 } });
+  testServer = new TestServer();
+  await testServer.begin();
+  installed = await testServer.release({ changes: { version: '1.0.0', counter: 1 } });
   const contents = { 'bin/node': 'the runtime', 'app/oriel.mjs': 'the next agent' };
-  await house.release({ contents, changes: { version: '1.1.0', counter: 2 } }, installed);
+  await testServer.release({ contents, changes: { version: '1.1.0', counter: 2 } }, installed);
 });
-afterAll(() => house.end());
+afterAll(() => testServer.end());
 
 const candidate = {
   camera: 'abcdefghijklmnopqrstuvwxyz234567',
@@ -36,16 +36,16 @@ const candidate = {
   failed: [] as number[],
 };
 const check = async (changes = {}, trustedTimeMs = NOW, more = {}) => {
-  await systemDisk.makeDirectory(join(house.directory, 'trusted'), 0o700);
+  await systemDisk.makeDirectory(join(testServer.directory, 'trusted'), 0o700);
   return checkForUpdate({
-    ...house.effects(),
+    ...testServer.effects(),
     disk: systemDisk,
-    directory: join(house.directory, 'trusted'),
-    shippedRoot: readFileSync(join(house.repository.directory, 'metadata/1.root.json')),
-    scratch: join(house.directory, 'scratch'),
+    directory: join(testServer.directory, 'trusted'),
+    shippedRoot: readFileSync(join(testServer.repository.directory, 'metadata/1.root.json')),
+    scratch: join(testServer.directory, 'scratch'),
     trustedTimeMs,
     candidate: { ...candidate, ...changes },
-    trust: house.maker.trust,
+    trust: testServer.maker.trust,
     ...more,
   });
 };
@@ -54,14 +54,19 @@ test('a release is found, and brought whole: what no slot has, and then its docu
   const { found, offer } = await check();
   expect(offer.issuedMs).toBe(NOW);
   if (found === undefined) throw new Error('nothing was found');
-  const options = { ...house.effects(), disk: systemDisk, incoming: house.incoming, log: () => undefined };
-  const bytes = await bringRelease({ ...options, slots: [house.slot(installed)] }, found);
+  const options = {
+    ...testServer.effects(),
+    disk: systemDisk,
+    incoming: testServer.incoming,
+    log: () => undefined,
+  };
+  const bytes = await bringRelease({ ...options, slots: [testServer.slot(installed)] }, found);
   expect(bytes).toBeGreaterThan(0);
-  const { bundle } = await verifyDocuments(await readDocuments(house.incoming), house.maker.trust);
+  const { bundle } = await verifyDocuments(await readDocuments(testServer.incoming), testServer.maker.trust);
   expect(bundle.version).toBe('1.1.0');
   const sources = bundle.files.map(({ sha256, path }) => [
     path,
-    existsSync(join(house.incoming, 'files', sha256)),
+    existsSync(join(testServer.incoming, 'files', sha256)),
   ]);
   expect(Object.fromEntries(sources)).toEqual({ 'app/oriel.mjs': true, 'bin/node': false });
 });
@@ -69,9 +74,14 @@ test('a release is found, and brought whole: what no slot has, and then its docu
 test('a manifest lies there only when its files do', async () => {
   const { found } = await check();
   if (found === undefined) throw new Error('nothing was found');
-  house.server.answer = (_request, response, path) =>
+  testServer.server.answer = (_request, response, path) =>
     path.startsWith('files/') && Boolean(response.writeHead(404).end());
-  const options = { ...house.effects(), disk: systemDisk, incoming: house.incoming, log: () => undefined };
+  const options = {
+    ...testServer.effects(),
+    disk: systemDisk,
+    incoming: testServer.incoming,
+    log: () => undefined,
+  };
   const list = { ...found.list, deltas: [] };
   const bundle = {
     ...found.bundle,
@@ -80,8 +90,8 @@ test('a manifest lies there only when its files do', async () => {
   await expect(bringRelease({ ...options, slots: [] }, { ...found, bundle, list })).rejects.toMatchObject({
     code: 'RELEASE_INCOMPLETE',
   });
-  expect(existsSync(join(house.incoming, 'bundle.json'))).toBe(false);
-  house.server.answer = () => false;
+  expect(existsSync(join(testServer.incoming, 'bundle.json'))).toBe(false);
+  testServer.server.answer = () => false;
 });
 
 test.each<[string, object, string]>([
@@ -89,11 +99,11 @@ test.each<[string, object, string]>([
   ['what failed here', { failed: [2] }, 'VERSION_FAILED'],
   ['another board', { hardware: 'linux-arm64' }, 'HARDWARE_FOREIGN'],
 ])('nothing is fetched for %s, and it says why', async (_, changes, judgement) => {
-  house.server.requests.length = 0;
+  testServer.server.requests.length = 0;
   const { found, choice } = await check(changes);
   expect(found).toBeUndefined();
   expect(choice.judged.find(({ release }) => release.version === '1.1.0')?.judgement).toBe(judgement);
-  expect(house.server.requests.filter((path) => !path.startsWith('metadata/'))).toEqual([]);
+  expect(testServer.server.requests.filter((path) => !path.startsWith('metadata/'))).toEqual([]);
 });
 
 test('a repository that stands still too long is told of', async () => {
@@ -101,12 +111,12 @@ test('a repository that stands still too long is told of', async () => {
 });
 
 test('what signed metadata says counts, although a server keeps the release itself back', async () => {
-  house.server.answer = (_request, response, path) =>
+  testServer.server.answer = (_request, response, path) =>
     path.startsWith('targets/') && Boolean(response.writeHead(404).end());
   const offers: Offer[] = [];
   const looking = check({}, NOW, { heard: (offer: Offer) => offers.push(offer) });
   await expect(looking).rejects.toMatchObject({ code: 'FETCH_REFUSED' });
-  house.server.answer = () => false;
+  testServer.server.answer = () => false;
   expect(offers).toMatchObject([{ issuedMs: NOW }]);
 });
 
@@ -127,7 +137,7 @@ test('a release is that of a bundle, and not one of the same number for another 
 test('no delta is made to a file that is too large to lie in memory', async () => {
   const large = randomBytes(MAX_DELTA_FILE_BYTES + 1);
   const [before, after] = ['the agent before', 'the agent after'.repeat(99)];
-  const old = house.bundle({ contents: { 'bin/node': large, 'app/oriel.mjs': before } });
+  const old = testServer.bundle({ contents: { 'bin/node': large, 'app/oriel.mjs': before } });
   const bundle = describeBundle({ 'bin/node': large, 'app/oriel.mjs': after });
   const [from, to] = ['bin/node', 'app/oriel.mjs'].map(
     (path) => bundle.files.find((file) => file.path === path)?.sha256 ?? '',
@@ -143,13 +153,13 @@ test('no delta is made to a file that is too large to lie in memory', async () =
     files: [{ sha256: to, bytes: whole.length }],
     deltas: [{ from, to, bytes: 10 }],
   };
-  const options = { ...house.effects(), get, incoming: house.incoming, log: () => undefined };
-  await fetchBundle({ ...options, bundle, list, slots: [house.slot(old)] });
+  const options = { ...testServer.effects(), get, incoming: testServer.incoming, log: () => undefined };
+  await fetchBundle({ ...options, bundle, list, slots: [testServer.slot(old)] });
   expect(requests).toEqual([wholePath(to)]);
 });
 
 test('a halt reaches the camera with the next look', async () => {
-  await changeRollout(house.repository, '1.1.0', (rollout) => ({ ...rollout, halt: true }), NOW);
-  await house.sign();
+  await changeRollout(testServer.repository, '1.1.0', (rollout) => ({ ...rollout, halt: true }), NOW);
+  await testServer.sign();
   expect((await check()).found).toBeUndefined();
 });

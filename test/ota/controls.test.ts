@@ -10,7 +10,7 @@ import { readSnapshot, signMetadata, writeMetadata } from '../../ota/tuf-metadat
 import type * as VerifyRoom from '../../ota/verify-bundle.ts';
 import type * as ZstdRoom from '../../ota/zstd.ts';
 import { type Breakage, breakBuild } from '../broken-build.ts';
-import { type BundleWish, describeBundle, entryOf, makeBundle, newMaker } from './maker.ts';
+import { type BundleOptions, describeBundle, entryOf, makeBundle, newMaker } from './maker.ts';
 import { DAY_MS, NOW, serve, signerOf, TufRepository } from './tuf-repository.ts';
 
 /** Each lock of this room taken out by itself: then the thief gets through, so it is that lock that held him. */
@@ -42,7 +42,7 @@ type Attack = (rooms: Rooms) => Promise<unknown>;
 
 /** A bundle, then what the thief does to its directory. */
 const bundled =
-  (wish: BundleWish, change: (directory: string) => void = () => undefined): Attack =>
+  (wish: BundleOptions, change: (directory: string) => void = () => undefined): Attack =>
   async ({ verify }) => {
     const directory = makeBundle(maker, wish);
     try {

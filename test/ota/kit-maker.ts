@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { writeAnchor } from '../../ota/key-list.ts';
 import { makeRoot, signMetadata, writeMetadata } from '../../ota/tuf-metadata.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
-import { type BundleWish, CONTENTS, type Maker, makeBundle, newMaker, PRODUCT, ringOf } from './maker.ts';
+import { type BundleOptions, CONTENTS, type Maker, makeBundle, newMaker, PRODUCT, ringOf } from './maker.ts';
 import { signerOf } from './tuf-repository.ts';
 
 /** What is a program for x86-64 as far as its first bytes say; a kit is told its architecture by them. */
@@ -33,7 +33,7 @@ export class KitMaker {
     writeFileSync(join(this.documents, 'root.json'), writeMetadata(root));
   }
 
-  bundle(wish: BundleWish = {}): string {
+  bundle(wish: BundleOptions = {}): string {
     const bundle = makeBundle(this.maker, { contents: { ...CONTENTS, 'bin/node': PROGRAM }, ...wish });
     this.#bundles.push(bundle);
     return bundle;

@@ -92,7 +92,7 @@ export function describeBundle(contents: Contents = CONTENTS, changes: Partial<B
   };
 }
 
-export interface BundleWish {
+export interface BundleOptions {
   readonly contents?: Contents;
   readonly changes?: Partial<Bundle>;
   /** The manifest's exact bytes, in place of those described. */
@@ -104,7 +104,7 @@ export interface BundleWish {
 }
 
 /** Writes a bundle into a new directory. */
-export function makeBundle(maker: Maker, wish: BundleWish = {}): string {
+export function makeBundle(maker: Maker, wish: BundleOptions = {}): string {
   const { contents = CONTENTS, changes, signers = maker.release.slice(0, 2) } = wish;
   const { keyListSigners = maker.root.slice(0, 2) } = wish;
   const directory = mkdtempSync(join(tmpdir(), 'oriel-bundle-'));

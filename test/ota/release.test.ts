@@ -16,16 +16,16 @@ import { keyIdOf } from '../../ota/signatures.ts';
 import { makeRoot, makeTarget } from '../../ota/tuf-metadata.ts';
 import { CrashDisk, type CrashState } from '../faults/crash-disk.ts';
 import { entryOf, HARDWARE, makeKey, PRODUCT, ringOf } from './maker.ts';
-import { House } from './test-server.ts';
+import { TestServer } from './test-server.ts';
 import { DAY_MS, iso, NOW, signerOf } from './tuf-repository.ts';
 
-let house: House;
+let testServer: TestServer;
 beforeAll(async () => {
-  house = new House();
-  await house.begin();
-  await house.release({ changes: { version: '1.0.0', counter: 1 } });
+  testServer = new TestServer();
+  await testServer.begin();
+  await testServer.release({ changes: { version: '1.0.0', counter: 1 } });
 });
-afterAll(() => house.end());
+afterAll(() => testServer.end());
 
 const codeOf = (work: Promise<unknown>) =>
   work.then(
@@ -43,35 +43,39 @@ const candidate = {
 };
 
 test('a release is offered with what was signed about it, and fetched', async () => {
-  const { releases, unreadable, issuedMs } = await house.offer();
+  const { releases, unreadable, issuedMs } = await testServer.offer();
   expect(unreadable).toEqual([]);
   expect(issuedMs).toBe(NOW);
   expect(releases).toMatchObject([{ version: '1.0.0', percentage: 100, halt: false, minimum: '0.0.1' }]);
   expect(chooseRelease(releases, candidate).install?.version).toBe('1.0.0');
-  const fetched = await house.fetchDocuments('1.0.0');
-  const { sources } = await house.fetchFiles(fetched);
+  const fetched = await testServer.fetchDocuments('1.0.0');
+  const { sources } = await testServer.fetchFiles(fetched);
   expect([...sources.keys()].sort()).toEqual(fetched.bundle.files.map(({ sha256 }) => sha256).sort());
 });
 
 test('a release is promoted and halted by the release keys, and by nobody else', async () => {
-  await changeRollout(house.repository, '1.0.0', (rollout) => ({ ...rollout, percentage: 5 }), NOW);
-  expect(await countSignatures(house.repository)).toEqual([{ document: 'targets', present: 0, needed: 2 }]);
-  await signPending(house.repository, [signerOf(makeKey()), signerOf(house.online)]);
-  await signPending(house.repository, house.maker.release.slice(0, 1).map(signerOf));
-  expect(await countSignatures(house.repository)).toEqual([{ document: 'targets', present: 1, needed: 2 }]);
-  expect(await refusalOf(house.repository)).toBe('METADATA_UNSIGNED');
-  expect((await house.releaseOf('1.0.0')).percentage).toBe(100);
-  await signPending(house.repository, house.maker.release.slice(2).map(signerOf));
-  expect(await codeOf(finish(house.repository, signerOf(makeKey()), NOW))).toBe('METADATA_UNSIGNED');
-  await finish(house.repository, signerOf(house.online), NOW);
-  const promoted = await house.releaseOf('1.0.0');
+  await changeRollout(testServer.repository, '1.0.0', (rollout) => ({ ...rollout, percentage: 5 }), NOW);
+  expect(await countSignatures(testServer.repository)).toEqual([
+    { document: 'targets', present: 0, needed: 2 },
+  ]);
+  await signPending(testServer.repository, [signerOf(makeKey()), signerOf(testServer.online)]);
+  await signPending(testServer.repository, testServer.maker.release.slice(0, 1).map(signerOf));
+  expect(await countSignatures(testServer.repository)).toEqual([
+    { document: 'targets', present: 1, needed: 2 },
+  ]);
+  expect(await refusalOf(testServer.repository)).toBe('METADATA_UNSIGNED');
+  expect((await testServer.releaseOf('1.0.0')).percentage).toBe(100);
+  await signPending(testServer.repository, testServer.maker.release.slice(2).map(signerOf));
+  expect(await codeOf(finish(testServer.repository, signerOf(makeKey()), NOW))).toBe('METADATA_UNSIGNED');
+  await finish(testServer.repository, signerOf(testServer.online), NOW);
+  const promoted = await testServer.releaseOf('1.0.0');
   expect(promoted.percentage).toBe(5);
-  await changeRollout(house.repository, '1.0.0', (rollout) => ({ ...rollout, halt: true }), NOW);
-  await house.sign();
-  const halted = await house.releaseOf('1.0.0');
+  await changeRollout(testServer.repository, '1.0.0', (rollout) => ({ ...rollout, halt: true }), NOW);
+  await testServer.sign();
+  const halted = await testServer.releaseOf('1.0.0');
   expect(halted).toMatchObject({ percentage: 5, halt: true, seed: promoted.seed });
   expect(chooseRelease([halted], candidate).judged[0]?.judgement).toBe('ROLLOUT_HALTED');
-  expect(await codeOf(changeRollout(house.repository, '9.9.9', (rollout) => rollout, NOW))).toBe(
+  expect(await codeOf(changeRollout(testServer.repository, '9.9.9', (rollout) => rollout, NOW))).toBe(
     'RELEASE_INCOMPLETE',
   );
 });
@@ -79,7 +83,7 @@ test('a release is promoted and halted by the release keys, and by nobody else',
 /** What finishing leaves pending and why; meanwhile the timestamp is renewed, and nothing else is changed. */
 async function refusalOf(repository: Repository): Promise<unknown> {
   const before = await readInForce(repository);
-  const { refusal, ...after } = await finish(repository, signerOf(house.online), NOW);
+  const { refusal, ...after } = await finish(repository, signerOf(testServer.online), NOW);
   expect(after.timestampVersion).toBe(before.timestampVersion + 1);
   const same = ({ root, targets }: typeof before) => [root.signed.version, targets?.signed.version];
   expect(same(after)).toEqual(same(before));
@@ -95,21 +99,21 @@ test.each<[string, (proposed: string) => string, string]>([
   ],
   ['one that is no metadata', () => '{', 'METADATA_MALFORMED'],
 ])('[FC-07] %s holds up no renewal, and stays pending', async (_, change, code) => {
-  const pending = join(house.repository.directory, 'pending/targets.json');
-  await changeRollout(house.repository, '1.0.0', (rollout) => rollout, NOW);
+  const pending = join(testServer.repository.directory, 'pending/targets.json');
+  await changeRollout(testServer.repository, '1.0.0', (rollout) => rollout, NOW);
   const changed = change(readFileSync(pending, 'utf8'));
   writeFileSync(pending, changed);
-  expect(await refusalOf(house.repository)).toBe(code);
+  expect(await refusalOf(testServer.repository)).toBe(code);
   expect(readFileSync(pending, 'utf8')).toBe(changed);
   rmSync(pending);
 });
 
 test('the timestamp is renewed without the release keys', async () => {
-  const before = await readInForce(house.repository);
-  const after = await finish(house.repository, signerOf(house.online), NOW + DAY_MS);
+  const before = await readInForce(testServer.repository);
+  const after = await finish(testServer.repository, signerOf(testServer.online), NOW + DAY_MS);
   expect(after.targets?.signed.version).toBe(before.targets?.signed.version);
   expect(after.timestampVersion).toBe(before.timestampVersion + 1);
-  expect((await house.offer()).releases).toHaveLength(1);
+  expect((await testServer.offer()).releases).toHaveLength(1);
 });
 
 test.each<[string, { version: string; counter: number }, object]>([
@@ -117,31 +121,31 @@ test.each<[string, { version: string; counter: number }, object]>([
   ['a newer version of an older counter', { version: '1.0.1', counter: 1 }, {}],
   ['a minimum above itself', { version: '1.0.1', counter: 2 }, { minimum: '1.0.2' }],
 ])('%s is not published', async (_, changes, rollout) => {
-  expect(await codeOf(house.release({ changes }, undefined, rollout))).toBe('RELEASE_MISMATCHED');
+  expect(await codeOf(testServer.release({ changes }, undefined, rollout))).toBe('RELEASE_MISMATCHED');
 });
 
 test('a bundle whose files are not its own is not published', async () => {
   const changes = { version: '1.0.1', counter: 2, files: [entryOf('app/oriel.mjs', 'other')] };
-  expect(await codeOf(house.release({ changes }))).toBe('FILE_UNKNOWN');
+  expect(await codeOf(testServer.release({ changes }))).toBe('FILE_UNKNOWN');
 });
 
 test('[REM-SIGNATURES_MISSING] a bundle with one signature of two is not published; with both it is', async () => {
-  const signers = house.maker.release.slice(0, 1);
+  const signers = testServer.maker.release.slice(0, 1);
   const changes = { version: '1.0.2', counter: 3 };
-  expect(await codeOf(house.release({ signers, changes }))).toBe('SIGNATURES_MISSING');
-  expect(await codeOf(house.release({ changes }))).toBe('ACCEPTED');
+  expect(await codeOf(testServer.release({ signers, changes }))).toBe('SIGNATURES_MISSING');
+  expect(await codeOf(testServer.release({ changes }))).toBe('ACCEPTED');
 });
 
 describe('a thief who may change targets, but has no release key for the bundle', () => {
   /** Publishes 2.0.0 honestly, and then has the targets say something else. */
   async function mixed(change: (rollout: Record<string, unknown>) => void): Promise<unknown> {
     const version = `2.0.${mixes++}`;
-    await house.release({ changes: { version, counter: 20 + mixes } });
-    const release = await house.releaseOf(version);
+    await testServer.release({ changes: { version, counter: 20 + mixes } });
+    const release = await testServer.releaseOf(version);
     const bent = structuredClone({ ...release, documents: {} });
     change(bent as Record<string, unknown>);
     return codeOf(
-      fetchRelease(house.effects(), { ...bent, documents: release.documents }, house.maker.trust),
+      fetchRelease(testServer.effects(), { ...bent, documents: release.documents }, testServer.maker.trust),
     );
   }
   let mixes = 0;
@@ -161,10 +165,10 @@ describe('a thief who may change targets, but has no release key for the bundle'
 });
 
 test('keys are replaced: the new ones publish, the old ones no longer do', async () => {
-  const { maker, repository } = house;
+  const { maker, repository } = testServer;
   const lost = maker.release.slice();
   const fresh = [makeKey(), makeKey(), makeKey()];
-  const online = { keys: [house.online.publicKey], threshold: 1 };
+  const online = { keys: [testServer.online.publicKey], threshold: 1 };
   const { root } = await readInForce(repository);
   const edition = { version: root.signed.version + 1, expires: iso(NOW + 700 * DAY_MS) };
   const rings = { root: ringOf(maker.root), targets: ringOf(fresh), snapshot: online, timestamp: online };
@@ -173,30 +177,30 @@ test('keys are replaced: the new ones publish, the old ones no longer do', async
   await signPending(repository, [...maker.root.slice(1), ...lost].map(signerOf));
   expect(await refusalOf(repository)).toBe('METADATA_UNSIGNED');
   await signPending(repository, fresh.map(signerOf));
-  await finish(repository, signerOf(house.online), NOW);
-  expect((await house.offer()).releases.length).toBeGreaterThan(0);
+  await finish(repository, signerOf(testServer.online), NOW);
+  expect((await testServer.offer()).releases.length).toBeGreaterThan(0);
   await changeRollout(repository, '1.0.0', (rollout) => ({ ...rollout, halt: false }), NOW);
   expect(await signPending(repository, lost.map(signerOf))).toEqual(
     lost.map(({ publicKey }) => keyIdOf(publicKey)),
   );
   expect(await refusalOf(repository)).toBe('METADATA_UNSIGNED');
   await signPending(repository, fresh.map(signerOf));
-  await finish(repository, signerOf(house.online), NOW);
-  expect((await house.releaseOf('1.0.0')).halt).toBe(false);
+  await finish(repository, signerOf(testServer.online), NOW);
+  expect((await testServer.releaseOf('1.0.0')).halt).toBe(false);
 });
 
 test('a pending change made for another edition is not put into force', async () => {
-  const pending = join(house.repository.directory, 'pending/targets.json');
-  await changeRollout(house.repository, '1.0.0', (rollout) => rollout, NOW);
+  const pending = join(testServer.repository.directory, 'pending/targets.json');
+  await changeRollout(testServer.repository, '1.0.0', (rollout) => rollout, NOW);
   const stale = JSON.parse(readFileSync(pending, 'utf8'));
   stale.signed.version += 1;
   writeFileSync(pending, JSON.stringify(stale));
-  expect(await refusalOf(house.repository)).toBe('METADATA_OUTDATED');
-  expect(readdirSync(join(house.repository.directory, 'pending'))).toEqual(['targets.json']);
+  expect(await refusalOf(testServer.repository)).toBe('METADATA_OUTDATED');
+  expect(readdirSync(join(testServer.repository.directory, 'pending'))).toEqual(['targets.json']);
 });
 
 test('a repository is whole whenever putting it into force breaks off, and the next try ends it', async () => {
-  const maker = new House();
+  const maker = new TestServer();
   await maker.begin();
   const online = signerOf(maker.online);
   const ring = { keys: [maker.online.publicKey], threshold: 1 };

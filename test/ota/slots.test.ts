@@ -27,7 +27,7 @@ import { breakBuild } from '../broken-build.ts';
 import { type Crash, CrashDisk, type CrashState } from '../faults/crash-disk.ts';
 import { commandsNamedIn } from '../repository/named-commands.ts';
 import { runCommand, wordsOf } from '../repository/run-command.ts';
-import { type BundleWish, CONTENTS, type Maker, makeBundle, newMaker } from './maker.ts';
+import { type BundleOptions, CONTENTS, type Maker, makeBundle, newMaker } from './maker.ts';
 
 /** One signature of each kind is enough here: checking them is what takes the time. */
 const three = newMaker();
@@ -59,13 +59,13 @@ function scratch(name: string): string {
   return path;
 }
 
-const OLD: BundleWish = { changes: { version: '1.0.0', counter: 1 } };
-const NEW: BundleWish = {
+const OLD: BundleOptions = { changes: { version: '1.0.0', counter: 1 } };
+const NEW: BundleOptions = {
   contents: { ...CONTENTS, 'app/oriel.mjs': 'the next agent' },
   changes: { version: '1.1.0', counter: 2 },
 };
 
-function bundle(wish: BundleWish): string {
+function bundle(wish: BundleOptions): string {
   const path = makeBundle(maker, {
     signers: maker.release.slice(0, 1),
     keyListSigners: maker.root.slice(0, 1),
@@ -77,7 +77,7 @@ function bundle(wish: BundleWish): string {
 }
 
 /** Lays a bundle out as an agent that has fetched it does. */
-function fetched(wish: BundleWish, only?: readonly string[]): string {
+function fetched(wish: BundleOptions, only?: readonly string[]): string {
   const from = bundle(wish);
   const to = scratch('incoming');
   mkdirSync(join(to, 'files'));
@@ -151,7 +151,7 @@ test('another release in a slot than the one that belongs there does not run, th
   await expect(slots.verify('b')).rejects.toMatchObject({ code: 'SLOT_FOREIGN' });
 });
 
-test.each<[string, BundleWish, string]>([
+test.each<[string, BundleOptions, string]>([
   ['signed by too few', { ...NEW, keyList: { threshold: 2 } }, 'SIGNATURES_MISSING'],
   ['signed by strangers', { ...NEW, signers: newMaker().release.slice(0, 2) }, 'SIGNATURES_MISSING'],
   ['for another board', { ...NEW, changes: { ...NEW.changes, hardware: ['toaster'] } }, 'HARDWARE_FOREIGN'],
@@ -193,7 +193,7 @@ test.each<[string, (incoming: string) => void, string]>([
 });
 
 describe('[FC-28a] the release before is kept until what replaces it is whole', () => {
-  const NEWER: BundleWish = {
+  const NEWER: BundleOptions = {
     contents: { ...CONTENTS, 'app/oriel.mjs': 'the agent after that' },
     changes: { version: '1.2.0', counter: 3 },
   };

@@ -7,36 +7,36 @@ import { parseSlotState, type SlotState } from '../../ota/slot-state.ts';
 import { bundle } from '../../scripts/bundle.ts';
 import { ORIEL, oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { does } from '../../scripts/simulation/command.ts';
-import { Home } from '../e2e/test-deployment.ts';
+import { TestDeployment } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 import { AGENT, CAPTURE, MINIMAL_ROOT, SEPARATED } from '../no-way-in/test-deployment.ts';
 import { type Contents, HARDWARE, PRODUCT, ringOf } from './maker.ts';
-import { House } from './test-server.ts';
+import { TestServer } from './test-server.ts';
 
 /**
  * A household whose camera runs from slots, and whose server has a maker's repository. Releases are whole but for the
  * runtime: `bin/node` starts the pinned one where it lies, which saves 150 MB each.
  */
-export interface SlottedHome {
-  readonly house: House;
-  readonly home: Home;
+export interface SlottedDeployment {
+  readonly testServer: TestServer;
+  readonly deployment: TestDeployment;
   readonly installation: string;
   readonly state: () => SlotState;
   /** Publishes a release, to everybody unless said otherwise. @param begin what its program does before all else. */
-  release(counter: number, begin?: string, wish?: ReleaseWish): Promise<void>;
+  release(counter: number, begin?: string, wish?: ReleaseOptions): Promise<void>;
   /** What such a release holds. */
   contents(counter: number): Contents;
   /** Has the server say that there is something to look at. */
   push(): Promise<void>;
 }
 
-export interface ReleaseWish {
+export interface ReleaseOptions {
   readonly percentage?: number;
   /** Files beside the program. */
   readonly beside?: Contents;
 }
 
-export interface SlottedWish {
+export interface SlottedOptions {
   readonly source: string;
   /** The launcher's `oriel`, if not the real one. */
   readonly launcher?: string;
@@ -51,29 +51,29 @@ export interface SlottedWish {
 }
 
 export async function withSlots<T>(
-  { source, launcher = ORIEL, server, follows = false, sources, separated = false }: SlottedWish,
-  act: (slotted: SlottedHome) => Promise<T>,
+  { source, launcher = ORIEL, server, follows = false, sources, separated = false }: SlottedOptions,
+  act: (slotted: SlottedDeployment) => Promise<T>,
 ): Promise<T> {
-  const house = new House();
+  const testServer = new TestServer();
   const scratch = mkdtempSync(join(tmpdir(), 'oriel-slotted-'));
   try {
-    house.nowMs = Date.now();
-    await house.begin();
+    testServer.nowMs = Date.now();
+    await testServer.begin();
     const program = await buildProgram(join(scratch, 'app'), sources);
     const releases = new Map<number, string>();
     const release = async (
       counter: number,
       begin = '',
-      { percentage = 100, beside = {} }: ReleaseWish = {},
+      { percentage = 100, beside = {} }: ReleaseOptions = {},
     ) => {
       const contents = { ...releaseContents(program, counter, begin), ...beside };
       const before = releases.get(Math.max(0, ...releases.keys()));
       const changes = { version: versionOf(counter), counter };
-      releases.set(counter, await house.release({ contents, changes }, before, { percentage }));
+      releases.set(counter, await testServer.release({ contents, changes }, before, { percentage }));
     };
     await release(1);
     const installation = join(scratch, 'installation');
-    await install(house, installation, releases.get(1) ?? '', { limits: { proveSeconds: 1 } });
+    await install(testServer, installation, releases.get(1) ?? '', { limits: { proveSeconds: 1 } });
     const camera = join(scratch, 'camera');
     const run = [`'${launcher}'`, 'launcher', 'run', `'${installation}'`, '"$3"', '--log-level', 'info'];
     const command = separated ? [...MINIMAL_ROOT, ...run, ...SEPARATED] : run;
@@ -81,13 +81,14 @@ export async function withSlots<T>(
     writeFileSync(camera, lines.join('\n'));
     chmodSync(scratch, 0o711);
     chmodSync(camera, 0o755);
-    const updates = server === undefined && !follows ? house.repository.directory : house.server.url;
+    const updates =
+      server === undefined && !follows ? testServer.repository.directory : testServer.server.url;
     const serverOptions = ['--updates', updates];
     const wish = { source, camera, serverOptions, ...(server !== undefined && { server }) };
-    return await Home.with(wish, (home) => {
+    return await TestDeployment.with(wish, (deployment) => {
       const state = () => parseSlotState(readFileSync(join(installation, 'state.json')));
       const push = async () => {
-        const { serverDirectory, cameraId } = home.household;
+        const { serverDirectory, cameraId } = deployment.parts;
         const ask = ['ask', cameraId, 'refresh', '--wait', '60'];
         // A camera that was asked a moment ago is busy; one that starts anew has to connect first.
         await until('the camera is told to look', async () => {
@@ -95,10 +96,10 @@ export async function withSlots<T>(
         });
       };
       const contents = (counter: number) => releaseContents(program, counter);
-      return act({ house, home, installation, state, release, contents, push });
+      return act({ testServer, deployment, installation, state, release, contents, push });
     });
   } finally {
-    await house.end();
+    await testServer.end();
     rmSync(scratch, { recursive: true });
   }
 }
@@ -148,7 +149,7 @@ export interface Flashed {
 }
 
 export async function install(
-  house: House,
+  testServer: TestServer,
   installation: string,
   bundleDirectory: string,
   { hardware = HARDWARE, limits }: Flashed,
@@ -157,12 +158,12 @@ export async function install(
   try {
     mkdirSync(documents, { recursive: true });
     const anchor = join(documents, 'anchor.json');
-    const { keys, threshold } = ringOf(house.maker.root);
+    const { keys, threshold } = ringOf(testServer.maker.root);
     writeFileSync(
       anchor,
       writeAnchor({ format: 'oriel-anchor-1', product: PRODUCT, keys: [...keys], threshold }),
     );
-    const root = join(house.repository.directory, 'metadata', '1.root.json');
+    const root = join(testServer.repository.directory, 'metadata', '1.root.json');
     const limitsFile = join(documents, 'limits.json');
     writeFileSync(limitsFile, JSON.stringify({ format: 'oriel-limits-1', ...limits }));
     const options = ['--anchor', anchor, '--root', root, '--hardware', hardware, '--limits', limitsFile];

@@ -10,25 +10,25 @@ import { endProcess, ORIEL, orielDoes } from '../../scripts/demonstration/oriel-
 import { does } from '../../scripts/simulation/command.ts';
 import { type Breakage, breakBuild } from '../broken-build.ts';
 import { family, stillRunning } from '../e2e/processes.ts';
-import { Home } from '../e2e/test-deployment.ts';
+import { TestDeployment } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 import { install, readProgram, releaseContents, versionOf } from './slotted-deployment.ts';
-import { House } from './test-server.ts';
+import { TestServer } from './test-server.ts';
 
 /**
  * Cameras of one household that run from slots, each a board of its own: so each can be given a release of its own, under
  * the same version.
  */
 
-export interface BoardWish {
+export interface BoardOptions {
   /** One word; also the camera's name. */
   readonly board: string;
   /** Its launcher's, that are not as usual. */
   readonly limits: Partial<LauncherLimits>;
 }
 
-export interface FleetWish {
-  readonly boards: readonly BoardWish[];
+export interface FleetOptions {
+  readonly boards: readonly BoardOptions[];
   readonly source: string;
   /** The launchers' `oriel`, if not the real one. */
   readonly launcher?: string;
@@ -109,7 +109,7 @@ export class FleetCamera {
 }
 
 export interface SlottedFleet {
-  readonly home: Home;
+  readonly deployment: TestDeployment;
   readonly cameras: readonly FleetCamera[];
   /** Publishes a good release, for all boards. */
   release(counter: number): Promise<void>;
@@ -120,34 +120,34 @@ export interface SlottedFleet {
 }
 
 /** Makes a fleet whose cameras record from release 1, does something with it, and clears it away. */
-export async function withFleet<T>(wish: FleetWish, act: (fleet: SlottedFleet) => Promise<T>): Promise<T> {
-  const house = new House();
+export async function withFleet<T>(wish: FleetOptions, act: (fleet: SlottedFleet) => Promise<T>): Promise<T> {
+  const testServer = new TestServer();
   const scratch = mkdtempSync(join(tmpdir(), 'oriel-fleet-'));
   const hardware = wish.boards.map(({ board }) => board);
   try {
-    house.nowMs = Date.now();
-    await house.begin();
+    testServer.nowMs = Date.now();
+    await testServer.begin();
     await bundle(join(scratch, 'app'));
     const good = readProgram(join(scratch, 'app'));
     const publish = (program: Program, counter: number, boards: readonly string[]) =>
-      house.release({
+      testServer.release({
         contents: releaseContents(program, counter),
         changes: { version: versionOf(counter), counter, hardware: [...boards].sort() },
       });
     const first = await publish(good, 1, hardware);
-    const serverOptions = ['--updates', house.repository.directory];
-    return await Home.with({ source: wish.source, serverOptions }, async (home) => {
+    const serverOptions = ['--updates', testServer.repository.directory];
+    return await TestDeployment.with({ source: wish.source, serverOptions }, async (deployment) => {
       const cameras: FleetCamera[] = [];
       try {
         for (const { board, limits } of wish.boards) {
-          const camera = await setUp(home, scratch, board, wish.source);
-          await install(house, camera.installation, first, { hardware: board, limits });
+          const camera = await setUp(deployment, scratch, board, wish.source);
+          await install(testServer, camera.installation, first, { hardware: board, limits });
           cameras.push(camera);
           camera.launch(wish.launcher ?? ORIEL);
         }
-        await admit(home, cameras);
+        await admit(deployment, cameras);
         return await act({
-          home,
+          deployment,
           cameras,
           release: async (counter) => {
             await publish(good, counter, hardware);
@@ -158,24 +158,29 @@ export async function withFleet<T>(wish: FleetWish, act: (fleet: SlottedFleet) =
               if (program !== undefined) await publish(program, counter, [board]);
             }
           },
-          push: (camera) => push(home, camera),
+          push: (camera) => push(deployment, camera),
         });
       } finally {
         for (const camera of cameras) await camera.kill();
       }
     });
   } finally {
-    await house.end();
+    await testServer.end();
     rmSync(scratch, { recursive: true });
   }
 }
 
 /** Sets a camera up with a code of the household's owner. */
-async function setUp(home: Home, scratch: string, board: string, source: string): Promise<FleetCamera> {
-  const { key, serverDirectory } = home.household;
+async function setUp(
+  deployment: TestDeployment,
+  scratch: string,
+  board: string,
+  source: string,
+): Promise<FleetCamera> {
+  const { key, serverDirectory } = deployment.parts;
   const { pin, backupPin } = JSON.parse(readFileSync(join(serverDirectory, 'run', 'server.json'), 'utf8'));
   const code = join(scratch, 'setup-code');
-  const at = ['--server', `https://127.0.0.1:${home.serverPort}`, '--pin', pin, '--pin', backupPin];
+  const at = ['--server', `https://127.0.0.1:${deployment.serverPort}`, '--pin', pin, '--pin', backupPin];
   const paired = await orielDoes('keys', 'pair', key, ...at, '--name', board, '--out', code, '--json');
   await orielDoes('server', 'cameras', serverDirectory, 'claim', JSON.parse(paired).claim);
   const directory = new FleetCamera(scratch, board, '').directory;
@@ -186,17 +191,17 @@ async function setUp(home: Home, scratch: string, board: string, source: string)
 }
 
 /** Their owner accepts them, once all have enrolled; then they record. */
-async function admit(home: Home, cameras: readonly FleetCamera[]): Promise<void> {
+async function admit(deployment: TestDeployment, cameras: readonly FleetCamera[]): Promise<void> {
   for (const camera of cameras) {
     await camera.comesTo('it enrols', ({ directory }) => existsSync(join(directory, 'client.pem')));
   }
-  await orielDoes('keys', 'accept', home.household.key, '--server-dir', home.household.serverDirectory);
+  await orielDoes('keys', 'accept', deployment.parts.key, '--server-dir', deployment.parts.serverDirectory);
   for (const camera of cameras) await camera.records();
 }
 
 /** A camera between two connections is asked again. */
-async function push(home: Home, { board, id }: FleetCamera): Promise<void> {
-  const { serverDirectory } = home.household;
+async function push(deployment: TestDeployment, { board, id }: FleetCamera): Promise<void> {
+  const { serverDirectory } = deployment.parts;
   const ask = () =>
     orielDoes('server', 'cameras', serverDirectory, 'ask', id, 'refresh').catch(() => undefined);
   await until(`${board} is told to look`, ask, PATIENCE_MS);

@@ -12,12 +12,12 @@ import { type FetchedRelease, fetchRelease, type Release, readOffer } from '../.
 import { beginRepository, type Repository } from '../../ota/repository.ts';
 import { makeRoot, signMetadata, writeMetadata } from '../../ota/tuf-metadata.ts';
 import { verifyBundle } from '../../ota/verify-bundle.ts';
-import { type BundleWish, HARDWARE, type Maker, makeBundle, makeKey, newMaker, ringOf } from './maker.ts';
+import { type BundleOptions, HARDWARE, type Maker, makeBundle, makeKey, newMaker, ringOf } from './maker.ts';
 import { type StaticServer, serveDirectory } from './static-server.ts';
 import { NOW, signerOf } from './tuf-repository.ts';
 
 /** A maker's repository on a real server, and a camera that is updated from it. */
-export class House {
+export class TestServer {
   readonly directory = mkdtempSync(join(tmpdir(), 'oriel-updates-'));
   readonly maker: Maker = newMaker();
   readonly online = makeKey();
@@ -48,7 +48,7 @@ export class House {
     this.#server = await serveDirectory(this.repository.directory);
   }
 
-  bundle(wish: BundleWish = {}): string {
+  bundle(wish: BundleOptions = {}): string {
     const directory = makeBundle(this.maker, wish);
     this.#made.push(directory);
     return directory;
@@ -56,7 +56,7 @@ export class House {
 
   /** Publishes a bundle to everybody, or to whom `rollout` says. */
   async release(
-    wish: BundleWish,
+    wish: BundleOptions,
     previous?: string,
     rollout: Partial<Parameters<typeof publish>[0]['rollout']> = {},
   ): Promise<string> {

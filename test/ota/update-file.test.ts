@@ -18,8 +18,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { CheckRepositoryOptions } from '../../agent/updates/check-for-update.ts';
-import type { BroughtView } from '../../agent/updates/release-view.ts';
-import { takeBrought } from '../../agent/updates/sideload.ts';
+import type { SideloadView } from '../../agent/updates/release-view.ts';
+import { takeSideloaded } from '../../agent/updates/sideload.ts';
 import { INBOX_DIRECTORY, watchInbox } from '../../agent/updates/update-inbox.ts';
 import { whatToDo } from '../../cli/camera/update/progress-text.ts';
 import type { Course } from '../../cli/camera/update/update-progress.ts';
@@ -32,12 +32,12 @@ import { readUpdateFile } from '../../ota/update-file.ts';
 import { until } from '../e2e/until.ts';
 import { commandsNamedIn } from '../repository/named-commands.ts';
 import { runCommand } from '../repository/run-command.ts';
-import { House } from './test-server.ts';
+import { TestServer } from './test-server.ts';
 import { DAY_MS, NOW } from './tuf-repository.ts';
 
 /** Updates that are brought in a file: by a maker, or by somebody who would like to be one. */
 
-const house = new House();
+const testServer = new TestServer();
 const scratch = mkdtempSync(join(tmpdir(), 'oriel-brought-'));
 const installation = join(scratch, 'installation');
 const at = (name: string) => join(scratch, name);
@@ -46,23 +46,27 @@ let good: string;
 
 const CONTENTS = { 'bin/node': 'the runtime', 'app/oriel.mjs': 'the next agent' };
 const pack = async (name: string, wish = {}) => {
-  await packRelease(house.repository.directory, at(name), wish);
+  await packRelease(testServer.repository.directory, at(name), wish);
   return at(name);
 };
 
 beforeAll(async () => {
-  await house.begin();
-  installed = await house.release({ changes: { version: '1.0.0', counter: 1 } });
+  await testServer.begin();
+  installed = await testServer.release({ changes: { version: '1.0.0', counter: 1 } });
   cpSync(installed, join(installation, 'a'), { recursive: true });
-  cpSync(join(house.repository.directory, 'metadata/1.root.json'), join(installation, 'root.json'));
+  cpSync(join(testServer.repository.directory, 'metadata/1.root.json'), join(installation, 'root.json'));
   writeSlots();
   // To nobody but those whom somebody brings it.
   const rollout = { percentage: 0 };
-  await house.release({ contents: CONTENTS, changes: { version: '1.1.0', counter: 2 } }, installed, rollout);
+  await testServer.release(
+    { contents: CONTENTS, changes: { version: '1.1.0', counter: 2 } },
+    installed,
+    rollout,
+  );
   good = await pack('good.tar');
 });
 afterAll(async () => {
-  await house.end();
+  await testServer.end();
   rmSync(scratch, { recursive: true });
 });
 
@@ -107,8 +111,8 @@ async function bringTo(
   { updates = mkdtempSync(at('updates-')), trustedMs = NOW, hardware = 'linux-x64', untaken }: Wish = {},
 ) {
   const clock = Object.assign(Object.create(systemClock), { trustedMs, trust: () => undefined });
-  const trust = { ...house.maker.trust, hardware };
-  const own = { installation: { directory: installation, trust }, slot: 'a', ...house.slot(installed) };
+  const trust = { ...testServer.maker.trust, hardware };
+  const own = { installation: { directory: installation, trust }, slot: 'a', ...testServer.slot(installed) };
   const logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const common = { directory: updates, disk: systemDisk, clock, logger };
   const options = {
@@ -116,7 +120,7 @@ async function bringTo(
     own,
     camera: 'abcdefghijklmnopqrstuvwxyz234567',
   } as unknown as CheckRepositoryOptions;
-  const shown: BroughtView[] = [];
+  const shown: SideloadView[] = [];
   const inbox = join(updates, INBOX_DIRECTORY);
   mkdirSync(inbox, { recursive: true });
   linkSync(file, join(inbox, `${'0'.repeat(16)}.tar`));
@@ -125,7 +129,7 @@ async function bringTo(
   const watching = watchInbox(
     common as never,
     async (update) => {
-      await takeBrought(options, update, (view) => shown.push(view), stop.signal);
+      await takeSideloaded(options, update, (view) => shown.push(view), stop.signal);
       taken += 1;
     },
     stop.signal,
@@ -311,9 +315,9 @@ test.each<[string, string, Wish, object]>([
 test('[REM-METADATA_EXPIRED] [REM-METADATA_OUTDATED] the newest, packed again, is taken where an old file is refused', async () => {
   const later = { trustedMs: NOW + 31 * DAY_MS };
   expect((await bringTo(good, later)).last).toMatchObject({ code: 'METADATA_EXPIRED' });
-  house.nowMs = later.trustedMs;
-  await house.sign();
-  house.nowMs = NOW;
+  testServer.nowMs = later.trustedMs;
+  await testServer.sign();
+  testServer.nowMs = NOW;
   const newest = await pack('newest.tar');
   const { updates, last } = await bringTo(newest, later);
   expect(last).toMatchObject({ state: 'staged' });
@@ -343,7 +347,7 @@ test.each<[string, (directory: string) => void]>([
       expect.stringContaining('release pack'),
     ]);
     const again = join(mkdtempSync(at('again-')), 'update.tar');
-    await runCommand('release', 'pack', house.repository.directory, again);
+    await runCommand('release', 'pack', testServer.repository.directory, again);
     expect((await bringTo(again)).last).toMatchObject({ state: 'staged' });
   },
 );
@@ -351,8 +355,8 @@ test.each<[string, (directory: string) => void]>([
 test('an older release, one that is halted, and metadata that was replaced are refused', async () => {
   const old = await pack('old.tar', { release: '1.0.0' });
   expect((await bringTo(old)).last).toMatchObject({ state: 'refused', code: 'VERSION_CURRENT' });
-  await changeRollout(house.repository, '1.1.0', (rollout) => ({ ...rollout, halt: true }), NOW);
-  await house.sign();
+  await changeRollout(testServer.repository, '1.1.0', (rollout) => ({ ...rollout, halt: true }), NOW);
+  await testServer.sign();
   const halted = await bringTo(await pack('halted.tar'));
   expect(halted.last).toMatchObject({ state: 'refused', code: 'ROLLOUT_HALTED', version: '1.1.0' });
   // It has seen what is newer now.
@@ -400,9 +404,9 @@ test('[REM-HARDWARE_FOREIGN] a file for another board: the one that its maker pa
   const [pack = ''] = commandsNamedIn(whatToDo(course, 'CAMERA').join('\n'));
   expect(pack).toBe('release pack --hardware');
   const changes = { version: '1.2.0', counter: 3, hardware: [hardware] };
-  await house.release({ contents: CONTENTS, changes }, installed, { percentage: 0 });
+  await testServer.release({ contents: CONTENTS, changes }, installed, { percentage: 0 });
   const [release = '', verb = '', option = ''] = pack.split(' ');
-  const { directory } = house.repository;
+  const { directory } = testServer.repository;
   await runCommand(release, verb, directory, at('arm64.tar'), option, hardware);
   expect((await bringTo(at('arm64.tar'), { hardware })).last).toMatchObject({ state: 'staged' });
 });
@@ -413,8 +417,8 @@ test('[REM-KEYS_OUTDATED] one of a key list that was replaced is refused; the ne
   const told = whatToDo({ state: 'refused', code: last?.code, over: true }, 'CAMERA').join('\n');
   expect([last?.code, ...commandsNamedIn(told)]).toEqual(['KEYS_OUTDATED', 'release pack']);
   const wish = { changes: { version: '1.3.0', counter: 4 }, keyList: { counter: 5 } };
-  await house.release(wish, undefined, { percentage: 0 });
-  await runCommand('release', 'pack', house.repository.directory, at('of-five.tar'));
+  await testServer.release(wish, undefined, { percentage: 0 });
+  await runCommand('release', 'pack', testServer.repository.directory, at('of-five.tar'));
   expect((await bringTo(at('of-five.tar'))).last).toMatchObject({ state: 'staged', version: '1.3.0' });
   writeSlots();
 });

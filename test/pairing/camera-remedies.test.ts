@@ -10,23 +10,23 @@ import { writeViewingKey } from '../../crypto/viewing-key.ts';
 import { systemClock } from '../../host/clock.ts';
 import { commandsNamedIn } from '../repository/named-commands.ts';
 import { runCommand, wordsOf } from '../repository/run-command.ts';
-import { type CameraRun, closeHouses, House, until } from './test-server.ts';
+import { type CameraRun, closeTestServers, TestServer, until } from './test-server.ts';
 
 /** What is advised where a camera's own files, its server or the way there are not as they have to be, done in that state. */
 
 const DAY = 86_400_000;
 
-let house: House;
+let testServer: TestServer;
 let key: string;
 let pins: string[];
 /** Met by a camera while the other tests run: a dialling is given up after ten seconds. */
-let unanswered: { readonly house: House; readonly peer: Server; readonly camera: CameraRun };
+let unanswered: { readonly testServer: TestServer; readonly peer: Server; readonly camera: CameraRun };
 beforeAll(async () => {
   unanswered = await openUnanswered();
-  house = await House.open();
-  const { pin, backupPin } = house.configuration;
-  pins = ['--server', house.origin, '--pin', pin, '--pin', backupPin];
-  key = join(house.directory, 'me.key');
+  testServer = await TestServer.open();
+  const { pin, backupPin } = testServer.configuration;
+  pins = ['--server', testServer.origin, '--pin', pin, '--pin', backupPin];
+  key = join(testServer.directory, 'me.key');
 });
 /** A camera that goes on asks its server without a pause, and the next test waits for it. */
 const started: CameraRun[] = [];
@@ -34,54 +34,54 @@ afterEach(async () => {
   for (const camera of started.splice(0)) await camera.stop();
 });
 afterAll(async () => {
-  await closeHouses();
+  await closeTestServers();
   unanswered.peer.close();
 });
 
 /** A server in whose place a peer begins a TLS record, and no more. */
 async function openUnanswered() {
-  const house = await House.open();
-  const prepared = await house.pair();
-  house.claim(prepared);
-  const port = Number(new URL(house.origin).port);
-  await house.stop();
+  const testServer = await TestServer.open();
+  const prepared = await testServer.pair();
+  testServer.claim(prepared);
+  const port = Number(new URL(testServer.origin).port);
+  await testServer.stop();
   const peer = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.write(Uint8Array.of(0x16, 0x03, 0x03));
   });
   await new Promise<void>((resolve) => peer.listen(port, '127.0.0.1', resolve));
-  return { house, peer, camera: await house.camera(prepared.code) };
+  return { testServer, peer, camera: await testServer.camera(prepared.code) };
 }
 
-const at = (name: string) => join(house.directory, name);
+const at = (name: string) => join(testServer.directory, name);
 const state = () => ['--firewall-state', at('firewall')];
 
 /** Runs a command with the owner's viewing key on file. */
 async function withKey(...words: string[]): Promise<string> {
-  writeFileSync(key, writeViewingKey(house.key), { mode: 0o600 });
+  writeFileSync(key, writeViewingKey(testServer.key), { mode: 0o600 });
   const said = await runCommand(...words);
-  house.key = readViewingKey(key);
+  testServer.key = readViewingKey(key);
   return said;
 }
 
 async function enrolled(): Promise<CameraRun> {
-  const prepared = await house.pair();
-  house.claim(prepared);
-  const camera = await house.camera(prepared.code);
+  const prepared = await testServer.pair();
+  testServer.claim(prepared);
+  const camera = await testServer.camera(prepared.code);
   started.push(camera);
   await camera.enrolled();
   return camera;
 }
 
 async function run(directory: CameraDirectory, synchronised?: () => boolean): Promise<CameraRun> {
-  const camera = await house.run(directory, true, undefined, undefined, synchronised);
+  const camera = await testServer.run(directory, true, undefined, undefined, synchronised);
   started.push(camera);
   return camera;
 }
 
 /** What a camera that is to be run is refused with. */
 const refusal = (directory: CameraDirectory): Promise<{ code: string; message: string }> =>
-  house.run(directory).then(
+  testServer.run(directory).then(
     () => Promise.reject(new Error('it runs')),
     (error) => error,
   );
@@ -105,12 +105,15 @@ test('[REM-CERTIFICATE_MISSING] a camera made by hand whose certificate is anoth
   const [before, after = ''] = certify.split(' --out ');
   const out = wordsOf(`--out ${after}`, { FILE: at('issued.pem') });
   // While no server answers, so that the file alone ends the trouble.
-  await house.stop();
-  await runCommand(...wordsOf(before ?? '', { DIR: house.serverDirectory, FILE: directory.request }), ...out);
+  await testServer.stop();
+  await runCommand(
+    ...wordsOf(before ?? '', { DIR: testServer.serverDirectory, FILE: directory.request }),
+    ...out,
+  );
   writeFileSync(directory.certificate, readFileSync(at('issued.pem')));
   await camera.enrolled();
   await until('no trouble', () => camera.enrolment.status.trouble === undefined);
-  await house.start();
+  await testServer.start();
 });
 
 test('[REM-CLOCKS_APART] a synchronised clock that is wrong: set by what synchronises it', async () => {
@@ -150,8 +153,8 @@ describe('[REM-CONFIG_MALFORMED]', () => {
   });
 
   test('a pairing.json that is none, before the camera is enrolled: the same', async () => {
-    const prepared = await house.pair();
-    const camera = await house.camera(prepared.code);
+    const prepared = await testServer.pair();
+    const camera = await testServer.camera(prepared.code);
     await camera.stop();
     writeFileSync(camera.directory.pairing, '{}');
     const { code, message } = await refusal(camera.directory);
@@ -173,7 +176,7 @@ describe('[REM-CONFIG_MALFORMED]', () => {
 
   test('a pin statement that is none: the next that its owner signs', async () => {
     const camera = await enrolled();
-    await house.accept(camera.camera);
+    await testServer.accept(camera.camera);
     await camera.stop();
     writeFileSync(camera.directory.pins, 'pins:AAAA\n');
     const { code, message } = await refusal(camera.directory);
@@ -187,7 +190,7 @@ describe('[REM-CONFIG_MALFORMED]', () => {
 
   test('a pin that stands for none is refused where it is given', async () => {
     const none = `sha256/${Buffer.alloc(32).toString('base64')}`;
-    const pair = ['keys', 'pair', key, '--server', house.origin, '--pin', none, '--out', at('none')];
+    const pair = ['keys', 'pair', key, '--server', testServer.origin, '--pin', none, '--out', at('none')];
     await expect(withKey(...pair)).rejects.toMatchObject({ code: 'USAGE' });
   });
 
@@ -196,20 +199,20 @@ describe('[REM-CONFIG_MALFORMED]', () => {
     await runCommand(...wordsOf(reset, {}, state()));
     const code = at(`code-${Date.now()}`);
     const { claim } = JSON.parse(await withKey('keys', 'pair', key, ...pins, '--out', code, '--json'));
-    await runCommand('server', 'cameras', house.serverDirectory, 'claim', claim);
+    await runCommand('server', 'cameras', testServer.serverDirectory, 'claim', claim);
     await runCommand(...wordsOf(setup, { FILE: code, SOURCE: 'test:' }, state()));
   }
 });
 
 test('[REM-DIAL_TIMEOUT] what answers in the server’s place says nothing: the server runs there again', async () => {
-  const { house, camera, peer } = unanswered;
+  const { testServer, camera, peer } = unanswered;
   const trouble = await until('it is given up', () => {
     const { trouble } = camera.enrolment.status;
     return trouble?.code === 'DIAL_TIMEOUT' && trouble;
   });
   expect(trouble.wayOut).toMatch(/^is the server running/);
   peer.close();
-  await house.start();
+  await testServer.start();
   await camera.enrolled();
   await until('no trouble', () => camera.enrolment.status.trouble === undefined);
   await camera.stop();

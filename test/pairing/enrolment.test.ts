@@ -18,15 +18,15 @@ import { systemDisk } from '../../host/disk.ts';
 import { REENROL_PATH } from '../../wire/enrolment.ts';
 import { firstPolicyFile } from '../crypto/policy-maker.ts';
 import { choice } from './code.ts';
-import { type CameraRun, closeHouses, House, until } from './test-server.ts';
+import { type CameraRun, closeTestServers, TestServer, until } from './test-server.ts';
 
 const DAY = 86_400_000;
 
-let house: House;
+let testServer: TestServer;
 beforeEach(async () => {
-  house = await House.open();
+  testServer = await TestServer.open();
 });
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
 const codeOf = (work: Promise<unknown>) =>
   work.then(
@@ -37,16 +37,16 @@ const serial = (pem: string) => new X509Certificate(pem).serialNumber;
 
 /** A camera that is enrolled. */
 async function enrolled(): Promise<CameraRun> {
-  const prepared = await house.pair();
-  house.claim(prepared);
-  const camera = await house.camera(prepared.code);
+  const prepared = await testServer.pair();
+  testServer.claim(prepared);
+  const camera = await testServer.camera(prepared.code);
   await camera.enrolled();
   return camera;
 }
 
 /** Changes the server's database behind its back, as its operator can. */
 function tamper(sql: string, ...values: (string | Uint8Array | number)[]): void {
-  const database = new DatabaseSync(join(house.serverDirectory, 'registry.db'));
+  const database = new DatabaseSync(join(testServer.serverDirectory, 'registry.db'));
   expect(database.prepare(sql).run(...values).changes).toBe(1);
   database.close();
 }
@@ -54,21 +54,21 @@ function tamper(sql: string, ...values: (string | Uint8Array | number)[]): void 
 describe('a camera with a setup code', () => {
   test('is let in, accepted by its owner, and obeys the first policy', async () => {
     const camera = await enrolled();
-    expect(house.registry.camera(camera.camera)).toMatchObject({ standing: 'enrolled' });
+    expect(testServer.registry.camera(camera.camera)).toMatchObject({ standing: 'enrolled' });
     await until('no policy yet', () => camera.poll.trouble?.code === 'POLICY_NONE');
-    await house.accept(camera.camera);
+    await testServer.accept(camera.camera);
     await camera.obeys(1);
     expect(camera.watch.inForce.policy).toMatchObject({ epoch: 1, counter: 1 });
-    expect(house.key.cameras).toMatchObject([{ id: camera.camera, name: 'door' }]);
+    expect(testServer.key.cameras).toMatchObject([{ id: camera.camera, name: 'door' }]);
     await until('no trouble', () => camera.poll.trouble === undefined);
   });
 
   test('keeps no token once it is in, nor a code that lies there', async () => {
-    const prepared = await house.pair();
-    const camera = await house.camera(prepared.code);
+    const prepared = await testServer.pair();
+    const camera = await testServer.camera(prepared.code);
     await camera.troubled('CLAIM_UNKNOWN');
     writeFileSync(camera.directory.setupCode, prepared.code);
-    house.claim(prepared);
+    testServer.claim(prepared);
     await camera.enrolled();
     await until('the code is gone', () => !existsSync(camera.directory.setupCode));
     const pairing = await readPairing(camera.directory, systemDisk);
@@ -77,11 +77,11 @@ describe('a camera with a setup code', () => {
   });
 
   test('waits for a claim that comes later', async () => {
-    const prepared = await house.pair();
-    const camera = await house.camera(prepared.code);
+    const prepared = await testServer.pair();
+    const camera = await testServer.camera(prepared.code);
     await camera.troubled('CLAIM_UNKNOWN');
-    expect(house.refusals).toContain('CLAIM_UNKNOWN');
-    house.claim(prepared);
+    expect(testServer.refusals).toContain('CLAIM_UNKNOWN');
+    testServer.claim(prepared);
     await camera.enrolled();
     await until('no trouble', () => camera.enrolment.status.trouble === undefined);
   });
@@ -89,7 +89,7 @@ describe('a camera with a setup code', () => {
   test('may ask again when the answer was lost: within the life of its claim, and after', async () => {
     const camera = await enrolled();
     await camera.stop();
-    const [handedOut] = house.key.pairings;
+    const [handedOut] = testServer.key.pairings;
     const token = new Uint8Array(await claimTokenOf(handedOut?.secret ?? new Uint8Array(), nodePrimitives));
     const pairing = await readPairing(camera.directory, systemDisk);
     for (const change of [undefined, 'UPDATE claims SET expires = 1']) {
@@ -97,72 +97,74 @@ describe('a camera with a setup code', () => {
       rmSync(camera.directory.certificate);
       await writePairing(camera.directory, systemDisk, { ...(pairing as PairingFile), token });
       if (change) tamper(change);
-      const again = await house.run(camera.directory);
+      const again = await testServer.run(camera.directory);
       await again.enrolled();
       await again.stop();
     }
-    expect(house.refusals).not.toContain('CLAIM_USED');
+    expect(testServer.refusals).not.toContain('CLAIM_USED');
   });
 });
 
 describe('refused on both ends: the code', () => {
   test('a second time, by another camera', async () => {
-    const prepared = await house.pair();
-    house.claim(prepared);
-    const first = await house.camera(prepared.code);
+    const prepared = await testServer.pair();
+    testServer.claim(prepared);
+    const first = await testServer.camera(prepared.code);
     await first.enrolled();
-    const second = await house.camera(prepared.code);
+    const second = await testServer.camera(prepared.code);
     await second.troubled('CLAIM_USED');
-    expect(house.refusals).toContain('CLAIM_USED');
+    expect(testServer.refusals).toContain('CLAIM_USED');
     expect(second.enrolment.certificate).toBeUndefined();
     expect(second.enrolment.status.trouble?.wayOut).toContain('oriel keys pair');
-    expect(house.registry.cameras().map(({ id }) => id)).toEqual([first.camera]);
+    expect(testServer.registry.cameras().map(({ id }) => id)).toEqual([first.camera]);
   });
 
   test('that has expired', async () => {
-    const prepared = await house.pair({ nowMs: Date.now() - 2 * 3_600_000 });
-    house.claim(prepared);
-    const camera = await house.camera(prepared.code);
+    const prepared = await testServer.pair({ nowMs: Date.now() - 2 * 3_600_000 });
+    testServer.claim(prepared);
+    const camera = await testServer.camera(prepared.code);
     await camera.troubled('CLAIM_EXPIRED');
-    expect(house.refusals).toContain('CLAIM_EXPIRED');
+    expect(testServer.refusals).toContain('CLAIM_EXPIRED');
     expect(camera.enrolment.certificate).toBeUndefined();
   });
 
   test('for another server, met at the address of this one', async () => {
-    const other = await House.open();
+    const other = await TestServer.open();
     const { pin, backupPin } = other.configuration;
-    const prepared = await house.pair({ pins: [pin, backupPin] });
-    house.claim(prepared);
-    const before = house.logged.length;
-    const camera = await house.camera(prepared.code);
+    const prepared = await testServer.pair({ pins: [pin, backupPin] });
+    testServer.claim(prepared);
+    const before = testServer.logged.length;
+    const camera = await testServer.camera(prepared.code);
     await camera.troubled('PIN_MISMATCH');
     expect(camera.enrolment.certificate).toBeUndefined();
     // Not a byte of the token left the camera: there was no request to refuse.
-    expect(house.logged.slice(before).filter(({ message }) => message === 'refused')).toEqual([]);
+    expect(testServer.logged.slice(before).filter(({ message }) => message === 'refused')).toEqual([]);
   });
 
   test('for another server, which does not know of it', async () => {
-    const camera = await house.camera((await house.pair()).code);
+    const camera = await testServer.camera((await testServer.pair()).code);
     await camera.troubled('CLAIM_UNKNOWN');
-    expect(house.refusals).toContain('CLAIM_UNKNOWN');
+    expect(testServer.refusals).toContain('CLAIM_UNKNOWN');
   });
 
   test('with a bit flipped: by the camera; and by a server that is given it all the same', async () => {
-    const prepared = await house.pair();
+    const prepared = await testServer.pair();
     const flipped = Buffer.from(prepared.code.slice(7), 'base64url');
     flipped[40] = (flipped[40] ?? 0) ^ 1;
-    expect(await codeOf(house.camera(`oriel1:${flipped.toString('base64url')}`))).toBe('SETUP_CODE_CORRUPT');
-    house.claim(prepared);
-    const directory = new CameraDirectory(join(house.directory, 'camera'));
+    expect(await codeOf(testServer.camera(`oriel1:${flipped.toString('base64url')}`))).toBe(
+      'SETUP_CODE_CORRUPT',
+    );
+    testServer.claim(prepared);
+    const directory = new CameraDirectory(join(testServer.directory, 'camera'));
     directory.make();
     await setupCamera(directory, systemDisk, prepared.code, choice);
     const pairing = (await readPairing(directory, systemDisk)) as PairingFile;
     const token = Uint8Array.from(pairing.token ?? []);
     token[3] = (token[3] ?? 0) ^ 4;
     await writePairing(directory, systemDisk, { ...pairing, token });
-    const camera = await house.run(directory);
+    const camera = await testServer.run(directory);
     await camera.troubled('CLAIM_UNKNOWN');
-    expect(house.refusals).toContain('CLAIM_UNKNOWN');
+    expect(testServer.refusals).toContain('CLAIM_UNKNOWN');
   });
 });
 
@@ -172,7 +174,7 @@ describe('its certificate', () => {
     const camera = await enrolled();
     await camera.stop();
     rmSync(camera.directory.certificate);
-    return house.run(camera.directory, false);
+    return testServer.run(camera.directory, false);
   }
 
   test('is renewed at two thirds of its life, and not before', async () => {
@@ -188,8 +190,8 @@ describe('its certificate', () => {
     });
     expect(serial(second)).not.toBe(serial(first));
     expect(readFileSync(camera.directory.certificate, 'utf8')).toBe(second);
-    expect(house.logged.filter(({ message }) => message === 'certificate renewed')).toHaveLength(2);
-    expect(house.registry.camera(camera.camera)?.serial.toUpperCase()).toBe(serial(second));
+    expect(testServer.logged.filter(({ message }) => message === 'certificate renewed')).toHaveLength(2);
+    expect(testServer.registry.camera(camera.camera)?.serial.toUpperCase()).toBe(serial(second));
   });
 
   test('is given anew after a long absence, by the key alone', async () => {
@@ -201,20 +203,20 @@ describe('its certificate', () => {
       return certificate !== first && certificate;
     });
     expect(serial(second)).not.toBe(serial(first));
-    expect(house.refusals.filter((code) => code !== 'POLICY_NONE')).toEqual([]);
+    expect(testServer.refusals.filter((code) => code !== 'POLICY_NONE')).toEqual([]);
   });
 
   test('[REM-CERTIFICATE_EXPIRED] that the server calls expired is given anew', async () => {
     const camera = await enrolled();
     const first = await camera.enrolled();
-    await house.stop();
-    await house.start({ ...systemClock, now: () => Date.now() + 30 * DAY });
+    await testServer.stop();
+    await testServer.start({ ...systemClock, now: () => Date.now() + 30 * DAY });
     const second = await until('given anew', () => {
       const { certificate } = camera.enrolment;
       return certificate !== first && certificate;
     });
     expect(new X509Certificate(second).validFromDate.getTime()).toBeGreaterThan(Date.now() + 29 * DAY);
-    expect(house.refusals).toContain('CERTIFICATE_EXPIRED');
+    expect(testServer.refusals).toContain('CERTIFICATE_EXPIRED');
   });
 
   test('[FC-04] that the server has forgotten the camera of is given anew once it is admitted', async () => {
@@ -223,18 +225,18 @@ describe('its certificate', () => {
     forget(camera.camera);
     // It asks for another certificate now, not when this one is near its end.
     await camera.troubled('CAMERA_UNKNOWN');
-    const asked = house.logged.filter(({ fields }) => fields.url === REENROL_PATH);
+    const asked = testServer.logged.filter(({ fields }) => fields.url === REENROL_PATH);
     expect(asked.map(({ fields }) => fields.code)).toContain('CAMERA_UNKNOWN');
     expect(camera.enrolment.status.trouble?.wayOut).toContain('oriel server cameras DIR admit');
-    house.registry.admissions.put(camera.camera, undefined, Date.now());
+    testServer.registry.admissions.put(camera.camera, undefined, Date.now());
     await until('given anew', () => camera.enrolment.certificate !== first);
     await until('served', () => camera.poll.trouble?.code !== 'CAMERA_UNKNOWN');
-    expect(house.registry.standing(camera.camera)).toBe('enrolled');
+    expect(testServer.registry.standing(camera.camera)).toBe('enrolled');
   });
 
   /** As a registry restored from an older copy has forgotten it. */
   function forget(camera: string): void {
-    const registry = new DatabaseSync(join(house.serverDirectory, 'registry.db'), { timeout: 5000 });
+    const registry = new DatabaseSync(join(testServer.serverDirectory, 'registry.db'), { timeout: 5000 });
     for (const table of ['claims', 'pairings', 'policies', 'health', 'usage'])
       registry.prepare(`DELETE FROM ${table} WHERE camera = ?`).run(camera);
     registry.prepare('DELETE FROM cameras WHERE id = ?').run(camera);
@@ -243,7 +245,7 @@ describe('its certificate', () => {
 
   test('of a revoked camera is never given again', async () => {
     const camera = await enrolled();
-    house.registry.revoke(camera.camera, Date.now());
+    testServer.registry.revoke(camera.camera, Date.now());
     await until('shut out', () => camera.poll.trouble?.code === 'CAMERA_REVOKED');
     rmSync(camera.directory.certificate);
     await camera.troubled('CAMERA_REVOKED');
@@ -267,14 +269,14 @@ describe('a server that does not play fair', () => {
   let counter = 1;
   beforeEach(async () => {
     camera = await enrolled();
-    await house.accept(camera.camera);
+    await testServer.accept(camera.camera);
     await camera.obeys(1);
     counter = 1;
   });
 
   const sign = (key: ViewingKey, forCamera = camera.camera) =>
     signPolicy(key, { camera: forCamera, name: '', audio: false, dayKey: undefined });
-  const put = (text: string) => house.registry.putPolicy(camera.camera, utf8(text), Date.now());
+  const put = (text: string) => testServer.registry.putPolicy(camera.camera, utf8(text), Date.now());
   const onFile = () => readFileSync(camera.directory.policy, 'utf8');
 
   /** What it brings is refused by this code, and nothing of the policy in force is touched. */
@@ -295,12 +297,12 @@ describe('a server that does not play fair', () => {
   });
 
   test("brings another camera's", async () => {
-    await refuses(sign(house.key, 'a'.repeat(32)).policyFile, 'CAMERA_FOREIGN');
+    await refuses(sign(testServer.key, 'a'.repeat(32)).policyFile, 'CAMERA_FOREIGN');
   });
 
   test('brings an old one again', async () => {
     const old = onFile();
-    const next = sign(house.key);
+    const next = sign(testServer.key);
     put(next.policyFile);
     await camera.obeys(2);
     counter = 2;
@@ -308,7 +310,7 @@ describe('a server that does not play fair', () => {
   });
 
   test('brings another of the same number', async () => {
-    const key = { ...house.key, cameras: [] };
+    const key = { ...testServer.key, cameras: [] };
     await refuses(
       signPolicy(key, { camera: camera.camera, name: '', audio: true, dayKey: 1 }).policyFile,
       'POLICY_REFUSED',
@@ -321,7 +323,7 @@ describe('a server that does not play fair', () => {
 
   test('[FC-21] brings the next policy with the day keys of before; the true one is obeyed afterwards', async () => {
     const before = onFile();
-    const grown = await addDayKeys(forgetDayKeys(house.key, 1), 3);
+    const grown = await addDayKeys(forgetDayKeys(testServer.key, 1), 3);
     const next = sign(grown);
     await refuses(withKeysOf(next.policyFile, before), 'DAY_KEYS_MISSING');
     expect(camera.poll.trouble?.wayOut).toContain('oriel server policy');
@@ -336,7 +338,7 @@ describe('a server that does not play fair', () => {
   });
 
   test('[FC-21] brings other day keys under the policy that is obeyed', async () => {
-    const other = sign(await addDayKeys(house.key, 3));
+    const other = sign(await addDayKeys(testServer.key, 3));
     await refuses(withKeysOf(onFile(), other.policyFile), 'DAY_KEYS_MISSING');
     const { policy, dayKeys } = JSON.parse(onFile());
     const rewritten = JSON.stringify({ dayKeys, policy });
@@ -348,7 +350,7 @@ describe('a server that does not play fair', () => {
 
   test('[FC-21] brings a policy of version 1: none that was not obeyed before', async () => {
     const { policy } = camera.watch.inForce;
-    const owner = ed25519FromSeed(house.key.seed);
+    const owner = ed25519FromSeed(testServer.key.seed);
     const { dayKeys } = JSON.parse(onFile());
     await refuses(firstPolicyFile({ ...policy, counter: 9 }, owner, dayKeys), 'POLICY_OUTDATED');
   });
@@ -357,14 +359,14 @@ describe('a server that does not play fair', () => {
     await camera.stop();
     const { policy } = camera.watch.inForce;
     const { dayKeys } = JSON.parse(onFile());
-    const first = firstPolicyFile(policy, ed25519FromSeed(house.key.seed), dayKeys);
+    const first = firstPolicyFile(policy, ed25519FromSeed(testServer.key.seed), dayKeys);
     const digest = createHash('sha256').update(first).digest('hex');
     writeFileSync(camera.directory.policy, first);
     writeFileSync(camera.directory.state, JSON.stringify({ policy: { epoch: 1, counter: 1, digest } }));
-    put(sign(house.key).policyFile);
+    put(sign(testServer.key).policyFile);
     let trials = 0;
     let confirmed = false;
-    const updated = await house.run(camera.directory, true, systemDisk, async () => {
+    const updated = await testServer.run(camera.directory, true, systemDisk, async () => {
       trials += 1;
       return !confirmed;
     });
@@ -383,11 +385,11 @@ describe('a server that does not play fair', () => {
 
   test('withholds the policy: the one in force stays, after a restart too', async () => {
     tamper('DELETE FROM policies WHERE camera = ?', camera.camera);
-    const refused = house.refusals.length;
-    await until('asked for', () => house.refusals.length > refused + 2);
+    const refused = testServer.refusals.length;
+    await until('asked for', () => testServer.refusals.length > refused + 2);
     expect(camera.poll.trouble).toBeUndefined();
     await camera.stop();
-    const again = await house.run(camera.directory);
+    const again = await testServer.run(camera.directory);
     expect(again.watch.inForce.policy.counter).toBe(1);
   });
 
@@ -398,7 +400,7 @@ describe('a server that does not play fair', () => {
     await camera.stop();
     const before = onFile();
     harm(camera.directory.policy);
-    const again = await house.run(camera.directory);
+    const again = await testServer.run(camera.directory);
     await again.obeys(1);
     expect(onFile()).toBe(before);
   });
@@ -419,7 +421,7 @@ describe('a server that does not play fair', () => {
   });
 
   test('control: the next one that its owner signed is obeyed', async () => {
-    put(sign(house.key).policyFile);
+    put(sign(testServer.key).policyFile);
     await camera.obeys(2);
   });
 });
@@ -427,43 +429,45 @@ describe('a server that does not play fair', () => {
 describe('a pairing statement', () => {
   test('that the server altered is not accepted', async () => {
     const camera = await enrolled();
-    const [record] = house.registry.pairings();
+    const [record] = testServer.registry.pairings();
     const statement = record?.statement as Uint8Array;
     for (const at of [1, 70, 100, 150, statement.length - 1]) {
       const altered = Uint8Array.from(statement);
       altered[at] = (altered[at] ?? 0) ^ 1;
       tamper('UPDATE pairings SET statement = ? WHERE camera = ?', altered, camera.camera);
-      expect(await codeOf(house.accept(camera.camera))).toBe('PAIRING_FORGED');
+      expect(await codeOf(testServer.accept(camera.camera))).toBe('PAIRING_FORGED');
     }
-    expect(house.key.cameras).toEqual([]);
+    expect(testServer.key.cameras).toEqual([]);
     tamper('UPDATE pairings SET statement = ? WHERE camera = ?', statement, camera.camera);
-    await house.accept(camera.camera);
+    await testServer.accept(camera.camera);
   });
 
   test('of a code that expired before it was accepted is not accepted', async () => {
     const camera = await enrolled();
-    expect(await codeOf(house.accept(camera.camera, Date.now() + 2 * 3_600_000))).toBe('PAIRING_EXPIRED');
+    expect(await codeOf(testServer.accept(camera.camera, Date.now() + 2 * 3_600_000))).toBe(
+      'PAIRING_EXPIRED',
+    );
   });
 
   test('of no code that this owner handed out is not accepted', async () => {
     const camera = await enrolled();
-    house.key = { ...house.key, pairings: [] };
-    expect(await codeOf(house.accept(camera.camera))).toBe('PAIRING_UNKNOWN');
-    house.key = await makeViewingKey('another', new Uint8Array(32).fill(3), 1);
-    expect(await codeOf(house.accept(camera.camera))).toBe('PAIRING_UNKNOWN');
+    testServer.key = { ...testServer.key, pairings: [] };
+    expect(await codeOf(testServer.accept(camera.camera))).toBe('PAIRING_UNKNOWN');
+    testServer.key = await makeViewingKey('another', new Uint8Array(32).fill(3), 1);
+    expect(await codeOf(testServer.accept(camera.camera))).toBe('PAIRING_UNKNOWN');
   });
 
   test('of a second camera, let in by the server with a code already used, is not accepted', async () => {
-    const prepared = await house.pair();
-    house.claim(prepared);
-    const first = await house.camera(prepared.code);
+    const prepared = await testServer.pair();
+    testServer.claim(prepared);
+    const first = await testServer.camera(prepared.code);
     await first.enrolled();
-    await house.accept(first.camera);
+    await testServer.accept(first.camera);
     tamper('UPDATE claims SET camera = NULL WHERE camera = ?', first.camera);
-    const second = await house.camera(prepared.code);
+    const second = await testServer.camera(prepared.code);
     await second.enrolled();
-    expect(await codeOf(house.accept(second.camera))).toBe('PAIRING_USED');
-    await house.accept(first.camera);
-    expect(house.key.cameras).toMatchObject([{ id: first.camera, counter: 2 }]);
+    expect(await codeOf(testServer.accept(second.camera))).toBe('PAIRING_USED');
+    await testServer.accept(first.camera);
+    expect(testServer.key.cameras).toMatchObject([{ id: first.camera, counter: 2 }]);
   });
 });

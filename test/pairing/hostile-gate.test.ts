@@ -12,23 +12,23 @@ import { makeRequest, readRequest } from '../../crypto/request-node.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { certifyCamera, readCameraAuthority } from '../../server/pki/identity.ts';
 import { CERTS_ONLY_TYPE } from '../../wire/enrolment.ts';
-import { closeHouses, House, until } from './test-server.ts';
+import { closeTestServers, TestServer, until } from './test-server.ts';
 
 type Answer = (request: Buffer, response: ServerResponse) => void | Promise<void>;
 
-let house: House;
+let testServer: TestServer;
 let close: (() => Promise<unknown>) | undefined;
 beforeEach(async () => {
-  house = await House.open();
+  testServer = await TestServer.open();
 });
 afterEach(async () => {
   await close?.();
-  await closeHouses();
+  await closeTestServers();
 });
 
 /** A server with the identity of the house's, pins and all, that answers as the test wants. */
 async function hostile(answer: Answer, date?: string): Promise<string> {
-  const identity = (name: string) => readFileSync(join(house.serverDirectory, 'identity', name));
+  const identity = (name: string) => readFileSync(join(testServer.serverDirectory, 'identity', name));
   const server = createServer(
     {
       cert: identity('server.pem'),
@@ -61,12 +61,12 @@ const give = (response: ServerResponse, ...certificates: Uint8Array[]) =>
   response
     .writeHead(200, { 'content-type': CERTS_ONLY_TYPE })
     .end(encodeCertsOnly(certificates).toString('base64'));
-const certify = async (request: Uint8Array, directory = house.serverDirectory) =>
+const certify = async (request: Uint8Array, directory = testServer.serverDirectory) =>
   fromPem(
     'CERTIFICATE',
     (await certifyCamera(systemDisk, directory, { request, days: 14, now: new Date() })).certificate,
   );
-const authority = async () => (await readCameraAuthority(systemDisk, house.serverDirectory)).certificate;
+const authority = async () => (await readCameraAuthority(systemDisk, testServer.serverDirectory)).certificate;
 
 async function certificateOf(key: 'own' | 'other', body: Buffer): Promise<Uint8Array> {
   if (key === 'own') return certify(der(body));
@@ -112,8 +112,8 @@ test.each<[string, string, Answer]>([
     asked += 1;
     return answer(body, response);
   });
-  const { code: setupCode } = await house.pair({ server: origin });
-  const camera = await house.camera(setupCode);
+  const { code: setupCode } = await testServer.pair({ server: origin });
+  const camera = await testServer.camera(setupCode);
   await camera.troubled(code);
   const before = asked;
   while (asked < before + 2) await camera.clock.sleep(20);
@@ -126,7 +126,7 @@ test('control: a server that answers with the right certificate is believed', as
     expect(readRequest(der(body)).asymmetricKeyType).toBe('ec');
     give(response, await certificateOf('own', body), await authority());
   });
-  const camera = await house.camera((await house.pair({ server: origin })).code);
+  const camera = await testServer.camera((await testServer.pair({ server: origin })).code);
   await camera.enrolled();
 });
 
@@ -135,7 +135,7 @@ test('a server that lies about the time gets other times shown, and changes no v
     async (body, response) => void give(response, await certificateOf('own', body)),
     'Thu, 01 Jan 2099 00:00:00 GMT',
   );
-  const camera = await house.camera((await house.pair({ server: origin })).code);
+  const camera = await testServer.camera((await testServer.pair({ server: origin })).code);
   await camera.enrolled();
   // By its own word the certificates have ended: it is asked for another and another. The camera goes on, and
   // judges whom it dials by trusted time as before.

@@ -6,33 +6,33 @@ import { parseViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { type Configuration, loadConfiguration } from '../../server/config.ts';
 import { orielHere as oriel, orielHereDoes as orielDoes } from '../oriel-here.ts';
-import { closeHouses, House } from './test-server.ts';
+import { closeTestServers, TestServer } from './test-server.ts';
 
 /** Pins, moves and promotions as a person types them, one after the other at one house. */
 
-let house: House;
+let testServer: TestServer;
 let key: string;
 let camera: string;
 let pins: string[];
 beforeAll(async () => {
-  house = await House.open();
-  const prepared = await house.pair();
-  house.claim(prepared);
-  const run = await house.camera(prepared.code);
+  testServer = await TestServer.open();
+  const prepared = await testServer.pair();
+  testServer.claim(prepared);
+  const run = await testServer.camera(prepared.code);
   await run.enrolled();
   await run.stop();
   camera = run.camera;
-  await house.accept(camera);
+  await testServer.accept(camera);
   key = at('me.key');
-  writeFileSync(key, writeViewingKey(house.key), { mode: 0o600 });
-  pins = pinsOf(house.configuration);
+  writeFileSync(key, writeViewingKey(testServer.key), { mode: 0o600 });
+  pins = pinsOf(testServer.configuration);
   await orielDoes('server', 'init', at('stranger'), '--host', 'stranger.test');
 });
-afterAll(closeHouses);
+afterAll(closeTestServers);
 
-const at = (name: string) => join(house.directory, name);
+const at = (name: string) => join(testServer.directory, name);
 const pinsOf = ({ pin, backupPin }: Configuration) => ['--pin', pin, '--pin', backupPin];
-const sign = (...more: string[]) => oriel('keys', 'pins', key, '--server', house.origin, ...more);
+const sign = (...more: string[]) => oriel('keys', 'pins', key, '--server', testServer.origin, ...more);
 const statement = (path: string) => parsePinStatement(readPinsLine(readFileSync(path, 'utf8')));
 const counted = () => parseViewingKey(readFileSync(key, 'utf8')).cameras[0];
 const refused = (code: string) => ({
@@ -46,7 +46,7 @@ describe('oriel keys pins', () => {
     for (const counter of [1, 2]) {
       const said = await sign('--camera', camera, ...pins, '--out', out, '--force');
       expect(said).toMatchObject({ code: 0, stdout: expect.stringContaining('oriel server pins DIR put') });
-      expect(statement(out)).toMatchObject({ epoch: 1, counter, origin: house.origin });
+      expect(statement(out)).toMatchObject({ epoch: 1, counter, origin: testServer.origin });
       expect(counted()).toMatchObject({ counter: 1, pins: counter });
     }
     await orielDoes('keys', 'policy', key, '--camera', camera, '--out', at('policy.json'));
@@ -55,23 +55,23 @@ describe('oriel keys pins', () => {
   });
 
   test('signs for every camera that the server knows, and leaves it there', async () => {
-    const said = await sign(...pins, '--server-dir', house.serverDirectory, '--json');
+    const said = await sign(...pins, '--server-dir', testServer.serverDirectory, '--json');
     expect(JSON.parse(said.stdout)).toMatchObject({
       statements: [{ camera, counter: 3, servers: [{ delivery: 'hands it over' }] }],
     });
-    expect(parsePinStatement(house.registry.pins.of(camera) ?? new Uint8Array())).toMatchObject({
+    expect(parsePinStatement(testServer.registry.pins.of(camera) ?? new Uint8Array())).toMatchObject({
       counter: 3,
     });
   });
 
   test('moves: the old server hands it over, the new one admits the camera', async () => {
-    const other = await House.open();
+    const other = await TestServer.open();
     const wish = ['--camera', camera, '--server', other.origin, ...pinsOf(other.configuration)];
-    const where = ['--server-dir', house.serverDirectory, '--server-dir', other.serverDirectory];
+    const where = ['--server-dir', testServer.serverDirectory, '--server-dir', other.serverDirectory];
     const { stdout } = await oriel('keys', 'pins', key, ...wish, ...where);
-    expect(stdout).toContain(`${house.serverDirectory} hands it over`);
+    expect(stdout).toContain(`${testServer.serverDirectory} hands it over`);
     expect(stdout).toContain(`${other.serverDirectory} admits it`);
-    expect(other.registry.admissions.of(camera)?.owner).toEqual(house.registry.camera(camera)?.owner);
+    expect(other.registry.admissions.of(camera)?.owner).toEqual(testServer.registry.camera(camera)?.owner);
     expect(await orielDoes('server', 'cameras', other.serverDirectory)).toContain(
       `${camera}  is let in when it comes`,
     );
@@ -105,7 +105,7 @@ describe('oriel keys pins', () => {
       'pins with which the camera would be lost',
       'USAGE',
       () => {
-        const { origin } = new URL(`https://127.0.0.1:${house.configuration.port}`);
+        const { origin } = new URL(`https://127.0.0.1:${testServer.configuration.port}`);
         return [
           '--camera',
           camera,
@@ -114,7 +114,7 @@ describe('oriel keys pins', () => {
           '--server',
           origin,
           '--server-dir',
-          house.serverDirectory,
+          testServer.serverDirectory,
         ];
       },
     ],
@@ -129,14 +129,14 @@ describe('oriel keys pins', () => {
 
 describe('oriel server pins', () => {
   test('shows by what cameras know it, and puts what fits', async () => {
-    const { pin, backupPin } = house.configuration;
-    const shown = await orielDoes('server', 'pins', house.serverDirectory);
+    const { pin, backupPin } = testServer.configuration;
+    const shown = await orielDoes('server', 'pins', testServer.serverDirectory);
     expect(shown).toContain(pin);
     expect(shown).toContain(backupPin);
     const [first, second] = [at('first'), at('second')];
     await sign('--camera', camera, ...pins, '--out', first);
     await sign('--camera', camera, ...pins, '--out', second);
-    const put = (path: string) => oriel('server', 'pins', house.serverDirectory, 'put', path);
+    const put = (path: string) => oriel('server', 'pins', testServer.serverDirectory, 'put', path);
     expect(await put(second)).toMatchObject({ code: 0, stdout: expect.stringContaining('statement 6') });
     expect(await put(first)).toMatchObject(refused('PINS_REFUSED'));
     expect(await put(second)).toMatchObject({ code: 0 });
@@ -145,35 +145,36 @@ describe('oriel server pins', () => {
     writeFileSync(first, `pins:${Buffer.from(forged).toString('base64url')}`);
     expect(await put(first)).toMatchObject(refused('PINS_FORGED'));
     expect(await put(key)).toMatchObject(refused('FILE_UNREADABLE'));
-    expect(await oriel('server', 'pins', house.serverDirectory, 'put')).toMatchObject(refused('USAGE'));
+    expect(await oriel('server', 'pins', testServer.serverDirectory, 'put')).toMatchObject(refused('USAGE'));
   });
 });
 
 describe('oriel server ca promote', () => {
-  const promote = (...more: string[]) => oriel('server', 'ca', house.serverDirectory, 'promote', ...more);
+  const promote = (...more: string[]) =>
+    oriel('server', 'ca', testServer.serverDirectory, 'promote', ...more);
 
   test('[REM-AUTHORITY_MISSING] waits for the server to be stopped, takes the key from where it is kept, and says what to do next', async () => {
     expect(await promote()).toMatchObject(refused('DIRECTORY_IN_USE'));
-    await house.stop();
-    const lying = join(house.serverDirectory, 'identity', 'backup-ca.key');
+    await testServer.stop();
+    const lying = join(testServer.serverDirectory, 'identity', 'backup-ca.key');
     copyFileSync(lying, at('copy'));
     rmSync(lying);
     expect(await promote()).toMatchObject(refused('AUTHORITY_MISSING'));
     expect(await promote('--backup-key', key)).toMatchObject(refused('AUTHORITY_MISSING'));
-    expect(await loadConfiguration(systemDisk, house.serverDirectory)).toEqual(house.configuration);
+    expect(await loadConfiguration(systemDisk, testServer.serverDirectory)).toEqual(testServer.configuration);
 
     const { code, stdout } = await promote('--backup-key', at('copy'));
     expect(code).toBe(0);
-    const next = await loadConfiguration(systemDisk, house.serverDirectory);
-    expect(next.pin).toBe(house.configuration.backupPin);
+    const next = await loadConfiguration(systemDisk, testServer.serverDirectory);
+    expect(next.pin).toBe(testServer.configuration.backupPin);
     const command = /oriel (keys pins KEY .*)$/m.exec(stdout)?.[1]?.replace('KEY', key).split(' ') ?? [];
     expect(await oriel(...command)).toMatchObject({ code: 0, stdout: expect.stringContaining(camera) });
-    await house.start();
+    await testServer.start();
   });
 });
 
 test('oriel server init --ca-key: the backup key is enough for a server that cameras believe, once they are admitted', async () => {
-  const backup = join(house.serverDirectory, 'identity', 'backup-ca.key');
+  const backup = join(testServer.serverDirectory, 'identity', 'backup-ca.key');
   const made = await orielDoes(
     'server',
     'init',
@@ -184,7 +185,7 @@ test('oriel server init --ca-key: the backup key is enough for a server that cam
     backup,
     '--json',
   );
-  const { backupPin } = await loadConfiguration(systemDisk, house.serverDirectory);
+  const { backupPin } = await loadConfiguration(systemDisk, testServer.serverDirectory);
   expect(JSON.parse(made)).toMatchObject({ pin: backupPin });
   expect(await oriel('server', 'init', at('never'), '--host', 'a', '--ca-key', key)).toMatchObject(
     refused('KEY_MALFORMED'),

@@ -3,11 +3,11 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { TroubleView } from '../../agent/client/failure-tracker.ts';
+import type { FailureView } from '../../agent/client/failure-tracker.ts';
 import { DAY_MS } from '../../agent/recording/day-key-rules.ts';
-import { SessionMaker } from '../../agent/recording/session-factory.ts';
+import { SessionFactory } from '../../agent/recording/session-factory.ts';
 import { CameraState } from '../../agent/state/camera-state.ts';
-import { type AgentStatus, idleLine, unpairedStatus } from '../../agent/status.ts';
+import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/status.ts';
 import { judgeCondition } from '../../cli/camera/status/condition.ts';
 import { readViewingKey } from '../../cli/footage/open-footage.ts';
 import { acceptCamera } from '../../cli/keys/pairing.ts';
@@ -24,26 +24,26 @@ import { endProcess, ORIEL } from '../../scripts/demonstration/oriel-command.ts'
 import { firstPolicyFile } from '../crypto/policy-maker.ts';
 import { commandsNamedIn } from '../repository/named-commands.ts';
 import { runCommand, wordsOf } from '../repository/run-command.ts';
-import { type CameraRun, closeHouses, House, until } from './test-server.ts';
+import { type CameraRun, closeTestServers, TestServer, until } from './test-server.ts';
 
 /**
  * The remedies that a camera's status shows, walked in the state that shows them: the commands are taken from the text
  * itself and run by the real command line.
  */
 
-let house: House;
+let testServer: TestServer;
 let key: string;
 let pins: string[];
 /** Of several tests. */
 let shared: CameraRun | undefined;
 beforeAll(async () => {
-  house = await House.open();
-  const { pin, backupPin } = house.configuration;
-  pins = ['--server', house.origin, '--pin', pin, '--pin', backupPin];
-  key = join(house.directory, 'me.key');
+  testServer = await TestServer.open();
+  const { pin, backupPin } = testServer.configuration;
+  pins = ['--server', testServer.origin, '--pin', pin, '--pin', backupPin];
+  key = join(testServer.directory, 'me.key');
 });
-afterEach(() => house.stopCameras(shared));
-afterAll(closeHouses);
+afterEach(() => testServer.stopCameras(shared));
+afterAll(closeTestServers);
 
 /** Runs a command as it stands, with a file or an id in the place of each placeholder, and options added. */
 function run(
@@ -51,17 +51,17 @@ function run(
   places: Readonly<Record<string, string>> = {},
   more: string[] = [],
 ): Promise<string> {
-  writeFileSync(key, writeViewingKey(house.key), { mode: 0o600 });
-  const words = wordsOf(line, { DIR: house.serverDirectory, ...places }, more);
+  writeFileSync(key, writeViewingKey(testServer.key), { mode: 0o600 });
+  const words = wordsOf(line, { DIR: testServer.serverDirectory, ...places }, more);
   return runCommand(...words).finally(() => {
-    house.key = readViewingKey(key);
+    testServer.key = readViewingKey(key);
   });
 }
 
 /** Of a test's id. */
 const codeOf = (id: string) => id.slice('REM-'.length);
 
-const shown = async (what: string, look: () => TroubleView | undefined, code: string) => {
+const shown = async (what: string, look: () => FailureView | undefined, code: string) => {
   const view = await until(`${what}: ${code}, not ${look()?.code}`, () => {
     const trouble = look();
     return trouble?.code === code && trouble;
@@ -73,23 +73,23 @@ const certificate = (camera: CameraRun, code: string) =>
 const policy = (camera: CameraRun, code: string) => shown('policy', () => camera.poll.trouble, code);
 
 async function enrolled(nowMs = Date.now()): Promise<CameraRun> {
-  const prepared = await house.pair({ nowMs });
-  house.claim(prepared);
-  const camera = await house.camera(prepared.code);
+  const prepared = await testServer.pair({ nowMs });
+  testServer.claim(prepared);
+  const camera = await testServer.camera(prepared.code);
   await camera.enrolled();
   return camera;
 }
 
 /** As a registry that was lost has forgotten a camera. */
 function forget({ camera }: CameraRun): void {
-  const registry = new DatabaseSync(join(house.serverDirectory, 'registry.db'), { timeout: 5000 });
+  const registry = new DatabaseSync(join(testServer.serverDirectory, 'registry.db'), { timeout: 5000 });
   for (const table of ['claims', 'pairings', 'policies', 'health', 'usage'])
     registry.prepare(`DELETE FROM ${table} WHERE camera = ?`).run(camera);
   registry.prepare('DELETE FROM cameras WHERE id = ?').run(camera);
   registry.close();
 }
 
-const firewall = () => ['--firewall-state', join(house.directory, 'firewall')];
+const firewall = () => ['--firewall-state', join(testServer.directory, 'firewall')];
 let codes = 0;
 
 /** `oriel keys pair`, its claim, and `oriel camera setup` in the directory of a camera that was stopped. */
@@ -98,7 +98,7 @@ async function pairAnew(
   setup = 'camera setup CAMERA',
   pair = `keys pair KEY --server URL --pin PIN --out FILE`,
 ): Promise<CameraRun> {
-  const code = join(house.directory, `code-${codes++}`);
+  const code = join(testServer.directory, `code-${codes++}`);
   const [, server = '', , pin = '', ...backup] = pins;
   const places = { KEY: key, URL: server, PIN: pin, FILE: code };
   const { claim } = JSON.parse(await run(pair, places, [...backup, '--json']));
@@ -106,13 +106,13 @@ async function pairAnew(
   await camera.stop();
   const source = ['--code', code, '--source', 'test:', ...firewall()];
   await run(setup, { CAMERA: camera.directory.path }, source);
-  return house.run(camera.directory);
+  return testServer.run(camera.directory);
 }
 
 describe('a camera that is not let in', () => {
   test('[REM-CLAIM_UNKNOWN] is let in once the server is given the claim', async () => {
-    const prepared = await house.pair();
-    const camera = await house.camera(prepared.code);
+    const prepared = await testServer.pair();
+    const camera = await testServer.camera(prepared.code);
     const advice = await certificate(camera, 'CLAIM_UNKNOWN');
     expect(advice).toEqual(['server cameras DIR claim CLAIM']);
     await run(advice[0] as string, { CLAIM: prepared.claim });
@@ -121,50 +121,50 @@ describe('a camera that is not let in', () => {
   });
 
   test('[REM-CLAIM_EXPIRED] is let in with another setup code', async () => {
-    const prepared = await house.pair({ nowMs: Date.now() - 2 * 3_600_000 });
-    house.claim(prepared);
-    const camera = await house.camera(prepared.code);
+    const prepared = await testServer.pair({ nowMs: Date.now() - 2 * 3_600_000 });
+    testServer.claim(prepared);
+    const camera = await testServer.camera(prepared.code);
     expect(await certificate(camera, 'CLAIM_EXPIRED')).toEqual(['keys pair', 'camera setup']);
     await (await pairAnew(camera)).enrolled();
   });
 
   test('[REM-CLAIM_USED] is let in with another setup code', async () => {
-    const prepared = await house.pair();
-    house.claim(prepared);
-    await (await house.camera(prepared.code)).enrolled();
-    const second = await house.camera(prepared.code);
+    const prepared = await testServer.pair();
+    testServer.claim(prepared);
+    await (await testServer.camera(prepared.code)).enrolled();
+    const second = await testServer.camera(prepared.code);
     expect(await certificate(second, 'CLAIM_USED')).toEqual(['keys pair', 'camera setup']);
     await (await pairAnew(second)).enrolled();
   });
 
   test('[REM-PIN_MISMATCH] is let in with a setup code that has the right pins', async () => {
-    const prepared = await house.pair({ pins: [`sha256/${Buffer.alloc(32, 7).toString('base64')}`] });
-    house.claim(prepared);
-    const camera = await house.camera(prepared.code);
+    const prepared = await testServer.pair({ pins: [`sha256/${Buffer.alloc(32, 7).toString('base64')}`] });
+    testServer.claim(prepared);
+    const camera = await testServer.camera(prepared.code);
     const advice = await certificate(camera, 'PIN_MISMATCH');
     expect(advice).toEqual(['keys pair', 'camera setup', 'keys pins']);
     await (await pairAnew(camera)).enrolled();
   });
 
   test('[REM-DIAL_CONNECT] is let in once the server runs', async () => {
-    const prepared = await house.pair();
-    house.claim(prepared);
-    await house.stop();
-    const camera = await house.camera(prepared.code);
+    const prepared = await testServer.pair();
+    testServer.claim(prepared);
+    await testServer.stop();
+    const camera = await testServer.camera(prepared.code);
     await certificate(camera, 'DIAL_CONNECT');
-    await house.start();
+    await testServer.start();
     await camera.enrolled();
   });
 
   test('[REM-CLOCK_WRONG] is let in once the server’s clock is set, and asks by itself', async () => {
-    const prepared = await house.pair();
-    house.claim(prepared);
-    await house.stop();
-    await house.start({ ...systemClock, now: () => Date.parse('1970-01-02T00:00:00Z') });
-    const camera = await house.camera(prepared.code);
+    const prepared = await testServer.pair();
+    testServer.claim(prepared);
+    await testServer.stop();
+    await testServer.start({ ...systemClock, now: () => Date.parse('1970-01-02T00:00:00Z') });
+    const camera = await testServer.camera(prepared.code);
     await certificate(camera, 'CLOCK_WRONG');
-    await house.stop();
-    await house.start();
+    await testServer.stop();
+    await testServer.start();
     await camera.enrolled();
   });
 
@@ -175,7 +175,7 @@ describe('a camera that is not let in', () => {
     expect(advice).toEqual(['server cameras DIR admit CAMERA_ID', 'camera reset']);
     await run(advice[0] as string, { CAMERA_ID: camera.camera });
     await until('no trouble', () => camera.enrolment.status.trouble === undefined);
-    expect(house.registry.standing(camera.camera)).toBe('enrolled');
+    expect(testServer.registry.standing(camera.camera)).toBe('enrolled');
 
     forget(camera);
     await certificate(camera, 'CAMERA_UNKNOWN');
@@ -186,7 +186,7 @@ describe('a camera that is not let in', () => {
 
   test('[REM-CAMERA_REVOKED] comes in as another camera after a reset; the operator is told the same', async () => {
     const camera = await enrolled();
-    house.registry.revoke(camera.camera, Date.now());
+    testServer.registry.revoke(camera.camera, Date.now());
     rmSync(camera.directory.certificate);
     expect(await certificate(camera, 'CAMERA_REVOKED')).toEqual(['camera reset', 'keys pair']);
     const admit = run('server cameras DIR admit CAMERA_ID', { CAMERA_ID: camera.camera });
@@ -204,8 +204,8 @@ describe('a camera that is not let in', () => {
 
 test('a pin of zeros, which means that there is none, is refused wherever a person gives one', async () => {
   const none = `sha256/${'A'.repeat(43)}=`;
-  const to = ['--server', house.origin, '--pin', none];
-  const out = join(house.directory, 'none');
+  const to = ['--server', testServer.origin, '--pin', none];
+  const out = join(testServer.directory, 'none');
   const source = ['--source', 'test:', ...firewall()];
   for (const line of [
     ['keys', 'pair', key, ...to, '--out', out],
@@ -220,10 +220,10 @@ test('a pin of zeros, which means that there is none, is refused wherever a pers
 });
 
 test('[REM-PAIRING_MISSING] a camera that does not wait at the server yet is accepted once it has come', async () => {
-  const prepared = await house.pair();
-  const camera = await house.camera(prepared.code);
+  const prepared = await testServer.pair();
+  const camera = await testServer.camera(prepared.code);
   const accept = () =>
-    run('keys accept', {}, [key, '--server-dir', house.serverDirectory, '--camera', camera.camera]);
+    run('keys accept', {}, [key, '--server-dir', testServer.serverDirectory, '--camera', camera.camera]);
   const refused = await accept().catch((error) => error);
   const [claim = ''] = commandsNamedIn(refused.message);
   expect([refused.code, claim]).toEqual(['PAIRING_MISSING', 'server cameras DIR claim CLAIM']);
@@ -234,11 +234,11 @@ test('[REM-PAIRING_MISSING] a camera that does not wait at the server yet is acc
 });
 
 test('[REM-STORAGE_FAILED] a camera whose server cannot write is let in once it can, and asks by itself', async () => {
-  const prepared = await house.pair();
-  house.claim(prepared);
-  const holder = new DatabaseSync(join(house.serverDirectory, 'registry.db'));
+  const prepared = await testServer.pair();
+  testServer.claim(prepared);
+  const holder = new DatabaseSync(join(testServer.serverDirectory, 'registry.db'));
   holder.exec('BEGIN IMMEDIATE');
-  const camera = await house.camera(prepared.code);
+  const camera = await testServer.camera(prepared.code);
   const { wayOut } = await until('STORAGE_FAILED', () => {
     const { trouble } = camera.enrolment.status;
     return trouble?.code === 'STORAGE_FAILED' && trouble;
@@ -251,7 +251,7 @@ test('[REM-STORAGE_FAILED] a camera whose server cannot write is let in once it 
 });
 
 test('[REM-NOT_RUNNING] [REM-CAMERA_OFFLINE] a camera that does not run is started by the command that its status names', async () => {
-  const prepared = await house.camera((await house.pair()).code);
+  const prepared = await testServer.camera((await testServer.pair()).code);
   await prepared.stop();
   const { directory } = prepared;
   const status = () =>
@@ -283,8 +283,9 @@ describe('a camera that its owner cannot accept', () => {
     'keys pair KEY --server URL --pin PIN --out FILE',
   ];
   const statementOf = (camera: CameraRun) =>
-    house.registry.pairings().find((each) => each.camera === camera.camera)?.statement ?? new Uint8Array();
-  const refusal = (camera: CameraRun, viewingKey = house.key) =>
+    testServer.registry.pairings().find((each) => each.camera === camera.camera)?.statement ??
+    new Uint8Array();
+  const refusal = (camera: CameraRun, viewingKey = testServer.key) =>
     acceptCamera(viewingKey, statementOf(camera), { audio: false, nowMs: Date.now() }).catch(
       (error) => error,
     );
@@ -304,14 +305,14 @@ describe('a camera that its owner cannot accept', () => {
   test('[REM-PAIRING_EXPIRED] for its code expired meanwhile comes in as another with the next', async () => {
     // A server whose clock is behind lets it in.
     const nowMs = Date.now() - 2 * 3_600_000;
-    const prepared = await house.pair({ nowMs });
-    house.claim(prepared);
-    await house.stop();
-    await house.start({ ...systemClock, now: () => nowMs });
-    const camera = await house.camera(prepared.code);
+    const prepared = await testServer.pair({ nowMs });
+    testServer.claim(prepared);
+    await testServer.stop();
+    await testServer.start({ ...systemClock, now: () => nowMs });
+    const camera = await testServer.camera(prepared.code);
     await camera.enrolled();
-    await house.stop();
-    await house.start();
+    await testServer.stop();
+    await testServer.start();
     const { code, message } = await refusal(camera);
     const advice = commandsNamedIn(message);
     expect([code, ...advice]).toEqual(['PAIRING_EXPIRED', ...PAIR_ANEW]);
@@ -322,7 +323,7 @@ describe('a camera that its owner cannot accept', () => {
     const camera = await enrolled();
     const altered = Uint8Array.from(statementOf(camera));
     altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1;
-    const registry = new DatabaseSync(join(house.serverDirectory, 'registry.db'), { timeout: 5000 });
+    const registry = new DatabaseSync(join(testServer.serverDirectory, 'registry.db'), { timeout: 5000 });
     registry.prepare('UPDATE pairings SET statement = ? WHERE camera = ?').run(altered, camera.camera);
     registry.close();
     const { code, message } = await refusal(camera);
@@ -332,14 +333,14 @@ describe('a camera that its owner cannot accept', () => {
   });
 
   test('[REM-PAIRING_USED] for another has used its code comes in with the next', async () => {
-    const prepared = await house.pair();
-    house.claim(prepared);
-    const first = await house.camera(prepared.code);
+    const prepared = await testServer.pair();
+    testServer.claim(prepared);
+    const first = await testServer.camera(prepared.code);
     await first.enrolled();
-    await house.accept(first.camera);
-    const second = await house.camera(prepared.code);
+    await testServer.accept(first.camera);
+    const second = await testServer.camera(prepared.code);
     const { statement = '' } = JSON.parse(readFileSync(second.directory.pairing, 'utf8'));
-    const file = join(house.directory, 'statement-of-second');
+    const file = join(testServer.directory, 'statement-of-second');
     writeFileSync(file, statement);
     const accept = run('keys accept', {}, [key, '--statement', file, '--out', `${file}.json`]);
     const { code, message } = await accept.catch((error) => error);
@@ -349,18 +350,18 @@ describe('a camera that its owner cannot accept', () => {
     await run(reset, { CAMERA: second.directory.path }, firewall());
     const again = await pairAnew(second, 'camera setup CAMERA', pair);
     await again.enrolled();
-    await run('keys accept', {}, [key, '--server-dir', house.serverDirectory, '--camera', again.camera]);
+    await run('keys accept', {}, [key, '--server-dir', testServer.serverDirectory, '--camera', again.camera]);
     await again.obeys(1);
   });
 
   test('[REM-PAIRING_UNKNOWN] with an old copy of the key is accepted with the key that made its code', async () => {
-    const copy = house.key;
+    const copy = testServer.key;
     // No code that the copy remembers ends in the same second.
     const camera = await enrolled(Date.now() - 60_000);
     const { code, message } = await refusal(camera, copy);
     expect([code, ...commandsNamedIn(message)]).toEqual(['PAIRING_UNKNOWN', ...PAIR_ANEW]);
     expect(message).toContain('use the viewing key that made the setup code');
-    await house.accept(camera.camera);
+    await testServer.accept(camera.camera);
     await camera.obeys(1);
   });
 });
@@ -370,8 +371,8 @@ describe('a policy', () => {
   let file: string;
   let counter = 0;
   const inForce = () => camera.watch.inForce.policy.counter;
-  const put = (text: string) => house.registry.putPolicy(camera.camera, utf8(text), Date.now());
-  const sign = (signer = house.key, id = camera.camera) =>
+  const put = (text: string) => testServer.registry.putPolicy(camera.camera, utf8(text), Date.now());
+  const sign = (signer = testServer.key, id = camera.camera) =>
     signPolicy(signer, { camera: id, name: '', audio: false, dayKey: undefined });
 
   /** Obeys what its owner signs next, as the remedy says. */
@@ -387,13 +388,13 @@ describe('a policy', () => {
   beforeAll(async () => {
     camera = await enrolled();
     shared = camera;
-    file = join(house.directory, 'policy.json');
+    file = join(testServer.directory, 'policy.json');
   });
 
   test('[REM-POLICY_NONE] comes once the owner accepts the camera', async () => {
     const advice = await policy(camera, 'POLICY_NONE');
     expect(advice).toEqual(['keys accept']);
-    const of = ['--server-dir', house.serverDirectory, '--camera', camera.camera];
+    const of = ['--server-dir', testServer.serverDirectory, '--camera', camera.camera];
     await run(advice[0] as string, {}, [key, ...of]);
     counter = 1;
     await camera.obeys(1);
@@ -406,12 +407,12 @@ describe('a policy', () => {
       'REM-DOCUMENT_FORGED',
       async () => sign(await makeViewingKey('x', new Uint8Array(32).fill(9), 1)).policyFile,
     ],
-    ['REM-CAMERA_FOREIGN', () => sign(house.key, 'a'.repeat(32)).policyFile],
-    ['REM-POLICY_REFUSED', () => sign({ ...house.key, cameras: [] }).policyFile],
+    ['REM-CAMERA_FOREIGN', () => sign(testServer.key, 'a'.repeat(32)).policyFile],
+    ['REM-POLICY_REFUSED', () => sign({ ...testServer.key, cameras: [] }).policyFile],
     [
       'REM-POLICY_OUTDATED',
       () => {
-        const owner = ed25519FromSeed(house.key.seed);
+        const owner = ed25519FromSeed(testServer.key.seed);
         const { dayKeys } = JSON.parse(sign().policyFile);
         return firstPolicyFile({ ...camera.watch.inForce.policy, counter: 99 }, owner, dayKeys);
       },
@@ -442,33 +443,33 @@ describe('a policy', () => {
 
 test('[REM-POLICY_MISSING] a policy that its file was lost of comes again once the owner accepts the camera again', async () => {
   const camera = await enrolled();
-  await house.accept(camera.camera);
+  await testServer.accept(camera.camera);
   await camera.obeys(1);
   await camera.stop();
   rmSync(camera.directory.policy);
   const { code, message } = await camera.watch.check().catch((error) => error);
   const advice = commandsNamedIn(message);
   expect([code, ...advice]).toEqual(['POLICY_MISSING', 'keys accept']);
-  const of = ['--server-dir', house.serverDirectory, '--camera', camera.camera];
+  const of = ['--server-dir', testServer.serverDirectory, '--camera', camera.camera];
   await run(advice[0] as string, {}, [key, ...of]);
-  const again = await house.run(camera.directory);
+  const again = await testServer.run(camera.directory);
   await again.obeys(2);
 });
 
 describe('day keys', () => {
   let camera: CameraRun;
-  let sessions: SessionMaker;
+  let sessions: SessionFactory;
   let recordedMs = 0;
   let file: string;
 
   beforeAll(async () => {
     camera = await enrolled();
     shared = camera;
-    await house.accept(camera.camera);
+    await testServer.accept(camera.camera);
     await camera.obeys(1);
-    file = join(house.directory, 'more.json');
+    file = join(testServer.directory, 'more.json');
     const quiet = () => undefined;
-    sessions = new SessionMaker({
+    sessions = new SessionFactory({
       signer: camera.device.signer,
       primitives: nodePrimitives,
       clock: systemClock,
@@ -488,7 +489,7 @@ describe('day keys', () => {
     const belowFloor = viewersBelowFloor(viewers).map(({ viewer }) => idText(viewer));
     const agent: AgentStatus = {
       ...unpairedStatus(Date.now()),
-      ...idleLine(),
+      ...idlePipeline(),
       state: 'running',
       policy: { epoch, counter, trouble: undefined, belowFloor },
       dayKey: { number: undefined, exhausted: sessions.exhausted },
@@ -505,7 +506,7 @@ describe('day keys', () => {
   };
 
   test('[REM-DAY_KEYS_EXHAUSTED] that have run out are followed by those that the viewer makes', async () => {
-    for (let day = 0; day < house.key.dayKeys.length; day++) {
+    for (let day = 0; day < testServer.key.dayKeys.length; day++) {
       expect(await concern()).toBeUndefined();
       recordedMs += DAY_MS;
     }
@@ -524,7 +525,7 @@ describe('day keys', () => {
   });
 
   test('[REM-VIEWER_BELOW_FLOOR] below a viewer’s floor are followed by those that the viewer makes and shares', async () => {
-    const [bob, shared] = ['bob.key', 'bob.keys'].map((name) => join(house.directory, name)) as [
+    const [bob, shared] = ['bob.key', 'bob.keys'].map((name) => join(testServer.directory, name)) as [
       string,
       string,
     ];
@@ -568,9 +569,9 @@ describe('a pin statement', () => {
       const code = codeOf(id);
       camera = await enrolled();
       PINS.camera = camera.camera;
-      PINS.statement = join(house.directory, 'statement');
-      await house.accept(camera.camera);
-      const before = house.key;
+      PINS.statement = join(testServer.directory, 'statement');
+      await testServer.accept(camera.camera);
+      const before = testServer.key;
       await sign();
       const first = readFileSync(PINS.statement, 'utf8');
       if (code === 'PINS_REPLAYED') await sign();
@@ -580,14 +581,14 @@ describe('a pin statement', () => {
       let wrong = first;
       if (code === 'PINS_CONFLICT') {
         // Of a copy of the key that does not know of the first.
-        const now = house.key;
-        house.key = before;
-        const { pin } = house.configuration;
+        const now = testServer.key;
+        testServer.key = before;
+        const { pin } = testServer.configuration;
         await run('keys pins', {}, [
-          ...[key, '--camera', camera.camera, '--server', house.origin, '--pin', pin],
+          ...[key, '--camera', camera.camera, '--server', testServer.origin, '--pin', pin],
           ...['--out', PINS.statement, '--force'],
         ]);
-        house.key = now;
+        testServer.key = now;
         wrong = readFileSync(PINS.statement, 'utf8');
       }
       bring(wrong);
@@ -602,7 +603,7 @@ describe('a pin statement', () => {
 
   test('[REM-PINS_REFUSED] older than the one at the server gives way to the next that its owner signs', async () => {
     camera = await enrolled();
-    await house.accept(camera.camera);
+    await testServer.accept(camera.camera);
     PINS.camera = camera.camera;
     const put = () => run('server pins DIR put FILE', { FILE: PINS.statement });
     await sign();

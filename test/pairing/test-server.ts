@@ -51,16 +51,16 @@ export async function until<T>(what: string, look: () => T | undefined | false):
   throw new Error(`it did not come to this: ${what}`);
 }
 
-const houses = new Set<House>();
+const testServers = new Set<TestServer>();
 
 /** Stops all that runs and removes it; for afterEach. */
-export async function closeHouses(): Promise<void> {
-  for (const house of houses) await house.close();
-  houses.clear();
+export async function closeTestServers(): Promise<void> {
+  for (const testServer of testServers) await testServer.close();
+  testServers.clear();
 }
 
 /** An owner with a viewing key, a server of `oriel server init`, and cameras that are set up for it. */
-export class House {
+export class TestServer {
   readonly directory = mkdtempSync(join(tmpdir(), 'oriel-pairing-'));
   readonly serverDirectory = join(this.directory, 'server');
   readonly logged: { message: string; fields: Record<string, unknown> }[] = [];
@@ -71,16 +71,16 @@ export class House {
   #server: Running | undefined;
   readonly #cameras: CameraRun[] = [];
 
-  static async open(): Promise<House> {
-    const house = new House();
-    houses.add(house);
-    house.key = await makeViewingKey('owner', new Uint8Array(randomBytes(32)), 3);
+  static async open(): Promise<TestServer> {
+    const testServer = new TestServer();
+    testServers.add(testServer);
+    testServer.key = await makeViewingKey('owner', new Uint8Array(randomBytes(32)), 3);
     const wish = { hosts: ['127.0.0.1'], port: 0, now: new Date() };
-    await initServer(systemDisk, house.serverDirectory, wish);
-    house.configuration = await loadConfiguration(systemDisk, house.serverDirectory);
-    house.registry = openRegistry(house.serverDirectory);
-    await house.start();
-    return house;
+    await initServer(systemDisk, testServer.serverDirectory, wish);
+    testServer.configuration = await loadConfiguration(systemDisk, testServer.serverDirectory);
+    testServer.registry = openRegistry(testServer.serverDirectory);
+    await testServer.start();
+    return testServer;
   }
 
   async start(clock: Clock = systemClock): Promise<void> {

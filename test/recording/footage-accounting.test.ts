@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import {
-  type Account,
   accountOf,
+  type FootageAccounting,
   imbalanceUs,
   openAccount,
 } from '../../agent/recording/footage-accounting.ts';
 
 const S = 1_000_000;
-const former: Account = {
+const former: FootageAccounting = {
   lives: 3,
   capturedUs: 100 * S,
   acknowledgedUs: 80 * S,
@@ -19,7 +19,7 @@ const former: Account = {
 };
 
 describe('the account with which a life begins', () => {
-  test.each<[string, { heldUs: number; buriedUs: number }, Partial<Account>]>([
+  test.each<[string, { heldUs: number; buriedUs: number }, Partial<FootageAccounting>]>([
     ['all that was held is found', { heldUs: 12 * S, buriedUs: 4 * S }, {}],
     ['some was in memory alone', { heldUs: 10 * S, buriedUs: 4 * S }, { interruptedUs: 3 * S }],
     ['more is found than was held', { heldUs: 13 * S, buriedUs: 4 * S }, { capturedUs: 101 * S }],
@@ -61,7 +61,7 @@ test('lives that balance make an account that balances, however each ends', () =
   });
   fc.assert(
     fc.property(fc.array(life, { minLength: 1, maxLength: 6 }), (lives) => {
-      let account: Account | undefined;
+      let account: FootageAccounting | undefined;
       let found = { heldUs: 0, buriedUs: 0 };
       for (const { lostHeldUs, buriedFound, ...each } of lives) {
         const opening = openAccount(account, found);

@@ -1,24 +1,24 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { AgentLog } from '../../agent/log.ts';
-import type { CaptureFeed, FeedEvents } from '../../agent/recording/capture-client.ts';
-import { Intake } from '../../agent/recording/fragment-ingest.ts';
+import type { CaptureClient, CaptureEvents } from '../../agent/recording/capture-client.ts';
+import { FragmentIngest } from '../../agent/recording/fragment-ingest.ts';
 import { Fragmenter } from '../../media/fragmenter.ts';
 import { parseInit } from '../../media/init.ts';
 import { clips, copied } from '../media/elementary.ts';
 import { type Recording, stream } from './media.ts';
-import { type Household, makeHousehold, Rig } from './rig.ts';
+import { type Deployment, makeDeployment, Rig } from './rig.ts';
 
-let household: Household;
+let deployment: Deployment;
 let silent: Uint8Array;
 let sounding: Uint8Array;
 beforeAll(async () => {
-  household = await makeHousehold();
+  deployment = await makeDeployment();
   silent = stream(4, 1);
   sounding = stream(2, 1, true);
 });
 
 /** What the intake asked of the feed, which does as little as it may: the run goes on until it is ended here. */
-class AskedFeed implements CaptureFeed {
+class AskedClient implements CaptureClient {
   readonly asked: string[] = [];
   refuse = (reason = 'rubbish') => void this.asked.push(reason);
   pause = () => void this.asked.push('pause');
@@ -27,35 +27,35 @@ class AskedFeed implements CaptureFeed {
 }
 
 function takeIn({ audio = false, live = false }: { audio?: boolean; live?: boolean } = {}) {
-  const rig = new Rig(household);
+  const rig = new Rig(deployment);
   const logged: object[] = [];
   const log = (fields: object, message: string) => void logged.push({ ...fields, message });
   const logger: AgentLog = { info: log, warn: log, error: log };
-  const { recorder, tally, clock } = rig;
-  const intake = new Intake({ recorder, tally, audioAllowed: () => audio, live, logger, clock });
-  const feed = new AskedFeed();
-  intake.attach(feed);
-  return { rig, intake, feed, logged };
+  const { recorder, counters, clock } = rig;
+  const ingest = new FragmentIngest({ recorder, counters, audioAllowed: () => audio, live, logger, clock });
+  const feed = new AskedClient();
+  ingest.attach(feed);
+  return { rig, ingest, feed, logged };
 }
 
 /** Hands a run over in chunks, in one buffer that is overwritten after each, as the feed's is. */
-function run(intake: FeedEvents, bytes: Uint8Array, chunkLength = 4096, number = 1): void {
-  intake.onRunStart(number);
+function run(ingest: CaptureEvents, bytes: Uint8Array, chunkLength = 4096, number = 1): void {
+  ingest.onRunStart(number);
   const buffer = new Uint8Array(chunkLength);
   for (let at = 0; at < bytes.length; at += chunkLength) {
     const chunk = bytes.subarray(at, at + chunkLength);
     buffer.set(chunk);
-    intake.onBytes(buffer.subarray(0, chunk.length));
+    ingest.onBytes(buffer.subarray(0, chunk.length));
     buffer.fill(0xee);
   }
-  intake.onRunEnd(number);
+  ingest.onRunEnd(number);
 }
 
 test.each([1, 100, 4096, 1 << 20])('a run in chunks of %i bytes is recorded, to the byte', async (length) => {
-  const { rig, intake, feed } = takeIn();
-  run(intake, silent, length);
+  const { rig, ingest, feed } = takeIn();
+  run(ingest, silent, length);
   await rig.recorder.stop();
-  expect(rig.tally).toMatchObject({ capturedUs: 4_000_000, sealedUs: 4_000_000, refusedStreams: 0 });
+  expect(rig.counters).toMatchObject({ capturedUs: 4_000_000, sealedUs: 4_000_000, refusedStreams: 0 });
   expect(feed.asked).toEqual([]);
   const [segment] = await rig.openAll();
   const media = segment?.fragments.map(({ bytes }) => bytes) ?? [];
@@ -78,52 +78,52 @@ describe('a stream is refused as a whole', () => {
     ],
     ['when a box claims too much', 'BOX_LIMIT', () => patched(silent, 0, [0x7f, 0xff, 0xff, 0xff])],
   ])('%s', async (_, code, bytes) => {
-    const { rig, intake, feed, logged } = takeIn();
-    run(intake, bytes());
+    const { rig, ingest, feed, logged } = takeIn();
+    run(ingest, bytes());
     await rig.recorder.stop();
-    expect(rig.tally.refusedStreams).toBeGreaterThan(0);
+    expect(rig.counters.refusedStreams).toBeGreaterThan(0);
     expect(feed.asked[0]).toBe('rubbish');
     expect(logged).toContainEqual(expect.objectContaining({ code, message: 'stream refused' }));
-    expect(rig.tally.sealedUs + rig.tally.skippedUs).toBe(rig.tally.capturedUs);
+    expect(rig.counters.sealedUs + rig.counters.skippedUs).toBe(rig.counters.capturedUs);
   });
 
   test('with sound that the policy does not allow: not even its pictures are sealed', async () => {
-    const { rig, intake, feed, logged } = takeIn();
-    run(intake, sounding);
+    const { rig, ingest, feed, logged } = takeIn();
+    run(ingest, sounding);
     await rig.recorder.stop();
     expect(feed.asked).toEqual(['rubbish']);
     expect(logged).toContainEqual(expect.objectContaining({ code: 'AUDIO_REFUSED' }));
     expect(rig.primitives.seals).toBe(0);
     expect(rig.store.sessions).toEqual([]);
-    expect(rig.tally.skippedUs).toBe(rig.tally.capturedUs);
+    expect(rig.counters.skippedUs).toBe(rig.counters.capturedUs);
   });
 
   test('and the next run is recorded', async () => {
-    const { rig, intake } = takeIn();
-    run(intake, new Uint8Array(500).fill(1));
-    run(intake, silent, 4096, 2);
+    const { rig, ingest } = takeIn();
+    run(ingest, new Uint8Array(500).fill(1));
+    run(ingest, silent, 4096, 2);
     await rig.recorder.stop();
-    expect(rig.tally).toMatchObject({ sealedUs: 4_000_000, skippedUs: 0 });
+    expect(rig.counters).toMatchObject({ sealedUs: 4_000_000, skippedUs: 0 });
     expect((await rig.openAll()).map(({ verdict }) => verdict)).toEqual(['complete']);
   });
 });
 
 test('sound that the policy allows is sealed, and its codec named', async () => {
-  const { rig, intake, feed } = takeIn({ audio: true });
-  run(intake, sounding);
+  const { rig, ingest, feed } = takeIn({ audio: true });
+  run(ingest, sounding);
   await rig.recorder.stop();
   expect(feed.asked).toEqual([]);
   expect((await rig.openAll())[0]?.opening?.codecs).toMatch(/^avc1\.\w{6},mp4a\.40\.2$/);
 });
 
 test('a run cut off within a fragment is recorded up to there, and that is said', async () => {
-  const { rig, intake, feed, logged } = takeIn();
-  run(intake, silent.subarray(0, Math.floor(silent.length / 2)));
+  const { rig, ingest, feed, logged } = takeIn();
+  run(ingest, silent.subarray(0, Math.floor(silent.length / 2)));
   await rig.recorder.stop();
   expect(feed.asked).toEqual([]);
   expect(logged).toContainEqual(expect.objectContaining({ message: 'the run ended within a fragment' }));
   expect((await rig.openAll()).at(-1)?.verdict).toBe('complete');
-  expect(rig.tally.sealedUs).toBe(rig.tally.capturedUs);
+  expect(rig.counters.sealedUs).toBe(rig.counters.capturedUs);
 });
 
 describe('keyframes apart by', () => {
@@ -132,8 +132,8 @@ describe('keyframes apart by', () => {
     [20, []],
     [21, ['gop']],
   ])('%i s: asks of the feed %j', (gop, asked) => {
-    const { intake, feed } = takeIn();
-    run(intake, stream(2 * gop, gop));
+    const { ingest, feed } = takeIn();
+    run(ingest, stream(2 * gop, gop));
     expect(feed.asked).toEqual(asked);
   });
 });
@@ -148,24 +148,24 @@ describe('a stream that turns into', () => {
   );
 
   test('[FC-69] another size is recorded on, with an init segment of its own', async () => {
-    const { rig, intake, feed } = takeIn();
-    run(intake, wholeOf(resized as Recording));
+    const { rig, ingest, feed } = takeIn();
+    run(ingest, wholeOf(resized as Recording));
     await rig.recorder.stop();
     const opened = await rig.openAll();
     const sizes = opened.map(({ opening }) => parseInit(opening?.init as Uint8Array).video);
     expect([...new Set(sizes.map(({ width, height }) => `${width}x${height}`))]).toEqual(['96x64', '128x96']);
     expect(feed.asked).toEqual([]);
-    expect(rig.tally).toMatchObject({ skippedUs: 0, sealedUs: rig.tally.capturedUs });
+    expect(rig.counters).toMatchObject({ skippedUs: 0, sealedUs: rig.counters.capturedUs });
   });
 
   test('H.264 that browsers do not play is refused from there on', async () => {
-    const { rig, intake, feed, logged } = takeIn();
-    run(intake, wholeOf(unplayable as Recording));
+    const { rig, ingest, feed, logged } = takeIn();
+    run(ingest, wholeOf(unplayable as Recording));
     await rig.recorder.stop();
     expect(feed.asked).toEqual(['rubbish']);
     expect(logged).toContainEqual(expect.objectContaining({ code: 'CODEC_UNPLAYABLE' }));
-    expect(rig.tally.sealedUs).toBeGreaterThan(0);
-    expect(rig.tally.skippedUs).toBe(rig.tally.capturedUs - rig.tally.sealedUs);
+    expect(rig.counters.sealedUs).toBeGreaterThan(0);
+    expect(rig.counters.skippedUs).toBe(rig.counters.capturedUs - rig.counters.sealedUs);
   });
 });
 
@@ -182,9 +182,9 @@ describe('of a live source', () => {
     }: { burst?: number; pace?: number; leapsAt?: number; from?: number; waversMs?: number },
   ) {
     const taken = takeIn({ live: true });
-    const { intake, rig } = taken;
+    const { ingest, rig } = taken;
     const events = new Fragmenter().push(stream(seconds, 1));
-    intake.onRunStart();
+    ingest.onRunStart();
     rig.clock.turn(60_000);
     const lateMs = rig.clock.monotonic();
     let brought = 0;
@@ -193,9 +193,9 @@ describe('of a live source', () => {
       if (event.kind === 'fragment' && ++brought > burst) {
         rig.clock.turn((event.durationUs / 1000) * pace + (brought % 2 === 0 ? waversMs : -waversMs));
       }
-      intake.onBytes(brought === leapsAt ? leaping(event.bytes) : event.bytes);
+      ingest.onBytes(brought === leapsAt ? leaping(event.bytes) : event.bytes);
     }
-    intake.onRunEnd(1);
+    ingest.onRunEnd(1);
     return { ...taken, lateMs };
   }
 
@@ -219,7 +219,7 @@ describe('of a live source', () => {
     expect(aheadMs).toBeGreaterThan(900);
     expect(aheadMs).toBeLessThan(1500);
     expect(feed.asked).toEqual([]);
-    expect(rig.tally).toMatchObject({ capturedUs: 4_000_000, sealedUs: 4_000_000 });
+    expect(rig.counters).toMatchObject({ capturedUs: 4_000_000, sealedUs: 4_000_000 });
   });
 
   test('[FC-63] one whose time runs at another rate is refused for its time', async () => {
@@ -227,7 +227,7 @@ describe('of a live source', () => {
     await rig.recorder.stop();
     expect(feed.asked[0]).toBe('time');
     expect(logged).toContainEqual(expect.objectContaining({ code: 'TIME_WRONG' }));
-    expect(rig.tally.sealedUs).toBeLessThan(9_000_000);
+    expect(rig.counters.sealedUs).toBeLessThan(9_000_000);
   });
 
   test.each([
@@ -238,17 +238,17 @@ describe('of a live source', () => {
     const { rig, feed } = film(6, leap);
     await rig.recorder.stop();
     expect(feed.asked[0]).toBe('time');
-    expect(rig.tally.sealedUs).toBeLessThanOrEqual(leap.leapsAt * 200_000);
-    expect(rig.tally.capturedUs).toBeLessThan(12_000_000);
-    expect(rig.tally.sealedUs + rig.tally.skippedUs).toBe(rig.tally.capturedUs);
+    expect(rig.counters.sealedUs).toBeLessThanOrEqual(leap.leapsAt * 200_000);
+    expect(rig.counters.capturedUs).toBeLessThan(12_000_000);
+    expect(rig.counters.sealedUs + rig.counters.skippedUs).toBe(rig.counters.capturedUs);
   });
 
   test('[FC-62] a leap before the first keyframe is in no sum, and no fault of what is recorded', async () => {
     const { rig, feed } = film(6, { from: 1, burst: 6, leapsAt: 2 });
     await rig.recorder.stop();
     expect(feed.asked).toEqual([]);
-    expect(rig.tally.capturedUs).toBeLessThan(10_000_000);
-    expect(rig.tally.sealedUs).toBe(5_000_000);
+    expect(rig.counters.capturedUs).toBeLessThan(10_000_000);
+    expect(rig.counters.sealedUs).toBe(5_000_000);
   });
 
   test('control: at the pace of time it is not', () => {
@@ -258,19 +258,19 @@ describe('of a live source', () => {
 
 describe('of a file', () => {
   test('[FC-67] the next run is asked for where the last one ended, and is dated by the time of the file', async () => {
-    const { rig, intake } = takeIn();
+    const { rig, ingest } = takeIn();
     const events = new Fragmenter().push(stream(16, 2));
     const [init, ...fragments] = [...events].map(({ bytes }) => bytes);
     const play = (some: readonly Uint8Array[]) => {
-      intake.onRunStart();
-      for (const bytes of [init as Uint8Array, ...some]) intake.onBytes(bytes);
-      intake.onRunEnd(1);
+      ingest.onRunStart();
+      for (const bytes of [init as Uint8Array, ...some]) ingest.onBytes(bytes);
+      ingest.onRunEnd(1);
     };
-    expect(intake.takenSeconds).toBeUndefined();
+    expect(ingest.takenSeconds).toBeUndefined();
     play(fragments.slice(0, 60));
     await rig.recorder.stop();
     // Capture has a file begin at 10 s; this stream begins at 0.
-    expect(intake.takenSeconds).toBe(2);
+    expect(ingest.takenSeconds).toBe(2);
     rig.clock.turn(3000);
     play(fragments.slice(60));
     await rig.recorder.stop();

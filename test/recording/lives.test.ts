@@ -6,12 +6,12 @@ import { SegmentSealer } from '../../crypto/sealer.ts';
 import { footage, madeUp, type Recording, recording } from './media.ts';
 import { MemoryStore } from './memory-store.ts';
 import { WatchedPrimitives } from './nonces.ts';
-import { type Household, makeHousehold, Rig, TurnedClock } from './rig.ts';
+import { type Deployment, makeDeployment, Rig, TurnedClock } from './rig.ts';
 
-let household: Household;
+let deployment: Deployment;
 let real: Recording;
 beforeAll(async () => {
-  household = await makeHousehold();
+  deployment = await makeDeployment();
   real = recording(1, 1);
 });
 
@@ -60,7 +60,7 @@ class Life {
   }
 
   #start(): void {
-    this.rigs.push(new Rig(household, this));
+    this.rigs.push(new Rig(deployment, this));
     this.rig.recorder.beginRun(real.init);
   }
 
@@ -111,7 +111,7 @@ test('whatever happens: captured is sealed and skipped, what is kept opens, no k
       await life.rig.recorder.stop();
 
       const sum = (of: 'capturedUs' | 'sealedUs' | 'skippedUs') =>
-        life.rigs.reduce((total, { tally }) => total + tally[of], 0);
+        life.rigs.reduce((total, { counters }) => total + counters[of], 0);
       expect(sum('sealedUs') + sum('skippedUs')).toBe(sum('capturedUs'));
       const opened = await life.rig.openAll();
       expect(opened.reduce((total, { durationUs }) => total + durationUs, 0)).toBe(sum('sealedUs'));
@@ -129,7 +129,7 @@ test('whatever happens: captured is sealed and skipped, what is kept opens, no k
 test('two recorders with one device key, at once, never share a key', async () => {
   const primitives = new WatchedPrimitives();
   const clock = new TurnedClock();
-  const rigs = [0, 1].map(() => new Rig(household, { primitives, clock }));
+  const rigs = [0, 1].map(() => new Rig(deployment, { primitives, clock }));
   for (const { recorder } of rigs) recorder.beginRun(real.init);
   await Promise.all(rigs.map((rig) => rig.feed(footage(60, 2))));
   await Promise.all(rigs.map(({ recorder }) => recorder.stop()));
@@ -139,7 +139,7 @@ test('two recorders with one device key, at once, never share a key', async () =
 
 test('the watch sees a sealer that is given the same secret and counters again', () => {
   const primitives = new WatchedPrimitives();
-  const header = { camera: household.cameraId, sessionHash: new Uint8Array(32), sequence: 0, timeMs: 0 };
+  const header = { camera: deployment.cameraId, sessionHash: new Uint8Array(32), sequence: 0, timeMs: 0 };
   const opening = {
     run: new Uint8Array(8),
     timescale: 1,
@@ -148,7 +148,7 @@ test('the watch sees a sealer that is given the same secret and counters again',
     init: new Uint8Array(0),
   };
   for (let restart = 0; restart < 2; restart++) {
-    const sealer = new SegmentSealer(new Uint8Array(32), header, primitives, household.signer);
+    const sealer = new SegmentSealer(new Uint8Array(32), header, primitives, deployment.signer);
     sealer.sealOpening(opening);
     sealer.sealFragment(new Uint8Array(5), 1);
   }
@@ -174,7 +174,7 @@ test('the watch sees a key that is used again after sealing under it failed', ()
 });
 
 test('a sealer that failed, was closed or abandoned seals nothing more, under no counter', () => {
-  const header = { camera: household.cameraId, sessionHash: new Uint8Array(32), sequence: 0, timeMs: 0 };
+  const header = { camera: deployment.cameraId, sessionHash: new Uint8Array(32), sequence: 0, timeMs: 0 };
   const opening = {
     run: new Uint8Array(8),
     timescale: 1,
@@ -194,7 +194,7 @@ test('a sealer that failed, was closed or abandoned seals nothing more, under no
   ];
   for (const end of ends) {
     const primitives = new WatchedPrimitives();
-    const sealer = new SegmentSealer(new Uint8Array(32), header, primitives, household.signer);
+    const sealer = new SegmentSealer(new Uint8Array(32), header, primitives, deployment.signer);
     sealer.sealOpening(opening);
     end(sealer, primitives);
     const { seals } = primitives;

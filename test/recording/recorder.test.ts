@@ -5,25 +5,25 @@ import { PREVIOUS_UNKNOWN, readSessionHeader } from '../../crypto/header.ts';
 import { checkChain, type OpenedSegment } from '../../crypto/opener.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { footage, madeUp, type Recording, recording } from './media.ts';
-import { bytesOf, type Household, makeHousehold, Rig } from './rig.ts';
+import { bytesOf, type Deployment, makeDeployment, Rig } from './rig.ts';
 
-let household: Household;
+let deployment: Deployment;
 let real: Recording;
 beforeAll(async () => {
-  household = await makeHousehold();
+  deployment = await makeDeployment();
   real = recording(8, 2);
 });
 
 function begunRig(options?: ConstructorParameters<typeof Rig>[1]): Rig {
-  const rig = new Rig(household, options);
+  const rig = new Rig(deployment, options);
   rig.recorder.beginRun(real.init);
   return rig;
 }
 
 const seconds = (segments: readonly OpenedSegment[]) => segments.map(({ durationUs }) => durationUs / 1e6);
 
-function expectAccounts({ tally }: Rig): void {
-  expect(tally.sealedUs + tally.skippedUs).toBe(tally.capturedUs);
+function expectAccounts({ counters }: Rig): void {
+  expect(counters.sealedUs + counters.skippedUs).toBe(counters.capturedUs);
 }
 
 describe('real video, with keyframes apart by', () => {
@@ -34,7 +34,7 @@ describe('real video, with keyframes apart by', () => {
     [19, [12]],
   ])('%i s', async (gop, lengths) => {
     const { init, fragments } = recording(12, gop);
-    const rig = new Rig(household);
+    const rig = new Rig(deployment);
     rig.recorder.beginRun(init);
     await rig.feed(fragments);
     await rig.recorder.stop();
@@ -50,7 +50,7 @@ describe('real video, with keyframes apart by', () => {
     });
     const plaintexts = opened.flatMap((segment) => segment.fragments.map(({ bytes }) => bytes));
     expect(Buffer.concat(plaintexts)).toEqual(Buffer.concat(fragments.map(({ bytes }) => bytes)));
-    expect(rig.tally).toMatchObject({ capturedUs: 12_000_000, skippedUs: 0, sessions: 1 });
+    expect(rig.counters).toMatchObject({ capturedUs: 12_000_000, skippedUs: 0, sessions: 1 });
     expectAccounts(rig);
   });
 
@@ -91,19 +91,19 @@ test('nothing is sealed before a keyframe, and what comes before one is counted'
   const rig = begunRig();
   await rig.feed([madeUp(200_000, false), madeUp(300_000, false), ...footage(2, 1)]);
   await rig.recorder.stop();
-  expect(rig.tally).toMatchObject({ skippedFragments: 2, skippedUs: 500_000, sealedUs: 2_000_000 });
+  expect(rig.counters).toMatchObject({ skippedFragments: 2, skippedUs: 500_000, sealedUs: 2_000_000 });
   expectAccounts(rig);
 });
 
 test('nothing is sealed outside of a run, and it is counted', async () => {
-  const rig = new Rig(household);
+  const rig = new Rig(deployment);
   await rig.feed(footage(1, 1));
   rig.recorder.beginRun(real.init);
   await rig.feed(footage(1, 1));
   rig.recorder.endRun();
   await rig.feed(footage(1, 1));
   await rig.recorder.stop();
-  expect(rig.tally).toMatchObject({ sealedUs: 1_000_000, skippedUs: 2_000_000 });
+  expect(rig.counters).toMatchObject({ sealedUs: 1_000_000, skippedUs: 2_000_000 });
 });
 
 describe('a new session begins', () => {
@@ -141,7 +141,7 @@ describe('a new session begins', () => {
     await rig.feed(rest);
     await rig.recorder.stop();
     expect(rig.store.sessions).toHaveLength(2);
-    expect(rig.tally).toMatchObject({ skippedUs: 1_000_000, sealedUs: 5_000_000 });
+    expect(rig.counters).toMatchObject({ skippedUs: 1_000_000, sealedUs: 5_000_000 });
     const opened = await rig.openAll();
     expect(opened.map(({ verdict }) => verdict)).toEqual(['complete', 'complete']);
     // Otherwise a segment would be awaited that never comes.
@@ -168,12 +168,12 @@ describe('a new session begins', () => {
     const sealedAt: number[] = [];
     for (const fragment of footage(25 * 60, gop)) {
       await rig.feed([fragment]);
-      const session = rig.tally.sessions - 1;
+      const session = rig.counters.sessions - 1;
       begunAt[session] ??= rig.clock.monotonic();
       sealedAt[session] = rig.clock.monotonic();
     }
     await rig.recorder.stop();
-    expect(rig.tally.skippedUs).toBe(0);
+    expect(rig.counters.skippedUs).toBe(0);
     expect(begunAt).toHaveLength(3);
     begunAt.forEach((at, session) => {
       expect((sealedAt[session] as number) - at).toBeLessThan(SESSION_HARD_LIMIT_MS);
@@ -185,7 +185,7 @@ describe('a new session begins', () => {
     await rig.feed([madeUp(200_000, true)]);
     const rest = Array.from({ length: 11 * 60 }, () => madeUp(1_000_000, false));
     await rig.feed(rest);
-    expect(rig.tally.sealedUs).toBe(200_000 + 599_000_000);
+    expect(rig.counters.sealedUs).toBe(200_000 + 599_000_000);
     await rig.recorder.stop();
     expect((await rig.openAll())[0]?.verdict).toBe('complete');
     expectAccounts(rig);
@@ -199,7 +199,7 @@ describe('while no session can be begun', () => {
     await rig.feed(footage(4, 1));
     await rig.recorder.stop();
     expect(rig.failures).toEqual(Array(2).fill('no session could be begun: no session today'));
-    expect(rig.tally).toMatchObject({ skippedUs: 2_000_000, sealedUs: 2_000_000, sessions: 1 });
+    expect(rig.counters).toMatchObject({ skippedUs: 2_000_000, sealedUs: 2_000_000, sessions: 1 });
   });
 
   test('as when the disk refuses it', async () => {
@@ -207,7 +207,7 @@ describe('while no session can be begun', () => {
     rig.store.failing.add('beginSession');
     await rig.feed(footage(3, 1));
     await rig.recorder.stop();
-    expect(rig.tally).toMatchObject({ skippedUs: 1_000_000, sealedUs: 2_000_000, sessions: 1 });
+    expect(rig.counters).toMatchObject({ skippedUs: 1_000_000, sealedUs: 2_000_000, sessions: 1 });
   });
 
   test('fragments wait, in their order, and none is lost', async () => {
@@ -215,7 +215,7 @@ describe('while no session can be begun', () => {
     const { promise, resolve: release } = Promise.withResolvers<void>();
     rig.store.gate = promise;
     for (const fragment of real.fragments) rig.record(fragment);
-    expect(rig.tally.sealedUs).toBe(0);
+    expect(rig.counters.sealedUs).toBe(0);
     release();
     await rig.recorder.stop();
     const plaintexts = (await rig.openAll()).flatMap((segment) =>
@@ -239,7 +239,7 @@ describe('while no session can be begun', () => {
     await rig.feed([madeUp(1_000_000, false), ...footage(1, 1)]);
     await rig.recorder.stop();
     // The first is being begun, five more fit 32 MiB; two are given up, and the one behind them with them.
-    expect(rig.tally).toMatchObject({ skippedUs: 3_000_000, sealedUs: 7_000_000 });
+    expect(rig.counters).toMatchObject({ skippedUs: 3_000_000, sealedUs: 7_000_000 });
     expect(seconds(await rig.openAll())).toEqual([6, 1]);
     expectAccounts(rig);
   });
@@ -262,7 +262,7 @@ describe('a failure', () => {
       expect(rig.store.sessions.length).toBeGreaterThan(1);
       expectAccounts(rig);
       const durations = (await rig.openAll()).map(({ durationUs }) => durationUs);
-      expect(durations.reduce((sum, duration) => sum + duration, 0)).toBe(rig.tally.sealedUs);
+      expect(durations.reduce((sum, duration) => sum + duration, 0)).toBe(rig.counters.sealedUs);
     },
   );
 
@@ -283,13 +283,13 @@ describe('a failure', () => {
   test('of the signer counts like one of sealing', async () => {
     let broken = false;
     const signer = {
-      point: household.signer.point,
+      point: deployment.signer.point,
       sign: (message: Uint8Array) => {
         if (broken) throw new Error('the key store does not answer');
-        return household.signer.sign(message);
+        return deployment.signer.sign(message);
       },
     };
-    const rig = new Rig({ ...household, signer });
+    const rig = new Rig({ ...deployment, signer });
     rig.recorder.beginRun(real.init);
     await rig.feed(footage(3, 1));
     broken = true;
@@ -306,7 +306,7 @@ describe('a failure', () => {
     const rig = begunRig();
     await rig.feed([...footage(1, 1), madeUp(200_000, false, 9 * 1024 * 1024), ...footage(1, 1)]);
     await rig.recorder.stop();
-    expect(rig.tally).toMatchObject({ skippedUs: 200_000, sealedUs: 2_000_000, sessions: 2 });
+    expect(rig.counters).toMatchObject({ skippedUs: 200_000, sealedUs: 2_000_000, sessions: 2 });
   });
 });
 

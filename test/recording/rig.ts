@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { emptyTally, type Tally } from '../../agent/recording/counters.ts';
+import { type Counters, emptyCounters } from '../../agent/recording/counters.ts';
 import { Recorder } from '../../agent/recording/recorder.ts';
 import { freshSession } from '../../agent/recording/session-source.ts';
 import { cameraIdOf, idText, readSessionHeader } from '../../crypto/header.ts';
@@ -37,14 +37,14 @@ export class TurnedClock implements Clock {
 }
 
 /** A camera with its viewer: what stays when the agent restarts. */
-export interface Household {
+export interface Deployment {
   readonly signer: DeviceSigner;
   readonly cameraId: Uint8Array;
   readonly policy: PolicyInForce;
   readonly holder: DayKeyHolder;
 }
 
-export async function makeHousehold(): Promise<Household> {
+export async function makeDeployment(): Promise<Deployment> {
   const signer = makeSigner();
   const key = await makeViewingKey('test', new Uint8Array(randomBytes(32)), 1);
   const holder = await dayKeyHolder(key, nodePrimitives);
@@ -68,9 +68,9 @@ export async function makeHousehold(): Promise<Household> {
 /** A recorder of real parts over a store in memory. */
 export class Rig {
   readonly recorder: Recorder;
-  readonly tally: Tally = emptyTally();
+  readonly counters: Counters = emptyCounters();
   readonly failures: string[] = [];
-  readonly household: Household;
+  readonly deployment: Deployment;
   readonly store: MemoryStore;
   readonly clock: TurnedClock;
   readonly primitives: WatchedPrimitives;
@@ -79,24 +79,24 @@ export class Rig {
   #making: Promise<unknown> = Promise.resolve();
 
   constructor(
-    household: Household,
+    deployment: Deployment,
     {
       store = new MemoryStore(),
       clock = new TurnedClock(),
       primitives = new WatchedPrimitives(),
     }: { store?: MemoryStore; clock?: TurnedClock; primitives?: WatchedPrimitives } = {},
   ) {
-    this.household = household;
+    this.deployment = deployment;
     this.store = store;
     this.clock = clock;
     this.primitives = primitives;
     this.recorder = new Recorder({
-      cameraId: household.cameraId,
-      signer: household.signer,
+      cameraId: deployment.cameraId,
+      signer: deployment.signer,
       primitives,
       clock,
       store,
-      tally: this.tally,
+      counters: this.counters,
       nextSession: () => {
         const made = this.#nextSession();
         this.#making = made;
@@ -111,10 +111,10 @@ export class Rig {
       this.refuseSessions--;
       throw new Error('no session today');
     }
-    const { household, primitives, clock, store } = this;
-    const effects = { signer: household.signer, primitives, clock };
-    const dayKeys = new Map([[idText(household.holder.viewer), 0]]);
-    return freshSession(store.last, household.policy, dayKeys, effects);
+    const { deployment, primitives, clock, store } = this;
+    const effects = { signer: deployment.signer, primitives, clock };
+    const dayKeys = new Map([[idText(deployment.holder.viewer), 0]]);
+    return freshSession(store.last, deployment.policy, dayKeys, effects);
   }
 
   /** Resolves when the session being begun, if any, has begun or failed, and what waited is worked off. */
@@ -142,7 +142,7 @@ export class Rig {
   /** Opens every segment of a session with the viewer's key. */
   async open(session: KeptSession): Promise<OpenedSegment[]> {
     const header = await readSessionHeader(session.header, nodePrimitives);
-    const opened = { header, secret: await openSession(header, this.household.holder) };
+    const opened = { header, secret: await openSession(header, this.deployment.holder) };
     return Promise.all(
       session.segments.map((segment) => openSegment(bytesOf(segment), opened, nodePrimitives)),
     );

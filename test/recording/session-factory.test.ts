@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DAY_MS } from '../../agent/recording/day-key-rules.ts';
-import { SessionMaker } from '../../agent/recording/session-factory.ts';
+import { SessionFactory } from '../../agent/recording/session-factory.ts';
 import type { FreshSession } from '../../agent/recording/session-source.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { CameraState } from '../../agent/state/camera-state.ts';
@@ -14,13 +14,13 @@ import type { PolicyInForce } from '../../crypto/policy.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makeDayKey } from '../../crypto/session.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
-import { type Household, makeHousehold, TurnedClock } from './rig.ts';
+import { type Deployment, makeDeployment, TurnedClock } from './rig.ts';
 
-let household: Household;
+let deployment: Deployment;
 let directory: CameraDirectory;
 let keys: Map<number, Uint8Array>;
 beforeEach(async () => {
-  household = await makeHousehold();
+  deployment = await makeDeployment();
   directory = new CameraDirectory(mkdtempSync(join(tmpdir(), 'oriel-sessions-')));
   const pairs = await Promise.all([0, 1, 2].map(() => makeDayKey()));
   keys = new Map(pairs.map(({ publicKey }, number) => [number, publicKey]));
@@ -37,12 +37,12 @@ class Maker {
   others: readonly ViewerDayKeys[] = [];
   last: FreshSession | undefined;
   readonly warnings: object[] = [];
-  readonly maker: SessionMaker;
+  readonly maker: SessionFactory;
 
   constructor(disk: Disk = systemDisk) {
     const log = (fields: object, message: string) => void this.warnings.push({ ...fields, message });
-    this.maker = new SessionMaker({
-      signer: household.signer,
+    this.maker = new SessionFactory({
+      signer: deployment.signer,
       primitives: nodePrimitives,
       clock: new TurnedClock(),
       state: new CameraState(directory, disk),
@@ -55,8 +55,8 @@ class Maker {
   }
 
   #policy(): PolicyInForce {
-    const { policy } = household.policy;
-    const own = { viewer: household.holder.viewer, floor: this.floor, keys };
+    const { policy } = deployment.policy;
+    const own = { viewer: deployment.holder.viewer, floor: this.floor, keys };
     return { policy, viewers: [own, ...this.others] };
   }
 
@@ -149,7 +149,7 @@ describe('the day key', () => {
       expect(await maker.next()).toBe(number);
     }
     expect(maker.maker.exhausted).toBe(true);
-    const viewers = [idText(household.holder.viewer)];
+    const viewers = [idText(deployment.holder.viewer)];
     expect(maker.warnings).toEqual([{ viewers, message: 'day keys have run out: the newest serves on' }]);
   });
 
@@ -186,6 +186,6 @@ test('no secret is in what the camera keeps of its sessions', async () => {
   }
   const use = { number: 0, recordedMs: 0 };
   expect(JSON.parse(readFileSync(directory.state, 'utf8'))).toEqual({ dayKey: use });
-  const viewers = { [idText(household.holder.viewer)]: use };
+  const viewers = { [idText(deployment.holder.viewer)]: use };
   expect(JSON.parse(readFileSync(directory.dayKeys, 'utf8'))).toEqual({ viewers });
 });

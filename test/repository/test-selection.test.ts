@@ -1,4 +1,4 @@
-import { lanesOf, select, type Wish } from '../../scripts/testing/selection.ts';
+import { lanesOf, type Options, select } from '../../scripts/testing/selection.ts';
 
 const files = [
   'test/all/disks.test.ts',
@@ -9,7 +9,7 @@ const files = [
 ];
 const starters = new Set(files.slice(0, 4));
 
-test.each<[Partial<Wish>, string[]]>([
+test.each<[Partial<Options>, string[]]>([
   [{}, ['test/e2e/film.test.ts', 'test/wire/parser.test.ts']],
   [{ profile: 'unit' }, ['test/wire/parser.test.ts']],
   [{ profile: 'all' }, files.filter((file) => file !== 'test/long/week.test.ts')],

@@ -1,14 +1,14 @@
 import { X509Certificate } from 'node:crypto';
 import { fromPem, issueServer, makeAuthority } from '../../crypto/certificate-node.ts';
 import { admit } from '../../server/enrolment/admission.ts';
-import { type Client, clientJudge } from '../../server/http/client-certificate.ts';
+import { type ClientCertificate, clientCertificateJudge } from '../../server/http/client-certificate.ts';
 import type { Standing } from '../../server/registry/registry-tables.ts';
 import { makeCamera } from './camera-double.ts';
 
 const DAY_MS = 86_400_000;
 const now = new Date('2026-11-21T12:00:00Z');
 const authority = makeAuthority('Camera CA', now, 1);
-const judge = clientJudge(authority.certificate);
+const judge = clientCertificateJudge(authority.certificate);
 const derOf = (pem: string) => fromPem('CERTIFICATE', pem);
 
 describe('the judge', () => {
@@ -52,10 +52,10 @@ describe('the judge', () => {
 
 describe('admission', () => {
   const nowMs = now.getTime();
-  const good: Client = { kind: 'camera', camera: 'a', notAfterMs: nowMs + DAY_MS };
-  const ended: Client = { kind: 'camera', camera: 'a', notAfterMs: nowMs - 1 };
-  const refused: Client = { kind: 'refused', code: 'EXPIRED', message: '' };
-  test.each<[string, Client, Standing | undefined, string]>([
+  const good: ClientCertificate = { kind: 'camera', camera: 'a', notAfterMs: nowMs + DAY_MS };
+  const ended: ClientCertificate = { kind: 'camera', camera: 'a', notAfterMs: nowMs - 1 };
+  const refused: ClientCertificate = { kind: 'refused', code: 'EXPIRED', message: '' };
+  test.each<[string, ClientCertificate, Standing | undefined, string]>([
     ['enrolled, certificate good', good, 'enrolled', 'a'],
     ['enrolled, certificate at its last moment', { ...good, notAfterMs: nowMs }, 'enrolled', 'a'],
     ['enrolled, certificate ended', ended, 'enrolled', 'CERTIFICATE_EXPIRED'],

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { issueServer, makeAuthority, pem } from '../../crypto/certificate-node.ts';
-import type { ClientJudge } from '../../server/http/client-certificate.ts';
+import type { ClientCertificateJudge } from '../../server/http/client-certificate.ts';
 import { Registry } from '../../server/registry/registry.ts';
 import { CA_CERTIFICATES_PATH, ENROL_PATH, REENROL_PATH } from '../../wire/enrolment.ts';
 import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
@@ -22,13 +22,13 @@ import {
   ask,
   cameraAuthority,
   closed,
-  closeHouses,
+  closeTestServers,
   enrol,
-  type House,
   newCamera,
-  openHouse,
+  openTestServer,
   openUpload,
   registry,
+  type TestServer,
   tlsOptions,
   tree,
 } from './test-server.ts';
@@ -39,7 +39,7 @@ import {
  * is taken out.
  */
 
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
 const DAY_MS = 86_400_000;
 
@@ -137,7 +137,7 @@ function altered(certificate: string): string {
 }
 
 /** Tries to store a session header; gives the code of the refusal, `stored`, or why it was turned away. */
-async function attempt({ port, logged }: House, { shows, claims }: Attack): Promise<string> {
+async function attempt({ port, logged }: TestServer, { shows, claims }: Attack): Promise<string> {
   const session = makeSession(claims);
   try {
     const { status, json } = await ask(port, shows, 'PUT', sessionPath(session.id), { body: session.bytes });
@@ -150,23 +150,23 @@ async function attempt({ port, logged }: House, { shows, claims }: Attack): Prom
 
 /** Lets everybody in as the camera they want to be. */
 function brokenChecks(claims: CameraDouble) {
-  const judge: ClientJudge = () => ({ kind: 'camera', camera: claims.id, notAfterMs: Infinity });
+  const judge: ClientCertificateJudge = () => ({ kind: 'camera', camera: claims.id, notAfterMs: Infinity });
   return { judge, admit: () => claims.id };
 }
 
 describe.each(attacks)('with %s', (_name, outcome, make) => {
   test(`an attacker is stopped (${outcome}), and nothing is stored`, async () => {
-    const house = await openHouse();
-    expect(await attempt(house, make())).toBe(outcome);
-    expect(tree(house.footage)).toEqual({});
-    expect(house.logged.map(({ message }) => message)).not.toContain('failed');
+    const testServer = await openTestServer();
+    expect(await attempt(testServer, make())).toBe(outcome);
+    expect(tree(testServer.footage)).toEqual({});
+    expect(testServer.logged.map(({ message }) => message)).not.toContain('failed');
   });
 
   test('an attacker gets in at a gate without the check', async () => {
     const attack = make();
-    const house = await openHouse({ broken: brokenChecks(attack.claims) });
-    expect(await attempt(house, attack)).toBe('stored');
-    expect(Object.keys(tree(house.footage)).join()).toContain(attack.claims.id);
+    const testServer = await openTestServer({ broken: brokenChecks(attack.claims) });
+    expect(await attempt(testServer, attack)).toBe('stored');
+    expect(Object.keys(tree(testServer.footage)).join()).toContain(attack.claims.id);
   });
 });
 
@@ -196,7 +196,7 @@ describe('of a camera’s routes, without an accepted certificate, nothing is se
     ['POST', `https://elsewhere${ENROL_PATH}`],
   ] as const;
   test.each(routes)('%s %s', async (method, path) => {
-    const { port, footage } = await openHouse();
+    const { port, footage } = await openTestServer();
     const anonymous = await ask(port, undefined, method, path);
     expect(anonymous.json).toMatchObject({ code: 'CERTIFICATE_REQUIRED' });
     const unknown = await ask(port, makeCamera(cameraAuthority), method, path);
@@ -223,7 +223,7 @@ test.each([
     '',
   ],
 ])('%s opens nothing to a stranger', async (_name, bytes, code) => {
-  const { port } = await openHouse({ gate: { anonymousMs: 5000 } });
+  const { port } = await openTestServer({ tlsServer: { anonymousMs: 5000 } });
   const heard = await blurt(connect(tlsOptions(port)), bytes);
   expect(/"code":"([A-Z_]+)"/.exec(heard)?.[1] ?? '').toBe(code);
 });
@@ -251,7 +251,7 @@ describe('a body before the verdict', () => {
     ]);
 
   test('in the clear, without any handshake, is not read', async () => {
-    const { port, footage } = await openHouse();
+    const { port, footage } = await openTestServer();
     const heard = await blurt(connectTcp(port, '127.0.0.1'), put(makeSession(newCamera())));
     // A TLS alert, if anything: content type 21 (RFC 8446 section 5.1).
     expect(heard === '' || heard.charCodeAt(0) === 21).toBe(true);
@@ -260,7 +260,7 @@ describe('a body before the verdict', () => {
   });
 
   test('in the same flight as a refused certificate is not read', async () => {
-    const { port, footage } = await openHouse();
+    const { port, footage } = await openTestServer();
     const camera = makeCamera(makeAuthority('Another CA', new Date(), 1));
     enrol(registry, camera);
     expect(await blurt(connect(tlsOptions(port, camera)), put(makeSession(camera)))).toBe('');
@@ -268,7 +268,7 @@ describe('a body before the verdict', () => {
   });
 
   test('in the same flight as the certificate of a revoked camera is thrown away', async () => {
-    const { port, footage } = await openHouse();
+    const { port, footage } = await openTestServer();
     const camera = newCamera();
     registry.revoke(camera.id, Date.now());
     const heard = await blurt(connect(tlsOptions(port, camera)), put(makeSession(camera)));
@@ -277,7 +277,7 @@ describe('a body before the verdict', () => {
   });
 
   test('in the same flight as an honest certificate is taken: the attempt itself works', async () => {
-    const { port, footage } = await openHouse();
+    const { port, footage } = await openTestServer();
     const camera = newCamera();
     const heard = await blurt(connect(tlsOptions(port, camera)), put(makeSession(camera)));
     expect(heard).toMatch(/^HTTP\/1\.1 201 /);
@@ -296,14 +296,14 @@ describe('revocation', () => {
     command = new Registry(join(directory, 'registry.db'));
   });
   afterEach(async () => {
-    await closeHouses();
+    await closeTestServers();
     own.close();
     command.close();
     rmSync(directory, { recursive: true });
   });
 
   /** An enrolled camera with an upload under way, part of it durable. */
-  async function uploading({ port, footage }: House) {
+  async function uploading({ port, footage }: TestServer) {
     const camera = newCamera();
     enrol(own, camera);
     const session = makeSession(camera);
@@ -317,11 +317,11 @@ describe('revocation', () => {
   }
 
   test('by another process breaks off open uploads, and only those; what was durable stays', async () => {
-    const house = await openHouse({ registry: own });
-    const [theirs, others] = [await uploading(house), await uploading(house)];
+    const testServer = await openTestServer({ registry: own });
+    const [theirs, others] = [await uploading(testServer), await uploading(testServer)];
     command.revoke(theirs.camera.id, Date.now());
     expect(await theirs.upload.done).toMatchObject({ whole: false });
-    const again = await ask(house.port, theirs.camera, 'GET', UNFINISHED_PATH);
+    const again = await ask(testServer.port, theirs.camera, 'GET', UNFINISHED_PATH);
     expect([again.status, again.json.code]).toEqual([403, 'CAMERA_REVOKED']);
     expect(readFileSync(theirs.file).equals(theirs.durable)).toBe(true);
     others.upload.end();
@@ -329,17 +329,17 @@ describe('revocation', () => {
   });
 
   test('leaves them open at a gate that does not look', async () => {
-    const house = await openHouse({ registry: own, broken: { watch: false } });
-    const { camera, upload } = await uploading(house);
+    const testServer = await openTestServer({ registry: own, broken: { watch: false } });
+    const { camera, upload } = await uploading(testServer);
     command.revoke(camera.id, Date.now());
     upload.end();
     expect(await upload.done).toEqual({ status: 200, whole: true });
   });
 
   test('aside, it is written down when and where a camera was last', async () => {
-    const house = await openHouse({ registry: own });
-    const { camera } = await uploading(house);
-    await house.stop();
+    const testServer = await openTestServer({ registry: own });
+    const { camera } = await uploading(testServer);
+    await testServer.stop();
     expect(command.camera(camera.id)).toMatchObject({ standing: 'enrolled', lastAddress: '127.0.0.1' });
     expect(command.camera(camera.id)!.lastSeenAtMs).toBeGreaterThan(Date.now() - 60_000);
   });
@@ -356,7 +356,7 @@ describe('whoever has no certificate', () => {
     socket.once('close', () => clearInterval(timer));
   }
 
-  test.each<[string, Parameters<typeof openHouse>[0], (socket: TLSSocket) => void, string | undefined]>([
+  test.each<[string, Parameters<typeof openTestServer>[0], (socket: TLSSocket) => void, string | undefined]>([
     ['no body', { enrolment: { firstByteMs: 40 } }, (socket) => socket.write(head(9)), 'BODY_LATE'],
     ['half a body', { enrolment: { idleMs: 40 } }, (socket) => socket.write(`${head(9)}AAAA`), 'BODY_SLOW'],
     [
@@ -370,7 +370,7 @@ describe('whoever has no certificate', () => {
     ],
     [
       'a head that drips',
-      { gate: { firstHeadMs: 100 } },
+      { tlsServer: { firstHeadMs: 100 } },
       (socket) => {
         socket.write('GET /');
         drip(socket);
@@ -379,7 +379,7 @@ describe('whoever has no certificate', () => {
     ],
     [
       'anything, for too long',
-      { gate: { anonymousMs: 100 } },
+      { tlsServer: { anonymousMs: 100 } },
       (socket) => {
         socket.write(`${head(9000)}A`);
         drip(socket);
@@ -403,7 +403,7 @@ describe('whoever has no certificate', () => {
       'BODY_OVERSIZED',
     ],
   ])('and sends %s is cut off', async (_name, options, act, code) => {
-    const { port, logged } = await openHouse(options);
+    const { port, logged } = await openTestServer(options);
     const socket = connect(tlsOptions(port));
     let heard = '';
     socket
@@ -437,7 +437,7 @@ describe('whoever has no certificate', () => {
   ])(
     'and holds %s from one address keeps neither cameras nor newcomers elsewhere out',
     async (_name, open) => {
-      const { port } = await openHouse({ gate: { strangerConnections: 4 } });
+      const { port } = await openTestServer({ tlsServer: { strangerConnections: 4 } });
       const hold = async (from: string) => {
         const socket = await open(port, from);
         return socket.on('error', () => undefined).resume();
@@ -455,7 +455,7 @@ describe('whoever has no certificate', () => {
   );
 
   test('does not take the place of cameras, which are no strangers', async () => {
-    const { port } = await openHouse({ gate: { strangerConnections: 2 } });
+    const { port } = await openTestServer({ tlsServer: { strangerConnections: 2 } });
     const uploads = [];
     for (let i = 0; i < 4; i++) {
       const camera = newCamera();
@@ -475,7 +475,7 @@ describe('whoever has no certificate', () => {
   });
 
   test('a request to renew from a stranger changes nothing in the registry', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const before = registry.cameras();
     const stranger = newcomer();
     const body = requestOf(stranger.key);

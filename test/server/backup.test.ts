@@ -36,15 +36,19 @@ import { ask, releaseTimeMs, trustServer } from './test-server.ts';
 const NOW = Date.parse('2026-11-22T18:00:00Z');
 const WEEK = 7 * 86_400_000;
 let room: string;
-let house: string;
+let testServer: string;
 let again: string;
 let file: string;
 
 beforeEach(async () => {
   room = mkdtempSync(join(tmpdir(), 'oriel-backup-'));
-  [house, again, file] = [join(room, 'house'), join(room, 'again'), join(room, 'house.backup')];
-  await initServer(systemDisk, house, { hosts: ['localhost', '127.0.0.1'], port: 8443, now: new Date() });
-  trustServer(readFileSync(join(house, 'identity', 'server-ca.pem'), 'utf8'));
+  [testServer, again, file] = [join(room, 'house'), join(room, 'again'), join(room, 'house.backup')];
+  await initServer(systemDisk, testServer, {
+    hosts: ['localhost', '127.0.0.1'],
+    port: 8443,
+    now: new Date(),
+  });
+  trustServer(readFileSync(join(testServer, 'identity', 'server-ca.pem'), 'utf8'));
 });
 afterEach(() => rmSync(room, { recursive: true }));
 
@@ -74,14 +78,14 @@ const verb = (directory: string, name: Parameters<typeof doVerb>[2], ...words: s
   withRegistry(directory, (registry) => doVerb(registry, directory, name, words));
 
 test('[FC-04] a week-old backup: what it undid is told, and the advised admit works at the next request', async () => {
-  const [kept, shutOut] = [await certified(house), await certified(house)];
+  const [kept, shutOut] = [await certified(testServer), await certified(testServer)];
   const unused = makeClaim().claim;
-  await withRegistry(house, (registry) => registry.addClaim(unused, Date.now()));
-  const before = await start(house);
-  await makeBackup(systemDisk, house, file, NOW);
+  await withRegistry(testServer, (registry) => registry.addClaim(unused, Date.now()));
+  const before = await start(testServer);
+  await makeBackup(systemDisk, testServer, file, NOW);
   expect(statSync(file).mode & 0o777).toBe(0o600);
-  const newer = await certified(house);
-  await withRegistry(house, (registry) => registry.revoke(shutOut.id, Date.now()));
+  const newer = await certified(testServer);
+  await withRegistry(testServer, (registry) => registry.revoke(shutOut.id, Date.now()));
   await before.stop();
 
   await restoreBackup(systemDisk, file, again, NOW + WEEK);
@@ -115,11 +119,11 @@ test('[FC-04] a week-old backup: what it undid is told, and the advised admit wo
 });
 
 test('a backup is the same server: identity, configuration and registry, and nothing else', async () => {
-  const camera = await certified(house);
-  await makeBackup(systemDisk, house, file, NOW);
+  const camera = await certified(testServer);
+  await makeBackup(systemDisk, testServer, file, NOW);
   await restoreBackup(systemDisk, file, again, NOW + WEEK);
-  for (const name of readdirSync(join(house, 'identity'))) {
-    const [was, is] = [house, again].map((directory) => join(directory, 'identity', name));
+  for (const name of readdirSync(join(testServer, 'identity'))) {
+    const [was, is] = [testServer, again].map((directory) => join(directory, 'identity', name));
     expect(readFileSync(is as string)).toEqual(readFileSync(was as string));
     expect(statSync(is as string).mode & 0o777).toBe(0o600);
   }
@@ -132,11 +136,11 @@ test('a backup is the same server: identity, configuration and registry, and not
 test('what else lies in identity/ is left out and named, so that the backup can be restored', async () => {
   const strays = ['README', 'backup-ca.key.old', 'old', 'server.pem~', 'server2.pem'];
   for (const name of strays) {
-    if (name === 'old') mkdirSync(join(house, 'identity', name));
-    else writeFileSync(join(house, 'identity', name), 'x');
+    if (name === 'old') mkdirSync(join(testServer, 'identity', name));
+    else writeFileSync(join(testServer, 'identity', name), 'x');
   }
-  writeFileSync(join(house, 'identity', 'server.pem.tmp'), 'x');
-  const { leftOut } = await makeBackup(systemDisk, house, file, NOW);
+  writeFileSync(join(testServer, 'identity', 'server.pem.tmp'), 'x');
+  const { leftOut } = await makeBackup(systemDisk, testServer, file, NOW);
   expect([...leftOut].sort()).toEqual(strays.map((name) => `identity/${name}`));
   const { files } = await restoreBackup(systemDisk, file, again, NOW);
   expect(files.filter(({ path }) => leftOut.includes(path))).toEqual([]);
@@ -150,7 +154,7 @@ test('a backup is its maker’s alone, in whatever directory, and two at once to
   const target = join(shared, 'house.backup');
   // What somebody else prepared under a name that can be guessed.
   writeFileSync(`${target}.tmp`, '');
-  await Promise.all([1, 2].map(() => makeBackup(systemDisk, house, target, NOW)));
+  await Promise.all([1, 2].map(() => makeBackup(systemDisk, testServer, target, NOW)));
   const { uid, gid, mode } = statSync(target);
   expect([uid, gid, mode & 0o777]).toEqual([process.getuid?.(), process.getgid?.(), 0o600]);
   expect(readBackup(target).madeAtMs).toBe(NOW);
@@ -159,11 +163,11 @@ test('a backup is its maker’s alone, in whatever directory, and two at once to
 });
 
 test('the root of the maker that is followed is in a backup: a restored server believes no other', async () => {
-  const { root, state, directory } = mirrorPlaces(house);
+  const { root, state, directory } = mirrorPlaces(testServer);
   mkdirSync(directory);
   writeFileSync(root, 'the first root');
   writeFileSync(state, '{}');
-  await makeBackup(systemDisk, house, file, NOW);
+  await makeBackup(systemDisk, testServer, file, NOW);
   await restoreBackup(systemDisk, file, again, NOW);
   const restored = mirrorPlaces(again);
   const first = await findFirstRoot(systemDisk, restored, undefined, undefined, null, {} as never);
@@ -173,35 +177,37 @@ test('the root of the maker that is followed is in a backup: a restored server b
 });
 
 test('a backup is made while another process writes the registry', async () => {
-  await certified(house);
-  const holder = await holdLock(join(house, 'registry.db'));
-  await makeBackup(systemDisk, house, file, NOW);
+  await certified(testServer);
+  const holder = await holdLock(join(testServer, 'registry.db'));
+  await makeBackup(systemDisk, testServer, file, NOW);
   await holder.release();
   expect(readBackup(file).madeAtMs).toBe(NOW);
 });
 
 test('[FC-03] a backup that has to write the registry waits for the process that holds it, as every command does', async () => {
-  openRegistry(house).close();
-  const holder = new DatabaseSync(join(house, 'registry.db'));
+  openRegistry(testServer).close();
+  const holder = new DatabaseSync(join(testServer, 'registry.db'));
   // An earlier Oriel made it: it is named when it is opened.
   holder.exec('DELETE FROM origin; BEGIN IMMEDIATE');
-  await expect(makeBackup(systemDisk, house, file, NOW)).rejects.toMatchObject({ code: 'REGISTRY_BUSY' });
+  await expect(makeBackup(systemDisk, testServer, file, NOW)).rejects.toMatchObject({
+    code: 'REGISTRY_BUSY',
+  });
   const waiting = () => holder.exec('COMMIT');
-  await makeBackup(systemDisk, house, file, NOW, { waitMs: 10_000, waiting, gaveUp: () => 'busy' });
+  await makeBackup(systemDisk, testServer, file, NOW, { waitMs: 10_000, waiting, gaveUp: () => 'busy' });
   holder.close();
   expect(readBackup(file).madeAtMs).toBe(NOW);
 });
 
 test('what is no backup, or a damaged one, makes no directory; nor does one replace another', async () => {
-  openRegistry(house).close();
-  await makeBackup(systemDisk, house, file, NOW);
+  openRegistry(testServer).close();
+  await makeBackup(systemDisk, testServer, file, NOW);
   const whole = readFileSync(file);
   const restore = () => restoreBackup(systemDisk, file, again, NOW);
   const damages: [string, () => void][] = [
     ['missing', () => rmSync(file)],
     ['rubbish', () => writeFileSync(file, 'x'.repeat(9_000))],
     ['cut', () => writeFileSync(file, whole.subarray(0, whole.length - 4096))],
-    ['a registry', () => writeFileSync(file, readFileSync(join(house, 'registry.db')))],
+    ['a registry', () => writeFileSync(file, readFileSync(join(testServer, 'registry.db')))],
   ];
   for (const [name, damage] of damages) {
     damage();
@@ -220,7 +226,7 @@ test('the commands do it, and say what is not in it', async () => {
   const oriel = async (...args: string[]) =>
     (await promisify(execFile)(fileURLToPath(new URL('../../oriel', import.meta.url)), ['server', ...args]))
       .stdout;
-  expect(await oriel('backup', house, file)).toContain('footage is not in it');
+  expect(await oriel('backup', testServer, file)).toContain('footage is not in it');
   const restored = JSON.parse(await oriel('restore', file, again, '--json'));
   expect(Object.keys(restored)).toEqual(['directory', 'madeAt', 'restoredAt']);
   expect(await oriel('new-registry', again)).toContain('lets nobody in');

@@ -14,17 +14,17 @@ import { type CameraDouble, makeCamera } from './camera-double.ts';
 import { closeClients, controlClient, presentCamera, sendRaw } from './control-client.ts';
 import {
   cameraAuthority,
-  closeHouses,
+  closeTestServers,
   enrol,
-  type House,
   newCamera,
-  openHouse,
+  openTestServer,
   registry,
+  type TestServer,
 } from './test-server.ts';
 
 afterEach(async () => {
   closeClients();
-  await closeHouses();
+  await closeTestServers();
   for (const each of opened.splice(0)) each.close();
   if (directory !== undefined) rmSync(directory, { recursive: true });
   directory = undefined;
@@ -49,7 +49,7 @@ function enrolled(into: Registry): CameraDouble {
 
 const bytesOf = (message: unknown) => Buffer.from(JSON.stringify(message));
 const online = ({ id }: CameraDouble) => registry.health.of(id)?.online;
-const codes = ({ logged }: House) => logged.map(({ fields }) => fields.code);
+const codes = ({ logged }: TestServer) => logged.map(({ fields }) => fields.code);
 const told = (camera: CameraDouble, uptimeSeconds: number) =>
   until('telemetry', () => registry.health.of(camera.id)?.telemetry?.uptimeSeconds === uptimeSeconds);
 
@@ -60,10 +60,10 @@ function ask(by: Registry, camera: CameraDouble, id: string): void {
 }
 
 test('a camera tells how it is, hands over snapshots, and answers what it is asked', async () => {
-  const house = await openHouse();
+  const testServer = await openTestServer();
   const camera = newCamera();
   ask(registry, camera, 'aaaaaaaaaaaaaaaa');
-  const { mqtt: client, heard } = await presentCamera(house.port, camera);
+  const { mqtt: client, heard } = await presentCamera(testServer.port, camera);
   await until('a request', () => heard.length > 0);
   expect(heard).toEqual([`${topicOf(camera.id, 'request')} {"id":"aaaaaaaaaaaaaaaa","request":"ping"}`]);
 
@@ -76,13 +76,13 @@ test('a camera tells how it is, hands over snapshots, and answers what it is ask
 
   await told(camera, telemetry().uptimeSeconds);
   expect(online(camera)).toBe(true);
-  await until('the snapshot', () => house.snapshots.length > 0);
-  expect(house.snapshots.map(({ camera: of, snapshot: { length } }) => [of, length])).toEqual([
+  await until('the snapshot', () => testServer.snapshots.length > 0);
+  expect(testServer.snapshots.map(({ camera: of, snapshot: { length } }) => [of, length])).toEqual([
     [camera.id, snapshot.length],
   ]);
   await until('the reply', () => registry.requests.get(reply.id)?.reply);
   expect(
-    house.logged.filter(({ fields }) => fields.request === reply.id).map(({ message }) => message),
+    testServer.logged.filter(({ fields }) => fields.request === reply.id).map(({ message }) => message),
   ).toEqual(['request sent', 'reply received']);
 });
 
@@ -111,18 +111,18 @@ describe('CONNECT', () => {
       5,
     ],
   ])('%s is refused, and nothing comes of it', async (_name, options, code, returnCode) => {
-    const house = await openHouse();
+    const testServer = await openTestServer();
     const camera = newCamera();
-    const { answer, gone } = controlClient(house.port, camera, options(camera));
+    const { answer, gone } = controlClient(testServer.port, camera, options(camera));
     expect(await answer).toBe(returnCode);
     await gone;
-    expect(codes(house)).toEqual([code]);
+    expect(codes(testServer)).toEqual([code]);
     expect(online(victim)).toBeUndefined();
     expect(online(camera)).toBeUndefined();
   });
 
   test('of MQTT 5 is refused', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     expect(await controlClient(port, newCamera(), { protocolVersion: 5 }).answer).not.toBe(0);
   });
 
@@ -139,11 +139,11 @@ describe('CONNECT', () => {
       },
     ],
   ])('of a camera %s is refused with %s', async (_name, code, make) => {
-    const house = await openHouse();
-    const { answer, gone } = controlClient(house.port, make());
+    const testServer = await openTestServer();
+    const { answer, gone } = controlClient(testServer.port, make());
     expect(await answer).toBe(5);
     await gone;
-    expect(codes(house)).toEqual([code]);
+    expect(codes(testServer)).toEqual([code]);
   });
 });
 
@@ -171,14 +171,14 @@ describe('a message', () => {
     ],
     ['longer than any', 'PACKET_OVERSIZED', ({ id }) => [topicOf(id, 'snapshot'), Buffer.alloc(97 * 1024)]],
   ])('%s ends the connection: %s', async (_name, code, make) => {
-    const house = await openHouse();
+    const testServer = await openTestServer();
     const camera = newCamera();
-    const { mqtt: client, gone } = await presentCamera(house.port, camera);
+    const { mqtt: client, gone } = await presentCamera(testServer.port, camera);
     client.publish(...make(camera));
     await gone;
-    expect(codes(house).filter((each) => each !== undefined)).toEqual([code]);
+    expect(codes(testServer).filter((each) => each !== undefined)).toEqual([code]);
     expect(registry.health.of(victim.id)).toBeUndefined();
-    expect(house.snapshots).toEqual([]);
+    expect(testServer.snapshots).toEqual([]);
   });
 
   test.each<[string, Topic, Buffer, string]>([
@@ -187,16 +187,16 @@ describe('a message', () => {
     ['an empty snapshot', 'snapshot', Buffer.alloc(0), 'MESSAGE_MALFORMED'],
     ['a reply of nobody', 'reply', bytesOf({ id: 'x', code: 'DONE' }), 'MESSAGE_MALFORMED'],
   ])('of %s is dropped, and the next is taken', async (_name, topic, payload, code) => {
-    const house = await openHouse();
+    const testServer = await openTestServer();
     const camera = newCamera();
-    const { mqtt: client } = await presentCamera(house.port, camera);
+    const { mqtt: client } = await presentCamera(testServer.port, camera);
     await client.publishAsync(topicOf(camera.id, topic), payload, { qos: 1 });
     await client.publishAsync(topicOf(camera.id, 'telemetry'), bytesOf(telemetry({ uptimeSeconds: 9 })), {
       qos: 1,
     });
     await told(camera, 9);
-    expect(codes(house).filter((each) => each !== undefined)).toEqual([code]);
-    expect(house.snapshots).toEqual([]);
+    expect(codes(testServer).filter((each) => each !== undefined)).toEqual([code]);
+    expect(testServer.snapshots).toEqual([]);
   });
 });
 
@@ -209,12 +209,12 @@ test.each<[string, (camera: CameraDouble, other: CameraDouble) => string]>([
   ['requests of every camera', () => 'oriel/1/+/request'],
   ["the broker's own topics", () => '$SYS/#'],
 ])('a subscription to %s ends the connection', async (_name, topic) => {
-  const house = await openHouse();
+  const testServer = await openTestServer();
   const camera = newCamera();
-  const { mqtt: client, gone, heard } = await presentCamera(house.port, camera);
+  const { mqtt: client, gone, heard } = await presentCamera(testServer.port, camera);
   client.subscribe(topic(camera, newCamera()), { qos: 0 });
   await gone;
-  expect(codes(house)).toContain('TOPIC_REFUSED');
+  expect(codes(testServer)).toContain('TOPIC_REFUSED');
   expect(heard).toEqual([]);
 });
 
@@ -222,11 +222,11 @@ describe('one camera and another', () => {
   /** What an attacker with its own certificate hears of a request to its victim, and whether that was thrown out. */
   async function attack(claims: 'itself' | 'its victim', rules?: BrokerRules) {
     const { own, command } = registries();
-    const house = await openHouse({ registry: own, ...(rules && { broken: { rules } }) });
+    const testServer = await openTestServer({ registry: own, ...(rules && { broken: { rules } }) });
     const [attacker, victim] = [enrolled(own), enrolled(own)];
-    const struck = await presentCamera(house.port, victim);
+    const struck = await presentCamera(testServer.port, victim);
     const clientId = claims === 'itself' ? attacker.id : victim.id;
-    const spy = controlClient(house.port, attacker, { clientId });
+    const spy = controlClient(testServer.port, attacker, { clientId });
     if ((await spy.answer) === 0) {
       const granted = spy.mqtt.subscribeAsync(topicOf(victim.id, 'request'));
       await Promise.race([spy.gone, granted]);
@@ -286,10 +286,10 @@ describe('bytes', () => {
       (camera) => [connect(camera), Buffer.from([(PACKET_TYPES.SUBSCRIBE << 4) | 2, 0x80, 0x80, 0x04])],
     ],
   ])('%s end the connection at once: %s', async (_name, code, make) => {
-    const house = await openHouse();
+    const testServer = await openTestServer();
     const camera = newCamera();
-    await sendRaw(house.port, camera, ...make(camera));
-    expect(codes(house)).toContain(code);
+    await sendRaw(testServer.port, camera, ...make(camera));
+    expect(codes(testServer)).toContain(code);
   });
 
   test.each<[string, (camera: CameraDouble) => Uint8Array[]]>([
@@ -299,19 +299,19 @@ describe('bytes', () => {
     ['reserved flags', (camera) => [connect(camera), Buffer.from([0x80, 2, 0, 1])]],
     ['both bits of QoS', (camera) => [connect(camera), Buffer.from([0x36, 3, 0, 0, 0])]],
   ])('that make %s end the connection, and the broker goes on', async (_name, make) => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const camera = newCamera();
     await sendRaw(port, camera, ...make(camera));
     await presentCamera(port, camera);
   });
 
   test('that never become a CONNECT, and silence after one, are not waited for', async () => {
-    const hasty = await openHouse({ control: { limits: { connectMs: 100, unreadMs: 60_000 } } });
+    const hasty = await openTestServer({ control: { limits: { connectMs: 100, unreadMs: 60_000 } } });
     const camera = newCamera();
     await sendRaw(hasty.port, camera);
     await sendRaw(hasty.port, camera, connect(camera).subarray(0, 5));
-    const house = await openHouse({ control: { limits: { connectMs: 60_000, unreadMs: 100 } } });
-    const answer = await sendRaw(house.port, camera, connect(camera, 1));
+    const testServer = await openTestServer({ control: { limits: { connectMs: 60_000, unreadMs: 100 } } });
+    const answer = await sendRaw(testServer.port, camera, connect(camera, 1));
     expect([...answer]).toEqual([32, 2, 0, 0]);
   });
 });
@@ -326,20 +326,20 @@ describe('a flood', () => {
     ['of packets', 20, 10],
     ['of bytes', 3, 90_000],
   ])('%s ends the connection, and the next; others go on', async (_name, count, length) => {
-    const house = await openHouse({ control: { quota } });
+    const testServer = await openTestServer({ control: { quota } });
     const [camera, other] = [newCamera(), newCamera()];
-    const { mqtt: client, gone } = await presentCamera(house.port, camera);
+    const { mqtt: client, gone } = await presentCamera(testServer.port, camera);
     for (let i = 0; i < count; i++) client.publish(topicOf(camera.id, 'snapshot'), Buffer.alloc(length));
     await gone;
-    expect(codes(house)).toContain('RATE_EXCEEDED');
-    if (length === 10) expect(await controlClient(house.port, camera).answer).toBeUndefined();
-    await presentCamera(house.port, other);
+    expect(codes(testServer)).toContain('RATE_EXCEEDED');
+    if (length === 10) expect(await controlClient(testServer.port, camera).answer).toBeUndefined();
+    await presentCamera(testServer.port, other);
   });
 });
 
 describe('presence', () => {
   test('ends with the connection, as the will says, however it ends', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const camera = newCamera();
     const will = {
       topic: topicOf(camera.id, 'status'),
@@ -359,7 +359,7 @@ describe('presence', () => {
   });
 
   test('goes on when a camera comes again over an old connection that nobody has closed', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const camera = newCamera();
     const old = await presentCamera(port, camera);
     const young = await presentCamera(port, camera);
@@ -372,10 +372,10 @@ describe('presence', () => {
   });
 
   test('of everybody ends with the server', async () => {
-    const house = await openHouse();
+    const testServer = await openTestServer();
     const camera = newCamera();
-    const { gone } = await presentCamera(house.port, camera);
-    await house.stop();
+    const { gone } = await presentCamera(testServer.port, camera);
+    await testServer.stop();
     await gone;
     expect(online(camera)).toBe(false);
   });
@@ -383,18 +383,18 @@ describe('presence', () => {
 
 test('a revoked camera is cut off, and does not come back', async () => {
   const { own, command } = registries();
-  const house = await openHouse({ registry: own });
+  const testServer = await openTestServer({ registry: own });
   const camera = enrolled(own);
-  const { gone } = await presentCamera(house.port, camera);
+  const { gone } = await presentCamera(testServer.port, camera);
   command.revoke(camera.id, Date.now());
   await gone;
-  expect(await controlClient(house.port, camera).answer).toBe(5);
+  expect(await controlClient(testServer.port, camera).answer).toBe(5);
 });
 
 describe('a request', () => {
   test('that a command writes reaches the camera at once, or when it comes, or never after its deadline', async () => {
     const { own, command } = registries();
-    const house = await openHouse({ registry: own });
+    const testServer = await openTestServer({ registry: own });
     const camera = enrolled(own);
     const ids = ({ heard }: { heard: string[] }) =>
       heard.map((each) => JSON.parse(each.split(' ')[1] ?? '').id);
@@ -403,7 +403,7 @@ describe('a request', () => {
     command.requests.add({ ...late, askedAtMs: past, deadlineMs: past });
     ask(command, camera, 'aaaaaaaaaaaaaaaa');
 
-    const first = await presentCamera(house.port, camera);
+    const first = await presentCamera(testServer.port, camera);
     await until('the request that waited', () => first.heard.length > 0);
     ask(command, camera, 'bbbbbbbbbbbbbbbb');
     await until('the next', () => first.heard.length > 1);
@@ -413,23 +413,23 @@ describe('a request', () => {
     await first.mqtt.publishAsync(topicOf(camera.id, 'reply'), reply as Buffer, { qos: 1 });
     await until('the reply', () => command.requests.get('aaaaaaaaaaaaaaaa')?.reply);
     first.socket.destroy();
-    const second = await presentCamera(house.port, camera);
+    const second = await presentCamera(testServer.port, camera);
     await until('what was not answered', () => second.heard.length > 0);
     expect(ids(second)).toEqual(['bbbbbbbbbbbbbbbb']);
   });
 
   test('is answered by nobody but the camera that was asked', async () => {
     const { own, command } = registries();
-    const house = await openHouse({ registry: own });
+    const testServer = await openTestServer({ registry: own });
     const [camera, other] = [enrolled(own), enrolled(own)];
-    const { heard } = await presentCamera(house.port, camera);
+    const { heard } = await presentCamera(testServer.port, camera);
     ask(command, camera, 'aaaaaaaaaaaaaaaa');
     await until('the request', () => heard.length > 0);
-    const liar = await presentCamera(house.port, other);
+    const liar = await presentCamera(testServer.port, other);
     const reply = encodeMessage('reply', { id: 'aaaaaaaaaaaaaaaa', code: 'DONE' });
     await liar.mqtt.publishAsync(topicOf(other.id, 'reply'), reply as Buffer, { qos: 1 });
     await until('the refusal', () =>
-      house.logged.some(({ message }) => message === 'reply that nobody waits for'),
+      testServer.logged.some(({ message }) => message === 'reply that nobody waits for'),
     );
     expect(own.requests.get('aaaaaaaaaaaaaaaa')?.reply).toBeUndefined();
   });
@@ -438,7 +438,7 @@ describe('a request', () => {
 test('a camera that stays connected past its certificate is cut off at its next message', async () => {
   let ended = false;
   const camera = newCamera();
-  const { port } = await openHouse({
+  const { port } = await openTestServer({
     broken: {
       admit: (client) => {
         if (ended) throw new Error('out');

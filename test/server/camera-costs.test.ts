@@ -9,11 +9,11 @@ import { type SessionEntry, SessionIndex } from '../../server/storage/session-in
 import { Sessions } from '../../server/storage/sessions.ts';
 import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
 import { makeSession } from './camera-double.ts';
-import { ask, closeHouses, newCamera, openHouse } from './test-server.ts';
+import { ask, closeTestServers, newCamera, openTestServer } from './test-server.ts';
 
 /** What one camera can make the server do is bounded, and costs the others nothing. */
 
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
 const id = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 32, maxLength: 32 });
 /** Ids that share what the index keeps of them, too. */
@@ -95,7 +95,7 @@ test('[FC-26] a throttle lets a burst through, then as much as refills, each cam
 });
 
 test('[FC-26] a camera that begins sessions, or asks, without end is refused for a while', async () => {
-  const { port } = await openHouse({
+  const { port } = await openTestServer({
     rates: { sessions: { burst: 2, refillMs: 3_600_000 }, requests: { burst: 6, refillMs: 3_600_000 } },
   });
   const [greedy, other] = [newCamera(), newCamera()];
@@ -110,7 +110,7 @@ test('[FC-26] a camera that begins sessions, or asks, without end is refused for
 });
 
 test('[FC-26] a refusal logs no more of a request than names it', async () => {
-  const { port, logged } = await openHouse();
+  const { port, logged } = await openTestServer();
   const path = `${segmentPath('0'.repeat(32), 0)}${'x'.repeat(7_000)}`;
   expect((await ask(port, newCamera(), 'GET', path)).status).toBe(404);
   const [refused] = logged.filter(({ message }) => message === 'refused');

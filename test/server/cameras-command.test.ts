@@ -26,17 +26,17 @@ import { ask, openUpload, trustServer } from './test-server.ts';
 const ORIEL = fileURLToPath(new URL('../../oriel', import.meta.url));
 const run = promisify(execFile);
 let room: string;
-let house: string;
+let testServer: string;
 let server: ChildProcess;
 let port: number;
 
 beforeAll(async () => {
   room = mkdtempSync(join(tmpdir(), 'oriel-cameras-'));
-  house = join(room, 'house');
-  await oriel('init', house, '--host', 'localhost', '--host', '127.0.0.1');
+  testServer = join(room, 'house');
+  await oriel('init', testServer, '--host', 'localhost', '--host', '127.0.0.1');
   server = spawn(
     ORIEL,
-    ['server', 'run', house, '--port', '0', '--address', '127.0.0.1', '--certificate-days', '3'],
+    ['server', 'run', testServer, '--port', '0', '--address', '127.0.0.1', '--certificate-days', '3'],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   for await (const line of createInterface({ input: server.stdout! })) {
@@ -45,7 +45,7 @@ beforeAll(async () => {
     if (said.msg === 'listening') break;
   }
   server.stdout!.resume();
-  trustServer(readFileSync(join(house, 'identity', 'server-ca.pem'), 'utf8'));
+  trustServer(readFileSync(join(testServer, 'identity', 'server-ca.pem'), 'utf8'));
 });
 
 afterAll(async () => {
@@ -57,7 +57,7 @@ afterAll(async () => {
 async function oriel(...args: string[]): Promise<string> {
   return (await run(ORIEL, ['server', ...args])).stdout;
 }
-const cameras = (...words: string[]) => oriel('cameras', house, ...words, '--json').then(JSON.parse);
+const cameras = (...words: string[]) => oriel('cameras', testServer, ...words, '--json').then(JSON.parse);
 
 /** A camera that came with a claim given on the command line. */
 async function enrolled(owner?: Uint8Array) {
@@ -80,7 +80,7 @@ test('a claim lets one camera in; the list tells of it; its name can be changed'
   expect((await cameras()).claims).toMatchObject([
     { tokenHash: Buffer.from(claim.claim.tokenHash).toString('hex') },
   ]);
-  expect(await oriel('cameras', house)).toContain('a claim waits for a camera until');
+  expect(await oriel('cameras', testServer)).toContain('a claim waits for a camera until');
   const camera = newcomer();
   expect((await enrolAt(port, camera, claim)).status).toBe(200);
   await cameras('rename', camera.id.slice(0, 8), 'Front door');
@@ -98,8 +98,10 @@ test('a claim lets one camera in; the list tells of it; its name can be changed'
   ]);
   const life = Date.parse(list[0].certificate.notAfter) - Date.parse(list[0].enrolledAt);
   expect(Math.round(life / 86_400_000)).toBe(3);
-  expect(await oriel('cameras', house)).toMatch(new RegExp(`^● Front door +never seen .*${camera.id}$`, 'm'));
-  const statement = (await oriel('cameras', house, 'statement', 'Front door')).trim();
+  expect(await oriel('cameras', testServer)).toMatch(
+    new RegExp(`^● Front door +never seen .*${camera.id}$`, 'm'),
+  );
+  const statement = (await oriel('cameras', testServer, 'statement', 'Front door')).trim();
   expect(parsePairingStatement(Buffer.from(statement, 'base64url')).origin).toBe(claim.terms.origin);
 });
 
@@ -107,7 +109,7 @@ test('a claim that is withdrawn lets nobody in; one that was used cannot be', as
   const [whole, short, used] = [makeClaim(), makeClaim(), makeClaim()];
   for (const { claim } of [whole, short, used]) await cameras('claim', writeClaim(claim));
   const digits = Buffer.from(short.claim.tokenHash).toString('hex').slice(0, 8);
-  expect(await oriel('cameras', house)).toContain(`UTC: ${digits}\n`);
+  expect(await oriel('cameras', testServer)).toContain(`UTC: ${digits}\n`);
   await cameras('withdraw', writeClaim(whole.claim));
   expect(await cameras('withdraw', digits)).toMatchObject({ withdrawn: true });
   for (const claim of [whole, short]) {
@@ -141,7 +143,7 @@ test('a revoked camera is cut off by the running server and refused from then on
   expect(await upload.done).toMatchObject({ whole: false });
   expect((await ask(port, camera, 'GET', UNFINISHED_PATH)).json.code).toBe('CAMERA_REVOKED');
   expect(await cameras('revoke', camera.id)).toMatchObject({ changed: false });
-  const file = join(house, 'footage', camera.id, `000000000001-${session.id}`, '000000.oriel');
+  const file = join(testServer, 'footage', camera.id, `000000000001-${session.id}`, '000000.oriel');
   expect(statSync(file).size).toBe(open.length);
 });
 
@@ -160,7 +162,7 @@ test('a policy put for a camera is what the camera gets; one it would refuse is 
   const policyFor = (id: string, signer = owner, beside = dayKeys) =>
     writePolicyFile({ ...policy, camera: id }, signer, beside);
   const file = join(room, 'policy.json');
-  const put = () => oriel('policy', house, 'put', file, '--camera', camera.id);
+  const put = () => oriel('policy', testServer, 'put', file, '--camera', camera.id);
   for (const wrong of [
     policyFor('a'.repeat(32)),
     policyFor(camera.id, ed25519FromSeed(new Uint8Array(32).fill(8))),
@@ -189,7 +191,7 @@ test.each<[string, string[], string]>([
   ['a prefix too short', ['revoke', ''], '[CAMERA_AMBIGUOUS]'],
   ['too few words', ['rename', 'nobody'], '[USAGE]'],
 ])('%s is refused with its code', async (_name, words, code) => {
-  await expect(oriel('cameras', house, ...words)).rejects.toMatchObject({
+  await expect(oriel('cameras', testServer, ...words)).rejects.toMatchObject({
     stderr: expect.stringContaining(code),
   });
 });

@@ -30,12 +30,12 @@ import { ask, openUpload, trustServer } from './test-server.ts';
 const ORIEL = fileURLToPath(new URL('../../oriel', import.meta.url));
 const run = promisify(execFile);
 let room: string;
-let house: string;
+let testServer: string;
 const children: ChildProcess[] = [];
 
 beforeEach(() => {
   room = mkdtempSync(join(tmpdir(), 'oriel-server-'));
-  house = join(room, 'house');
+  testServer = join(room, 'house');
 });
 afterEach(async () => {
   for (const child of children.splice(0)) {
@@ -51,11 +51,11 @@ async function oriel(...args: string[]) {
 }
 
 const init = () =>
-  oriel('init', house, '--host', 'localhost', '--host', '127.0.0.1', '--json').then(JSON.parse);
+  oriel('init', testServer, '--host', 'localhost', '--host', '127.0.0.1', '--json').then(JSON.parse);
 
 /** Starts `oriel server run` and waits until it listens. */
 async function start() {
-  const child = spawn(ORIEL, ['server', 'run', house, '--port', '0', '--address', '127.0.0.1'], {
+  const child = spawn(ORIEL, ['server', 'run', testServer, '--port', '0', '--address', '127.0.0.1'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);
@@ -73,16 +73,16 @@ async function certified() {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const [request, out] = [join(room, 'request.pem'), join(room, 'camera.pem')];
   writeFileSync(request, pem('CERTIFICATE REQUEST', makeRequest(privateKey, 'somebody')));
-  const said = await oriel('certify', house, '--request', request, '--out', out, '--days', '3');
+  const said = await oriel('certify', testServer, '--request', request, '--out', out, '--days', '3');
   const camera = cameraOfKey(privateKey, readFileSync(out, 'utf8'));
   expect(said).toContain(camera.id);
-  trustServer(readFileSync(join(house, 'identity', 'server-ca.pem'), 'utf8'));
+  trustServer(readFileSync(join(testServer, 'identity', 'server-ca.pem'), 'utf8'));
   return camera;
 }
 
 test('init makes three authorities, a server certificate and nothing that others can read', async () => {
   const made = await init();
-  const certificate = (name: string) => new X509Certificate(readFileSync(join(house, 'identity', name)));
+  const certificate = (name: string) => new X509Certificate(readFileSync(join(testServer, 'identity', name)));
   const [authority, backup, cameras, server] = [
     'server-ca.pem',
     'backup-ca.pem',
@@ -97,18 +97,20 @@ test('init makes three authorities, a server certificate and nothing that others
   expect([authority, backup, cameras, server].map(years)).toEqual([30, 30, 30, 5]);
   expect(server!.checkIssued(authority!)).toBe(true);
   expect(server!.subjectAltName).toBe('DNS:localhost, IP Address:127.0.0.1');
-  expect(readFileSync(join(house, 'identity', 'server.pem'), 'utf8').match(/BEGIN CERT/g)).toHaveLength(2);
-  expect(statSync(house).mode & 0o777).toBe(0o700);
-  for (const name of readdirSync(join(house, 'identity'))) {
-    expect(statSync(join(house, 'identity', name)).mode & 0o777).toBe(0o600);
+  expect(readFileSync(join(testServer, 'identity', 'server.pem'), 'utf8').match(/BEGIN CERT/g)).toHaveLength(
+    2,
+  );
+  expect(statSync(testServer).mode & 0o777).toBe(0o700);
+  for (const name of readdirSync(join(testServer, 'identity'))) {
+    expect(statSync(join(testServer, 'identity', name)).mode & 0o777).toBe(0o600);
   }
 });
 
 test('init overwrites nothing', async () => {
   await init();
-  const before = readFileSync(join(house, 'server.json'), 'utf8');
+  const before = readFileSync(join(testServer, 'server.json'), 'utf8');
   await expect(init()).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('DIRECTORY_TAKEN') });
-  expect(readFileSync(join(house, 'server.json'), 'utf8')).toBe(before);
+  expect(readFileSync(join(testServer, 'server.json'), 'utf8')).toBe(before);
 });
 
 test.each([
@@ -117,15 +119,15 @@ test.each([
   ['certify without a request', ['certify', 'HOUSE', '--request', '/nonexistent', '--out', '/dev/null']],
   ['run on a directory that is none', ['run', 'HOUSE']],
 ])('%s fails with a reason', async (_name, args) => {
-  const call = oriel(...args.map((arg) => (arg === 'HOUSE' ? house : arg)));
+  const call = oriel(...args.map((arg) => (arg === 'HOUSE' ? testServer : arg)));
   await expect(call).rejects.toMatchObject({ stderr: expect.stringMatching(/oriel: .+\[[A-Z_]+\]|error: /) });
-  expect(existsSync(join(house, 'server.json'))).toBe(false);
+  expect(existsSync(join(testServer, 'server.json'))).toBe(false);
 });
 
 test('run serves what init and certify made, tells its port, and ends cleanly on SIGTERM', async () => {
   const made = await init();
   const { child, port } = await start();
-  const state = JSON.parse(readFileSync(join(house, 'run', 'server.json'), 'utf8'));
+  const state = JSON.parse(readFileSync(join(testServer, 'run', 'server.json'), 'utf8'));
   expect(state).toEqual({
     pid: child.pid,
     port,
@@ -143,13 +145,13 @@ test('run serves what init and certify made, tells its port, and ends cleanly on
   child.kill('SIGTERM');
   expect(await exitOf(child)).toEqual([0, null]);
   await upload.line((line) => line.durable === open.length);
-  expect(existsSync(join(house, 'run', 'server.json'))).toBe(false);
+  expect(existsSync(join(testServer, 'run', 'server.json'))).toBe(false);
 });
 
 test('[REM-DIRECTORY_IN_USE] run refuses a directory on which another server runs, and takes it over once that was killed', async () => {
   await init();
   const { child } = await start();
-  await expect(oriel('run', house, '--port', '0')).rejects.toMatchObject({
+  await expect(oriel('run', testServer, '--port', '0')).rejects.toMatchObject({
     stderr: expect.stringContaining('DIRECTORY_IN_USE'),
   });
   child.kill('SIGKILL');
@@ -159,13 +161,13 @@ test('[REM-DIRECTORY_IN_USE] run refuses a directory on which another server run
 
 test('[REM-DIRECTORY_UNLOCKABLE] run that may not lock its directory says so, and not that another server runs', async () => {
   await init();
-  mkdirSync(join(house, 'server.lock'));
-  await expect(oriel('run', house, '--port', '0')).rejects.toMatchObject({
+  mkdirSync(join(testServer, 'server.lock'));
+  await expect(oriel('run', testServer, '--port', '0')).rejects.toMatchObject({
     stderr: expect.stringMatching(
       /cannot lock .*\/server\.lock: .* an empty file .*\[DIRECTORY_UNLOCKABLE\]/,
     ),
   });
-  rmSync(join(house, 'server.lock'), { recursive: true });
+  rmSync(join(testServer, 'server.lock'), { recursive: true });
   expect((await start()).port).toBeGreaterThan(0);
 });
 
@@ -187,7 +189,7 @@ test('killed in the middle of an append, it has what it called durable, and cuts
   await ask(port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
   const header = makeSegmentHeader(camera, session);
   const path = segmentPath(session.id, 0);
-  const file = join(house, 'footage', camera.id, `000000000001-${session.id}`, '000000.oriel');
+  const file = join(testServer, 'footage', camera.id, `000000000001-${session.id}`, '000000.oriel');
   let sent: Uint8Array = header;
   let held = 0;
   for (let round = 0, counter = 0; round < 3; round++) {

@@ -6,9 +6,9 @@ import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { type Crash, CrashDisk, type CrashDiskOptions, type CrashState } from '../faults/crash-disk.ts';
 import { failingDisk } from '../faults/failing-disk.ts';
 import { makeRecord, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
-import { ask, closeHouses, newCamera, openHouse, openUpload } from './test-server.ts';
+import { ask, closeTestServers, newCamera, openTestServer, openUpload } from './test-server.ts';
 
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
 const silent = {
   debug: () => undefined,
@@ -37,8 +37,8 @@ async function uploadOver(options: CrashDiskOptions = {}) {
     ...options,
     onCall: ({ states }) => moments.push(...states.map((state) => ({ state, ...told }))),
   });
-  const house = await openHouse({ disk, footage: '/footage', limits: { durableMs: 1 } });
-  await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+  const testServer = await openTestServer({ disk, footage: '/footage', limits: { durableMs: 1 } });
+  await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
   told.session = true;
   const path = segmentPath(session.id, 0);
   let at = 0;
@@ -46,7 +46,7 @@ async function uploadOver(options: CrashDiskOptions = {}) {
     [concat(header, ...records.slice(0, 1)), ...records.slice(1, 3)],
     [...records.slice(3), closing],
   ]) {
-    const upload = openUpload(house.port, camera, path, at);
+    const upload = openUpload(testServer.port, camera, path, at);
     for (const part of parts) {
       upload.write(part);
       at += part.length;
@@ -145,11 +145,11 @@ describe('what the camera was told to be durable', () => {
     }));
     const camera = newCamera();
     const session = makeSession(camera);
-    const house = await openHouse({ disk: slow, footage: '/footage', limits: { durableMs: 1 } });
-    await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+    const testServer = await openTestServer({ disk: slow, footage: '/footage', limits: { durableMs: 1 } });
+    await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
     const header = makeSegmentHeader(camera, session);
     const { open, closing, whole } = makeSegment(header);
-    const upload = openUpload(house.port, camera, segmentPath(session.id, 0), 0);
+    const upload = openUpload(testServer.port, camera, segmentPath(session.id, 0), 0);
     upload.write(open);
     await asked;
     upload.write(closing);
@@ -173,10 +173,10 @@ test('while the disk stands still the camera is held back, and nothing is lost',
   }));
   const camera = newCamera();
   const session = makeSession(camera);
-  const house = await openHouse({ disk: stuck, footage: '/footage' });
-  await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+  const testServer = await openTestServer({ disk: stuck, footage: '/footage' });
+  await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
   const { whole } = makeSegment(makeSegmentHeader(camera, session), 30, 1 << 20);
-  const upload = openUpload(house.port, camera, segmentPath(session.id, 0), 0);
+  const upload = openUpload(testServer.port, camera, segmentPath(session.id, 0), 0);
   upload.write(whole);
   upload.end();
   let before = -1;
@@ -200,11 +200,11 @@ describe('a full disk', () => {
     });
     const camera = newCamera();
     const session = makeSession(camera);
-    const house = await openHouse({ disk, footage: '/footage' });
-    await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+    const testServer = await openTestServer({ disk, footage: '/footage' });
+    await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
     const { records, open, whole } = makeSegment(makeSegmentHeader(camera, session), 5);
     const path = segmentPath(session.id, 0);
-    const upload = openUpload(house.port, camera, path, 0);
+    const upload = openUpload(testServer.port, camera, path, 0);
     for (let sent = 0; sent < open.length; ) {
       const next = sent === 0 ? 72 : sent + records[0]!.length;
       upload.write(open.subarray(sent, next));
@@ -217,7 +217,7 @@ describe('a full disk', () => {
     expect(upload.lines.at(-2)).toEqual({ received: held, durable: held, ended: false });
     upload.abort();
     limits.bytes = 100_000;
-    const rest = openUpload(house.port, camera, path, held);
+    const rest = openUpload(testServer.port, camera, path, held);
     rest.write(whole.subarray(held));
     rest.end();
     await rest.line((line) => line.ended === true);
@@ -228,8 +228,10 @@ describe('a full disk', () => {
   test('refuses a session: STORAGE_FULL', async () => {
     const camera = newCamera();
     const session = makeSession(camera);
-    const house = await openHouse({ disk: new CrashDisk({ capacity: 10 }), footage: '/footage' });
-    const answer = await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+    const testServer = await openTestServer({ disk: new CrashDisk({ capacity: 10 }), footage: '/footage' });
+    const answer = await ask(testServer.port, camera, 'PUT', sessionPath(session.id), {
+      body: session.bytes,
+    });
     expect(answer).toMatchObject({ status: 507, json: { code: 'STORAGE_FULL' } });
   });
 });
@@ -249,17 +251,17 @@ describe('a failing disk', () => {
       });
       const camera = newCamera();
       const session = makeSession(camera);
-      const house = await openHouse({ disk: failing, footage: '/footage', limits: { durableMs } });
-      await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+      const testServer = await openTestServer({ disk: failing, footage: '/footage', limits: { durableMs } });
+      await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
       const { whole } = makeSegment(makeSegmentHeader(camera, session));
       const path = segmentPath(session.id, 0);
-      const upload = openUpload(house.port, camera, path, 0);
+      const upload = openUpload(testServer.port, camera, path, 0);
       upload.write(whole);
       if (durableMs > 1) upload.end();
       expect(await upload.line((line) => 'code' in line)).toMatchObject({ code: 'STORAGE_FAILED' });
       expect(upload.lines.every((line) => !line.durable && !line.ended)).toBe(true);
-      expect((await ask(house.port, camera, 'GET', path)).json).toEqual({ durable: 0, ended: false });
-      const again = openUpload(house.port, camera, path, 0);
+      expect((await ask(testServer.port, camera, 'GET', path)).json).toEqual({ durable: 0, ended: false });
+      const again = openUpload(testServer.port, camera, path, 0);
       again.write(whole);
       again.end();
       await again.line((line) => line.ended === true);
@@ -275,9 +277,9 @@ describe('a failing disk', () => {
       );
       const camera = newCamera();
       const session = makeSession(camera);
-      const house = await openHouse({ disk, footage: '/footage' });
-      await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
-      const restarted = await house.restart();
+      const testServer = await openTestServer({ disk, footage: '/footage' });
+      await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+      const restarted = await testServer.restart();
       broken = true;
       const header = makeSegmentHeader(camera, session);
       const upload = openUpload(restarted.port, camera, segmentPath(session.id, 0), 0);
@@ -295,13 +297,13 @@ test('stopping makes durable what was received, and says so', async () => {
   const disk = new CrashDisk();
   const camera = newCamera();
   const session = makeSession(camera);
-  const house = await openHouse({ disk, footage: '/footage' });
-  await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+  const testServer = await openTestServer({ disk, footage: '/footage' });
+  await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
   const { open } = makeSegment(makeSegmentHeader(camera, session));
-  const upload = openUpload(house.port, camera, segmentPath(session.id, 0), 0);
+  const upload = openUpload(testServer.port, camera, segmentPath(session.id, 0), 0);
   upload.write(open);
   await upload.line((line) => line.received === open.length);
-  await house.stop();
+  await testServer.stop();
   await upload.line((line) => line.durable === open.length);
   await upload.done;
   const store: Store = await openStore(disk.state.reboot('power cut'), '/footage', silent);

@@ -11,7 +11,7 @@ import { decodeCertsOnly } from '../../crypto/pkcs7-node.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { systemClock } from '../../host/clock.ts';
 import { THROTTLE_RULES } from '../../server/enrolment/claim-throttle.ts';
-import { clientJudge } from '../../server/http/client-certificate.ts';
+import { clientCertificateJudge } from '../../server/http/client-certificate.ts';
 import { Registry } from '../../server/registry/registry.ts';
 import {
   CA_CERTIFICATES_PATH,
@@ -27,14 +27,14 @@ import { enrolAt, equipped, givenClaim, makeClaim, newcomer, reenrolAt, requestO
 import {
   ask,
   cameraAuthority,
-  closeHouses,
+  closeTestServers,
   newCamera,
-  openHouse,
+  openTestServer,
   registry,
   releaseTimeMs,
 } from './test-server.ts';
 
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
 const DAY_MS = 86_400_000;
 /** That a camera is let in: it can upload. */
@@ -45,7 +45,7 @@ async function uploads(port: number, camera: CameraDouble): Promise<number> {
 
 describe('a camera with a claim', () => {
   test('gets a certificate for its key and is let in with it', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const [camera, claim] = [newcomer(), givenClaim(registry)];
     const answer = await enrolAt(port, camera, claim);
     expect(answer.status).toBe(200);
@@ -53,7 +53,7 @@ describe('a camera with a claim', () => {
     const [own, authority, ...rest] = decodeCertsOnly(Buffer.from(answer.text, 'base64'));
     expect(rest).toEqual([]);
     expect(authority!.equals(cameraAuthority.certificate)).toBe(true);
-    expect(clientJudge(authority!)(own)).toMatchObject({ kind: 'camera', camera: camera.id });
+    expect(clientCertificateJudge(authority!)(own)).toMatchObject({ kind: 'camera', camera: camera.id });
     const { validFromDate, validToDate } = new X509Certificate(own!);
     expect(validToDate.getTime() - validFromDate.getTime()).toBe(14 * DAY_MS);
     expect(await uploads(port, equipped(camera, answer))).toBe(201);
@@ -65,7 +65,7 @@ describe('a camera with a claim', () => {
   });
 
   test('that did not hear the answer asks again; another camera is refused', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const [camera, other, claim] = [newcomer(), newcomer(), givenClaim(registry)];
     expect((await enrolAt(port, camera, claim)).status).toBe(200);
     expect(await uploads(port, equipped(camera, await enrolAt(port, camera, claim)))).toBe(201);
@@ -74,7 +74,7 @@ describe('a camera with a claim', () => {
   });
 
   test('of two at once one is let in', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const claim = givenClaim(registry);
     const cameras = [newcomer(), newcomer(), newcomer()];
     const answers = await Promise.all(cameras.map((camera) => enrolAt(port, camera, claim)));
@@ -86,7 +86,7 @@ describe('a camera with a claim', () => {
   });
 
   test('leaves its pairing statement for the owner, byte for byte', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const [camera, claim] = [newcomer(), givenClaim(registry)];
     const statement = await makePairingStatement(claim.terms, randomBytes(32), camera.signer, nodePrimitives);
     await enrolAt(port, camera, claim, { headers: { 'oriel-pairing': toBase64Url(statement) } });
@@ -95,7 +95,7 @@ describe('a camera with a claim', () => {
   });
 
   test('that was revoked is refused', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const camera = newCamera();
     registry.revoke(camera.id, Date.now());
     const answer = await enrolAt(port, camera, givenClaim(registry));
@@ -107,7 +107,7 @@ test.each([
   ['never heard of', () => makeClaim(), 'CLAIM_UNKNOWN', 403],
   ['expired', () => givenClaim(registry, -1), 'CLAIM_EXPIRED', 403],
 ])('a claim %s is refused before the request is looked at', async (_name, made, code, status) => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   const camera = newcomer();
   const answer = await enrolAt(port, camera, made(), { body: 'rubbish' });
   expect([answer.json?.code, answer.status]).toEqual([code, status]);
@@ -132,7 +132,7 @@ function hybridRequest(key: KeyObject): string {
 }
 
 test('[FC-42] a revoked camera does not come back with its key spelled another way', async () => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   const camera = newcomer();
   expect((await enrolAt(port, camera, givenClaim(registry))).status).toBe(200);
   registry.revoke(camera.id, Date.now());
@@ -215,7 +215,7 @@ test.each<[string, string, (camera: CameraDouble, terms: PairingTerms) => Spoilt
     },
   ],
 ])('%s is refused with %s, and the claim stays good', async (_name, code, spoil) => {
-  const { port, logged } = await openHouse();
+  const { port, logged } = await openTestServer();
   const [camera, claim] = [newcomer(), givenClaim(registry)];
   const answer = await enrolAt(port, camera, claim, await spoil(camera, claim.terms));
   expect(answer.json?.code).toBe(code);
@@ -231,7 +231,7 @@ describe('[FC-12] a server whose clock is certainly wrong', () => {
     ['2099', Date.UTC(2099, 0, 1)],
   ])('at %s issues no certificate, and uses up no claim', async (_name, nowMs) => {
     const clock = { ...systemClock, now: () => nowMs };
-    const [wrong, right] = [await openHouse({ clock }), await openHouse()];
+    const [wrong, right] = [await openTestServer({ clock }), await openTestServer()];
     const [camera, claim] = [newcomer(), givenClaim(registry)];
     const enrolled = await enrolAt(wrong.port, camera, claim);
     expect([enrolled.json?.code, enrolled.status]).toEqual(['CLOCK_WRONG', 503]);
@@ -246,14 +246,14 @@ describe('[FC-12] a server whose clock is certainly wrong', () => {
 });
 
 test('a request wrapped in lines is taken', async () => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   const camera = newcomer();
   const body = requestOf(camera.key).replaceAll(/.{64}/g, '$&\r\n');
   expect((await enrolAt(port, camera, givenClaim(registry), { body })).status).toBe(200);
 });
 
 test('any bytes for a request are refused by code', async () => {
-  const { port, logged } = await openHouse();
+  const { port, logged } = await openTestServer();
   const [camera, claim] = [newcomer(), givenClaim(registry)];
   const honest = Buffer.from(requestOf(camera.key), 'base64');
   const damaged = fc
@@ -276,7 +276,7 @@ test('any bytes for a request are refused by code', async () => {
 
 describe('a thousand guesses', () => {
   test('from everywhere, the camera’s own address too, are throttled and do not keep its claim out', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const codes = new Map<string, number>();
     let waits = 0;
     const guess = async (index: number) => {
@@ -307,7 +307,7 @@ describe('a thousand guesses', () => {
 test('of a token the server keeps its hash only, and logs neither', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'oriel-claims-'));
   const own = new Registry(join(directory, 'registry.db'));
-  const { port, logged } = await openHouse({ registry: own });
+  const { port, logged } = await openTestServer({ registry: own });
   const claim = givenClaim(own);
   const { token } = claim;
   expect((await enrolAt(port, newcomer(), claim)).status).toBe(200);
@@ -324,7 +324,7 @@ test('of a token the server keeps its hash only, and logs neither', async () => 
 
 describe('renewal', () => {
   test('with the certificate gives another for the same key', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const camera = newCamera();
     const answer = await reenrolAt(port, camera, requestOf(camera.key));
     expect(answer.status).toBe(200);
@@ -337,7 +337,7 @@ describe('renewal', () => {
     ['without a certificate', () => undefined],
     ['with the expired one', (camera: CameraDouble) => camera],
   ])('after a long absence, %s, needs the device key only', async (_name, showing) => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const camera = newCamera({ from: new Date(Date.now() - 30 * DAY_MS), days: 14 });
     expect(await uploads(port, camera)).toBe(403);
     const answer = await reenrolAt(port, showing(camera), requestOf(camera.key));
@@ -346,7 +346,7 @@ describe('renewal', () => {
   });
 
   test('[FC-26] comes as often as a camera can need it; one that asks for more waits, and nobody else does', async () => {
-    const { port, logged } = await openHouse();
+    const { port, logged } = await openTestServer();
     const [greedy, other] = [newCamera(), newCamera()];
     const renewals = async (camera: CameraDouble, count: number) => {
       const answers = [];
@@ -392,7 +392,7 @@ describe('renewal', () => {
     ],
     ["another camera's key", 'REQUEST_REFUSED', () => ({ key: newCamera(), showing: newCamera() })],
   ])('of %s is refused with %s', async (_name, code, make) => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const { key, showing } = make();
     const before = registry.camera(key.id);
     expect((await reenrolAt(port, showing, requestOf(key.key))).json?.code).toBe(code);
@@ -401,7 +401,7 @@ describe('renewal', () => {
 });
 
 test('the CA’s certificate is for anybody', async () => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   const { status, text } = await ask(port, undefined, 'GET', CA_CERTIFICATES_PATH);
   expect(status).toBe(200);
   expect(decodeCertsOnly(Buffer.from(text, 'base64'))).toEqual([cameraAuthority.certificate]);
@@ -413,13 +413,13 @@ test.each([
   ['GET', REENROL_PATH],
   ['POST', CA_CERTIFICATES_PATH],
 ])('%s %s is refused', async (method, path) => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   expect((await ask(port, undefined, method, path)).json.code).toBe('METHOD_REFUSED');
 });
 
 describe('a policy', () => {
   test('is handed to its camera, whole, and again only when it changed', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const camera = newCamera();
     expect((await ask(port, camera, 'GET', POLICY_PATH)).json.code).toBe('POLICY_NONE');
     registry.putPolicy(camera.id, Buffer.from('{"policy":1}'), Date.now());
@@ -434,7 +434,7 @@ describe('a policy', () => {
   });
 
   test('of another camera is not', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const [camera, other] = [newCamera(), newCamera()];
     registry.putPolicy(camera.id, Buffer.from('{}'), Date.now());
     expect((await ask(port, other, 'GET', POLICY_PATH)).json.code).toBe('POLICY_NONE');

@@ -27,7 +27,7 @@ import { type CameraDouble, cameraOfKey, makeSession } from './camera-double.ts'
 import { ask, releaseTimeMs, trustServer } from './test-server.ts';
 
 let disk: string;
-let house: string;
+let testServer: string;
 let camera: CameraDouble;
 const said: string[] = [];
 const say = (_fields: object, message: string) => said.push(message);
@@ -37,14 +37,19 @@ const log: Log = { debug: () => undefined, info: say, warn: say, error: say };
 beforeEach(async () => {
   disk = mkdtempSync(join(tmpdir(), 'oriel-full-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk]);
-  house = join(disk, 'house');
+  testServer = join(disk, 'house');
   const now = new Date();
-  await initServer(systemDisk, house, { hosts: ['127.0.0.1'], port: 8443, now, authorityKey: undefined });
+  await initServer(systemDisk, testServer, {
+    hosts: ['127.0.0.1'],
+    port: 8443,
+    now,
+    authorityKey: undefined,
+  });
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const request = Buffer.from(pem('CERTIFICATE REQUEST', makeRequest(privateKey, 'somebody')));
-  const { certificate } = await certifyCamera(systemDisk, house, { request, days: 3, now });
+  const { certificate } = await certifyCamera(systemDisk, testServer, { request, days: 3, now });
   camera = cameraOfKey(privateKey, certificate);
-  trustServer(readFileSync(join(house, 'identity', 'server-ca.pem'), 'utf8'));
+  trustServer(readFileSync(join(testServer, 'identity', 'server-ca.pem'), 'utf8'));
   expect(() => writeFileSync(join(disk, 'rest'), Buffer.alloc(4 << 20))).toThrow('ENOSPC');
 });
 afterEach(() => {
@@ -53,13 +58,13 @@ afterEach(() => {
 });
 
 const start = () =>
-  startServer({ directory: house, port: 0, address: '127.0.0.1', releaseTimeMs, disk: systemDisk, log });
+  startServer({ directory: testServer, port: 0, address: '127.0.0.1', releaseTimeMs, disk: systemDisk, log });
 
 test('[FC-11] [REM-STORAGE_FULL] [REM-DISK_FULL] a server that starts on a full disk answers, refuses what needs room, and takes it once there is some', async () => {
   const { server, stop } = await start();
   try {
     expect(said).toContain('run/server.json cannot be written: the server runs without it');
-    expect(existsSync(join(house, 'run', 'server.json'))).toBe(false);
+    expect(existsSync(join(testServer, 'run', 'server.json'))).toBe(false);
     expect((await ask(server.port, undefined, 'GET', CA_CERTIFICATES_PATH)).status).toBe(200);
     expect(await ask(server.port, camera, 'GET', UNFINISHED_PATH)).toMatchObject({
       status: 200,
@@ -68,14 +73,14 @@ test('[FC-11] [REM-STORAGE_FULL] [REM-DISK_FULL] a server that starts on a full 
     const session = makeSession(camera);
     const put = () => ask(server.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
     expect(await put()).toMatchObject({ status: 507, json: { code: 'STORAGE_FULL' } });
-    expect(() => openRegistry(house)).toThrow('its disk is full, make room first');
+    expect(() => openRegistry(testServer)).toThrow('its disk is full, make room first');
 
     rmSync(join(disk, 'rest'));
     expect((await put()).status).toBe(201);
     // Commands reach the registry again, as that refusal says.
     await until('the registry is shared', () => {
       try {
-        openRegistry(house).close();
+        openRegistry(testServer).close();
         return true;
       } catch {
         return false;
@@ -87,14 +92,14 @@ test('[FC-11] [REM-STORAGE_FULL] [REM-DISK_FULL] a server that starts on a full 
 });
 
 test('[FC-11] a registry opened as on any other disk would not have let it start (control)', () => {
-  const registry = new DatabaseSync(join(house, 'registry.db'));
+  const registry = new DatabaseSync(join(testServer, 'registry.db'));
   expect(() => registry.exec('PRAGMA journal_mode = WAL')).toThrow('disk I/O error');
   registry.close();
 });
 
 test('[FC-11] a registry that another process holds when there is room again answers as soon as it is free', () => {
-  const path = join(house, 'registry.db');
-  const registry = openRegistry(house);
+  const path = join(testServer, 'registry.db');
+  const registry = openRegistry(testServer);
   const other = new DatabaseSync(join(disk, 'other.db'));
   try {
     expect(registry.enrolled()).toEqual([camera.id]);
@@ -108,7 +113,7 @@ test('[FC-11] a registry that another process holds when there is room again ans
     other.close();
     renameSync(join(disk, 'aside.db'), path);
     expect(registry.cameras().map(({ id }) => id)).toEqual([camera.id]);
-    openRegistry(house).close();
+    openRegistry(testServer).close();
   } finally {
     registry.close();
   }
@@ -117,13 +122,13 @@ test('[FC-11] a registry that another process holds when there is room again ans
 describe('[FC-11] a registry without its name, as an earlier Oriel left it', () => {
   const leaveUnnamed = (sql: string) => {
     rmSync(join(disk, 'rest'));
-    rmSync(join(house, 'registry.id'));
-    const registry = new DatabaseSync(join(house, 'registry.db'));
+    rmSync(join(testServer, 'registry.id'));
+    const registry = new DatabaseSync(join(testServer, 'registry.db'));
     registry.exec(sql);
     registry.close();
     expect(() => writeFileSync(join(disk, 'rest'), Buffer.alloc(4 << 20))).toThrow('ENOSPC');
   };
-  const names = () => readdirSync(house).filter((name) => name.startsWith('registry.id'));
+  const names = () => readdirSync(testServer).filter((name) => name.startsWith('registry.id'));
 
   test.each([
     ['is named in the registry already', ''],
@@ -134,8 +139,8 @@ describe('[FC-11] a registry without its name, as an earlier Oriel left it', () 
     expect(names()).toEqual([]);
     rmSync(join(disk, 'rest'));
     await (await start()).stop();
-    const registry = openRegistry(house);
-    expect(readFileSync(join(house, 'registry.id'), 'utf8')).toBe(`${registry.origin.get()?.id}\n`);
+    const registry = openRegistry(testServer);
+    expect(readFileSync(join(testServer, 'registry.id'), 'utf8')).toBe(`${registry.origin.get()?.id}\n`);
     registry.close();
     expect(names()).toEqual(['registry.id']);
   });
@@ -144,7 +149,7 @@ describe('[FC-11] a registry without its name, as an earlier Oriel left it', () 
     leaveUnnamed('');
     // Not even the rest of a block.
     expect(() => appendFileSync(join(disk, 'rest'), Buffer.alloc(4096))).toThrow('ENOSPC');
-    expect(() => writeId(house, 'ab')).toThrow(expect.objectContaining({ code: 'DISK_FULL' }));
+    expect(() => writeId(testServer, 'ab')).toThrow(expect.objectContaining({ code: 'DISK_FULL' }));
     expect(names()).toEqual([]);
   });
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { HealthBook } from '../../server/fleet/health-buffer.ts';
+import { HealthBuffer } from '../../server/fleet/health-buffer.ts';
 import type { Registry } from '../../server/registry/registry.ts';
 import { openRegistry } from '../../server/registry/registry-origin.ts';
 import { ManualClock } from '../faults/manual-clock.ts';
@@ -49,7 +49,7 @@ describe('health', () => {
 
   test('of a server that begins is that nobody is there', () => {
     registry.health.write([health('a', true), health('b', false)]);
-    const book = new HealthBook(registry.health, { now: () => NOW + 9 });
+    const book = new HealthBuffer(registry.health, { now: () => NOW + 9 });
     book.begin();
     book.write();
     expect(registry.health.all().map(({ online, sinceMs }) => [online, sinceMs])).toEqual([
@@ -70,7 +70,7 @@ describe('health', () => {
 describe('the book of health', () => {
   test('is written once for many changes, and not at all for none', () => {
     const clock = new ManualClock();
-    const book = new HealthBook(registry.health, clock);
+    const book = new HealthBuffer(registry.health, clock);
     const other = openRegistry(directory);
     const written = () => {
       book.write();
@@ -97,7 +97,7 @@ describe('the book of health', () => {
   });
 
   test('keeps what could not be written', () => {
-    const book = new HealthBook(registry.health, new ManualClock());
+    const book = new HealthBuffer(registry.health, new ManualClock());
     const other = openRegistry(directory);
     book.presence('a', true);
     const table = registry.health.write.bind(registry.health);

@@ -7,22 +7,22 @@ import { writeViewingKey } from '../../crypto/viewing-key.ts';
 import { dial } from '../../host/dialer.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { ALPN_HTTP } from '../../wire/upload.ts';
-import { closeHouses, House } from '../pairing/test-server.ts';
+import { closeTestServers, TestServer } from '../pairing/test-server.ts';
 
 /** A server whose machine gets another name: `hosts` of server.json is edited. */
 
-let house: House;
+let testServer: TestServer;
 beforeAll(async () => {
-  house = await House.open();
+  testServer = await TestServer.open();
 });
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
 /** A camera's verdict over the server that it dials by this name. */
 async function dialledAs(name: string): Promise<string> {
-  const { pin, backupPin } = house.configuration;
+  const { pin, backupPin } = testServer.configuration;
   const rules = { pins: [pin, backupPin], trustedTimeMs: Date.now(), usage: 'serverAuth' } as const;
   const judge = (chain: readonly Uint8Array[]) => judgeRawChain(chain, { host: name, ...rules });
-  const { port } = new URL(house.origin);
+  const { port } = new URL(testServer.origin);
   const target = { host: '127.0.0.1', port: Number(port), servername: name, alpn: ALPN_HTTP, judge };
   return dial({ ...target, timeoutMs: 60_000 }).then(
     (socket) => {
@@ -35,22 +35,22 @@ async function dialledAs(name: string): Promise<string> {
 
 /** As an operator does it, with an editor. */
 function editHosts(hosts: readonly string[]): void {
-  const path = join(house.serverDirectory, 'server.json');
+  const path = join(testServer.serverDirectory, 'server.json');
   writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), hosts }));
 }
 
-const said = (message: string) => house.logged.filter((line) => line.message.includes(message));
+const said = (message: string) => testServer.logged.filter((line) => line.message.includes(message));
 
 test('[FC-02] [REM-HOST_MISMATCH] a new name is in the certificate after the next start; before that no statement sends a camera there', async () => {
-  const key = join(house.directory, 'me.key');
+  const key = join(testServer.directory, 'me.key');
   const camera = 'a'.repeat(32);
   const cameras = [{ id: camera, name: 'Door', epoch: 1, counter: 1 }];
-  writeFileSync(key, writeViewingKey({ ...house.key, cameras }), { mode: 0o600 });
-  const { pin, backupPin, port } = house.configuration;
+  writeFileSync(key, writeViewingKey({ ...testServer.key, cameras }), { mode: 0o600 });
+  const { pin, backupPin, port } = testServer.configuration;
   const sign = (host: string, backup = backupPin) =>
     oriel(
       ...['keys', 'pins', key, '--camera', camera, '--server', `https://${host}:${port + 1}`],
-      ...['--pin', pin, '--pin', backup, '--server-dir', house.serverDirectory, '--json'],
+      ...['--pin', pin, '--pin', backup, '--server-dir', testServer.serverDirectory, '--json'],
     );
   const counted = () => JSON.parse(readFileSync(key, 'utf8')).cameras[0].pins;
 
@@ -64,8 +64,8 @@ test('[FC-02] [REM-HOST_MISMATCH] a new name is in the certificate after the nex
   expect(await sign('home.test')).toMatchObject({ code: 2 });
   expect(counted()).toBeUndefined();
 
-  await house.stop();
-  await house.start();
+  await testServer.stop();
+  await testServer.start();
   expect(await dialledAs('home.test')).toBe('connected');
   expect(await dialledAs('2001:db8::1')).toBe('connected');
   expect(await dialledAs('127.0.0.1')).toBe('connected');
@@ -80,10 +80,10 @@ test('[FC-02] [REM-HOST_MISMATCH] a new name is in the certificate after the nex
 });
 
 test('[FC-02] a name that is taken out is told, since cameras may still dial it', async () => {
-  house = await House.open();
+  testServer = await TestServer.open();
   editHosts(['home.test']);
-  await house.stop();
-  await house.start();
+  await testServer.stop();
+  await testServer.start();
   expect(said('is lost until')).toMatchObject([{ fields: { dropped: ['127.0.0.1'] } }]);
   expect(await dialledAs('127.0.0.1')).toBe('HOST_MISMATCH');
   expect(await dialledAs('home.test')).toBe('connected');

@@ -12,7 +12,7 @@ import { makeViewingKey } from '../../crypto/viewing-key.ts';
 import { HostError } from '../../host/errors.ts';
 import { loadConfiguration, writeConfiguration } from '../../server/config.ts';
 import { initServer } from '../../server/pki/identity.ts';
-import { loadGateIdentity } from '../../server/pki/tls-identity.ts';
+import { loadTlsIdentity } from '../../server/pki/tls-identity.ts';
 import { type Crash, CrashDisk, type CrashState } from '../faults/crash-disk.ts';
 import { failingDisk } from '../faults/failing-disk.ts';
 
@@ -34,13 +34,13 @@ test.each([
 ])('a server certificate of %d years is renewed at the start: %s; the pin stays', async (years, renewed) => {
   const disk = new CrashDisk();
   const configuration = await initServer(disk, '/house', options);
-  const before = await loadGateIdentity(disk, '/house', configuration, now);
-  const after = await loadGateIdentity(disk, '/house', configuration, later(years));
+  const before = await loadTlsIdentity(disk, '/house', configuration, now);
+  const after = await loadTlsIdentity(disk, '/house', configuration, later(years));
   expect(after.chain !== before.chain).toBe(renewed);
   expect(pinOfChain(after.chain)).toBe(configuration.pin);
   const left = new X509Certificate(after.chain).validToDate.getTime() - later(years).getTime();
   expect(left).toBeGreaterThan(364 * 86_400_000);
-  expect((await loadGateIdentity(disk, '/house', configuration, later(years))).chain).toBe(after.chain);
+  expect((await loadTlsIdentity(disk, '/house', configuration, later(years))).chain).toBe(after.chain);
 });
 
 test('a renewal that a crash cut off anywhere is made good at the next start', async () => {
@@ -48,11 +48,11 @@ test('a renewal that a crash cut off anywhere is made good at the next start', a
   const disk = new CrashDisk({ onCall: (call) => states.push(...call.states) });
   const configuration = await initServer(disk, '/house', options);
   states.length = 0;
-  await loadGateIdentity(disk, '/house', configuration, later(6));
+  await loadTlsIdentity(disk, '/house', configuration, later(6));
   expect(states.length).toBeGreaterThan(6);
   for (const state of states) {
     for (const crash of ['killed', 'power cut', 1, 2, 3, 4] satisfies Crash[]) {
-      const identity = await loadGateIdentity(state.reboot(crash), '/house', configuration, later(6));
+      const identity = await loadTlsIdentity(state.reboot(crash), '/house', configuration, later(6));
       expect(new X509Certificate(identity.chain).checkPrivateKey(createPrivateKey(identity.key))).toBe(true);
     }
   }
@@ -64,13 +64,13 @@ test('[FC-11] a renewal for which the disk has no room keeps nobody from serving
     operation === 'file.write' && room-- <= 0 ? new HostError('DISK_FULL', 'no room') : undefined,
   );
   const configuration = await initServer(disk, '/house', options);
-  const before = await loadGateIdentity(disk, '/house', configuration, now);
+  const before = await loadTlsIdentity(disk, '/house', configuration, now);
   // However many of the writes there is room for.
   for (const writes of [0, 1]) {
     room = writes;
-    expect(await loadGateIdentity(disk, '/house', configuration, later(4.1))).toEqual(before);
+    expect(await loadTlsIdentity(disk, '/house', configuration, later(4.1))).toEqual(before);
   }
-  await expect(loadGateIdentity(disk, '/house', configuration, later(6))).rejects.toMatchObject({
+  await expect(loadTlsIdentity(disk, '/house', configuration, later(6))).rejects.toMatchObject({
     code: 'DISK_FULL',
   });
 });
@@ -79,10 +79,10 @@ describe('[FC-12] while the clock is certainly wrong', () => {
   test('a server starts with the certificate it has', async () => {
     const disk = new CrashDisk();
     const configuration = await initServer(disk, '/house', options);
-    const before = await loadGateIdentity(disk, '/house', configuration, now);
-    expect((await loadGateIdentity(disk, '/house', configuration, undefined)).chain).toBe(before.chain);
+    const before = await loadTlsIdentity(disk, '/house', configuration, now);
+    expect((await loadTlsIdentity(disk, '/house', configuration, undefined)).chain).toBe(before.chain);
     // Control: believed, a clock at 2099 has it issue one that lasts until 2104.
-    const believed = await loadGateIdentity(disk, '/house', configuration, new Date('2099-01-01'));
+    const believed = await loadTlsIdentity(disk, '/house', configuration, new Date('2099-01-01'));
     expect(new X509Certificate(believed.chain).validToDate.getUTCFullYear()).toBe(2104);
   });
 
@@ -90,11 +90,11 @@ describe('[FC-12] while the clock is certainly wrong', () => {
     const disk = new CrashDisk();
     const configuration = await initServer(disk, '/house', options);
     const promoted = { ...configuration, pin: configuration.backupPin, backupPin: configuration.pin };
-    await expect(loadGateIdentity(disk, '/house', promoted, undefined)).rejects.toMatchObject({
+    await expect(loadTlsIdentity(disk, '/house', promoted, undefined)).rejects.toMatchObject({
       code: 'CLOCK_WRONG',
       message: expect.stringContaining('timedatectl'),
     });
-    const chain = (await loadGateIdentity(disk, '/house', configuration, now)).chain;
+    const chain = (await loadTlsIdentity(disk, '/house', configuration, now)).chain;
     expect(pinOfChain(chain)).toBe(configuration.pin);
   });
 });
@@ -106,7 +106,7 @@ describe('[FC-16] a server has its hosts in one spelling', () => {
     const disk = new CrashDisk();
     const configuration = await initServer(disk, '/house', { ...options, hosts, port: 443 });
     expect(configuration.hosts).toEqual(['home.example', '2001:db8::1', '192.0.2.1']);
-    const { chain } = await loadGateIdentity(disk, '/house', configuration, now);
+    const { chain } = await loadTlsIdentity(disk, '/house', configuration, now);
     expect(new X509Certificate(chain).subjectAltName).toBe(
       'DNS:home.example, IP Address:2001:DB8:0:0:0:0:0:1, IP Address:192.0.2.1',
     );

@@ -8,9 +8,9 @@ import { publish } from '../../ota/publish.ts';
 import { verifyBundle } from '../../ota/verify-bundle.ts';
 import type { MirrorOptions } from '../../server/updates/mirror.ts';
 import { newMaker } from '../ota/maker.ts';
-import { House as Maker } from '../ota/test-server.ts';
+import { TestServer as Maker } from '../ota/test-server.ts';
 import { DAY_MS, NOW } from '../ota/tuf-repository.ts';
-import { type Answer, ICON_FILE, MirrorHome } from './mirror-deployment.ts';
+import { type Answer, ICON_FILE, MirrorDeployment } from './mirror-deployment.ts';
 
 /** A maker's server that lies, fails, or is somebody else's. */
 
@@ -20,26 +20,26 @@ const HASTY = {
   sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 300, signal),
 };
 
-const home = new MirrorHome();
+const deployment = new MirrorDeployment();
 beforeAll(async () => {
-  await home.begin();
-  await home.release('the agent');
-  await home.check();
+  await deployment.begin();
+  await deployment.release('the agent');
+  await deployment.check();
 });
-afterAll(() => home.end());
+afterAll(() => deployment.end());
 afterEach(() => {
-  home.answerWith(() => false);
-  home.maker.nowMs = NOW;
+  deployment.answerWith(() => false);
+  deployment.maker.nowMs = NOW;
 });
 
-const answerWith = (answer: Answer) => home.answerWith(answer);
-const bytesOf = (path: string) => home.bytesOf(path);
+const answerWith = (answer: Answer) => deployment.answerWith(answer);
+const bytesOf = (path: string) => deployment.bytesOf(path);
 const send = (response: ServerResponse, bytes: string | Uint8Array) =>
   Boolean(response.writeHead(200).end(bytes));
 /** The largest file is to be fetched again, and somebody else answers. */
 const newFiles = async (answer: Answer) => {
-  await home.check();
-  home.lose(ICON_FILE);
+  await deployment.check();
+  deployment.lose(ICON_FILE);
   answerWith((request, response, path) => path.startsWith('files/') && answer(request, response, path));
 };
 
@@ -82,7 +82,7 @@ const ATTACKS: [string, string, () => void | Promise<void>, Partial<MirrorOption
     'targets that are not those of the snapshot',
     'METADATA_MIXED',
     async () => {
-      await home.promote(10);
+      await deployment.promote(10);
       answerWith((_, response, path) => {
         if (!path.endsWith('.targets.json')) return false;
         return send(response, bytesOf(path).toString().replace('"percentage": 10', '"percentage": 99'));
@@ -94,8 +94,8 @@ const ATTACKS: [string, string, () => void | Promise<void>, Partial<MirrorOption
     'METADATA_OUTDATED',
     async () => {
       const old = bytesOf('metadata/timestamp.json');
-      await home.maker.sign();
-      await home.check();
+      await deployment.maker.sign();
+      await deployment.check();
       answerWith((_, response, path) => path.endsWith('timestamp.json') && send(response, old));
     },
   ],
@@ -103,14 +103,14 @@ const ATTACKS: [string, string, () => void | Promise<void>, Partial<MirrorOption
     'a repository that stands still',
     'METADATA_EXPIRED',
     () => {
-      home.maker.nowMs += 31 * DAY_MS;
+      deployment.maker.nowMs += 31 * DAY_MS;
     },
   ],
   [
     'nothing but errors, past the end of what is here',
     'METADATA_EXPIRED',
     () => {
-      home.maker.nowMs += 31 * DAY_MS;
+      deployment.maker.nowMs += 31 * DAY_MS;
       answerWith((_, response) => Boolean(response.writeHead(500).end()));
     },
   ],
@@ -143,9 +143,9 @@ test.each(ATTACKS)(
   '[FC-54] %s: %s, and cameras are given what was there',
   async (...[, code, attack, changes]) => {
     await attack();
-    const { given } = home;
-    expect(await home.outcome(changes)).toBe(code);
-    expect(home.given).toMatchObject(given);
+    const { given } = deployment;
+    expect(await deployment.outcome(changes)).toBe(code);
+    expect(deployment.given).toMatchObject(given);
   },
 );
 
@@ -160,32 +160,32 @@ test('[FC-54] a redirect is not followed', async () => {
   answerWith((_, response, path) =>
     Boolean(response.writeHead(302, { location: `http://127.0.0.1:${port}/${path}` }).end()),
   );
-  expect(await home.outcome()).toBe('FETCH_REFUSED');
+  expect(await deployment.outcome()).toBe('FETCH_REFUSED');
   expect(asked).toBe(0);
   elsewhere.close();
 });
 
 test('[FC-54] another maker’s repository is refused, and so is one without the root that was given', async () => {
   // What a slow server had sent of a file was wrong, which shows once the file is whole.
-  await home.outcome();
-  await home.check();
-  const { given } = home;
+  await deployment.outcome();
+  await deployment.check();
+  const { given } = deployment;
   const other = new Maker();
   await other.begin();
   await other.release({});
   const get = openWebClient(new URL(other.server.url)).get;
   const otherRoot = readFileSync(join(other.repository.directory, 'metadata/1.root.json'));
   try {
-    expect(await home.outcome({ get })).toBe('METADATA_UNSIGNED');
-    expect(await home.outcome({ givenRoot: otherRoot })).toBe('ROOT_FOREIGN');
-    expect(home.given).toMatchObject(given);
+    expect(await deployment.outcome({ get })).toBe('METADATA_UNSIGNED');
+    expect(await deployment.outcome({ givenRoot: otherRoot })).toBe('ROOT_FOREIGN');
+    expect(deployment.given).toMatchObject(given);
   } finally {
     await other.end();
   }
 });
 test('[FC-54] a bundle whose key list other root keys have signed is refused, although the targets are signed', async () => {
-  await home.check();
-  const { maker, given } = home;
+  await deployment.check();
+  const { maker, given } = deployment;
   const strangers = newMaker();
   const bundle = maker.bundle({
     changes: { version: '1.99.0', counter: 99 },
@@ -200,6 +200,6 @@ test('[FC-54] a bundle whose key list other root keys have signed is refused, al
     progress: () => undefined,
   });
   await maker.sign();
-  expect(await home.outcome()).toBe('SIGNATURES_MISSING');
-  expect(home.given).toMatchObject(given);
+  expect(await deployment.outcome()).toBe('SIGNATURES_MISSING');
+  expect(deployment.given).toMatchObject(given);
 });

@@ -2,18 +2,18 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as MirrorModule from '../../server/updates/mirror.ts';
 import { type Breakage, breakBuild } from '../broken-build.ts';
-import { House as Maker } from '../ota/test-server.ts';
-import { MirrorHome } from './mirror-deployment.ts';
+import { TestServer as Maker } from '../ota/test-server.ts';
+import { MirrorDeployment } from './mirror-deployment.ts';
 
 /** Each lock of a mirror taken out by itself: then it gives cameras what an attacker serves. */
 
-const home = new MirrorHome();
+const deployment = new MirrorDeployment();
 beforeAll(async () => {
-  await home.begin();
-  await home.release('the agent');
+  await deployment.begin();
+  await deployment.release('the agent');
 });
-afterAll(() => home.end());
-afterEach(() => home.answerWith(() => false));
+afterAll(() => deployment.end());
+afterEach(() => deployment.answerWith(() => false));
 
 /** What a mirror with this breakage comes to. */
 async function outcomeOf(...breakages: Breakage[]): Promise<unknown> {
@@ -21,7 +21,7 @@ async function outcomeOf(...breakages: Breakage[]): Promise<unknown> {
   try {
     const root = broken?.root ?? join(import.meta.dirname, '../..');
     const { mirrorOnce } = (await import(join(root, 'server/updates/mirror.ts'))) as typeof MirrorModule;
-    return await mirrorOnce(home.options()).then(
+    return await mirrorOnce(deployment.options()).then(
       () => 'FOLLOWED',
       (error: { code?: unknown }) => error.code,
     );
@@ -31,9 +31,9 @@ async function outcomeOf(...breakages: Breakage[]): Promise<unknown> {
 }
 
 test('[FC-54] control: a mirror that does not look at contents gives cameras what was altered', async () => {
-  home.answerWith((_, response, path) => {
+  deployment.answerWith((_, response, path) => {
     if (!path.startsWith('files/')) return false;
-    response.writeHead(200).end(home.bytesOf(path).map((byte) => byte ^ 1));
+    response.writeHead(200).end(deployment.bytesOf(path).map((byte) => byte ^ 1));
     return true;
   });
   expect(await outcomeOf()).toBe('FETCH_WRONG');
@@ -43,10 +43,10 @@ test('[FC-54] control: a mirror that does not look at contents gives cameras wha
     to: '',
   };
   expect(await outcomeOf(blind)).toBe('FOLLOWED');
-  const [altered] = home.names.filter((name) => name.startsWith('files/'));
-  expect(readFileSync(join(home.places.repository, altered ?? '')).equals(home.bytesOf(altered ?? ''))).toBe(
-    false,
-  );
+  const [altered] = deployment.names.filter((name) => name.startsWith('files/'));
+  expect(
+    readFileSync(join(deployment.places.repository, altered ?? '')).equals(deployment.bytesOf(altered ?? '')),
+  ).toBe(false);
 });
 
 test('[FC-54] control: a mirror that does not look at signatures gives cameras forged metadata', async () => {
@@ -55,7 +55,7 @@ test('[FC-54] control: a mirror that does not look at signatures gives cameras f
   await forger.release({ changes: { version: '6.6.6', counter: 666 } });
   await forger.sign();
   await forger.sign();
-  home.answerWith((_, response, path) => {
+  deployment.answerWith((_, response, path) => {
     if (path.endsWith('.root.json')) return false;
     response.writeHead(200).end(readFileSync(join(forger.repository.directory, path)));
     return true;
@@ -74,7 +74,7 @@ test('[FC-54] control: a mirror that does not look at signatures gives cameras f
       to: 'return await readRelease(effects, release);',
     };
     expect(await outcomeOf(unsigned, bundles)).toBe('FOLLOWED');
-    expect(home.names.filter((name) => name.includes('/6.6.6/'))).toHaveLength(5);
+    expect(deployment.names.filter((name) => name.includes('/6.6.6/'))).toHaveLength(5);
   } finally {
     await forger.end();
   }

@@ -8,7 +8,7 @@ import { changeRollout } from '../../ota/publish.ts';
 import { mirrorPlaces } from '../../server/updates/layout.ts';
 import { type MirrorOptions, mirrorOnce } from '../../server/updates/mirror.ts';
 import { type StaticServer, serveDirectory } from '../ota/static-server.ts';
-import { House as Maker } from '../ota/test-server.ts';
+import { TestServer as Maker } from '../ota/test-server.ts';
 
 export type Answer = StaticServer['answer'];
 
@@ -18,7 +18,7 @@ export const ICON_FILE = new RegExp(`${createHash('sha256').update(ICON).digest(
 export const sha256Of = (content: string | Uint8Array) => createHash('sha256').update(content).digest('hex');
 
 /** A maker with a web server, and a household's mirror of it. */
-export class MirrorHome {
+export class MirrorDeployment {
   readonly maker = new Maker();
   readonly directory = join(this.maker.directory, 'household');
   readonly places = mirrorPlaces(this.directory);

@@ -11,12 +11,12 @@ import { readState } from '../../server/updates/state.ts';
 import { UpdatesMirror } from '../../server/updates/updates-mirror.ts';
 import { until } from '../e2e/until.ts';
 import { makeCamera } from './camera-double.ts';
-import { MirrorHome } from './mirror-deployment.ts';
+import { MirrorDeployment } from './mirror-deployment.ts';
 import { cameraAuthority, enrol } from './test-server.ts';
 
 /** A mirror that runs by itself, beside a server's registry. */
 
-const home = new MirrorHome();
+const deployment = new MirrorDeployment();
 const registry = new Registry(':memory:');
 const writes = new RegistryWrites(systemClock.monotonic);
 const camera = makeCamera(cameraAuthority);
@@ -31,15 +31,15 @@ const HASTY = {
 let mirror: UpdatesMirror;
 
 beforeAll(async () => {
-  home.maker.nowMs = Date.now();
-  await home.begin();
-  await home.release('the agent');
+  deployment.maker.nowMs = Date.now();
+  await deployment.begin();
+  await deployment.release('the agent');
   enrol(registry, camera);
   mirror = await start();
 });
 afterAll(async () => {
   await mirror.stop();
-  await home.end();
+  await deployment.end();
 });
 
 async function start(): Promise<UpdatesMirror> {
@@ -54,9 +54,9 @@ async function start(): Promise<UpdatesMirror> {
     },
   };
   const opened = await UpdatesMirror.open({
-    directory: home.directory,
-    from: home.maker.server.url,
-    get: openWebClient(new URL(home.maker.server.url)).get,
+    directory: deployment.directory,
+    from: deployment.maker.server.url,
+    get: openWebClient(new URL(deployment.maker.server.url)).get,
     givenRoot: undefined,
     installationRoot: undefined,
     announce: (signal) => announceUpdates({ registry, writes, control, clock: HASTY }, signal),
@@ -71,7 +71,7 @@ async function start(): Promise<UpdatesMirror> {
 }
 
 async function check(id: string): Promise<void> {
-  await layRequest(systemDisk, home.places.request, id);
+  await layRequest(systemDisk, deployment.places.request, id);
   await until('the check is done', () => mirror.state.answered === id);
 }
 
@@ -79,7 +79,7 @@ const metrics = () =>
   openPrometheus().render({
     enrolled: () => [],
     usage: (camera) => ({ camera, bytes: 0, sessions: 0 }),
-    census: () => ({ cameras: 0, cameraConnections: 0, strangers: 0, turnedAway: 0 }),
+    connectionStats: () => ({ cameras: 0, cameraConnections: 0, strangers: 0, turnedAway: 0 }),
     freeBytes: async () => 0,
     updates: () => mirror.state,
   });
@@ -89,21 +89,21 @@ test('[FC-54] cameras are told of a new edition by itself, and once', async () =
   expect(sent).toBe(1);
   await check('0'.repeat(16));
   expect(sent).toBe(1);
-  expect(existsSync(home.places.request)).toBe(false);
-  await home.promote(10);
+  expect(existsSync(deployment.places.request)).toBe(false);
+  await deployment.promote(10);
   await check('1'.repeat(16));
   await until('the cameras are told of it', () => sent === 2);
   reply = 'BUSY';
-  await home.promote(15);
+  await deployment.promote(15);
   await check('5'.repeat(16));
   await until('a camera that is busy is told again', () => sent === 5);
   reply = 'DONE';
-  await home.promote(10);
+  await deployment.promote(10);
   await check('6'.repeat(16));
 });
 
 test('[FC-54] a failure is shown with its code and since when, and is over with the next check that works', async () => {
-  home.answerWith((_, response) => Boolean(response.writeHead(500).end()));
+  deployment.answerWith((_, response) => Boolean(response.writeHead(500).end()));
   await check('2'.repeat(16));
   expect(mirror.state.failure).toMatchObject({ code: 'FETCH_REFUSED', times: 1 });
   const { followedAt } = mirror.state;
@@ -114,7 +114,7 @@ test('[FC-54] a failure is shown with its code and since when, and is over with 
     edition: { releases: [{ percentage: 10 }] },
   });
   expect(await metrics()).toContain('oriel_updates_failing{code="FETCH_REFUSED"} 2');
-  home.answerWith(() => false);
+  deployment.answerWith(() => false);
   await check('4'.repeat(16));
   expect(mirror.state.failure).toBe(null);
   const followed = Date.parse(mirror.state.followedAt ?? '') / 1000;
@@ -124,13 +124,13 @@ test('[FC-54] a failure is shown with its code and since when, and is over with 
 
 test('[FC-54] what came into place before a crash, and was not told of, is told of after it', async () => {
   await mirror.stop();
-  await home.promote(20);
-  await home.check({ trustedTimeMs: Date.now() });
+  await deployment.promote(20);
+  await deployment.check({ trustedTimeMs: Date.now() });
   const before = sent;
   mirror = await start();
   await until('the cameras are told', () => sent === before + 1);
   await until('it is written down', async () => {
-    const state = await readState(systemDisk, home.places.state);
+    const state = await readState(systemDisk, deployment.places.state);
     return state?.announced === mirror.state.edition?.targets;
   });
 });

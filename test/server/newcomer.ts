@@ -46,7 +46,7 @@ export function newcomer(): CameraDouble {
 
 export const requestOf = (key: KeyObject) => makeRequest(key, 'camera').toString('base64');
 
-export interface EnrolmentWish {
+export interface EnrolOptions {
   readonly token?: Uint8Array;
   readonly statement?: Uint8Array;
   readonly body?: string;
@@ -69,7 +69,7 @@ export async function enrolAt(
   port: number,
   camera: CameraDouble,
   claim: ClaimDouble,
-  { headers = {}, body = requestOf(camera.key), from }: EnrolmentWish = {},
+  { headers = {}, body = requestOf(camera.key), from }: EnrolOptions = {},
 ): Promise<Answer> {
   const all: Record<string, string> = { ...(await enrolmentHeaders(camera, claim)), ...headers };
   for (const [name, value] of Object.entries(all)) if (value === '') delete all[name];

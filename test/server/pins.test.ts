@@ -3,12 +3,19 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { PINS_PATH } from '../../wire/enrolment.ts';
 import { type CameraDouble, makeCamera } from './camera-double.ts';
 import { newcomer, reenrolAt, requestOf } from './newcomer.ts';
-import { ask, cameraAuthority, closeHouses, newCamera, openHouse, registry } from './test-server.ts';
+import {
+  ask,
+  cameraAuthority,
+  closeTestServers,
+  newCamera,
+  openTestServer,
+  registry,
+} from './test-server.ts';
 
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
 test('a pin statement is handed to its camera as a line of text, and nothing while there is none', async () => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   const [camera, other] = [newCamera(), newCamera()];
   const none = await ask(port, camera, 'GET', PINS_PATH);
   expect([none.status, none.text]).toEqual([200, '']);
@@ -26,7 +33,7 @@ test('a pin statement is handed to its camera as a line of text, and nothing whi
 
 describe('a camera of another server', () => {
   test('comes in by its key once it is admitted by its id, as its owner’s; no other does', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const [camera, stranger] = [newcomer(), newcomer()];
     const come = ({ key }: typeof camera) => reenrolAt(port, undefined, requestOf(key));
     expect((await come(camera)).json?.code).toBe('CAMERA_UNKNOWN');
@@ -44,7 +51,7 @@ describe('a camera of another server', () => {
 });
 
 test('[FC-04] a camera with our certificate that the registry has forgotten is let in the moment it is admitted', async () => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   const [camera, stranger] = [makeCamera(cameraAuthority), makeCamera(cameraAuthority)];
   const poll = async (who: CameraDouble) => (await ask(port, who, 'GET', PINS_PATH)).json?.code ?? 'served';
   expect(await poll(camera)).toBe('CAMERA_UNKNOWN');

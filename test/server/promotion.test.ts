@@ -6,17 +6,17 @@ import { spkiPin } from '../../crypto/spki-node.ts';
 import { type Configuration, loadConfiguration } from '../../server/config.ts';
 import { initServer } from '../../server/pki/identity.ts';
 import { promoteBackup } from '../../server/pki/promotion.ts';
-import { loadGateIdentity } from '../../server/pki/tls-identity.ts';
+import { loadTlsIdentity } from '../../server/pki/tls-identity.ts';
 import { type Crash, CrashDisk, type CrashState } from '../faults/crash-disk.ts';
 
 const now = new Date('2026-11-21T12:00:00Z');
-const house = { hosts: ['localhost'], port: 8443, now };
+const testServer = { hosts: ['localhost'], port: 8443, now };
 const CRASHES: Crash[] = ['killed', 'power cut', 1, 2, 3, 4];
 const promotion = { backupKey: undefined, now };
 
 /** Whether a camera of these pins talks to a server that shows this chain, and the server has its key. */
 async function believed(disk: CrashDisk, configuration: Configuration, pins: readonly string[]) {
-  const { chain, key } = await loadGateIdentity(disk, '/house', configuration, now);
+  const { chain, key } = await loadTlsIdentity(disk, '/house', configuration, now);
   const raw = chain
     .match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g)
     ?.map((each) => fromPem('CERTIFICATE', each));
@@ -32,7 +32,7 @@ const text = async (disk: CrashDisk, name: string) => {
 
 test('the backup signs, a fresh one stands behind it, and cameras of the old pins go on', async () => {
   const disk = new CrashDisk();
-  const before = await initServer(disk, '/house', house);
+  const before = await initServer(disk, '/house', testServer);
   const backupKey = await text(disk, 'backup-ca.key');
   const after = await promoteBackup(disk, '/house', before, promotion);
   expect(after).toMatchObject({ hosts: before.hosts, port: before.port, pin: before.backupPin });
@@ -52,7 +52,7 @@ test('the backup signs, a fresh one stands behind it, and cameras of the old pin
 test('cut off anywhere it has not happened, or the next start makes it good', async () => {
   const states: CrashState[] = [];
   const disk = new CrashDisk({ onCall: (call) => states.push(...call.states) });
-  const before = await initServer(disk, '/house', house);
+  const before = await initServer(disk, '/house', testServer);
   states.length = 0;
   await promoteBackup(disk, '/house', before, promotion);
   expect(states.length).toBeGreaterThan(30);
@@ -76,7 +76,7 @@ test('cut off anywhere it has not happened, or the next start makes it good', as
 
 test('without the backup key nothing changes; with its copy it goes on, with another key not', async () => {
   const disk = new CrashDisk();
-  const before = await initServer(disk, '/house', house);
+  const before = await initServer(disk, '/house', testServer);
   const copy = await text(disk, 'backup-ca.key');
   await disk.unlink('/house/identity/backup-ca.key');
   const stranger = makeAuthority('stranger', now, 1).key.export({ type: 'pkcs8', format: 'pem' }) as string;
@@ -93,10 +93,10 @@ test('without the backup key nothing changes; with its copy it goes on, with ano
 
 test('a server of which only the backup key is left is made anew with it', async () => {
   const old = new CrashDisk();
-  const before = await initServer(old, '/house', house);
+  const before = await initServer(old, '/house', testServer);
   const authorityKey = createPrivateKey((await text(old, 'backup-ca.key')) ?? '');
   const disk = new CrashDisk();
-  const made = await initServer(disk, '/house', { ...house, authorityKey });
+  const made = await initServer(disk, '/house', { ...testServer, authorityKey });
   expect(made.pin).toBe(before.backupPin);
   expect(await believed(disk, made, [before.pin, before.backupPin])).toBe(true);
 });

@@ -13,11 +13,19 @@ import {
 import { Usage } from '../../server/storage/usage.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { type CameraDouble, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
-import { ask, closeHouses, enrol, type House, newCamera, openHouse, openUpload } from './test-server.ts';
+import {
+  ask,
+  closeTestServers,
+  enrol,
+  newCamera,
+  openTestServer,
+  openUpload,
+  type TestServer,
+} from './test-server.ts';
 
 /** One camera cannot fill a server's disk for the others. */
 
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
 const GIB = 1024 ** 3;
 const view: QuotaView = { bytes: GIB, allBytes: 4 * GIB, sessions: 10, cameras: 4, freeBytes: 20 * GIB };
@@ -55,22 +63,24 @@ test.each<[string, Partial<QuotaView>, object, QuotaVerdict]>([
   expect(judgeQuota({ ...view, ...change }, { ...rules, ...bounds })).toBe(verdict);
 });
 
-async function session(house: House, camera: CameraDouble, number = 1) {
+async function session(testServer: TestServer, camera: CameraDouble, number = 1) {
   const made = makeSession(camera, number);
-  const { status, json } = await ask(house.port, camera, 'PUT', sessionPath(made.id), { body: made.bytes });
+  const { status, json } = await ask(testServer.port, camera, 'PUT', sessionPath(made.id), {
+    body: made.bytes,
+  });
   return { made, status, code: json?.code };
 }
 
 /** Uploads a segment of some records of 10 kB. @returns how it ended. */
 async function upload(
-  house: House,
+  testServer: TestServer,
   camera: CameraDouble,
   of: ReturnType<typeof makeSession>,
   sequence: number,
   records = 4,
 ) {
   const { whole } = makeSegment(makeSegmentHeader(camera, of, sequence), records, 10_000);
-  const open = openUpload(house.port, camera, segmentPath(of.id, sequence), 0);
+  const open = openUpload(testServer.port, camera, segmentPath(of.id, sequence), 0);
   open.write(whole);
   open.end();
   const { status } = await open.done;
@@ -79,24 +89,24 @@ async function upload(
 
 test('a camera at its quota is refused, what was acknowledged stays, and another goes on', async () => {
   const registry = new Registry(':memory:');
-  const house = await openHouse({ registry, quota: { cameraBytes: 100_000 } });
+  const testServer = await openTestServer({ registry, quota: { cameraBytes: 100_000 } });
   const [greedy, modest] = [newCamera(), newCamera()];
   for (const camera of [greedy, modest]) enrol(registry, camera);
-  const { made } = await session(house, greedy);
-  const first = await upload(house, greedy, made, 0);
+  const { made } = await session(testServer, greedy);
+  const first = await upload(testServer, greedy, made, 0);
   expect(first.last).toMatchObject({ ended: true });
-  const second = await upload(house, greedy, made, 1, 20);
+  const second = await upload(testServer, greedy, made, 1, 20);
   expect(second.last).toMatchObject({ code: 'QUOTA_EXCEEDED' });
-  const third = await upload(house, greedy, made, 2);
+  const third = await upload(testServer, greedy, made, 2);
   expect(third).toMatchObject({ status: 507, last: { code: 'QUOTA_EXCEEDED' } });
-  expect(await session(house, greedy, 2)).toMatchObject({ status: 507, code: 'QUOTA_EXCEEDED' });
-  const again = await ask(house.port, greedy, 'PUT', sessionPath(made.id), { body: made.bytes });
+  expect(await session(testServer, greedy, 2)).toMatchObject({ status: 507, code: 'QUOTA_EXCEEDED' });
+  const again = await ask(testServer.port, greedy, 'PUT', sessionPath(made.id), { body: made.bytes });
   expect(again.status).toBe(200);
-  const kept = await ask(house.port, greedy, 'GET', segmentPath(made.id, 0));
+  const kept = await ask(testServer.port, greedy, 'GET', segmentPath(made.id, 0));
   expect(kept.json).toEqual({ durable: first.whole.length, ended: true });
 
-  const other = await session(house, modest);
-  expect((await upload(house, modest, other.made, 0)).last).toMatchObject({ ended: true });
+  const other = await session(testServer, modest);
+  expect((await upload(testServer, modest, other.made, 0)).last).toMatchObject({ ended: true });
 });
 
 test('[REM-QUOTA_EXCEEDED] a camera at its quota goes on where it was once it has more room', async () => {
@@ -104,13 +114,13 @@ test('[REM-QUOTA_EXCEEDED] a camera at its quota goes on where it was once it ha
   const footage = mkdtempSync(join(tmpdir(), 'oriel-quota-'));
   const camera = newCamera();
   enrol(registry, camera);
-  const small = await openHouse({ registry, footage, quota: { cameraBytes: 60_000 } });
+  const small = await openTestServer({ registry, footage, quota: { cameraBytes: 60_000 } });
   const { made } = await session(small, camera);
   expect((await upload(small, camera, made, 0)).last).toMatchObject({ ended: true });
   expect((await upload(small, camera, made, 1)).last).toMatchObject({ code: 'QUOTA_EXCEEDED' });
   await small.stop();
   // As `oriel server run --camera-quota` gives it.
-  const large = await openHouse({ registry, footage, quota: { cameraBytes: 200_000 } });
+  const large = await openTestServer({ registry, footage, quota: { cameraBytes: 200_000 } });
   expect((await upload(large, camera, made, 2)).last).toMatchObject({ ended: true });
   await large.stop();
   rmSync(footage, { recursive: true });
@@ -118,20 +128,20 @@ test('[REM-QUOTA_EXCEEDED] a camera at its quota goes on where it was once it ha
 
 test('sessions are bounded too', async () => {
   const registry = new Registry(':memory:');
-  const house = await openHouse({ registry, quota: { cameraSessions: 2 } });
+  const testServer = await openTestServer({ registry, quota: { cameraSessions: 2 } });
   const camera = newCamera();
   enrol(registry, camera);
   for (const [number, status] of [201, 201, 507].entries()) {
-    expect(await session(house, camera, number + 1)).toMatchObject({ status });
+    expect(await session(testServer, camera, number + 1)).toMatchObject({ status });
   }
 });
 
 test('without a quota nobody is refused: the control', async () => {
-  const house = await openHouse();
+  const testServer = await openTestServer();
   const camera = newCamera();
-  const { made } = await session(house, camera);
+  const { made } = await session(testServer, camera);
   for (const sequence of [0, 1, 2]) {
-    expect((await upload(house, camera, made, sequence, 20)).last).toMatchObject({ ended: true });
+    expect((await upload(testServer, camera, made, sequence, 20)).last).toMatchObject({ ended: true });
   }
 });
 
@@ -148,13 +158,13 @@ describe('what a camera takes up', () => {
 
   test('is kept over a restart, and measured where it was never known', async () => {
     const registry = new Registry(':memory:');
-    const house = await openHouse({ registry });
+    const testServer = await openTestServer({ registry });
     const camera = newCamera();
     enrol(registry, camera);
-    const { made } = await session(house, camera);
-    const { whole } = await upload(house, camera, made, 0);
+    const { made } = await session(testServer, camera);
+    const { whole } = await upload(testServer, camera, made, 0);
 
-    const usage = new Usage(options(registry, house.footage));
+    const usage = new Usage(options(registry, testServer.footage));
     await usage.settled;
     const found = usage.of(camera.id);
     expect(found).toMatchObject({ sessions: 1, bytes: whole.length + made.bytes.length + 2 * 4096 });
@@ -166,11 +176,11 @@ describe('what a camera takes up', () => {
 
   test('is measured again before a camera stays refused: somebody may have made room', async () => {
     const registry = new Registry(':memory:');
-    const house = await openHouse({ registry });
+    const testServer = await openTestServer({ registry });
     const camera = newCamera();
     enrol(registry, camera);
     registry.usage.write([{ camera: camera.id, bytes: 10 ** 9, sessions: 3 }]);
-    const usage = new Usage(options(registry, house.footage));
+    const usage = new Usage(options(registry, testServer.footage));
     expect(() => usage.admit(camera.id)).toThrow(expect.objectContaining({ code: 'QUOTA_EXCEEDED' }));
     await usage.settled;
     expect(usage.of(camera.id)).toMatchObject({ bytes: 0, sessions: 0 });

@@ -1,9 +1,9 @@
 import { connect as connectTcp } from 'node:net';
 import { REFUSAL_LOG_RULES, RefusalLog } from '../../server/http/refusal-log.ts';
 import type { Log } from '../../server/log.ts';
-import { ask, closed, closeHouses, openHouse } from './test-server.ts';
+import { ask, closed, closeTestServers, openTestServer } from './test-server.ts';
 
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
 const { burst } = REFUSAL_LOG_RULES.perAddress;
 
@@ -50,7 +50,7 @@ test('while it goes on, what was left out is said now and then', async () => {
 });
 
 test('a gate under such a stranger writes so much and no more', async () => {
-  const { port, logged, stop } = await openHouse();
+  const { port, logged, stop } = await openTestServer();
   for (let i = 0; i < 2 * burst; i++) {
     const socket = connectTcp(port, '127.0.0.1').on('error', () => undefined);
     socket.write('this is no handshake');

@@ -27,7 +27,7 @@ import {
 } from './camera-double.ts';
 import { holdLock, type LockHolder } from './lock-holder.ts';
 import { reenrolAt, requestOf } from './newcomer.ts';
-import { ask, cameraAuthority, closeHouses, enrol, openHouse, openUpload } from './test-server.ts';
+import { ask, cameraAuthority, closeTestServers, enrol, openTestServer, openUpload } from './test-server.ts';
 
 /** What a held lock may add to an answer. */
 const LIMIT_MS = 1_000;
@@ -45,7 +45,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const holder of holders.splice(0)) await holder.release();
-  await closeHouses();
+  await closeTestServers();
   registry.close();
   rmSync(join(directory, '..'), { recursive: true });
 });
@@ -63,14 +63,14 @@ async function timed<T>(work: Promise<T>): Promise<{ readonly ms: number; readon
 }
 
 test('[FC-03] a server whose registry another process holds answers within a second, and cuts nobody off', async () => {
-  const house = await openHouse({ registry });
+  const testServer = await openTestServer({ registry });
   const session = makeSession(camera);
-  await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+  await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
   const header = makeSegmentHeader(camera, session);
-  const upload = openUpload(house.port, camera, segmentPath(session.id, 0), 0);
+  const upload = openUpload(testServer.port, camera, segmentPath(session.id, 0), 0);
   upload.write(header);
   const records = [makeRecord(header, 0), makeRecord(header, 1)] as const;
-  const askPolicy = () => timed(ask(house.port, camera, 'GET', POLICY_PATH));
+  const askPolicy = () => timed(ask(testServer.port, camera, 'GET', POLICY_PATH));
   const makeDurable = (record: Uint8Array, before: number) => {
     upload.write(record);
     return timed(upload.line(({ durable }) => Number(durable) > before));
@@ -79,7 +79,7 @@ test('[FC-03] a server whose registry another process holds answers within a sec
   const free = { policy: await askPolicy(), durable: await makeDurable(records[0], header.length) };
   const holder = await hold();
 
-  const renewing = timed(reenrolAt(house.port, camera, requestOf(camera.key)));
+  const renewing = timed(reenrolAt(testServer.port, camera, requestOf(camera.key)));
   const policy = await askPolicy();
   expect(policy.answer.json.code).toBe('POLICY_NONE');
   expect(policy.ms - free.policy.ms).toBeLessThan(LIMIT_MS);
@@ -90,21 +90,21 @@ test('[FC-03] a server whose registry another process holds answers within a sec
   expect(renewed.ms - free.policy.ms).toBeLessThan(LIMIT_MS);
 
   // What the camera asked again is written the moment it can be.
-  const again = reenrolAt(house.port, camera, requestOf(camera.key));
+  const again = reenrolAt(testServer.port, camera, requestOf(camera.key));
   await holder.release();
   expect((await again).status).toBe(200);
   expect(registry.camera(camera.id)?.serial).not.toBe('01');
-  await house.stop();
+  await testServer.stop();
   expect(registry.camera(camera.id)?.lastSeenAtMs).toBeDefined();
 });
 
 test('control: a registry that waits for the lock within a call holds everybody up', async () => {
   const waitMs = LIMIT_MS * 1.5;
   const waiting = openRegistry(directory, { waitMs, waiting: () => undefined, gaveUp: () => '' });
-  const house = await openHouse({ registry: waiting });
+  const testServer = await openTestServer({ registry: waiting });
   await hold();
-  const renewing = reenrolAt(house.port, camera, requestOf(camera.key));
-  const policy = await timed(ask(house.port, camera, 'GET', POLICY_PATH));
+  const renewing = reenrolAt(testServer.port, camera, requestOf(camera.key));
+  const policy = await timed(ask(testServer.port, camera, 'GET', POLICY_PATH));
   const renewed = await timed(renewing);
   expect(policy.ms + renewed.ms).toBeGreaterThan(LIMIT_MS);
   waiting.close();

@@ -10,8 +10,8 @@ test('a registry that cannot be written is told of once, not each second, and wh
   let full = true;
   const stop = watchRegistry({
     registry: { changedElsewhere: () => false } as never,
-    gate: { expel: () => undefined },
-    sightings: { write: () => undefined } as never,
+    tlsServer: { disconnectCameras: () => undefined },
+    lastSeen: { write: () => undefined } as never,
     health: {
       write() {
         if (full) throw new Error('database or disk is full');

@@ -16,7 +16,7 @@ import { runCommand, wordsOf } from '../repository/run-command.ts';
 import { makeCamera } from './camera-double.ts';
 import { closeClients, presentCamera } from './control-client.ts';
 import { makeClaim } from './newcomer.ts';
-import { cameraAuthority, closeHouses, enrol, openHouse } from './test-server.ts';
+import { cameraAuthority, closeTestServers, enrol, openTestServer } from './test-server.ts';
 
 /** What the server's commands advise when they refuse, walked in the state in which they do. */
 
@@ -158,7 +158,7 @@ test('[REM-CAMERA_OFFLINE] [REM-CAMERA_SILENT] a camera that is asked is waited 
   try {
     const camera = makeCamera(cameraAuthority);
     enrol(registry, camera);
-    const { port } = await openHouse({ registry });
+    const { port } = await openTestServer({ registry });
     const come = async (replies: boolean) => {
       const { mqtt } = await presentCamera(port, camera);
       mqtt.on('message', (_, payload) => {
@@ -195,7 +195,7 @@ test('[REM-CAMERA_OFFLINE] [REM-CAMERA_SILENT] a camera that is asked is waited 
     expect(await runCommand(...ask(camera.id, 'ping'), '60')).toContain('is there');
   } finally {
     closeClients();
-    await closeHouses();
+    await closeTestServers();
     lock.release();
     registry.close();
   }

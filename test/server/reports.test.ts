@@ -2,9 +2,9 @@ import { afterEach, expect, test } from '@jest/globals';
 import { signUpdateReport, type UpdateReport } from '../../crypto/update-report.ts';
 import { REPORTS_PATH } from '../../wire/updates.ts';
 import type { CameraDouble } from './camera-double.ts';
-import { ask, closeHouses, newCamera, openHouse, registry } from './test-server.ts';
+import { ask, closeTestServers, newCamera, openTestServer, registry } from './test-server.ts';
 
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
 const reportOf = ({ idBytes, signer }: CameraDouble, change: Partial<UpdateReport> = {}, by = signer) => {
   const report = { camera: idBytes, number: 1, timeMs: 1, event: 'returned', slot: 'b', counter: 3 } as const;
@@ -13,7 +13,7 @@ const reportOf = ({ idBytes, signer }: CameraDouble, change: Partial<UpdateRepor
 const kept = ({ id }: CameraDouble) => registry.reports.all().filter(({ from }) => from === id);
 
 test('a report is kept once; what it says is what the camera signed', async () => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   const camera = newCamera();
   const body = reportOf(camera);
   for (const _ of [1, 2]) expect((await ask(port, camera, 'POST', REPORTS_PATH, { body })).status).toBe(200);
@@ -33,7 +33,7 @@ test.each<[string, (camera: CameraDouble, other: CameraDouble) => Uint8Array, st
   ['cut', (camera) => reportOf(camera).subarray(1), 'REQUEST_REFUSED'],
   ['too long', () => new Uint8Array(5_000), 'BODY_OVERSIZED'],
 ])('a report that is %s is refused', async (_, make, code) => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   const [camera, other] = [newCamera(), newCamera()];
   const answer = await ask(port, camera, 'POST', REPORTS_PATH, { body: make(camera, other) });
   expect(answer.json.code).toBe(code);
@@ -41,7 +41,7 @@ test.each<[string, (camera: CameraDouble, other: CameraDouble) => Uint8Array, st
 });
 
 test('nobody reports without a certificate, and there is nothing to be read there', async () => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   const camera = newCamera();
   const body = reportOf(camera);
   expect((await ask(port, undefined, 'POST', REPORTS_PATH, { body })).json.code).toBe('CERTIFICATE_REQUIRED');

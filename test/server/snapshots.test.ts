@@ -31,7 +31,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 /** A server's footage directory with one session of one camera, and the camera that sends snapshots of it. */
-async function house(wish: { disk?: Disk; Store?: typeof SnapshotStore } = {}) {
+async function testServer(wish: { disk?: Disk; Store?: typeof SnapshotStore } = {}) {
   const pair = await makeSessionPair();
   const camera = await cameraIdOf(pair.signer.point, nodePrimitives);
   const disk = wish.disk ?? systemDisk;
@@ -64,7 +64,7 @@ async function house(wish: { disk?: Disk; Store?: typeof SnapshotStore } = {}) {
 }
 
 test('a snapshot is kept beside its session, byte for byte, and once', async () => {
-  const { store, sealer, id, ...rest } = await house();
+  const { store, sealer, id, ...rest } = await testServer();
   const first = sealer().seal(picture, TIME_MS);
   expect(await store.keep(id, first)).toBe('KEPT');
   expect(await store.keep(id, first)).toBe('KNOWN');
@@ -74,7 +74,7 @@ test('a snapshot is kept beside its session, byte for byte, and once', async () 
 });
 
 test('what lies there is never overwritten, whoever put it there', async () => {
-  const { store, sealer, id, ...rest } = await house();
+  const { store, sealer, id, ...rest } = await testServer();
   const first = sealer().seal(picture, TIME_MS);
   expect(await store.keep(id, first)).toBe('KEPT');
   expect(await store.keep(id, sealer().seal(picture, TIME_MS + 1))).toBe('SNAPSHOT_CONFLICT');
@@ -85,13 +85,13 @@ test('what lies there is never overwritten, whoever put it there', async () => {
 });
 
 describe('nothing is kept of', () => {
-  type House = Awaited<ReturnType<typeof house>>;
+  type TestServer = Awaited<ReturnType<typeof testServer>>;
   const flipped = (bytes: Uint8Array) => {
     const copy = Uint8Array.from(bytes);
     copy[1000] = (copy[1000] ?? 0) ^ 1;
     return copy;
   };
-  test.each<[string, string, (home: House) => Uint8Array]>([
+  test.each<[string, string, (deployment: TestServer) => Uint8Array]>([
     ['no bytes', 'SNAPSHOT_REFUSED', () => new Uint8Array(0)],
     ['a snapshot cut off', 'SNAPSHOT_REFUSED', ({ sealer }) => sealer().seal(picture, 1).subarray(0, 3000)],
     ['one too long', 'SNAPSHOT_REFUSED', () => new Uint8Array(MAX_SNAPSHOT_LENGTH + 4096)],
@@ -112,21 +112,21 @@ describe('nothing is kept of', () => {
       ({ sealer }) => sealer({ hash: new Uint8Array(32) }).seal(picture, 1),
     ],
   ])('%s: %s', async (_, verdict, make) => {
-    const home = await house();
-    expect(await home.store.keep(home.id, make(home))).toBe(verdict);
-    expect(readdirSync(home.sessionDirectory)).toEqual(['session']);
+    const deployment = await testServer();
+    expect(await deployment.store.keep(deployment.id, make(deployment))).toBe(verdict);
+    expect(readdirSync(deployment.sessionDirectory)).toEqual(['session']);
   });
 
   test("a snapshot of a session that is another camera's", async () => {
-    const [home, other] = [await house(), await house()];
+    const [deployment, other] = [await testServer(), await testServer()];
     const foreign = other.sealer().seal(picture, TIME_MS);
-    expect(await home.store.keep(home.id, foreign)).toBe('CAMERA_FOREIGN');
-    expect(await home.store.keep(other.id, foreign)).toBe('KEPT');
+    expect(await deployment.store.keep(deployment.id, foreign)).toBe('CAMERA_FOREIGN');
+    expect(await deployment.store.keep(other.id, foreign)).toBe('KEPT');
   });
 });
 
 test('a camera has room for so many at once, then for one now and then', async () => {
-  const { store, sealer, id, pass } = await house();
+  const { store, sealer, id, pass } = await testServer();
   const one = sealer().seal(picture, TIME_MS);
   for (let n = 0; n < SNAPSHOT_RATE.burst; n++) expect(await store.keep(id, one)).not.toBe('TOO_MANY');
   expect(await store.keep(id, one)).toBe('TOO_MANY');
@@ -145,7 +145,7 @@ test.each([
     ...systemDisk,
     rename: (from, to) => (failing ? Promise.reject(new HostError(code, 'no')) : systemDisk.rename(from, to)),
   };
-  const { store, sealer, id, ...rest } = await house({ disk });
+  const { store, sealer, id, ...rest } = await testServer({ disk });
   failing = true;
   const snapshot = sealer().seal(picture, TIME_MS);
   expect(await store.keep(id, snapshot)).toBe(verdict);
@@ -165,12 +165,12 @@ test.each([
   const broken = breakBuild({ file: 'server/storage/snapshots.ts', from, to });
   try {
     const { SnapshotStore: Store } = await import(join(broken.root, 'server/storage/snapshots.ts'));
-    const home = await house({ Store });
-    const forged = home.sealer({ signer: makeSigner() }).seal(picture, TIME_MS);
-    const named = to === '' ? home.id : 'another';
-    const snapshot = to === '' ? forged : home.sealer().seal(picture, TIME_MS);
+    const deployment = await testServer({ Store });
+    const forged = deployment.sealer({ signer: makeSigner() }).seal(picture, TIME_MS);
+    const named = to === '' ? deployment.id : 'another';
+    const snapshot = to === '' ? forged : deployment.sealer().seal(picture, TIME_MS);
     // Even so, a foreign snapshot finds no session: those are looked for under the certificate's camera.
-    expect(await home.store.keep(named, snapshot)).toBe(to === '' ? 'KEPT' : 'SESSION_UNKNOWN');
+    expect(await deployment.store.keep(named, snapshot)).toBe(to === '' ? 'KEPT' : 'SESSION_UNKNOWN');
   } finally {
     broken.remove();
   }
@@ -179,7 +179,7 @@ test.each([
 describe('the keeper', () => {
   /** A camera with room for so many snapshots, and what is logged. */
   async function kept(room: number) {
-    const { store, sealer, id, ...rest } = await house();
+    const { store, sealer, id, ...rest } = await testServer();
     const lines: { message: string; fields: object }[] = [];
     const write = (fields: object, message: string) => lines.push({ message, fields });
     const log: Log = { debug: () => undefined, info: write, warn: write, error: write };

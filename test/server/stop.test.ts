@@ -10,18 +10,18 @@ import { announceUpdates } from '../../server/updates/announce.ts';
 import { until } from '../e2e/until.ts';
 import { releaseTimeMs } from './test-server.ts';
 
-let house: string;
+let testServer: string;
 const quiet = () => undefined;
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 beforeEach(async () => {
-  house = join(mkdtempSync(join(tmpdir(), 'oriel-stop-')), 'house');
-  await initServer(systemDisk, house, { hosts: ['127.0.0.1'], port: 8443, now: new Date() });
+  testServer = join(mkdtempSync(join(tmpdir(), 'oriel-stop-')), 'house');
+  await initServer(systemDisk, testServer, { hosts: ['127.0.0.1'], port: 8443, now: new Date() });
 });
-afterEach(() => rmSync(join(house, '..'), { recursive: true }));
+afterEach(() => rmSync(join(testServer, '..'), { recursive: true }));
 
 const start = (disk: Disk, updates?: string) =>
-  startServer({ directory: house, port: 0, address: '127.0.0.1', releaseTimeMs, disk, log, updates });
+  startServer({ directory: testServer, port: 0, address: '127.0.0.1', releaseTimeMs, disk, log, updates });
 
 test('a server that stops ends uploads and writes what it knows before it waits for its mirror of updates', async () => {
   const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
@@ -33,7 +33,7 @@ test('a server that stops ends uploads and writes what it knows before it waits 
     },
   };
   const { stop } = await start(disk, 'https://127.0.0.1:1/');
-  const runFile = join(house, 'run', 'server.json');
+  const runFile = join(testServer, 'run', 'server.json');
   expect(existsSync(runFile)).toBe(true);
   let isOver = false;
   const stopped = stop().then(() => {
@@ -52,7 +52,7 @@ test('cameras are not told of updates by a server that stops: its registry may b
 });
 
 test('verifying what was fetched ends with the signal, not with the file', async () => {
-  const file = join(house, 'fetched');
+  const file = join(testServer, 'fetched');
   const content = Buffer.alloc(1 << 20);
   writeFileSync(file, await compress(content, undefined, 1));
   const expected = { size: content.length, sha256: createHash('sha256').update(content).digest('hex') };

@@ -15,18 +15,23 @@ import { openControl } from '../../server/control/open-control.ts';
 import { admit } from '../../server/enrolment/admission.ts';
 import { ClaimThrottle } from '../../server/enrolment/claim-throttle.ts';
 import { ENROLMENT_TIMES } from '../../server/enrolment/routes.ts';
-import { Sightings } from '../../server/fleet/last-seen.ts';
+import { LastSeen } from '../../server/fleet/last-seen.ts';
 import type { BodyTimes } from '../../server/http/body.ts';
 import { CAMERA_RATES, type CameraRates, CameraThrottle } from '../../server/http/camera-throttle.ts';
-import { type ClientJudge, clientJudge } from '../../server/http/client-certificate.ts';
-import type { Census } from '../../server/http/connections.ts';
-import { GATE_LIMITS, Gate, type GateClient, type GateLimits } from '../../server/http/tls-server.ts';
+import { type ClientCertificateJudge, clientCertificateJudge } from '../../server/http/client-certificate.ts';
+import type { ConnectionStats } from '../../server/http/connections.ts';
+import {
+  TLS_SERVER_LIMITS,
+  type TlsClient,
+  TlsServer,
+  type TlsServerLimits,
+} from '../../server/http/tls-server.ts';
 import type { Log } from '../../server/log.ts';
 import { CameraAuthority } from '../../server/pki/camera-authority.ts';
 import { Registry } from '../../server/registry/registry.ts';
 import { watchRegistry } from '../../server/registry/registry-watch.ts';
 import { RegistryWrites } from '../../server/registry/registry-writes.ts';
-import { gateRoutes } from '../../server/router.ts';
+import { buildRouter } from '../../server/router.ts';
 import { FOOTAGE_QUOTA, type FootageQuotaRules } from '../../server/storage/footage-quota.ts';
 import { openStore } from '../../server/storage/store.ts';
 import { Usage } from '../../server/storage/usage.ts';
@@ -44,28 +49,28 @@ export const cameraAuthority = makeAuthority('Test camera CA', now, 1);
 const server = issueServer(serverAuthority, ['localhost', '127.0.0.1'], { from: now, days: 1 });
 
 /** A real gate over real TLS on loopback, with its footage directory. */
-export interface House {
+export interface TestServer {
   readonly port: number;
   readonly footage: string;
   /** What it logged: message and fields. */
   readonly logged: { message: string; fields: Record<string, unknown> }[];
   /** The sealed snapshots that came, in their order. */
   readonly snapshots: { camera: string; snapshot: Uint8Array }[];
-  census(): Census;
+  connectionStats(): ConnectionStats;
   /** Stops it as SIGTERM does. The footage stays. */
   stop(): Promise<void>;
   /** Begins anew over the same footage, with nothing in memory. */
-  restart(): Promise<House>;
+  restart(): Promise<TestServer>;
 }
 
 const opened: { stop(): Promise<void>; directory: string }[] = [];
 
-export interface HouseOptions {
+export interface TestServerOptions {
   readonly disk?: Disk;
   /** The footage directory on that disk; otherwise a fresh one in a temporary directory. */
   readonly footage?: string;
   readonly limits?: Partial<UploadLimits>;
-  readonly gate?: Partial<GateLimits>;
+  readonly tlsServer?: Partial<TlsServerLimits>;
   readonly enrolment?: Partial<BodyTimes>;
   /** By which claims are judged and certificates dated. */
   readonly clock?: Clock;
@@ -78,8 +83,8 @@ export interface HouseOptions {
   readonly control?: { readonly quota?: QuotaRules; readonly limits?: BrokerLimits };
   /** What stands in for a check, so that a test shows what happens without it. */
   readonly broken?: {
-    readonly judge?: ClientJudge;
-    readonly admit?: (client: GateClient) => string;
+    readonly judge?: ClientCertificateJudge;
+    readonly admit?: (client: TlsClient) => string;
     readonly rules?: BrokerRules;
     /** Nobody looks whether another process has changed the registry. */
     readonly watch?: false;
@@ -88,12 +93,12 @@ export interface HouseOptions {
 
 /** The registry of every house that brings none; `newCamera` enrols there. */
 export const registry = new Registry(':memory:');
-const judge = clientJudge(cameraAuthority.certificate);
+const judge = clientCertificateJudge(cameraAuthority.certificate);
 
-export async function openHouse(options: HouseOptions = {}, kept?: string): Promise<House> {
+export async function openTestServer(options: TestServerOptions = {}, kept?: string): Promise<TestServer> {
   const directory = kept ?? mkdtempSync(join(tmpdir(), 'oriel-house-'));
   const footage = options.footage ?? join(directory, 'footage');
-  const logged: House['logged'] = [];
+  const logged: TestServer['logged'] = [];
   const record = (fields: object, message: string) => logged.push({ fields: { ...fields }, message });
   const log: Log = { debug: () => undefined, info: record, warn: record, error: record };
   const store = await openStore(options.disk ?? systemDisk, footage, log);
@@ -102,12 +107,12 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
   const rates = { ...CAMERA_RATES, ...options.rates };
   const own = options.registry ?? registry;
   const writes = new RegistryWrites(systemClock.monotonic);
-  const sightings = new Sightings();
+  const lastSeen = new LastSeen();
   const admitted =
     options.broken?.admit ??
-    ((client: GateClient) => admit(client, (camera) => own.standing(camera), systemClock.now()));
+    ((client: TlsClient) => admit(client, (camera) => own.standing(camera), systemClock.now()));
   const usage = options.quota && quotaOf(options, footage, own, log);
-  const snapshots: House['snapshots'] = [];
+  const snapshots: TestServer['snapshots'] = [];
   const { control, broker, health } = await openControl({
     registry: own,
     writes,
@@ -118,14 +123,14 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
     ...options.control,
     ...(options.broken?.rules && { rules: options.broken.rules }),
   });
-  const gate = new Gate(
+  const tlsServer = new TlsServer(
     {
       chain: pem('CERTIFICATE', server.certificate) + pem('CERTIFICATE', serverAuthority.certificate),
       key: server.key.export({ type: 'pkcs8', format: 'pem' }) as string,
       cameraAuthority: pem('CERTIFICATE', cameraAuthority.certificate),
     },
     options.broken?.judge ?? judge,
-    gateRoutes(
+    buildRouter(
       {
         admit: admitted,
         enrolment: {
@@ -140,26 +145,26 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
         },
         uploads: { store, leases, limits, ...(usage && { usage }) },
         rates,
-        sightings,
+        lastSeen,
         updates: options.updates,
       },
       log,
     ),
     log,
-    { ...GATE_LIMITS, ...options.gate },
+    { ...TLS_SERVER_LIMITS, ...options.tlsServer },
     broker,
   );
   const unwatched = options.broken?.watch === false;
   const stopWatching = unwatched
     ? () => undefined
-    : watchRegistry({ registry: own, gate, sightings, health, control, log, clock: systemClock });
-  const port = await gate.listen(0, '127.0.0.1');
+    : watchRegistry({ registry: own, tlsServer, lastSeen, health, control, log, clock: systemClock });
+  const port = await tlsServer.listen(0, '127.0.0.1');
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped ??= (async () => {
-      gate.close();
+      tlsServer.close();
       await leases.endAll(new Stopping('test'));
-      await gate.disconnect();
+      await tlsServer.disconnect();
       await broker.close();
       stopWatching();
     })();
@@ -171,16 +176,16 @@ export async function openHouse(options: HouseOptions = {}, kept?: string): Prom
     footage,
     logged,
     snapshots,
-    census: () => gate.census(),
+    connectionStats: () => tlsServer.connectionStats(),
     stop,
     async restart() {
       await stop();
-      return openHouse(options, directory);
+      return openTestServer(options, directory);
     },
   };
 }
 
-function quotaOf({ quota, disk }: HouseOptions, root: string, own: Registry, log: Log): Usage {
+function quotaOf({ quota, disk }: TestServerOptions, root: string, own: Registry, log: Log): Usage {
   return new Usage({
     disk: disk ?? systemDisk,
     root,
@@ -193,10 +198,10 @@ function quotaOf({ quota, disk }: HouseOptions, root: string, own: Registry, log
 }
 
 /** Stops every house and removes what it kept; for afterEach. */
-export async function closeHouses(): Promise<void> {
-  for (const house of opened.splice(0).reverse()) {
-    await house.stop();
-    rmSync(house.directory, { recursive: true, force: true });
+export async function closeTestServers(): Promise<void> {
+  for (const testServer of opened.splice(0).reverse()) {
+    await testServer.stop();
+    rmSync(testServer.directory, { recursive: true, force: true });
   }
 }
 

@@ -9,9 +9,9 @@ import { updatesPath } from '../../wire/updates.ts';
 import { UNFINISHED_PATH } from '../../wire/upload.ts';
 import { until } from '../e2e/until.ts';
 import { makeCamera } from './camera-double.ts';
-import { closed, closeHouses, newCamera, openHouse, tlsOptions } from './test-server.ts';
+import { closed, closeTestServers, newCamera, openTestServer, tlsOptions } from './test-server.ts';
 
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
 const GET = `GET ${UNFINISHED_PATH} HTTP/1.1\r\nHost: gate\r\n\r\n`;
 
@@ -37,7 +37,7 @@ function talk(options: ConnectionOptions, sent = GET): Promise<Heard> {
 
 describe('a connection', () => {
   test('of the profile is served: TLS 1.3, AES-128-GCM, the hybrid group', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const { text, socket } = await talk(tlsOptions(port, newCamera()));
     expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(socket.getProtocol()).toBe('TLSv1.3');
@@ -57,7 +57,7 @@ describe('a connection', () => {
     ['with another ALPN', (port) => ({ ...tlsOptions(port, newCamera()), ALPNProtocols: ['h2'] })],
     ['that speaks MQTT without a certificate', (port) => ({ ...tlsOptions(port), ALPNProtocols: ['mqtt'] })],
   ])('%s is refused without a word of HTTP', async (_name, options) => {
-    const { port, logged } = await openHouse();
+    const { port, logged } = await openTestServer();
     const { text, socket } = await talk(options(port));
     expect(text).toBe('');
     await closed(socket);
@@ -65,7 +65,7 @@ describe('a connection', () => {
   });
 
   test('is never resumed', async () => {
-    const { port } = await openHouse();
+    const { port } = await openTestServer();
     const options = tlsOptions(port, newCamera());
     const sessions: Buffer[] = [];
     const first = connect(options);
@@ -81,7 +81,7 @@ describe('a connection', () => {
   });
 
   test('beyond a camera’s share closes its oldest, and nobody else’s', async () => {
-    const { port } = await openHouse({ gate: { connectionsPerCamera: 2 } });
+    const { port } = await openTestServer({ tlsServer: { connectionsPerCamera: 2 } });
     const [camera, other] = [newCamera(), newCamera()];
     const sockets: TLSSocket[] = [];
     for (const who of [other, camera, camera, camera])
@@ -96,7 +96,7 @@ describe('a connection', () => {
   });
 
   test('beyond the bound on all is closed', async () => {
-    const { port } = await openHouse({ gate: { connections: 1 } });
+    const { port } = await openTestServer({ tlsServer: { connections: 1 } });
     const { socket } = await talk(tlsOptions(port, newCamera()));
     expect((await talk(tlsOptions(port, newCamera()))).text).toBe('');
     socket.destroy();
@@ -123,8 +123,8 @@ describe('a connection', () => {
         return socket;
       },
     ],
-  ])('with %s is closed in time', async (_name, gate, open) => {
-    const { port } = await openHouse({ gate });
+  ])('with %s is closed in time', async (_name, tlsServer, open) => {
+    const { port } = await openTestServer({ tlsServer });
     const socket = await open(port);
     socket.on('error', () => undefined).resume();
     await closed(socket);
@@ -141,14 +141,14 @@ test.each([
     'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n',
   ],
 ])('%s is answered with 400', async (_name, sent) => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   const { text, socket } = await talk(tlsOptions(port, newCamera()), sent);
   expect(text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
   socket.destroy();
 });
 
 test('pipelined requests are not served', async () => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   const put = `PUT /v1/sessions/${'0'.repeat(32)} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`;
   const { socket } = await talk(tlsOptions(port, newCamera()), put + GET + GET);
   await closed(socket);
@@ -176,7 +176,7 @@ test.each([
   ['another request', GET.repeat(3)],
 ])('[FC-44] the answer under way stays whole with %s behind, which is not served', async (_name, behind) => {
   const { disk, asked, letGo } = slowDisk();
-  const { port, logged } = await openHouse({ disk });
+  const { port, logged } = await openTestServer({ disk });
   const heard = talkToEnd(tlsOptions(port, newCamera()), GET + behind);
   await asked;
   await until('it is turned away', () => logged.some(({ message }) => message === 'turned away'));
@@ -188,7 +188,7 @@ test.each([
 });
 
 test('[FC-44] a malformed request with nothing under way is told so', async () => {
-  const { port } = await openHouse();
+  const { port } = await openTestServer();
   const { head, body } = await talkToEnd(tlsOptions(port, newCamera()), 'NO HTTP AT ALL\r\n\r\n');
   expect(head).toMatch(/^HTTP\/1\.1 400 /);
   expect(JSON.parse(body)).toMatchObject({ code: 'REQUEST_MALFORMED' });
@@ -221,20 +221,20 @@ describe('[FC-44] an answer that is larger than what lies on the way', () => {
     ['with another request behind', GET_FILE + GET],
     ['with a malformed one behind', `${GET_FILE}NO HTTP AT ALL\r\n\r\n`],
   ])('and that is not read holds its connection no longer than it may, %s', async (_name, sent) => {
-    const usual = await openHouse({ updates });
+    const usual = await openTestServer({ updates });
     const held = await askAndStop(usual.port, sent);
-    const { port, census } = await openHouse({ updates, gate: { unreadMs: 100 } });
+    const { port, connectionStats } = await openTestServer({ updates, tlsServer: { unreadMs: 100 } });
     const socket = await askAndStop(port, sent);
-    await until('the connection is closed', () => census().cameraConnections === 0);
+    await until('the connection is closed', () => connectionStats().cameraConnections === 0);
     // Control: a gate that waits longer still has it.
-    expect(usual.census().cameraConnections).toBe(1);
+    expect(usual.connectionStats().cameraConnections).toBe(1);
     held.destroy();
     socket.destroy();
   });
 
   test('or that takes the server long is waited for', async () => {
     const { disk, asked, letGo } = slowDisk();
-    const { port } = await openHouse({ disk, gate: { unreadMs: 20 } });
+    const { port } = await openTestServer({ disk, tlsServer: { unreadMs: 20 } });
     const heard = talk(tlsOptions(port, newCamera()));
     await asked;
     await new Promise((resolve) => setTimeout(resolve, 200));

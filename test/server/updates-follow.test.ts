@@ -17,14 +17,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { issueServer, makeAuthority, pem } from '../../crypto/certificate-node.ts';
 import { exitOf } from '../exit-of.ts';
-import { House as Maker } from '../ota/test-server.ts';
+import { TestServer as Maker } from '../ota/test-server.ts';
 
 /** `oriel server run --updates` and `oriel server updates`, as a household types them. */
 
 const ORIEL = fileURLToPath(new URL('../../oriel', import.meta.url));
 const run = promisify(execFile);
 const room = mkdtempSync(join(tmpdir(), 'oriel-follow-'));
-const house = join(room, 'house');
+const testServer = join(room, 'house');
 const maker = new Maker();
 const now = new Date();
 const authority = makeAuthority('Test web authority', now, 1);
@@ -37,7 +37,7 @@ beforeAll(async () => {
   maker.nowMs = Date.now();
   await maker.begin();
   await maker.release({ changes: { version: '1.0.0', counter: 1 } });
-  await run(ORIEL, ['server', 'init', house, '--host', '127.0.0.1']);
+  await run(ORIEL, ['server', 'init', testServer, '--host', '127.0.0.1']);
   writeFileSync(authorityFile, pem('CERTIFICATE', authority.certificate));
   ({ web, address } = await serveByTls(maker.repository.directory));
 });
@@ -78,7 +78,7 @@ const listening = ['--port', '0', '--address', '127.0.0.1', '--json-log'];
 
 /** Starts a server, and waits until it says something. */
 async function start(msg: string, ...options: string[]): Promise<Record<string, unknown>> {
-  const child = spawn(ORIEL, ['server', 'run', house, ...listening, ...options], {
+  const child = spawn(ORIEL, ['server', 'run', testServer, ...listening, ...options], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, NODE_EXTRA_CA_CERTS: authorityFile },
   });
@@ -93,7 +93,7 @@ async function start(msg: string, ...options: string[]): Promise<Record<string, 
 }
 
 const updates = async (...args: string[]) =>
-  JSON.parse((await run(ORIEL, ['server', 'updates', house, ...args, '--json'])).stdout);
+  JSON.parse((await run(ORIEL, ['server', 'updates', testServer, ...args, '--json'])).stdout);
 
 test.each([
   [
@@ -116,7 +116,7 @@ test.each([
     /for this machine alone/,
   ],
 ])('[FC-53] run refuses %s, by a code and with what to do', async (_name, given, code, remedy) => {
-  const refused = run(ORIEL, ['server', 'run', house, ...listening, '--updates', given]);
+  const refused = run(ORIEL, ['server', 'run', testServer, ...listening, '--updates', given]);
   await expect(refused).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(remedy) });
   await expect(refused).rejects.toMatchObject({ stderr: expect.stringContaining(`[${code}]`) });
 });
@@ -133,7 +133,7 @@ test('[FC-53] run refuses a root that is none', async () => {
   const refused = run(ORIEL, [
     'server',
     'run',
-    house,
+    testServer,
     ...listening,
     '--updates',
     address,
@@ -160,13 +160,13 @@ test('[FC-54] run follows an https:// address, whose first root it keeps, and is
     '1.0.0',
     '1.1.0',
   ]);
-  const mirror = join(house, 'mirror');
+  const mirror = join(testServer, 'mirror');
   const [kept, makers] = [
     join(mirror, 'root.json'),
     join(maker.repository.directory, 'metadata/1.root.json'),
   ];
   expect(readFileSync(kept).equals(readFileSync(makers))).toBe(true);
-  const { stdout } = await run(ORIEL, ['server', 'updates', house]);
+  const { stdout } = await run(ORIEL, ['server', 'updates', testServer]);
   expect(stdout).toMatch(
     /taken from the maker’s server at first use[\s\S]*1\.1\.0 {2}linux-x64 {2}for 100% of the cameras/,
   );
@@ -185,11 +185,11 @@ test('[FC-54] a maker’s server that nobody vouches for is told of, and what is
     code: 'FETCH_BROKEN',
     releases: 2,
   });
-  await expect(run(ORIEL, ['server', 'updates', house, 'check'])).rejects.toMatchObject({ code: 1 });
+  await expect(run(ORIEL, ['server', 'updates', testServer, 'check'])).rejects.toMatchObject({ code: 1 });
 });
 
 test('[FC-54] [REM-SERVER_DOWN] a check of a server that does not run, or follows nobody, is refused with what to do', async () => {
-  const check = () => run(ORIEL, ['server', 'updates', house, 'check']);
+  const check = () => run(ORIEL, ['server', 'updates', testServer, 'check']);
   await expect(check()).rejects.toMatchObject({ stderr: expect.stringContaining('[SERVER_DOWN]') });
   await start('listening');
   await expect(check()).rejects.toMatchObject({ stderr: expect.stringContaining('[UPDATES_NOT_FOLLOWED]') });

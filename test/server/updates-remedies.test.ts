@@ -6,10 +6,10 @@ import { type Running, startServer } from '../../server/server.ts';
 import { mirrorFailure } from '../../server/updates/failure.ts';
 import { parseUpdatesSource } from '../../server/updates/source.ts';
 import { MIRROR_LIMITS } from '../../server/updates/updates-mirror.ts';
-import { House as Maker } from '../ota/test-server.ts';
+import { TestServer as Maker } from '../ota/test-server.ts';
 import { commandsNamedIn } from '../repository/named-commands.ts';
 import { runCommand } from '../repository/run-command.ts';
-import { MirrorHome } from './mirror-deployment.ts';
+import { MirrorDeployment } from './mirror-deployment.ts';
 import { releaseTimeMs } from './test-server.ts';
 
 /** What a household is advised when its server is not given, or does not get, a maker's updates; each walked. */
@@ -17,25 +17,25 @@ import { releaseTimeMs } from './test-server.ts';
 const room = mkdtempSync(join(tmpdir(), 'oriel-updates-remedies-'));
 const directory = join(room, 'server');
 const at = (name: string) => join(room, name);
-const home = new MirrorHome();
-const { maker } = home;
+const deployment = new MirrorDeployment();
+const { maker } = deployment;
 const other = new Maker();
 let running: Running | undefined;
 
 beforeAll(async () => {
   for (const one of [maker, other]) one.nowMs = Date.now();
-  await home.begin();
+  await deployment.begin();
   await other.begin();
-  await home.release('the agent');
+  await deployment.release('the agent');
   await other.release({ changes: { version: '7.0.0', counter: 7 } });
   await runCommand('server', 'init', directory, '--host', '127.0.0.1');
 });
 afterEach(async () => {
-  home.answerWith(() => false);
+  deployment.answerWith(() => false);
   await stop();
 });
 afterAll(async () => {
-  await home.end();
+  await deployment.end();
   await other.end();
   rmSync(room, { recursive: true });
 });
@@ -142,16 +142,16 @@ test('[REM-ROOT_FOREIGN] another maker’s root gives way to that of the maker t
 
 test('[REM-METADATA_MIXED] parts of two editions are gone with the next check of a repository that is whole', async () => {
   await follow();
-  await home.promote(10);
-  home.answerWith((_, response, path) => {
+  await deployment.promote(10);
+  deployment.answerWith((_, response, path) => {
     if (!path.endsWith('.targets.json')) return false;
-    const mixed = home.bytesOf(path).toString().replace('"percentage": 10', '"percentage": 99');
+    const mixed = deployment.bytesOf(path).toString().replace('"percentage": 10', '"percentage": 99');
     return Boolean(response.writeHead(200).end(mixed));
   });
   await serve(maker.server.url);
   const { code, message } = await check();
   expect([code, message]).toEqual(['METADATA_MIXED', expect.stringContaining('the next check asks again')]);
-  home.answerWith(() => false);
+  deployment.answerWith(() => false);
   expect(await check()).toEqual(followed('1.1.0'));
 });
 
@@ -171,7 +171,7 @@ test('[REM-METADATA_UNSIGNED] another maker is followed once the directory mirro
 
 test('[REM-METADATA_MALFORMED] a web page where the repository should be gives way to the directory with metadata/', async () => {
   rmSync(mirror, { recursive: true, force: true });
-  home.answerWith(
+  deployment.answerWith(
     (_, response, path) => path.startsWith('page/') && Boolean(response.writeHead(200).end('<p>')),
   );
   await serve(`${maker.server.url}page/`);
@@ -186,7 +186,7 @@ test('[REM-METADATA_MALFORMED] a web page where the repository should be gives w
 
 test('[REM-MIRROR_OVERSIZED] a repository that is too large to be mirrored is given to cameras as a copy', async () => {
   const limits = { ...MIRROR_LIMITS, maxBytes: 1000 };
-  const { code, message } = mirrorFailure(await refusal(home.check({ limits })));
+  const { code, message } = mirrorFailure(await refusal(deployment.check({ limits })));
   expect([code, ...commandsNamedIn(message)]).toEqual(['MIRROR_OVERSIZED', 'server run DIR --updates COPY']);
   cpSync(maker.repository.directory, at('copy'), { recursive: true });
   await serve(at('copy'));

@@ -9,8 +9,8 @@ import { dial } from '../../host/dialer.ts';
 import type { HttpGet } from '../../ota/transfer.ts';
 import { parseUpdatesPath, UPDATES_PREFIX, updatesPath } from '../../wire/updates.ts';
 import { ALPN_HTTP } from '../../wire/upload.ts';
-import { House as Maker } from '../ota/test-server.ts';
-import { ask, closeHouses, newCamera, openHouse } from './test-server.ts';
+import { TestServer as Maker } from '../ota/test-server.ts';
+import { ask, closeTestServers, newCamera, openTestServer } from './test-server.ts';
 
 const SHA = 'ab'.repeat(32);
 const WHOLE = `files/${SHA}.zst`;
@@ -29,7 +29,7 @@ symlinkSync('..', join(repository, 'targets/oriel/up'));
 mkdirSync(join(repository, `deltas/${SHA}-${SHA}.zst`));
 
 afterAll(() => rmSync(directory, { recursive: true }));
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
 test.each<[string, string, Record<string, string>, number, string | undefined]>([
   ['the timestamp', 'metadata/timestamp.json', {}, 200, '{}'],
@@ -50,7 +50,7 @@ test.each<[string, string, Record<string, string>, number, string | undefined]>(
   ['a way through a linked directory', `targets/oriel/up/linux-x64/${SHA}.bundle.json`, {}, 404, undefined],
   ['a query', 'metadata/timestamp.json?x', {}, 404, undefined],
 ])('a camera that asks for %s', async (_, file, headers, status, text) => {
-  const { port } = await openHouse({ updates: repository });
+  const { port } = await openTestServer({ updates: repository });
   const answer = await ask(port, newCamera(), 'GET', updatesPath(file), { headers });
   expect(answer.status).toBe(status);
   if (text === undefined) expect(answer.json).toMatchObject({ code: 'ROUTE_UNKNOWN' });
@@ -59,7 +59,7 @@ test.each<[string, string, Record<string, string>, number, string | undefined]>(
 });
 
 test('only cameras that are let in may ask, and only GET', async () => {
-  const { port } = await openHouse({ updates: repository });
+  const { port } = await openTestServer({ updates: repository });
   const path = updatesPath(WHOLE);
   expect((await ask(port, undefined, 'GET', path)).json).toMatchObject({ code: 'CERTIFICATE_REQUIRED' });
   expect((await ask(port, newCamera(), 'PUT', path)).json).toMatchObject({ code: 'METHOD_REFUSED' });
@@ -67,7 +67,10 @@ test('only cameras that are let in may ask, and only GET', async () => {
 
 test('a server without a repository has no such file', async () => {
   const camera = newCamera();
-  const [without, absent] = [await openHouse(), await openHouse({ updates: join(directory, 'absent') })];
+  const [without, absent] = [
+    await openTestServer(),
+    await openTestServer({ updates: join(directory, 'absent') }),
+  ];
   for (const { port } of [without, absent]) {
     expect((await ask(port, camera, 'GET', updatesPath(WHOLE))).status).toBe(404);
   }
@@ -100,7 +103,7 @@ test('a camera updates through the gate, over the connection that it uses for al
   const maker = new Maker();
   await maker.begin();
   const camera = newCamera();
-  const { port } = await openHouse({ updates: maker.repository.directory });
+  const { port } = await openTestServer({ updates: maker.repository.directory });
   let dials = 0;
   const connection = new Connection(
     (signal) =>

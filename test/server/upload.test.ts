@@ -15,21 +15,37 @@ import {
   makeSegmentHeader,
   makeSession,
 } from './camera-double.ts';
-import { ask, closeHouses, type House, newCamera, openHouse, openUpload, tree } from './test-server.ts';
+import {
+  ask,
+  closeTestServers,
+  newCamera,
+  openTestServer,
+  openUpload,
+  type TestServer,
+  tree,
+} from './test-server.ts';
 
-afterEach(closeHouses);
+afterEach(closeTestServers);
 
-async function begin(house: House, camera: CameraDouble, number = 1) {
+async function begin(testServer: TestServer, camera: CameraDouble, number = 1) {
   const session = makeSession(camera, number);
-  const { status } = await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+  const { status } = await ask(testServer.port, camera, 'PUT', sessionPath(session.id), {
+    body: session.bytes,
+  });
   expect(status).toBe(201);
-  const directory = join(house.footage, camera.id, `${String(number).padStart(12, '0')}-${session.id}`);
+  const directory = join(testServer.footage, camera.id, `${String(number).padStart(12, '0')}-${session.id}`);
   return { session, directory, path: segmentPath(session.id, 0), header: makeSegmentHeader(camera, session) };
 }
 
 /** Uploads a body in one piece. */
-async function put(house: House, camera: CameraDouble, path: string, offset: number, body: Uint8Array) {
-  const upload = openUpload(house.port, camera, path, offset);
+async function put(
+  testServer: TestServer,
+  camera: CameraDouble,
+  path: string,
+  offset: number,
+  body: Uint8Array,
+) {
+  const upload = openUpload(testServer.port, camera, path, offset);
   upload.write(body);
   upload.end();
   const { status } = await upload.done;
@@ -38,11 +54,11 @@ async function put(house: House, camera: CameraDouble, path: string, offset: num
 
 describe('a segment', () => {
   test('is stored as exactly the bytes sent, acknowledged while it grows', async () => {
-    const house = await openHouse({ limits: { durableMs: 20 } });
+    const testServer = await openTestServer({ limits: { durableMs: 20 } });
     const camera = newCamera();
-    const { path, directory, header } = await begin(house, camera);
+    const { path, directory, header } = await begin(testServer, camera);
     const { records, closing, open, whole } = makeSegment(header);
-    const upload = openUpload(house.port, camera, path, 0);
+    const upload = openUpload(testServer.port, camera, path, 0);
     upload.write(header);
     await upload.line((line) => line.received === 72);
     let length = 72;
@@ -64,12 +80,12 @@ describe('a segment', () => {
   });
 
   test('is not told of with each record: at most twice a second, and at the end', async () => {
-    const house = await openHouse({ limits: { durableMs: 60_000 } });
+    const testServer = await openTestServer({ limits: { durableMs: 60_000 } });
     const camera = newCamera();
-    const { path, header } = await begin(house, camera);
+    const { path, header } = await begin(testServer, camera);
     const { records, closing, whole } = makeSegment(header, 40, 300);
     const begun = performance.now();
-    const upload = openUpload(house.port, camera, path, 0);
+    const upload = openUpload(testServer.port, camera, path, 0);
     upload.write(header);
     for (const record of records) {
       upload.write(record);
@@ -95,9 +111,9 @@ describe('a segment', () => {
   });
 
   test('comes out the same however its body is split, also over several requests', async () => {
-    const house = await openHouse();
+    const testServer = await openTestServer();
     const camera = newCamera();
-    const { session, directory } = await begin(house, camera);
+    const { session, directory } = await begin(testServer, camera);
     let sequence = 0;
     const part = fc.record({ bytes: fc.integer({ min: 1, max: 900 }), request: fc.boolean() });
     await fc.assert(
@@ -106,18 +122,18 @@ describe('a segment', () => {
         const { whole } = makeSegment(header, 4, 300);
         const path = segmentPath(session.id, sequence);
         let at = 0;
-        let upload = openUpload(house.port, camera, path, 0);
+        let upload = openUpload(testServer.port, camera, path, 0);
         for (const { bytes, request } of parts) {
           upload.write(whole.subarray(at, at + bytes));
           at = Math.min(whole.length, at + bytes);
           if (!request) continue;
           upload.end();
           await upload.done;
-          const { json } = await ask(house.port, camera, 'GET', path);
+          const { json } = await ask(testServer.port, camera, 'GET', path);
           expect(json.durable).toBeLessThanOrEqual(at);
           at = json.durable;
           if (json.ended) break;
-          upload = openUpload(house.port, camera, path, at);
+          upload = openUpload(testServer.port, camera, path, at);
         }
         if (at < whole.length) upload.write(whole.subarray(at));
         upload.end();
@@ -130,19 +146,19 @@ describe('a segment', () => {
   });
 
   test('ends with a mark at any record boundary, even right after its header', async () => {
-    const house = await openHouse();
+    const testServer = await openTestServer();
     const camera = newCamera();
-    const { session, path, header } = await begin(house, camera);
+    const { session, path, header } = await begin(testServer, camera);
     const { open } = makeSegment(header);
-    await put(house, camera, path, 0, open);
+    await put(testServer, camera, path, 0, open);
     const mark = makeMark(camera, header);
-    const { last } = await put(house, camera, path, open.length, mark);
+    const { last } = await put(testServer, camera, path, open.length, mark);
     const length = open.length + mark.length;
     expect(last).toEqual({ received: length, durable: length, ended: true });
 
     const dropped = makeSegmentHeader(camera, session, 1);
     const bare = await put(
-      house,
+      testServer,
       camera,
       segmentPath(session.id, 1),
       0,
@@ -152,36 +168,36 @@ describe('a segment', () => {
   });
 
   test('is taken over where it stands by the next request on the same connection or another', async () => {
-    const house = await openHouse();
+    const testServer = await openTestServer();
     const camera = newCamera();
-    const { path, header } = await begin(house, camera);
+    const { path, header } = await begin(testServer, camera);
     const { open, whole } = makeSegment(header);
-    const broken = openUpload(house.port, camera, path, 0);
+    const broken = openUpload(testServer.port, camera, path, 0);
     broken.write(open.subarray(0, open.length - 10));
     await broken.line((line) => Number(line.received) > 1000);
     broken.abort();
     await broken.done;
-    const { durable, ended } = (await statusUntilReleased(house, camera, path)).json;
+    const { durable, ended } = (await statusUntilReleased(testServer, camera, path)).json;
     expect(ended).toBe(false);
-    const { last } = await put(house, camera, path, durable, whole.subarray(durable));
+    const { last } = await put(testServer, camera, path, durable, whole.subarray(durable));
     expect(last).toEqual({ received: whole.length, durable: whole.length, ended: true });
   });
 
   test('gets an answer for an empty body too', async () => {
-    const house = await openHouse();
+    const testServer = await openTestServer();
     const camera = newCamera();
-    const { path, header } = await begin(house, camera);
+    const { path, header } = await begin(testServer, camera);
     const { open } = makeSegment(header);
-    await put(house, camera, path, 0, open);
-    const { lines } = await put(house, camera, path, open.length, new Uint8Array(0));
+    await put(testServer, camera, path, 0, open);
+    const { lines } = await put(testServer, camera, path, open.length, new Uint8Array(0));
     expect(lines).toEqual([{ received: open.length, durable: open.length, ended: false }]);
   });
 });
 
 /** The state of a segment once the upload before, which was broken off, let go of it. */
-async function statusUntilReleased(house: House, camera: CameraDouble, path: string) {
+async function statusUntilReleased(testServer: TestServer, camera: CameraDouble, path: string) {
   for (let tries = 0; tries < 500; tries++) {
-    const answer = await ask(house.port, camera, 'GET', path);
+    const answer = await ask(testServer.port, camera, 'GET', path);
     if (answer.json.durable > 0) return answer;
   }
   throw new Error('the upload before did not let go');
@@ -189,41 +205,41 @@ async function statusUntilReleased(house: House, camera: CameraDouble, path: str
 
 describe('a session', () => {
   test('is created once and known from then on', async () => {
-    const house = await openHouse();
+    const testServer = await openTestServer();
     const camera = newCamera();
-    const { session, directory } = await begin(house, camera, 7);
-    const again = await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+    const { session, directory } = await begin(testServer, camera, 7);
+    const again = await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
     expect(again.status).toBe(200);
     expect(readFileSync(join(directory, 'session'))).toEqual(Buffer.from(session.bytes));
     expect(statSync(join(directory, 'session')).mode & 0o777).toBe(0o600);
   });
 
   test('is known after a restart', async () => {
-    let house = await openHouse();
+    let testServer = await openTestServer();
     const camera = newCamera();
-    const { session, path, header } = await begin(house, camera);
-    house = await house.restart();
-    const { last } = await put(house, camera, path, 0, makeSegment(header).whole);
+    const { session, path, header } = await begin(testServer, camera);
+    testServer = await testServer.restart();
+    const { last } = await put(testServer, camera, path, 0, makeSegment(header).whole);
     expect(last).toMatchObject({ ended: true });
-    const again = await ask(house.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
+    const again = await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
     expect(again.status).toBe(200);
   });
 
   test('of a number beyond twelve digits has its place too', async () => {
-    const house = await openHouse();
+    const testServer = await openTestServer();
     const camera = newCamera();
-    const big = await begin(house, camera, 9_007_199_254_740_991);
-    await begin(house, camera, 5);
-    await put(house, camera, big.path, 0, makeSegment(big.header).open);
-    const { json } = await ask((await house.restart()).port, camera, 'GET', UNFINISHED_PATH);
+    const big = await begin(testServer, camera, 9_007_199_254_740_991);
+    await begin(testServer, camera, 5);
+    await put(testServer, camera, big.path, 0, makeSegment(big.header).open);
+    const { json } = await ask((await testServer.restart()).port, camera, 'GET', UNFINISHED_PATH);
     expect(json.segments).toHaveLength(1);
   });
 
   test('whose creation was cut off is created by the next try', async () => {
-    const house = await openHouse();
+    const testServer = await openTestServer();
     const camera = newCamera();
-    const { session, directory } = await begin(house, camera, 3);
-    const restarted = await house.restart();
+    const { session, directory } = await begin(testServer, camera, 3);
+    const restarted = await testServer.restart();
     writeFileSync(join(directory, 'session.tmp'), 'torn');
     (await import('node:fs')).unlinkSync(join(directory, 'session'));
     const again = await ask(restarted.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
@@ -234,51 +250,51 @@ describe('a session', () => {
 
 describe('the list of unfinished segments', () => {
   test.each([['in one run'], ['after a restart']])('names what has no end, %s', async (when) => {
-    let house = await openHouse();
+    let testServer = await openTestServer();
     const camera = newCamera();
-    const first = await begin(house, camera, 1);
-    const second = await begin(house, camera, 2);
-    if (when === 'in one run') await ask(house.port, camera, 'GET', UNFINISHED_PATH);
+    const first = await begin(testServer, camera, 1);
+    const second = await begin(testServer, camera, 2);
+    if (when === 'in one run') await ask(testServer.port, camera, 'GET', UNFINISHED_PATH);
     const expected = [];
     for (const { session } of [second, first]) {
       for (const sequence of [0, 1, 2]) {
         const header = makeSegmentHeader(camera, session, sequence);
         const { open, whole } = makeSegment(header);
         const body = [whole, open, concat(open, makeMark(camera, header))][sequence]!;
-        await put(house, camera, segmentPath(session.id, sequence), 0, body);
+        await put(testServer, camera, segmentPath(session.id, sequence), 0, body);
         if (sequence === 1) {
           const entry = { session: session.id, sequence, durable: open.length };
           expected.unshift({ ...entry, header: Buffer.from(header).toString('base64url') });
         }
       }
     }
-    if (when === 'after a restart') house = await house.restart();
-    const { json } = await ask(house.port, camera, 'GET', UNFINISHED_PATH);
+    if (when === 'after a restart') testServer = await testServer.restart();
+    const { json } = await ask(testServer.port, camera, 'GET', UNFINISHED_PATH);
     expect(json).toEqual({ segments: expected });
-    expect((await ask(house.port, newCamera(), 'GET', UNFINISHED_PATH)).json).toEqual({ segments: [] });
+    expect((await ask(testServer.port, newCamera(), 'GET', UNFINISHED_PATH)).json).toEqual({ segments: [] });
   });
 });
 
 describe('a request is refused', () => {
   /** A camera with a session and a segment of four records, and another camera with the same. */
-  async function furnished(options: Parameters<typeof openHouse>[0] = {}) {
-    const house = await openHouse(options);
+  async function furnished(options: Parameters<typeof openTestServer>[0] = {}) {
+    const testServer = await openTestServer(options);
     const [camera, other] = [newCamera(), newCamera()];
-    const mine = await begin(house, camera);
-    const theirs = await begin(house, other);
+    const mine = await begin(testServer, camera);
+    const theirs = await begin(testServer, other);
     const segment = makeSegment(mine.header);
-    await put(house, camera, mine.path, 0, segment.open);
+    await put(testServer, camera, mine.path, 0, segment.open);
     const foreign = makeSegment(theirs.header);
-    await put(house, other, theirs.path, 0, foreign.open);
-    return { house, camera, other, mine, theirs, segment, foreign, end: segment.open.length };
+    await put(testServer, other, theirs.path, 0, foreign.open);
+    return { testServer, camera, other, mine, theirs, segment, foreign, end: segment.open.length };
   }
   type Furnished = Awaited<ReturnType<typeof furnished>>;
   const next = (f: Furnished) => makeRecord(f.mine.header, 4);
   const put0 = (f: Furnished, body: Uint8Array, sequence = 1) =>
-    put(f.house, f.camera, segmentPath(f.mine.session.id, sequence), 0, body);
-  const append = (f: Furnished, body: Uint8Array) => put(f.house, f.camera, f.mine.path, f.end, body);
+    put(f.testServer, f.camera, segmentPath(f.mine.session.id, sequence), 0, body);
+  const append = (f: Furnished, body: Uint8Array) => put(f.testServer, f.camera, f.mine.path, f.end, body);
   const raw = (f: Furnished, method: string, path: string, headers = {}, body?: Uint8Array) =>
-    ask(f.house.port, f.camera, method, path, body === undefined ? { headers } : { headers, body });
+    ask(f.testServer.port, f.camera, method, path, body === undefined ? { headers } : { headers, body });
   const altered = (bytes: Uint8Array, at: number) => {
     const copy = Uint8Array.from(bytes);
     copy[at]! ^= 1;
@@ -369,13 +385,13 @@ describe('a request is refused', () => {
       'an offset before the end',
       'OFFSET_CONFLICT',
       409,
-      (f) => put(f.house, f.camera, f.mine.path, 72, next(f)),
+      (f) => put(f.testServer, f.camera, f.mine.path, 72, next(f)),
     ],
     [
       'an offset behind the end',
       'OFFSET_CONFLICT',
       409,
-      (f) => put(f.house, f.camera, f.mine.path, 99_999, next(f)),
+      (f) => put(f.testServer, f.camera, f.mine.path, 99_999, next(f)),
     ],
     [
       'an oversized segment announced',
@@ -411,17 +427,17 @@ describe('a request is refused', () => {
     ['rubbish', 'RECORD_REFUSED', 200, (f) => append(f, randomBytes(5000))],
   ])('%s: %s', async (_name, code, status, act) => {
     const furniture = await furnished({ limits: { segmentBytes: 20_000 } });
-    const before = tree(furniture.house.footage);
+    const before = tree(furniture.testServer.footage);
     const answer = (await act(furniture)) as { status: number; json?: unknown; last?: unknown };
     expect(answer.last ?? answer.json).toMatchObject({ code });
     expect(answer.status).toBe(status);
-    expect(tree(furniture.house.footage)).toEqual(before);
+    expect(tree(furniture.testServer.footage)).toEqual(before);
   });
 
   test('an oversized record, before it has come: BODY_OVERSIZED', async () => {
     const f = await furnished();
     const huge = makeRecord(f.mine.header, 4, RECORD_TYPES.fragment, new Uint8Array(MAX_RECORD_LENGTH));
-    const upload = openUpload(f.house.port, f.camera, f.mine.path, f.end);
+    const upload = openUpload(f.testServer.port, f.camera, f.mine.path, f.end);
     upload.write(huge.subarray(0, 64));
     await upload.line((line) => line.code === 'BODY_OVERSIZED');
     upload.abort();
@@ -430,32 +446,32 @@ describe('a request is refused', () => {
   test('an oversized segment, as it comes: BODY_OVERSIZED; its whole records stay', async () => {
     const f = await furnished({ limits: { segmentBytes: 4000 } });
     const more = [4, 5, 6, 7].map((counter) => makeRecord(f.mine.header, counter));
-    const upload = openUpload(f.house.port, f.camera, f.mine.path, f.end);
+    const upload = openUpload(f.testServer.port, f.camera, f.mine.path, f.end);
     for (const [at, record] of more.entries()) {
       upload.write(record);
       if (at < 2) await upload.line((line) => line.received === f.end + (at + 1) * record.length);
     }
     await upload.line((line) => line.code === 'BODY_OVERSIZED');
     upload.abort();
-    const { json } = await ask(f.house.port, f.camera, 'GET', f.mine.path);
+    const { json } = await ask(f.testServer.port, f.camera, 'GET', f.mine.path);
     expect(json).toEqual({ durable: f.end + more[0]!.length * 2, ended: false });
   });
 
   test('without an opening record: RECORD_REFUSED; a header alone is not kept', async () => {
     const f = await furnished();
-    const before = tree(f.house.footage);
+    const before = tree(f.testServer.footage);
     const header = makeSegmentHeader(f.camera, f.mine.session, 1);
     const { lines } = await put0(f, concat(header, makeRecord(header, 0, RECORD_TYPES.fragment)));
     expect(lines.at(-2)).toEqual({ received: 72, durable: 0, ended: false });
     expect(lines.at(-1)).toMatchObject({ code: 'RECORD_REFUSED' });
-    const { json } = await ask(f.house.port, f.camera, 'GET', segmentPath(f.mine.session.id, 1));
+    const { json } = await ask(f.testServer.port, f.camera, 'GET', segmentPath(f.mine.session.id, 1));
     expect(json).toEqual({ durable: 0, ended: false });
-    expect(tree(f.house.footage)).toEqual(before);
+    expect(tree(f.testServer.footage)).toEqual(before);
   });
 
   test('with where the segment ends: OFFSET_CONFLICT', async () => {
     const f = await furnished();
-    const { last } = await put(f.house, f.camera, f.mine.path, 72, next(f));
+    const { last } = await put(f.testServer, f.camera, f.mine.path, 72, next(f));
     expect(last).toMatchObject({ code: 'OFFSET_CONFLICT', offset: f.end });
   });
 
@@ -468,11 +484,11 @@ describe('a request is refused', () => {
     const { lines, last } = await append(f, body);
     expect(last).toMatchObject({ code: 'RECORD_REFUSED' });
     expect(lines.at(-2)).toMatchObject({ ended: true });
-    const before = tree(f.house.footage);
+    const before = tree(f.testServer.footage);
     const length = f.end + ending(f).length;
-    const again = await put(f.house, f.camera, f.mine.path, length, makeRecord(f.mine.header, 5));
+    const again = await put(f.testServer, f.camera, f.mine.path, length, makeRecord(f.mine.header, 5));
     expect(again).toMatchObject({ status: 409, last: { code: 'SEGMENT_ENDED' } });
-    expect(tree(f.house.footage)).toEqual(before);
+    expect(tree(f.testServer.footage)).toEqual(before);
   });
 
   test('but the whole records before a bad one are kept and acknowledged', async () => {
@@ -490,7 +506,7 @@ describe('a request is refused', () => {
     ['endless', 'BODY_ENDLESS', { wholeMs: 1000, idleMs: 60_000 }, true],
   ])('for a %s body: %s', async (_name, code, limits, begun) => {
     const f = await furnished({ limits });
-    const upload = openUpload(f.house.port, f.camera, f.mine.path, f.end);
+    const upload = openUpload(f.testServer.port, f.camera, f.mine.path, f.end);
     const after = makeRecord(f.mine.header, 5);
     if (begun) upload.write(concat(next(f), after.subarray(0, 1)));
     let sent = 1;
@@ -500,17 +516,17 @@ describe('a request is refused', () => {
     await upload.line((line) => line.code === code);
     clearInterval(trickle);
     upload.abort();
-    const { json } = await ask(f.house.port, f.camera, 'GET', f.mine.path);
+    const { json } = await ask(f.testServer.port, f.camera, 'GET', f.mine.path);
     expect(json.durable).toBe(f.end + (begun ? next(f).length : 0));
   });
 
   test('when a newer one for the same segment takes over: UPLOAD_SUPERSEDED', async () => {
     const f = await furnished();
-    const older = openUpload(f.house.port, f.camera, f.mine.path, f.end);
+    const older = openUpload(f.testServer.port, f.camera, f.mine.path, f.end);
     older.write(concat(next(f), makeRecord(f.mine.header, 5).subarray(0, 30)));
     const end = f.end + next(f).length;
     await older.line((line) => line.received === end);
-    const newer = openUpload(f.house.port, f.camera, f.mine.path, end);
+    const newer = openUpload(f.testServer.port, f.camera, f.mine.path, end);
     expect(await older.line((line) => 'code' in line)).toMatchObject({ code: 'UPLOAD_SUPERSEDED' });
     expect(older.lines.at(-2)).toEqual({ received: end, durable: end, ended: false });
     newer.write(makeClosing(f.mine.header, 5));
@@ -526,13 +542,19 @@ describe('a request is refused', () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 3000 }), fc.boolean(), async (bytes, led) => {
         const record = makeRecord(f.mine.header, counter);
-        const { last } = await put(f.house, f.camera, f.mine.path, end, led ? concat(record, bytes) : bytes);
+        const { last } = await put(
+          f.testServer,
+          f.camera,
+          f.mine.path,
+          end,
+          led ? concat(record, bytes) : bytes,
+        );
         expect(last).toHaveProperty('code');
         if (led) {
           counter++;
           end += record.length;
         }
-        const { json } = await ask(f.house.port, f.camera, 'GET', f.mine.path);
+        const { json } = await ask(f.testServer.port, f.camera, 'GET', f.mine.path);
         expect(json).toEqual({ durable: end, ended: false });
       }),
       { numRuns: 25 },

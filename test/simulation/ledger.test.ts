@@ -1,9 +1,9 @@
-import type { Account } from '../../agent/recording/footage-accounting.ts';
+import type { FootageAccounting } from '../../agent/recording/footage-accounting.ts';
 import { faultsOf, type Ledger, movement } from '../../scripts/simulation/ledger.ts';
 import { table } from '../../scripts/simulation/table.ts';
 
 const S = 1_000_000;
-const none: Account = {
+const none: FootageAccounting = {
   lives: 1,
   capturedUs: 0,
   acknowledgedUs: 0,
@@ -24,7 +24,11 @@ const good: Ledger = {
   mayDrop: false,
 };
 /** What happened in between, beside the 20 s captured. */
-const after = (account: Partial<Account>, openedUs: number, rest: Partial<Ledger> = {}): Ledger => ({
+const after = (
+  account: Partial<FootageAccounting>,
+  openedUs: number,
+  rest: Partial<Ledger> = {},
+): Ledger => ({
   ...good,
   ...rest,
   after: { account: { ...good.after.account, ...account }, openedUs },

@@ -22,7 +22,7 @@ export interface NumberedClip extends Made {
   readonly frames: number;
 }
 
-interface ClipWish {
+interface ClipOptions {
   readonly file: string;
   readonly fps?: number;
   readonly seconds: number;
@@ -40,7 +40,7 @@ export function numberedClip({
   size = '160x90',
   gop = 2,
   encoder,
-}: ClipWish): NumberedClip {
+}: ClipOptions): NumberedClip {
   const codec = encoder ?? [
     ...['-c:v', 'libx264', '-preset', 'ultrafast', '-bf', '0', '-sc_threshold', '0', '-g', String(gop * fps)],
   ];

@@ -16,9 +16,9 @@ import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { makeRunDirectory } from '../../launcher/privilege-separation.ts';
 import { startServer } from '../../server/server.ts';
-import { householdTemplate, placesIn } from '../e2e/template.ts';
+import { deploymentTemplate, placesIn } from '../e2e/template.ts';
 
-export interface FilmWish {
+export interface FilmOptions {
   /** A source URI. */
   readonly source: string;
   readonly audio?: boolean;
@@ -51,8 +51,8 @@ export interface Filmed {
  * A camera and its server, both of real parts in this process and joined by real FIFOs and TLS, that film one source; then
  * what the server has, opened with the viewing key. @param look gets all of it, while the movies are there.
  */
-export async function filmSource<T>(wish: FilmWish, look: (filmed: Filmed) => T | Promise<T>): Promise<T> {
-  const template = await householdTemplate(true);
+export async function filmSource<T>(wish: FilmOptions, look: (filmed: Filmed) => T | Promise<T>): Promise<T> {
+  const template = await deploymentTemplate(true);
   const root = mkdtempSync(join(tmpdir(), 'oriel-source-'));
   cpSync(template.directory, root, { recursive: true });
   const { cameraDirectory, serverDirectory, key } = placesIn(root);
@@ -82,7 +82,7 @@ const NO_LOG = {
 };
 
 /** Runs the camera as its launcher does, until capture ends or enough was filmed. */
-async function film(path: string, origin: string, { source, audio = false, enough, limitMs }: FilmWish) {
+async function film(path: string, origin: string, { source, audio = false, enough, limitMs }: FilmOptions) {
   const lan = ['127.0.0.1'];
   const config = JSON.parse(readFileSync(join(path, 'camera.json'), 'utf8'));
   // By the kind of its source the agent knows whether its time is that of the world.

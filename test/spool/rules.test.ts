@@ -1,4 +1,4 @@
-import { chooseSacrifice, type Occupancy } from '../../agent/spool/eviction-rules.ts';
+import { type Occupancy, selectEvictions } from '../../agent/spool/eviction-rules.ts';
 import { type AfterPass, restAfterPass } from '../../agent/spool/pass-rules.ts';
 import { isBeyondReading, pauseAfter } from '../../agent/spool/retry-rules.ts';
 
@@ -29,12 +29,12 @@ describe('who gives way', () => {
     ['what is dropped for the disk is no burden on memory', [onDisk(900, 400), inMemory(400)], [0], []],
     ['withheld and too much for memory: dropped', [inMemory(600, 600), onDisk(900)], [0], []],
   ])('%s', (_, segments, drop, withhold) => {
-    expect(chooseSacrifice(segments, room)).toEqual({ drop, withhold });
+    expect(selectEvictions(segments, room)).toEqual({ drop, withhold });
   });
 
   test('a budget below nothing (others have filled the disk) drops all that is on it', () => {
     const segments = [onDisk(300), inMemory(100, 100), onDisk(300)];
-    expect(chooseSacrifice(segments, { ...room, disk: -50 })).toEqual({ drop: [0, 2], withhold: [1] });
+    expect(selectEvictions(segments, { ...room, disk: -50 })).toEqual({ drop: [0, 2], withhold: [1] });
   });
 });
 

@@ -7,14 +7,14 @@ import { generateDeviceKey, loadCertificate, loadDeviceKey } from '../../agent/s
 import { toBase64Url } from '../../crypto/bytes.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { cameraOfSpki, p256Spki } from '../../crypto/spki-node.ts';
-import { Home } from './test-camera.ts';
+import { TestDeployment } from './test-camera.ts';
 
-let home: Home;
+let deployment: TestDeployment;
 beforeEach(() => {
-  home = new Home();
+  deployment = new TestDeployment();
 });
 afterEach(() => {
-  home.remove();
+  deployment.remove();
 });
 
 const pin = `sha256/${'A'.repeat(43)}=`;
@@ -30,8 +30,8 @@ const config = {
 
 describe('camera.json', () => {
   const read = (change: object) => {
-    home.write(home.directory.config, JSON.stringify({ ...config, ...change }));
-    return home.directory.readConfig();
+    deployment.write(deployment.directory.config, JSON.stringify({ ...config, ...change }));
+    return deployment.directory.readConfig();
   };
   const server = (change: object) => ({ server: { ...config.server, ...change } });
   const spool = (change: object) => ({ spool: { ...config.spool, ...change } });
@@ -65,16 +65,22 @@ describe('camera.json', () => {
   });
 
   test('that is missing, too large or no JSON is refused', () => {
-    expect(() => home.directory.readConfig()).toThrow(expect.objectContaining({ code: 'CAMERA_MISSING' }));
-    home.write(home.directory.config, ' '.repeat(64 * 1024 + 1));
-    expect(() => home.directory.readConfig()).toThrow(expect.objectContaining({ code: 'FILE_UNREADABLE' }));
-    home.write(home.directory.config, '{"version": 1');
-    expect(() => home.directory.readConfig()).toThrow(expect.objectContaining({ code: 'CONFIG_MALFORMED' }));
+    expect(() => deployment.directory.readConfig()).toThrow(
+      expect.objectContaining({ code: 'CAMERA_MISSING' }),
+    );
+    deployment.write(deployment.directory.config, ' '.repeat(64 * 1024 + 1));
+    expect(() => deployment.directory.readConfig()).toThrow(
+      expect.objectContaining({ code: 'FILE_UNREADABLE' }),
+    );
+    deployment.write(deployment.directory.config, '{"version": 1');
+    expect(() => deployment.directory.readConfig()).toThrow(
+      expect.objectContaining({ code: 'CONFIG_MALFORMED' }),
+    );
   });
 });
 
 test("a camera's directory is its owner's alone, even if it was there before", () => {
-  const made = new CameraDirectory(join(home.directory.path, 'deep/camera'));
+  const made = new CameraDirectory(join(deployment.directory.path, 'deep/camera'));
   made.make();
   expect(statSync(made.path).mode & 0o777).toBe(0o700);
   made.make();
@@ -83,8 +89,8 @@ test("a camera's directory is its owner's alone, even if it was there before", (
 
 describe('the device key', () => {
   test('signs what its own point verifies, and names the camera', async () => {
-    home.write(home.directory.deviceKey, generateDeviceKey());
-    const { signer, camera, key } = await loadDeviceKey(home.directory);
+    deployment.write(deployment.directory.deviceKey, generateDeviceKey());
+    const { signer, camera, key } = await loadDeviceKey(deployment.directory);
     const message = new TextEncoder().encode('statement');
     const { ecdsaVerify } = nodePrimitives;
     expect(signer.sign(message)).toHaveLength(64);
@@ -104,24 +110,24 @@ describe('the device key', () => {
     ['of endless length', () => '-'.repeat(64 * 1024 + 1)],
   ])('%s is refused, and nothing of it is said', async (_, make) => {
     const text = make();
-    home.write(home.directory.deviceKey, text);
-    const refusal = await loadDeviceKey(home.directory).catch((error) => error);
+    deployment.write(deployment.directory.deviceKey, text);
+    const refusal = await loadDeviceKey(deployment.directory).catch((error) => error);
     expect(refusal).toMatchObject({ code: 'FILE_UNREADABLE' });
     const body = text.split('\n')[1] ?? text;
     expect(`${refusal.message} ${refusal.cause?.message}`).not.toContain(body.slice(0, 40));
   });
 
   test('without a certificate, or with one that is none, it says what to do', async () => {
-    home.write(home.directory.deviceKey, generateDeviceKey());
-    home.write(home.directory.request, 'of a camera that was made by hand');
-    const key = await loadDeviceKey(home.directory);
+    deployment.write(deployment.directory.deviceKey, generateDeviceKey());
+    deployment.write(deployment.directory.request, 'of a camera that was made by hand');
+    const key = await loadDeviceKey(deployment.directory);
     const missing = expect.objectContaining({
       code: 'CERTIFICATE_MISSING',
       message: expect.stringContaining('oriel server certify'),
     });
-    expect(() => loadCertificate(home.directory, key)).toThrow(missing);
-    home.write(home.directory.certificate, 'nothing of the kind');
-    expect(() => loadCertificate(home.directory, key)).toThrow(missing);
+    expect(() => loadCertificate(deployment.directory, key)).toThrow(missing);
+    deployment.write(deployment.directory.certificate, 'nothing of the kind');
+    expect(() => loadCertificate(deployment.directory, key)).toThrow(missing);
   });
 });
 

@@ -14,7 +14,7 @@ import { systemDisk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
 import { failingDisk } from '../faults/failing-disk.ts';
 import { cameraOfKey } from '../server/camera-double.ts';
-import { CAMERA, Home } from './test-camera.ts';
+import { CAMERA, TestDeployment } from './test-camera.ts';
 
 /** A session under policy 1.5. */
 const SESSION = {
@@ -68,26 +68,26 @@ describe('a policy', () => {
 });
 
 describe('the watch', () => {
-  let home: Home;
+  let deployment: TestDeployment;
   beforeEach(() => {
-    home = new Home();
+    deployment = new TestDeployment();
   });
   afterEach(() => {
-    home.remove();
+    deployment.remove();
   });
 
   /** What a camera watches with after each of its starts. */
   const start = (disk = systemDisk) =>
     new PolicyWatch(
-      home.directory,
-      new CameraState(home.directory, disk),
-      { camera: CAMERA, owner: home.owner.publicKey },
+      deployment.directory,
+      new CameraState(deployment.directory, disk),
+      { camera: CAMERA, owner: deployment.owner.publicKey },
       nodePrimitives,
     );
-  const put = (text: string) => home.write(home.directory.policy, text);
+  const put = (text: string) => deployment.write(deployment.directory.policy, text);
 
   test('takes the first policy, and says nothing changed by it', async () => {
-    put(home.policy());
+    put(deployment.policy());
     const watch = start();
     expect(() => watch.inForce).toThrow(expect.objectContaining({ code: 'POLICY_MISSING' }));
     expect(await watch.check()).toBe(false);
@@ -101,33 +101,35 @@ describe('the watch', () => {
     const watch = start(
       failingDisk(systemDisk, (operation) => (failing && operation === 'create' ? full : undefined)),
     );
-    const kept = () => JSON.parse(readFileSync(home.directory.state, 'utf8')).policy.counter;
-    put(home.policy({ counter: 1 }));
+    const kept = () => JSON.parse(readFileSync(deployment.directory.state, 'utf8')).policy.counter;
+    put(deployment.policy({ counter: 1 }));
     await watch.check();
     failing = true;
-    put(home.policy({ counter: 3 }));
+    put(deployment.policy({ counter: 3 }));
     expect(await watch.check()).toBe(true);
     expect([watch.inForce.policy.counter, watch.notKept, kept()]).toEqual([3, full, 1]);
     expect(await watch.check()).toBe(false);
     expect(watch.notKept).toBe(full);
-    await expect(watch.judge(home.policy({ counter: 2 }))).rejects.toMatchObject({ code: 'POLICY_REFUSED' });
+    await expect(watch.judge(deployment.policy({ counter: 2 }))).rejects.toMatchObject({
+      code: 'POLICY_REFUSED',
+    });
     failing = false;
     expect(await watch.check()).toBe(false);
     expect([watch.inForce.policy.counter, watch.notKept, kept()]).toEqual([3, undefined, 3]);
   });
 
   test('[FC-11] obeys a policy that came to no file, says that it changed, and has it written once that works', async () => {
-    put(home.policy({ counter: 2, audio: true }));
+    put(deployment.policy({ counter: 2, audio: true }));
     const watch = start();
     await watch.check();
-    const silent = home.policy({ counter: 3, audio: false });
+    const silent = deployment.policy({ counter: 3, audio: false });
     // Control: what is only judged changes nothing.
     expect(await watch.judge(silent)).toBe('new');
     expect([await watch.check(), watch.inForce.policy.audio]).toEqual([false, true]);
     await watch.bring(silent);
     expect([await watch.check(), watch.inForce.policy.audio, watch.isOnFile]).toEqual([true, false, false]);
     expect(await watch.check()).toBe(false);
-    await expect(watch.bring(home.policy({ counter: 2, audio: true }))).rejects.toMatchObject({
+    await expect(watch.bring(deployment.policy({ counter: 2, audio: true }))).rejects.toMatchObject({
       code: 'POLICY_REFUSED',
     });
     expect(await watch.judge(silent)).toBe('new');
@@ -140,15 +142,15 @@ describe('the watch', () => {
   });
 
   test('takes a newer one, and says that it changed', async () => {
-    put(home.policy());
+    put(deployment.policy());
     const watch = start();
     await watch.check();
-    put(home.policy({ counter: 2, audio: true }));
+    put(deployment.policy({ counter: 2, audio: true }));
     expect(await watch.check()).toBe(true);
     expect(watch.inForce.policy).toMatchObject({ counter: 2, audio: true });
   });
 
-  test.each<[string, (home: Home) => string, string]>([
+  test.each<[string, (deployment: TestDeployment) => string, string]>([
     ['an older one', (h) => h.policy({ counter: 4 }), 'POLICY_REFUSED'],
     ['another of the same counter', (h) => h.policy({ counter: 5, audio: true }), 'POLICY_REFUSED'],
     ['one of a lower epoch', (h) => h.policy({ epoch: 0, counter: 9 }), 'POLICY_REFUSED'],
@@ -161,11 +163,11 @@ describe('the watch', () => {
     ['one of version 1', (h) => h.firstPolicy({ counter: 9 }), 'POLICY_OUTDATED'],
     ['one of more than 512 KiB', () => `${' '.repeat(512 * 1024)}{}`, 'FILE_UNREADABLE'],
   ])('refuses %s, goes on with the one in force, and still does after a restart', async (_, make, code) => {
-    const good = home.policy({ counter: 5 });
+    const good = deployment.policy({ counter: 5 });
     put(good);
     const watch = start();
     await watch.check();
-    put(make(home));
+    put(make(deployment));
     await expect(watch.check()).rejects.toMatchObject({ code });
     expect(watch.fileRefused).toBe(true);
     expect(await watch.check()).toBe(false);
@@ -177,16 +179,16 @@ describe('the watch', () => {
   });
 
   test('keeps what it obeyed, and nothing else, across restarts', async () => {
-    put(home.policy({ counter: 3 }));
+    put(deployment.policy({ counter: 3 }));
     await start().check();
-    const state = JSON.parse(readFileSync(home.directory.state, 'utf8'));
+    const state = JSON.parse(readFileSync(deployment.directory.state, 'utf8'));
     expect(state).toEqual({
       policy: { epoch: 1, counter: 3, digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
     });
   });
 
   test('[FC-21] the same policy written down otherwise is the same; with other batches it is refused', async () => {
-    const good = home.policy({ counter: 5 });
+    const good = deployment.policy({ counter: 5 });
     put(good);
     const watch = start();
     await watch.check();
@@ -194,7 +196,9 @@ describe('the watch', () => {
     put(JSON.stringify({ dayKeys, policy }));
     expect(await watch.check()).toBe(false);
     expect(watch.fileRefused).toBe(false);
-    await expect(watch.judge(JSON.stringify({ policy, dayKeys: [home.oldBatch] }))).rejects.toMatchObject({
+    await expect(
+      watch.judge(JSON.stringify({ policy, dayKeys: [deployment.oldBatch] })),
+    ).rejects.toMatchObject({
       code: 'DAY_KEYS_MISSING',
     });
     expect(await watch.judge(good)).toBe('same');
@@ -205,17 +209,20 @@ describe('the watch', () => {
     function obeyedBefore(text: string): void {
       put(text);
       const digest = createHash('sha256').update(text).digest('hex');
-      home.write(home.directory.state, JSON.stringify({ policy: { epoch: 1, counter: 4, digest } }));
+      deployment.write(
+        deployment.directory.state,
+        JSON.stringify({ policy: { epoch: 1, counter: 4, digest } }),
+      );
     }
 
     test('that was obeyed before is obeyed on, until one of version 2 comes', async () => {
-      const first = home.firstPolicy({ counter: 4 });
+      const first = deployment.firstPolicy({ counter: 4 });
       obeyedBefore(first);
       const watch = start();
       expect(await watch.check()).toBe(false);
       expect(watch.version).toBe(1);
       expect(await watch.judge(first)).toBe('same');
-      put(home.policy({ counter: 5 }));
+      put(deployment.policy({ counter: 5 }));
       expect(await watch.check()).toBe(true);
       expect(watch.version).toBe(2);
       put(first);
@@ -223,25 +230,27 @@ describe('the watch', () => {
     });
 
     test('with an old batch beside it is another file, and refused', async () => {
-      obeyedBefore(home.firstPolicy({ counter: 4 }));
-      put(home.firstPolicy({ counter: 4 }, home.oldBatch));
+      obeyedBefore(deployment.firstPolicy({ counter: 4 }));
+      put(deployment.firstPolicy({ counter: 4 }, deployment.oldBatch));
       await expect(start().check()).rejects.toMatchObject({ code: 'POLICY_OUTDATED' });
     });
 
     test('that no camera has obeyed yet is refused', async () => {
-      put(home.firstPolicy());
+      put(deployment.firstPolicy());
       await expect(start().check()).rejects.toMatchObject({ code: 'POLICY_OUTDATED' });
     });
   });
 
   test('[FC-06] a camera that has recorded, and whose state is gone, obeys no policy older than the one it recorded under', async () => {
-    mkdirSync(home.directory.spool, { recursive: true });
-    writeFileSync(join(home.directory.spool, 'last-session'), lastSession());
-    put(home.policy({ counter: 4 }));
+    mkdirSync(deployment.directory.spool, { recursive: true });
+    writeFileSync(join(deployment.directory.spool, 'last-session'), lastSession());
+    put(deployment.policy({ counter: 4 }));
     await expect(start().check()).rejects.toMatchObject({ code: 'POLICY_REFUSED' });
-    put(home.policy({ counter: 5 }));
+    put(deployment.policy({ counter: 5 }));
     expect(await start().check()).toBe(false);
-    expect(JSON.parse(readFileSync(home.directory.state, 'utf8'))).toMatchObject({ policy: { counter: 5 } });
+    expect(JSON.parse(readFileSync(deployment.directory.state, 'utf8'))).toMatchObject({
+      policy: { counter: 5 },
+    });
   });
 
   test.each<[string, (path: string, last: Uint8Array) => void]>([
@@ -267,18 +276,20 @@ describe('the watch', () => {
     ['is a FIFO', (path) => execFileSync('mkfifo', [path])],
     ['is a link to itself', (path) => symlinkSync(path, path)],
   ])('[FC-06] a last session that %s keeps no camera from starting', async (_what, lay) => {
-    mkdirSync(home.directory.spool, { recursive: true });
-    lay(join(home.directory.spool, 'last-session'), lastSession());
-    put(home.policy({ counter: 4 }));
+    mkdirSync(deployment.directory.spool, { recursive: true });
+    lay(join(deployment.directory.spool, 'last-session'), lastSession());
+    put(deployment.policy({ counter: 4 }));
     expect(await start().check()).toBe(false);
-    expect(JSON.parse(readFileSync(home.directory.state, 'utf8'))).toMatchObject({ policy: { counter: 4 } });
+    expect(JSON.parse(readFileSync(deployment.directory.state, 'utf8'))).toMatchObject({
+      policy: { counter: 4 },
+    });
   });
 
   test('a state that is damaged is refused, not taken for none', async () => {
-    put(home.policy());
+    put(deployment.policy());
     await start().check();
     for (const text of ['', '{', '{"policy": {"epoch": 1}}', '{"other": 1}']) {
-      home.write(home.directory.state, text);
+      deployment.write(deployment.directory.state, text);
       expect(start).toThrow(expect.objectContaining({ code: 'DOCUMENT_MALFORMED' }));
     }
   });

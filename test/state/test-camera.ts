@@ -11,7 +11,7 @@ import { firstPolicyFile, termsOf } from '../crypto/policy-maker.ts';
 export const CAMERA = 'a'.repeat(32);
 
 /** A camera's directory, with the owner who signs its policies. */
-export class Home {
+export class TestDeployment {
   readonly directory = new CameraDirectory(mkdtempSync(join(tmpdir(), 'oriel-camera-')));
   readonly owner: Ed25519Pair = ed25519FromSeed(randomBytes(32));
   readonly #dayKeys = signDayKeys({ first: 0, keys: [randomBytes(32)] }, this.owner);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { CameraClock } from '../../agent/clock/camera-clock.ts';
 import { chooseReady, isOpen, judgeReadiness, SECURITY_LIMIT_MS } from '../../agent/updates/install-rules.ts';
-import { OwnersChoice } from '../../agent/updates/install-schedule.ts';
+import { InstallSchedule } from '../../agent/updates/install-schedule.ts';
 import { WaitingReleases } from '../../agent/updates/waiting-releases.ts';
 import type { UpdateChoice } from '../../crypto/policy.ts';
 import { systemDisk } from '../../host/disk.ts';
@@ -170,7 +170,7 @@ test('an owner’s choice over days: what waits is shown, is due in time, and is
   const release = (counter: number, severity: Release['severity']) =>
     ({ version: `1.0.${counter}`, counter, severity, advisories: [] as string[] }) as unknown as Release;
   try {
-    const owners = new OwnersChoice(options);
+    const owners = new InstallSchedule(options);
     const offered = [release(3, 'none'), release(2, 'critical')];
     expect((await owners.choose(offered, 1))?.counter).toBe(2);
     expect(owners.view).toEqual({ version: '1.0.2', state: 'postponed', window: NIGHT, latestMs: 7 * DAY });

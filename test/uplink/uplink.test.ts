@@ -1,6 +1,6 @@
 import { Connection } from '../../agent/client/connection.ts';
 import type { StoredSession } from '../../agent/spool/stored-segment.ts';
-import { FormerRuns } from '../../agent/uplink/orphaned-segments.ts';
+import { OrphanedSegments } from '../../agent/uplink/orphaned-segments.ts';
 import { SessionAnnouncer } from '../../agent/uplink/session-announcer.ts';
 import { Uplink, type UplinkOptions } from '../../agent/uplink/uplink.ts';
 import { UplinkCounters } from '../../agent/uplink/uplink-stats.ts';
@@ -418,7 +418,7 @@ describe('segments of former runs', () => {
     peer.unfinished = [listed(earlier, 0, 0)];
     const counters = new UplinkCounters();
     const silent = () => undefined;
-    const formerRuns = new FormerRuns({
+    const formerRuns = new OrphanedSegments({
       queue: new MemoryQueue(),
       log: { info: silent, warn: silent, error: silent },
       counters,

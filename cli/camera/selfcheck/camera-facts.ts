@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { pickEncoder } from '../../../agent/capture/encoder.ts';
-import type { RunTool } from '../../../agent/capture/ffmpeg-runner.ts';
+import type { RunFfmpeg } from '../../../agent/capture/ffmpeg-runner.ts';
 import { parseSource } from '../../../agent/capture/source.ts';
 import { CameraClock } from '../../../agent/clock/camera-clock.ts';
 import { readPairing } from '../../../agent/pairing/pairing-file.ts';
@@ -144,7 +144,7 @@ function freeBytes(path: string): number | undefined {
   }
 }
 
-export async function toolsOf(run: RunTool): Promise<ToolFacts> {
+export async function toolsOf(run: RunFfmpeg): Promise<ToolFacts> {
   const said = async (command: 'ffmpeg' | 'ffprobe', ...args: string[]) => {
     try {
       const { code, stdout } = await run({ command, args: ['-hide_banner', ...args], stdin: null });

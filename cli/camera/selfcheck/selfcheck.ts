@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { toolRunner } from '../../../agent/capture/ffmpeg-runner.ts';
+import { ffmpegRunner } from '../../../agent/capture/ffmpeg-runner.ts';
 import { CameraDirectory } from '../../../agent/state/camera-directory.ts';
 import { readStatus } from '../../../agent/status.ts';
 import { asOwnerOf } from '../../../host/as-owner.ts';
@@ -40,7 +40,7 @@ async function gather(dir: string): Promise<Facts> {
   const { config } = facts;
   const source = 'error' in config ? undefined : config.source;
   const capture = roles.find(({ role }) => role === 'capture');
-  const run = toolRunner(new AbortController().signal);
+  const run = ffmpegRunner(new AbortController().signal);
   const isRoot = process.geteuid?.() === 0;
   return {
     directory: dir,

@@ -1,7 +1,7 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { type Cause, causeText } from '../../../agent/capture/cause.ts';
 import { CaptureError } from '../../../agent/capture/errors.ts';
-import type { RunTool } from '../../../agent/capture/ffmpeg-runner.ts';
+import type { RunFfmpeg } from '../../../agent/capture/ffmpeg-runner.ts';
 import { probeSource } from '../../../agent/capture/probe.ts';
 import { describeSource, type Source } from '../../../agent/capture/source.ts';
 import type { CaptureState } from '../../../agent/capture/status-file.ts';
@@ -18,7 +18,7 @@ export interface SourceView {
    * capture say.
    */
   readonly isRoot: boolean;
-  readonly run: RunTool;
+  readonly run: RunFfmpeg;
 }
 
 /** What is wrong with a source. */

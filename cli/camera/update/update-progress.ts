@@ -1,11 +1,11 @@
-import type { BroughtView } from '../../../agent/updates/release-view.ts';
+import type { SideloadView } from '../../../agent/updates/release-view.ts';
 import type { SlotState } from '../../../ota/slot-state.ts';
 
 /** What becomes of an update that was brought by hand, from what agent and launcher show. Pure. */
 
 export interface Seen {
   /** What the agent shows; it is forgotten when the agent ends. */
-  readonly brought: BroughtView | undefined;
+  readonly brought: SideloadView | undefined;
   readonly id: string;
   /** The slots before it was brought, and now. */
   readonly before: SlotState;
