@@ -10,7 +10,7 @@ import type { SnapshotCounts } from './snapshots/snapshots.ts';
 import type { ReleaseView } from './updates/release-view.ts';
 import type { UplinkStats } from './uplink/uplink-stats.ts';
 
-/** What the agent shows of itself in `run/status.json`: each second while somebody reads it (status-policy.ts). */
+/** What the agent shows of itself in `run/status.json`: each second while somebody reads it (status-rules.ts). */
 export interface AgentStatus extends PipelineStatus {
   /** Camera id, server's origin; empty while it is not set up. */
   readonly camera: string;

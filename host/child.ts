@@ -31,7 +31,7 @@ export interface CollectOptions {
  * Spawns a command that is killed when this process dies, however it dies: setpriv(1) sets PR_SET_PDEATHSIG, which
  * Node cannot. It inherits no environment; `env` is all it gets beside PATH and LANG.
  * @param under the command to run it under (host/sandbox.ts). The kernel lets no process kill one of another
- *   user by its death, so a child with an account of its own has to watch its stdin for the end as well.
+ *   user by its death, so a child with a user of its own has to watch its stdin for the end as well.
  */
 export function spawnChild(
   command: string,
@@ -48,7 +48,7 @@ export function spawnChild(
 const GONE_MS = 2000;
 
 /**
- * Runs a command to its end within limits. One under another account, which may stop it and which this process may not
+ * Runs a command to its end within limits. One as another user, which may stop it and which this process may not
  * kill, is left alone when its time is over: nobody waits for it.
  * @throws the platform's error when setpriv is missing
  */

@@ -14,17 +14,17 @@ export interface OsUser {
 export const CAPABILITY = { setgid: 6, setuid: 7, setpcap: 8 } as const;
 
 /**
- * An account by its user's name, with the groups that the machine lists for it, or as `UID:GID` without further groups.
- * Root is none: whoever is given an account is to have less than the launcher.
+ * An OS user by its user's name, with the groups that the machine lists for it, or as `UID:GID` without further groups.
+ * Root is none: who runs as this user is to have less than the launcher.
  * @throws HostError ACCOUNT_UNKNOWN
  */
 export function findOsUser(name: string): OsUser {
   const numbers = /^(\d{1,9}):(\d{1,9})$/.exec(name);
-  const account = numbers ? { uid: Number(numbers[1]), gid: Number(numbers[2]), groups: [] } : lookUp(name);
-  if (account.uid === 0 || account.gid === 0) {
+  const user = numbers ? { uid: Number(numbers[1]), gid: Number(numbers[2]), groups: [] } : lookUp(name);
+  if (user.uid === 0 || user.gid === 0) {
     throw new HostError('ACCOUNT_UNKNOWN', `${name} is root, who may do everything; name another user`);
   }
-  return account;
+  return user;
 }
 
 function lookUp(name: string): OsUser {

@@ -16,8 +16,8 @@ const GATHERED_BYTES = 1024 * 1024;
 const PACE: ReadPace = { silentMs: 30_000, bytesPerSecond: 128 * 1024 };
 
 /**
- * Reads a file as another account does, by a process that runs under it: a launcher never opens a path which that
- * account can change. dd(1) follows no symbolic link in the last place and waits for no pipe.
+ * Reads a file as another user does, by a process that runs under it: a launcher never opens a path which that
+ * user can change. dd(1) follows no symbolic link in the last place and waits for no pipe.
  * @param under the command to run it under (host/sandbox.ts); none to read as oneself.
  * @param maxBytes no more is read.
  * @returns false when it cannot be read, or not at this pace; what the sink takes of time does not count.

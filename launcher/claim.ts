@@ -11,7 +11,7 @@ import { sandboxOf } from './privilege-separation.ts';
 export interface LauncherClaim {
   readonly directory: CameraDirectory;
   /** The agent's; undefined by hand. */
-  readonly account: OsUser | undefined;
+  readonly user: OsUser | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Aborted to give the claim up. */
@@ -48,8 +48,8 @@ async function keep(claim: LauncherClaim, first: DirectoryHold): Promise<void> {
   }
 }
 
-async function hold({ directory, account, signal }: LauncherClaim): Promise<DirectoryHold> {
-  const under = account === undefined ? [] : sandboxed(sandboxOf(account, 'shared'));
+async function hold({ directory, user, signal }: LauncherClaim): Promise<DirectoryHold> {
+  const under = user === undefined ? [] : sandboxed(sandboxOf(user, 'shared'));
   const held = await holdDirectory(directory.path, { under, waitMs: WAIT_MS, signal });
   if (held !== undefined) return held;
   throw cameraRunning(directory.path);

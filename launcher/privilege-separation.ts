@@ -48,13 +48,13 @@ export function checkPrivilegeSeparation(
   }
 }
 
-export function sandboxOf(account: OsUser, network: Sandbox['network']): Sandbox {
-  return { account, network, emptyBoundingSet: hasCapability(CAPABILITY.setpcap) };
+export function sandboxOf(user: OsUser, network: Sandbox['network']): Sandbox {
+  return { user, network, emptyBoundingSet: hasCapability(CAPABILITY.setpcap) };
 }
 
-/** Whether processes of this account can be given a network namespace of their own here. */
-export async function canCutNetwork(account: OsUser): Promise<boolean> {
-  const under = sandboxed(sandboxOf(account, 'none'));
+/** Whether processes of this user can be given a network namespace of their own here. */
+export async function canCutNetwork(user: OsUser): Promise<boolean> {
+  const under = sandboxed(sandboxOf(user, 'none'));
   const { code } = await collect('true', [], { ...LIMITS, signal: new AbortController().signal, under });
   return code === 0;
 }
@@ -126,8 +126,8 @@ function notMade({ run }: CameraDirectory, what: string, stderr: string): Camera
   return new CameraError('RUN_DIRECTORY', `cannot make ${what}: ${stderr.trim()}; ${way}`);
 }
 
-async function shell(account: OsUser, script: string, ...args: readonly string[]) {
-  const under = sandboxed(sandboxOf(account, 'shared'));
+async function shell(user: OsUser, script: string, ...args: readonly string[]) {
+  const under = sandboxed(sandboxOf(user, 'shared'));
   const signal = new AbortController().signal;
   const done = await collect('sh', ['-c', script, 'sh', ...args], { ...LIMITS, signal, under });
   if (done.code === COMMAND_NOT_FOUND)

@@ -36,7 +36,7 @@ export class Complaints {
   readonly #errors = new Ends();
   readonly #warnings = new Ends();
 
-  /** @param credentials of the source: kept out of what is kept (scrub.ts). */
+  /** @param credentials of the source: kept out of what is kept (redact.ts). */
   constructor(credentials: string | null) {
     this.#credentials = credentials;
   }

@@ -14,7 +14,7 @@ export type ClientErrorCode =
 
 /** A failure to hand footage over. Dialling fails with HostError. */
 export class ClientError extends Error {
-  override readonly name = 'UplinkError';
+  override readonly name = 'ClientError';
   readonly code: ClientErrorCode;
   readonly refusal: Refusal | undefined;
   /** How long the refusing server wants to be left alone. */

@@ -123,6 +123,6 @@ export function parseAnswer<S extends v.GenericSchema>(schema: S, body: string):
 /** Our own errors and the dialler's as they are; the platform's as a lost connection. */
 export function connectionError(error: unknown): Error {
   const { name, code, message } = error as NodeJS.ErrnoException;
-  if (name === 'UplinkError' || name === 'HostError') return error as Error;
+  if (name === 'ClientError' || name === 'HostError') return error as Error;
   return new ClientError('CONNECTION_LOST', `the connection broke off: ${code ?? message}`, { cause: error });
 }

@@ -31,7 +31,7 @@ export interface CameraClockOptions {
 
 /**
  * A camera's idea of time. *Trusted* time is what is certainly past: the newest release-signed time seen, and the
- * time that the camera has run since. Only it judges certificates. *Display* time is `now()`: see display-policy.ts.
+ * time that the camera has run since. Only it judges certificates. *Display* time is `now()`: see display-rules.ts.
  */
 export class CameraClock implements Clock {
   readonly #options: CameraClockOptions;

@@ -59,7 +59,7 @@ interface Held extends CertificateView {
 /** However short a certificate's life is: a server whose answers help nothing is not asked without end. */
 const LEAST_INTERVAL_MS = 5_000;
 
-/** Gets the camera its certificate and renews it, for as long as it runs (certificate-policy.ts decides). */
+/** Gets the camera its certificate and renews it, for as long as it runs (certificate-rules.ts decides). */
 export class Enrolment {
   readonly #options: EnrolmentOptions;
   readonly #trouble: FailureTracker;

@@ -141,7 +141,7 @@ export class PolicyPoll {
       if (isNone) document.trouble.over();
       else document.trouble.note(error, request);
       const { name } = error as { readonly name?: string };
-      return code === 'POLICY_NONE' || (name !== 'UplinkError' && name !== 'HostError');
+      return code === 'POLICY_NONE' || (name !== 'ClientError' && name !== 'HostError');
     }
   }
 

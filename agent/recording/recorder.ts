@@ -79,7 +79,7 @@ type Waiting =
   | { readonly kind: 'session-end' };
 
 /**
- * Turns fragments into sealed segments, each the moment it comes. Everything is decided by segment-policy.ts;
+ * Turns fragments into sealed segments, each the moment it comes. Everything is decided by segment-rules.ts;
  * here it is carried out, in the order: end the segment, end the session, begin the session (durably), begin
  * the segment, seal. Whatever fails of it ends the session as it stands: the next keyframe begins another.
  */

@@ -19,7 +19,7 @@ export const DEFAULT_LIMITS: SpoolLimits = {
   maxTombstones: 10_000,
 };
 
-/** How often the spool looks what is due, at most, ms (pass-policy.ts). */
+/** How often the spool looks what is due, at most, ms (pass-rules.ts). */
 export const PASS_INTERVAL_MS = 250;
 /**
  * Age at which an unacknowledged record is due on the disk, ms. With the interval it makes 1.5 s, which

@@ -207,7 +207,7 @@ export class Spool implements UploadQueue {
     };
   }
 
-  /** Writes what is due, now. The spool does so itself (pass-policy.ts). */
+  /** Writes what is due, now. The spool does so itself (pass-rules.ts). */
   flush(): Promise<void> {
     return this.#flusher.pass();
   }

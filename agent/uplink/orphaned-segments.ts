@@ -90,7 +90,7 @@ export class OrphanedSegments {
     } catch (error) {
       const { name: kind, refusal } = error as Partial<ClientError>;
       if (refusal) counters.refused(refusal.code);
-      else if (kind === 'UplinkError' || kind === 'HostError') throw error;
+      else if (kind === 'ClientError' || kind === 'HostError') throw error;
       this.#looked.set(name, 'passed over');
       log.warn({ session, sequence, ...describeError(error) }, 'no mark for a former run');
       return false;

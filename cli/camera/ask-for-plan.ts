@@ -21,7 +21,7 @@ export interface PlanQuestion {
   readonly directory: CameraDirectory;
   readonly command: OrielCommand;
   /** The agent's; undefined by hand. */
-  readonly account: OsUser | undefined;
+  readonly user: OsUser | undefined;
   /** Whether a camera that runs already is to be refused; once is enough. */
   readonly alone: boolean;
   readonly logger: Logger;
@@ -38,12 +38,12 @@ export interface PlanQuestion {
  * @throws CaptureError PLAN_INVALID.
  */
 export async function askForPlan(question: PlanQuestion): Promise<CaptureConfig | undefined> {
-  const { directory, command, account, alone, logger, relay, signal } = question;
+  const { directory, command, user, alone, logger, relay, signal } = question;
   const options = [
     ...(alone ? ['--claim-for', LAUNCHER] : []),
     ...['--tethered', LAUNCHER, '--log-level', command.logLevel],
   ];
-  const under = account === undefined ? [] : sandboxed(sandboxOf(account, 'shared'));
+  const under = user === undefined ? [] : sandboxed(sandboxOf(user, 'shared'));
   const child = spawnChild(
     command.runtime ?? process.execPath,
     orielArguments(command, ['camera', 'plan', directory.path, ...options]),

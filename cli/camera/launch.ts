@@ -133,7 +133,7 @@ async function launchSeparated(
   const plan = await askForPlan({
     directory,
     command: whole,
-    account: separation.agent,
+    user: separation.agent,
     alone: true,
     logger,
     relay,
@@ -141,7 +141,7 @@ async function launchSeparated(
   });
   if (plan === undefined) return signal.aborted ? EXIT.ok : EXIT.failure;
   const over = new AbortController();
-  const claim = { directory, account: separation.agent, clock: systemClock, logger, signal: over.signal };
+  const claim = { directory, user: separation.agent, clock: systemClock, logger, signal: over.signal };
   await claimForLauncher(claim);
   try {
     return await runCamera({

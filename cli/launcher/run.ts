@@ -33,14 +33,14 @@ export async function runLauncher(
   const directory = new CameraDirectory(camera);
   const separation = separationOf(options);
   if (separation !== undefined) checkPrivilegeSeparation(directory, separation);
-  const account = separation?.agent;
+  const user = separation?.agent;
   const { trust } = await readInstallation(systemDisk, installation);
   const limits = await readLimits(systemDisk, installation, (error) =>
     logger.error(errorFields(error), 'the limits on file do not count: the usual ones do'),
   );
   const slots = await Slots.open({ disk: systemDisk, directory: installation, trust });
   const over = new AbortController();
-  const claimed = { directory, account, clock: systemClock, logger, signal: over.signal };
+  const claimed = { directory, user, clock: systemClock, logger, signal: over.signal };
   return runSlots({
     slots,
     installation,
@@ -48,7 +48,7 @@ export async function runLauncher(
     directory,
     separation,
     plan: (command, alone, until) =>
-      askForPlan({ directory, command, account, alone, logger, relay, signal: until }),
+      askForPlan({ directory, command, user, alone, logger, relay, signal: until }),
     claim: () => claimForLauncher(claimed),
     logLevel,
     clock: systemClock,

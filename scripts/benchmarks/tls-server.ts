@@ -65,7 +65,7 @@ export async function gate({ scratch, quick, say }: Bench): Promise<Measurement[
 
 async function bring(load: Load, server: number | undefined): Promise<Round> {
   const before = server === undefined ? 0 : cpuOf(processTree(server));
-  const script = join(import.meta.dirname, 'gate-load.ts');
+  const script = join(import.meta.dirname, 'tls-load.ts');
   const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(load)]);
   const { ms, bytes } = JSON.parse(stdout);
   const cpuMs = server === undefined ? undefined : cpuOf(processTree(server)) - before;

@@ -80,7 +80,7 @@ export class Fleet {
     const fleet = new Fleet(wish, await findCompose());
     try {
       await fleet.#makeVolumes();
-      await fleet.#openHouse();
+      await fleet.#openServer();
       await fleet.#pairCameras();
       return fleet;
     } catch (cause) {
@@ -319,7 +319,7 @@ export class Fleet {
     writeFileSync(join(this.#room, 'compose.json'), text);
   }
 
-  async #openHouse(): Promise<void> {
+  async #openServer(): Promise<void> {
     this.#compose();
     await this.#composition.up('owner');
     await this.orielDoes('keys', 'new', VIEWING_KEY, '--name', 'simulation');

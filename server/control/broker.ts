@@ -79,7 +79,7 @@ const FROM_CAMERA: PacketRules = {
 };
 
 /**
- * The broker of the camera gate. It denies by default: nobody sends or hears anything but what topic-rights.ts gives to
+ * The broker of the camera gate. It denies by default: nobody sends or hears anything but what topic-acl.ts gives to
  * the camera of their client certificate. It never listens: its connections are handed over by the gate. No session and
  * no message outlives its connection.
  */

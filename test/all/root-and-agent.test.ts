@@ -472,10 +472,10 @@ describe('[FC-27] a process of the agent’s user that was stopped', () => {
   const launcher = (script: string) => {
     const preamble = `
       import { collect } from ${host('child.ts')};
-      import { confined } from ${host('confinement.ts')};
+      import { sandboxed } from ${host('sandbox.ts')};
       import { readAs } from ${host('read-as.ts')};
-      const account = { uid: ${AGENT.uid}, gid: ${AGENT.gid}, groups: [] };
-      const under = confined({ account, network: 'shared', emptyBoundingSet: false });
+      const user = { uid: ${AGENT.uid}, gid: ${AGENT.gid}, groups: [] };
+      const under = sandboxed({ user, network: 'shared', emptyBoundingSet: false });
       const stopped = [...under, 'sh', '-c', 'echo $$ >>pids; kill -STOP $$; exec "$@"', 'sh'];`;
     const node = [process.execPath, '--input-type=module', '--eval', preamble + script];
     return run([...MINIMAL_ROOT, ...node], { timeoutMs: PATIENCE_MS, cwd: camera });

@@ -25,8 +25,8 @@ describe('accounts', () => {
   test.each([
     ['61201:61202', { uid: 61201, gid: 61202, groups: [] }],
     ['nobody', { uid: 65534, gid: 65534, groups: [65534] }],
-  ])('%s', (name, account) => {
-    expect(findOsUser(name)).toEqual(account);
+  ])('%s', (name, user) => {
+    expect(findOsUser(name)).toEqual(user);
   });
 
   test.each(['root', '0:0', '0:61202', '61201:0', 'no-such-user', '', '-u', 'a b', '61201', '1e3:1', 'x;id'])(
@@ -39,12 +39,12 @@ describe('accounts', () => {
 
 test.each([
   [
-    { account: { uid: 1, gid: 2, groups: [] }, network: 'shared', emptyBoundingSet: false },
+    { user: { uid: 1, gid: 2, groups: [] }, network: 'shared', emptyBoundingSet: false },
     'setpriv --reuid=1 --regid=2 --clear-groups --no-new-privs --inh-caps=-all --ambient-caps=-all -- ' +
       'prlimit --core=0:0 --',
   ],
   [
-    { account: { uid: 1, gid: 2, groups: [2, 44] }, network: 'none', emptyBoundingSet: true },
+    { user: { uid: 1, gid: 2, groups: [2, 44] }, network: 'none', emptyBoundingSet: true },
     'setpriv --reuid=1 --regid=2 --groups=2,44 --no-new-privs --inh-caps=-all --ambient-caps=-all ' +
       '--bounding-set=-all -- unshare --user --map-current-user --net -- prlimit --core=0:0 --',
   ],

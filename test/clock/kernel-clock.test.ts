@@ -41,9 +41,9 @@ test('is written to the agent when it changes, and not while nobody can tell', a
 
 const cli = (path: string) => JSON.stringify(pathToFileURL(`${import.meta.dirname}/../../cli/${path}`).href);
 const AGENT = `
-  import { holdTether } from ${cli('camera/tether.ts')};
+  import { watchParentDeath } from ${cli('camera/parent-death.ts')};
   import { stopSignal } from ${cli('signals.ts')};
-  const { handsOver, clockIsSynchronised } = holdTether();
+  const { handsOver, clockIsSynchronised } = watchParentDeath();
   stopSignal().addEventListener('abort', () => process.exit());
   setInterval(() => console.log(JSON.stringify([handsOver(), clockIsSynchronised() ?? null])), 10);`;
 

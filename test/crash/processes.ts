@@ -40,7 +40,7 @@ export interface Said {
   readonly phase?: string;
 }
 
-const PRELOADED = join(import.meta.dirname, 'kill-point.ts');
+const PRELOADED = join(import.meta.dirname, 'crash-point.ts');
 const PATIENCE_MS = 240_000;
 
 /** Runs a TypeScript program until it ends, by itself or by the kill. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What strace saw, in the words of kill-point.ts. */
+/** What strace saw, in the words of crash-point.ts. */
 
 /** To run a program under, with what it is to see. */
 export const traceInto = (file: string): string[] => [

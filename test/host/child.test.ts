@@ -50,8 +50,8 @@ describe('collect', () => {
 
 test('a tethered child dies with its parent, however that dies', async () => {
   const script = `
-    import { spawnTethered } from ${JSON.stringify(new URL('../../host/child.ts', import.meta.url).href)};
-    console.log(spawnTethered('sleep', ['600'], 'ignore').pid);
+    import { spawnChild } from ${JSON.stringify(new URL('../../host/child.ts', import.meta.url).href)};
+    console.log(spawnChild('sleep', ['600'], 'ignore').pid);
     setInterval(() => {}, 1000);
   `;
   const parent = spawn(process.execPath, ['--input-type=module', '--eval', script], {

@@ -73,8 +73,8 @@ test('[FC-11] a camera that was claimed before its disk was full stays claimed',
 });
 
 test('a launcher that may open no file of the camera’s has it to itself, on a read-only card too', async () => {
-  const account = { uid: NOBODY, gid: NOBODY, groups: [] };
-  chownSync(directory.path, account.uid, account.gid);
+  const user = { uid: NOBODY, gid: NOBODY, groups: [] };
+  chownSync(directory.path, user.uid, user.gid);
   chmodSync(directory.path, 0o710);
   readOnly();
   // Control: it is free before.
@@ -93,12 +93,12 @@ test('a launcher that may open no file of the camera’s has it to itself, on a 
       () => false,
     );
   try {
-    await claimForLauncher({ directory, account, clock: systemClock, logger, signal: over.signal });
+    await claimForLauncher({ directory, user, clock: systemClock, logger, signal: over.signal });
     for (const claimant of ['launcher', 'alone'] as const)
       await expect(claimCamera(directory, claimant)).rejects.toMatchObject(busy);
     (await claimCamera(directory, 'agent'))();
     // A second one waits a moment, then is refused.
-    const second = { directory, account, clock: systemClock, logger, signal: over.signal };
+    const second = { directory, user, clock: systemClock, logger, signal: over.signal };
     await expect(claimForLauncher(second)).rejects.toMatchObject(busy);
 
     const first = await until('it is held', holder);
