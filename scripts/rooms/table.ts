@@ -1,0 +1,191 @@
+/**
+ * The rooms of the repository, and what each may import: `node scripts/rooms.ts --write` makes biome.json's import rules and
+ * the table of docs/architecture.md from this one.
+ */
+
+export type RoomName =
+  | 'agent'
+  | 'launcher'
+  | 'ota'
+  | 'crypto'
+  | 'media'
+  | 'wire'
+  | 'host'
+  | 'server'
+  | 'web'
+  | 'cli'
+  | 'scripts'
+  | 'test';
+
+/**
+ * What of Node a file may import:
+ *
+ * - `nothing`: no module of Node, and none of its globals either, nor those of a browser that act: effects come in as arguments
+ * - `browser`: no module of Node; a browser's globals
+ * - `primitives`: node:crypto and node:zlib
+ * - `local`: files, streams and the like, and of the network the client's half of node:http, over a socket that host/ has dialled
+ * - `dialer`: `local`, and the client's half of node:https, http2, net and tls
+ * - `listener`: all but node:dgram and what loads code
+ * - `everything`
+ */
+export type NodeAccess =
+  | 'nothing'
+  | 'browser'
+  | 'primitives'
+  | 'local'
+  | 'dialer'
+  | 'listener'
+  | 'everything';
+
+/** Packages that only those files may import that have them among their `packages`, and why. */
+export const WALLED_PACKAGES = {
+  'fluent-ffmpeg': 'ffmpeg arguments are built in one place',
+  sharp: 'Native code for pictures, loaded when it is used',
+  mqtt: 'mqtt as a whole brings what dials and listens: mqtt/lib/client does neither.',
+} as const;
+export type WalledPackage = keyof typeof WALLED_PACKAGES;
+
+export interface Rights {
+  /** Rooms that it may import beside itself. */
+  readonly imports: readonly RoomName[];
+  /** Files of these rooms that it may not import all the same: paths without `.ts`, of which `-node.ts` goes along. */
+  readonly but?: { readonly files: readonly string[]; readonly because: string };
+  readonly node: NodeAccess;
+  /** Whether it may import node:child_process. */
+  readonly children?: boolean;
+  readonly packages?: readonly WalledPackage[];
+}
+
+export interface Room extends Rights {
+  readonly name: RoomName;
+  /** What is in it, in Markdown, for the architecture page. */
+  readonly holds: string;
+  /** Files with other rights than the room's: a glob, and what differs. */
+  readonly special?: readonly (Partial<Rights> & { readonly files: string })[];
+  /** Whether it may use console and process.env. */
+  readonly console?: boolean;
+  /** Free of walls: only what nobody ships. */
+  readonly free?: boolean;
+}
+
+const SHIPPED: readonly RoomName[] = [
+  'agent',
+  'launcher',
+  'ota',
+  'crypto',
+  'media',
+  'wire',
+  'host',
+  'server',
+  'web',
+  'cli',
+];
+
+export const ROOMS: readonly Room[] = [
+  {
+    name: 'agent',
+    holds:
+      'the camera: `client/` (dials and asks the server), `state/` (its directory, key, policy), `pairing/`, `clock/`, `capture/`, `recording/`, `snapshots/`, `spool/`, `uplink/`, `control/`, `updates/`, `firewall/`',
+    imports: ['ota', 'crypto', 'media', 'wire', 'host'],
+    node: 'local',
+    special: [{ files: 'agent/capture/**', children: true, packages: ['fluent-ffmpeg', 'sharp'] }],
+  },
+  {
+    name: 'launcher',
+    holds: 'starts agent and capture, each under its own user, and switches slots',
+    imports: ['agent', 'ota', 'crypto', 'wire', 'host'],
+    node: 'local',
+    special: [{ files: 'launcher/launcher.ts', children: true }],
+  },
+  {
+    name: 'ota',
+    holds:
+      "updates: bundles, release keys, the maker's repository; metadata, choice and fetching on the camera ([updates](updates.md))",
+    imports: ['crypto', 'host'],
+    node: 'local',
+  },
+  {
+    name: 'crypto',
+    holds:
+      'pure cryptography: headers, records, sealing, opening, sessions, signed documents, the judge of chains. Primitives are passed in',
+    imports: [],
+    node: 'nothing',
+    special: [{ files: 'crypto/*-node.ts', node: 'primitives' }],
+  },
+  {
+    name: 'media',
+    holds: 'pure MP4: fragments in, one playable file out',
+    imports: [],
+    node: 'nothing',
+  },
+  {
+    name: 'wire',
+    holds: 'what camera and server say to each other: paths, schemas, limits',
+    imports: [],
+    node: 'nothing',
+  },
+  {
+    name: 'host',
+    holds: 'the only room that touches the machine: clock, disk, child processes, FIFOs, the dialer',
+    imports: [],
+    node: 'dialer',
+    children: true,
+    special: [{ files: 'host/no-listen.ts', node: 'everything' }],
+  },
+  {
+    name: 'server',
+    holds: "gate and store; the mirror of a maker's updates",
+    imports: ['ota', 'wire', 'host', 'crypto'],
+    but: {
+      files: ['crypto/opener', 'crypto/session', 'crypto/snapshot-opener', 'crypto/viewing-key'],
+      because: 'The server is blind: it never imports what opens footage.',
+    },
+    node: 'listener',
+  },
+  {
+    name: 'web',
+    holds: 'what runs in the browser (to come)',
+    imports: ['crypto', 'media', 'wire'],
+    node: 'browser',
+  },
+  {
+    name: 'cli',
+    holds: 'the one command, `oriel`',
+    imports: SHIPPED.filter((name) => name !== 'cli'),
+    node: 'local',
+    children: true,
+    packages: ['sharp'],
+    console: true,
+  },
+  {
+    name: 'scripts',
+    holds: 'setup, test, check, demo, build, bench, [image](image.md)',
+    imports: [...SHIPPED, 'test'],
+    node: 'everything',
+    console: true,
+    free: true,
+  },
+  {
+    name: 'test',
+    holds:
+      'mirrors the rooms; `e2e/` runs the real processes, `all/` what takes long, `long/` what takes too long for every change, `vectors/` bytes for other implementations',
+    imports: [...SHIPPED, 'scripts'],
+    node: 'everything',
+    console: true,
+    free: true,
+  },
+];
+
+/** The rights of a room's own files, or of special ones: a glob, and every right spelt out. */
+export interface Walls extends Rights {
+  readonly room: RoomName;
+  readonly files: string;
+}
+
+/** The walls of every room, in the order in which Biome has to read them: a room's special files after the room. */
+export const WALLS: readonly Walls[] = ROOMS.filter(({ free }) => free !== true).flatMap(
+  ({ name, holds: _holds, special = [], console: _console, ...rights }) => [
+    { room: name, files: `${name}/**`, ...rights },
+    ...special.map((one) => ({ room: name, ...rights, ...one })),
+  ],
+);
