@@ -1,10 +1,10 @@
 import type { Cause } from './cause.ts';
-import { challengeCommand, isUnanswerable } from './challenge.ts';
 import { refusedDecoderIn } from './decoders.ts';
 import { ENDS_EARLY, plainComplaintsIn } from './ffmpeg-log.ts';
 import type { FfmpegResult, RunFfmpeg } from './ffmpeg-runner.ts';
-import { beginsAsVideo, type FileFacts, isMatroska } from './file-facts.ts';
 import type { Source } from './source.ts';
+import { beginsAsVideo, type FileFacts, isMatroska } from './sources/file-facts.ts';
+import { challengeCommand, isUnanswerable } from './sources/rtsp-challenge.ts';
 
 /**
  * From what ffmpeg or ffprobe complained of to the cause. Their words are those of FFmpeg 5.1 to 7.1: libavformat/rtsp.c,

@@ -19,9 +19,9 @@ import type { Ready } from './protocol.ts';
 import { FOUND } from './restart-rules.ts';
 import type { RunOutcome } from './run.ts';
 import { isLive, isPlayedOnce, type Source } from './source.ts';
+import { withMode } from './sources/v4l2-modes.ts';
 import type { CaptureState } from './status-file.ts';
 import type { SourceFacts } from './streams.ts';
-import { withMode } from './v4l2-modes.ts';
 
 export interface PlannerOptions {
   source: Source;

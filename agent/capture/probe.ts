@@ -4,14 +4,14 @@ import { causeWithoutVideo, diagnoseProbe } from './diagnosis.ts';
 import { CaptureError, codecRefused } from './errors.ts';
 import { complaintsIn, redirectIn } from './ffmpeg-log.ts';
 import type { FfmpegResult, FfmpegTool, RunFfmpeg } from './ffmpeg-runner.ts';
-import { acceptFile, type FileFacts } from './file-facts.ts';
 import { inputOf } from './input.ts';
 import { redactLine } from './redact.ts';
 import { credentialsOf, type Source } from './source.ts';
+import { acceptFile, type FileFacts } from './sources/file-facts.ts';
+import { probeDevice } from './sources/v4l2-modes.ts';
 import { DESCRIBED_MS } from './stall-rules.ts';
 import { NOTHING_MEASURED, parsePackets, parseStreams, type SourceFacts } from './streams.ts';
 import { besideRefused } from './undecoded.ts';
-import { probeDevice } from './v4l2-modes.ts';
 
 /** Media seconds of a file in which its GOPs are measured; the agent watches the rest. */
 const GOP_WINDOW_SECONDS = 120;

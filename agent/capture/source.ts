@@ -1,6 +1,6 @@
 import { canonicalHost } from '../../crypto/host-name.ts';
 import { CaptureError } from './errors.ts';
-import { splitRtsp, written } from './rtsp-uri.ts';
+import { splitRtsp, written } from './sources/rtsp-uri.ts';
 
 /** Where pictures come from. */
 export type Source = FileSource | TestSource | V4l2Source | RtspSource;

@@ -2,9 +2,9 @@ import * as v from 'valibot';
 import { causeText } from './cause.ts';
 import { causeWithoutVideo } from './diagnosis.ts';
 import { CaptureError } from './errors.ts';
-import type { FileFacts } from './file-facts.ts';
 import type { FrameSize } from './source.ts';
-import type { Mode } from './v4l2-modes.ts';
+import type { FileFacts } from './sources/file-facts.ts';
+import type { Mode } from './sources/v4l2-modes.ts';
 
 /** What is known of a source before a run. */
 export interface SourceFacts {

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import type { Cause } from '../../agent/capture/cause.ts';
 import { causeWithoutVideo, diagnose, diagnoseProbe } from '../../agent/capture/diagnosis.ts';
 import { complaintsIn } from '../../agent/capture/ffmpeg-log.ts';
-import { acceptFile, causeOfFile, readFileFacts } from '../../agent/capture/file-facts.ts';
 import { parseSource, type Source } from '../../agent/capture/source.ts';
+import { acceptFile, causeOfFile, readFileFacts } from '../../agent/capture/sources/file-facts.ts';
 import { makeFifo } from '../../host/fifo.ts';
 import { makeClip } from './capture-process.ts';
 import { patientTool as run } from './patient-runner.ts';
@@ -123,7 +123,7 @@ describe('[FC-75] files, opened by ffprobe', () => {
   });
 
   test('file-denied: a file of another user', () => {
-    const script = `import { readFileFacts } from '${join(import.meta.dirname, '../../agent/capture/file-facts.ts')}';
+    const script = `import { readFileFacts } from '${join(import.meta.dirname, '../../agent/capture/sources/file-facts.ts')}';
       process.setuid(65534); console.log(readFileFacts('${at('denied.mp4')}').kind);`;
     execFileSync('chmod', ['711', room]);
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });

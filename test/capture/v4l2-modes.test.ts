@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { FfmpegResult } from '../../agent/capture/ffmpeg-runner.ts';
 import { inputOf } from '../../agent/capture/input.ts';
 import { formatSize, parseSource, type V4l2Source } from '../../agent/capture/source.ts';
-import { chooseMode, parseFormats, probeDevice, withMode } from '../../agent/capture/v4l2-modes.ts';
+import { chooseMode, parseFormats, probeDevice, withMode } from '../../agent/capture/sources/v4l2-modes.ts';
 
 /** What devices say to `ffmpeg -f v4l2 -list_formats all`, as people have posted it, and as libavdevice prints it. */
 const V4L2 = '[video4linux2,v4l2 @ 0x55d0c1]';

@@ -7,7 +7,7 @@ import { CaptureError } from '../../agent/capture/errors.ts';
 import { complaintsIn } from '../../agent/capture/ffmpeg-log.ts';
 import { inputOf } from '../../agent/capture/input.ts';
 import { formatSize, parseSource, type V4l2Source } from '../../agent/capture/source.ts';
-import { probeDevice, withMode } from '../../agent/capture/v4l2-modes.ts';
+import { probeDevice, withMode } from '../../agent/capture/sources/v4l2-modes.ts';
 import { patientTool } from '../capture/patient-runner.ts';
 
 /** Runs in a machine with vivid, the kernel's camera for tests, and says a line of JSON for each source that it tries. */

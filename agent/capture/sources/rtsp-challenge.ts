@@ -1,6 +1,6 @@
-import type { FfmpegTool } from './ffmpeg-runner.ts';
-import { inputOf } from './input.ts';
-import type { RtspSource } from './source.ts';
+import type { FfmpegTool } from '../ffmpeg-runner.ts';
+import { inputOf } from '../input.ts';
+import type { RtspSource } from '../source.ts';
 
 /**
  * How a camera wants to be logged in to: what its answer 401 says (WWW-Authenticate; RFC 2326 section 15, RFC 7616

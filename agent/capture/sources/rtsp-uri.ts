@@ -1,4 +1,4 @@
-import { CaptureError } from './errors.ts';
+import { CaptureError } from '../errors.ts';
 
 /** The parts of an `rtsp:` URI (RFC 2326 section 3.2, RFC 3986 section 3.2), none of them judged but for its characters. */
 export interface RtspParts {

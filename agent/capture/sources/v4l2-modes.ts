@@ -1,9 +1,9 @@
-import { causeText } from './cause.ts';
-import { diagnose } from './diagnosis.ts';
-import { CaptureError } from './errors.ts';
-import { complaintsIn } from './ffmpeg-log.ts';
-import type { RunFfmpeg } from './ffmpeg-runner.ts';
-import { type FrameSize, formatSize, isFrameSize, type V4l2Source } from './source.ts';
+import { causeText } from '../cause.ts';
+import { diagnose } from '../diagnosis.ts';
+import { CaptureError } from '../errors.ts';
+import { complaintsIn } from '../ffmpeg-log.ts';
+import type { RunFfmpeg } from '../ffmpeg-runner.ts';
+import { type FrameSize, formatSize, isFrameSize, type V4l2Source } from '../source.ts';
 
 /** Sizes that a driver takes: those from `min` to `max` in steps, of which a single size is the least case. Pixels. */
 export interface SizeRange {
