@@ -3,7 +3,7 @@
 #
 #   scripts/build && docker build --target camera --tag oriel-camera . && docker build --target server --tag oriel-server .
 #
-# docs/simulation.md says how to run them; compose.yaml does so.
+# docs/guide/simulation.md says how to run them; compose.yaml does so.
 
 ARG BASE=debian:trixie-slim
 

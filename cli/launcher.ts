@@ -17,7 +17,7 @@ export interface LauncherInstallOptions {
 export function launcherCommand(): Command {
   return new Command('launcher')
     .enablePositionalOptions()
-    .description('run a camera from two slots, which releases take turns in (docs/slots.md)')
+    .description('run a camera from two slots, which releases take turns in (docs/design/slots.md)')
     .addCommand(installCommand())
     .addCommand(runCommand())
     .addCommand(statusCommand())
@@ -35,7 +35,7 @@ function installCommand(): Command {
     .requiredOption('--hardware <board>', 'the board that this is, as bundles name it: linux-x64')
     .option(
       '--limits <file>',
-      'how long to wait before a release is judged, if not the usual (docs/slots.md)',
+      'how long to wait before a release is judged, if not the usual (docs/design/slots.md)',
     )
     .addHelpText(
       'after',

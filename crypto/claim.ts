@@ -5,7 +5,7 @@ import { FieldReader } from './fields.ts';
 import { DIGEST_LENGTH } from './header.ts';
 
 /**
- * What an owner gives the server so that it lets one camera in (docs/format.md, "Claim"): `claim:` and the base64url
+ * What an owner gives the server so that it lets one camera in (docs/reference/format.md, "Claim"): `claim:` and the base64url
  * of token hash, expiry and owner. It holds no secret.
  */
 export interface Claim {

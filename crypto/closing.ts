@@ -5,7 +5,7 @@ import { DIGEST_LENGTH, SIGNATURE_LENGTH } from './header.ts';
 import type { DeviceSigner, OpeningPrimitives } from './primitives.ts';
 
 /**
- * The plaintext of a segment's closing record (docs/format.md, "Closing record"): what the camera signs when
+ * The plaintext of a segment's closing record (docs/reference/format.md, "Closing record"): what the camera signs when
  * a segment has come to its end.
  */
 export interface Closing {

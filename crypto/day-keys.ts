@@ -9,7 +9,7 @@ import type { Recipient } from './session.ts';
 import { isLowOrder } from './x25519.ts';
 
 /**
- * The public halves of a viewer's day keys, in batches that the viewer signs (docs/format.md, "Day keys"). What a batch
+ * The public halves of a viewer's day keys, in batches that the viewer signs (docs/reference/format.md, "Day keys"). What a batch
  * is good for only an owner's policy says, which names it by the SHA-256 of its signed bytes.
  */
 

@@ -1,6 +1,6 @@
 /** Every reason for which bytes, keys or statements are refused. Closed: a caller may switch over it. */
 export type CryptoErrorCode =
-  /** Not the magic, version, suite or shape that docs/format.md gives. */
+  /** Not the magic, version, suite or shape that docs/reference/format.md gives. */
   | 'HEADER_MALFORMED'
   /** The session header's signature does not fit the device key it names. */
   | 'SESSION_FORGED'
@@ -10,7 +10,7 @@ export type CryptoErrorCode =
   | 'SESSION_WRAP_FORGED'
   /** The segment header names another session than the one it lies with, or another place in it. */
   | 'SEGMENT_FOREIGN'
-  /** A frame's length, type or duration is not as docs/format.md gives it for its place; an opening record is not as it has to be. */
+  /** A frame's length, type or duration is not as docs/reference/format.md gives it for its place; an opening record is not as it has to be. */
   | 'RECORD_MALFORMED'
   /** A frame's checksum does not fit its bytes. */
   | 'RECORD_CORRUPT'
@@ -26,7 +26,7 @@ export type CryptoErrorCode =
   | 'MARK_FORGED'
   /** A segment or session does not follow the one before it, or lies where another belongs. */
   | 'CHAIN_BROKEN'
-  /** A snapshot's length, or the padding of its picture, is not as docs/format.md gives it. */
+  /** A snapshot's length, or the padding of its picture, is not as docs/reference/format.md gives it. */
   | 'SNAPSHOT_MALFORMED'
   /** The snapshot names another session than the one it lies with, or another number than its file. */
   | 'SNAPSHOT_FOREIGN'

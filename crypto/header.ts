@@ -5,7 +5,7 @@ import { isP256Point, POINT_LENGTH, spkiOfPoint } from './p256.ts';
 import type { DeviceSigner, OpeningPrimitives } from './primitives.ts';
 
 /**
- * Session and segment headers: their bytes, and what holds them together (docs/format.md). All of it is
+ * Session and segment headers: their bytes, and what holds them together (docs/reference/format.md). All of it is
  * public; the server checks it, without a key that opens anything.
  */
 

@@ -13,7 +13,7 @@ import {
 } from './record.ts';
 
 /**
- * What a camera states, signed but not sealed, about a segment that got no closing record (docs/format.md,
+ * What a camera states, signed but not sealed, about a segment that got no closing record (docs/reference/format.md,
  * "Mark"): by the time it is written the segment's key is gone.
  */
 export interface Mark {

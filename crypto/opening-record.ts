@@ -3,7 +3,7 @@ import { CryptoError } from './errors.ts';
 import { FieldReader, FieldWriter } from './fields.ts';
 
 /**
- * The plaintext of record 0 (docs/format.md, "Opening record"): what makes a segment open alone.
+ * The plaintext of record 0 (docs/reference/format.md, "Opening record"): what makes a segment open alone.
  */
 export interface OpeningRecord {
   /** Random, 8 bytes: the same for all segments of one run of the encoder, whose decode times go on. */

@@ -9,7 +9,7 @@ import { isP256Point, POINT_LENGTH } from './p256.ts';
 import type { DeviceSigner, OpeningPrimitives } from './primitives.ts';
 
 /**
- * What a camera states when it is paired (docs/format.md, "Pairing statement"): its key, and everything that its
+ * What a camera states when it is paired (docs/reference/format.md, "Pairing statement"): its key, and everything that its
  * setup code said. The tag shows its owner that it comes from the camera that read the code, for only the two know
  * the pairing secret; the signature, that this camera holds the key. The server in between can make neither.
  */
@@ -43,7 +43,7 @@ const SIGNATURE_CONTEXT = utf8('oriel/1 pairing statement\0');
 
 /**
  * The camera's statement.
- * @param proofKey derived from the pairing secret, 32 bytes (docs/format.md, "Setup code").
+ * @param proofKey derived from the pairing secret, 32 bytes (docs/reference/format.md, "Setup code").
  * @throws CryptoError KEY_MALFORMED, DOCUMENT_MALFORMED for terms that are none.
  */
 export async function makePairingStatement(

@@ -8,7 +8,7 @@ import type { OpeningPrimitives } from './primitives.ts';
 
 /**
  * What changes the server that a paired camera believes: its pins, its address, or both, counted and signed by the
- * camera's owner (docs/format.md, "Pin statement"). A server carries one; it can neither make nor alter it.
+ * camera's owner (docs/reference/format.md, "Pin statement"). A server carries one; it can neither make nor alter it.
  */
 export interface PinStatement {
   /** Camera id, 20 bytes. */

@@ -3,7 +3,7 @@ import { SignedBatch } from './day-keys.ts';
 import { bytesField, Envelope } from './document.ts';
 import { PUBLIC_KEY_LENGTH } from './ed25519.ts';
 
-/** What every version of a policy says, and the file it lies in (docs/format.md, "Policy"). */
+/** What every version of a policy says, and the file it lies in (docs/reference/format.md, "Policy"). */
 
 export const MAX_VIEWERS = 32;
 /** Of one viewer. */
@@ -17,7 +17,7 @@ export const publicKey = bytesField(PUBLIC_KEY_LENGTH);
 /** A time of day, UTC. */
 const TimeOfDay = v.pipe(v.string(), v.regex(/^([01]\d|2[0-3]):[0-5]\d$/));
 
-/** When a release that waits may be installed; docs/updates.md says what holds in spite of it. */
+/** When a release that waits may be installed; docs/design/updates.md says what holds in spite of it. */
 const UpdateChoice = v.strictObject({
   /** Days of running time that a release waits at first. */
   postponeDays: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(MAX_POSTPONE_DAYS))),

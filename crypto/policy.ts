@@ -25,7 +25,7 @@ import type { OpeningPrimitives } from './primitives.ts';
 
 /**
  * What a camera obeys: one declarative policy, signed by its owner, and with it the day keys of the viewers it names.
- * The policy names each batch by its hash: who carries the file can put no other beside it (docs/format.md, "Policy").
+ * The policy names each batch by its hash: who carries the file can put no other beside it (docs/reference/format.md, "Policy").
  */
 
 const POLICY_TYPE = 'application/vnd.oriel.policy.v2+json';

@@ -1,7 +1,7 @@
 import { CryptoError } from './errors.ts';
 
 /**
- * The frame around every record of a segment (docs/format.md, "Records"). It can be read and checked
+ * The frame around every record of a segment (docs/reference/format.md, "Records"). It can be read and checked
  * without any key, so that a restarted camera and the server know which records are whole.
  *
  *     length u32 | segment tag 4 | counter u32 | duration u32 (µs) | type u8 | head crc32 u32 | payload | crc32 u32

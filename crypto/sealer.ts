@@ -29,7 +29,7 @@ export interface SealedFrame {
 
 /**
  * Seals one segment, record by record. A counter is consumed before its record is sealed, and whatever fails
- * ends the segment, so that no nonce is used twice under its key (docs/format.md, "Sealing").
+ * ends the segment, so that no nonce is used twice under its key (docs/reference/format.md, "Sealing").
  */
 export class SegmentSealer {
   /** The segment header's bytes. */

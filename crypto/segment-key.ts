@@ -3,7 +3,7 @@ import type { OpeningPrimitives, SealingPrimitives } from './primitives.ts';
 
 /**
  * A segment's AES-128 key and nonce prefix, and the nonces made of it: STREAM (Hoang, Reyhanitabar, Rogaway,
- * Vizár 2015), nonce = prefix(7) ‖ counter(4) ‖ last(1). See docs/format.md, "Segment key".
+ * Vizár 2015), nonce = prefix(7) ‖ counter(4) ‖ last(1). See docs/reference/format.md, "Segment key".
  */
 export interface SegmentKey {
   readonly key: Uint8Array;

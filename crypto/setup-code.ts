@@ -10,7 +10,7 @@ import type { OpeningPrimitives } from './primitives.ts';
 import { isWifiNetwork, MAX_WIFI_LENGTH, readWifi, type WifiNetwork, writeWifi } from './wifi.ts';
 
 /**
- * What a camera is set up with, as one line of text (docs/format.md, "Setup code"): its server, its owner, and a
+ * What a camera is set up with, as one line of text (docs/reference/format.md, "Setup code"): its server, its owner, and a
  * secret that only camera and owner know.
  */
 export interface SetupCode extends PairingTerms {

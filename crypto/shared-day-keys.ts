@@ -16,7 +16,7 @@ import type { ViewingKey } from './viewing-key.ts';
 
 /**
  * What a viewer hands to the owner of a camera: their identity and the public halves of their day keys. It holds no secret
- * (docs/format.md, "Shared day keys").
+ * (docs/reference/format.md, "Shared day keys").
  */
 
 export const MAX_SHARED_BYTES = 256 * 1024;

@@ -3,7 +3,7 @@ import type { OpeningPrimitives, SealingPrimitives } from './primitives.ts';
 
 /**
  * The AES-128 key and nonce of one snapshot, from the session's secret under a label of its own: no segment's key or
- * nonce is among what it can give (docs/format.md, "Snapshot").
+ * nonce is among what it can give (docs/reference/format.md, "Snapshot").
  */
 export interface SnapshotKey {
   readonly key: Uint8Array;

@@ -11,7 +11,7 @@ import {
 import type { DeviceSigner, OpeningPrimitives } from './primitives.ts';
 
 /**
- * A sealed snapshot: header ‖ sealed picture ‖ signature (docs/format.md, "Snapshot"). What is here needs no key that opens
+ * A sealed snapshot: header ‖ sealed picture ‖ signature (docs/reference/format.md, "Snapshot"). What is here needs no key that opens
  * anything: the server checks it too.
  */
 

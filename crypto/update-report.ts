@@ -4,7 +4,7 @@ import { FieldReader, FieldWriter } from './fields.ts';
 import { ID_LENGTH, SIGNATURE_LENGTH } from './header.ts';
 import type { DeviceSigner, OpeningPrimitives } from './primitives.ts';
 
-/** What became of a release on a camera, numbered and signed by the camera (docs/format.md, "Update report"). */
+/** What became of a release on a camera, numbered and signed by the camera (docs/reference/format.md, "Update report"). */
 export interface UpdateReport {
   /** Camera id, 20 bytes. */
   readonly camera: Uint8Array;

@@ -10,7 +10,7 @@ import { PAIRING_SECRET_LENGTH } from './setup-code.ts';
 
 /**
  * A viewing key: a person's identity, the private halves of their day keys, and the cameras they trust. Whoever
- * holds this file opens the footage. JSON, mode 0600 (docs/format.md, "Viewing key").
+ * holds this file opens the footage. JSON, mode 0600 (docs/reference/format.md, "Viewing key").
  */
 
 export const MAX_VIEWING_KEY_BYTES = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import { utf8 } from './bytes.ts';
 import { FieldReader, FieldWriter } from './fields.ts';
 
-/** A Wi-Fi network, as a setup code may carry it for the camera's board (docs/format.md, "Setup code"). */
+/** A Wi-Fi network, as a setup code may carry it for the camera's board (docs/reference/format.md, "Setup code"). */
 export interface WifiNetwork {
   /** Its name: 1 to 32 bytes of UTF-8, without control characters. */
   readonly ssid: string;

@@ -11,7 +11,7 @@ import { HostError } from './errors.ts';
  * to log it and end the process, because a camera in which something wants to listen is broken.
  *
  * It stands in the way of our mistakes and of dependencies. Code that is out to break it (through an add-on, or
- * Node's inner bindings) is stopped by the system call filter and the packet filter: docs/hardening.md.
+ * Node's inner bindings) is stopped by the system call filter and the packet filter: docs/design/hardening.md.
  */
 export function refuseListening(onAttempt: (error: HostError) => void): void {
   const refuse = (what: string) =>

@@ -158,7 +158,7 @@ async function prepare(options: LauncherOptions): Promise<{ agent: Role; capture
     if (captureDials) {
       logger.warn(
         {},
-        'only a packet filter keeps ffmpeg from where the camera may send it (docs/hardening.md)',
+        'only a packet filter keeps ffmpeg from where the camera may send it (docs/design/hardening.md)',
       );
     }
     const same = { under: [], killer: [] };

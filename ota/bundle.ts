@@ -8,7 +8,7 @@ import { parseJson, writeJson } from './json.ts';
 
 /**
  * A release for one architecture: the manifest `bundle.json`, which is what the release keys sign, beside
- * the directory `files` that holds what it lists, and nothing else. docs/updates.md gives the format.
+ * the directory `files` that holds what it lists, and nothing else. docs/design/updates.md gives the format.
  */
 
 /** In a bundle's directory. */

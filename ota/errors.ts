@@ -2,7 +2,7 @@
 export type OtaErrorCode =
   /** A bundle's manifest, its signatures or its key list is longer than any may be. */
   | 'BUNDLE_OVERSIZED'
-  /** A manifest is not of the form that docs/updates.md gives. */
+  /** A manifest is not of the form that docs/design/updates.md gives. */
   | 'BUNDLE_MALFORMED'
   /** A manifest names a path that leads elsewhere, or that not every file system can hold. */
   | 'BUNDLE_PATH_REFUSED'

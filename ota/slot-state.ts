@@ -6,7 +6,7 @@ import { parseJson, writeJson } from './json.ts';
 /**
  * What the launcher knows of its two slots, in one file, and every way in which it may change. The one slot, `active`,
  * holds a release that was confirmed on this camera and is never written to; the other is empty, holds the release
- * confirmed before (`spare`), or one on trial. docs/slots.md shows the machine as a picture.
+ * confirmed before (`spare`), or one on trial. docs/design/slots.md shows the machine as a picture.
  */
 
 export type SlotName = 'a' | 'b';

@@ -1,6 +1,6 @@
 /** What a network alone brings about, and another look mends. */
 const PASSING = /^(FETCH_BROKEN|FETCH_REFUSED)$/;
-/** The refusals of docs/updates.md that a look for updates may end with. */
+/** The refusals of docs/design/updates.md that a look for updates may end with. */
 const REFUSAL = /^(BUNDLE|PRODUCT|HARDWARE|SIGNATURES|KEYS|METADATA|FETCH|RELEASE)_[A-Z]+(_[A-Z]+)*$/;
 
 /**

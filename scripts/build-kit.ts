@@ -33,7 +33,8 @@ import { ROOT } from './release/lockfile.ts';
 
 const BUNDLE_DIRECTORY = 'bundle';
 const DOCUMENTS = [MANIFEST_FILE, SIGNATURES_FILE, KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE];
-const PAGES = ['hardening.md', 'operations.md', 'slots.md', 'updates.md'];
+/** Where they lie under `docs`: links between them hold in the kit too. */
+const PAGES = ['design/hardening.md', 'design/slots.md', 'design/updates.md', 'guide/operations.md'];
 const PROGRAMS = ['install', 'oriel'];
 const LAUNCHER = 'oriel-launcher';
 /** Debian's names, by ELF's e_machine. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { parse } from 'yaml';
 
-/** A test, as docs/en-303-645.yaml names it: its file, and words of its full title (describes and all). */
+/** A test, as docs/evidence/en-303-645.yaml names it: its file, and words of its full title (describes and all). */
 const NamedTest = v.strictObject({
   file: v.pipe(v.string(), v.regex(/^test\/[\w/-]+\.test\.ts$/)),
   title: v.pipe(v.string(), v.minLength(4)),

@@ -7,7 +7,7 @@ import { withRoomsTable } from './rooms/page.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const BIOME_FILE = 'biome.json';
-const PAGE_FILE = 'docs/architecture.md';
+const PAGE_FILE = 'docs/design/architecture.md';
 const USAGE = `usage: node scripts/rooms.ts [--write]
 
 Says which of ${BIOME_FILE} and ${PAGE_FILE} differ from scripts/rooms/table.ts, and fails if one does; --write makes them anew.`;

@@ -22,7 +22,7 @@ export interface TestRun {
   readonly checkPassed?: boolean;
   /** What was given with -t: tests of other names are left out. */
   readonly name?: RegExp | undefined;
-  /** What docs/en-303-645.yaml names as proof and did not pass. */
+  /** What docs/evidence/en-303-645.yaml names as proof and did not pass. */
   readonly unproven?: (files: readonly FileReport[]) => readonly string[];
 }
 

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { Telemetry } from './telemetry.ts';
 
 /**
- * What camera and server say to each other beside the footage (docs/protocol.md, "Control"): MQTT 3.1.1 over the gate's
+ * What camera and server say to each other beside the footage (docs/reference/protocol.md, "Control"): MQTT 3.1.1 over the gate's
  * TLS port, by ALPN. A camera is who its client certificate says; its id stands in the topics so that they differ.
  *
  *     oriel/1/{camera}/status     camera → server   Presence, retained; also the camera's will

@@ -1,5 +1,5 @@
 /**
- * How a camera gets its client certificate (docs/protocol.md, "Enrolment"), shaped as EST (RFC 7030), and what its
+ * How a camera gets its client certificate (docs/reference/protocol.md, "Enrolment"), shaped as EST (RFC 7030), and what its
  * owner signed for it:
  *
  *     GET  /.well-known/est/cacerts         → 200, the camera CA, certs-only

@@ -1,4 +1,4 @@
-/** Limits that camera and server hold each other to (docs/protocol.md). */
+/** Limits that camera and server hold each other to (docs/reference/protocol.md). */
 
 /** A session header, bytes. */
 export const MAX_SESSION_HEADER_BYTES = 8 * 1024;

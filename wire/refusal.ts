@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** Why the gate refuses a request, of whatever kind (docs/protocol.md, "Refusals"). */
+/** Why the gate refuses a request, of whatever kind (docs/reference/protocol.md, "Refusals"). */
 
 export const REFUSAL_CODES = [
   /** No such route. */

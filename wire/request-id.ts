@@ -1,5 +1,5 @@
 /**
- * What a request is called in the logs of both ends (docs/protocol.md, "Request ids"): the camera names it in
+ * What a request is called in the logs of both ends (docs/reference/protocol.md, "Request ids"): the camera names it in
  * `Oriel-Request`, and the server writes the name down. It decides nothing.
  *
  *     <12 hex digits, random, the connection's> "-" <the request's number on it, from 1>

@@ -6,7 +6,7 @@
 
 export const UPDATES_PREFIX = '/v1/updates/';
 
-/** POST of one update report (docs/format.md) → 200; the same again is no other. */
+/** POST of one update report (docs/reference/format.md) → 200; the same again is no other. */
 export const REPORTS_PATH = '/v1/update-reports';
 
 const FILES: readonly RegExp[] = [

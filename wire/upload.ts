@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 
 /**
- * How a camera hands its footage to the server (docs/protocol.md, "Upload"). The camera is who its client
+ * How a camera hands its footage to the server (docs/reference/protocol.md, "Upload"). The camera is who its client
  * certificate says; its id stands in no path.
  *
  *     PUT /v1/sessions/{session}              body: the session header        → 201, or 200 if known

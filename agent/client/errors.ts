@@ -7,7 +7,7 @@ export type ClientErrorCode =
   | 'CERTIFICATE_MISSING'
   /** The server did not answer in time, or stopped answering while bytes were outstanding. */
   | 'STALLED'
-  /** The answer is not what docs/protocol.md allows. */
+  /** The answer is not what docs/reference/protocol.md allows. */
   | 'PROTOCOL_VIOLATED'
   /** The server refused; `refusal` says why. */
   | 'REFUSED';

@@ -7,7 +7,7 @@ import { HostError } from '../../host/errors.ts';
  * X25519 alone; if that is answered, it stays so for some hours, and then the hybrid is tried again.
  *
  * Who can reset connections can thus take the hybrid out of a session. The fragments inside are sealed before
- * (docs/threat-model.md), and the camera says which share it uses.
+ * (docs/design/threat-model.md), and the camera says which share it uses.
  */
 
 /** How long the classical share stays in use before the hybrid is tried again. */

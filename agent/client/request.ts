@@ -26,7 +26,7 @@ export interface Response {
 /** Statuses that are no refusal. */
 const ACCEPTED = new Set([200, 201, 304]);
 
-/** A refusal's body, bytes; docs/protocol.md. */
+/** A refusal's body, bytes; docs/reference/protocol.md. */
 export const MAX_REFUSAL_BYTES = 2048;
 
 /**

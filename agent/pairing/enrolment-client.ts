@@ -16,7 +16,7 @@ import { ClientError } from '../client/errors.ts';
 import { requestResponse } from '../client/request.ts';
 import type { DeviceKey } from '../state/device-key.ts';
 
-/** What a camera says to be let in (docs/protocol.md, "Enrolment"; RFC 7030 section 4.2). */
+/** What a camera says to be let in (docs/reference/protocol.md, "Enrolment"; RFC 7030 section 4.2). */
 
 /** What the first enrolment shows beside the request. */
 export interface ClaimProof {

@@ -3,7 +3,7 @@ import { DIGEST_LENGTH, MAX_SESSION_HEADER_LENGTH, SESSION_ID_LENGTH } from '../
 import type { SpoolPrimitives } from './records-file.ts';
 import type { StoredSession } from './stored-segment.ts';
 
-/** The camera's last session (docs/spool.md, "Last session"): what the next session header refers to. */
+/** The camera's last session (docs/design/spool.md, "Last session"): what the next session header refers to. */
 export interface LastSession {
   readonly session: StoredSession;
   /** Count of its segments and digest of the last (zeros when there is none); undefined unless it ended cleanly. */

@@ -3,7 +3,7 @@ import { tryFileLock } from '../../host/file-lock.ts';
 import { SpoolError } from './errors.ts';
 
 /**
- * Claims `dir` for this process (docs/spool.md, "Lock").
+ * Claims `dir` for this process (docs/design/spool.md, "Lock").
  * @returns how to give the claim up.
  * @throws SpoolError SPOOL_LOCKED; HostError.
  */

@@ -5,7 +5,7 @@ import { endsSegment, MAX_RECORD_LENGTH, type RecordFrame, readRecord } from '..
 import type { DiskFile } from '../../host/disk.ts';
 import type { RunStart } from './record-index.ts';
 
-/** One segment's records on the disk (docs/spool.md, "Records file"): its name, its preface, its frames. */
+/** One segment's records on the disk (docs/design/spool.md, "Records file"): its name, its preface, its frames. */
 
 export type SpoolPrimitives = Pick<SealingPrimitives, 'crc32' | 'sha256'>;
 

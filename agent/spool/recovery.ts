@@ -46,7 +46,7 @@ interface Recovery extends RecoveryContext {
 /** What SIGKILL left unsynced lies in the newest sessions: one that was ending, one that had begun. */
 const RECENT_SESSIONS = 2;
 
-/** Reads back what a spool directory holds (docs/spool.md, "Start"), and repairs what was interrupted. */
+/** Reads back what a spool directory holds (docs/design/spool.md, "Start"), and repairs what was interrupted. */
 export async function recover(context: RecoveryContext): Promise<Recovered> {
   const { dir, disk, primitives } = context;
   const unread = new Set<string>();

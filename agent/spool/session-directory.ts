@@ -15,7 +15,7 @@ export function sessionDirectoryName({ number, id }: Pick<StoredSession, 'number
   return `${String(number).padStart(12, '0')}-${id}`;
 }
 
-/** The directory of one session: every call that changes it, in the order of docs/spool.md. */
+/** The directory of one session: every call that changes it, in the order of docs/design/spool.md. */
 export class SessionDirectory {
   readonly session: StoredSession;
   readonly #disk: Disk;

@@ -34,7 +34,7 @@ export interface SpoolOptions {
   readonly lock?: (dir: string) => () => void;
 }
 
-/** What was captured and is not yet durable at the server (docs/spool.md). */
+/** What was captured and is not yet durable at the server (docs/design/spool.md). */
 export class Spool implements UploadQueue {
   readonly #options: SpoolOptions;
   readonly #release: () => void;

@@ -9,7 +9,7 @@ export interface SealedRecord {
   readonly bytes: Uint8Array;
   /** Duration of its video samples, microseconds. */
   readonly durationUs: number;
-  /** Running digest of the segment up to and with this record, 32 bytes (docs/format.md, "Digest"). */
+  /** Running digest of the segment up to and with this record, 32 bytes (docs/reference/format.md, "Digest"). */
   readonly digest: Uint8Array;
 }
 

@@ -3,7 +3,7 @@ import type { RunStart } from './record-index.ts';
 import type { SpoolPrimitives } from './records-file.ts';
 import type { Counters } from './tally.ts';
 
-/** What is left of a dropped segment (docs/spool.md, "Tombstones"). */
+/** What is left of a dropped segment (docs/design/spool.md, "Tombstones"). */
 export interface Tombstone {
   /** The segment header's 72 bytes. */
   readonly header: Uint8Array;

@@ -11,7 +11,7 @@ import { CameraError } from './errors.ts';
 import { isOfCamera, isReadOnly, ON_A_BOARD, runElsewhere } from './run-elsewhere.ts';
 
 /**
- * A camera's directory: what it is, whom it serves, and what it keeps (docs/architecture.md lists the files).
+ * A camera's directory: what it is, whom it serves, and what it keeps (docs/design/architecture.md lists the files).
  * Everything in it is readable by its owner alone.
  */
 export class CameraDirectory {

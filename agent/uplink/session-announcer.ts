@@ -38,7 +38,7 @@ export class SessionAnnouncer {
     return this.#known.values().some((key) => key.endsWith(` ${session}`));
   }
 
-  /** Whether this process has sent it, asked with the session hash (docs/format.md) in hex. */
+  /** Whether this process has sent it, asked with the session hash (docs/reference/format.md) in hex. */
   isOursByHash(hash: string): boolean {
     return this.#hashes.has(hash);
   }

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandError } from '../errors.ts';
 
-/** Footage as it lies on disk: the server's footage directory, or a copy of it (docs/format.md, "Files"). */
+/** Footage as it lies on disk: the server's footage directory, or a copy of it (docs/reference/format.md, "Files"). */
 
 export interface SessionFiles {
   readonly camera: string;

@@ -16,7 +16,7 @@ import { CommandError } from '../errors.ts';
 import { readNeededFile } from '../files.ts';
 import { type SessionFiles, sessionDirectoryName } from './footage-directory.ts';
 
-/** More than any segment a server takes (docs/protocol.md). */
+/** More than any segment a server takes (docs/reference/protocol.md). */
 const MAX_SEGMENT_FILE_BYTES = 300 * 1024 * 1024;
 
 /**

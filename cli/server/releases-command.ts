@@ -12,7 +12,7 @@ export function fleetCommand(): Command {
     .addHelpText(
       'after',
       `
-A camera that updates itself signs what became of each release and sends it here (docs/slots.md). The server keeps the
+A camera that updates itself signs what became of each release and sends it here (docs/design/slots.md). The server keeps the
 newest 100 of each camera, and cannot change one unseen.
 
 Example:

@@ -13,7 +13,7 @@ export interface Measurement {
   readonly value: number;
   /** What the value is compared with, measured in the same run and in the same unit. */
   readonly peer?: { readonly what: string; readonly value: number };
-  /** docs/benchmarks.md, "Budgets"; without one it is information. */
+  /** docs/evidence/benchmarks.md, "Budgets"; without one it is information. */
   readonly budget?: Budget;
 }
 

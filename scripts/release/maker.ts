@@ -32,7 +32,7 @@ export interface MadeRelease {
   readonly bundle: Bundle;
 }
 
-/** A maker with keys and a repository, who builds and publishes as docs/releasing.md says. */
+/** A maker with keys and a repository, who builds and publishes as docs/guide/releasing.md says. */
 export class Maker {
   readonly #directory: string;
   readonly #repository: string;

@@ -159,7 +159,7 @@ export const ROOMS: readonly Room[] = [
   },
   {
     name: 'scripts',
-    holds: 'setup, test, check, demo, build, bench, [image](image.md)',
+    holds: 'setup, test, check, demo, build, bench, [image](../guide/image.md)',
     imports: [...SHIPPED, 'test'],
     node: 'everything',
     console: true,

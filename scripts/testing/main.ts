@@ -133,7 +133,7 @@ async function runAgain(options: JestOptions, reports: readonly (JestReport | un
 }
 
 function unprovenIn(ran: readonly FileReport[]): string[] {
-  const provisions = readProvisions(join(root, 'docs/en-303-645.yaml'));
+  const provisions = readProvisions(join(root, 'docs/evidence/en-303-645.yaml'));
   return unproven(provisions, ran, (file) => selected.includes(file));
 }
 

@@ -210,7 +210,7 @@ export class TlsServer {
     socket.on('error', (error) => this.#log.debug({ reason: error.message }, 'connection broke'));
     const { alpnProtocol } = socket;
     if ((alpnProtocol !== ALPN_HTTP && alpnProtocol !== ALPN_MQTT) || socket.isSessionReused()) {
-      this.#turnAway(socket, 'not the profile of docs/protocol.md');
+      this.#turnAway(socket, 'not the profile of docs/reference/protocol.md');
       return;
     }
     const client = this.#judge(socket.getPeerX509Certificate()?.raw);

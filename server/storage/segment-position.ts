@@ -30,7 +30,7 @@ type Checksum = (data: Uint8Array) => number;
 
 /**
  * Where a segment ends once the record at `offset` of `bytes` is appended, judged without any key: checksums,
- * segment tag, turn and limits (docs/protocol.md, "Records"). Undefined when more bytes are needed.
+ * segment tag, turn and limits (docs/reference/protocol.md, "Records"). Undefined when more bytes are needed.
  * @throws Refused RECORD_REFUSED, BODY_OVERSIZED.
  */
 export function afterRecord(

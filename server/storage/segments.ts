@@ -32,7 +32,7 @@ export const segmentKey = ({ session, sequence }: SegmentName) =>
   `${session.camera}/${session.id}/${sequence}`;
 export const segmentFileName = (sequence: number) => `${String(sequence).padStart(6, '0')}.oriel`;
 
-/** The segment files of all sessions (docs/protocol.md, "Storage"). */
+/** The segment files of all sessions (docs/reference/protocol.md, "Storage"). */
 export class Segments {
   readonly #disk: Disk;
   readonly #log: Log;

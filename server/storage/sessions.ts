@@ -31,7 +31,7 @@ const HEADER_FILE = 'session';
 const NUMBER_DIGITS = 12;
 const NAME = /^([0-9]{12,16})-([0-9a-f]{32})$/;
 
-/** The session directories of all cameras (docs/protocol.md, "Storage"). */
+/** The session directories of all cameras (docs/reference/protocol.md, "Storage"). */
 export class Sessions {
   readonly #disk: Disk;
   readonly #root: string;

@@ -16,7 +16,7 @@ import { Unfinished } from './unfinished.ts';
  *                                                                                /snapshot-<number, 6 digits>.oriel
  *
  * Each file holds exactly the bytes that the camera sent. Invariants, and how the order of writes keeps them
- * (docs/protocol.md, "Storage"):
+ * (docs/reference/protocol.md, "Storage"):
  *
  * 1. A `session` file is whole and verified: it is written beside its name, synced, renamed into place.
  * 2. Where there is a segment file there is its session file: a segment is refused before.

@@ -162,13 +162,13 @@ async function isAlteredBeforeStart(slotted: SlottedDeployment): Promise<void> {
 }
 
 test('the threat model lists these tricks, and no other', () => {
-  const document = readFileSync(join(import.meta.dirname, '../../docs/threat-model.md'), 'utf8');
+  const document = readFileSync(join(import.meta.dirname, '../../docs/design/threat-model.md'), 'utf8');
   const rows = [...TRICKS, ALTERED_BEFORE_START].map(
     ({ name, by, code }) => `| ${name} | ${by} | \`${code}\` |`,
   );
   const table = ['| trick | refused by | code |', '| --- | --- | --- |', ...rows, ''].join('\n');
   if (!document.includes(`\n${table}\n`))
-    throw new Error(`docs/threat-model.md has no such table:\n${table}`);
+    throw new Error(`docs/design/threat-model.md has no such table:\n${table}`);
 });
 
 test(

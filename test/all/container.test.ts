@@ -26,7 +26,7 @@ const USER = '61201:61201';
 const HEALTH_CHECK = ['oriel', 'camera', 'status', '/camera'];
 
 const room = mkdtempSync(join(tmpdir(), 'oriel-container-'));
-/** As docs/hardening.md says to run it; `sandbox` is what a control leaves out. */
+/** As docs/design/hardening.md says to run it; `sandbox` is what a control leaves out. */
 const CONFINED = [
   '--cap-drop=ALL',
   '--security-opt=no-new-privileges',

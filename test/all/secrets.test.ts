@@ -10,7 +10,7 @@ import { type Secret, sweep } from '../secrets/sweep.ts';
 
 /**
  * Every secret that there is, looked for in everything that a camera and its server leave behind in a life with all
- * kinds of trouble. docs/keys.md says where each may lie, and it lies nowhere else.
+ * kinds of trouble. docs/evidence/keys.md says where each may lie, and it lies nowhere else.
  */
 
 const LIMIT_MS = 240_000;

@@ -2,7 +2,7 @@ import type { AgentFacts } from '../../ota/launcher-protocol.ts';
 import type { Contents } from '../ota/maker.ts';
 
 /**
- * Releases whose agent and capture do no more than their launcher needs to see (docs/slots.md, "Between agent and
+ * Releases whose agent and capture do no more than their launcher needs to see (docs/design/slots.md, "Between agent and
  * launcher"): what is looked at here is the launcher and the updater, and neither cares what a release does.
  */
 export const versionOf = (counter: number) => `1.0.${counter}`;

@@ -190,8 +190,8 @@ describe('the committed vectors', () => {
     expect([...new Set(codes)].sort()).toEqual(CODES);
   });
 
-  test('docs/format.md lists them, and those of files and media', () => {
-    const text = readFileSync(join(import.meta.dirname, '../../docs/format.md'), 'utf8');
+  test('docs/reference/format.md lists them, and those of files and media', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../docs/reference/format.md'), 'utf8');
     const [, table = ''] = /\| code \| what it means .*\n((?:\|.*\n)+)/.exec(text) ?? [];
     const listed = table.split('\n').flatMap((row) => row.split('|')[1]?.match(/[A-Z]+_[A-Z_]+/g) ?? []);
     expect(listed.sort()).toEqual([...CODES, 'FILE_UNREADABLE', 'MEDIA_MALFORMED', 'SESSION_MISSING'].sort());

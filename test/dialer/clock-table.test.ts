@@ -20,7 +20,7 @@ type ClockName = keyof typeof CLOCKS;
 /** By trick and clock: `connect`, or the code of the refusal. */
 type Outcomes = Record<string, Record<ClockName, string>>;
 const ROOT = join(import.meta.dirname, '../..');
-const DOCUMENT = join(ROOT, 'docs/threat-model.md');
+const DOCUMENT = join(ROOT, 'docs/design/threat-model.md');
 
 let servers: HostileServers;
 let directory: string;

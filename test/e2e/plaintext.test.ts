@@ -29,7 +29,7 @@ interface Findings {
   readonly movie: Buffer | undefined;
 }
 
-/** Whether a spool holds a segment from its first byte on, which the init segment follows, and some video (docs/spool.md). */
+/** Whether a spool holds a segment from its first byte on, which the init segment follows, and some video (docs/design/spool.md). */
 function holdsBeginning(spool: string): boolean {
   const files = readdirSync(spool, { recursive: true, encoding: 'utf8' });
   const beginnings = files.filter((file) => /[/]\d{6}[.]72[.]records$/.test(file));

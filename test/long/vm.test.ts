@@ -32,7 +32,7 @@ const PACKAGES = [
   ...['linux-image-amd64', 'initramfs-tools', 'zstd'],
 ];
 
-/** A Debian disk with the camera installed as docs/hardening.md says, and the script that it runs after boot. */
+/** A Debian disk with the camera installed as docs/design/hardening.md says, and the script that it runs after boot. */
 function makeDisk(room: string, cameraDirectory: string, port: number) {
   const root = join(room, 'root');
   const inside = (path: string) => join(root, path);

@@ -61,7 +61,7 @@ export async function withDeployment(act: (deployment: Deployment) => Promise<vo
   }
 }
 
-/** Gives the camera's directory to the agent's user, as docs/hardening.md says. */
+/** Gives the camera's directory to the agent's user, as docs/design/hardening.md says. */
 export function handOver({ cameraDirectory }: Deployment): void {
   const owner = `${AGENT.uid}:${CAPTURE.gid}`;
   const given = spawnSync('sh', ['-c', `chown -R ${owner} "$1" && chmod 710 "$1"`, 'sh', cameraDirectory]);

@@ -1,4 +1,4 @@
-"""A footage directory: what `oriel footage verify` has to say of it (docs/format.md, "What an opener answers")."""
+"""A footage directory: what `oriel footage verify` has to say of it (docs/reference/format.md, "What an opener answers")."""
 
 import os
 import re

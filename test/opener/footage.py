@@ -1,4 +1,4 @@
-"""Session headers, segments and snapshots, as docs/format.md gives them. The sections are named as they are there."""
+"""Session headers, segments and snapshots, as docs/reference/format.md gives them. The sections are named as they are there."""
 
 import struct
 import zlib

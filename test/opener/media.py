@@ -1,4 +1,4 @@
-"""Whether a segment's media plays: docs/format.md, section "Media"; boxes as in ISO/IEC 14496-12."""
+"""Whether a segment's media plays: docs/reference/format.md, section "Media"; boxes as in ISO/IEC 14496-12."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""A second opener, written from docs/format.md alone: what it says, the product has to say.
+"""A second opener, written from docs/reference/format.md alone: what it says, the product has to say.
 
 usage: opener.py vectors FILE            what comes of each vector of a file of test/vectors/format, as JSON
        opener.py verify KEY DIRECTORY...  what there is in footage directories, as JSON

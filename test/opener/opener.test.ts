@@ -56,7 +56,7 @@ const same = (one: unknown, other: unknown) => {
   }
 };
 
-describe('a second opener, written from docs/format.md alone', () => {
+describe('a second opener, written from docs/reference/format.md alone', () => {
   test.each([
     ['v1.json', 130],
     ['snapshots.json', 27],

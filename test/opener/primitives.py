@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 class Refused(Exception):
-    """Refused, by a code of docs/format.md."""
+    """Refused, by a code of docs/reference/format.md."""
 
     def __init__(self, code):
         super().__init__(code)

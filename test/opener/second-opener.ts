@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { FootageReport } from '../../cli/footage/report.ts';
 
-/** The opener in Python beside this file, written from docs/format.md alone. */
+/** The opener in Python beside this file, written from docs/reference/format.md alone. */
 
 const OPENER = join(import.meta.dirname, 'opener.py');
 const MAX_ANSWER_BYTES = 64 << 20;

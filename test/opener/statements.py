@@ -1,4 +1,4 @@
-"""Setup codes, pairing statements, pin statements and update reports, as docs/format.md gives them."""
+"""Setup codes, pairing statements, pin statements and update reports, as docs/reference/format.md gives them."""
 
 import hmac
 import re

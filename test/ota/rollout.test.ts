@@ -107,7 +107,7 @@ describe('the draw', () => {
     );
   });
 
-  test('is the one that docs/updates.md describes', () => {
+  test('is the one that docs/design/updates.md describes', () => {
     // SHA-256 of "00112233445566778899aabbccddeeff\ncamera-0" begins with these four bytes.
     const place = (Number.parseInt(PLACE, 16) / 2 ** 32) * 100;
     expect(isDrawn({ seed: SEED, percentage: place }, 'camera-0')).toBe(false);

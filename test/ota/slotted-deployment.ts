@@ -104,7 +104,7 @@ export async function withSlots<T>(
   }
 }
 
-/** As docs/hardening.md says. */
+/** As docs/design/hardening.md says. */
 const GIVE_AWAY = [
   'chmod 711 "$(dirname "$3")"',
   `chown -R ${AGENT.uid}:${CAPTURE.gid} "$3"`,

@@ -29,12 +29,11 @@ const direct = Object.entries({
 const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> };
 const locked = Object.entries(packages).filter(([path]) => path !== '');
 
-/** What docs/dependencies.md says of each: the table rows, by the name in their first cell. */
+/** What docs/design/dependencies.md says of each: the table rows, by the name in their first cell. */
 const rows = new Map(
-  [...read('docs/dependencies.md').matchAll(/^\| `([^`]+)` \|(.*)\|$/gm)].map(([, name = '', rest = '']) => [
-    name,
-    rest.split('|').map((cell) => cell.trim()),
-  ]),
+  [...read('docs/design/dependencies.md').matchAll(/^\| `([^`]+)` \|(.*)\|$/gm)].map(
+    ([, name = '', rest = '']) => [name, rest.split('|').map((cell) => cell.trim())],
+  ),
 );
 const debian = [...read('scripts/setup').matchAll(/\bneed ([a-z0-9.-]+) '/g)].map(([, name]) => name ?? '');
 
@@ -64,17 +63,20 @@ test.each(direct)('%s is pinned to one exact version, and the lockfile holds tha
   expect(packages[`node_modules/${name}`]?.version).toBe(version);
 });
 
-test.each([...direct.map(([name]) => name), ...debian])('%s has its line in docs/dependencies.md', (name) => {
-  const cells = rows.get(name) ?? [];
-  expect(cells).toHaveLength(4);
-  for (const cell of cells) expect(cell).not.toBe('');
-});
+test.each([...direct.map(([name]) => name), ...debian])(
+  '%s has its line in docs/design/dependencies.md',
+  (name) => {
+    const cells = rows.get(name) ?? [];
+    expect(cells).toHaveLength(4);
+    for (const cell of cells) expect(cell).not.toBe('');
+  },
+);
 
-test.each(direct)('%s pulls in as many packages as docs/dependencies.md says', (name) => {
+test.each(direct)('%s pulls in as many packages as docs/design/dependencies.md says', (name) => {
   expect(Number.parseInt(rows.get(name)?.[2] ?? '', 10)).toBe(pulledIn(`node_modules/${name}`).size);
 });
 
-test('docs/dependencies.md has no line for what is not used', () => {
+test('docs/design/dependencies.md has no line for what is not used', () => {
   const used = new Set([...direct.map(([name]) => name), ...debian]);
   expect([...rows.keys()].filter((name) => !used.has(name))).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { parseProvisions, type RanFile, readProvisions, unproven } from '../../scripts/provisions.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const path = resolve(root, 'docs/en-303-645.yaml');
+const path = resolve(root, 'docs/evidence/en-303-645.yaml');
 
 /** The provisions of V3.1.3, by clause: the numbers within it. */
 const CLAUSES: readonly [clause: string, numbers: string][] = [

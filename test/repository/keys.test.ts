@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { root, testsNamedIn } from './named-tests.ts';
 
-/** docs/keys.md: a row for each key and secret, and for each column that promises something a test. */
+/** docs/evidence/keys.md: a row for each key and secret, and for each column that promises something a test. */
 
 const COLUMNS = ['where', 'lives', 'rotated', 'revoked', 'destroyed'] as const;
 /** What promises nothing of its own: nothing, or what another row or another's hands decide. */
@@ -37,7 +37,7 @@ function untested(text: string): string[] {
   });
 }
 
-const document = readFileSync(resolve(root, 'docs/keys.md'), 'utf8');
+const document = readFileSync(resolve(root, 'docs/evidence/keys.md'), 'utf8');
 
 test('every key and secret has a test for each column that promises something', () => {
   expect(rowsOf(document).length).toBeGreaterThanOrEqual(23);

@@ -5,7 +5,7 @@ import { Telemetry } from '../../wire/telemetry.ts';
 import { telemetry } from '../wire/telemetry.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const page = readFileSync(resolve(root, 'docs/privacy.md'), 'utf8');
+const page = readFileSync(resolve(root, 'docs/reference/privacy.md'), 'utf8');
 
 function section(title: string): string {
   const [, text = ''] = page.split(`\n## ${title}\n`);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { missingIn, root, testsNamedIn } from './named-tests.ts';
 
-const documents = ['docs/threat-model.md', 'docs/keys.md'];
+const documents = ['docs/design/threat-model.md', 'docs/evidence/keys.md'];
 
 test.each(documents)('every test that %s names is there, titles too', (path) => {
   const text = readFileSync(resolve(root, path), 'utf8');

@@ -176,8 +176,8 @@ test('every attacker and its end stands in the document', () => {
     return `| ${name} | ${code === outcome ? 'refused' : 'cut off'} | \`${code}\` |`;
   });
   const table = ['| who dials, with | is | code |', '| --- | --- | --- |', ...rows].join('\n');
-  const document = readFileSync(join(import.meta.dirname, '../../docs/threat-model.md'), 'utf8');
-  if (!document.includes(table)) throw new Error(`docs/threat-model.md has no such table:\n${table}`);
+  const document = readFileSync(join(import.meta.dirname, '../../docs/design/threat-model.md'), 'utf8');
+  if (!document.includes(table)) throw new Error(`docs/design/threat-model.md has no such table:\n${table}`);
 });
 
 describe('of a camera’s routes, without an accepted certificate, nothing is seen:', () => {

@@ -10,7 +10,7 @@ const PROMISED_MS = 2000;
 
 /**
  * Compares what a spool offers after a start with what the camera did before, and says everything that
- * breaks a promise of docs/spool.md. `dropped`: what had been given up for want of room before.
+ * breaks a promise of docs/design/spool.md. `dropped`: what had been given up for want of room before.
  */
 export async function faultsOf(
   spool: Spool,

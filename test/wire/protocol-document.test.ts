@@ -4,9 +4,9 @@ import { MAX_MESSAGE_BYTES, REPLY_CODES, REQUESTS, TOPICS } from '../../wire/con
 import { REFUSAL_CODES } from '../../wire/refusal.ts';
 import { Telemetry } from '../../wire/telemetry.ts';
 
-/** docs/protocol.md is enough for a second server: what it lists is what the schemas have. */
+/** docs/reference/protocol.md is enough for a second server: what it lists is what the schemas have. */
 
-const text = readFileSync(join(import.meta.dirname, '../../docs/protocol.md'), 'utf8');
+const text = readFileSync(join(import.meta.dirname, '../../docs/reference/protocol.md'), 'utf8');
 
 /** The first cells of the rows of the table that follows `heading`, each without its backticks. */
 function rowsAfter(heading: string, within = text): string[] {

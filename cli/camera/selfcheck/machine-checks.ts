@@ -64,7 +64,7 @@ export function checkUsers({ roles }: Facts): Verdict {
   const agent = roles.find(({ role }) => role === 'agent');
   const capture = roles.find(({ role }) => role === 'capture');
   if (agent === undefined) return unknown('the camera does not run');
-  const way = 'run it by its unit, or with --agent-user and --capture-user (docs/hardening.md)';
+  const way = 'run it by its unit, or with --agent-user and --capture-user (docs/design/hardening.md)';
   if (agent.uid === 0 || capture?.uid === 0) return fail('the camera runs as root', way);
   if (capture !== undefined && agent.uid === capture.uid) {
     return warn('agent and capture have one user: ffmpeg could read the key', way);

@@ -68,7 +68,7 @@ export function whatToDo(course: Course, camera: string): string[] {
     case 'returned':
       return [
         courseText(course),
-        'the camera runs the release before; docs/slots.md and docs/updates.md list the codes',
+        'the camera runs the release before; docs/design/slots.md and docs/design/updates.md list the codes',
       ];
     case 'confirmed':
       return [courseText(course)];

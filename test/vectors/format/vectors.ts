@@ -4,7 +4,7 @@ import type { SegmentVerdict } from '../../../crypto/opener.ts';
 /** The file v1.json: what an opener has to make of these bytes. Byte strings are base64url without padding. */
 export interface FormatVectors {
   readonly about: string;
-  /** A viewing key file's JSON (docs/format.md, "Viewing key"); it trusts the camera. */
+  /** A viewing key file's JSON (docs/reference/format.md, "Viewing key"); it trusts the camera. */
   readonly viewingKey: unknown;
   /** Camera id as text. */
   readonly camera: string;
