@@ -1,6 +1,6 @@
 import { type NodeAccess, ROOMS, type Room } from './table.ts';
 
-const BEGIN = '<!-- made by `node scripts/rooms.ts --write` from scripts/rooms/table.ts -->';
+const BEGIN = '<!-- made by `scripts/import-rules --write` from scripts/rooms/table.ts -->';
 const END = '<!-- end of what is made -->';
 
 /** The names of files as a sentence has them: `viewing key` of `crypto/viewing-key`. */

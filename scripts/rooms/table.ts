@@ -1,6 +1,6 @@
 /**
- * The rooms of the repository, and what each may import: `node scripts/rooms.ts --write` makes biome.json's import rules and
- * the table of docs/architecture.md from this one.
+ * The rooms of the repository, and what each may import: `scripts/import-rules --write` makes biome.json's import rules and
+ * the table of docs/design/architecture.md from this one.
  */
 
 export type RoomName =

@@ -11,8 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { staleFiles } from '../../scripts/import-rules.ts';
 import { type NodeAccess, ROOMS, WALLED_PACKAGES, WALLS, type Walls } from '../../scripts/rooms/table.ts';
-import { staleFiles } from '../../scripts/rooms.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const walled = ROOMS.filter(({ free }) => free !== true);
@@ -210,7 +210,7 @@ describe('the table of rooms', () => {
     expect(ROOMS.filter(({ free }) => free === true).map(({ name }) => name)).toEqual(['scripts', 'test']);
   });
 
-  test('is what biome.json and the architecture page say; else: node scripts/rooms.ts --write', () => {
+  test('is what biome.json and the architecture page say; else: scripts/import-rules --write', () => {
     expect([...staleFiles().keys()]).toEqual([]);
   });
 

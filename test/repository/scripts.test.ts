@@ -12,6 +12,7 @@ const scripts = [
   'scripts/test',
   'scripts/vectors',
   'scripts/debian-tree',
+  'scripts/import-rules',
   'scripts/tuf-conformance',
 ];
 

@@ -8,7 +8,7 @@ import { withRoomsTable } from './rooms/page.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const BIOME_FILE = 'biome.json';
 const PAGE_FILE = 'docs/design/architecture.md';
-const USAGE = `usage: node scripts/rooms.ts [--write]
+const USAGE = `usage: scripts/import-rules [--write]
 
 Says which of ${BIOME_FILE} and ${PAGE_FILE} differ from scripts/rooms/table.ts, and fails if one does; --write makes them anew.`;
 
@@ -27,13 +27,17 @@ export function staleFiles(): Map<string, string> {
 }
 
 function main(args: readonly string[]): number {
+  if (args.length === 1 && (args[0] === '--help' || args[0] === '-h')) {
+    console.log(USAGE);
+    return 0;
+  }
   if (args.length > 1 || (args.length === 1 && args[0] !== '--write')) {
     console.error(USAGE);
     return 2;
   }
   const stale = staleFiles();
   if (args.length === 0) {
-    for (const file of stale.keys()) console.error(`${file} differs: node scripts/rooms.ts --write`);
+    for (const file of stale.keys()) console.error(`${file} differs: scripts/import-rules --write`);
     return stale.size === 0 ? 0 : 1;
   }
   for (const [file, text] of stale) writeFileSync(join(ROOT, file), text);
