@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { parseRfc3339 } from '../crypto/time.ts';
+import type { SheetReport } from '../footage/contact-sheet.ts';
+import type { CameraLine } from '../footage/coverage.ts';
+import type { FootageReport, SegmentLine } from '../footage/report.ts';
+import type { AbsentSnapshots } from '../footage/snapshot-inspection.ts';
 import { CommandError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
-import type { CameraLine } from './footage/coverage.ts';
-import type { SheetReport } from './footage/make-sheet.ts';
-import type { FootageReport, SegmentLine } from './footage/report.ts';
-import type { AbsentSnapshots } from './footage/snapshot-inspection.ts';
 import { summarize } from './footage/summarize.ts';
 import { jsonLine, printable, rfc3339 } from './text.ts';
 
@@ -105,7 +105,7 @@ export function parseTime(text: string): number {
 }
 
 async function run(name: Verb, dir: string, options: FootageOptions): Promise<void> {
-  const { openFootage } = await import('./footage/open-footage.ts');
+  const { openFootage } = await import('../footage/open-footage.ts');
   const report = await openFootage({
     ...asked(dir, options),
     out: name === 'open' ? (options.out ?? defaultOut('mp4')) : undefined,
@@ -116,7 +116,7 @@ async function run(name: Verb, dir: string, options: FootageOptions): Promise<vo
 }
 
 async function makeSheetOf(dir: string, options: SheetOptions): Promise<void> {
-  const { makeSheet } = await import('./footage/make-sheet.ts');
+  const { makeSheet } = await import('../footage/contact-sheet.ts');
   const report = await makeSheet({
     ...asked(dir, options),
     out: options.out ?? defaultOut('jpg'),

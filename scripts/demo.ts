@@ -7,8 +7,8 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { AgentStatus } from '../agent/status.ts';
 import { counters, showCounters } from '../cli/camera/counters.ts';
 import { EXIT } from '../cli/exit-codes.ts';
-import type { FootageReport } from '../cli/footage/report.ts';
 import { ENDING_SIGNALS, outliveReaders, stopSignal } from '../cli/signals.ts';
+import type { FootageReport } from '../footage/report.ts';
 import {
   cameraStatus,
   type Deployment,

@@ -1,4 +1,4 @@
-import type { FootageReport } from './report.ts';
+import type { FootageReport } from '../../footage/report.ts';
 
 /** The last line of what `oriel footage` says: of segments, and of the time that none covers. */
 export function summarize(report: Omit<FootageReport, 'segments' | 'files'>): string {

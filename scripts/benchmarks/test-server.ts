@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { FootageReport } from '../../cli/footage/report.ts';
+import type { FootageReport } from '../../footage/report.ts';
 
 export const ORIEL = resolve(import.meta.dirname, '../../oriel');
 const START_TIMEOUT_MS = 20_000;

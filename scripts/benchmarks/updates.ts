@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SegmentLine } from '../../cli/footage/report.ts';
+import type { SegmentLine } from '../../footage/report.ts';
 import { sizeOf } from '../../ota/bundle.ts';
 import { slotStateFile } from '../../ota/installation.ts';
 import { parseSlotState } from '../../ota/slot-state.ts';

@@ -16,7 +16,19 @@ import { ROOT } from './lockfile.ts';
 
 /** Compresses fast: what counts of the runtime is how a camera takes it, not how a maker packs it. */
 const RUNTIME_LEVEL = '1';
-const SOURCES = ['agent', 'cli', 'crypto', 'host', 'launcher', 'media', 'ota', 'scripts', 'server', 'wire'];
+const SOURCES = [
+  'agent',
+  'cli',
+  'crypto',
+  'footage',
+  'host',
+  'launcher',
+  'media',
+  'ota',
+  'scripts',
+  'server',
+  'wire',
+];
 const DOCUMENTS = ['LICENSE', 'package.json', 'package-lock.json', 'oriel'];
 
 /** A change of one file of the sources. */

@@ -10,6 +10,7 @@ export type RoomName =
   | 'crypto'
   | 'media'
   | 'wire'
+  | 'footage'
   | 'host'
   | 'server'
   | 'web'
@@ -75,6 +76,7 @@ const SHIPPED: readonly RoomName[] = [
   'crypto',
   'media',
   'wire',
+  'footage',
   'host',
   'server',
   'web',
@@ -123,6 +125,14 @@ export const ROOMS: readonly Room[] = [
     holds: 'what camera and server say to each other: paths, schemas, limits',
     imports: [],
     node: 'nothing',
+  },
+  {
+    name: 'footage',
+    holds: 'footage as a viewer reads it: verdicts, coverage, gaps, one MP4, the contact sheet',
+    imports: ['agent', 'crypto', 'media', 'wire', 'host', 'cli'],
+    node: 'local',
+    packages: ['sharp'],
+    console: true,
   },
   {
     name: 'host',

@@ -2,7 +2,7 @@ import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentStatus } from '../../agent/status.ts';
-import type { FootageReport } from '../../cli/footage/report.ts';
+import type { FootageReport } from '../../footage/report.ts';
 import { type Done, does } from './command.ts';
 import { Composition, findCompose } from './compose.ts';
 import { type CameraExtras, composition, FLEET, lineOf } from './composition.ts';

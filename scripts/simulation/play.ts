@@ -1,4 +1,4 @@
-import type { FootageReport } from '../../cli/footage/report.ts';
+import type { FootageReport } from '../../footage/report.ts';
 import { DyingSources } from './dying-sources.ts';
 import type { Camera, Fleet } from './fleet.ts';
 import type { Balance, Ledger } from './ledger.ts';

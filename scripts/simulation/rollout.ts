@@ -1,5 +1,5 @@
-import type { SegmentLine } from '../../cli/footage/report.ts';
 import type { releasesJson } from '../../cli/server/releases.ts';
+import type { SegmentLine } from '../../footage/report.ts';
 
 /** What became of a release on a camera, as its server and its footage tell. Pure. */
 

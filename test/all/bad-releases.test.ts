@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SegmentLine } from '../../cli/footage/report.ts';
+import type { SegmentLine } from '../../footage/report.ts';
 import type { ReturnCode } from '../../ota/slot-state.ts';
 import { orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { type Breakage, breakBuild } from '../broken-build.ts';

@@ -1,9 +1,9 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FootageReport } from '../../cli/footage/report.ts';
 import { readSessionHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import type { FootageReport } from '../../footage/report.ts';
 import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { openRegistry } from '../../server/registry/registry-origin.ts';
 import { breakBuild } from '../broken-build.ts';

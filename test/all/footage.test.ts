@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import type { FootageReport } from '../../cli/footage/report.ts';
+import type { FootageReport } from '../../footage/report.ts';
 import { ORIEL, oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { makeClip, packetHashes, pictureTimes, probe } from '../e2e/clips.ts';
 import { FootageCopy, flipped, forged } from '../e2e/footage-copy.ts';
@@ -301,7 +301,7 @@ test('one flipped bit, wherever it is in a segment, is refused', () =>
       Math.floor(((index + Math.random()) / 200) * bytes.length * 8),
     );
     // In this process: the command 200 times over would take a minute.
-    const { openFootage } = await import('../../cli/footage/open-footage.ts');
+    const { openFootage } = await import('../../footage/open-footage.ts');
     for (const bit of bits) {
       writeFileSync(copy.segment(1, 0), flipped(bytes, bit));
       const { counts } = await openFootage({

@@ -1,8 +1,8 @@
 import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SheetReport } from '../../cli/footage/make-sheet.ts';
 import { MAX_SNAPSHOT_LENGTH } from '../../crypto/snapshot.ts';
+import type { SheetReport } from '../../footage/contact-sheet.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';
 import { makeClip } from '../e2e/clips.ts';

@@ -1,7 +1,7 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { PREVIOUS_UNKNOWN } from '../../crypto/header.ts';
-import { MadeFootage, type SessionOptions } from './footage-maker.ts';
+import { MadeFootage, type SessionOptions } from '../footage/footage-maker.ts';
 
 /** What is left of footage is never taken for all of it, and what was put behind its end never for footage. */
 

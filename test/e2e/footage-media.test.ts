@@ -1,5 +1,5 @@
+import { MadeFootage, type SessionOptions } from '../footage/footage-maker.ts';
 import { minimalFragment, minimalInit } from '../media/minimal.ts';
-import { MadeFootage, type SessionOptions } from './footage-maker.ts';
 
 /** What cameras seal need not be media that plays: then it is refused, and by all commands alike. */
 

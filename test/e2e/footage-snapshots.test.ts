@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
-import { MadeFootage } from './footage-maker.ts';
+import { MadeFootage } from '../footage/footage-maker.ts';
 
 /** Snapshots that are not here are told, neutrally; one that was altered is refused, by all commands alike. */
 
@@ -65,7 +65,7 @@ test('[FC-28d] one that was altered is refused by verify too, and hides no other
 test('[FC-28d] at other times than those asked for, nothing is told', () =>
   withSnapshots(async (footage, snapshots) => {
     withhold(snapshots, 1, 4);
-    const { openFootage } = await import('../../cli/footage/open-footage.ts');
+    const { openFootage } = await import('../../footage/open-footage.ts');
     const range = { fromMs: BEGIN_MS + 150_000, toMs: BEGIN_MS + 400_000 };
     const report = await openFootage({ ...footage.request, range, out: undefined, force: false });
     expect(report.absentSnapshots).toMatchObject([{ numbers: [{ first: 4, last: 4 }] }]);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { openFootage } from '../../cli/footage/open-footage.ts';
+import { openFootage } from '../../footage/open-footage.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
-import { MadeFootage, type SessionOptions } from './footage-maker.ts';
+import { MadeFootage, type SessionOptions } from '../footage/footage-maker.ts';
 
 /** Sealed footage of a camera that did not always film: it is whole, and says what is not in it. */
 

@@ -5,8 +5,8 @@ import { signedBytes } from '../../crypto/document.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { parseViewingKey } from '../../crypto/viewing-key.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { MadeFootage } from '../footage/footage-maker.ts';
 import { secretsIn } from '../secrets/sweep.ts';
-import { MadeFootage } from './footage-maker.ts';
 
 /** What a viewing key opens and believes no more. */
 

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeTextFile } from '../../cli/files.ts';
 import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
-import { MadeFootage } from './footage-maker.ts';
+import { MadeFootage } from '../footage/footage-maker.ts';
 
 /** What a command writes destroys nothing that is still wanted, whatever it is asked. */
 

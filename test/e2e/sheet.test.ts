@@ -11,11 +11,11 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
-import type { SheetReport } from '../../cli/footage/make-sheet.ts';
+import type { SheetReport } from '../../footage/contact-sheet.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { MadeFootage as Footage, type MadeFootage } from '../footage/footage-maker.ts';
 import { RED_AND_BLUE, turnedVideosOf, videoOf } from '../media/keyframes.ts';
 import { flipped } from './footage-copy.ts';
-import { MadeFootage as Footage, type MadeFootage } from './footage-maker.ts';
 
 /** Contact sheets of footage whose keyframes are red and blue, and whose snapshots are green. */
 

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { type CaptureState, readCaptureState } from '../../agent/capture/status-file.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
-import type { FootageReport } from '../../cli/footage/report.ts';
+import type { FootageReport } from '../../footage/report.ts';
 import { endProcess, ORIEL, oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { exitOf } from '../exit-of.ts';
 import { family, type Process, stillRunning } from './processes.ts';

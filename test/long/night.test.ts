@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readGaps } from '../../agent/state/accounting-file.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import type { FootageReport } from '../../cli/footage/report.ts';
+import type { FootageReport } from '../../footage/report.ts';
 import { TestDeployment } from '../e2e/test-deployment.ts';
 import { until } from '../e2e/until.ts';
 import { numberedClip } from '../sources/clips.ts';

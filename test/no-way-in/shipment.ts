@@ -20,6 +20,7 @@ const PARTS = [
   'crypto',
   'host',
   'launcher',
+  'footage',
   'media',
   'ota',
   'server',

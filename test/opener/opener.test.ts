@@ -13,8 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { openFootage } from '../../cli/footage/open-footage.ts';
-import { MadeFootage } from '../e2e/footage-maker.ts';
+import { openFootage } from '../../footage/open-footage.ts';
+import { MadeFootage } from '../footage/footage-maker.ts';
 import { minimalFragment, minimalInit } from '../media/minimal.ts';
 import { outcomesOf, saidOf, secondVerdicts } from './second-opener.ts';
 

@@ -1,4 +1,4 @@
-import type { SegmentLine } from '../../cli/footage/report.ts';
+import type { SegmentLine } from '../../footage/report.ts';
 import { type FleetReleases, gapAt, type Report, reportOf } from '../../scripts/simulation/rollout.ts';
 
 const BEGIN_MS = Date.parse('2026-01-01T00:00:00Z');

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FootageReport } from '../../../cli/footage/report.ts';
+import type { FootageReport } from '../../../footage/report.ts';
 import { orielDoes } from '../../demonstration/oriel-command.ts';
 import { type MadeRelease, Maker, type SourceChange } from '../../release/maker.ts';
 import { type Camera, type Fleet, SERVER_DIRECTORY } from '../fleet.ts';

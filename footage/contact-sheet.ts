@@ -1,21 +1,27 @@
-import { decodePicture } from '../../agent/capture/jpeg.ts';
-import { concat } from '../../crypto/bytes.ts';
-import type { OpenedSegment, OpenedSession } from '../../crypto/opener.ts';
-import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import { dayKeyHolder } from '../../crypto/viewing-key.ts';
-import { MediaError } from '../../media/errors.ts';
-import { CommandError } from '../errors.ts';
-import { checkOutput, writeTextFile } from '../files.ts';
-import { Progress } from '../progress.ts';
-import { printable, rfc3339 } from '../text.ts';
+import { decodePicture } from '../agent/capture/jpeg.ts';
+import { CommandError } from '../cli/errors.ts';
+import { checkOutput, writeTextFile } from '../cli/files.ts';
+import { Progress } from '../cli/progress.ts';
+import { printable, rfc3339 } from '../cli/text.ts';
+import { concat } from '../crypto/bytes.ts';
+import type { OpenedSegment, OpenedSession } from '../crypto/opener.ts';
+import { nodePrimitives } from '../crypto/primitives-node.ts';
+import { dayKeyHolder } from '../crypto/viewing-key.ts';
+import { MediaError } from '../media/errors.ts';
 import { Coverage } from './coverage.ts';
-import { camerasIn, footageRoot, type SessionFiles, sessionsOf } from './footage-directory.ts';
+import { camerasIn, footageRoot, type SessionFiles, sessionsOf } from './footage-directory-node.ts';
+import { openSegmentFile, openSnapshotFile } from './footage-reader.ts';
 import { refusalIn, type TimeRange } from './inspected.ts';
 import { inspectCamera } from './inspection.ts';
 import { chooseCameras, readViewingKey } from './open-footage.ts';
 import { type FootageReport, report, type SegmentLine, segmentLine, verdictOf } from './report.ts';
-import { openSegmentFile, openSnapshotFile } from './session-files.ts';
-import { drawSheet, type SheetSection, type SheetTile, tileOfJpeg, tileOfPixels } from './sheet-picture.ts';
+import {
+  drawSheet,
+  type SheetSection,
+  type SheetTile,
+  tileOfJpeg,
+  tileOfPixels,
+} from './sheet-canvas-node.ts';
 import { planSheet, type SegmentMoment, type SnapshotMoment, type Tile } from './sheet-plan.ts';
 import { type PictureLine, SnapshotInspection } from './snapshot-inspection.ts';
 import { type Gap, Timeline } from './timeline.ts';

@@ -1,7 +1,7 @@
-import type { Inspected, TimeRange } from '../../cli/footage/inspected.ts';
-import { gapReport, MAX_GAP_LINES } from '../../cli/footage/report.ts';
 import { summarize } from '../../cli/footage/summarize.ts';
-import { type Gap, Timeline } from '../../cli/footage/timeline.ts';
+import type { Inspected, TimeRange } from '../../footage/inspected.ts';
+import { gapReport, MAX_GAP_LINES } from '../../footage/report.ts';
+import { type Gap, Timeline } from '../../footage/timeline.ts';
 
 /** Which time is a gap, and how it is said. */
 

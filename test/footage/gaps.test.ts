@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { gapsBetween, lengthOf } from '../../cli/footage/gaps.ts';
 import { MAX_SESSION_SEGMENTS, PREVIOUS_UNKNOWN } from '../../crypto/header.ts';
+import { gapsBetween, lengthOf } from '../../footage/gaps.ts';
 import { MadeFootage, type SessionOptions } from './footage-maker.ts';
 
 /** What is missing is told, whatever is laid down where it belongs. */

@@ -1,15 +1,15 @@
-import { equal, toHex } from '../../crypto/bytes.ts';
-import { CryptoError } from '../../crypto/errors.ts';
-import type { ParsedSessionHeader } from '../../crypto/header.ts';
-import { checkChain, type OpenedSegment, type OpenedSession } from '../../crypto/opener.ts';
-import { decodeTimeUs } from '../../crypto/opening-record.ts';
-import { MediaError } from '../../media/errors.ts';
-import { checkPlayable } from '../../media/playable.ts';
-import { CommandError } from '../errors.ts';
-import type { SessionFiles } from './footage-directory.ts';
+import { CommandError } from '../cli/errors.ts';
+import { equal, toHex } from '../crypto/bytes.ts';
+import { CryptoError } from '../crypto/errors.ts';
+import type { ParsedSessionHeader } from '../crypto/header.ts';
+import { checkChain, type OpenedSegment, type OpenedSession } from '../crypto/opener.ts';
+import { decodeTimeUs } from '../crypto/opening-record.ts';
+import { MediaError } from '../media/errors.ts';
+import { checkPlayable } from '../media/playable.ts';
+import type { SessionFiles } from './footage-directory-node.ts';
+import { openSegmentFile } from './footage-reader.ts';
 import { gapsBetween, lengthOf } from './gaps.ts';
 import { accepted, type Inspected, missing, openEnd, refused, type TimeRange, touches } from './inspected.ts';
-import { openSegmentFile } from './session-files.ts';
 
 /** How a session ended, as the camera signed it in the header of the next. */
 export interface StatedEnd {

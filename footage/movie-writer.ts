@@ -1,14 +1,14 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join, parse } from 'node:path';
-import { equal, toHex } from '../../crypto/bytes.ts';
-import type { OpenedSegment } from '../../crypto/opener.ts';
-import { decodeTimeUs, type OpeningRecord } from '../../crypto/opening-record.ts';
-import { MediaError } from '../../media/errors.ts';
-import { parseFragment } from '../../media/fragment.ts';
-import { parseInit } from '../../media/init.ts';
-import { Joiner } from '../../media/joiner.ts';
-import { CommandError } from '../errors.ts';
-import { checkOutput, type OutputOptions } from '../files.ts';
+import { CommandError } from '../cli/errors.ts';
+import { checkOutput, type OutputOptions } from '../cli/files.ts';
+import { equal, toHex } from '../crypto/bytes.ts';
+import type { OpenedSegment } from '../crypto/opener.ts';
+import { decodeTimeUs, type OpeningRecord } from '../crypto/opening-record.ts';
+import { MediaError } from '../media/errors.ts';
+import { parseFragment } from '../media/fragment.ts';
+import { parseInit } from '../media/init.ts';
+import { Joiner } from '../media/joiner.ts';
 
 /** One MP4 file written. */
 export interface WrittenMovie {

@@ -1,20 +1,16 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { toHex } from '../../crypto/bytes.ts';
-import { CryptoError } from '../../crypto/errors.ts';
-import {
-  MAX_SESSION_HEADER_LENGTH,
-  type ParsedSessionHeader,
-  readSessionHeader,
-} from '../../crypto/header.ts';
-import { type OpenedSegment, type OpenedSession, openSegment } from '../../crypto/opener.ts';
-import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import { type DayKeyHolder, openSession } from '../../crypto/session.ts';
-import { MAX_SNAPSHOT_LENGTH } from '../../crypto/snapshot.ts';
-import { type OpenedSnapshot, openSnapshot } from '../../crypto/snapshot-opener.ts';
-import { CommandError } from '../errors.ts';
-import { readNeededFile } from '../files.ts';
-import { type SessionFiles, sessionDirectoryName } from './footage-directory.ts';
+import { CommandError } from '../cli/errors.ts';
+import { readNeededFile } from '../cli/files.ts';
+import { toHex } from '../crypto/bytes.ts';
+import { CryptoError } from '../crypto/errors.ts';
+import { MAX_SESSION_HEADER_LENGTH, type ParsedSessionHeader, readSessionHeader } from '../crypto/header.ts';
+import { type OpenedSegment, type OpenedSession, openSegment } from '../crypto/opener.ts';
+import { nodePrimitives } from '../crypto/primitives-node.ts';
+import { type DayKeyHolder, openSession } from '../crypto/session.ts';
+import { MAX_SNAPSHOT_LENGTH } from '../crypto/snapshot.ts';
+import { type OpenedSnapshot, openSnapshot } from '../crypto/snapshot-opener.ts';
+import { type SessionFiles, sessionDirectoryName } from './footage-directory-node.ts';
 
 /** More than any segment a server takes (docs/reference/protocol.md). */
 const MAX_SEGMENT_FILE_BYTES = 300 * 1024 * 1024;

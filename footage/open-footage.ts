@@ -1,18 +1,18 @@
 import { statSync } from 'node:fs';
-import type { ParsedSessionHeader } from '../../crypto/header.ts';
-import type { OpenedSegment, OpenedSession } from '../../crypto/opener.ts';
-import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { CommandError } from '../cli/errors.ts';
+import { checkOutput, readTextFile } from '../cli/files.ts';
+import { Progress } from '../cli/progress.ts';
+import type { ParsedSessionHeader } from '../crypto/header.ts';
+import type { OpenedSegment, OpenedSession } from '../crypto/opener.ts';
+import { nodePrimitives } from '../crypto/primitives-node.ts';
 import {
   dayKeyHolder,
   MAX_VIEWING_KEY_BYTES,
   parseViewingKey,
   type ViewingKey,
-} from '../../crypto/viewing-key.ts';
-import { CommandError } from '../errors.ts';
-import { checkOutput, readTextFile } from '../files.ts';
-import { Progress } from '../progress.ts';
+} from '../crypto/viewing-key.ts';
 import { Coverage } from './coverage.ts';
-import { camerasIn, footageRoot, type SessionFiles, sessionsOf } from './footage-directory.ts';
+import { camerasIn, footageRoot, type SessionFiles, sessionsOf } from './footage-directory-node.ts';
 import type { TimeRange } from './inspected.ts';
 import { inspectCamera } from './inspection.ts';
 import { MovieWriter } from './movie-writer.ts';

@@ -1,5 +1,5 @@
-import type { OpenedSegment } from '../../crypto/opener.ts';
-import { gapUs } from '../../media/gap.ts';
+import type { OpenedSegment } from '../crypto/opener.ts';
+import { gapUs } from '../media/gap.ts';
 import type { Inspected, TimeRange } from './inspected.ts';
 
 /** Time of which a camera has no footage, though nothing is missing: milliseconds since 1970, by its clock. */

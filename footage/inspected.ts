@@ -1,6 +1,6 @@
-import { CryptoError } from '../../crypto/errors.ts';
-import type { OpenedSegment, SegmentVerdict } from '../../crypto/opener.ts';
-import { CommandError } from '../errors.ts';
+import { CommandError } from '../cli/errors.ts';
+import { CryptoError } from '../crypto/errors.ts';
+import type { OpenedSegment, SegmentVerdict } from '../crypto/opener.ts';
 
 /** What became of one segment when it was opened; or segments or sessions that are not there. */
 export interface Inspected {

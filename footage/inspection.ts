@@ -1,12 +1,12 @@
-import { equal, isZero, toHex } from '../../crypto/bytes.ts';
-import { CryptoError } from '../../crypto/errors.ts';
-import { type ParsedSessionHeader, PREVIOUS_UNKNOWN } from '../../crypto/header.ts';
-import type { OpenedSegment, OpenedSession } from '../../crypto/opener.ts';
-import type { DayKeyHolder } from '../../crypto/session.ts';
-import type { SessionFiles } from './footage-directory.ts';
+import { equal, isZero, toHex } from '../crypto/bytes.ts';
+import { CryptoError } from '../crypto/errors.ts';
+import { type ParsedSessionHeader, PREVIOUS_UNKNOWN } from '../crypto/header.ts';
+import type { OpenedSegment, OpenedSession } from '../crypto/opener.ts';
+import type { DayKeyHolder } from '../crypto/session.ts';
+import type { SessionFiles } from './footage-directory-node.ts';
+import { openHeader, readHeaderFile } from './footage-reader.ts';
 import { gapsBetween, lengthOf } from './gaps.ts';
 import { type Inspected, missing, type TimeRange, touches } from './inspected.ts';
-import { openHeader, readHeaderFile } from './session-files.ts';
 import { inspectSession, refuseSession, type StatedEnd } from './session-inspection.ts';
 
 export interface Inspection {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type Moment, planSheet, type SheetPlan } from '../../cli/footage/sheet-plan.ts';
+import { type Moment, planSheet, type SheetPlan } from '../../footage/sheet-plan.ts';
 
 const snapshot = (timeMs: number) => ({ kind: 'snapshot', timeMs }) as const;
 const segment = (timeMs: number, lastsMs = 4_000) =>

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { CommandError } from '../errors.ts';
+import { CommandError } from '../cli/errors.ts';
 
 /** Footage as it lies on disk: the server's footage directory, or a copy of it (docs/reference/format.md, "Files"). */
 

@@ -1,5 +1,5 @@
-import { toHex } from '../../crypto/bytes.ts';
-import type { ParsedSessionHeader } from '../../crypto/header.ts';
+import { toHex } from '../crypto/bytes.ts';
+import type { ParsedSessionHeader } from '../crypto/header.ts';
 
 type Linked = Pick<ParsedSessionHeader, 'camera' | 'number' | 'previousSession' | 'hash'>;
 

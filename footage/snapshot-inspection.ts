@@ -1,9 +1,9 @@
-import { toHex } from '../../crypto/bytes.ts';
-import type { OpenedSession } from '../../crypto/opener.ts';
-import type { SessionFiles } from './footage-directory.ts';
+import { toHex } from '../crypto/bytes.ts';
+import type { OpenedSession } from '../crypto/opener.ts';
+import type { SessionFiles } from './footage-directory-node.ts';
+import { openSnapshotFile } from './footage-reader.ts';
 import { gapsBetween, type NumberRange } from './gaps.ts';
 import { refusalIn, type TimeRange, touches } from './inspected.ts';
-import { openSnapshotFile } from './session-files.ts';
 
 /** A picture that was refused, a snapshot or one of the footage itself. */
 export interface PictureLine {

@@ -1,6 +1,6 @@
-import { loadSharp, type RawPicture } from '../../agent/capture/jpeg.ts';
-import { looksLikeJpeg } from '../../agent/capture/snapshot-frame.ts';
-import { CommandError } from '../errors.ts';
+import { loadSharp, type RawPicture } from '../agent/capture/jpeg.ts';
+import { looksLikeJpeg } from '../agent/capture/snapshot-frame.ts';
+import { CommandError } from '../cli/errors.ts';
 
 /** Draws a contact sheet: a heading for each camera, then its tiles in rows. Sizes in pixels. */
 const TILE = { width: 320, height: 180, caption: 24, margin: 8 };

@@ -2,8 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sessionDirectoryName } from '../../cli/footage/footage-directory.ts';
-import { openFootage } from '../../cli/footage/open-footage.ts';
 import { isZero, toHex } from '../../crypto/bytes.ts';
 import {
   cameraIdOf,
@@ -20,10 +18,12 @@ import { type BegunSession, beginSession } from '../../crypto/session.ts';
 import { parseSnapshot } from '../../crypto/snapshot.ts';
 import { SnapshotSealer } from '../../crypto/snapshot-sealer.ts';
 import { dayKeyHolder, makeViewingKey, type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
+import { sessionDirectoryName } from '../../footage/footage-directory-node.ts';
+import { openFootage } from '../../footage/open-footage.ts';
 import { snapshotFileName } from '../../server/storage/snapshots.ts';
 import { makeSigner } from '../crypto/camera.ts';
+import { recordsOf } from '../e2e/footage-copy.ts';
 import { minimalFragment, minimalInit } from '../media/minimal.ts';
-import { recordsOf } from './footage-copy.ts';
 
 const BEGIN_MS = 1_790_000_000_000;
 const SESSION_MS = 600_000;
