@@ -3,12 +3,10 @@ export type CommandErrorCode =
   | 'USAGE'
   /** The person who was to sign said no. */
   | 'SIGNING_DECLINED'
-  | 'FOOTAGE_MISSING'
   /** No camera waits to be accepted. */
   | 'PAIRING_MISSING'
   | 'CLAIM_EXPIRED'
   | 'CLAIM_AMBIGUOUS'
-  | 'SESSION_MISSING'
   | 'CAMERA_AMBIGUOUS'
   | 'CAMERA_UNKNOWN'
   | 'CAMERA_REVOKED'
@@ -23,11 +21,6 @@ export type CommandErrorCode =
   | 'UPDATES_NOT_FOLLOWED'
   | 'CHECK_UNFINISHED'
   | 'KEY_MALFORMED'
-  /** What the camera sealed is no media that plays. */
-  | 'MEDIA_MALFORMED'
-  /** A picture is none, whoever sealed it. */
-  | 'PICTURE_MALFORMED'
-  | 'SHEET_TOO_LARGE'
   | 'FILE_UNREADABLE'
   | 'FILE_UNWRITABLE'
   | 'FILE_EXISTS'

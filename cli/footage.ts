@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { parseRfc3339 } from '../crypto/time.ts';
+import { parseRfc3339, rfc3339 } from '../crypto/time.ts';
 import type { SheetReport } from '../footage/contact-sheet.ts';
 import type { CameraLine } from '../footage/coverage.ts';
 import type { FootageReport, SegmentLine } from '../footage/report.ts';
@@ -7,7 +7,7 @@ import type { AbsentSnapshots } from '../footage/snapshot-inspection.ts';
 import { CommandError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { summarize } from './footage/summarize.ts';
-import { jsonLine, printable, rfc3339 } from './text.ts';
+import { jsonLine, printable } from './text.ts';
 
 interface FootageOptions {
   readonly key: string;
@@ -105,8 +105,8 @@ export function parseTime(text: string): number {
 }
 
 async function run(name: Verb, dir: string, options: FootageOptions): Promise<void> {
-  const { openFootage } = await import('../footage/open-footage.ts');
-  const report = await openFootage({
+  const { openDirectory } = await import('./footage/open-footage.ts');
+  const report = await openDirectory({
     ...asked(dir, options),
     out: name === 'open' ? (options.out ?? defaultOut('mp4')) : undefined,
   });
@@ -116,8 +116,8 @@ async function run(name: Verb, dir: string, options: FootageOptions): Promise<vo
 }
 
 async function makeSheetOf(dir: string, options: SheetOptions): Promise<void> {
-  const { makeSheet } = await import('../footage/contact-sheet.ts');
-  const report = await makeSheet({
+  const { makeDirectorySheet } = await import('./footage/open-footage.ts');
+  const report = await makeDirectorySheet({
     ...asked(dir, options),
     out: options.out ?? defaultOut('jpg'),
     columns: options.columns,

@@ -64,7 +64,7 @@ function showCommand(): Command {
 
 async function show(file: string, json = false): Promise<void> {
   const { identityOf, viewerText } = await import('./keys/identity.ts');
-  const { readViewingKey } = await import('../footage/open-footage.ts');
+  const { readViewingKey } = await import('./viewing-key-file.ts');
   const key = readViewingKey(file);
   const { viewer, publicKey } = await identityOf(key);
   const floors = await Promise.all(
@@ -96,7 +96,7 @@ function daysCommand(): Command {
     .option('--add <n>', 'day keys to add', parseDays, 60)
     .action(async (file: string, options: { add: number }) => {
       const { addDayKeys, writeViewingKey } = await import('../crypto/viewing-key.ts');
-      const { readViewingKey } = await import('../footage/open-footage.ts');
+      const { readViewingKey } = await import('./viewing-key-file.ts');
       const { withFileLocked, writeTextFile } = await import('./files.ts');
       await withFileLocked(file, async () => {
         writeTextFile(file, writeViewingKey(await addDayKeys(readViewingKey(file), options.add)), 0o600);

@@ -1,7 +1,6 @@
-import { parseRfc3339 } from '../crypto/time.ts';
+import { parseRfc3339, rfc3339 } from '../crypto/time.ts';
 import { isPossibleTime } from '../host/possible-time.ts';
 import { CommandError } from './errors.ts';
-import { rfc3339 } from './text.ts';
 import { releaseTimeMs, version } from './version.ts';
 
 /** Clocks of a maker's machines are not further apart. */

@@ -17,9 +17,3 @@ export const escapedJson = (json: string): string =>
  */
 export const withoutSecrets = (text: string): string =>
   text.replace(/\boriel(\d{1,3}):[\w+/=-]+/gi, 'oriel$1:***').replace(/(\w:\/\/)[^\s'"]*@/g, '$1***@');
-
-/** A time as people and machines read it; one that no date can hold is said to be so. */
-export function rfc3339(timeMs: number): string {
-  const date = new Date(timeMs);
-  return Number.isNaN(date.getTime()) ? `(${timeMs} ms)` : date.toISOString();
-}

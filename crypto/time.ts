@@ -49,3 +49,9 @@ export function endOfDate(text: string): number | undefined {
   const ms = parseDate(text);
   return ms === undefined ? undefined : ms + DAY_MS;
 }
+
+/** A time as people and machines read it; one that no date can hold is said to be so. */
+export function rfc3339(timeMs: number): string {
+  const date = new Date(timeMs);
+  return Number.isNaN(date.getTime()) ? `(${timeMs} ms)` : date.toISOString();
+}

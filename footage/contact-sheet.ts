@@ -1,42 +1,46 @@
-import { decodePicture } from '../agent/capture/jpeg.ts';
-import { CommandError } from '../cli/errors.ts';
-import { checkOutput, writeTextFile } from '../cli/files.ts';
-import { Progress } from '../cli/progress.ts';
-import { printable, rfc3339 } from '../cli/text.ts';
 import { concat } from '../crypto/bytes.ts';
-import type { OpenedSegment, OpenedSession } from '../crypto/opener.ts';
-import { nodePrimitives } from '../crypto/primitives-node.ts';
-import { dayKeyHolder } from '../crypto/viewing-key.ts';
-import { MediaError } from '../media/errors.ts';
-import { Coverage } from './coverage.ts';
-import { camerasIn, footageRoot, type SessionFiles, sessionsOf } from './footage-directory-node.ts';
-import { openSegmentFile, openSnapshotFile } from './footage-reader.ts';
-import { refusalIn, type TimeRange } from './inspected.ts';
-import { inspectCamera } from './inspection.ts';
-import { chooseCameras, readViewingKey } from './open-footage.ts';
-import { type FootageReport, report, type SegmentLine, segmentLine, verdictOf } from './report.ts';
+import type { OpenedSession } from '../crypto/opener.ts';
+import { rfc3339 } from '../crypto/time.ts';
+import { FootageReader } from './footage-reader.ts';
+import { refusalIn } from './inspected.ts';
+import { type FootageReport, report, verdictOf } from './report.ts';
 import {
-  drawSheet,
+  layOutSheet,
+  type SheetDrawing,
   type SheetSection,
   type SheetTile,
-  tileOfJpeg,
-  tileOfPixels,
-} from './sheet-canvas-node.ts';
+  type TilePicture,
+} from './sheet-layout.ts';
 import { planSheet, type SegmentMoment, type SnapshotMoment, type Tile } from './sheet-plan.ts';
-import { type PictureLine, SnapshotInspection } from './snapshot-inspection.ts';
-import { type Gap, Timeline } from './timeline.ts';
+import type { PictureLine } from './snapshot-inspection.ts';
+import { chooseCameras, type FootageRequest, type Visitor, verifyFootage } from './verification.ts';
 
-export interface SheetRequest {
-  readonly directory: string;
-  readonly keyPath: string;
-  /** A camera's id or the beginning of one; all cameras when undefined. */
-  readonly camera: string | undefined;
-  readonly range: TimeRange;
-  readonly out: string;
-  readonly force: boolean;
+/** Makes pictures: with sharp (sheet-canvas-node.ts), or a browser's canvas. */
+export interface SheetCanvas {
+  /** A snapshot's JPEG, as large as a tile. @throws FootageError PICTURE_MALFORMED for what is no such picture. */
+  tileOfJpeg(jpeg: Uint8Array): Promise<TilePicture>;
+  /** The picture with which a video, init segment and fragment, begins. @throws FootageError PICTURE_MALFORMED likewise. */
+  tileOfVideo(video: Uint8Array): Promise<TilePicture>;
+  /** The whole sheet as a file's bytes. */
+  draw(drawing: SheetDrawing): Promise<Uint8Array>;
+}
+
+export interface SheetRequest extends FootageRequest {
   readonly columns: number;
   /** How many intervals a camera's time is divided into at most. */
   readonly most: number;
+  readonly canvas: SheetCanvas;
+  /** A camera's name as the sheet may show it; empty when it has none. */
+  readonly nameOf: (camera: string) => string;
+  /** Where the sheet goes. */
+  readonly sink: SheetSink;
+}
+
+export interface SheetSink {
+  /** Called before footage is read. Throws where the sheet could not be written. */
+  check(): void;
+  /** @returns the name that it has then. */
+  write(image: Uint8Array): Promise<string>;
 }
 
 export interface SheetReport extends FootageReport {
@@ -60,41 +64,67 @@ interface Place {
 }
 type PlacedMoment = (SnapshotMoment | SegmentMoment) & Place;
 
-/** Makes a contact sheet: verifies the footage as `verify` does, then shows snapshots, and keyframes where there are none. */
+/**
+ * Makes a contact sheet: verifies the footage, then shows snapshots, and keyframes where there are none.
+ * @throws FootageError FOOTAGE_MISSING, CAMERA_UNKNOWN, CAMERA_AMBIGUOUS, FILE_UNREADABLE, SHEET_TOO_LARGE; what canvas and
+ *   sink throw.
+ */
 export async function makeSheet(request: SheetRequest): Promise<SheetReport> {
-  const { out, keyPath, range } = request;
-  const format = formatOf(out);
-  const key = readViewingKey(keyPath);
-  const root = footageRoot(request.directory);
-  const cameras = chooseCameras(camerasIn(root), request.camera);
-  const guard = { force: request.force, inputs: [keyPath] };
-  checkOutput(out, guard);
-  const holder = await dayKeyHolder(key, nodePrimitives);
-  const expected = request.camera === undefined ? key.cameras.map(({ id }) => id) : [];
-  const coverage = new Coverage(key.cameras, expected);
-  const all = cameras.map((camera) => ({ camera, files: sessionsOf(root, camera) }));
-  const inspector = new Inspector(
-    range,
-    all.flatMap(({ files }) => files),
-  );
-  const rolls: { camera: string; moments: PlacedMoment[] }[] = [];
-  for (const { camera, files } of all) {
-    const trusted = key.cameras.some(({ id }) => id === camera);
-    rolls.push({ camera, moments: await inspector.inspect(camera, files, { trusted, holder, coverage }) });
-  }
-  inspector.end();
+  const { source, primitives, canvas, sink } = request;
+  const cameras = chooseCameras(await source.cameras(), request.camera);
+  sink.check();
+  const rolls = new Map(cameras.map((camera): [string, PlacedMoment[]] => [camera, []]));
+  const {
+    lines,
+    cameras: coverage,
+    snapshots,
+    gaps,
+  } = await verifyFootage(request, cameras, collector(rolls));
 
-  const painter = new Painter();
-  const plans = rolls
-    .filter(({ moments }) => moments.length > 0)
-    .map(({ camera, moments }) => ({ camera, ...planSheet(moments, request.most) }));
-  const progress = new Progress(
+  const painter = new Painter(new FootageReader(source, primitives), canvas);
+  const sections = await paintSections(request, rolls, painter);
+  const told = report(lines, [], coverage, snapshots, gaps);
+  const refusedPictures = [...told.refusedPictures, ...painter.refused];
+  const whole = { ...told, verdict: verdictOf(told.counts, refusedPictures), refusedPictures };
+  if (sections.length === 0) return whole;
+  const drawing = layOutSheet(sections, request.columns);
+  const path = await sink.write(await canvas.draw(drawing));
+  const { width, height } = drawing;
+  return { ...whole, sheet: { path, width, height, ...painter.counts, gaps: whole.gapCount } };
+}
+
+/** Remembers when and where everything is that could be shown; nothing of the pictures is kept. */
+function collector(rolls: ReadonlyMap<string, PlacedMoment[]>): Visitor {
+  return {
+    onSnapshots: (snapshots, session, camera) => {
+      const moments = snapshots.map((snapshot) => ({ kind: 'snapshot' as const, ...snapshot, session }));
+      rolls.get(camera)?.push(...moments);
+    },
+    onSegment: ({ camera, opened, path, sequence: number }, session) => {
+      if (opened?.opening === undefined || opened.fragments.length === 0 || path === undefined) return;
+      if (session === undefined) return;
+      const { timeMs } = opened.header;
+      const endMs = timeMs + opened.durationUs / 1000;
+      rolls.get(camera)?.push({ kind: 'segment', timeMs, endMs, path, number, session });
+    },
+  };
+}
+
+async function paintSections(
+  { most, nameOf, beginProgress }: SheetRequest,
+  rolls: ReadonlyMap<string, readonly PlacedMoment[]>,
+  painter: Painter,
+): Promise<SheetSection[]> {
+  const plans = [...rolls]
+    .filter(([, moments]) => moments.length > 0)
+    .map(([camera, moments]) => ({ camera, ...planSheet(moments, most) }));
+  const progress = beginProgress(
     'pictures',
     plans.reduce((sum, { tiles }) => sum + tiles.length, 0),
   );
   const sections: SheetSection[] = [];
   for (const { camera, stepMs, tiles } of plans) {
-    const name = printable(key.cameras.find(({ id }) => id === camera)?.name ?? '');
+    const name = nameOf(camera);
     const painted: SheetTile[] = [];
     for (const tile of tiles) {
       painted.push(await painter.paint(tile, camera, name));
@@ -104,82 +134,20 @@ export async function makeSheet(request: SheetRequest): Promise<SheetReport> {
     sections.push({ heading: heading.join(' · '), tiles: painted });
   }
   progress.end();
-
-  const told = report(inspector.lines, [], coverage.lines(), inspector.snapshots, inspector.gaps);
-  const refusedPictures = [...told.refusedPictures, ...painter.refused];
-  const whole = { ...told, verdict: verdictOf(told.counts, refusedPictures), refusedPictures };
-  if (sections.length === 0) return whole;
-  const { bytes, width, height } = await drawSheet(sections, request.columns, format);
-  checkOutput(out, guard);
-  writeTextFile(out, bytes, 0o600);
-  return { ...whole, sheet: { path: out, width, height, ...painter.counts, gaps: whole.gapCount } };
-}
-
-function formatOf(path: string): 'jpeg' | 'png' {
-  if (/\.jpe?g$/i.test(path)) return 'jpeg';
-  if (/\.png$/i.test(path)) return 'png';
-  throw new CommandError('USAGE', 'the sheet is a picture: give --out a name that ends in .jpg or .png');
-}
-
-/** Opens all that there is, once, and remembers where and when it was; nothing of the pictures is kept. */
-class Inspector {
-  readonly lines: SegmentLine[] = [];
-  readonly snapshots: SnapshotInspection;
-  readonly gaps: Gap[] = [];
-  readonly #range: TimeRange;
-  readonly #progress: Progress;
-
-  constructor(range: TimeRange, files: readonly SessionFiles[]) {
-    this.#range = range;
-    this.snapshots = new SnapshotInspection(range);
-    const total = files.reduce((sum, { segments, snapshots }) => sum + segments.length + snapshots.length, 0);
-    this.#progress = new Progress('segments and snapshots', total);
-  }
-
-  async inspect(
-    camera: string,
-    files: readonly SessionFiles[],
-    {
-      trusted,
-      holder,
-      coverage,
-    }: { trusted: boolean; coverage: Coverage } & Pick<Parameters<typeof inspectCamera>[1], 'holder'>,
-  ): Promise<PlacedMoment[]> {
-    const moments: PlacedMoment[] = [];
-    let current: OpenedSession | undefined;
-    const onHeader = (header: OpenedSession['header']) => coverage.note(header);
-    const onSession = async (session: OpenedSession, of: SessionFiles) => {
-      current = session;
-      const snapshots = await this.snapshots.inspect(session, of, () => this.#progress.step());
-      moments.push(...snapshots.map((snapshot) => ({ kind: 'snapshot' as const, ...snapshot, session })));
-    };
-    const timeline = new Timeline(camera, this.#range);
-    const onOutside = (segment: OpenedSegment) => timeline.pass(segment);
-    const inspection = { trusted, holder, range: this.#range, onHeader, onSession, onOutside };
-    for await (const inspected of inspectCamera(files, inspection)) {
-      this.#progress.step();
-      timeline.note(inspected);
-      this.lines.push(segmentLine(inspected));
-      const { opened, path, sequence: number } = inspected;
-      if (opened?.opening === undefined || opened.fragments.length === 0 || path === undefined) continue;
-      if (current === undefined) continue;
-      const { timeMs } = opened.header;
-      const endMs = timeMs + opened.durationUs / 1000;
-      moments.push({ kind: 'segment', timeMs, endMs, path, number, session: current });
-    }
-    for (const gap of timeline.gaps) this.gaps.push(gap);
-    return moments;
-  }
-
-  end(): void {
-    this.#progress.end();
-  }
+  return sections;
 }
 
 /** Opens what a tile shows, again, and makes its picture. */
 class Painter {
+  readonly #reader: FootageReader;
+  readonly #canvas: SheetCanvas;
   readonly refused: PictureLine[] = [];
   readonly counts = { snapshots: 0, keyframes: 0 };
+
+  constructor(reader: FootageReader, canvas: SheetCanvas) {
+    this.#reader = reader;
+    this.#canvas = canvas;
+  }
 
   async paint(tile: Tile<PlacedMoment>, camera: string, name: string): Promise<SheetTile> {
     if (tile.kind === 'gap') {
@@ -188,35 +156,23 @@ class Painter {
     const { moment, others } = tile;
     for (const each of [moment, ...others]) {
       try {
-        const picture = await pictureOf(each);
+        const picture = await this.#pictureOf(each);
         this.counts[each.kind === 'snapshot' ? 'snapshots' : 'keyframes'] += 1;
         return { picture, caption: [shortened(name), clock(each.timeMs)].filter(Boolean).join(' · ') };
       } catch (error) {
-        this.refused.push({ camera, path: each.path, ...refusalIn(pictureError(error)) });
+        this.refused.push({ camera, path: each.path, ...refusalIn(error) });
       }
     }
     return { picture: 'no picture that opens', caption: clock(moment.timeMs) };
   }
-}
-
-async function pictureOf({ kind, path, number, session }: PlacedMoment): Promise<Buffer> {
-  if (kind === 'snapshot') return tileOfJpeg((await openSnapshotFile(path, number, session)).picture);
-  const { opening, fragments } = await openSegmentFile(path, number, session);
-  const video = concat(opening?.init ?? new Uint8Array(0), fragments[0]?.bytes ?? new Uint8Array(0));
-  return tileOfPixels(await decodePicture(video, TILE_SOURCE_WIDTH, new AbortController().signal));
-}
-
-/** As wide as a tile: ffmpeg scales it down. */
-const TILE_SOURCE_WIDTH = 320;
-
-/** Video that no picture comes of is the segment's fault, not the command's. */
-function pictureError(error: unknown): unknown {
-  const { code, message } = error as { code?: unknown; message?: string };
-  if (code === 'COMMAND_MISSING') return error;
-  if (error instanceof MediaError || code === 'PICTURE_FAILED') {
-    return new CommandError('PICTURE_MALFORMED', String(message), error);
+  async #pictureOf({ kind, path, number, session }: PlacedMoment): Promise<TilePicture> {
+    if (kind === 'snapshot') {
+      return this.#canvas.tileOfJpeg((await this.#reader.snapshot(path, number, session)).picture);
+    }
+    const { opening, fragments } = await this.#reader.segment(path, number, session);
+    const nothing = new Uint8Array(0);
+    return this.#canvas.tileOfVideo(concat(opening?.init ?? nothing, fragments[0]?.bytes ?? nothing));
   }
-  return error;
 }
 
 const clock = (timeMs: number) =>

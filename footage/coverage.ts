@@ -1,6 +1,6 @@
-import { rfc3339 } from '../cli/text.ts';
 import { isZero } from '../crypto/bytes.ts';
 import type { ParsedSessionHeader } from '../crypto/header.ts';
+import { rfc3339 } from '../crypto/time.ts';
 import { SessionForks } from './session-forks.ts';
 
 /** Which of a camera's sessions are here: of what lies before or after them, no segment can tell. */

@@ -1,6 +1,6 @@
-import { CommandError } from '../cli/errors.ts';
 import { CryptoError } from '../crypto/errors.ts';
 import type { OpenedSegment, SegmentVerdict } from '../crypto/opener.ts';
+import { FootageError } from './errors.ts';
 
 /** What became of one segment when it was opened; or segments or sessions that are not there. */
 export interface Inspected {
@@ -48,7 +48,7 @@ export function refused(place: Place, path: string | undefined, error: unknown):
 
 /** The code and message of a refusal. @throws what is none. */
 export function refusalIn(error: unknown): { code: string; message: string } {
-  if (!(error instanceof CryptoError) && !(error instanceof CommandError)) throw error;
+  if (!(error instanceof CryptoError) && !(error instanceof FootageError)) throw error;
   return { code: error.code, message: error.message };
 }
 

@@ -2,14 +2,15 @@ import { equal, isZero, toHex } from '../crypto/bytes.ts';
 import { CryptoError } from '../crypto/errors.ts';
 import { type ParsedSessionHeader, PREVIOUS_UNKNOWN } from '../crypto/header.ts';
 import type { OpenedSegment, OpenedSession } from '../crypto/opener.ts';
-import type { DayKeyHolder } from '../crypto/session.ts';
-import type { SessionFiles } from './footage-directory-node.ts';
-import { openHeader, readHeaderFile } from './footage-reader.ts';
+import { type DayKeyHolder, openSession } from '../crypto/session.ts';
+import type { FootageReader } from './footage-reader.ts';
+import type { SessionFiles } from './footage-source.ts';
 import { gapsBetween, lengthOf } from './gaps.ts';
 import { type Inspected, missing, type TimeRange, touches } from './inspected.ts';
 import { inspectSession, refuseSession, type StatedEnd } from './session-inspection.ts';
 
 export interface Inspection {
+  readonly reader: FootageReader;
   /** Whether the viewing key trusts the camera. */
   readonly trusted: boolean;
   readonly holder: DayKeyHolder;
@@ -21,6 +22,8 @@ export interface Inspection {
   /** Called with every segment that opens and lies outside the range, in its turn. */
   readonly onOutside: (segment: OpenedSegment) => void;
 }
+
+type Opening = Pick<Inspection, 'reader' | 'trusted' | 'holder'>;
 
 /** A session whose header the camera signed, and that lies where it belongs. */
 interface Known {
@@ -52,14 +55,14 @@ interface Turn {
  */
 export async function* inspectCamera(
   sessions: readonly SessionFiles[],
-  { trusted, holder, range, onHeader, onSession, onOutside }: Inspection,
+  { reader, trusted, holder, range, onHeader, onSession, onOutside }: Inspection,
 ): AsyncGenerator<Inspected> {
   let previous: ParsedSessionHeader | undefined;
   const hashes = new Set<string>();
-  for await (const { attempt, next, between } of inTurn(sessions, trusted, holder)) {
+  for await (const { attempt, next, between } of inTurn(sessions, { reader, trusted, holder })) {
     const { files, header } = attempt;
     const end = header && next && statedEnd(header, next);
-    const inspection = { end, nextMs: next?.timeMs, range, onOutside };
+    const inspection = { reader, end, nextMs: next?.timeMs, range, onOutside };
     if (header === undefined) {
       yield* refuseSession(files, undefined, attempt.error, inspection);
       continue;
@@ -81,11 +84,7 @@ export async function* inspectCamera(
 }
 
 /** Each session with what has to be known of those after it before it is given out. */
-async function* inTurn(
-  sessions: readonly SessionFiles[],
-  trusted: boolean,
-  holder: DayKeyHolder,
-): AsyncGenerator<Turn> {
+async function* inTurn(sessions: readonly SessionFiles[], opening: Opening): AsyncGenerator<Turn> {
   let current: Known | undefined;
   let rubbish: Unknown[] = [];
   const flush = function* (next: ParsedSessionHeader | undefined): Generator<Turn> {
@@ -95,7 +94,7 @@ async function* inTurn(
     rubbish = [];
   };
   for (const files of sessions) {
-    const attempt = await attemptSession(files, trusted, holder);
+    const attempt = await attemptSession(files, opening);
     if (attempt.header === undefined) {
       rubbish.push(attempt);
       if (current === undefined) yield* flush(undefined);
@@ -109,17 +108,16 @@ async function* inTurn(
 
 async function attemptSession(
   files: SessionFiles,
-  trusted: boolean,
-  holder: DayKeyHolder,
+  { reader, trusted, holder }: Opening,
 ): Promise<Known | Unknown> {
   let header: ParsedSessionHeader;
   try {
-    header = await readHeaderFile(files, trusted);
+    header = await reader.header(files, trusted);
   } catch (error) {
     return { files, error };
   }
   try {
-    return { files, header, session: await openHeader(header, holder) };
+    return { files, header, session: { header, secret: await openSession(header, holder) } };
   } catch (error) {
     return { files, header, error };
   }

@@ -1,7 +1,3 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
-import { dirname, join, parse } from 'node:path';
-import { CommandError } from '../cli/errors.ts';
-import { checkOutput, type OutputOptions } from '../cli/files.ts';
 import { equal, toHex } from '../crypto/bytes.ts';
 import type { OpenedSegment } from '../crypto/opener.ts';
 import { decodeTimeUs, type OpeningRecord } from '../crypto/opening-record.ts';
@@ -9,6 +5,24 @@ import { MediaError } from '../media/errors.ts';
 import { parseFragment } from '../media/fragment.ts';
 import { parseInit } from '../media/init.ts';
 import { Joiner } from '../media/joiner.ts';
+
+/** Where MP4 files go: to a disk (movie-files-node.ts), or to whatever else takes bytes. */
+export interface MovieSink {
+  /** Called before footage is read. Throws where no file could be written. */
+  check(): void;
+  /** Begins a file. @param number counts from 1. */
+  begin(number: number): Promise<MovieFile>;
+}
+
+export interface MovieFile {
+  readonly path: string;
+  /** Writes at the end, or over what is at `offset`. */
+  write(bytes: Uint8Array, offset?: number): Promise<void>;
+  /** Gives the whole file its name. If it throws, `abandon` follows. */
+  finish(): Promise<void>;
+  /** Removes what is unfinished. */
+  abandon(): Promise<void>;
+}
 
 /** One MP4 file written. */
 export interface WrittenMovie {
@@ -24,8 +38,7 @@ interface OpenMovie {
   readonly init: Uint8Array;
   readonly info: ReturnType<typeof parseInit>;
   readonly joiner: Joiner;
-  readonly path: string;
-  readonly file: number;
+  readonly file: MovieFile;
   readonly fromMs: number;
   /** Where that stands on its timeline: after 0 where sound begins before the picture, microseconds. */
   originUs: number;
@@ -43,29 +56,23 @@ interface OpenMovie {
  * camera's clock, which never moves a run to before the end of the last.
  */
 export class MovieWriter {
-  readonly #out: string;
-  readonly #wish: OutputOptions;
+  readonly #sink: MovieSink;
   readonly #written: WrittenMovie[] = [];
   #movie: OpenMovie | undefined;
 
-  /**
-   * @param out path of the first file; the others get -2, -3 … before the ending.
-   * @param wish what of the files already there may be replaced.
-   */
-  constructor(out: string, wish: OutputOptions) {
-    this.#out = out;
-    this.#wish = wish;
+  constructor(sink: MovieSink) {
+    this.#sink = sink;
   }
 
   /** @param segment whose media has been checked (media/playable.ts): it fits a file of its own at least. */
-  add(segment: OpenedSegment): void {
+  async add(segment: OpenedSegment): Promise<void> {
     const { opening, fragments } = segment;
     if (opening === undefined || fragments.length === 0) return;
-    const { movie, shift } = this.#placeIn(segment, opening);
+    const { movie, shift } = await this.#placeIn(segment, opening);
     movie.shifts.set(toHex(opening.run), shift);
     for (const { bytes, durationUs } of fragments) {
       const { decodeTimeUs, samples } = parseFragment(bytes, movie.info);
-      write(movie, movie.joiner.add(bytes, shift));
+      await movie.file.write(movie.joiner.add(bytes, shift));
       movie.endUs = Math.max(movie.endUs, decodeTimeUs + shift + durationUs);
       movie.durationUs += durationUs;
       movie.frames += samples;
@@ -74,51 +81,43 @@ export class MovieWriter {
   }
 
   /** The movie that takes the segment, and by how much it moves it: another one where this one's times cannot hold it. */
-  #placeIn({ fragments, header }: OpenedSegment, opening: OpeningRecord) {
+  async #placeIn({ fragments, header }: OpenedSegment, opening: OpeningRecord) {
     const { init } = opening;
     const movie = this.#movie !== undefined && equal(this.#movie.init, init) ? this.#movie : undefined;
     if (movie !== undefined) {
       const shift = shiftIn(movie, opening, fragments, header.timeMs);
       if (fits(movie, fragments, shift)) return { movie, shift };
     }
-    this.#finish();
-    const next = this.#begin(init, header.timeMs);
-    this.#movie = next;
+    await this.#finish();
+    const next = await this.#begin(init, header.timeMs);
     const shift = shiftIn(next, opening, fragments, header.timeMs);
     next.originUs = decodeTimeUs(opening) + shift;
     return { movie: next, shift };
   }
 
   /** Ends the last file; gives all that were written. */
-  finish(): readonly WrittenMovie[] {
-    this.#finish();
+  async finish(): Promise<readonly WrittenMovie[]> {
+    await this.#finish();
     return this.#written;
   }
 
   /** Leaves no unfinished file behind. */
-  abandon(): void {
+  async abandon(): Promise<void> {
     const movie = this.#movie;
     if (movie === undefined) return;
     this.#movie = undefined;
-    closeSync(movie.file);
-    unlinkSync(partial(movie.path));
+    await movie.file.abandon();
   }
 
-  #begin(init: Uint8Array, fromMs: number): OpenMovie {
-    const path = numbered(this.#out, this.#written.length + 1);
+  async #begin(init: Uint8Array, fromMs: number): Promise<OpenMovie> {
     const joiner = new Joiner(init);
-    checkOutput(path, this.#wish);
-    const file = attempt(path, () => {
-      rmSync(partial(path), { force: true });
-      return openSync(partial(path), 'wx', 0o600);
-    });
-    const shifts = new Map<string, number>();
     const info = parseInit(init);
-    const movie = {
+    const file = await this.#sink.begin(this.#written.length + 1);
+    const shifts = new Map<string, number>();
+    const movie: OpenMovie = {
       init,
       info,
       joiner,
-      path,
       file,
       fromMs,
       originUs: 0,
@@ -128,24 +127,21 @@ export class MovieWriter {
       frames: 0,
       fragments: 0,
     };
-    write(movie, joiner.head());
+    this.#movie = movie;
+    await file.write(joiner.head());
     return movie;
   }
 
-  #finish(): void {
+  async #finish(): Promise<void> {
     const movie = this.#movie;
     if (movie === undefined) return;
     const { tail, patches } = movie.joiner.finish();
-    write(movie, tail);
-    for (const { offset, bytes } of patches) write(movie, bytes, offset);
-    attempt(movie.path, () => {
-      fsyncSync(movie.file);
-      renameSync(partial(movie.path), movie.path);
-    });
-    closeSync(movie.file);
+    const { file, fromMs, durationUs, frames, fragments } = movie;
+    await file.write(tail);
+    for (const { offset, bytes } of patches) await file.write(bytes, offset);
+    await file.finish();
     this.#movie = undefined;
-    const { path, fromMs, durationUs, frames, fragments } = movie;
-    this.#written.push({ path, fromMs, seconds: durationUs / 1e6, frames, fragments });
+    this.#written.push({ path: file.path, fromMs, seconds: durationUs / 1e6, frames, fragments });
   }
 }
 
@@ -167,32 +163,5 @@ function fits({ joiner }: OpenMovie, fragments: Fragments, shiftUs: number): boo
   } catch (error) {
     if (error instanceof MediaError && error.code === 'TIME_RANGE') return false;
     throw error;
-  }
-}
-
-const partial = (path: string) => `${path}.part`;
-
-function numbered(path: string, number: number): string {
-  if (number === 1) return path;
-  const { name, ext } = parse(path);
-  return join(dirname(path), `${name}-${number}${ext}`);
-}
-
-/** Writes at the end, or at `offset`. */
-function write({ file, path }: Pick<OpenMovie, 'file' | 'path'>, bytes: Uint8Array, offset?: number): void {
-  attempt(path, () => {
-    for (let at = 0; at < bytes.length; ) {
-      const position = offset === undefined ? null : offset + at;
-      at += writeSync(file, bytes, at, bytes.length - at, position);
-    }
-  });
-}
-
-/** @throws CommandError FILE_UNWRITABLE when the system refuses. */
-function attempt<T>(path: string, act: () => T): T {
-  try {
-    return act();
-  } catch (cause) {
-    throw new CommandError('FILE_UNWRITABLE', `cannot write ${path}: ${(cause as Error).message}`, cause);
   }
 }

@@ -1,4 +1,4 @@
-import { rfc3339 } from '../cli/text.ts';
+import { rfc3339 } from '../crypto/time.ts';
 import type { CameraLine } from './coverage.ts';
 import type { Inspected } from './inspected.ts';
 import type { WrittenMovie } from './movie-writer.ts';

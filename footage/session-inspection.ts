@@ -1,4 +1,3 @@
-import { CommandError } from '../cli/errors.ts';
 import { equal, toHex } from '../crypto/bytes.ts';
 import { CryptoError } from '../crypto/errors.ts';
 import type { ParsedSessionHeader } from '../crypto/header.ts';
@@ -6,8 +5,9 @@ import { checkChain, type OpenedSegment, type OpenedSession } from '../crypto/op
 import { decodeTimeUs } from '../crypto/opening-record.ts';
 import { MediaError } from '../media/errors.ts';
 import { checkPlayable } from '../media/playable.ts';
-import type { SessionFiles } from './footage-directory-node.ts';
-import { openSegmentFile } from './footage-reader.ts';
+import { FootageError } from './errors.ts';
+import type { FootageReader } from './footage-reader.ts';
+import type { SessionFiles } from './footage-source.ts';
 import { gapsBetween, lengthOf } from './gaps.ts';
 import { accepted, type Inspected, missing, openEnd, refused, type TimeRange, touches } from './inspected.ts';
 
@@ -19,6 +19,7 @@ export interface StatedEnd {
 }
 
 export interface SessionInspection {
+  readonly reader: FootageReader;
   /** Undefined when no session there states it. */
   readonly end: StatedEnd | undefined;
   /** The time of the next session, milliseconds since 1970; undefined when there is none. */
@@ -32,7 +33,7 @@ export interface SessionInspection {
 export async function* inspectSession(
   files: SessionFiles,
   session: OpenedSession,
-  { end, nextMs, range, onOutside }: SessionInspection,
+  { reader, end, nextMs, range, onOutside }: SessionInspection,
 ): AsyncGenerator<Inspected, number> {
   const { header } = session;
   const place = placeIn(files, header);
@@ -42,7 +43,7 @@ export async function* inspectSession(
   let endMs = header.timeMs;
   for (const { sequence, path } of files.segments) {
     try {
-      const opened = await openSegmentFile(path, sequence, session);
+      const opened = await reader.segment(path, sequence, session);
       checkEnd(opened, final, end);
       if (last?.header.sequence === sequence - 1) checkChain(last, opened);
       const { timeMs } = opened.header;
@@ -71,8 +72,7 @@ export function* refuseSession(
   error: unknown,
   { end, nextMs, range }: SessionInspection,
 ): Generator<Inspected> {
-  const { camera, segments } = files;
-  const session = files.path.slice(files.path.lastIndexOf('-') + 1);
+  const { camera, id: session, segments } = files;
   for (const { sequence, path } of segments) yield refused({ camera, session, sequence }, path, error);
   if (segments.length === 0) yield refused({ camera, session, sequence: 0 }, undefined, error);
   if (header === undefined || end === undefined) return;
@@ -114,7 +114,7 @@ function playable(place: Parameters<typeof accepted>[0], path: string, opened: O
     return refused(
       place,
       path,
-      new CommandError('MEDIA_MALFORMED', `${cause.code}: ${cause.message}`, cause),
+      new FootageError('MEDIA_MALFORMED', `${cause.code}: ${cause.message}`, cause),
     );
   }
 }

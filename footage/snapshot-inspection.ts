@@ -1,7 +1,7 @@
 import { toHex } from '../crypto/bytes.ts';
 import type { OpenedSession } from '../crypto/opener.ts';
-import type { SessionFiles } from './footage-directory-node.ts';
-import { openSnapshotFile } from './footage-reader.ts';
+import type { FootageReader } from './footage-reader.ts';
+import type { SessionFiles } from './footage-source.ts';
 import { gapsBetween, type NumberRange } from './gaps.ts';
 import { refusalIn, type TimeRange, touches } from './inspected.ts';
 
@@ -32,13 +32,15 @@ export interface FoundSnapshot {
 
 /** What there is of snapshots. They are no part of the recording: one that is not here makes nothing incomplete. */
 export class SnapshotInspection {
+  readonly #reader: FootageReader;
   readonly #range: TimeRange;
   readonly refused: PictureLine[] = [];
   readonly absent: AbsentSnapshots[] = [];
   /** How many opened, of the times asked for. */
   opened = 0;
 
-  constructor(range: TimeRange) {
+  constructor(reader: FootageReader, range: TimeRange) {
+    this.#reader = reader;
     this.#range = range;
   }
 
@@ -53,7 +55,7 @@ export class SnapshotInspection {
     for (const { number, path } of snapshots) {
       onSnapshot();
       try {
-        const { timeMs } = (await openSnapshotFile(path, number, session)).header;
+        const { timeMs } = (await this.#reader.snapshot(path, number, session)).header;
         found.push({ number, path, timeMs });
       } catch (error) {
         this.refused.push({ camera, path, ...refusalIn(error) });

@@ -1,15 +1,11 @@
 import { COMMAND_NOT_FOUND, collect } from '../../host/child.ts';
+import { loadSharp, type RawPicture } from '../../host/jpeg.ts';
 import { Fragmenter } from '../../media/fragmenter.ts';
 import type { TrackInfo } from '../../media/init.ts';
 import { snapshotArguments } from './arguments.ts';
 import { CaptureError, commandMissing } from './errors.ts';
 import { MAX_PICTURE_BYTES, MAX_PICTURE_WIDTH } from './snapshot-frame.ts';
 import type { FrameSize } from './source.ts';
-
-/** A decoded picture: rows of red, green, blue, a byte each. */
-export interface RawPicture extends FrameSize {
-  readonly pixels: Uint8Array;
-}
 
 const DECODE_TIMEOUT_MS = 15_000;
 /** What ffmpeg may take of memory and of a core's time to decode one picture: bytes, seconds. */
@@ -58,14 +54,6 @@ export async function encodeJpeg({ pixels, width, height }: RawPicture): Promise
     if (jpeg.length <= MAX_PICTURE_BYTES) return jpeg;
   }
   throw new CaptureError('PICTURE_FAILED', `no quality makes it fit ${MAX_PICTURE_BYTES} bytes`);
-}
-
-/** Loaded when it is used: it takes memory. One thread, and nothing kept: pictures come one at a time. */
-export async function loadSharp() {
-  const { default: sharp } = await import('sharp');
-  sharp.concurrency(1);
-  sharp.cache(false);
-  return sharp;
 }
 
 /** The size of a video's picture scaled down to a width: never up, and both sides even. */

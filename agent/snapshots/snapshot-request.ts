@@ -1,12 +1,8 @@
 import { equal } from '../../crypto/bytes.ts';
 import type { Clock } from '../../host/clock.ts';
 import { type FifoMessage, receiveFifoMessage, sendFifoMessage } from '../../host/fifo.ts';
-import {
-  encodeSnapshotFrame,
-  looksLikeJpeg,
-  MAX_ANSWER_BYTES,
-  parseSnapshotFrame,
-} from '../capture/snapshot-frame.ts';
+import { looksLikeJpeg } from '../../media/jpeg.ts';
+import { encodeSnapshotFrame, MAX_ANSWER_BYTES, parseSnapshotFrame } from '../capture/snapshot-frame.ts';
 import { afterStray } from './snapshot-rules.ts';
 
 /** Why no picture came of a keyframe. */

@@ -2,13 +2,13 @@ import { equal, utf8 } from '../../crypto/bytes.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { parsePairingStatement } from '../../crypto/pairing-statement.ts';
 import { type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
-import { readViewingKey } from '../../footage/open-footage.ts';
 import type { PairingRecord, Registry } from '../../server/registry/registry.ts';
 import { CommandError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readTextFile, withFileLocked, writeTextFile } from '../files.ts';
 import { presentTime } from '../present-time.ts';
 import { withRegistry } from '../server/registry.ts';
+import { readViewingKey } from '../viewing-key-file.ts';
 import { acceptCamera, statementFrom } from './pairing.ts';
 import { policyWarnings } from './sign-policy.ts';
 

@@ -1,16 +1,16 @@
-import { join } from 'node:path';
 import { equal } from '../../crypto/bytes.ts';
 import { ed25519FromSeed, viewerIdOf } from '../../crypto/ed25519.ts';
 import { MAX_SESSION_HEADER_LENGTH, readSessionHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
+import { rfc3339 } from '../../crypto/time.ts';
 import { distrustCamera, forgetDayKeys, type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
-import { camerasIn, footageRoot, sessionsOf } from '../../footage/footage-directory-node.ts';
-import { readViewingKey } from '../../footage/open-footage.ts';
+import { FootageDirectory } from '../../footage/footage-directory-node.ts';
+import type { SessionFiles } from '../../footage/footage-source.ts';
 import { CommandError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readNeededFile, withFileLocked, writeTextFile } from '../files.ts';
 import { replaceSecretFile } from '../secret-file.ts';
-import { rfc3339 } from '../text.ts';
+import { readViewingKey } from '../viewing-key-file.ts';
 import type { ForgetOptions } from './forgetting-commands.ts';
 
 /** `oriel keys distrust`. @throws CommandError CAMERA_UNKNOWN. */
@@ -64,9 +64,10 @@ interface Loss {
 }
 
 async function tellLosses(footage: string, key: ViewingKey, through: number): Promise<void> {
-  const root = footageRoot(footage);
-  for (const camera of camerasIn(root)) {
-    const { sessions, unreadable, first, last } = await lossOf(root, camera, key, through);
+  const source = new FootageDirectory(footage);
+  for (const camera of await source.cameras()) {
+    const files = await source.sessions(camera);
+    const { sessions, unreadable, first, last } = await lossOf(files, key, through);
     const when = sessions === 0 ? '' : `, begun ${rfc3339(first)} to ${rfc3339(last)}`;
     console.log(`camera ${camera}: ${sessions} sessions open never again${when}`);
     if (unreadable > 0)
@@ -74,13 +75,13 @@ async function tellLosses(footage: string, key: ViewingKey, through: number): Pr
   }
 }
 
-async function lossOf(root: string, camera: string, key: ViewingKey, through: number): Promise<Loss> {
+async function lossOf(files: readonly SessionFiles[], key: ViewingKey, through: number): Promise<Loss> {
   const loss: Loss = { sessions: 0, unreadable: 0, first: Number.POSITIVE_INFINITY, last: 0 };
   const viewer = await viewerIdOf(ed25519FromSeed(key.seed).publicKey, nodePrimitives);
   const held = new Set(key.dayKeys.map(({ number }) => number));
-  for (const { path } of sessionsOf(root, camera)) {
+  for (const { headerPath } of files) {
     try {
-      const bytes = readNeededFile(join(path, 'session'), MAX_SESSION_HEADER_LENGTH);
+      const bytes = readNeededFile(headerPath, MAX_SESSION_HEADER_LENGTH);
       const { wraps, timeMs } = await readSessionHeader(bytes, nodePrimitives);
       const mine = wraps.filter((wrap) => equal(wrap.viewer, viewer) && held.has(wrap.dayKey));
       if (mine.length === 0 || mine.some(({ dayKey }) => dayKey > through)) continue;

@@ -48,7 +48,7 @@ Example, from nothing to a camera that records:
 
 async function pair(file: string, options: PairOptions): Promise<void> {
   const { preparePairing } = await import('./pairing.ts');
-  const { readViewingKey } = await import('../../footage/open-footage.ts');
+  const { readViewingKey } = await import('../viewing-key-file.ts');
   const { presentTime } = await import('../present-time.ts');
   const { writeViewingKey } = await import('../../crypto/viewing-key.ts');
   const { withFileLocked, writeTextFile } = await import('../files.ts');

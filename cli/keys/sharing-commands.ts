@@ -30,7 +30,7 @@ Example:
         { viewerText },
       ] = await Promise.all([
         import('../../crypto/shared-day-keys.ts'),
-        import('../../footage/open-footage.ts'),
+        import('../viewing-key-file.ts'),
         import('../files.ts'),
         import('./identity.ts'),
       ]);
@@ -62,7 +62,7 @@ Example:
       const [{ trustCamera, writeViewingKey }, { readViewingKey }, { withFileLocked, writeTextFile }] =
         await Promise.all([
           import('../../crypto/viewing-key.ts'),
-          import('../../footage/open-footage.ts'),
+          import('../viewing-key-file.ts'),
           import('../files.ts'),
         ]);
       await withFileLocked(file, () => {

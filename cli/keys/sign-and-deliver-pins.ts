@@ -1,9 +1,9 @@
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { writePinsLine } from '../../crypto/pin-statement.ts';
 import { type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
-import { readViewingKey } from '../../footage/open-footage.ts';
 import { CommandError } from '../errors.ts';
 import { withFileLocked, writeTextFile } from '../files.ts';
+import { readViewingKey } from '../viewing-key-file.ts';
 import { type Delivery, deliver, deliveryAt, enrolledAt, type ServerAtHand } from './deliver-pins.ts';
 import { type PinsOptions, type SignedPins, signPins } from './pins.ts';
 

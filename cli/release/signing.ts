@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Targets } from '@tufjs/models';
+import { rfc3339 } from '../../crypto/time.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { MANIFEST_FILE, MAX_MANIFEST_BYTES, parseBundle, SIGNATURES_FILE } from '../../ota/bundle.ts';
 import {
@@ -18,7 +19,6 @@ import { readRoot, type Signer } from '../../ota/tuf-metadata.ts';
 import { CommandError } from '../errors.ts';
 import { readNeededFile, withFileLocked } from '../files.ts';
 import { presentTime, requirePast } from '../present-time.ts';
-import { rfc3339 } from '../text.ts';
 import { describeKeyList, describeRoot, shortId } from './describe-keys.ts';
 import {
   ANCHOR_FILE,

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { rfc3339 } from '../../crypto/time.ts';
 import type { Registry } from '../../server/registry/registry.ts';
 import type { CameraRecord } from '../../server/registry/registry-tables.ts';
 import { isServerRunning } from '../../server/storage/directory-lock.ts';
 import { REQUESTS, type Reply, type RequestKind } from '../../wire/control.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 import { CommandError } from '../errors.ts';
-import { printable, rfc3339 } from '../text.ts';
+import { printable } from '../text.ts';
 import { judgeHealth } from './camera-health.ts';
 import type { CommandResult } from './camera-verbs.ts';
 import { cameraMeant } from './registry.ts';

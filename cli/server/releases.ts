@@ -1,7 +1,8 @@
+import { rfc3339 } from '../../crypto/time.ts';
 import type { Health } from '../../server/registry/health-table.ts';
 import type { CameraRecord } from '../../server/registry/registry-tables.ts';
 import type { ReceivedReport } from '../../server/registry/report-table.ts';
-import { printable, rfc3339 } from '../text.ts';
+import { printable } from '../text.ts';
 
 /** Which camera runs which release, and what became of others. Pure. */
 

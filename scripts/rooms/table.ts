@@ -90,7 +90,7 @@ export const ROOMS: readonly Room[] = [
       'the camera: `client/` (dials and asks the server), `state/` (its directory, key, policy), `pairing/`, `clock/`, `capture/`, `recording/`, `snapshots/`, `spool/`, `uplink/`, `control/`, `updates/`, `firewall/`',
     imports: ['ota', 'crypto', 'media', 'wire', 'host'],
     node: 'local',
-    special: [{ files: 'agent/capture/**', children: true, packages: ['fluent-ffmpeg', 'sharp'] }],
+    special: [{ files: 'agent/capture/**', children: true, packages: ['fluent-ffmpeg'] }],
   },
   {
     name: 'launcher',
@@ -129,10 +129,9 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'footage',
     holds: 'footage as a viewer reads it: verdicts, coverage, gaps, one MP4, the contact sheet',
-    imports: ['agent', 'crypto', 'media', 'wire', 'host', 'cli'],
-    node: 'local',
-    packages: ['sharp'],
-    console: true,
+    imports: ['crypto', 'media', 'wire'],
+    node: 'nothing',
+    special: [{ files: 'footage/*-node.ts', imports: ['crypto', 'media', 'wire', 'host'], node: 'local' }],
   },
   {
     name: 'host',
@@ -140,7 +139,10 @@ export const ROOMS: readonly Room[] = [
     imports: [],
     node: 'dialer',
     children: true,
-    special: [{ files: 'host/no-listen.ts', node: 'everything' }],
+    special: [
+      { files: 'host/no-listen.ts', node: 'everything' },
+      { files: 'host/jpeg.ts', packages: ['sharp'] },
+    ],
   },
   {
     name: 'server',
@@ -164,7 +166,6 @@ export const ROOMS: readonly Room[] = [
     imports: SHIPPED.filter((name) => name !== 'cli'),
     node: 'local',
     children: true,
-    packages: ['sharp'],
     console: true,
   },
   {

@@ -301,10 +301,10 @@ test('one flipped bit, wherever it is in a segment, is refused', () =>
       Math.floor(((index + Math.random()) / 200) * bytes.length * 8),
     );
     // In this process: the command 200 times over would take a minute.
-    const { openFootage } = await import('../../footage/open-footage.ts');
+    const { openDirectory } = await import('../../cli/footage/open-footage.ts');
     for (const bit of bits) {
       writeFileSync(copy.segment(1, 0), flipped(bytes, bit));
-      const { counts } = await openFootage({
+      const { counts } = await openDirectory({
         directory: copy.directory,
         keyPath: copy.key,
         camera: undefined,

@@ -1,6 +1,7 @@
 import { snapshotArguments } from '../../agent/capture/arguments.ts';
-import { decodePicture, pictureSize, type RawPicture, shownSize } from '../../agent/capture/jpeg.ts';
+import { decodePicture, pictureSize, shownSize } from '../../agent/capture/jpeg.ts';
 import { collect } from '../../host/child.ts';
+import type { RawPicture } from '../../host/jpeg.ts';
 import { parseInit } from '../../media/init.ts';
 import { RED_AND_BLUE, turnedVideosOf, videoOf } from '../media/keyframes.ts';
 

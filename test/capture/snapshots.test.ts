@@ -11,7 +11,6 @@ import { pictureSize } from '../../agent/capture/jpeg.ts';
 import {
   encodeSnapshotFrame,
   KEYFRAME_FIFO,
-  looksLikeJpeg,
   MAX_ANSWER_BYTES,
   MAX_PICTURE_BYTES,
   parseSnapshotFrame,
@@ -21,6 +20,7 @@ import { serveSnapshots } from '../../agent/capture/snapshots.ts';
 import { requestSnapshot, type SnapshotFault } from '../../agent/snapshots/snapshot-request.ts';
 import { systemClock } from '../../host/clock.ts';
 import { makeFifo, receiveFifoMessage, sendFifoMessage } from '../../host/fifo.ts';
+import { looksLikeJpeg } from '../../media/jpeg.ts';
 import { keyframesOf, RED_AND_BLUE } from '../media/keyframes.ts';
 import { until } from './capture-process.ts';
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
 import { readRecord } from '../../crypto/record.ts';
+import { SESSION_HEADER_FILE, segmentFileName } from '../../wire/footage-layout.ts';
 import { orielHere } from '../oriel-here.ts';
 
 /** A copy of real footage of one camera, to be spoiled and then opened. */
@@ -29,11 +30,11 @@ export class FootageCopy {
   }
 
   header(session: number): string {
-    return join(this.session(session), 'session');
+    return join(this.session(session), SESSION_HEADER_FILE);
   }
 
   segment(session: number, sequence: number): string {
-    return join(this.session(session), `${String(sequence).padStart(6, '0')}.oriel`);
+    return join(this.session(session), segmentFileName(sequence));
   }
 
   /** Rewrites a file. */

@@ -65,9 +65,9 @@ test('[FC-28d] one that was altered is refused by verify too, and hides no other
 test('[FC-28d] at other times than those asked for, nothing is told', () =>
   withSnapshots(async (footage, snapshots) => {
     withhold(snapshots, 1, 4);
-    const { openFootage } = await import('../../footage/open-footage.ts');
+    const { openDirectory } = await import('../../cli/footage/open-footage.ts');
     const range = { fromMs: BEGIN_MS + 150_000, toMs: BEGIN_MS + 400_000 };
-    const report = await openFootage({ ...footage.request, range, out: undefined, force: false });
+    const report = await openDirectory({ ...footage.request, range, out: undefined, force: false });
     expect(report.absentSnapshots).toMatchObject([{ numbers: [{ first: 4, last: 4 }] }]);
     expect(report.snapshots).toBe(2);
   }));

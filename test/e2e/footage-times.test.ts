@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openFootage } from '../../footage/open-footage.ts';
+import { openDirectory } from '../../cli/footage/open-footage.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { MadeFootage, type SessionOptions } from '../footage/footage-maker.ts';
 
@@ -74,7 +74,7 @@ describe('[FC-76] footage with gaps', () => {
   ])('of times %s says that part of it', (_, from, to, verdict, seconds) =>
     having([PAUSED, AFTER], async (footage) => {
       const range = { fromMs: Date.parse(from), toMs: Date.parse(to) };
-      const report = await openFootage({ ...footage.request, range, out: undefined, force: false });
+      const report = await openDirectory({ ...footage.request, range, out: undefined, force: false });
       expect([report.verdict, report.gaps.map((gap) => gap.seconds)]).toEqual([verdict, seconds]);
     }),
   );

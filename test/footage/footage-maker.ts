@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openDirectory } from '../../cli/footage/open-footage.ts';
 import { isZero, toHex } from '../../crypto/bytes.ts';
 import {
   cameraIdOf,
@@ -18,9 +19,12 @@ import { type BegunSession, beginSession } from '../../crypto/session.ts';
 import { parseSnapshot } from '../../crypto/snapshot.ts';
 import { SnapshotSealer } from '../../crypto/snapshot-sealer.ts';
 import { dayKeyHolder, makeViewingKey, type ViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
-import { sessionDirectoryName } from '../../footage/footage-directory-node.ts';
-import { openFootage } from '../../footage/open-footage.ts';
-import { snapshotFileName } from '../../server/storage/snapshots.ts';
+import {
+  SESSION_HEADER_FILE,
+  segmentFileName,
+  sessionDirectoryName,
+  snapshotFileName,
+} from '../../wire/footage-layout.ts';
 import { makeSigner } from '../crypto/camera.ts';
 import { recordsOf } from '../e2e/footage-copy.ts';
 import { minimalFragment, minimalInit } from '../media/minimal.ts';
@@ -96,10 +100,10 @@ export class MadeFootage {
       this.directory,
       'footage',
       this.camera,
-      sessionDirectoryName(number, toHex(randomBytes(16))),
+      sessionDirectoryName({ number, id: toHex(randomBytes(16)) }),
     );
     mkdirSync(path);
-    writeFileSync(join(path, 'session'), randomBytes(300));
+    writeFileSync(join(path, SESSION_HEADER_FILE), randomBytes(300));
   }
 
   /** Has the key trust other cameras besides. */
@@ -125,12 +129,12 @@ export class MadeFootage {
   }
 
   async verify() {
-    return openFootage({ ...this.request, out: undefined, force: false });
+    return openDirectory({ ...this.request, out: undefined, force: false });
   }
 
   /** As `oriel footage open`, to out.mp4 in its directory. */
   async open() {
-    return openFootage({ ...this.request, out: join(this.directory, 'out.mp4'), force: true });
+    return openDirectory({ ...this.request, out: join(this.directory, 'out.mp4'), force: true });
   }
 
   get request() {
@@ -166,10 +170,10 @@ export class MadeFootage {
       policyCounter: 1,
     };
     const begun = await beginSession(fields, recipients, this.#signer, nodePrimitives);
-    const name = sessionDirectoryName(number, toHex(id));
+    const name = sessionDirectoryName({ number, id: toHex(id) });
     const path = join(this.directory, 'footage', this.camera, name);
     mkdirSync(path, { recursive: true });
-    writeFileSync(join(path, 'session'), begun.header);
+    writeFileSync(join(path, SESSION_HEADER_FILE), begun.header);
     const session = new MadeSession(number, path, begun, this.#signer, this.#video);
     for (const [index, end] of segments.entries()) await session.add(end, {}, wish.startsMs?.[index]);
     this.#sessions.push(session);
@@ -253,7 +257,7 @@ export class MadeSession {
 
   /** Flips a bit of what its header's signature covers. */
   spoilHeader(): void {
-    const path = join(this.path, 'session');
+    const path = join(this.path, SESSION_HEADER_FILE);
     const bytes = readFileSync(path);
     bytes[104] = (bytes[104] ?? 0) ^ 1;
     writeFileSync(path, bytes);
@@ -261,7 +265,7 @@ export class MadeSession {
 
   /** Takes so many records away before the last one of a segment. */
   takeRecords(sequence: number, count: number): void {
-    const path = join(this.path, `${String(sequence).padStart(6, '0')}.oriel`);
+    const path = join(this.path, segmentFileName(sequence));
     const bytes = readFileSync(path);
     const records = recordsOf(bytes);
     const left = records.toSpliced(records.length - 1 - count, count);
@@ -293,7 +297,7 @@ export class MadeSession {
   }
 
   #write(sequence: number, parts: readonly Uint8Array[]): void {
-    const path = join(this.path, `${String(sequence).padStart(6, '0')}.oriel`);
+    const path = join(this.path, segmentFileName(sequence));
     writeFileSync(path, Buffer.concat(parts));
   }
 }

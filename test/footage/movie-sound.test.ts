@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { OpenedSegment } from '../../crypto/opener.ts';
+import { MovieFiles } from '../../footage/movie-files-node.ts';
 import { MovieWriter } from '../../footage/movie-writer.ts';
 import type { FragmentEvent } from '../../media/fragmenter.ts';
 import { Joiner } from '../../media/joiner.ts';
@@ -52,11 +53,11 @@ function segmentsOf({ init, fragments }: Run, timeMs: number): OpenedSegment[] {
   });
 }
 
-function opened(...segments: OpenedSegment[]): Uint8Array {
+async function opened(...segments: OpenedSegment[]): Promise<Uint8Array> {
   const out = join(room, 'out.mp4');
-  const writer = new MovieWriter(out, { force: true, inputs: [] });
-  for (const segment of segments) writer.add(segment);
-  expect(writer.finish()).toHaveLength(1);
+  const writer = new MovieWriter(new MovieFiles(out, () => undefined));
+  for (const segment of segments) await writer.add(segment);
+  expect(await writer.finish()).toHaveLength(1);
   return readFileSync(out);
 }
 
@@ -96,10 +97,10 @@ describe.each<[string, number, number, readonly string[]]>([
 ])('[FC-31] sound that begins %s', (_, pictureLate, soundLate, options) => {
   const run = filmed(pictureLate, soundLate, options);
 
-  test('is in step in the opened file, in each of its runs', () => {
+  test('is in step in the opened file, in each of its runs', async () => {
     const at = (seconds: number) => segmentsOf(run, 1_790_000_000_000 + seconds * 1000);
     // The second begins where the first has not ended, the third after a pause.
-    const file = opened(...at(0), ...at(2.9), ...at(20));
+    const file = await opened(...at(0), ...at(2.9), ...at(20));
     const times = timesIn(file);
     const spread = apart(times, run);
     expect(spread).toHaveLength(3);

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { openFootage } from '../../footage/open-footage.ts';
+import { openDirectory } from '../../cli/footage/open-footage.ts';
 import { MadeFootage } from '../footage/footage-maker.ts';
 import { minimalFragment, minimalInit } from '../media/minimal.ts';
 import { outcomesOf, saidOf, secondVerdicts } from './second-opener.ts';
@@ -170,7 +170,7 @@ test('of footage that somebody laid hands on, product and second opener say the 
     );
     for (const [index, { copy, changes }] of copies.entries()) {
       const asked = { ...footage.request, directory: copy, out: undefined, force: false };
-      const said = saidOf(await openFootage(asked));
+      const said = saidOf(await openDirectory(asked));
       expect({ changes, said: second[index] }).toEqual({ changes, said });
     }
     expect(second[0]?.filter((line) => line.includes(' cut '))).toHaveLength(4);

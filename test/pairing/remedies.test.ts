@@ -11,13 +11,13 @@ import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/stat
 import { judgeCondition } from '../../cli/camera/status/condition.ts';
 import { acceptCamera } from '../../cli/keys/pairing.ts';
 import { signPolicy } from '../../cli/keys/sign-policy.ts';
+import { readViewingKey } from '../../cli/viewing-key-file.ts';
 import { utf8 } from '../../crypto/bytes.ts';
 import { viewersBelowFloor } from '../../crypto/day-keys.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { idText } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makeViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
-import { readViewingKey } from '../../footage/open-footage.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { endProcess, ORIEL } from '../../scripts/demonstration/oriel-command.ts';

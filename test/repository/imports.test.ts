@@ -111,6 +111,8 @@ const refused: Plant[] = [
   plant('server/control-agent.ts', '../agent/x.ts'),
   plant('server/control-media.ts', '../media/x.ts'),
   plant('web/control-host.ts', '../host/x.ts'),
+  ...['agent', 'cli', 'server', 'host'].map((room) => plant(`footage/control-${room}.ts`, `../${room}/x.ts`)),
+  plant('server/control-footage.ts', '../footage/x.ts'),
   ...['crypto', 'media', 'wire', 'host'].map((room) => plant(`${room}/control-agent.ts`, '../agent/x.ts')),
   ...['opener', 'opener-node', 'session', 'snapshot-opener', 'viewing-key'].map((name) =>
     plant(`server/blind-${name}.ts`, `../crypto/${name}.ts`),
@@ -120,10 +122,10 @@ const refused: Plant[] = [
   plant('server/opener-type.ts', '', "import type { X } from '../crypto/opener.ts';\nexport type Y = X;"),
   plant('server/opener-again.ts', '', "export { x } from '../crypto/opener.ts';"),
   plant('server/opener-later.ts', '', "export const x = await import('../crypto/opener.ts');"),
-  ...['media', 'wire', 'web', 'crypto'].map((room) => builtin(`${room}/control-fs.ts`, 'fs')),
+  ...['media', 'wire', 'web', 'crypto', 'footage'].map((room) => builtin(`${room}/control-fs.ts`, 'fs')),
   builtin('crypto/fs-node.ts', 'fs'),
   builtin('crypto/deep/x-node.ts', 'crypto'),
-  ...['crypto', 'media', 'wire'].map((room) => global(`${room}/control-buffer.ts`, 'Buffer')),
+  ...['crypto', 'media', 'wire', 'footage'].map((room) => global(`${room}/control-buffer.ts`, 'Buffer')),
   ...['agent', 'agent/capture', 'launcher', 'ota', 'host', 'cli'].flatMap((room) => [
     builtin(`${room}/control-net.ts`, 'net', 'createServer'),
     builtin(`${room}/control-http.ts`, 'http', 'createServer'),
@@ -136,7 +138,9 @@ const refused: Plant[] = [
     builtin(`${room}/control-spawn.ts`, 'child_process', 'spawn'),
   ),
   ...['agent', 'cli', 'server'].map((room) => plant(`${room}/control-fluent.ts`, 'fluent-ffmpeg')),
-  ...['agent/snapshots', 'server', 'media'].map((room) => plant(`${room}/control-sharp.ts`, 'sharp')),
+  ...['agent/capture', 'server', 'media', 'footage', 'cli'].map((room) =>
+    plant(`${room}/control-sharp.ts`, 'sharp'),
+  ),
   plant('agent/control/mqtt.ts', 'mqtt'),
   ...plantsOfTable(false),
 ];
@@ -224,9 +228,9 @@ describe('the table of rooms', () => {
 
 describe('what is loaded in the end', () => {
   /** Every file of ours that code in `room` loads, however indirectly. Type imports load nothing. */
-  async function loadedBy(room: string): Promise<string[]> {
+  async function loadedBy(room: string, chosen = (_: string) => true): Promise<string[]> {
     const entryPoints = readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts'))
+      .filter((name) => name.endsWith('.ts') && chosen(name))
       .map((name) => join(root, room, name));
     expect(entryPoints).not.toEqual([]);
     const { metafile } = await build({
@@ -261,6 +265,14 @@ describe('what is loaded in the end', () => {
   test('the agent loads nothing of the server or the command line', async () => {
     const loaded = await loadedBy('agent');
     expect(loaded.filter((file) => !/^(agent|ota|crypto|media|wire|host)\//.test(file))).toEqual([]);
+  });
+
+  test('what a browser is to run of footage/ loads no file that needs Node; the rest does', async () => {
+    const needsNode = (file: string) => file.endsWith('-node.ts') || file.startsWith('host/');
+    const pure = await loadedBy('footage', (name) => !name.endsWith('-node.ts'));
+    expect(pure).toContain('crypto/opener.ts');
+    expect(pure.filter(needsNode)).toEqual([]);
+    expect((await loadedBy('footage')).filter(needsNode)).toContain('host/jpeg.ts');
   });
 
   /** The modules of Node that a package loads, however indirectly. */

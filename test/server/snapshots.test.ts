@@ -11,12 +11,8 @@ import { Refused } from '../../server/errors.ts';
 import { RefusalLog } from '../../server/http/refusal-log.ts';
 import type { Log } from '../../server/log.ts';
 import { Sessions } from '../../server/storage/sessions.ts';
-import {
-  SNAPSHOT_RATE,
-  SnapshotStore,
-  snapshotFileName,
-  snapshotKeeper,
-} from '../../server/storage/snapshots.ts';
+import { SNAPSHOT_RATE, SnapshotStore, snapshotKeeper } from '../../server/storage/snapshots.ts';
+import { snapshotFileName } from '../../wire/footage-layout.ts';
 import { breakBuild } from '../broken-build.ts';
 import { makeSessionPair, makeSigner } from '../crypto/camera.ts';
 

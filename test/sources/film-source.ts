@@ -8,9 +8,9 @@ import { runCapture } from '../../agent/capture/main.ts';
 import { type CaptureState, readCaptureState } from '../../agent/capture/status-file.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
+import { openDirectory } from '../../cli/footage/open-footage.ts';
 import { releaseTimeMs, version } from '../../cli/version.ts';
 import type { WrittenMovie } from '../../footage/movie-writer.ts';
-import { openFootage } from '../../footage/open-footage.ts';
 import type { FootageReport } from '../../footage/report.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
@@ -67,7 +67,7 @@ export async function filmSource<T>(wish: FilmOptions, look: (filmed: Filmed) =>
     const request = { directory: serverDirectory, keyPath: key, camera: undefined, range };
     const recorded = (seen.status?.segments ?? 0) > 0;
     const out = join(root, 'film.mp4');
-    const report = recorded ? await openFootage({ ...request, out, force: false }) : undefined;
+    const report = recorded ? await openDirectory({ ...request, out, force: false }) : undefined;
     return await look({ ...seen, report, movies: report?.files ?? [] });
   } finally {
     rmSync(root, { recursive: true });
