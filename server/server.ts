@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '../host/clock.ts';
 import type { Disk } from '../host/disk.ts';
 import { isPossibleTime } from '../host/possible-time.ts';
+import { FOOTAGE_DIRECTORY } from '../wire/footage-layout.ts';
 import { type Configuration, loadConfiguration } from './config.ts';
 import { openControl } from './control/open-control.ts';
 import { admit } from './enrolment/admission.ts';
@@ -112,7 +113,7 @@ async function buildServer(
   const restored = registry.origin.get()?.restored;
   if (restored !== undefined) log.warn(restoredFields(restored), RESTORED);
   const updates = await openUpdates(options);
-  const footage = join(directory, 'footage');
+  const footage = join(directory, FOOTAGE_DIRECTORY);
   const now = isPossibleTime(clock.now(), releaseTimeMs) ? new Date(clock.now()) : undefined;
   if (now === undefined) log.warn({ code: 'CLOCK_WRONG' }, "the machine's clock is wrong: set it");
   const identity = await loadTlsIdentity(disk, directory, configuration, now, log);

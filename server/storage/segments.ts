@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Disk, DiskFile } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
+import { segmentFileName } from '../../wire/footage-layout.ts';
 import { LruMap } from '../http/lru.ts';
 import type { Log } from '../log.ts';
 import { scanSegment } from './segment-file.ts';
@@ -30,7 +31,6 @@ const MAX_SUSPECT = 4_096;
 
 export const segmentKey = ({ session, sequence }: SegmentName) =>
   `${session.camera}/${session.id}/${sequence}`;
-export const segmentFileName = (sequence: number) => `${String(sequence).padStart(6, '0')}.oriel`;
 
 /** The segment files of all sessions (docs/reference/protocol.md, "Storage"). */
 export class Segments {

@@ -4,6 +4,11 @@ import { equal, toHex } from '../../crypto/bytes.ts';
 import type { ParsedSessionHeader } from '../../crypto/header.ts';
 import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
+import {
+  parseSessionDirectoryName,
+  SESSION_HEADER_FILE,
+  sessionDirectoryName,
+} from '../../wire/footage-layout.ts';
 import { MAX_SESSION_HEADER_BYTES } from '../../wire/limits.ts';
 import { Refused } from '../errors.ts';
 import { LruMap } from '../http/lru.ts';
@@ -27,9 +32,6 @@ const SESSIONS_NAMED = 50;
 const NEWEST = 64;
 /** In all cameras' indexes: 64 MB of them. */
 const INDEXED_SESSIONS = 4_000_000;
-const HEADER_FILE = 'session';
-const NUMBER_DIGITS = 12;
-const NAME = /^([0-9]{12,16})-([0-9a-f]{32})$/;
 
 /** The session directories of all cameras (docs/reference/protocol.md, "Storage"). */
 export class Sessions {
@@ -106,7 +108,7 @@ export class Sessions {
       throw new Refused('SESSION_CONFLICT', 'another session header lies there under this id');
     }
     const { number } = header;
-    const directory = join(this.#root, camera, nameOf({ id, number }));
+    const directory = join(this.#root, camera, sessionDirectoryName({ id, number }));
     // A server that began without room has no footage directory yet.
     if (await this.#disk.makeDirectory(this.#root, 0o700))
       await this.#disk.syncDirectory(dirname(this.#root));
@@ -114,7 +116,7 @@ export class Sessions {
     await this.#disk.syncDirectory(this.#root);
     await this.#disk.makeDirectory(directory, 0o700);
     await this.#disk.syncDirectory(join(this.#root, camera));
-    await writeFileAtomic(this.#disk, join(directory, HEADER_FILE), bytes, 0o600);
+    await writeFileAtomic(this.#disk, join(directory, SESSION_HEADER_FILE), bytes, 0o600);
     (await this.#indexOf(camera)).add({ id, number });
     this.#remember({ camera, id, number, directory, headerHash: header.hash });
     return true;
@@ -151,16 +153,17 @@ export class Sessions {
 
   async #index(camera: string): Promise<SessionIndex> {
     const names = (await this.#disk.list(join(this.#root, camera))) ?? [];
-    const entries = names.flatMap((name) => {
-      const [, number = '', id] = NAME.exec(name) ?? [];
-      return id === undefined ? [] : [{ id, number: Number(number) }];
-    });
+    const entries = names.flatMap((name) => parseSessionDirectoryName(name) ?? []);
     return new SessionIndex(entries, NEWEST);
   }
 
   async #read(camera: string, entry: SessionEntry): Promise<Session | undefined> {
-    const directory = join(this.#root, camera, nameOf(entry));
-    const bytes = await readFileBounded(this.#disk, join(directory, HEADER_FILE), MAX_SESSION_HEADER_BYTES);
+    const directory = join(this.#root, camera, sessionDirectoryName(entry));
+    const bytes = await readFileBounded(
+      this.#disk,
+      join(directory, SESSION_HEADER_FILE),
+      MAX_SESSION_HEADER_BYTES,
+    );
     if (bytes === undefined) return undefined;
     const headerHash = createHash('sha256').update(bytes).digest();
     return { camera, ...entry, directory, headerHash };
@@ -176,5 +179,3 @@ export class Sessions {
     return session;
   }
 }
-
-const nameOf = ({ id, number }: SessionEntry) => `${String(number).padStart(NUMBER_DIGITS, '0')}-${id}`;

@@ -12,6 +12,7 @@ import {
 import { readFileBounded, TEMPORARY_SUFFIX, writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
+import { SESSION_HEADER_FILE, snapshotFileName } from '../../wire/footage-layout.ts';
 import { MAX_SESSION_HEADER_BYTES } from '../../wire/limits.ts';
 import { Refused } from '../errors.ts';
 import type { RefusalLog } from '../http/refusal-log.ts';
@@ -45,8 +46,6 @@ export const SNAPSHOT_RATE: BucketRule = { burst: 32, refillMs: 5_000 };
 const REMEMBERED_CAMERAS = 10_000;
 /** Snapshots that wait for the disk, at most. */
 const MAX_WAITING = 256;
-
-export const snapshotFileName = (number: number) => `snapshot-${String(number).padStart(6, '0')}.oriel`;
 
 /**
  * Keeps sealed snapshots beside the segments of their session, byte for byte: `snapshot-<number, 6 digits>.oriel`. The server
@@ -106,7 +105,7 @@ export class SnapshotStore {
   }
 
   async #readHeader(session: Session): Promise<ParsedSessionHeader | undefined> {
-    const path = join(session.directory, 'session');
+    const path = join(session.directory, SESSION_HEADER_FILE);
     const bytes = await readFileBounded(this.#disk, path, MAX_SESSION_HEADER_BYTES);
     return bytes && readSessionHeader(bytes, nodePrimitives);
   }

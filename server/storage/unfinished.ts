@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { toBase64Url } from '../../crypto/bytes.ts';
 import type { Disk } from '../../host/disk.ts';
+import { parseSegmentFileName } from '../../wire/footage-layout.ts';
 import type { UnfinishedSegments } from '../../wire/upload.ts';
 import { LruMap } from '../http/lru.ts';
 import { looksEnded } from './segment-file.ts';
@@ -13,7 +14,6 @@ const MAX_LISTED = 1000;
 /** Of a camera: one that begins ever more and ends none costs no more memory, and no more files are looked at. */
 const MAX_KNOWN = 4096;
 const CACHED_CAMERAS = 4096;
-const FILE = /^([0-9]{6})\.oriel$/;
 
 interface Found {
   readonly names: Map<string, SegmentName>;
@@ -80,9 +80,9 @@ export class Unfinished {
   async #search(camera: string, names: Map<string, SegmentName>): Promise<void> {
     for (const session of await this.#sessions.newest(camera, SESSIONS_SEARCHED)) {
       for (const file of (await this.#disk.list(session.directory)) ?? []) {
-        const sequence = FILE.exec(file)?.[1];
+        const sequence = parseSegmentFileName(file);
         if (sequence === undefined || !(await this.#open(session, file))) continue;
-        remember(names, { session, sequence: Number(sequence) });
+        remember(names, { session, sequence });
       }
     }
   }
