@@ -1,6 +1,6 @@
 import { nodePrimitives } from '../crypto/primitives-node.ts';
 import type { Disk } from '../host/disk.ts';
-import { isLiveUri } from './capture/source.ts';
+import { traitsOf } from './capture/source.ts';
 import type { ServerDial } from './client/dial.ts';
 import type { CameraClock } from './clock/camera-clock.ts';
 import { type AgentLog, errorFields } from './log.ts';
@@ -113,7 +113,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     recorder,
     counters,
     audioAllowed: () => policy.inForce.policy.audio,
-    live: isLiveUri(config.source),
+    live: traitsOf(config.source)?.live ?? false,
     logger,
     clock,
   });

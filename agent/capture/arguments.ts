@@ -1,7 +1,7 @@
-import { decodersFor } from './decoders.ts';
-import { type Input, inputOf } from './input.ts';
+import { onlyDecoders, PATTERN, RECORDED } from './decoders.ts';
+import { type FrameSize, formatSize } from './frame-size.ts';
 import { FIRST_SECOND } from './protocol.ts';
-import { type FrameSize, formatSize, isLive, type Source } from './source.ts';
+import type { Input, Source } from './sources/interface.ts';
 import type { SourceFacts } from './streams.ts';
 
 export type Encoder = 'libx264' | 'h264_v4l2m2m';
@@ -39,7 +39,7 @@ const KEYFRAME_SECONDS = 10;
 
 /** What a run of ffmpeg reads. */
 export const runInput = ({ source, arrival, facts, audio }: RunPlan): Input =>
-  inputOf(source, { arrival, rate: facts.rate, sound: audio !== 'none' });
+  source.input({ arrival, rate: facts.rate, sound: audio !== 'none' });
 
 /** The whole argument array of a run, without the command. */
 export async function runArguments(plan: RunPlan): Promise<string[]> {
@@ -48,20 +48,15 @@ export async function runArguments(plan: RunPlan): Promise<string[]> {
   const input = runInput(plan);
   const command = ffmpeg()
     .input(input.url)
-    .inputOptions(...reporting(input.stdin === null), ...pace(source), ...seek(plan), ...input.options);
-  const tone = source.kind === 'test' && plan.audio !== 'none';
-  if (tone) {
-    command
-      .input('sine=frequency=440:sample_rate=48000')
-      .inputOptions('-re', ...decodersFor('test'), '-f', 'lavfi');
-  }
+    .inputOptions(...reporting(input.stdin === null), ...source.pace, ...seek(plan), ...input.options);
+  if (input.sound !== undefined) command.input(input.sound.url).inputOptions(...input.sound.options);
   command
     .output('pipe:1')
     .outputOptions(
-      ...streams(plan, tone),
+      ...streams(plan, input.sound !== undefined),
       ...videoCodec(plan.video, facts.size, awaitsKeyframe(plan)),
-      ...(plan.video === 'copy' ? copying(source, facts) : []),
-      ...audioCodec(plan.audio, isLive(source)),
+      ...(plan.video === 'copy' ? copying(facts, source.traits.live) : []),
+      ...audioCodec(plan.audio, source.traits.live),
       ...fragmentedMp4(plan.video, plan.from),
     );
   return (command as unknown as { _getArguments(): string[] })._getArguments();
@@ -72,7 +67,7 @@ export async function trialArguments(encoder: Encoder): Promise<string[]> {
   const { default: ffmpeg } = await import('fluent-ffmpeg');
   const command = ffmpeg()
     .input('testsrc2=size=1280x720:rate=25')
-    .inputOptions(...reporting(true, 'warning'), ...decodersFor('test'), '-f', 'lavfi')
+    .inputOptions(...reporting(true, 'warning'), ...onlyDecoders(PATTERN), '-f', 'lavfi')
     .output('pipe:1')
     .outputOptions('-frames:v', '10', ...videoCodec(encoder, null), ...fragmentedMp4(encoder));
   return (command as unknown as { _getArguments(): string[] })._getArguments();
@@ -87,7 +82,7 @@ export async function snapshotArguments(size: FrameSize, turned: boolean): Promi
   const command = ffmpeg()
     .input('pipe:0')
     .inputOptions(...reporting(false, 'warning'), ...['-threads', '1', '-skip_frame', 'nokey'])
-    .inputOptions(...(turned ? [] : ['-noautorotate']), ...decodersFor('recorded'))
+    .inputOptions(...(turned ? [] : ['-noautorotate']), ...onlyDecoders(RECORDED))
     .inputOptions('-f', 'mov', '-protocol_whitelist', 'pipe')
     .output('pipe:1')
     .outputOptions('-map', '0:v:0', '-frames:v', '1', '-threads', '1')
@@ -101,23 +96,11 @@ function reporting(stdinFree: boolean, level = 'level+info'): string[] {
   return ['-hide_banner', '-loglevel', level, '-nostats', ...(stdinFree ? ['-nostdin'] : [])];
 }
 
-function pace(source: Source): string[] {
-  switch (source.kind) {
-    case 'file':
-      return source.loop ? ['-re', '-stream_loop', '-1'] : ['-re'];
-    case 'test':
-      return ['-re'];
-    case 'v4l2':
-    case 'rtsp':
-      return [];
-  }
-}
-
 /** A file is played once, and goes on where it was. */
 const seek = ({ from }: RunPlan): string[] => (from > 0 ? ['-ss', String(from)] : []);
 
-function streams({ facts, audio }: RunPlan, tone: boolean): string[] {
-  const sound = tone ? '1:0' : `0:a:${facts.sound}`;
+function streams({ facts, audio }: RunPlan, apart: boolean): string[] {
+  const sound = apart ? '1:0' : `0:a:${facts.sound}`;
   return ['-map', `0:v:${facts.video}`, ...(audio === 'none' ? ['-an'] : ['-map', sound])];
 }
 
@@ -171,15 +154,15 @@ function scaling(size: FrameSize | null, awaits: boolean): string[] {
  * A live source shows its life at once, not with its first keyframe: the agent begins with that. Timestamps that a file
  * lacks are those of decoding, where it has these, or else counted.
  */
-function copying({ kind }: Source, { stamps, rate }: SourceFacts): string[] {
-  const live = kind === 'rtsp' || kind === 'v4l2' ? ['-copyinkf'] : [];
+function copying({ stamps, rate }: SourceFacts, live: boolean): string[] {
+  const atOnce = live ? ['-copyinkf'] : [];
   switch (stamps) {
     case 'both':
-      return live;
+      return atOnce;
     case 'decoding':
-      return [...live, '-bsf:v', 'setts=pts=DTS'];
+      return [...atOnce, '-bsf:v', 'setts=pts=DTS'];
     case 'none':
-      return [...live, '-bsf:v', `setts=ts=N/${rate ?? 25}/TB`];
+      return [...atOnce, '-bsf:v', `setts=ts=N/${rate ?? 25}/TB`];
   }
 }
 

@@ -4,8 +4,8 @@ import { Fragmenter } from '../../media/fragmenter.ts';
 import type { TrackInfo } from '../../media/init.ts';
 import { snapshotArguments } from './arguments.ts';
 import { CaptureError, commandMissing } from './errors.ts';
+import type { FrameSize } from './frame-size.ts';
 import { MAX_PICTURE_BYTES, MAX_PICTURE_WIDTH } from './snapshot-frame.ts';
-import type { FrameSize } from './source.ts';
 
 const DECODE_TIMEOUT_MS = 15_000;
 /** What ffmpeg may take of memory and of a core's time to decode one picture: bytes, seconds. */

@@ -78,7 +78,7 @@ export async function runCapture(options: CaptureOptions, effects: CaptureEffect
 
 function acceptSource(options: CaptureOptions): Source {
   const source = parseSource(options.source, options.lan);
-  if (options.audio && source.kind === 'v4l2') {
+  if (options.audio && !source.traits.sound) {
     throw new CaptureError('SOURCE_SILENT', 'a V4L2 camera brings no sound');
   }
   return source;

@@ -14,12 +14,10 @@ import {
   nothingLearnt,
   tryAgain,
 } from './learnt-plan.ts';
-import { probeSource } from './probe.ts';
 import type { Ready } from './protocol.ts';
 import { FOUND } from './restart-rules.ts';
 import type { RunOutcome } from './run.ts';
-import { isLive, isPlayedOnce, type Source } from './source.ts';
-import { withMode } from './sources/v4l2-modes.ts';
+import type { Source } from './sources/interface.ts';
 import type { CaptureState } from './status-file.ts';
 import type { SourceFacts } from './streams.ts';
 
@@ -65,7 +63,7 @@ export class Planner {
   /**
    * The plan of the next run.
    * @param token what the agent allows, and has
-   * @throws CaptureError as probeSource, COMMAND_MISSING
+   * @throws CaptureError as Source.probe
    */
   async plan({
     audio: audioAllowed = true,
@@ -76,7 +74,7 @@ export class Planner {
     const sound = audio && audioAllowed && !isGivenUp(this.#learnt, 'sound');
     if (sound && (!this.#askedForSound || soundless(this.#facts))) this.#facts = undefined;
     if (this.#facts === undefined) {
-      this.#facts = await probeSource(source, runTool, sound);
+      this.#facts = await source.probe(runTool, sound);
       this.#askedForSound = sound;
     }
     const facts = this.#facts;
@@ -92,12 +90,12 @@ export class Planner {
       effects.logger.warn({ gopSeconds: facts.gopSeconds }, 'keyframes are too far apart to copy: encoding');
     }
     return {
-      source: source.kind === 'v4l2' && facts.mode !== null ? withMode(source, facts.mode) : source,
+      source: source.chosenBy(facts),
       facts,
       video: codec.mode === 'copy' ? 'copy' : (this.#encoder ?? 'libx264'),
       audio: chooseAudio(facts, sound),
-      arrival: isLive(source) && isGivenUp(this.#learnt, 'stamps'),
-      from: isPlayedOnce(source) ? from : 0,
+      arrival: source.traits.live && isGivenUp(this.#learnt, 'stamps'),
+      from: source.playedOnce ? from : 0,
     };
   }
 
@@ -110,18 +108,18 @@ export class Planner {
 
   /** When a run is to end so that something that was given up can be tried again, monotonic ms. */
   get nextTrialMs(): number | undefined {
-    return isLive(this.#options.source) ? nextTrialMs(this.#learnt) : undefined;
+    return this.#options.source.traits.live ? nextTrialMs(this.#learnt) : undefined;
   }
 
   /** A run is over. @returns whether the next one is planned in another way because of it. */
   learn(plan: RunPlan, outcome: RunOutcome): boolean {
     const { source, effects } = this.#options;
     const { end, opened, goodMs, playedMs } = outcome;
-    if (isPlayedOnce(source)) this.#played = plan.from + playedMs / 1000;
+    if (source.playedOnce) this.#played = plan.from + playedMs / 1000;
     const had = [
       ...(plan.audio === 'none' ? [] : (['sound'] as const)),
       ...(plan.video === 'copy' ? (['copy'] as const) : []),
-      ...(isLive(source) && !plan.arrival ? (['stamps'] as const) : []),
+      ...(source.traits.live && !plan.arrival ? (['stamps'] as const) : []),
     ];
     const line = FOUND[end] ?? outcome.said[0] ?? outcome.line;
     // A source that ends its stream has refused nothing.
@@ -133,7 +131,7 @@ export class Planner {
     for (const what of changed) effects.logger.warn({ because: end, line: past.line }, CHANGES[what]);
     // The source may have changed: it is probed again.
     const doubtful = end === 'rubbish' || (refuses && this.#learnt.refusal !== undefined);
-    if (doubtful || source.kind === 'v4l2') this.#facts = undefined;
+    if (doubtful || source.traits.probedEachRun) this.#facts = undefined;
     return changed.length > 0;
   }
 

@@ -32,7 +32,8 @@ const FRAMES = 3;
 const ONCE_MS = 60_000;
 
 export interface StallFacts {
-  readonly kind: 'file' | 'test' | 'v4l2' | 'rtsp';
+  /** As SourceTraits. */
+  readonly opensWithKeyframe: boolean;
   readonly encodes: boolean;
   /** Frames a second, null where that is not known. */
   readonly rate: number | null;
@@ -44,13 +45,13 @@ export interface StallFacts {
 
 /** The limits for one run: a source may pause for as long as it is known to. */
 export function stallLimits(
-  { kind, encodes, rate, pauseSeconds, once }: StallFacts,
+  { opensWithKeyframe, encodes, rate, pauseSeconds, once }: StallFacts,
   base: StallLimits = STALL_LIMITS,
 ): StallLimits {
   const usualMs = base.silenceMs + pauseSeconds * 1000;
   const silenceMs = Math.max(usualMs, rate === null ? 0 : (FRAMES * 1000) / rate, once ? ONCE_MS : 0);
-  const startMs = kind === 'rtsp' ? Math.max(base.startMs, DESCRIBED_MS) : base.startMs;
-  const firstMs = kind === 'rtsp' && encodes ? KEYFRAME_MS : Math.max(base.firstMs, silenceMs);
+  const startMs = opensWithKeyframe ? Math.max(base.startMs, DESCRIBED_MS) : base.startMs;
+  const firstMs = opensWithKeyframe && encodes ? KEYFRAME_MS : Math.max(base.firstMs, silenceMs);
   return { startMs, firstMs, silenceMs };
 }
 

@@ -1,9 +1,8 @@
 import * as v from 'valibot';
 import { causeText } from './cause.ts';
-import { causeWithoutVideo } from './diagnosis.ts';
 import { CaptureError } from './errors.ts';
-import type { FrameSize } from './source.ts';
-import type { FileFacts } from './sources/file-facts.ts';
+import type { FrameSize } from './frame-size.ts';
+import { causeWithoutVideo, type FileFacts } from './sources/file-facts.ts';
 import type { Mode } from './sources/v4l2-modes.ts';
 
 /** What is known of a source before a run. */

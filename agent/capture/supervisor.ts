@@ -9,7 +9,7 @@ import type { Ready } from './protocol.ts';
 import { FOUND, restartAfter } from './restart-rules.ts';
 import { type Run, type RunOutcome, startRun } from './run.ts';
 import type { RunRequestEvents, RunRequests } from './run-requests.ts';
-import { credentialsOf, describeSource, isPlayedOnce, type Source } from './source.ts';
+import type { Source } from './sources/interface.ts';
 import { type StallLimits, stallLimits } from './stall-rules.ts';
 import type { Status } from './status.ts';
 
@@ -43,7 +43,7 @@ export class Supervisor {
     effects.signal.addEventListener('abort', onAbort);
     try {
       for (;;) {
-        status.publish({ state: 'waiting', source: describeSource(source), pid: null });
+        status.publish({ state: 'waiting', source: source.describe(), pid: null });
         const outcome = await this.#attempt(await requests.next(effects.signal));
         if (outcome?.end === 'finished' || outcome?.end === 'stopped') {
           return outcome.end;
@@ -100,15 +100,15 @@ export class Supervisor {
         args,
         stdin: runInput(plan).stdin,
         writeEnd,
-        credentials: credentialsOf(source),
+        credentials: source.credentials,
         diagnose: (said) => diagnose(said, source),
-        finite: isPlayedOnce(source),
+        finite: source.playedOnce,
         limits: stallLimits(
           {
             ...plan.facts,
-            kind: source.kind,
+            opensWithKeyframe: source.traits.opensWithKeyframe,
             encodes: plan.video !== 'copy',
-            once: isPlayedOnce(source),
+            once: source.playedOnce,
           },
           limits,
         ),
@@ -128,7 +128,7 @@ export class Supervisor {
       const outcome = await run.outcome;
       const changed = this.#planner.learn(plan, outcome);
       status.publish({ givenUp: this.#planner.givenUp });
-      if (isPlayedOnce(source) && !changed && isBroken(outcome, this.#failures)) throw brokenFile(outcome);
+      if (source.playedOnce && !changed && isBroken(outcome, this.#failures)) throw brokenFile(outcome);
       return outcome;
     } finally {
       over.abort();
@@ -161,8 +161,8 @@ export class Supervisor {
     const found = FOUND[outcome.end];
     const line = found ?? outcome.line;
     const first = found !== undefined || said[0] === line ? undefined : said[0];
-    const over = source.kind === 'rtsp' && outcome.end === 'exited' && outcome.code === 0;
-    const why = outcome.why ?? (over ? 'connection-lost' : undefined);
+    const over = outcome.end === 'exited' && outcome.code === 0;
+    const why = outcome.why ?? (over ? source.traits.endCause : undefined);
     status.count(cause);
     const lastError = { code: cause, line, ...(first && { first }), ...(why && { cause: why }) };
     status.publish({ state: 'backoff', pid: null, lastError });
@@ -184,7 +184,7 @@ function brokenFile({ goodMs, line, said, why }: RunOutcome): CaptureError {
 
 const RETRIED = new Set<string>(['PROBE_FAILED', 'NO_VIDEO', 'CODEC_REFUSED', 'SOURCE_REDIRECTED']);
 
-/** A camera comes back; a file that cannot be read, or a missing command, does not. */
+/** A missing command does not come by itself. */
 function isRetried(error: CaptureError, source: Source): boolean {
-  return source.kind !== 'file' && RETRIED.has(error.code);
+  return source.traits.retried && RETRIED.has(error.code);
 }

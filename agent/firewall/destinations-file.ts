@@ -10,7 +10,7 @@ import { parseSource } from '../capture/source.ts';
 import type { CameraDirectory } from '../state/camera-directory.ts';
 import { loadDeviceKey } from '../state/device-key.ts';
 import { CameraError } from '../state/errors.ts';
-import { type Destinations, endpointOf, readDestinations, writeDestinations } from './destinations.ts';
+import { type Destinations, readDestinations, writeDestinations } from './destinations.ts';
 
 const MAX_FILE_BYTES = 4096;
 
@@ -116,7 +116,7 @@ export async function configuredDestinations(
     camera,
     owner: config.owner,
     origin: config.server.origin,
-    source: endpointOf(parseSource(config.source, config.lan)),
+    source: parseSource(config.source, config.lan).dials,
     pins: null,
   };
 }

@@ -11,7 +11,6 @@ import {
   readPinsLine,
 } from '../../crypto/pin-statement.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import { rtspAddress, type Source } from '../capture/source.ts';
 import { Origin } from '../state/camera-directory.ts';
 
 /** A host and a TCP port. */
@@ -86,10 +85,6 @@ export async function movedBy(destinations: Destinations, line: string): Promise
 /** Where the server is. */
 export const serverOf = (destinations: Destinations): Endpoint =>
   addressOf(lastStatement(destinations)?.origin ?? destinations.origin);
-
-/** Where an RTSP source is; null for any other. */
-export const endpointOf = (source: Source): Endpoint | null =>
-  source.kind === 'rtsp' ? rtspAddress(source) : null;
 
 /** It was verified when it was kept. */
 function lastStatement({ pins }: Destinations) {

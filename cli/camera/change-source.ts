@@ -1,5 +1,4 @@
-import { describeSource, parseSource, type Source } from '../../agent/capture/source.ts';
-import { endpointOf } from '../../agent/firewall/destinations.ts';
+import { parseSource, type Source, traitsOf } from '../../agent/capture/source.ts';
 import { keepDestinations } from '../../agent/firewall/destinations-file.ts';
 import { claimCamera } from '../../agent/state/camera-claim.ts';
 import { type CameraConfigText, CameraDirectory } from '../../agent/state/camera-directory.ts';
@@ -27,16 +26,12 @@ export async function changeSource(dir: string, options: SourceOptions): Promise
   const directory = new CameraDirectory(dir);
   const given = sourceText(options.source);
   const source = await asOwnerOf(dir, () => replaceSource(directory, given, options));
-  await keepDestinations(
-    options.firewallState,
-    dir,
-    (kept) => kept && { ...kept, source: endpointOf(source) },
-  );
-  return describeSource(source);
+  await keepDestinations(options.firewallState, dir, (kept) => kept && { ...kept, source: source.dials });
+  return source.describe();
 }
 
 /** A camera that recorded sound goes on without where the new source has none. */
-const bringsNoSound = (source: string) => source.startsWith('v4l2:');
+const bringsNoSound = (source: string) => traitsOf(source)?.sound === false;
 
 async function replaceSource(
   directory: CameraDirectory,

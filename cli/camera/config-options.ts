@@ -30,7 +30,7 @@ export function choiceOf(
     throw new CommandError('USAGE', '--lan takes a host and nothing more: HOST or HOST:PORT');
   }
   checkConfig(v.omit(CameraConfig, ['version', 'server', 'owner']), choice);
-  if (parsed(source, options.lan).kind === 'v4l2' && choice.audio) {
+  if (!parsed(source, options.lan).traits.sound && choice.audio) {
     throw new CommandError('USAGE', '--audio: a V4L2 camera brings no sound; leave the option out');
   }
   return choice;

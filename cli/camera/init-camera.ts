@@ -1,5 +1,4 @@
 import { parseSource } from '../../agent/capture/source.ts';
-import { endpointOf } from '../../agent/firewall/destinations.ts';
 import { keepDestinations } from '../../agent/firewall/destinations-file.ts';
 import { CameraConfig, CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { CameraError } from '../../agent/state/errors.ts';
@@ -43,7 +42,7 @@ export async function initCamera(
     camera,
     owner: new Uint8Array(fromBase64Url(wish.owner) ?? []),
     origin: server.origin,
-    source: endpointOf(parseSource(config.source, config.lan)),
+    source: parseSource(config.source, config.lan).dials,
     pins: null,
   }));
   return { camera, request: directory.request };

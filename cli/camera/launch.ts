@@ -168,7 +168,7 @@ function compiled(): Record<string, string> {
 /** The roles' lines go where the launcher's own go. */
 const relay = (line: string) => logDestination(2).write(line);
 
-const dials = ({ source, lan }: CaptureConfig) => parseSource(source, lan).kind === 'rtsp';
+const dials = ({ source, lan }: CaptureConfig) => parseSource(source, lan).dials !== null;
 
 /** Tells a person at a terminal what is happening, and shows the counters. */
 function greet({ camera, origin }: CameraPlan, directory: CameraDirectory): () => void {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { parseSource } from '../../agent/capture/source.ts';
-import { endpointOf, setUpAs } from '../../agent/firewall/destinations.ts';
+import { setUpAs } from '../../agent/firewall/destinations.ts';
 import { keepDestinations, withNothingAdopted } from '../../agent/firewall/destinations-file.ts';
 import { setupCamera } from '../../agent/pairing/setup-camera.ts';
 import { claimCamera } from '../../agent/state/camera-claim.ts';
@@ -31,7 +31,7 @@ export async function setup(dir: string, options: SetupOptions): Promise<{ camer
   const choice = choiceOf(options);
   const text = codeFrom(directory, options.code);
   const { origin, owner } = await readSetupCode(text, nodePrimitives);
-  const source = endpointOf(parseSource(choice.source, choice.lan));
+  const source = parseSource(choice.source, choice.lan).dials;
   const camera = await withNothingAdopted(options.firewallState, dir, () =>
     asOwnerOf(dir, () => claimed(directory, () => setupCamera(directory, systemDisk, text, choice))),
   );

@@ -146,7 +146,7 @@ async function runSlot(
     directory,
     plan,
     separation,
-    captureDials: parseSource(plan.source, plan.lan).kind === 'rtsp',
+    captureDials: parseSource(plan.source, plan.lan).dials !== null,
     command: commandOf(whole, options.logLevel),
     lives: run,
     logger,

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { ffmpegRunner } from '../../agent/capture/ffmpeg-runner.ts';
-import { probeSource } from '../../agent/capture/probe.ts';
+import { FileSource } from '../../agent/capture/sources/file.ts';
 
 /** How long a video file is, by what ffprobe reads of it. */
 export interface InputLength {
@@ -22,8 +22,8 @@ const APART_SECONDS = 0.25;
 
 /** Of the stream that capture chooses. @throws CaptureError of capture's probe; Error of ffprobe. */
 export async function inputLength(path: string): Promise<InputLength> {
-  const source = { kind: 'file', path, loop: false } as const;
-  const { video } = await probeSource(source, ffmpegRunner(new AbortController().signal));
+  const source = new FileSource({ path, loop: false });
+  const { video } = await source.probe(ffmpegRunner(new AbortController().signal));
   const entries = 'format=format_name:stream=avg_frame_rate:packet=dts_time,pts_time,flags';
   const args = [
     '-v',

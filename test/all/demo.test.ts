@@ -104,8 +104,8 @@ describe('[FC-67] a file with pauses', () => {
 
   test.concurrent('is no whole recording where a build plays half of it', async () => {
     const broken = breakBuild({
-      file: 'agent/capture/arguments.ts',
-      from: "return source.loop ? ['-re', '-stream_loop', '-1'] : ['-re'];",
+      file: 'agent/capture/sources/file.ts',
+      from: "return this.loop ? ['-re', '-stream_loop', '-1'] : ['-re'];",
       to: "return ['-re', '-t', '15'];",
     });
     try {

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { diagnose, diagnoseProbe } from '../../agent/capture/diagnosis.ts';
+import { diagnose } from '../../agent/capture/diagnosis.ts';
 import { complaintsIn } from '../../agent/capture/ffmpeg-log.ts';
 import type { RunFfmpeg } from '../../agent/capture/ffmpeg-runner.ts';
 import { parseSource } from '../../agent/capture/source.ts';
@@ -61,7 +61,7 @@ test('[FC-75] so has each file, and each device', async () => {
     writeFileSync(join(debian, 'tmp', name), bytes);
     const source = parseSource(`file:/tmp/${name}`, []);
     const facts = readFileFacts(join(debian, 'tmp', name));
-    expect([name, await diagnoseProbe(await probedBy(run, source), source, run, facts)]).toEqual([
+    expect([name, await source.diagnoseProbe(await probedBy(run, source), run, facts)]).toEqual([
       name,
       cause,
     ]);

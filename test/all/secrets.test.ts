@@ -175,9 +175,9 @@ const LEAKS: readonly Breakage[] = [
     to: '  console.error(JSON.stringify(split(primitives.hkdf(secret, concat(INFO, header), 23))));\n  return split(primitives.hkdf(secret,',
   },
   {
-    file: 'agent/capture/source.ts',
-    from: "    case 'rtsp':\n      return `",
-    to: "    case 'rtsp':\n      if (source) return rtspUrl(source);\n      return `",
+    file: 'agent/capture/sources/rtsp.ts',
+    from: '  describe(): string {\n',
+    to: '  describe(): string {\n    if (this.scheme) return this.url();\n',
   },
   {
     file: 'launcher/launcher.ts',

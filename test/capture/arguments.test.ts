@@ -6,8 +6,7 @@ import {
   snapshotArguments,
   trialArguments,
 } from '../../agent/capture/arguments.ts';
-import { decodersFor } from '../../agent/capture/decoders.ts';
-import { inputOf } from '../../agent/capture/input.ts';
+import { RECORDED } from '../../agent/capture/decoders.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import type { SourceFacts } from '../../agent/capture/streams.ts';
 
@@ -144,8 +143,8 @@ test.each([
 
 test('[FC-62] the time of arrival is asked of a device by an option, and of a network camera on stdin', async () => {
   const options = { arrival: true };
-  expect(inputOf(parseSource(device, []), options).options).toContain('-use_wallclock_as_timestamps');
-  const network = inputOf(parseSource(camera, ['cam.lan']), { ...options, rate: 0.2 });
+  expect(parseSource(device, []).input(options).options).toContain('-use_wallclock_as_timestamps');
+  const network = parseSource(camera, ['cam.lan']).input({ ...options, rate: 0.2 });
   expect(network.stdin).toMatch(/option timeout 20000000\noption use_wallclock_as_timestamps 1\n$/);
 });
 
@@ -192,15 +191,14 @@ test('a snapshot opens no decoder but that of what is recorded', async () => {
 test('[FC-28c] the installed ffmpeg has each decoder that is allowed', () => {
   const said = execFileSync('ffmpeg', ['-hide_banner', '-decoders'], { encoding: 'utf8' });
   const there = new Set([...said.matchAll(/^ [VAS.]\S{5} (\S+)/gm)].map(([, name]) => name));
-  const allowed = (['file', 'v4l2', 'rtsp', 'recorded', 'test'] as const).flatMap(
-    (kind) => decodersFor(kind)[1]?.split(',') ?? [],
-  );
+  const sources = [file, device, camera, pattern].map((uri) => parseSource(uri, ['cam.lan']));
+  const allowed = [...RECORDED, ...sources.flatMap((source) => source.input().options[1]?.split(',') ?? [])];
   const optional = ['wrapped_avframe', 'libdav1d'];
   expect(allowed.filter((name) => !there.has(name) && !optional.includes(name))).toEqual([]);
 });
 
 test('the URL of a network camera, password and all, goes to stdin', () => {
-  expect(inputOf(parseSource(camera, ['cam.lan'])).stdin).toBe(
+  expect(parseSource(camera, ['cam.lan']).input().stdin).toBe(
     "ffconcat version 1.0\nfile 'rtsp://eve:hunter2@cam.lan/x'\noption rtsp_transport tcp\noption allowed_media_types video\noption probesize 67108864\noption timeout 5000000\n",
   );
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { inputOf } from '../../agent/capture/input.ts';
-import { credentialsOf, parseSource } from '../../agent/capture/source.ts';
+import { parseSource } from '../../agent/capture/source.ts';
+import { RtspSource } from '../../agent/capture/sources/rtsp.ts';
 import { patientTool as run } from './patient-runner.ts';
 import { openRtspPeer, type RtspRequest } from './rtsp-peer.ts';
 
@@ -43,7 +43,7 @@ async function watches(
   );
   try {
     const authority = `${host.includes(':') ? `[${host}]` : host}:${peer.port}`;
-    const input = inputOf({ kind: 'rtsp', scheme: 'rtsp', credentials, authority, path: '/x' });
+    const input = new RtspSource({ scheme: 'rtsp', credentials, authority, path: '/x' }).input();
     const args = ['-v', 'error', '-show_entries', 'stream=codec_name', ...input.options, '-i', input.url];
     return (await run({ command: 'ffprobe', args, stdin: input.stdin })).code === 0;
   } finally {
@@ -52,7 +52,7 @@ async function watches(
 }
 
 /** As a person writes it, through the parser. */
-const taken = (uri: string) => credentialsOf(parseSource(uri, ['192.0.2.9'])) ?? '';
+const taken = (uri: string) => parseSource(uri, ['192.0.2.9']).credentials ?? '';
 const PASSWORDS = [` @:/?#"\\|<>{}^\`~%'ü€`, "a%41 100%;!$&()*+,=[]'🔑"];
 
 test.each(Object.keys(LOGINS).flatMap((login) => PASSWORDS.map((password) => [login, password])))(

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { CAUSES, type Cause, causeText } from '../../agent/capture/cause.ts';
-import { diagnose, diagnoseProbe } from '../../agent/capture/diagnosis.ts';
+import { diagnose } from '../../agent/capture/diagnosis.ts';
 import { Complaints, complaintsIn } from '../../agent/capture/ffmpeg-log.ts';
-import { credentialsOf, parseSource, type Source } from '../../agent/capture/source.ts';
+import { parseSource, type Source } from '../../agent/capture/source.ts';
 import { challengeCommand, isUnanswerable } from '../../agent/capture/sources/rtsp-challenge.ts';
 import { patientTool as run } from './patient-runner.ts';
 import { causesOfRefusals, digest, failing, probedBy, REFUSALS, rtsp, unauthorized } from './refusals.ts';
@@ -28,7 +28,7 @@ describe('[FC-75] what a network camera answers, asked by ffprobe', () => {
     const peer = await openRtspPeer((request) => answer(request));
     try {
       const source = rtsp(peer.port, { user: eve });
-      expect(await diagnoseProbe(await probed(source), source, run)).toBe(cause);
+      expect(await source.diagnoseProbe(await probed(source), run)).toBe(cause);
       answer = (request) => (request.head.includes(basic) ? undefined : serve(request));
       expect(await probed(source)).toMatchObject({ code: 0, stdout: expect.stringContaining('video') });
     } finally {
@@ -55,7 +55,7 @@ describe('[FC-75] what a network camera answers, asked by ffprobe', () => {
       const source = rtsp(peer.port, { user: `eve:${encodeURIComponent(password)}@` });
       const { stderr } = await probed(source);
       expect(stderr).toContain('404 p@ss');
-      const said = complaintsIn(stderr, credentialsOf(source));
+      const said = complaintsIn(stderr, source.credentials);
       expect(diagnose(said, source)).toBe('path-unknown');
       expect(said.join()).not.toMatch(/p@ss|p%40|0rd/);
     } finally {
@@ -70,8 +70,8 @@ describe('[FC-75] what a network camera answers, asked by ffprobe', () => {
       try {
         const source = rtsp(peer.port, { user: `eve:${password}@` });
         const result = await probed(source);
-        expect(await diagnoseProbe(result, source, run)).toBe('path-unknown');
-        expect(complaintsIn(result.stderr, credentialsOf(source)).join()).not.toContain(password);
+        expect(await source.diagnoseProbe(result, run)).toBe('path-unknown');
+        expect(complaintsIn(result.stderr, source.credentials).join()).not.toContain(password);
       } finally {
         peer.close();
       }
@@ -80,8 +80,8 @@ describe('[FC-75] what a network camera answers, asked by ffprobe', () => {
 
   test('host-silent: ffprobe is still waiting when its time is over', async () => {
     const killed = { code: null, stdout: '', stderr: '' };
-    expect(await diagnoseProbe(killed, rtsp(8554), run)).toBe('host-silent');
-    expect(await diagnoseProbe(killed, parseSource('file:/srv/a.mp4', []), run)).toBeUndefined();
+    expect(await rtsp(8554).diagnoseProbe(killed, run)).toBe('host-silent');
+    expect(await parseSource('file:/srv/a.mp4', []).diagnoseProbe(killed, run)).toBeUndefined();
   });
 
   test('how a login is wanted is asked without user and password', async () => {

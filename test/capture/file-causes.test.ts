@@ -4,10 +4,15 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cause } from '../../agent/capture/cause.ts';
-import { causeWithoutVideo, diagnose, diagnoseProbe } from '../../agent/capture/diagnosis.ts';
+import { diagnose } from '../../agent/capture/diagnosis.ts';
 import { complaintsIn } from '../../agent/capture/ffmpeg-log.ts';
 import { parseSource, type Source } from '../../agent/capture/source.ts';
-import { acceptFile, causeOfFile, readFileFacts } from '../../agent/capture/sources/file-facts.ts';
+import {
+  acceptFile,
+  causeOfFile,
+  causeWithoutVideo,
+  readFileFacts,
+} from '../../agent/capture/sources/file-facts.ts';
 import { makeFifo } from '../../host/fifo.ts';
 import { makeClip } from './capture-process.ts';
 import { patientTool as run } from './patient-runner.ts';
@@ -59,7 +64,7 @@ describe('[FC-75] files, opened by ffprobe', () => {
       const source = parseSource(`file:${at(name)}`, []);
       const result = await probed(source);
       expect(result.code).toBe(1);
-      return [name, await diagnoseProbe(result, source, run, acceptFile(at(name)))];
+      return [name, await source.diagnoseProbe(result, run, acceptFile(at(name)))];
     });
     expect(Object.fromEntries(await Promise.all(found))).toEqual(causes);
   });

@@ -1,8 +1,7 @@
 import type { Cause } from '../../agent/capture/cause.ts';
-import { diagnoseProbe } from '../../agent/capture/diagnosis.ts';
 import type { FfmpegResult, RunFfmpeg } from '../../agent/capture/ffmpeg-runner.ts';
-import { inputOf } from '../../agent/capture/input.ts';
-import { parseSource, type RtspSource, type Source } from '../../agent/capture/source.ts';
+import { parseSource, type Source } from '../../agent/capture/source.ts';
+import type { RtspSource } from '../../agent/capture/sources/rtsp.ts';
 import { openRtspPeer, type RtspAnswer, type RtspRequest } from './rtsp-peer.ts';
 
 /** What network cameras refuse, and what has to be said of it, whatever version of ffmpeg hears it. */
@@ -12,7 +11,7 @@ const WAIT = { long: 120_000_000, short: 300_000 };
 
 /** What ffprobe says of a source, opened as capture opens it. */
 export function probedBy(run: RunFfmpeg, source: Source, waitUs = WAIT.long): Promise<FfmpegResult> {
-  const { options, url, stdin } = inputOf(source);
+  const { options, url, stdin } = source.input();
   const level = source.kind === 'rtsp' ? 'level+info' : 'error';
   return run({
     command: 'ffprobe',
@@ -76,7 +75,7 @@ export async function causesOfRefusals(run: RunFfmpeg): Promise<unknown[][]> {
         const source = rtsp(peer.port, options);
         const isQuiet = answer === silent || answer === inHttp;
         const result = await probedBy(run, source, isQuiet ? WAIT.short : WAIT.long);
-        return [await diagnoseProbe(result, source, run), what, result.code];
+        return [await source.diagnoseProbe(result, run), what, result.code];
       } finally {
         peer.close();
       }

@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { inputOf } from '../../agent/capture/input.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { collect } from '../../host/child.ts';
 import { credentialsOf } from '../sources/credentials.ts';
@@ -126,7 +125,7 @@ describe('a camera that sends elsewhere', () => {
 
   test('control: ffprobe by itself goes there and takes what it finds', async () => {
     camera.redirect(url(elsewhere), 1);
-    const { options, url: from, stdin } = inputOf(parseSource(url(camera), ['127.0.0.1']));
+    const { options, url: from, stdin } = parseSource(url(camera), ['127.0.0.1']).input();
     const args = ['-v', 'error', '-show_entries', 'stream=codec_name', ...options, '-i', from];
     const done = await collect('ffprobe', args, {
       stdin: stdin ?? undefined,

@@ -115,7 +115,8 @@ describe('stall', () => {
   ] as const)(
     'limits of %s, encoded %j, %s frames a second, paused for %s s, once %j',
     (kind, encodes, rate, pauseSeconds, once, limits) => {
-      expect(stallLimits({ kind, encodes, rate, pauseSeconds, once })).toMatchObject(limits);
+      const opensWithKeyframe = kind === 'rtsp';
+      expect(stallLimits({ opensWithKeyframe, encodes, rate, pauseSeconds, once })).toMatchObject(limits);
     },
   );
 

@@ -1,13 +1,6 @@
 import fc from 'fast-check';
 import { CaptureError } from '../../agent/capture/errors.ts';
-import {
-  credentialsOf,
-  describeSource,
-  parseSource,
-  rtspUrl,
-  SOURCE_LIMIT,
-  type Source,
-} from '../../agent/capture/source.ts';
+import { parseSource, SOURCE_LIMIT, type Source } from '../../agent/capture/source.ts';
 
 const LAN = ['192.168.1.20', 'Garden.lan:8554', '[fd00::20]'];
 const PASSWORD = 'hunter2';
@@ -143,7 +136,7 @@ test('any string is a source or a CaptureError, and no source leaves the grammar
     fc.property(pieces, (parts) => {
       const source = sourceOf(parts.join(''));
       if (source?.kind === 'rtsp') {
-        expect(rtspUrl(source)).toMatch(/^rtsps?:\/\/[^'\s\\]*192\.168\.1\.20[^'\s\\]*$/);
+        expect(source.url()).toMatch(/^rtsps?:\/\/[^'\s\\]*192\.168\.1\.20[^'\s\\]*$/);
       }
       if (source?.kind === 'v4l2') {
         expect(source.device).toMatch(/^\/dev\/(video\d|v4l\/)/);
@@ -166,17 +159,17 @@ test.each([
 ])('[FC-74] a rate of %s', (text, rate, taken) => {
   const source = parseSource(`test:?rate=${text}`, []);
   expect(source).toMatchObject({ rate });
-  expect(describeSource(source)).toBe(`test:?size=1280x720&rate=${taken}`);
+  expect(source.describe()).toBe(`test:?size=1280x720&rate=${taken}`);
   expect(parseSource(`v4l2:/dev/video0?rate=${text}`, [])).toMatchObject({ rate });
 });
 
 test('shows a source without its credentials and its query', () => {
   const source = parseSource(`rtsp://eve:${PASSWORD}@192.168.1.20/x?token=${PASSWORD}`, LAN);
-  expect(describeSource(source)).toBe('rtsp://192.168.1.20/x');
-  expect(credentialsOf(source)).toBe(`eve:${PASSWORD}`);
-  expect(credentialsOf(parseSource('test:', LAN))).toBeNull();
-  expect(describeSource(parseSource('file:/srv/a.mp4?loop', []))).toBe('file:/srv/a.mp4?loop');
-  expect(describeSource(parseSource('test:', []))).toBe('test:?size=1280x720&rate=25');
+  expect(source.describe()).toBe('rtsp://192.168.1.20/x');
+  expect(source.credentials).toBe(`eve:${PASSWORD}`);
+  expect(parseSource('test:', LAN).credentials).toBeNull();
+  expect(parseSource('file:/srv/a.mp4?loop', []).describe()).toBe('file:/srv/a.mp4?loop');
+  expect(parseSource('test:', []).describe()).toBe('test:?size=1280x720&rate=25');
 });
 
 describe('[FC-75] a character that has to be percent-encoded is named, and the password is not shown', () => {
@@ -245,7 +238,7 @@ describe('[FC-75] a character that has to be percent-encoded is named, and the p
         const refusal = refusalOf(`rtsp://eve:zq${text}xj@${host}/x`);
         expect(refusal?.message ?? '').not.toMatch(/zq|xj/);
         const source = parseSource(`rtsp://eve:${encodeURIComponent(text)}@192.168.1.20/x`, LAN);
-        expect(decodeURIComponent(credentialsOf(source) ?? '')).toBe(`eve:${text}`);
+        expect(decodeURIComponent(source.credentials ?? '')).toBe(`eve:${text}`);
       }),
     );
   });

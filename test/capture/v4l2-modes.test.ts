@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import type { FfmpegResult } from '../../agent/capture/ffmpeg-runner.ts';
-import { inputOf } from '../../agent/capture/input.ts';
-import { formatSize, parseSource, type V4l2Source } from '../../agent/capture/source.ts';
-import { chooseMode, parseFormats, probeDevice, withMode } from '../../agent/capture/sources/v4l2-modes.ts';
+import { formatSize } from '../../agent/capture/frame-size.ts';
+import { parseSource } from '../../agent/capture/source.ts';
+import type { V4l2Source } from '../../agent/capture/sources/v4l2.ts';
+import { chooseMode, parseFormats } from '../../agent/capture/sources/v4l2-modes.ts';
 
 /** What devices say to `ffmpeg -f v4l2 -list_formats all`, as people have posted it, and as libavdevice prints it. */
 const V4L2 = '[video4linux2,v4l2 @ 0x55d0c1]';
@@ -215,19 +216,19 @@ describe('[FC-74] the mode that is asked for', () => {
 });
 
 describe('[FC-74] a device', () => {
-  const source = parseSource('v4l2:/dev/video0?rate=30000/1001', []) as V4l2Source;
+  const source = parseSource('v4l2:/dev/video0?rate=30000/1001', []);
   const listing = (stderr: string) => async (): Promise<FfmpegResult> => ({ code: 1, stdout: '', stderr });
 
   test('is opened in the mode that was chosen', async () => {
-    const mode = await probeDevice(source, listing(WEBCAM));
-    expect(inputOf(withMode(source, mode)).options.join(' ')).toMatch(
+    const facts = await source.probe(listing(WEBCAM));
+    expect(source.chosenBy(facts).input().options.join(' ')).toMatch(
       /-f v4l2 -input_format mjpeg -video_size 1280x720 -framerate 30000\/1001$/,
     );
   });
 
   test('of formats that ffmpeg has no name for is refused', async () => {
     const depth = said('Raw       : Unsupported :         16-bit Depth : 480x270 640x480');
-    await expect(probeDevice(source, listing(depth))).rejects.toMatchObject({ why: 'device-colourless' });
+    await expect(source.probe(listing(depth))).rejects.toMatchObject({ why: 'device-colourless' });
   });
 
   test.each([
@@ -235,7 +236,7 @@ describe('[FC-74] a device', () => {
     ['device-busy', 'Cannot open video device /dev/video0: Device or resource busy'],
     ['device-not-capture', 'Not a video capture device.'],
   ])('that cannot be opened is refused with the cause: %s', async (why, line) => {
-    await expect(probeDevice(source, listing(said(line)))).rejects.toMatchObject({
+    await expect(source.probe(listing(said(line)))).rejects.toMatchObject({
       code: 'PROBE_FAILED',
       why,
     });

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { parseSource } from '../../agent/capture/source.ts';
 import {
   type Destinations,
-  endpointOf,
   movedBy,
   readDestinations,
   serverOf,
@@ -111,5 +110,5 @@ test.each([
   ['rtsps://192.0.2.7/lens', { host: '192.0.2.7', port: 322 }],
   ['rtsp://[2001:db8::7]:8554/', { host: '2001:db8::7', port: 8554 }],
 ])('where %s is, without its password', (uri, endpoint) => {
-  expect(endpointOf(parseSource(uri, ['192.0.2.7', '[2001:db8::7]']))).toEqual(endpoint);
+  expect(parseSource(uri, ['192.0.2.7', '[2001:db8::7]']).dials).toEqual(endpoint);
 });

@@ -5,9 +5,8 @@ import type { Cause } from '../../agent/capture/cause.ts';
 import { diagnose } from '../../agent/capture/diagnosis.ts';
 import { CaptureError } from '../../agent/capture/errors.ts';
 import { complaintsIn } from '../../agent/capture/ffmpeg-log.ts';
-import { inputOf } from '../../agent/capture/input.ts';
-import { formatSize, parseSource, type V4l2Source } from '../../agent/capture/source.ts';
-import { probeDevice, withMode } from '../../agent/capture/sources/v4l2-modes.ts';
+import { formatSize } from '../../agent/capture/frame-size.ts';
+import { parseSource } from '../../agent/capture/source.ts';
 import { patientTool } from '../capture/patient-runner.ts';
 
 /** Runs in a machine with vivid, the kernel's camera for tests, and says a line of JSON for each source that it tries. */
@@ -24,11 +23,12 @@ interface Tried {
 const tell = (tried: Tried) => console.log(JSON.stringify(tried));
 
 async function attempt(uri: string): Promise<void> {
-  const source = parseSource(uri, []) as V4l2Source;
+  const source = parseSource(uri, []);
   try {
-    const mode = await probeDevice(source, patientTool);
-    const chosen = `${mode.format} ${mode.size && formatSize(mode.size)} ${mode.rate}`;
-    const { options, url } = inputOf(withMode(source, mode));
+    const facts = await source.probe(patientTool);
+    const { mode } = facts;
+    const chosen = `${mode?.format} ${mode?.size && formatSize(mode.size)} ${mode?.rate}`;
+    const { options, url } = source.chosenBy(facts).input();
     const args = ['-hide_banner', '-nostdin', ...options, '-i', url, '-frames:v', '2', '-f', 'null', '-'];
     const { code, stderr } = await patientTool({ command: 'ffmpeg', args, stdin: null });
     const [, pixels, size, rate] =

@@ -1,3 +1,4 @@
+import { parseSource } from '../../agent/capture/source.ts';
 import { type CheckName, judge } from '../../cli/camera/selfcheck/checks.ts';
 import type { Facts, PortFacts, RoleFacts } from '../../cli/camera/selfcheck/facts.ts';
 import type { Result } from '../../cli/camera/selfcheck/finding.ts';
@@ -40,7 +41,7 @@ const healthy: Facts = {
   },
   config: {
     pins: ['sha256/a', 'sha256/b'],
-    source: { kind: 'v4l2', device: '/dev/video0', size: null, rate: null, format: null },
+    source: parseSource('v4l2:/dev/video0', []),
     sourceError: undefined,
     spool: { maxBytes: 2 * GIB, minFreeBytes: GIB / 4 },
   },
@@ -101,7 +102,7 @@ const source = (kind: object, facts?: Facts['source']) => (all: Facts) => ({
   source: facts,
 });
 const broken = () => ({ config: { error: 'camera.json is damaged' } });
-const FILE = { kind: 'file', path: '/a.mp4', loop: false };
+const FILE = parseSource('file:/a.mp4', []);
 const sda: Facts['machine']['swap'] = [{ name: '/dev/sda2', safe: false }];
 const zram: Facts['machine']['swap'] = [{ name: '/dev/zram0', safe: true }];
 
@@ -171,18 +172,8 @@ test.each<Row>([
     }),
   ],
   ['source', 'file', 'ok', source(FILE, { opened: false })],
-  [
-    'source',
-    'test pattern',
-    'ok',
-    source({ kind: 'test', size: { width: 64, height: 64 }, rate: 5 }, { opened: true }),
-  ],
-  [
-    'source',
-    'network camera',
-    'ok',
-    source({ kind: 'rtsp', scheme: 'rtsp', authority: 'porch', path: '/' }, { opened: true }),
-  ],
+  ['source', 'test pattern', 'ok', source(parseSource('test:?size=64x64&rate=5', []), { opened: true })],
+  ['source', 'network camera', 'ok', source(parseSource('rtsp://porch/', ['porch']), { opened: true })],
   ['users', 'not running', 'unknown', () => ({ roles: [] })],
   ['users', 'agent is root', 'fail', () => ({ roles: [role('agent', 0), role('capture', 61202)] })],
   ['users', 'capture is root', 'fail', () => ({ roles: [role('agent', 61201), role('capture', 0)] })],

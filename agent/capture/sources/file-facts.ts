@@ -80,3 +80,14 @@ export function beginsAsVideo(head: Uint8Array): boolean {
 }
 
 export const isMatroska = (head: Uint8Array) => Buffer.from(head).toString('hex', 0, 4) === EBML;
+
+/** By its name alone ffmpeg takes noise for an MP4 without a moov, and a torn AVI for nothing that it knows. */
+export const unplayable = (head: Uint8Array) => (beginsAsVideo(head) ? 'file-cut' : 'file-unknown');
+
+/**
+ * Why a source that could be opened holds no video.
+ * @param streams how many streams of any kind it holds
+ */
+export function causeWithoutVideo(streams: number, file?: FileFacts): Cause {
+  return streams === 0 && file?.kind === 'file' ? unplayable(file.head) : 'no-video';
+}

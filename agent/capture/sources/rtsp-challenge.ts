@@ -1,6 +1,5 @@
 import type { FfmpegTool } from '../ffmpeg-runner.ts';
-import { inputOf } from '../input.ts';
-import type { RtspSource } from '../source.ts';
+import type { RtspSource } from './rtsp.ts';
 
 /**
  * How a camera wants to be logged in to: what its answer 401 says (WWW-Authenticate; RFC 2326 section 15, RFC 7616
@@ -8,7 +7,7 @@ import type { RtspSource } from '../source.ts';
  * holds no secret, and the camera counts no failed login.
  */
 export function challengeCommand(source: RtspSource): FfmpegTool {
-  const input = inputOf({ ...source, credentials: null });
+  const input = source.withoutCredentials().input();
   return {
     command: 'ffprobe',
     args: ['-hide_banner', '-v', 'level+trace', ...input.options, '-i', input.url],

@@ -1,4 +1,6 @@
+import { canonicalHost } from '../../../crypto/host-name.ts';
 import { CaptureError } from '../errors.ts';
+import type { SourceAddress } from './interface.ts';
 
 /** The parts of an `rtsp:` URI (RFC 2326 section 3.2, RFC 3986 section 3.2), none of them judged but for its characters. */
 export interface RtspParts {
@@ -77,3 +79,39 @@ export function written(character: string, place = 'user or password'): string {
 }
 
 const malformed = (message: string) => new CaptureError('SOURCE_SYNTAX', message);
+
+const PORTS = { rtsp: 554, rtsps: 322 } as const;
+const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)(:(\d{1,5}))?$/;
+
+/** Whether it is `host` or `host:port`, in lower case. */
+export function isAuthority(text: string): boolean {
+  const host = HOST.exec(text);
+  return host !== null && Number(host[4] ?? 1) <= 65535;
+}
+
+/** Host, in its one spelling, and port that a source is dialled at. */
+export function addressOf(source: { scheme: keyof typeof PORTS; authority: string }): SourceAddress {
+  const { scheme, authority } = source;
+  const [, host = authority, , , port] = HOST.exec(authority) ?? [];
+  return { host: spelled(host), port: port === undefined ? PORTS[scheme] : Number(port) };
+}
+
+/** @param entry a host on any port, or `host:port`. */
+export function isListed(entry: string, { host, port }: SourceAddress): boolean {
+  const [, name, number] = /^(.+):(\d{1,5})$/.exec(entry) ?? [];
+  // An IPv6 address without brackets ends like one with a port.
+  if (name === undefined || isHost(entry)) return spelled(entry) === host;
+  return spelled(name) === host && Number(number) === port;
+}
+
+function isHost(text: string): boolean {
+  try {
+    canonicalHost(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What is no host is nobody's but its own. */
+const spelled = (host: string) => (isHost(host) ? canonicalHost(host) : host.toLowerCase());

@@ -1,9 +1,6 @@
 import { causeText } from '../cause.ts';
-import { diagnose } from '../diagnosis.ts';
 import { CaptureError } from '../errors.ts';
-import { complaintsIn } from '../ffmpeg-log.ts';
-import type { RunFfmpeg } from '../ffmpeg-runner.ts';
-import { type FrameSize, formatSize, isFrameSize, type V4l2Source } from '../source.ts';
+import { type FrameSize, formatSize, isFrameSize } from '../frame-size.ts';
 
 /** Sizes that a driver takes: those from `min` to `max` in steps, of which a single size is the least case. Pixels. */
 export interface SizeRange {
@@ -19,7 +16,12 @@ export interface Format {
 }
 
 /** What a device is asked for; null is left to the driver. */
-export type Mode = Pick<V4l2Source, 'format' | 'size' | 'rate'>;
+export interface Mode {
+  readonly format: string | null;
+  readonly size: FrameSize | null;
+  /** Frames a second. */
+  readonly rate: number | null;
+}
 
 /** More are not read: the list comes from the device. */
 const FORMATS = 32;
@@ -30,6 +32,7 @@ const RATE = 30;
 const LINE = /^(?:\[[^\]]*\] )?(?:\[info\] )?(?:Raw|Compressed) *: *([a-z0-9_]{1,16}) *:.* :((?: \S.*)?)$/;
 /** One that ffmpeg has no name for, and cannot ask for. */
 const UNNAMED = /(?:Raw|Compressed) *: Unsupported :/;
+export const hasUnnamed = (stderr: string): boolean => UNNAMED.test(stderr);
 const SIZE = /(\d{1,5})x(\d{1,5})|\{(\d{1,5})-(\d{1,5}), (\d{1,5})\}x\{(\d{1,5})-(\d{1,5}), (\d{1,5})\}/g;
 
 /**
@@ -109,7 +112,7 @@ export function chooseMode(formats: readonly Format[], wanted: Mode): Mode {
   return { format: best.name, size: size ?? bestSize(best), rate };
 }
 
-const colourless = () =>
+export const colourless = () =>
   new CaptureError('NO_VIDEO', causeText('device-colourless'), undefined, 'device-colourless');
 
 function holds({ min, max, step }: SizeRange, { width, height }: FrameSize): boolean {
@@ -166,21 +169,4 @@ function refused(formats: readonly Format[], { format, size }: Mode): CaptureErr
 
 function rangeText({ min, max }: SizeRange): string {
   return formatSize(min) === formatSize(max) ? formatSize(min) : `${formatSize(min)} to ${formatSize(max)}`;
-}
-
-/** A source that asks its device for a mode. */
-export const withMode = (source: V4l2Source, mode: Mode): V4l2Source => ({ ...source, ...mode });
-
-/**
- * Asks a device what it has, and chooses.
- * @throws CaptureError PROBE_FAILED with the cause when it cannot be opened, and as {@link chooseMode}
- */
-export async function probeDevice(source: V4l2Source, run: RunFfmpeg): Promise<Mode> {
-  const args = ['-hide_banner', '-nostdin', '-f', 'v4l2', '-list_formats', 'all', '-i', source.device];
-  const { stderr } = await run({ command: 'ffmpeg', args, stdin: null });
-  const formats = parseFormats(stderr);
-  const cause = formats.length === 0 ? diagnose(complaintsIn(stderr, null), source) : undefined;
-  if (cause !== undefined) throw new CaptureError('PROBE_FAILED', causeText(cause), undefined, cause);
-  if (formats.length === 0 && UNNAMED.test(stderr)) throw colourless();
-  return chooseMode(formats, source);
 }

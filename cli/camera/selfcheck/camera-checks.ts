@@ -1,4 +1,3 @@
-import { describeSource } from '../../../agent/capture/source.ts';
 import { duration, minute, size } from '../../quantities.ts';
 import { captureRemedy } from '../status/capture-remedy.ts';
 import type { Facts, FileFacts } from './facts.ts';
@@ -150,7 +149,7 @@ export function checkSource({ directory, config, source: facts }: Facts): Verdic
   const { source, sourceError } = config;
   const change = `stop the camera, then: oriel camera source ${directory} --source SOURCE`;
   if (source === undefined) return fail(sourceError ?? 'there is none', change);
-  const name = describeSource(source);
+  const name = source.describe();
   const trouble = facts?.trouble;
   if (trouble !== undefined) {
     return fail(`${name}: ${trouble.text}`, captureRemedy(trouble.code, directory, trouble.cause));

@@ -2,8 +2,7 @@ import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { type Cause, causeText } from '../../../agent/capture/cause.ts';
 import { CaptureError } from '../../../agent/capture/errors.ts';
 import type { RunFfmpeg } from '../../../agent/capture/ffmpeg-runner.ts';
-import { probeSource } from '../../../agent/capture/probe.ts';
-import { describeSource, type Source } from '../../../agent/capture/source.ts';
+import type { Source } from '../../../agent/capture/source.ts';
 import type { CaptureState } from '../../../agent/capture/status-file.ts';
 import type { RoleFacts, SourceFacts } from './facts.ts';
 
@@ -29,11 +28,11 @@ export async function sourceFacts(source: Source, view: SourceView): Promise<Sou
   }
   if (isRoot) {
     const place = placeFacts(source, undefined);
-    if (place.trouble !== undefined || state?.source !== describeSource(source)) return place;
+    if (place.trouble !== undefined || state?.source !== source.describe()) return place;
     return saidBy(state, true) ?? place;
   }
   try {
-    await probeSource(source, run);
+    await source.probe(run);
     return { opened: true };
   } catch (error) {
     if (!(error instanceof CaptureError)) throw error;

@@ -1,4 +1,5 @@
 import { causeText } from '../../../agent/capture/cause.ts';
+import { traitsOf } from '../../../agent/capture/source.ts';
 import type { CaptureState } from '../../../agent/capture/status-file.ts';
 import { wayOut } from '../../../agent/client/remedies.ts';
 import type { AgentStatus } from '../../../agent/status.ts';
@@ -136,7 +137,9 @@ function pictureConcerns(
 
 /** ffmpeg gives up a network camera from which nothing comes: without an error it waits for the keyframe that it begins with. */
 const awaitsKeyframe = ({ state, lastError, source }: CaptureState): boolean =>
-  lastError === null && ['waiting', 'running'].includes(state) && /^rtsps?:/.test(source);
+  lastError === null &&
+  ['waiting', 'running'].includes(state) &&
+  traitsOf(source)?.opensWithKeyframe === true;
 
 /** A camera that films and one that loses half its time look alike at any one moment. */
 function gapConcerns(
