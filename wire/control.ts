@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { REPLY_MEMBERS, REQUESTS, type RequestKind } from './control-requests.ts';
 import { Telemetry } from './telemetry.ts';
 
 /**
@@ -51,18 +52,6 @@ export function parseTopic(name: string): { readonly camera: string; readonly to
 export const Presence = v.strictObject({ online: v.boolean() });
 export type Presence = v.InferOutput<typeof Presence>;
 
-export const REQUESTS = [
-  /** Say that you are there. */
-  'ping',
-  /** Reply with telemetry, now. */
-  'status',
-  /** Make a snapshot and send it, now. */
-  'snapshot',
-  /** Look for policy, certificate and updates, now. */
-  'refresh',
-] as const;
-export type RequestKind = (typeof REQUESTS)[number];
-
 /** Both ends write it in their logs. 16 hex digits. */
 const requestId = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 
@@ -92,8 +81,7 @@ export const Reply = v.strictObject({
   id: requestId,
   code: v.picklist(REPLY_CODES),
   message: v.optional(v.pipe(v.string(), v.maxLength(300))),
-  /** With `status`. */
-  telemetry: v.optional(Telemetry),
+  ...REPLY_MEMBERS,
 });
 export type Reply = v.InferOutput<typeof Reply>;
 

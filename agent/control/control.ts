@@ -8,7 +8,7 @@ import type { ControlConnection } from './mqtt-connection.ts';
 import { Outbox, type QueuedTopic } from './outbox.ts';
 import { type Ending, reconnectDelayMs } from './reconnect-rules.ts';
 import { RequestLog } from './request-log.ts';
-import { Requests } from './requests.ts';
+import { Requests, requestHandlers } from './requests.ts';
 
 /** Sealed snapshots, made elsewhere. */
 export interface SnapshotSource {
@@ -24,7 +24,7 @@ export interface ControlOptions {
   readonly dial: Dial;
   readonly certificate: () => string | undefined;
   readonly telemetry: () => Promise<Telemetry>;
-  /** Looks for policy, certificate and updates. */
+  /** Fetches policy and certificate, and checks for updates. */
   readonly refresh: () => void;
   readonly clock: Clock;
   readonly random: () => number;
@@ -71,7 +71,8 @@ export class Control {
   constructor(options: ControlOptions) {
     const { telemetry, refresh, clock, logger } = options;
     this.#options = options;
-    this.#requests = new Requests({ telemetry, refresh, snapshot: () => this.#snapshots?.request() }, clock);
+    const snapshot = () => this.#snapshots?.request();
+    this.#requests = new Requests(requestHandlers({ telemetry, refresh, snapshot }), clock);
     this.#requestLog = new RequestLog(logger, () => clock.monotonic());
     this.#trouble = new FailureTracker('no control', clock, logger);
   }

@@ -1,23 +1,53 @@
+import type * as v from 'valibot';
 import type { Clock } from '../../host/clock.ts';
-import { knownRequest, type Reply, type Request } from '../../wire/control.ts';
+import { knownRequest, type Reply, type ReplyCode, type Request } from '../../wire/control.ts';
+import { CONTROL_REQUESTS, type RequestKind } from '../../wire/control-requests.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 
-export interface RequestHandlers {
+/** What a request came to, with what its reply has beside code and message. */
+type Outcome<Kind extends RequestKind> =
+  | ({ readonly code: 'DONE' } & ReplyMembers<Kind>)
+  | { readonly code: Exclude<ReplyCode, 'DONE'>; readonly message?: string };
+type Schemas<Kind extends RequestKind> = (typeof CONTROL_REQUESTS)[Kind]['reply'];
+type ReplyMembers<Kind extends RequestKind> = {
+  readonly [Name in keyof Schemas<Kind>]: Schemas<Kind>[Name] extends v.GenericSchema
+    ? v.InferOutput<Schemas<Kind>[Name]>
+    : never;
+};
+
+/** What does each request. */
+export type RequestHandlers = {
+  readonly [Kind in RequestKind]: () => Outcome<Kind> | Promise<Outcome<Kind>>;
+};
+
+/** What of the camera the requests reach. */
+export interface RequestedParts {
   readonly telemetry: () => Promise<Telemetry>;
   /** Asks for a snapshot. False when none may be made now; undefined when the camera makes none at all yet. */
   readonly snapshot: () => boolean | undefined;
-  /** Looks for policy, certificate and updates. */
+  /** Fetches policy and certificate, and checks for updates. */
   readonly refresh: () => void;
 }
 
-/** Looking costs the server and the line something: it is not done more often. */
-const CLOSEST_LOOKS_MS = 5_000;
+/** A camera's own handlers. */
+export function requestHandlers({ telemetry, snapshot, refresh }: RequestedParts): RequestHandlers {
+  return {
+    ping: () => ({ code: 'DONE' }),
+    status: async () => ({ code: 'DONE', telemetry: await telemetry() }),
+    snapshot: () => snapshotOutcome(snapshot()),
+    refresh: () => {
+      refresh();
+      return { code: 'DONE' };
+    },
+  };
+}
 
-/** The little that a server may ask of a camera. None of it changes what the camera does: that, only its owner can. */
+/** Answers the little that a server may ask of a camera. */
 export class Requests {
   readonly #handlers: RequestHandlers;
   readonly #clock: Pick<Clock, 'monotonic'>;
-  #lookedAt: number | undefined;
+  /** When each was done last, monotonic ms. */
+  readonly #doneAtMs = new Map<RequestKind, number>();
 
   constructor(handlers: RequestHandlers, clock: Pick<Clock, 'monotonic'>) {
     this.#handlers = handlers;
@@ -27,38 +57,23 @@ export class Requests {
   /** Never rejects. */
   async answer(request: Request): Promise<Reply> {
     try {
-      return { id: request.id, ...(await this.#answer(request)) };
+      return { id: request.id, ...(await this.#answer(knownRequest(request))) };
     } catch {
       return { id: request.id, code: 'FAILED' };
     }
   }
 
-  async #answer(request: Request): Promise<Omit<Reply, 'id'>> {
-    const { telemetry, snapshot } = this.#handlers;
-    switch (knownRequest(request)) {
-      case 'ping':
-        return { code: 'DONE' };
-      case 'status':
-        return { code: 'DONE', telemetry: await telemetry() };
-      case 'snapshot':
-        return snapshotReply(snapshot());
-      case 'refresh':
-        return this.#refresh();
-      case undefined:
-        return { code: 'REQUEST_UNKNOWN' };
-    }
-  }
-
-  #refresh(): Omit<Reply, 'id'> {
+  async #answer(kind: RequestKind | undefined): Promise<Omit<Reply, 'id'>> {
+    if (kind === undefined) return { code: 'REQUEST_UNKNOWN' };
     const now = this.#clock.monotonic();
-    if (this.#lookedAt !== undefined && now - this.#lookedAt < CLOSEST_LOOKS_MS) return { code: 'BUSY' };
-    this.#lookedAt = now;
-    this.#handlers.refresh();
-    return { code: 'DONE' };
+    const last = this.#doneAtMs.get(kind);
+    if (last !== undefined && now - last < CONTROL_REQUESTS[kind].apartMs) return { code: 'BUSY' };
+    this.#doneAtMs.set(kind, now);
+    return await this.#handlers[kind]();
   }
 }
 
-function snapshotReply(begun: boolean | undefined): Omit<Reply, 'id'> {
+function snapshotOutcome(begun: boolean | undefined): Outcome<'snapshot'> {
   if (begun === undefined) return { code: 'UNAVAILABLE', message: 'the camera does not record' };
   return begun
     ? { code: 'DONE' }

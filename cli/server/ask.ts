@@ -4,13 +4,16 @@ import { rfc3339 } from '../../crypto/time.ts';
 import type { Registry } from '../../server/registry/registry.ts';
 import type { CameraRecord } from '../../server/registry/registry-tables.ts';
 import { isServerRunning } from '../../server/storage/directory-lock.ts';
-import { REQUESTS, type Reply, type RequestKind } from '../../wire/control.ts';
+import type { Reply } from '../../wire/control.ts';
+import { CONTROL_REQUESTS, type RequestOf, requestsOf } from '../../wire/control-requests.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 import { CommandError } from '../errors.ts';
 import { printable } from '../text.ts';
 import { judgeHealth } from './camera-health.ts';
 import type { CommandResult } from './camera-verbs.ts';
 import { cameraMeant } from './registry.ts';
+
+type OperatorRequest = RequestOf<'operator'>;
 
 const LOOK_MS = 100;
 /** The camera's reply to a request that is past this may still be written down. */
@@ -79,12 +82,14 @@ export async function askAll(
   };
 }
 
-function requestOf(what: string | undefined): RequestKind | undefined {
-  return REQUESTS.find((each) => each === what);
+const ASKED = requestsOf('operator');
+
+function requestOf(what: string | undefined): OperatorRequest | undefined {
+  return ASKED.find((each) => each === what);
 }
 
 function usage(whom: string): CommandError {
-  return new CommandError('USAGE', `usage: oriel server cameras DIR ask ${whom} ${REQUESTS.join('|')}`);
+  return new CommandError('USAGE', `usage: oriel server cameras DIR ask ${whom} ${ASKED.join('|')}`);
 }
 
 function isOnline(registry: Registry, { id }: CameraRecord): boolean {
@@ -94,7 +99,7 @@ function isOnline(registry: Registry, { id }: CameraRecord): boolean {
 async function askCamera(
   registry: Registry,
   camera: CameraRecord,
-  request: RequestKind,
+  request: OperatorRequest,
   waitMs: number,
 ): Promise<Asked> {
   const id = randomBytes(8).toString('hex');
@@ -105,7 +110,7 @@ async function askCamera(
   return asked(camera, request, reply, Date.now() - askedAtMs);
 }
 
-function unanswered(camera: CameraRecord, request: RequestKind, error: unknown): Asked {
+function unanswered(camera: CameraRecord, request: OperatorRequest, error: unknown): Asked {
   if (!(error instanceof CommandError)) throw error;
   return {
     done: false,
@@ -154,17 +159,10 @@ function noReply(
   return new CommandError('CAMERA_OFFLINE', `camera ${called(camera)} ${channel} (${since}) and ${waited}`);
 }
 
-const SAID: Readonly<Record<RequestKind, string>> = {
-  ping: 'is there',
-  status: 'is there',
-  snapshot: 'makes a snapshot of its next keyframe',
-  refresh: 'fetches what its owner has signed, and checks for a release',
-};
-
-function asked(camera: CameraRecord, request: RequestKind, reply: Reply, tookMs: number): Asked {
+function asked(camera: CameraRecord, request: OperatorRequest, reply: Reply, tookMs: number): Asked {
   const done = reply.code === 'DONE';
   const why = reply.message === undefined ? '' : `: ${printable(reply.message)}`;
-  const said = done ? SAID[request] : `did not do it: ${reply.code}${why}`;
+  const said = done ? CONTROL_REQUESTS[request].done : `did not do it: ${reply.code}${why}`;
   const lines = reply.telemetry === undefined ? [] : telemetryLines(reply.telemetry);
   return {
     done,

@@ -1,4 +1,5 @@
-import { parseMessage, type Reply, type Request, type RequestKind } from '../../wire/control.ts';
+import { parseMessage, type Reply, type Request } from '../../wire/control.ts';
+import type { RequestKind } from '../../wire/control-requests.ts';
 import type { Database } from './database.ts';
 
 /** A request to a camera on its way: a command writes it, the running server sends it and writes down the reply. */

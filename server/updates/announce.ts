@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../host/clock.ts';
+import type { RequestOf } from '../../wire/control-requests.ts';
 import type { Control } from '../control/control.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { RegistryWrites } from '../registry/registry-writes.ts';
 import type { RequestTable } from '../registry/request-table.ts';
 
+const REQUEST: RequestOf<'server'> = 'refresh';
 /** How long a camera that is away is still told when it comes, ms: after it, it has checked by itself. */
 const DEADLINE_MS = 6 * 3_600_000;
 /** Cameras told at a time, and the pause after them, ms: five hundred do not all fetch in the same second. */
@@ -49,7 +51,7 @@ async function askEach(
     const requests = cameras.slice(at, at + BATCH).map((camera) => ({
       id: randomBytes(8).toString('hex'),
       camera,
-      request: 'refresh' as const,
+      request: REQUEST,
       askedAtMs,
       deadlineMs: askedAtMs + DEADLINE_MS,
     }));

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Registry } from '../../server/registry/registry.ts';
 import { openRegistry } from '../../server/registry/registry-origin.ts';
-import type { RequestKind } from '../../wire/control.ts';
+import type { RequestKind } from '../../wire/control-requests.ts';
 import { until } from '../e2e/until.ts';
 import { type CameraDouble, makeCamera } from '../server/camera-double.ts';
 import { closeClients, controlClient } from '../server/control-client.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { Outbox } from '../../agent/control/outbox.ts';
 import { type Ending, reconnectDelayMs } from '../../agent/control/reconnect-rules.ts';
 import { RequestLog } from '../../agent/control/request-log.ts';
-import { Requests } from '../../agent/control/requests.ts';
+import { Requests, requestHandlers } from '../../agent/control/requests.ts';
 import { telemetryOf } from '../../agent/control/telemetry.ts';
 import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/status.ts';
 import { encodeMessage, MAX_MESSAGE_BYTES, parseMessage } from '../../wire/control.ts';
@@ -96,7 +96,11 @@ describe('a request', () => {
   let refreshes = 0;
   const requests = (snapshot: boolean | undefined = true) =>
     new Requests(
-      { telemetry: async () => telemetry(), snapshot: () => snapshot, refresh: () => void refreshes++ },
+      requestHandlers({
+        telemetry: async () => telemetry(),
+        snapshot: () => snapshot,
+        refresh: () => void refreshes++,
+      }),
       clock,
     );
   const codeOf = async (request: string, snapshot?: boolean) =>
@@ -116,7 +120,11 @@ describe('a request', () => {
 
   test('for a snapshot of a camera that does not record yet is told so', async () => {
     const idle = new Requests(
-      { telemetry: async () => telemetry(), snapshot: () => undefined, refresh: () => undefined },
+      requestHandlers({
+        telemetry: async () => telemetry(),
+        snapshot: () => undefined,
+        refresh: () => undefined,
+      }),
       clock,
     );
     expect((await idle.answer({ id, request: 'snapshot' })).code).toBe('UNAVAILABLE');
@@ -136,11 +144,11 @@ describe('a request', () => {
 
   test('whose work fails is answered all the same', async () => {
     const broken = new Requests(
-      {
+      requestHandlers({
         telemetry: async () => Promise.reject(new Error('secret')),
         snapshot: () => undefined,
         refresh: () => undefined,
-      },
+      }),
       clock,
     );
     expect(await broken.answer({ id, request: 'status' })).toEqual({ id, code: 'FAILED' });

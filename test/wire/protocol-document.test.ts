@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MAX_MESSAGE_BYTES, REPLY_CODES, REQUESTS, TOPICS } from '../../wire/control.ts';
+import { MAX_MESSAGE_BYTES, REPLY_CODES, TOPICS } from '../../wire/control.ts';
+import { CONTROL_REQUESTS } from '../../wire/control-requests.ts';
 import { REFUSAL_CODES } from '../../wire/refusal.ts';
 import { Telemetry } from '../../wire/telemetry.ts';
 
@@ -39,12 +40,21 @@ test("lists telemetry's members", () => {
 
 test('lists every refusal and every code of a reply', () => {
   expect(rowsAfter('## Refusals')).toEqual([...REFUSAL_CODES]);
-  expect(rowsAfter('**Requests.**')).toEqual([...REPLY_CODES]);
+  expect(rowsAfter('`code` is one of these')).toEqual([...REPLY_CODES]);
 });
 
-test('names every request', () => {
-  const words = text.split('`request` is a word')[1]?.split('| code |')[0] ?? '';
-  for (const word of REQUESTS) expect(words).toContain(`\`${word}\``);
+test('lists every request with what it asks', () => {
+  const table = text.split('| request | asks the camera to |')[1]?.split('`code` is')[0] ?? '';
+  const rows = [...table.matchAll(/^\| `([a-z]+)` \|([^|]+)\|([^|]+)\|$/gm)].map(([, ...cells]) =>
+    cells.map((cell) => cell.trim()),
+  );
+  expect(rows).toEqual(
+    Object.entries(CONTROL_REQUESTS).map(([name, { what, apartMs }]) => [
+      name,
+      what,
+      apartMs === 0 ? '' : `${apartMs / 1000} s`,
+    ]),
+  );
 });
 
 test('lists every topic with its longest message', () => {
