@@ -96,7 +96,7 @@ Examples:
         now: new Date(presentTime()),
         authorityKey: await authorityKey(options.caKey),
       });
-      openRegistry(directory).close();
+      await (await openRegistry(directory)).close();
       if (options.json) {
         console.log(JSON.stringify(made));
         return;

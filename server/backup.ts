@@ -11,7 +11,9 @@ import { loadConfiguration } from './config.ts';
 import { ServerError } from './errors.ts';
 import type { Patience } from './registry/database.ts';
 import { Registry } from './registry/registry.ts';
-import { openRegistry, REGISTRY_FILE, writeId } from './registry/registry-origin.ts';
+import { copyRegistry, REGISTRY_FILE, writeId } from './registry/registry-origin.ts';
+import { MIGRATIONS } from './registry/registry-tables.ts';
+import { SqliteDatabase } from './registry/sqlite.ts';
 
 /**
  * A server's backup: one SQLite file, a copy of the registry with two tables more, `backup` (one row: when it was made)
@@ -61,12 +63,7 @@ export async function makeBackup(
     // As root too it stays ours: whose directory a backup lies in says nothing of who may have the CAs' keys.
     closeSync(openSync(temporary, 'wx', 0o600));
     isMade = true;
-    const registry = openRegistry(directory, patience);
-    try {
-      registry.copyTo(temporary);
-    } finally {
-      registry.close();
-    }
+    await copyRegistry(directory, temporary, patience);
     addFiles(temporary, { madeAtMs: nowMs, files });
     sync(temporary);
     readBackup(temporary);
@@ -132,7 +129,8 @@ export async function restoreBackup(
   for (const name of new Set(backup.files.map(({ path }) => dirname(path)).filter((name) => name !== '.'))) {
     await disk.makeDirectory(join(directory, name), 0o700);
   }
-  restoreRegistry(file, directory, backup.madeAtMs, nowMs);
+  restoreRegistry(file, directory);
+  await markRestored(directory, backup.madeAtMs, nowMs);
   const last = backup.files.filter(({ path }) => path === CONFIGURATION);
   for (const { path, bytes } of [...backup.files.filter((each) => !last.includes(each)), ...last]) {
     await writeFileAtomic(disk, join(directory, path), bytes, 0o600);
@@ -140,18 +138,17 @@ export async function restoreBackup(
   return backup;
 }
 
-function restoreRegistry(file: string, directory: string, madeAtMs: number, nowMs: number): void {
+function restoreRegistry(file: string, directory: string): void {
   const source = new DatabaseSync(file, { readOnly: true });
   try {
     // SQLite opens the new registry by its name: only the backup is read with root's rights.
-    asOwnerOfSync(directory, () => copyRegistry(source, directory, madeAtMs, nowMs));
+    asOwnerOfSync(directory, () => copyOut(source, join(directory, REGISTRY_FILE)));
   } finally {
     source.close();
   }
 }
 
-function copyRegistry(source: DatabaseSync, directory: string, madeAtMs: number, nowMs: number): void {
-  const path = join(directory, REGISTRY_FILE);
+function copyOut(source: DatabaseSync, path: string): void {
   createOwnedFile(path);
   source.prepare('VACUUM INTO ?').run(path);
   const copy = new DatabaseSync(path);
@@ -159,12 +156,16 @@ function copyRegistry(source: DatabaseSync, directory: string, madeAtMs: number,
   copy.exec(`DROP TABLE backup; DROP TABLE backup_files; PRAGMA application_id = 0;
     DELETE FROM claims WHERE camera IS NULL; DELETE FROM admissions; DELETE FROM requests; DELETE FROM usage`);
   copy.close();
-  const registry = new Registry(path);
+}
+
+/** Writes down in the restored registry that it is one. */
+async function markRestored(directory: string, madeAtMs: number, nowMs: number): Promise<void> {
+  const registry = new Registry(new SqliteDatabase(join(directory, REGISTRY_FILE), MIGRATIONS));
   try {
-    registry.origin.restored(madeAtMs, nowMs);
-    writeId(directory, registry.origin.get()?.id ?? '');
+    await registry.origin.restored(madeAtMs, nowMs);
+    writeId(directory, (await registry.origin.get())?.id ?? '');
   } finally {
-    registry.close();
+    await registry.close();
   }
 }
 

@@ -24,7 +24,7 @@ import type { UploadContext } from './upload/upload.ts';
 
 export interface RouterContext {
   /** The camera that may use the routes for cameras. @throws Refused for everybody else. */
-  readonly admit: (client: TlsClient) => string;
+  readonly admit: (client: TlsClient) => Promise<string>;
   readonly enrolment: EnrolmentContext;
   readonly uploads: UploadContext;
   readonly lastSeen: LastSeen;
@@ -122,7 +122,7 @@ async function answer(
 ): Promise<void> {
   if (isEnrolment(request)) return respondEnrolment(context.enrolment, request, response, client);
   await letInAdmitted(context.enrolment, client, request.socket);
-  const camera = context.admit(client);
+  const camera = await context.admit(client);
   requests.take(camera, 'requests');
   const { registry, clock } = context.enrolment;
   context.lastSeen.note(camera, request.socket.remoteAddress, clock.now());

@@ -97,7 +97,7 @@ export async function startServer(options: RunOptions): Promise<Running> {
     const built = await buildServer(options, configuration, registry);
     return { ...built, stop: () => built.stop().then(() => lock.release()) };
   } catch (error) {
-    registry?.close();
+    await registry?.close();
     lock.release();
     throw error;
   }
@@ -110,7 +110,7 @@ async function buildServer(
   registry: Registry,
 ): Promise<Running> {
   const { directory, disk, log, releaseTimeMs, clock = systemClock } = options;
-  const restored = registry.origin.get()?.restored;
+  const restored = (await registry.origin.get())?.restored;
   if (restored !== undefined) log.warn(restoredFields(restored), RESTORED);
   const updates = await openUpdates(options);
   const footage = join(directory, FOOTAGE_DIRECTORY);
@@ -120,7 +120,7 @@ async function buildServer(
   const prometheus = await prometheusOf(options);
   const meter = prometheus?.meter ?? NO_METER;
   const store = await openStore(prometheus ? meteredDisk(disk, meter, clock.monotonic) : disk, footage, log);
-  const usage = new Usage({
+  const usage = await Usage.open({
     disk,
     root: footage,
     table: registry.usage,
@@ -168,7 +168,7 @@ async function buildServer(
   let metrics: MetricsServer | undefined;
   const runFile = new RunFile(disk, directory, log);
   let server: RunningServer;
-  let stopWatching: () => void;
+  let stopWatching: () => Promise<void>;
   try {
     if (prometheus) metrics = await openMetrics(prometheus, { options, registry, usage, tlsServer, updates });
     const port = await tlsServer.listen(options.port ?? configuration.port, options.address);
@@ -201,8 +201,8 @@ async function buildServer(
       await broker.close();
       refusals.close();
       await writes.settle();
-      stopWatching();
-      registry.close();
+      await stopWatching();
+      await registry.close();
       await runFile.remove();
       await updatesOver;
     },

@@ -32,7 +32,7 @@ export async function accept(file: string, wish: AcceptOptions): Promise<number>
     throw new CommandError('USAGE', 'give --server-dir DIR, or --statement FILE and --out FILE');
   }
   const bytes = statementFrom(readTextFile(statement, MAX_STATEMENT_FILE_BYTES));
-  await acceptOne(file, bytes, wish, (_camera, policy) => writeTextFile(out, policy, 0o600));
+  await acceptOne(file, bytes, wish, async (_camera, policy) => writeTextFile(out, policy, 0o600));
   console.log(`policy written to ${out}`);
   return EXIT.ok;
 }
@@ -42,7 +42,7 @@ async function acceptWaiting(file: string, serverDir: string, wish: AcceptOption
   let refused = 0;
   let accepted = 0;
   await withRegistry(serverDir, async (registry) => {
-    for (const { camera, statement } of waiting(registry, readViewingKey(file), wish.camera)) {
+    for (const { camera, statement } of await waiting(registry, readViewingKey(file), wish.camera)) {
       try {
         await acceptOne(file, statement, wish, (stated, policy) =>
           registry.putPolicy(stated, utf8(policy), Date.now()),
@@ -63,13 +63,21 @@ async function acceptWaiting(file: string, serverDir: string, wish: AcceptOption
 }
 
 /** Statements for this owner of cameras that have no policy yet and are not revoked, or of the one asked for. */
-function waiting(registry: Registry, key: ViewingKey, wanted: string | undefined): PairingRecord[] {
+async function waiting(
+  registry: Registry,
+  key: ViewingKey,
+  wanted: string | undefined,
+): Promise<PairingRecord[]> {
   const { publicKey } = ed25519FromSeed(key.seed);
-  return registry.pairings().filter(({ camera, statement }) => {
+  const waits = async ({ camera, statement }: PairingRecord) => {
     if (wanted !== undefined) return camera === wanted;
-    const waits = registry.policy(camera) === undefined && registry.standing(camera) !== 'revoked';
-    return waits && isFor(statement, publicKey);
-  });
+    const isAccepted = (await registry.policy(camera)) !== undefined;
+    if (isAccepted || (await registry.standing(camera)) === 'revoked') return false;
+    return isFor(statement, publicKey);
+  };
+  const found: PairingRecord[] = [];
+  for (const pairing of await registry.pairings()) if (await waits(pairing)) found.push(pairing);
+  return found;
 }
 
 function isFor(statement: Uint8Array, owner: Uint8Array): boolean {
@@ -85,7 +93,7 @@ async function acceptOne(
   file: string,
   statement: Uint8Array,
   wish: AcceptOptions,
-  deliver: (camera: string, policy: string) => void,
+  deliver: (camera: string, policy: string) => Promise<void>,
 ): Promise<void> {
   const { camera, counter, viewers } = await withFileLocked(file, async () => {
     const options = { audio: wish.audio ?? false, nowMs: presentTime() };
@@ -95,7 +103,7 @@ async function acceptOne(
     }
     // The key first: a counter once signed is never signed again, even if what follows fails.
     writeTextFile(file, writeViewingKey(accepted.key), 0o600);
-    deliver(accepted.camera, accepted.policyFile);
+    await deliver(accepted.camera, accepted.policyFile);
     return accepted;
   });
   console.log(`accepted camera ${camera}: policy 1.${counter}`);

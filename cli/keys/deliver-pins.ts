@@ -30,19 +30,18 @@ export async function withServers<T>(
     for (const directory of directories) {
       const configuration = await loadConfiguration(systemDisk, directory);
       const certificate = await readServerCertificate(systemDisk, directory);
-      const registry = openRegistry(directory, commandPatience(directory));
+      const registry = await openRegistry(directory, commandPatience(directory));
       servers.push({ directory, configuration, certificate, registry });
     }
     return await work(servers);
   } finally {
-    for (const { registry } of servers) registry.close();
+    for (const { registry } of servers) await registry.close();
   }
 }
 
 /** The cameras that are enrolled at any of the servers. */
-export function enrolledAt(servers: readonly ServerAtHand[]): ReadonlySet<string> {
-  const cameras = servers.flatMap(({ registry }) => registry.cameras());
-  return new Set(cameras.filter(({ standing }) => standing === 'enrolled').map(({ id }) => id));
+export async function enrolledAt(servers: readonly ServerAtHand[]): Promise<ReadonlySet<string>> {
+  return new Set((await Promise.all(servers.map(({ registry }) => registry.enrolled()))).flat());
 }
 
 /** What is done with a statement at a server: it lets the camera in, or hands the statement to it. */
@@ -53,7 +52,7 @@ export type Delivery = 'admits it' | 'hands it over';
  * statement names.
  * @throws CommandError CAMERA_UNKNOWN; USAGE for a statement with which the camera would be lost.
  */
-export function deliveryAt(server: ServerAtHand, wish: PinsOptions): Delivery {
+export async function deliveryAt(server: ServerAtHand, wish: PinsOptions): Promise<Delivery> {
   const { directory, configuration, registry } = server;
   const { pin, hosts, port } = configuration;
   const isNamed = wish.pins.includes(pin);
@@ -64,7 +63,7 @@ export function deliveryAt(server: ServerAtHand, wish: PinsOptions): Delivery {
     );
   }
   if (isNamed) refuseUnreachable(server, wish);
-  if (registry.standing(wish.camera) !== undefined) return 'hands it over';
+  if ((await registry.standing(wish.camera)) !== undefined) return 'hands it over';
   if (isNamed) return 'admits it';
   throw new CommandError(
     'CAMERA_UNKNOWN',
@@ -100,6 +99,6 @@ export async function deliver(
   { camera, statement }: SignedPins,
   owner: Uint8Array,
 ): Promise<void> {
-  if (delivery === 'admits it') registry.admissions.put(camera, owner, Date.now());
+  if (delivery === 'admits it') await registry.admissions.put(camera, owner, Date.now());
   else await putPins(registry, statement, Date.now());
 }

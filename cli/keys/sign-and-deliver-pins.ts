@@ -32,8 +32,8 @@ export async function signAndDeliver(
   wish: StatementsOptions,
   servers: readonly ServerAtHand[],
 ): Promise<DeliveredStatement[]> {
-  const { prepared, key } = await withFileLocked(file, () => {
-    const all = prepare(readViewingKey(file), wish, servers);
+  const { prepared, key } = await withFileLocked(file, async () => {
+    const all = await prepare(readViewingKey(file), wish, servers);
     // Before anything is handed out: a number once signed is never signed again, even if what follows fails.
     writeTextFile(file, writeViewingKey(all.key), 0o600);
     return all;
@@ -50,26 +50,29 @@ export async function signAndDeliver(
   }));
 }
 
-function prepare(before: ViewingKey, wish: StatementsOptions, servers: readonly ServerAtHand[]) {
+async function prepare(before: ViewingKey, wish: StatementsOptions, servers: readonly ServerAtHand[]) {
   let key = before;
-  const prepared = camerasMeant(key, wish.camera, servers).map((camera): Prepared => {
+  const prepared: Prepared[] = [];
+  for (const camera of await camerasMeant(key, wish.camera, servers)) {
     const each = { ...wish, camera };
-    const deliveries = servers.map((server) => ({ server, delivery: deliveryAt(server, each) }));
+    const deliveries: Prepared['deliveries'][number][] = [];
+    for (const server of servers) deliveries.push({ server, delivery: await deliveryAt(server, each) });
     const signed = signPins(key, each);
     key = signed.key;
     // Who lets the camera in does so before it is sent there.
-    return { signed, deliveries: deliveries.sort((a, b) => a.delivery.localeCompare(b.delivery)) };
-  });
+    deliveries.sort((a, b) => a.delivery.localeCompare(b.delivery));
+    prepared.push({ signed, deliveries });
+  }
   return { prepared, key };
 }
 
-function camerasMeant(
+async function camerasMeant(
   key: ViewingKey,
   camera: string | undefined,
   servers: readonly ServerAtHand[],
-): readonly string[] {
+): Promise<readonly string[]> {
   if (camera !== undefined) return [camera];
-  const enrolled = enrolledAt(servers);
+  const enrolled = await enrolledAt(servers);
   const cameras = key.cameras.map(({ id }) => id).filter((id) => enrolled.has(id));
   if (cameras.length > 0) return cameras;
   throw new CommandError('CAMERA_UNKNOWN', 'the servers know no camera that this viewing key trusts');

@@ -39,7 +39,7 @@ export async function ask(
   const [word = '', what] = words;
   const request = requestOf(what);
   if (words.length !== 2 || request === undefined) throw usage('CAMERA');
-  const camera = cameraMeant(registry.cameras(), word);
+  const camera = cameraMeant(await registry.cameras(), word);
   if (camera.standing === 'revoked') {
     throw new CommandError(
       'CAMERA_REVOKED',
@@ -47,7 +47,7 @@ export async function ask(
     );
   }
   await expectServer(directory);
-  if (!isOnline(registry, camera)) {
+  if (!(await isOnline(registry, camera))) {
     say(`camera ${called(camera)} is offline; waiting up to ${waitMs / 1000} s for it`);
   }
   return askCamera(registry, camera, request, waitMs);
@@ -66,12 +66,12 @@ export async function askAll(
   const request = requestOf(words[0]);
   if (words.length !== 1 || request === undefined) throw usage('--all');
   await expectServer(directory);
-  const cameras = registry.cameras().filter(({ standing }) => standing !== 'revoked');
+  const cameras = (await registry.cameras()).filter(({ standing }) => standing !== 'revoked');
   const answers = await Promise.all(
-    cameras.map((camera) =>
-      isOnline(registry, camera)
+    cameras.map(async (camera) =>
+      (await isOnline(registry, camera))
         ? askCamera(registry, camera, request, waitMs).catch((error) => unanswered(camera, request, error))
-        : unanswered(camera, request, noReply(registry, camera)),
+        : unanswered(camera, request, await noReply(registry, camera)),
     ),
   );
   const done = answers.filter((answer) => answer.done).length;
@@ -92,8 +92,8 @@ function usage(whom: string): CommandError {
   return new CommandError('USAGE', `usage: oriel server cameras DIR ask ${whom} ${ASKED.join('|')}`);
 }
 
-function isOnline(registry: Registry, { id }: CameraRecord): boolean {
-  return registry.health.of(id)?.online === true;
+async function isOnline(registry: Registry, { id }: CameraRecord): Promise<boolean> {
+  return (await registry.health.of(id))?.online === true;
 }
 
 async function askCamera(
@@ -104,9 +104,9 @@ async function askCamera(
 ): Promise<Asked> {
   const id = randomBytes(8).toString('hex');
   const askedAtMs = Date.now();
-  registry.requests.add({ id, camera: camera.id, request, askedAtMs, deadlineMs: askedAtMs + waitMs });
+  await registry.requests.add({ id, camera: camera.id, request, askedAtMs, deadlineMs: askedAtMs + waitMs });
   const reply = await replyTo(registry, id, askedAtMs + waitMs + GRACE_MS);
-  if (reply === undefined) throw noReply(registry, camera, { id, waitMs });
+  if (reply === undefined) throw await noReply(registry, camera, { id, waitMs });
   return asked(camera, request, reply, Date.now() - askedAtMs);
 }
 
@@ -129,25 +129,25 @@ async function expectServer(directory: string): Promise<void> {
 
 async function replyTo(registry: Registry, id: string, untilMs: number): Promise<Reply | undefined> {
   for (;;) {
-    const reply = registry.requests.get(id)?.reply;
+    const reply = (await registry.requests.get(id))?.reply;
     if (reply !== undefined || Date.now() > untilMs) return reply;
     await sleep(LOOK_MS);
   }
 }
 
 /** @param asked what it was asked, and for how long; undefined when it was not there to be asked. */
-function noReply(
+async function noReply(
   registry: Registry,
   camera: CameraRecord,
   asked?: { readonly id: string; readonly waitMs: number },
-): CommandError {
-  if (asked !== undefined && registry.requests.get(asked.id)?.sentAtMs !== undefined) {
+): Promise<CommandError> {
+  if (asked !== undefined && (await registry.requests.get(asked.id))?.sentAtMs !== undefined) {
     return new CommandError(
       'CAMERA_SILENT',
       `camera ${called(camera)} got request ${asked.id} but did not reply within ${asked.waitMs / 1000} s: ask again with a longer --wait; one that stays silent is to be started again where it is`,
     );
   }
-  const health = registry.health.of(camera.id);
+  const health = await registry.health.of(camera.id);
   const since = health === undefined ? 'it was never connected' : `since ${rfc3339(health.sinceMs)}`;
   const channel = judgeHealth(camera, health, Date.now()).online
     ? 'uploads, but its control is missing'

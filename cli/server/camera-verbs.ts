@@ -37,12 +37,12 @@ export interface CommandResult {
 }
 
 /** @throws CommandError, CryptoError, ServerError, HostError. */
-export function doVerb(
+export async function doVerb(
   registry: Registry,
   directory: string,
   verb: CameraVerb,
   words: readonly string[],
-): CommandResult {
+): Promise<CommandResult> {
   switch (verb) {
     case 'list':
       expectWords(words, 0, 'list');
@@ -71,35 +71,42 @@ export function doVerb(
   }
 }
 
-function list(registry: Registry, directory: string): CommandResult {
-  const cameras = registry.cameras();
+async function list(registry: Registry, directory: string): Promise<CommandResult> {
+  const cameras = await registry.cameras();
   const nowMs = Date.now();
-  const waiting = registry
-    .claims()
-    .filter(({ camera, expires }) => camera === undefined && expires * 1000 > nowMs);
-  const fleet = fleetOf(cameras, registry.health.all(), registry.usage.all(), nowMs, registry.reports.all());
-  const expected = registry.admissions.all();
+  const waiting = (await registry.claims()).filter(
+    ({ camera, expires }) => camera === undefined && expires * 1000 > nowMs,
+  );
+  const fleet = fleetOf(
+    cameras,
+    await registry.health.all(),
+    await registry.usage.all(),
+    nowMs,
+    await registry.reports.all(),
+  );
+  const expected = await registry.admissions.all();
   const coming = expected.map(({ camera }) => `${camera}  is let in when it comes`);
-  const unknown = registry.unknown.all();
+  const unknown = await registry.unknown.all();
   const knocking = unknown.map(
     ({ camera, seenAtMs }) =>
       `${camera}  shows our certificate, but is unknown (${minute(seenAtMs)}): oriel server cameras ${directory} admit ${camera}`,
   );
-  const twins = registry.twins.since(nowMs - TWINS_SHOWN_MS);
+  const twins = await registry.twins.since(nowMs - TWINS_SHOWN_MS);
   const doubled = twins.map(({ camera, sign, seenAtMs }) => `${camera}  ${twinText(sign, minute(seenAtMs))}`);
-  const restored = registry.origin.get()?.restored;
+  const restored = (await registry.origin.get())?.restored;
   const notice = restored === undefined ? [] : [...restoredText(directory, restored), ''];
   const open = waiting.map(
     ({ tokenHash, expires }) =>
       `a claim waits for a camera until ${minute(expires * 1000)}: ${toHex(tokenHash).slice(0, CLAIM_PREFIX)}`,
   );
+  const shown = fleet.map(async (member) => ({
+    ...jsonOfCamera(member.camera),
+    policy: (await registry.policy(member.camera.id)) !== undefined,
+    health: jsonOfHealth(member),
+  }));
   return {
     json: {
-      cameras: fleet.map((member) => ({
-        ...jsonOfCamera(member.camera),
-        policy: registry.policy(member.camera.id) !== undefined,
-        health: jsonOfHealth(member),
-      })),
+      cameras: await Promise.all(shown),
       claims: waiting.map(jsonOfClaim),
       admissions: expected.map(({ camera, admittedAtMs }) => ({ id: camera, admittedAt: iso(admittedAtMs) })),
       unknown: unknown.map(({ camera, seenAtMs }) => ({ id: camera, seenAt: iso(seenAtMs) })),
@@ -117,7 +124,7 @@ function list(registry: Registry, directory: string): CommandResult {
   };
 }
 
-function claim(registry: Registry, word: string): CommandResult {
+async function claim(registry: Registry, word: string): Promise<CommandResult> {
   const taken = parseClaim(word === '-' ? readFileSync(0, 'utf8') : word);
   const nowMs = presentTime();
   if (taken.expires * 1000 <= nowMs) {
@@ -126,7 +133,7 @@ function claim(registry: Registry, word: string): CommandResult {
       'the claim has expired: have the owner make another setup code (oriel keys pair)',
     );
   }
-  registry.addClaim(taken, nowMs);
+  await registry.addClaim(taken, nowMs);
   const until = minute(taken.expires * 1000);
   return {
     json: jsonOfClaim({ ...taken, createdAtMs: nowMs, camera: undefined }),
@@ -134,7 +141,11 @@ function claim(registry: Registry, word: string): CommandResult {
   };
 }
 
-function admit(registry: Registry, camera: string, identity: string | undefined): CommandResult {
+async function admit(
+  registry: Registry,
+  camera: string,
+  identity: string | undefined,
+): Promise<CommandResult> {
   const owner = identity === undefined ? undefined : fromBase64Url(identity);
   if (!/^[a-z2-7]{32}$/.test(camera) || (identity !== undefined && owner?.length !== PUBLIC_KEY_LENGTH)) {
     throw new CommandError(
@@ -142,13 +153,13 @@ function admit(registry: Registry, camera: string, identity: string | undefined)
       'give the whole id of the camera, and its owner as oriel keys show prints it',
     );
   }
-  const standing = registry.standing(camera);
+  const standing = await registry.standing(camera);
   if (standing === 'revoked')
     throw new CommandError(
       'CAMERA_REVOKED',
       `camera ${camera} was revoked, for good; reset it (oriel camera reset) and pair it anew: oriel keys pair`,
     );
-  if (standing === undefined) registry.admissions.put(camera, owner, Date.now());
+  if (standing === undefined) await registry.admissions.put(camera, owner, Date.now());
   return {
     json: { id: camera, enrolled: standing !== undefined },
     text:
@@ -157,13 +168,14 @@ function admit(registry: Registry, camera: string, identity: string | undefined)
 }
 
 /** A claim, or as the list shows it, by the first digits of its token's hash; or a camera that was admitted. */
-function withdraw(registry: Registry, word: string): CommandResult {
-  if (registry.admissions.of(word) !== undefined) {
-    registry.admissions.remove(word);
+async function withdraw(registry: Registry, word: string): Promise<CommandResult> {
+  if (await registry.admissions.withdraw(word)) {
     return { json: { id: word, withdrawn: true }, text: `camera ${word} is not let in when it comes` };
   }
-  const { tokenHash } = word.startsWith('claim:') ? parseClaim(word) : claimMeant(registry.claims(), word);
-  registry.withdrawClaim(tokenHash);
+  const { tokenHash } = word.startsWith('claim:')
+    ? parseClaim(word)
+    : claimMeant(await registry.claims(), word);
+  await registry.withdrawClaim(tokenHash);
   return {
     json: { tokenHash: toHex(tokenHash), withdrawn: true },
     text: 'the claim is withdrawn: no camera comes in with its setup code',
@@ -181,15 +193,15 @@ function claimMeant(claims: readonly ClaimRecord[], digits: string): ClaimRecord
   throw new CommandError('CLAIM_AMBIGUOUS', `${many} like that; see oriel server cameras`);
 }
 
-function rename(registry: Registry, word: string, name: string): CommandResult {
-  const { id } = cameraMeant(registry.cameras(), word);
-  registry.rename(id, name);
+async function rename(registry: Registry, word: string, name: string): Promise<CommandResult> {
+  const { id } = cameraMeant(await registry.cameras(), word);
+  await registry.rename(id, name);
   return { json: { id, name }, text: `camera ${id} is now called ${name}` };
 }
 
-function revoke(registry: Registry, word: string): CommandResult {
-  const { id, name } = cameraMeant(registry.cameras(), word);
-  const changed = registry.revoke(id, Date.now());
+async function revoke(registry: Registry, word: string): Promise<CommandResult> {
+  const { id, name } = cameraMeant(await registry.cameras(), word);
+  const changed = await registry.revoke(id, Date.now());
   const called = name === '' ? id : `${id} (${name})`;
   return {
     json: { id, revoked: true, changed },
@@ -199,9 +211,9 @@ function revoke(registry: Registry, word: string): CommandResult {
   };
 }
 
-function statement(registry: Registry, word: string): CommandResult {
-  const { id } = cameraMeant(registry.cameras(), word);
-  const pairing = registry.pairings().find(({ camera }) => camera === id);
+async function statement(registry: Registry, word: string): Promise<CommandResult> {
+  const { id } = cameraMeant(await registry.cameras(), word);
+  const pairing = (await registry.pairings()).find(({ camera }) => camera === id);
   if (pairing === undefined) {
     throw new CommandError(
       'PAIRING_MISSING',
@@ -212,8 +224,8 @@ function statement(registry: Registry, word: string): CommandResult {
   return { json: { id, statement: text }, text };
 }
 
-function settled(registry: Registry): CommandResult {
-  registry.origin.settled();
+async function settled(registry: Registry): Promise<CommandResult> {
+  await registry.origin.settled();
   return { json: { settled: true }, text: 'noted: the restore is settled' };
 }
 

@@ -48,9 +48,9 @@ async function put(directory: string, path: string, word: string): Promise<strin
     throw new CommandError('FILE_UNREADABLE', `${path} is missing or too large for a policy file`);
   }
   return withRegistry(directory, async (registry) => {
-    const camera = cameraMeant(registry.cameras(), word);
+    const camera = cameraMeant(await registry.cameras(), word);
     await checkPolicy(camera, file);
-    registry.putPolicy(camera.id, file, Date.now());
+    await registry.putPolicy(camera.id, file, Date.now());
     return camera.id;
   });
 }

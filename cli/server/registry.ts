@@ -18,11 +18,11 @@ export async function withRegistry<T>(
   patience: Patience = commandPatience(directory),
 ): Promise<T> {
   await loadConfiguration(systemDisk, directory);
-  const registry = openRegistry(directory, patience);
+  const registry = await openRegistry(directory, patience);
   try {
     return await work(registry);
   } finally {
-    registry.close();
+    await registry.close();
   }
 }
 

@@ -24,8 +24,8 @@ Example:
       const { followedUpdates } = await import('./updates.ts');
       const { headLine } = await import('./updates-text.ts');
       const updates = await followedUpdates(directory);
-      const fleet = await withRegistry(directory, (registry) =>
-        releasesOf(registry.cameras(), registry.health.all(), registry.reports.all()),
+      const fleet = await withRegistry(directory, async (registry) =>
+        releasesOf(await registry.cameras(), await registry.health.all(), await registry.reports.all()),
       );
       if (json) {
         console.log(jsonLine({ updates: updates ?? null, cameras: releasesJson(fleet) }));

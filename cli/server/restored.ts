@@ -24,7 +24,7 @@ export async function newRegistry(directory: string): Promise<CommandResult> {
   await loadConfiguration(systemDisk, directory);
   const lock = await lockDirectory(directory);
   try {
-    const aside = renewRegistry(directory, Date.now());
+    const aside = await renewRegistry(directory, Date.now());
     const cameras = camerasWithFootage(directory);
     const lines = cameras.map((camera) => `  oriel server cameras ${directory} admit ${camera}`);
     return {

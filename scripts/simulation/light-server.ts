@@ -29,16 +29,16 @@ export async function makeLightServer(testServer: string, cameras: number): Prom
     now,
   });
   const authority = await readCameraAuthority(systemDisk, testServer);
-  const registry = openRegistry(testServer);
+  const registry = await openRegistry(testServer);
   const identities: LightIdentity[] = [];
   for (let made = 0; made < cameras; made++) {
     const key = generateDeviceKey();
     const device = await deviceKeyFromPem(key);
     const request = makeRequest(createPrivateKey(key), device.camera);
     const issued = issueCamera(authority, request, { from: now, days: CERTIFICATE_DAYS });
-    registry.enrol(issued.enrolment, now.getTime());
+    await registry.enrol(issued.enrolment, now.getTime());
     identities.push({ device, certificate: pem('CERTIFICATE', issued.certificate) });
   }
-  registry.close();
+  await registry.close();
   return { pins: [pin, backupPin], identities };
 }

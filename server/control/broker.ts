@@ -28,7 +28,7 @@ import { type ControlRefusal, judgeConnect, judgePublish, judgeSubscribe } from 
 /** What the broker asks, and whom it tells. */
 export interface BrokerOptions {
   /** The camera that may use control, asked at CONNECT and at every message. @throws Refused for everybody else. */
-  readonly admit: (client: TlsClient) => string;
+  readonly admit: (client: TlsClient) => Promise<string>;
   readonly quota: ControlQuota;
   /** A message that its sender had the right to send; its content is not looked at. Never rejects. */
   readonly receive: (camera: string, topic: CameraTopic, bytes: Uint8Array) => Promise<void>;
@@ -108,13 +108,12 @@ export class Broker {
         done(null, true);
       },
       authenticate: (client, _username, _password, done) => {
-        const refusal = this.#connectRefusal(client);
-        done(refusal, refusal === null);
+        void this.#connectRefusal(client).then((refusal) => done(refusal, refusal === null));
       },
-      authorizePublish: (client, packet, done) => done(this.#publishRefusal(client, packet)),
+      authorizePublish: (client, packet, done) => void this.#publishRefusal(client, packet).then(done),
       authorizeSubscribe: (client, subscription, done) => {
-        const refusal = this.#subscribeRefusal(client, subscription);
-        done(refusal, refusal === null ? subscription : null);
+        const judged = this.#subscribeRefusal(client, subscription);
+        void judged.then((refusal) => done(refusal, refusal === null ? subscription : null));
       },
       authorizeForward: (client, packet) => (this.#mayHear(client, packet) ? packet : null),
       published: (packet, client, done) => void this.#received(client, packet).finally(done),
@@ -163,11 +162,11 @@ export class Broker {
     this.#options.refusals.close();
   }
 
-  #connectRefusal(client: Client): AuthenticateError | null {
+  async #connectRefusal(client: Client): Promise<AuthenticateError | null> {
     const who = this.#who.get(client);
     const packet = this.#connects.get(client);
     if (who === undefined || packet === undefined) return connackError(NOT_AUTHORIZED);
-    const refusal = this.#admissionRefusal(who) ?? this.#rules.judgeConnect(who.camera, packet);
+    const refusal = (await this.#admissionRefusal(who)) ?? this.#rules.judgeConnect(who.camera, packet);
     if (refusal === undefined) {
       // aedes ends the connection before it, of the same client id, only after this.
       if (this.#present.has(who.camera)) this.#options.replaced?.(who.camera);
@@ -177,36 +176,36 @@ export class Broker {
     return connackError(CONNACK_CODES[refusal as ControlRefusal] ?? NOT_AUTHORIZED);
   }
 
-  #publishRefusal(client: Client | null, packet: PublishPacket): Error | null {
+  #publishRefusal(client: Client | null, packet: PublishPacket): Promise<Error | null> {
     // What is retained would be kept for others, and nobody else may hear it.
     const asked = { ...packet };
     packet.retain = false;
     return this.#refusal(client, packet.topic, (camera) => this.#rules.judgePublish(camera, asked));
   }
 
-  #subscribeRefusal(client: Client, subscription: Subscription): Error | null {
+  #subscribeRefusal(client: Client, subscription: Subscription): Promise<Error | null> {
     return this.#refusal(client, subscription.topic, (camera) =>
       this.#rules.judgeSubscribe(camera, subscription),
     );
   }
 
-  #refusal(
+  async #refusal(
     client: Client | null,
     topic: string,
     judge: (camera: string) => ControlRefusal | undefined,
-  ): Error | null {
+  ): Promise<Error | null> {
     const who = client === null ? undefined : this.#who.get(client);
     if (who === undefined) return new Error('nobody');
-    const code = this.#admissionRefusal(who) ?? judge(who.camera);
+    const code = (await this.#admissionRefusal(who)) ?? judge(who.camera);
     if (code === undefined) return null;
     const { camera } = who;
     this.#options.refusals.say(camera, { camera, code, topic: topic.slice(0, 100) }, 'control refused');
     return new Error(code);
   }
 
-  #admissionRefusal(who: TlsClient): string | undefined {
+  async #admissionRefusal(who: TlsClient): Promise<string | undefined> {
     try {
-      this.#options.admit(who);
+      await this.#options.admit(who);
       return undefined;
     } catch (error) {
       if (error instanceof Refused) return error.code;

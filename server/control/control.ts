@@ -46,6 +46,10 @@ const WRITE_WAIT_MS = 60_000;
 export class Control {
   readonly #options: ControlOptions;
   #line: RequestLine | undefined;
+  /** One at a time: what one has sent the next one finds noted. */
+  #sending: Promise<void> = Promise.resolve();
+  /** Cameras that are to get all that waits for them. */
+  readonly #ready = new Set<string>();
   /** Requests that were sent, which the registry does not say yet. */
   readonly #noting = new Set<string>();
 
@@ -76,24 +80,26 @@ export class Control {
    * Never throws.
    */
   ready(camera: string): void {
-    this.#presence(camera, true);
-    this.#attempt('requests failed', () => this.#send((request) => request.camera === camera));
+    this.#options.health.presence(camera, true);
+    this.#ready.add(camera);
+    this.#sendNext(() => {
+      this.#ready.delete(camera);
+      return (request) => request.camera === camera;
+    });
   }
 
   /** Never throws. */
   gone(camera: string): void {
-    this.#presence(camera, false);
+    this.#options.health.presence(camera, false);
   }
 
   /** A command may have written requests. Never throws. */
   pollRequests(): void {
-    this.#attempt('requests failed', () =>
-      this.#send(({ id, sentAtMs }) => sentAtMs === undefined && !this.#noting.has(id)),
+    this.#sendNext(
+      () =>
+        ({ id, camera, sentAtMs }) =>
+          sentAtMs === undefined && !this.#noting.has(id) && !this.#ready.has(camera),
     );
-  }
-
-  #presence(camera: string, online: boolean): void {
-    this.#attempt('presence failed', () => this.#options.health.presence(camera, online));
   }
 
   async #take(camera: string, topic: CameraTopic, bytes: Uint8Array): Promise<void> {
@@ -129,10 +135,17 @@ export class Control {
       .catch((error) => log.error({ ...fields, err: error }, 'message failed'));
   }
 
-  #send(isDue: (request: RequestRecord) => boolean): void {
+  /** @param begin called when it is its turn. */
+  #sendNext(begin: () => (request: RequestRecord) => boolean): void {
+    this.#sending = this.#sending
+      .then(() => this.#send(begin()))
+      .catch((error) => this.#options.log.error({ err: error }, 'requests failed'));
+  }
+
+  async #send(isDue: (request: RequestRecord) => boolean): Promise<void> {
     const { requests, writes, clock, log } = this.#options;
     const nowMs = clock.now();
-    for (const record of requests.open(nowMs)) {
+    for (const record of await requests.open(nowMs)) {
       const { id, request, camera } = record;
       if (!isDue(record) || !this.#line?.reaches(camera)) continue;
       this.#noting.add(id);
@@ -142,14 +155,6 @@ export class Control {
         .finally(() => this.#noting.delete(id));
       this.#line.send(camera, encodeMessage('request', { id, request }));
       log.info({ camera, request: id, what: request }, 'request sent');
-    }
-  }
-
-  #attempt(failure: string, work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.#options.log.error({ err: error }, failure);
     }
   }
 }

@@ -14,7 +14,7 @@ export interface OpenControlOptions {
   readonly registry: Registry;
   readonly writes: RegistryWrites;
   /** The camera that may use control. @throws Refused for everybody else. */
-  readonly admit: (client: TlsClient) => string;
+  readonly admit: (client: TlsClient) => Promise<string>;
   readonly snapshots: SnapshotKeeper;
   readonly twins?: Pick<TwinReport, 'replaced'>;
   readonly clock: Clock;
@@ -27,8 +27,7 @@ export interface OpenControlOptions {
 /** Control of a server that begins: nobody is connected yet. @throws as Database does. */
 export async function openControl(options: OpenControlOptions) {
   const { registry, writes, admit, snapshots, clock, log, quota = QUOTA_RULES, limits, rules } = options;
-  const health = new HealthBuffer(registry.health, clock);
-  health.begin();
+  const health = await HealthBuffer.begin(registry.health, clock);
   const refusals = new RefusalLog(log, clock.monotonic);
   const control = new Control({
     requests: registry.requests,

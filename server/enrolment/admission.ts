@@ -4,19 +4,19 @@ import type { Standing } from '../registry/registry-tables.ts';
 
 /**
  * The camera that may use the routes for cameras: it showed a certificate that has not ended, and the registry has
- * it as enrolled. Pure.
+ * it as enrolled.
  * @param standing by the registry; undefined for a camera it does not know.
- * @throws Refused CERTIFICATE_REQUIRED, CAMERA_UNKNOWN, CAMERA_REVOKED, CERTIFICATE_EXPIRED.
+ * @throws as `standing`; Refused CERTIFICATE_REQUIRED, CAMERA_UNKNOWN, CAMERA_REVOKED, CERTIFICATE_EXPIRED.
  */
-export function admit(
+export async function admit(
   client: ClientCertificate,
-  standing: (camera: string) => Standing | undefined,
+  standing: (camera: string) => Promise<Standing | undefined>,
   nowMs: number,
-): string {
+): Promise<string> {
   if (client.kind !== 'camera') {
     throw new Refused('CERTIFICATE_REQUIRED', 'this is for cameras that show their client certificate');
   }
-  switch (standing(client.camera)) {
+  switch (await standing(client.camera)) {
     case 'enrolled':
       break;
     case 'revoked':

@@ -14,24 +14,24 @@ export function isDocument({ url }: IncomingMessage): boolean {
 }
 
 /** @throws Refused. */
-export function respondDocument(
+export async function respondDocument(
   registry: Registry,
   request: IncomingMessage,
   response: ServerResponse,
   camera: string,
-): void {
+): Promise<void> {
   if (request.method !== 'GET') {
     throw new Refused('METHOD_REFUSED', `${request.method} does not fit this route`);
   }
   refuseBody(request);
   if (request.url === POLICY_PATH) {
-    const file = registry.policy(camera);
+    const file = await registry.policy(camera);
     if (file === undefined) throw new Refused('POLICY_NONE', 'the server holds no policy for this camera');
     respondTagged(file, POLICY_TYPE, request, response);
     return;
   }
   // That there is none is the rule: no reason to refuse, and so to close the connection.
-  const statement = registry.pins.of(camera);
+  const statement = await registry.pins.of(camera);
   respondTagged(utf8(statement === undefined ? '' : writePinsLine(statement)), PINS_TYPE, request, response);
 }
 

@@ -18,7 +18,7 @@ import type { Registry } from '../registry/registry.ts';
 export async function putPins(registry: Registry, bytes: Uint8Array, nowMs: number): Promise<string> {
   const statement = parsePinStatement(bytes);
   const camera = idText(statement.camera);
-  const record = registry.camera(camera);
+  const record = await registry.camera(camera);
   if (record === undefined) {
     throw new ServerError(
       'CAMERA_UNKNOWN',
@@ -26,8 +26,11 @@ export async function putPins(registry: Registry, bytes: Uint8Array, nowMs: numb
     );
   }
   if (record.owner !== undefined) await readPinStatement(bytes, record.owner, nodePrimitives);
-  refuseOlder(statement, bytes, registry.pins.of(camera));
-  registry.pins.put(camera, bytes, nowMs);
+  for (let isPut = false; !isPut; ) {
+    const lying = await registry.pins.of(camera);
+    refuseOlder(statement, bytes, lying);
+    isPut = await registry.pins.replace(camera, lying, bytes, nowMs);
+  }
   return camera;
 }
 

@@ -72,7 +72,7 @@ async function enrol(context: EnrolmentContext, request: IncomingMessage): Promi
   const { registry, writes, authority, clock, log } = context;
   const tokenHash = createHash('sha256').update(bearerToken(request)).digest();
   // What is looked up is a hash of what came: how long it takes tells nothing about a token.
-  const claim = registry.claim(tokenHash);
+  const claim = await registry.claim(tokenHash);
   if (claim === undefined) throw unknownClaim(context, request);
   authority.checkTime(clock.now());
   refuseUnlessAccepted(judgeClaim(claim, undefined, clock.now()));
@@ -80,7 +80,7 @@ async function enrol(context: EnrolmentContext, request: IncomingMessage): Promi
   const csr = await certificationRequest(request, context.times);
   const { camera, point } = await authority.requester(csr);
   await checkStatement(statement, point, claim);
-  refuseRevoked(registry, camera);
+  await refuseRevoked(registry, camera);
   context.certificates.take(camera, 'certificates');
   const issued = await authority.issue(csr, clock.now());
   const redeem = () => registry.redeem(tokenHash, issued.enrolment, statement, clock.now());
@@ -101,13 +101,14 @@ async function reenrol(
   if (client.kind === 'camera' && client.camera !== camera) {
     throw new Refused('REQUEST_REFUSED', 'the certification request is for another key than the certificate');
   }
-  refuseRevoked(registry, camera);
-  if (registry.standing(camera) === undefined && registry.admissions.of(camera) === undefined) {
-    throw new Refused('CAMERA_UNKNOWN', 'the server knows no camera of this key');
+  await refuseRevoked(registry, camera);
+  const isKnown = (await registry.standing(camera)) !== undefined;
+  if (!isKnown && (await registry.admissions.of(camera)) === undefined) {
+    throw unknown();
   }
   context.certificates.take(camera, 'certificates');
   const issued = await authority.issue(csr, clock.now());
-  await shutOut(writes.write(() => registry.enrol(issued.enrolment, clock.now()), ANSWER_WAIT_MS));
+  await shutOut(writes.write(() => registry.renew(issued.enrolment, clock.now()), ANSWER_WAIT_MS));
   log.info({ camera, from: request.socket.remoteAddress }, 'certificate renewed');
   return [issued.certificate, await authority.certificate()];
 }
@@ -137,20 +138,22 @@ function refuseUnlessAccepted(verdict: ClaimVerdict): void {
   if (verdict !== 'accepted') throw new Refused(verdict, CLAIM_REFUSALS[verdict]);
 }
 
-function refuseRevoked(registry: Registry, camera: string): void {
-  if (registry.standing(camera) === 'revoked') throw revoked();
+async function refuseRevoked(registry: Registry, camera: string): Promise<void> {
+  if ((await registry.standing(camera)) === 'revoked') throw revoked();
 }
 
-/** The registry's own refusal of a camera that was revoked a moment ago, told to the camera. */
+/** The registry's own refusal of a camera that was revoked, or its admission withdrawn, a moment ago: told to the camera. */
 async function shutOut<T>(written: Promise<T>): Promise<T> {
   try {
     return await written;
   } catch (error) {
     if (error instanceof ServerError && error.code === 'CAMERA_REVOKED') throw revoked();
+    if (error instanceof ServerError && error.code === 'CAMERA_UNKNOWN') throw unknown();
     throw error;
   }
 }
 
+const unknown = () => new Refused('CAMERA_UNKNOWN', 'the server knows no camera of this key');
 const revoked = () => new Refused('CAMERA_REVOKED', 'this camera was revoked');
 
 function pairingStatement({ headers }: IncomingMessage): Uint8Array {

@@ -33,28 +33,28 @@ export class TwinReport {
 
   /** A session was announced. Never throws. */
   session(camera: string, session: SessionSeen): void {
-    this.#tell(camera, this.#watch.session(camera, session));
+    void this.#tell(camera, this.#watch.session(camera, session));
   }
 
   /** A live control connection was replaced. Never throws. */
   replaced(camera: string): void {
-    this.#tell(camera, this.#watch.replaced(camera, this.#options.clock.monotonic()));
+    void this.#tell(camera, this.#watch.replaced(camera, this.#options.clock.monotonic()));
   }
 
-  #isOfNoDisk(camera: string, sign: TwinSign): boolean {
+  async #isOfNoDisk(camera: string, sign: TwinSign): Promise<boolean> {
     const { registry, log } = this.#options;
     try {
-      return isOfNoDisk(sign, registry.health.of(camera)?.telemetry);
+      return isOfNoDisk(sign, (await registry.health.of(camera))?.telemetry);
     } catch (err) {
       log.error({ camera, err }, 'what a camera told last cannot be read');
       return false;
     }
   }
 
-  #tell(camera: string, sign: TwinSign | undefined): void {
+  async #tell(camera: string, sign: TwinSign | undefined): Promise<void> {
     if (sign === undefined) return;
     const { registry, writes, clock, log } = this.#options;
-    if (this.#isOfNoDisk(camera, sign)) return;
+    if (await this.#isOfNoDisk(camera, sign)) return;
     const now = clock.monotonic();
     if (now - (this.#saidAt.get(camera) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) return;
     this.#saidAt.set(camera, now);

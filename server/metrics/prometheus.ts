@@ -6,7 +6,7 @@ import type { Meter } from './meter.ts';
 
 /** What is looked up when metrics are asked for. */
 export interface Sources {
-  readonly enrolled: () => readonly string[];
+  readonly enrolled: () => Promise<readonly string[]>;
   readonly usage: (camera: string) => CameraUsage;
   readonly connectionStats: () => ConnectionStats;
   readonly freeBytes: () => Promise<number>;
@@ -72,7 +72,7 @@ export function openPrometheus(): Prometheus {
       synced: (seconds) => syncs.observe(seconds),
     },
     async render(sources) {
-      const ids = sources.enrolled();
+      const ids = await sources.enrolled();
       enrolled.set(ids.length);
       const connectionStats = sources.connectionStats();
       online.set(connectionStats.cameras);

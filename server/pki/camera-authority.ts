@@ -3,7 +3,7 @@ import { CryptoError } from '../../crypto/errors.ts';
 import { cameraOfSpki, p256Point, p256Spki } from '../../crypto/spki-node.ts';
 import { isPossibleTime } from '../../host/possible-time.ts';
 import { Refused } from '../errors.ts';
-import type { Enrolment } from '../registry/registry.ts';
+import type { Enrolment } from '../registry/enrol.ts';
 
 export interface IssuedCertificate {
   /** DER. */

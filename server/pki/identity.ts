@@ -19,7 +19,7 @@ import type { Disk } from '../../host/disk.ts';
 import { type Configuration, identityFile, loadConfiguration, writeConfiguration } from '../config.ts';
 import { ServerError } from '../errors.ts';
 import type { Patience } from '../registry/database.ts';
-import type { Enrolment } from '../registry/registry.ts';
+import type { Enrolment } from '../registry/enrol.ts';
 import { openRegistry } from '../registry/registry-origin.ts';
 import { AUTHORITY_YEARS, keyBytes, readAuthority, writeAuthority } from './authority-files.ts';
 
@@ -122,11 +122,11 @@ export async function certifyCamera(
   const isDer = request[0] === DER_SEQUENCE;
   const der = isDer ? request : fromPem('CERTIFICATE REQUEST', Buffer.from(request).toString('latin1'));
   const { certificate, enrolment } = issueCamera(authority, der, { from: now, days });
-  const registry = openRegistry(directory, patience);
+  const registry = await openRegistry(directory, patience);
   try {
-    registry.enrol(enrolment, now.getTime());
+    await registry.enrol(enrolment, now.getTime());
   } finally {
-    registry.close();
+    await registry.close();
   }
   return { certificate: pem('CERTIFICATE', certificate), camera: enrolment.camera };
 }

@@ -11,15 +11,17 @@ export interface Admission {
 
 export const ADMISSION_TABLE = `CREATE TABLE admissions (
      camera TEXT PRIMARY KEY,
-     owner BLOB,
-     admitted_at INTEGER NOT NULL
-   ) STRICT;`;
+     owner BYTEA,
+     admitted_at BIGINT NOT NULL
+   );`;
 
 interface AdmissionRow {
   readonly camera: string;
   readonly owner: Uint8Array | null;
   readonly admitted_at: number;
 }
+
+const COLUMNS = 'camera, owner, admitted_at';
 
 /** Cameras of another server that have not come yet. Throws as Database does. */
 export class AdmissionTable {
@@ -29,27 +31,27 @@ export class AdmissionTable {
     this.#db = db;
   }
 
-  of(camera: string): Admission | undefined {
-    const row = this.#db.get<AdmissionRow>('SELECT * FROM admissions WHERE camera = ?', camera);
+  async of(camera: string): Promise<Admission | undefined> {
+    const sql = `SELECT ${COLUMNS} FROM admissions WHERE camera = $1`;
+    const row = await this.#db.one<AdmissionRow>(sql, camera);
     return row && admissionOf(row);
   }
 
   /** Oldest first. */
-  all(): Admission[] {
-    return this.#db
-      .all<AdmissionRow>('SELECT * FROM admissions ORDER BY admitted_at, camera')
-      .map(admissionOf);
+  async all(): Promise<Admission[]> {
+    const sql = `SELECT ${COLUMNS} FROM admissions ORDER BY admitted_at, camera`;
+    return (await this.#db.query<AdmissionRow>(sql)).map(admissionOf);
   }
 
-  put(camera: string, owner: Uint8Array | undefined, nowMs: number): void {
-    const sql = `INSERT INTO admissions (camera, owner, admitted_at) VALUES (?, ?, ?)
-                 ON CONFLICT DO UPDATE SET owner = coalesce(excluded.owner, owner)`;
-    this.#db.run(sql, camera, owner ?? null, nowMs);
+  async put(camera: string, owner: Uint8Array | undefined, nowMs: number): Promise<void> {
+    const sql = `INSERT INTO admissions (${COLUMNS}) VALUES ($1, $2, $3)
+                 ON CONFLICT (camera) DO UPDATE SET owner = coalesce(excluded.owner, admissions.owner)`;
+    await this.#db.run(sql, camera, owner ?? null, nowMs);
   }
 
-  /** The camera has come. */
-  remove(camera: string): void {
-    this.#db.run('DELETE FROM admissions WHERE camera = ?', camera);
+  /** Takes an admission back that is not used yet. False when there is none. */
+  async withdraw(camera: string): Promise<boolean> {
+    return (await this.#db.run('DELETE FROM admissions WHERE camera = $1', camera)) > 0;
   }
 }
 

@@ -16,11 +16,11 @@ export interface Health {
 
 export const HEALTH_TABLE = `CREATE TABLE health (
      camera TEXT PRIMARY KEY REFERENCES cameras (id),
-     online INTEGER NOT NULL CHECK (online IN (0, 1)),
-     since INTEGER NOT NULL,
+     online BIGINT NOT NULL CHECK (online IN (0, 1)),
+     since BIGINT NOT NULL,
      telemetry TEXT,
-     received_at INTEGER
-   ) STRICT;`;
+     received_at BIGINT
+   );`;
 
 interface HealthRow {
   readonly camera: string;
@@ -40,32 +40,33 @@ export class HealthTable {
     this.#db = db;
   }
 
-  of(camera: string): Health | undefined {
-    const row = this.#db.get<HealthRow>(`SELECT ${COLUMNS} FROM health WHERE camera = ?`, camera);
+  async of(camera: string): Promise<Health | undefined> {
+    const row = await this.#db.one<HealthRow>(`SELECT ${COLUMNS} FROM health WHERE camera = $1`, camera);
     return row && healthOf(row);
   }
 
-  all(): Health[] {
-    return this.#db.all<HealthRow>(`SELECT ${COLUMNS} FROM health ORDER BY camera`).map(healthOf);
+  async all(): Promise<Health[]> {
+    return (await this.#db.query<HealthRow>(`SELECT ${COLUMNS} FROM health ORDER BY camera`)).map(healthOf);
   }
 
-  /** Those that are connected, as far as was written down. */
-  online(): Health[] {
-    return this.#db.all<HealthRow>(`SELECT ${COLUMNS} FROM health WHERE online = 1`).map(healthOf);
+  /** Whether each camera is connected, and since when: as far as was written down. */
+  async presence(): Promise<Pick<Health, 'camera' | 'online' | 'sinceMs'>[]> {
+    const rows = await this.#db.query<HealthRow>('SELECT camera, online, since FROM health');
+    return rows.map(({ camera, online, since }) => ({ camera, online: online === 1, sinceMs: since }));
   }
 
   /** Writes several down at once; a power cut may forget them. */
-  write(changes: Iterable<Health>): void {
-    const sql = `INSERT INTO health (${COLUMNS}) VALUES (?, ?, ?, ?, ?)
-                 ON CONFLICT DO UPDATE SET online = excluded.online, since = excluded.since,
-                   telemetry = coalesce(excluded.telemetry, telemetry),
-                   received_at = coalesce(excluded.received_at, received_at)`;
-    this.#db.lightTransaction(() => {
+  async write(changes: Iterable<Health>): Promise<void> {
+    const sql = `INSERT INTO health (${COLUMNS}) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (camera) DO UPDATE SET online = excluded.online, since = excluded.since,
+                   telemetry = coalesce(excluded.telemetry, health.telemetry),
+                   received_at = coalesce(excluded.received_at, health.received_at)`;
+    await this.#db.transaction(async (queries) => {
       for (const { camera, online, sinceMs, telemetry, receivedAtMs } of changes) {
         const json = telemetry === undefined ? null : JSON.stringify(telemetry);
-        this.#db.run(sql, camera, online ? 1 : 0, sinceMs, json, receivedAtMs ?? null);
+        await queries.run(sql, camera, online ? 1 : 0, sinceMs, json, receivedAtMs ?? null);
       }
-    });
+    }, 'light');
   }
 }
 

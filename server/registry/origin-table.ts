@@ -9,11 +9,11 @@ export interface Origin {
 }
 
 export const ORIGIN_TABLE = `CREATE TABLE origin (
-     one INTEGER PRIMARY KEY CHECK (one = 1),
+     one BIGINT PRIMARY KEY CHECK (one = 1),
      id TEXT NOT NULL,
-     copied_at INTEGER,
-     restored_at INTEGER
-   ) STRICT;`;
+     copied_at BIGINT,
+     restored_at BIGINT
+   );`;
 
 /** The registry's own row. Throws as Database does. */
 export class OriginTable {
@@ -24,27 +24,27 @@ export class OriginTable {
   }
 
   /** Undefined until it is named. */
-  get(): Origin | undefined {
+  async get(): Promise<Origin | undefined> {
     const sql = 'SELECT id, copied_at, restored_at FROM origin';
-    const row = this.#db.get<{ id: string; copied_at: number | null; restored_at: number | null }>(sql);
+    const row = await this.#db.one<{ id: string; copied_at: number | null; restored_at: number | null }>(sql);
     if (row === undefined) return undefined;
     const { id, copied_at: madeAtMs, restored_at: atMs } = row;
     return { id, restored: madeAtMs === null || atMs === null ? undefined : { madeAtMs, atMs } };
   }
 
   /** Names it, unless it has a name. @returns the name that it has. */
-  name(id: string): string {
-    this.#db.run('INSERT INTO origin (one, id) VALUES (1, ?) ON CONFLICT DO NOTHING', id);
-    return this.get()?.id ?? id;
+  async name(id: string): Promise<string> {
+    await this.#db.run('INSERT INTO origin (one, id) VALUES (1, $1) ON CONFLICT (one) DO NOTHING', id);
+    return (await this.get())?.id ?? id;
   }
 
   /** It is the copy made at `madeAtMs`, restored at `atMs`. */
-  restored(madeAtMs: number, atMs: number): void {
-    this.#db.run('UPDATE origin SET copied_at = ?, restored_at = ?', madeAtMs, atMs);
+  async restored(madeAtMs: number, atMs: number): Promise<void> {
+    await this.#db.run('UPDATE origin SET copied_at = $1, restored_at = $2', madeAtMs, atMs);
   }
 
   /** The operator has been told what the copy undid, and has seen to it. */
-  settled(): void {
-    this.#db.run('UPDATE origin SET copied_at = NULL, restored_at = NULL');
+  async settled(): Promise<void> {
+    await this.#db.run('UPDATE origin SET copied_at = NULL, restored_at = NULL');
   }
 }

@@ -8,6 +8,8 @@ import { FOOTAGE_DIRECTORY } from '../../wire/footage-layout.ts';
 import { ServerError } from '../errors.ts';
 import type { Patience } from './database.ts';
 import { Registry } from './registry.ts';
+import { MIGRATIONS } from './registry-tables.ts';
+import { SqliteDatabase } from './sqlite.ts';
 
 /**
  * Whether a directory's registry is the one that belongs there. `registry.id` names it, and so does the registry itself:
@@ -50,31 +52,46 @@ const ID_FILE = 'registry.id';
  * The registry of a server's directory; made if the server begins.
  * @throws as Registry; ServerError REGISTRY_DAMAGED when it is lost or another's.
  */
-export function openRegistry(directory: string, patience?: Patience): Registry {
+export async function openRegistry(directory: string, patience?: Patience): Promise<Registry> {
+  return (await openFile(directory, patience)).registry;
+}
+
+/** Writes a consistent copy of it, as of now, into a file that is absent or empty. @throws as openRegistry. */
+export async function copyRegistry(directory: string, path: string, patience?: Patience): Promise<void> {
+  const { registry, database } = await openFile(directory, patience);
+  try {
+    await database.copyTo(path);
+  } finally {
+    await registry.close();
+  }
+}
+
+async function openFile(directory: string, patience: Patience | undefined) {
   const path = join(directory, REGISTRY_FILE);
   const { named, used } = traces(directory);
   const refuse = (found: 'absent' | 'empty', what: string) => {
     if (judgeRegistry({ named, found, used }) === 'lost') throw lost(directory, `${path} ${what}`);
   };
   if (!existsSync(path)) refuse('absent', 'is missing');
-  const registry = openFile(path, directory, patience, () => refuse('empty', 'is empty'));
+  const database = openDatabase(path, directory, patience, () => refuse('empty', 'is empty'));
+  const registry = new Registry(database);
   try {
-    settle(directory, registry, named);
-    return registry;
+    await settle(directory, registry, named);
+    return { registry, database };
   } catch (error) {
-    registry.close();
+    await registry.close();
     throw error;
   }
 }
 
-function openFile(
+function openDatabase(
   path: string,
   directory: string,
   patience: Patience | undefined,
   blank: () => void,
-): Registry {
+): SqliteDatabase {
   try {
-    return new Registry(path, patience, blank);
+    return new SqliteDatabase(path, MIGRATIONS, patience, blank);
   } catch (error) {
     const isDamaged = error instanceof ServerError && error.code === 'REGISTRY_DAMAGED';
     throw isDamaged && error.cause !== undefined ? lost(directory, `${path} is damaged`, error) : error;
@@ -82,9 +99,10 @@ function openFile(
 }
 
 /** @param named what `registry.id` says. */
-function settle(directory: string, registry: Registry, named: string | undefined): void {
-  const id = registry.origin.get()?.id;
-  if (id === undefined && registry.cameras().length === 0 && camerasWithFootage(directory).length > 0) {
+async function settle(directory: string, registry: Registry, named: string | undefined): Promise<void> {
+  const id = (await registry.origin.get())?.id;
+  const isBlank = id === undefined && (await registry.cameras()).length === 0;
+  if (isBlank && camerasWithFootage(directory).length > 0) {
     throw lost(
       directory,
       `${join(directory, REGISTRY_FILE)} knows none of the cameras whose footage lies here`,
@@ -97,15 +115,15 @@ function settle(directory: string, registry: Registry, named: string | undefined
     case 'foreign':
       throw lost(directory, `${join(directory, REGISTRY_FILE)} is another server's`);
     default:
-      nameRegistry(directory, registry, named);
+      await nameRegistry(directory, registry, named);
   }
 }
 
 /** On a disk that takes nothing new it stays without its name until it is opened with some room. */
-function nameRegistry(directory: string, registry: Registry, named: string | undefined): void {
+async function nameRegistry(directory: string, registry: Registry, named: string | undefined): Promise<void> {
   try {
     // Of two processes that name it at once, both write down the name that it has then.
-    writeId(directory, registry.origin.name(named ?? randomBytes(16).toString('hex')));
+    writeId(directory, await registry.origin.name(named ?? randomBytes(16).toString('hex')));
   } catch (error) {
     if (!(error instanceof HostError && takesNothing(error))) throw error;
   }
@@ -157,7 +175,7 @@ function lost(directory: string, what: string, cause?: unknown): ServerError {
  * Puts what is left of a registry aside and makes an empty one, which lets nobody in.
  * @returns where the old one lies now, if there was a file.
  */
-export function renewRegistry(directory: string, nowMs: number): string | undefined {
+export async function renewRegistry(directory: string, nowMs: number): Promise<string | undefined> {
   const path = join(directory, REGISTRY_FILE);
   const aside = `${path}.${new Date(nowMs).toISOString().replaceAll(':', '')}`;
   const was = existsSync(path);
@@ -165,8 +183,8 @@ export function renewRegistry(directory: string, nowMs: number): string | undefi
     if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
   }
   rmSync(join(directory, ID_FILE), { force: true });
-  const registry = new Registry(path);
-  writeId(directory, registry.origin.name(randomBytes(16).toString('hex')));
-  registry.close();
+  const registry = new Registry(new SqliteDatabase(path, MIGRATIONS));
+  writeId(directory, await registry.origin.name(randomBytes(16).toString('hex')));
+  await registry.close();
   return was ? aside : undefined;
 }

@@ -42,34 +42,34 @@ export const MIGRATIONS: Migrations = {
   steps: [
     `CREATE TABLE cameras (
        id TEXT PRIMARY KEY,
-       point BLOB NOT NULL,
+       point BYTEA NOT NULL,
        name TEXT NOT NULL DEFAULT '',
        standing TEXT NOT NULL CHECK (standing IN ('enrolled', 'revoked')),
-       owner BLOB,
-       enrolled_at INTEGER NOT NULL,
-       revoked_at INTEGER,
+       owner BYTEA,
+       enrolled_at BIGINT NOT NULL,
+       revoked_at BIGINT,
        serial TEXT NOT NULL,
-       not_after INTEGER NOT NULL,
-       last_seen_at INTEGER,
+       not_after BIGINT NOT NULL,
+       last_seen_at BIGINT,
        last_address TEXT
-     ) STRICT;
+     );
      CREATE TABLE claims (
-       token_hash BLOB PRIMARY KEY,
-       owner BLOB NOT NULL,
-       expires INTEGER NOT NULL,
-       created_at INTEGER NOT NULL,
+       token_hash BYTEA PRIMARY KEY,
+       owner BYTEA NOT NULL,
+       expires BIGINT NOT NULL,
+       created_at BIGINT NOT NULL,
        camera TEXT REFERENCES cameras (id)
-     ) STRICT;
+     );
      CREATE TABLE pairings (
        camera TEXT PRIMARY KEY REFERENCES cameras (id),
-       statement BLOB NOT NULL,
-       received_at INTEGER NOT NULL
-     ) STRICT;
+       statement BYTEA NOT NULL,
+       received_at BIGINT NOT NULL
+     );
      CREATE TABLE policies (
        camera TEXT PRIMARY KEY REFERENCES cameras (id),
-       file BLOB NOT NULL,
-       put_at INTEGER NOT NULL
-     ) STRICT;`,
+       file BYTEA NOT NULL,
+       put_at BIGINT NOT NULL
+     );`,
     HEALTH_TABLE + REQUEST_TABLE,
     PINS_TABLE + ADMISSION_TABLE,
     USAGE_TABLE,

@@ -27,39 +27,47 @@ export interface Watched {
 }
 
 /** Carries out what commands write into the registry, and writes down who was here and how they are. Returns its end. */
-export function watchRegistry(watched: Watched): () => void {
+export function watchRegistry(watched: Watched): () => Promise<void> {
   const { registry, tlsServer, lastSeen, health, usage, control, log, clock } = watched;
-  /** Does it, and says when that begins to fail and when it is over. */
-  const attempting = (work: () => void) => {
+  /** Does it, once at a time, and says when that begins to fail and when it is over. */
+  const attempting = (work: () => Promise<void>) => {
     const failures = new FailureLog('registry', log, () => clock.monotonic());
-    return () => {
+    let running: Promise<void> | undefined;
+    const attempt = async () => {
       try {
-        work();
+        await work();
         failures.worked();
       } catch (error) {
         failures.failed({ err: error });
+      } finally {
+        running = undefined;
       }
     };
+    return () => {
+      running ??= attempt();
+      return running;
+    };
   };
-  const pollRequests = attempting(() => {
-    if (!registry.changedElsewhere()) return;
-    tlsServer.disconnectCameras((camera) => registry.standing(camera) === 'revoked');
+  const pollRequests = attempting(async () => {
+    if (!(await registry.changedElsewhere())) return;
+    const revoked = new Set(await registry.revoked());
+    tlsServer.disconnectCameras((camera) => revoked.has(camera));
     control.pollRequests();
   });
-  const writeLastSeen = attempting(() => {
-    lastSeen.write((seen) => registry.see(seen));
-    usage?.write();
+  const writeLastSeen = attempting(async () => {
+    await lastSeen.write((seen) => registry.see(seen));
+    await usage?.write();
   });
   const writeHealth = attempting(() => health.write());
-  writeHealth();
+  void writeHealth();
   const timers = [
-    setInterval(pollRequests, LOOK_MS),
-    setInterval(writeLastSeen, SIGHTINGS_MS),
-    setInterval(writeHealth, HEALTH_MS),
+    setInterval(() => void pollRequests(), LOOK_MS),
+    setInterval(() => void writeLastSeen(), SIGHTINGS_MS),
+    setInterval(() => void writeHealth(), HEALTH_MS),
   ];
-  return () => {
+  return async () => {
     for (const timer of timers) clearInterval(timer);
-    writeLastSeen();
-    writeHealth();
+    await writeLastSeen();
+    await writeHealth();
   };
 }

@@ -24,7 +24,7 @@ const START_WAIT_MS = 30_000;
 interface Waiting {
   readonly untilMs: number;
   /** False while the registry is busy. */
-  attempt(): boolean;
+  attempt(): Promise<boolean>;
   giveUp(error: ServerError): void;
 }
 
@@ -32,6 +32,7 @@ export class RegistryWrites {
   readonly #monotonic: () => number;
   readonly #maxWaiting: number;
   #waiting: Waiting[] = [];
+  #isDraining = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param monotonic ms, as Clock.monotonic. */
@@ -45,15 +46,15 @@ export class RegistryWrites {
    * @param work one transaction; called again while the registry is busy.
    * @throws ServerError REGISTRY_BUSY after `waitMs`, with nothing written; whatever `work` throws.
    */
-  write<T>(work: () => T, waitMs: number): Promise<T> {
+  write<T>(work: () => Promise<T>, waitMs: number): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.length >= this.#maxWaiting) {
         reject(new ServerError('REGISTRY_BUSY', 'too much waits for the registry'));
         return;
       }
-      const attempt = () => {
+      const attempt = async () => {
         try {
-          resolve(work());
+          resolve(await work());
         } catch (error) {
           if (isBusy(error)) return false;
           reject(error);
@@ -61,7 +62,7 @@ export class RegistryWrites {
         return true;
       };
       this.#waiting.push({ untilMs: this.#monotonic() + waitMs, attempt, giveUp: reject });
-      if (this.#timer === undefined) this.#drain();
+      if (!this.#isDraining && this.#timer === undefined) void this.#drain();
     });
   }
 
@@ -73,9 +74,13 @@ export class RegistryWrites {
     clearTimeout(this.#timer);
   }
 
-  #drain(): void {
+  async #drain(): Promise<void> {
     this.#timer = undefined;
-    while (this.#waiting[0]?.attempt()) this.#waiting.shift();
+    this.#isDraining = true;
+    for (let next = this.#waiting[0]; next !== undefined && (await next.attempt()); [next] = this.#waiting) {
+      this.#waiting = this.#waiting.filter((each) => each !== next);
+    }
+    this.#isDraining = false;
     this.#expire(this.#monotonic());
     if (this.#waiting.length > 0) this.#timer = setTimeout(() => this.#drain(), AGAIN_MS);
   }
@@ -93,7 +98,7 @@ export class RegistryWrites {
 export async function openWithPatience(directory: string, log: Log): Promise<Registry> {
   for (let waitedMs = 0; ; waitedMs += AGAIN_MS) {
     try {
-      return openRegistry(directory);
+      return await openRegistry(directory);
     } catch (error) {
       if (!isBusy(error) || waitedMs >= START_WAIT_MS) throw error;
       if (waitedMs === 0) log.warn({ err: error }, 'waiting for the registry');

@@ -14,11 +14,11 @@ const MAX_REPORTS = 100;
 
 export const REPORT_TABLE = `CREATE TABLE update_reports (
      camera TEXT NOT NULL REFERENCES cameras (id),
-     number INTEGER NOT NULL,
-     report BLOB NOT NULL,
-     received_at INTEGER NOT NULL,
+     number BIGINT NOT NULL,
+     report BYTEA NOT NULL,
+     received_at BIGINT NOT NULL,
      PRIMARY KEY (camera, number)
-   ) STRICT;`;
+   );`;
 
 interface ReportRow {
   readonly camera: string;
@@ -35,24 +35,25 @@ export class ReportTable {
   }
 
   /** Keeps a report whose signature was checked; the same again changes nothing. */
-  put(camera: string, number: number, report: Uint8Array, nowMs: number): void {
-    this.#db.transaction(() => {
-      const sql = `INSERT INTO update_reports (camera, number, report, received_at) VALUES (?, ?, ?, ?)
-                   ON CONFLICT DO UPDATE SET report = excluded.report, received_at = excluded.received_at
-                   WHERE report <> excluded.report`;
-      this.#db.run(sql, camera, number, report, nowMs);
-      const excess = `DELETE FROM update_reports WHERE camera = ?1 AND number NOT IN (
-                        SELECT number FROM update_reports WHERE camera = ?1
-                        ORDER BY received_at DESC, number DESC LIMIT ${MAX_REPORTS})`;
-      this.#db.run(excess, camera);
+  async put(camera: string, number: number, report: Uint8Array, nowMs: number): Promise<void> {
+    await this.#db.transaction(async (queries) => {
+      const sql = `INSERT INTO update_reports (camera, number, report, received_at) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (camera, number) DO UPDATE
+                   SET report = excluded.report, received_at = excluded.received_at
+                   WHERE update_reports.report <> excluded.report`;
+      await queries.run(sql, camera, number, report, nowMs);
+      const excess = `DELETE FROM update_reports WHERE camera = $1 AND number NOT IN (
+                        SELECT kept.number FROM update_reports AS kept WHERE kept.camera = $1
+                        ORDER BY kept.received_at DESC, kept.number DESC LIMIT ${MAX_REPORTS})`;
+      await queries.run(excess, camera);
     });
   }
 
   /** Of all cameras, newest first. */
-  all(): ReceivedReport[] {
+  async all(): Promise<ReceivedReport[]> {
     const sql = `SELECT camera, report, received_at FROM update_reports
                  ORDER BY received_at DESC, number DESC`;
-    return this.#db.all<ReportRow>(sql).map(({ camera, report, received_at }) => ({
+    return (await this.#db.query<ReportRow>(sql)).map(({ camera, report, received_at }) => ({
       ...parseUpdateReport(report),
       from: camera,
       receivedAtMs: received_at,

@@ -1,6 +1,6 @@
 import { parseMessage, type Reply, type Request } from '../../wire/control.ts';
 import type { RequestKind } from '../../wire/control-requests.ts';
-import type { Database } from './database.ts';
+import type { Database, Queries } from './database.ts';
 
 /** A request to a camera on its way: a command writes it, the running server sends it and writes down the reply. */
 export interface RequestRecord extends Request {
@@ -18,11 +18,11 @@ export const REQUEST_TABLE = `CREATE TABLE requests (
      id TEXT PRIMARY KEY,
      camera TEXT NOT NULL REFERENCES cameras (id),
      request TEXT NOT NULL,
-     asked_at INTEGER NOT NULL,
-     deadline INTEGER NOT NULL,
-     sent_at INTEGER,
+     asked_at BIGINT NOT NULL,
+     deadline BIGINT NOT NULL,
+     sent_at BIGINT,
      reply TEXT
-   ) STRICT;
+   );
    CREATE INDEX requests_open ON requests (camera) WHERE reply IS NULL;`;
 
 interface RequestRow {
@@ -48,40 +48,39 @@ export class RequestTable {
   }
 
   /** All of them or none. */
-  add(...requests: readonly Omit<RequestRecord, 'sentAtMs' | 'reply'>[]): void {
-    this.#db.transaction(() => {
+  async add(...requests: readonly Omit<RequestRecord, 'sentAtMs' | 'reply'>[]): Promise<void> {
+    await this.#db.transaction(async (queries) => {
       for (const { id, camera, request, askedAtMs, deadlineMs } of requests) {
-        this.#db.run('DELETE FROM requests WHERE deadline < ?', askedAtMs - KEPT_MS);
-        const sql = 'INSERT INTO requests (id, camera, request, asked_at, deadline) VALUES (?, ?, ?, ?, ?)';
-        this.#db.run(sql, id, camera, request, askedAtMs, deadlineMs);
+        await queries.run('DELETE FROM requests WHERE deadline < $1', askedAtMs - KEPT_MS);
+        const sql = `INSERT INTO requests (id, camera, request, asked_at, deadline)
+                     VALUES ($1, $2, $3, $4, $5)`;
+        await queries.run(sql, id, camera, request, askedAtMs, deadlineMs);
       }
     });
   }
 
-  get(id: string): RequestRecord | undefined {
-    const row = this.#db.get<RequestRow>(`SELECT ${COLUMNS} FROM requests WHERE id = ?`, id);
+  async get(id: string): Promise<RequestRecord | undefined> {
+    const row = await this.#db.one<RequestRow>(`SELECT ${COLUMNS} FROM requests WHERE id = $1`, id);
     return row && requestOf(row);
   }
 
   /** Neither answered nor past their deadline, oldest first. */
-  open(nowMs: number): RequestRecord[] {
-    const sql = `SELECT ${COLUMNS} FROM requests WHERE reply IS NULL AND deadline >= ? ORDER BY asked_at, id`;
-    return this.#db.all<RequestRow>(sql, nowMs).map(requestOf);
+  async open(nowMs: number): Promise<RequestRecord[]> {
+    const sql = `SELECT ${COLUMNS} FROM requests WHERE reply IS NULL AND deadline >= $1 ORDER BY asked_at, id`;
+    return (await this.#db.query<RequestRow>(sql, nowMs)).map(requestOf);
   }
 
-  sent(id: string, nowMs: number): void {
-    this.#db.lightTransaction(() => {
-      this.#db.run('UPDATE requests SET sent_at = ? WHERE id = ?', nowMs, id);
-    });
+  async sent(id: string, nowMs: number): Promise<void> {
+    const sql = 'UPDATE requests SET sent_at = $1 WHERE id = $2';
+    await this.#db.transaction((queries) => queries.run(sql, nowMs, id), 'light');
   }
 
   /** Writes down a camera's reply. False when it was not asked, was too late, or has replied before. */
-  replied(camera: string, reply: Reply, nowMs: number): boolean {
-    return this.#db.lightTransaction(() => {
-      const sql = `UPDATE requests SET reply = ?
-                   WHERE id = ? AND camera = ? AND reply IS NULL AND sent_at IS NOT NULL AND deadline >= ?`;
-      return this.#db.run(sql, JSON.stringify(reply), reply.id, camera, nowMs) > 0;
-    });
+  async replied(camera: string, reply: Reply, nowMs: number): Promise<boolean> {
+    const sql = `UPDATE requests SET reply = $1
+                 WHERE id = $2 AND camera = $3 AND reply IS NULL AND sent_at IS NOT NULL AND deadline >= $4`;
+    const write = (queries: Queries) => queries.run(sql, JSON.stringify(reply), reply.id, camera, nowMs);
+    return (await this.#db.transaction(write, 'light')) > 0;
   }
 }
 

@@ -12,8 +12,8 @@ export interface Twins {
 export const TWIN_TABLE = `CREATE TABLE twins (
      camera TEXT PRIMARY KEY REFERENCES cameras (id),
      sign TEXT NOT NULL,
-     seen_at INTEGER NOT NULL
-   ) STRICT;`;
+     seen_at BIGINT NOT NULL
+   );`;
 
 /** Throws as Database does. */
 export class TwinTable {
@@ -24,17 +24,16 @@ export class TwinTable {
   }
 
   /** Seen since then. */
-  since(fromMs: number): Twins[] {
-    const sql = 'SELECT camera, sign, seen_at FROM twins WHERE seen_at >= ? ORDER BY camera';
-    return this.#db
-      .all<{ camera: string; sign: TwinSign; seen_at: number }>(sql, fromMs)
-      .map(({ camera, sign, seen_at }) => ({ camera, sign, seenAtMs: seen_at }));
+  async since(fromMs: number): Promise<Twins[]> {
+    const sql = 'SELECT camera, sign, seen_at FROM twins WHERE seen_at >= $1 ORDER BY camera';
+    const rows = await this.#db.query<{ camera: string; sign: TwinSign; seen_at: number }>(sql, fromMs);
+    return rows.map(({ camera, sign, seen_at }) => ({ camera, sign, seenAtMs: seen_at }));
   }
 
   /** A power cut may forget it. */
-  see({ camera, sign, seenAtMs }: Twins): void {
-    const sql = `INSERT INTO twins (camera, sign, seen_at) VALUES (?, ?, ?)
-                 ON CONFLICT DO UPDATE SET sign = excluded.sign, seen_at = excluded.seen_at`;
-    this.#db.lightTransaction(() => void this.#db.run(sql, camera, sign, seenAtMs));
+  async see({ camera, sign, seenAtMs }: Twins): Promise<void> {
+    const sql = `INSERT INTO twins (camera, sign, seen_at) VALUES ($1, $2, $3)
+                 ON CONFLICT (camera) DO UPDATE SET sign = excluded.sign, seen_at = excluded.seen_at`;
+    await this.#db.transaction((queries) => queries.run(sql, camera, sign, seenAtMs), 'light');
   }
 }

@@ -9,8 +9,8 @@ export interface UnknownCamera {
 
 export const UNKNOWN_TABLE = `CREATE TABLE unknown_cameras (
      camera TEXT PRIMARY KEY,
-     seen_at INTEGER NOT NULL
-   ) STRICT;`;
+     seen_at BIGINT NOT NULL
+   );`;
 
 /** Only who once held a certificate of ours comes in here, so that it stays small. Throws as Database does. */
 export class UnknownTable {
@@ -20,25 +20,24 @@ export class UnknownTable {
     this.#db = db;
   }
 
-  /** Those that are unknown snapshot, newest first. */
-  all(): UnknownCamera[] {
+  /** Those that are unknown still, newest first. */
+  async all(): Promise<UnknownCamera[]> {
     const sql = `SELECT camera, seen_at FROM unknown_cameras
                  WHERE camera NOT IN (SELECT id FROM cameras) ORDER BY seen_at DESC, camera`;
-    return this.#db
-      .all<{ camera: string; seen_at: number }>(sql)
-      .map(({ camera, seen_at }) => ({ camera, seenAtMs: seen_at }));
+    const rows = await this.#db.query<{ camera: string; seen_at: number }>(sql);
+    return rows.map(({ camera, seen_at }) => ({ camera, seenAtMs: seen_at }));
   }
 
-  of(camera: string): UnknownCamera | undefined {
-    const sql = 'SELECT seen_at FROM unknown_cameras WHERE camera = ?';
-    const row = this.#db.get<{ seen_at: number }>(sql, camera);
+  async of(camera: string): Promise<UnknownCamera | undefined> {
+    const sql = 'SELECT seen_at FROM unknown_cameras WHERE camera = $1';
+    const row = await this.#db.one<{ seen_at: number }>(sql, camera);
     return row && { camera, seenAtMs: row.seen_at };
   }
 
   /** A power cut may forget it. */
-  see(camera: string, nowMs: number): void {
-    const sql = `INSERT INTO unknown_cameras (camera, seen_at) VALUES (?, ?)
-                 ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at`;
-    this.#db.lightTransaction(() => void this.#db.run(sql, camera, nowMs));
+  async see(camera: string, nowMs: number): Promise<void> {
+    const sql = `INSERT INTO unknown_cameras (camera, seen_at) VALUES ($1, $2)
+                 ON CONFLICT (camera) DO UPDATE SET seen_at = excluded.seen_at`;
+    await this.#db.transaction((queries) => queries.run(sql, camera, nowMs), 'light');
   }
 }

@@ -9,9 +9,9 @@ export interface CameraUsage {
 
 export const USAGE_TABLE = `CREATE TABLE usage (
      camera TEXT PRIMARY KEY REFERENCES cameras (id),
-     bytes INTEGER NOT NULL,
-     sessions INTEGER NOT NULL
-   ) STRICT;`;
+     bytes BIGINT NOT NULL,
+     sessions BIGINT NOT NULL
+   );`;
 
 /** A row for each camera whose footage was measured, kept in step with what it uploads. Throws as Database does. */
 export class UsageTable {
@@ -21,16 +21,17 @@ export class UsageTable {
     this.#db = db;
   }
 
-  all(): CameraUsage[] {
-    return this.#db.all<CameraUsage>('SELECT camera, bytes, sessions FROM usage ORDER BY camera');
+  async all(): Promise<CameraUsage[]> {
+    return this.#db.query<CameraUsage>('SELECT camera, bytes, sessions FROM usage ORDER BY camera');
   }
 
-  /** A power cut may forget it. */
-  write(changes: Iterable<CameraUsage>): void {
-    const sql = `INSERT INTO usage (camera, bytes, sessions) VALUES (?, ?, ?)
-                 ON CONFLICT DO UPDATE SET bytes = excluded.bytes, sessions = excluded.sessions`;
-    this.#db.lightTransaction(() => {
-      for (const { camera, bytes, sessions } of changes) this.#db.run(sql, camera, bytes, sessions);
-    });
+  /** Adds what came, or went, since the last call. A power cut may forget it. */
+  async add(changes: Iterable<CameraUsage>): Promise<void> {
+    const sql = `INSERT INTO usage (camera, bytes, sessions) VALUES ($1, $2, $3)
+                 ON CONFLICT (camera) DO UPDATE
+                 SET bytes = usage.bytes + excluded.bytes, sessions = usage.sessions + excluded.sessions`;
+    await this.#db.transaction(async (queries) => {
+      for (const { camera, bytes, sessions } of changes) await queries.run(sql, camera, bytes, sessions);
+    }, 'light');
   }
 }

@@ -12,7 +12,7 @@ export interface UsageOptions {
   readonly root: string;
   readonly table: UsageTable;
   /** Ids of the cameras that are enrolled. */
-  readonly enrolled: () => readonly string[];
+  readonly enrolled: () => Promise<readonly string[]>;
   readonly rules: FootageQuotaRules;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly log: Log;
@@ -38,18 +38,25 @@ const REFUSALS: Readonly<Record<Exclude<QuotaVerdict, 'admitted'>, string>> = {
 export class Usage {
   readonly #options: UsageOptions;
   readonly #cameras = new Map<string, { bytes: number; sessions: number }>();
-  readonly #changed = new Set<string>();
+  /** What has come and gone since it was written down last. */
+  #changed = new Map<string, CameraUsage>();
   readonly #measuredAt = new Map<string, number>();
   #measuring: Promise<void> = Promise.resolve();
   #shared: { readonly cameras: number; readonly allBytes: number; readonly freeBytes: number } | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: UsageOptions) {
+  private constructor(options: UsageOptions) {
     this.#options = options;
-    for (const { camera, bytes, sessions } of options.table.all())
-      this.#cameras.set(camera, { bytes, sessions });
-    for (const camera of options.enrolled()) if (!this.#cameras.has(camera)) this.#measure(camera);
-    this.#inspect();
+  }
+
+  /** @throws as Queries do. */
+  static async open(options: UsageOptions): Promise<Usage> {
+    const usage = new Usage(options);
+    for (const { camera, bytes, sessions } of await options.table.all())
+      usage.#cameras.set(camera, { bytes, sessions });
+    for (const camera of await options.enrolled()) if (!usage.#cameras.has(camera)) usage.#measure(camera);
+    await usage.#inspect();
+    return usage;
   }
 
   /** Resolves when all that is being measured has been. */
@@ -63,7 +70,7 @@ export class Usage {
 
   /** @throws Refused QUOTA_EXCEEDED. */
   admit(camera: string): void {
-    this.#inspect();
+    void this.#inspect();
     const { cameras, allBytes, freeBytes } = this.#shared ?? {
       cameras: 1,
       allBytes: 0,
@@ -86,10 +93,16 @@ export class Usage {
   }
 
   /** Writes down what has changed since the last call. What could not be written is kept. @throws as Database does. */
-  write(): void {
-    if (this.#changed.size === 0) return;
-    this.#options.table.write([...this.#changed].map((camera) => this.of(camera)));
-    this.#changed.clear();
+  async write(): Promise<void> {
+    const changes = this.#changed;
+    if (changes.size === 0) return;
+    this.#changed = new Map();
+    try {
+      await this.#options.table.add(changes.values());
+    } catch (error) {
+      for (const { camera, bytes, sessions } of changes.values()) this.#note(camera, bytes, sessions);
+      throw error;
+    }
   }
 
   #of(camera: string): { bytes: number; sessions: number } {
@@ -99,7 +112,13 @@ export class Usage {
   #change(camera: string, bytes: number, sessions: number): void {
     const before = this.#of(camera);
     this.#cameras.set(camera, { bytes: before.bytes + bytes, sessions: before.sessions + sessions });
-    this.#changed.add(camera);
+    this.#note(camera, bytes, sessions);
+  }
+
+  #note(camera: string, bytes: number, sessions: number): void {
+    const before = this.#changed.get(camera) ?? { bytes: 0, sessions: 0 };
+    const sums = { bytes: before.bytes + bytes, sessions: before.sessions + sessions };
+    this.#changed.set(camera, { camera, ...sums });
   }
 
   /** One camera after the other: there is no hurry, and others want the disk. */
@@ -135,18 +154,19 @@ export class Usage {
   }
 
   /** Asked at every record: what all cameras share is looked up now and then. */
-  #inspect(): void {
-    const { disk, root, clock, enrolled, log } = this.#options;
+  async #inspect(): Promise<void> {
+    const { clock, log } = this.#options;
     const now = clock.monotonic();
     if (now - this.#lookedAt < ROOM_MS) return;
     this.#lookedAt = now;
-    const cameras = enrolled();
+    await this.#look().catch((error) => log.debug({ err: error }, 'free room unknown'));
+  }
+
+  async #look(): Promise<void> {
+    const { disk, root, enrolled } = this.#options;
+    const cameras = await enrolled();
     const allBytes = cameras.reduce((sum, each) => sum + this.#of(each).bytes, 0);
-    disk.freeBytes(root).then(
-      (freeBytes) => {
-        this.#shared = { cameras: cameras.length, allBytes, freeBytes };
-      },
-      (error) => log.debug({ err: error }, 'free room unknown'),
-    );
+    const freeBytes = await disk.freeBytes(root);
+    this.#shared = { cameras: cameras.length, allBytes, freeBytes };
   }
 }

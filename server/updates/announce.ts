@@ -29,13 +29,15 @@ export interface AnnounceOptions {
 export async function announceUpdates(options: AnnounceOptions, signal: AbortSignal): Promise<void> {
   const { registry, clock } = options;
   signal.throwIfAborted();
-  let cameras = registry.enrolled();
+  let cameras: readonly string[] = await registry.enrolled();
   for (let round = 0; round < ROUNDS && cameras.length > 0; round++) {
     const asked = await askEach(options, cameras, signal);
     await clock.sleep(BUSY_MS, signal);
-    cameras = asked
-      .filter(({ id }) => registry.requests.get(id)?.reply?.code === 'BUSY')
-      .map(({ camera }) => camera);
+    const busy: string[] = [];
+    for (const { id, camera } of asked) {
+      if ((await registry.requests.get(id))?.reply?.code === 'BUSY') busy.push(camera);
+    }
+    cameras = busy;
   }
 }
 

@@ -26,7 +26,7 @@ export async function respondReport(
   const body = new Body(request, MAX_UPDATE_REPORT_LENGTH, times);
   try {
     const bytes = await body.whole();
-    const report = await readReport(bytes, registry.point(camera));
+    const report = await readReport(bytes, await registry.point(camera));
     if (idText(report.camera) !== camera)
       throw new Refused('CAMERA_FOREIGN', 'the report is of another camera');
     await writes.write(() => registry.reports.put(camera, report.number, bytes, clock.now()), ANSWER_WAIT_MS);

@@ -37,9 +37,9 @@ class Watched {
   /** Puts a policy file in the server's hands, past all that an honest server would check, and has the camera ask. */
   async bring(text: string): Promise<void> {
     const { serverDirectory, cameraId } = this.deployment.parts;
-    const registry = openRegistry(serverDirectory);
-    registry.putPolicy(cameraId, Buffer.from(text), Date.now());
-    registry.close();
+    const registry = await openRegistry(serverDirectory);
+    await registry.putPolicy(cameraId, Buffer.from(text), Date.now());
+    await registry.close();
     await until('the camera is told to ask', async () => (await this.#ask('refresh')).code === 0);
   }
 

@@ -32,7 +32,7 @@ afterEach(async () => {
 /** A camera that is enrolled, accepted, and has its policy. */
 async function recordingCamera(): Promise<CameraRun> {
   const prepared = await testServer.pair();
-  testServer.claim(prepared);
+  await testServer.claim(prepared);
   const run = await testServer.camera(prepared.code);
   await run.enrolled();
   await testServer.accept(run.camera);
@@ -233,7 +233,7 @@ describe('a move', () => {
 
   test('by the old server: the new one knows it, and the policy goes on', async () => {
     const before = await camera.enrolled();
-    other.registry.admissions.put(camera.camera, undefined, Date.now());
+    await other.registry.admissions.put(camera.camera, undefined, Date.now());
     await put(next(termsOf(other)));
     await obeys(1);
     await until('enrolled there', () => {
@@ -260,7 +260,7 @@ describe('a move', () => {
     await camera.troubled('CAMERA_UNKNOWN');
     expect(camera.enrolment.status.trouble?.wayOut).toContain('admit');
     expect(other.refusals).toContain('CAMERA_UNKNOWN');
-    other.registry.admissions.put(camera.camera, undefined, Date.now());
+    await other.registry.admissions.put(camera.camera, undefined, Date.now());
     await camera.enrolled();
   });
 
@@ -276,13 +276,13 @@ describe('a move', () => {
     const logged = testServer.logged.length;
     await sleep(300);
     expect(testServer.logged).toHaveLength(logged);
-    other.registry.admissions.put(camera.camera, undefined, Date.now());
+    await other.registry.admissions.put(camera.camera, undefined, Date.now());
     layDown(next(termsOf(other)));
     await camera.enrolled();
   });
 
   test('and back again', async () => {
-    other.registry.admissions.put(camera.camera, undefined, Date.now());
+    await other.registry.admissions.put(camera.camera, undefined, Date.now());
     await put(next(termsOf(other)));
     await obeys(1);
     await camera.enrolled();

@@ -395,7 +395,7 @@ describe('[FC-27] a directory of another user’s in which root makes something'
   };
   const registryOpens = '    this.#db = this.#connect();\n    try {';
   const registrySwap = {
-    file: 'server/registry/database.ts',
+    file: 'server/registry/sqlite.ts',
     from: registryOpens,
     to: `${dangling('path')}\n${registryOpens}`,
   };
@@ -407,7 +407,7 @@ describe('[FC-27] a directory of another user’s in which root makes something'
     const { openRegistry } = (await import(
       join(from, 'server/registry/registry-origin.ts')
     )) as typeof RegistryModule;
-    openRegistry(camera).close();
+    await (await openRegistry(camera)).close();
   };
   test.each<[string, typeof lockIn, Breakage[], string[]]>([
     ['a lock', lockIn, [lockSwap], []],

@@ -23,31 +23,31 @@ let own: Registry;
 let command: Registry;
 let camera: CameraDouble;
 
-beforeEach(() => {
+beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'oriel-control-'));
-  own = openRegistry(directory);
-  command = openRegistry(directory);
+  own = await openRegistry(directory);
+  command = await openRegistry(directory);
   camera = makeCamera(cameraAuthority);
-  enrol(own, camera);
+  await enrol(own, camera);
 });
 afterEach(async () => {
   await stopControls();
   closeClients();
   await closeTestServers();
-  own.close();
-  command.close();
+  await own.close();
+  await command.close();
   rmSync(directory, { recursive: true });
 });
 
 const health = () => command.health.of(camera.id);
 const told = (uptimeSeconds: number) =>
-  until('telemetry', () => health()?.telemetry?.uptimeSeconds === uptimeSeconds);
+  until('telemetry', async () => (await health())?.telemetry?.uptimeSeconds === uptimeSeconds);
 const messages = (logged: TestServer['logged']) => logged.map(({ message }) => message);
 
 async function ask(request: RequestKind, id: string) {
   const askedAtMs = Date.now();
-  command.requests.add({ id, camera: camera.id, request, askedAtMs, deadlineMs: askedAtMs + 60_000 });
-  return until('the reply', () => command.requests.get(id)?.reply);
+  await command.requests.add({ id, camera: camera.id, request, askedAtMs, deadlineMs: askedAtMs + 60_000 });
+  return until('the reply', async () => (await command.requests.get(id))?.reply);
 }
 
 test('a camera shows itself, answers each request under its id, and says good-bye', async () => {
@@ -64,7 +64,7 @@ test('a camera shows itself, answers each request under its id, and says good-by
     },
   });
   await told(1);
-  expect(health()?.online).toBe(true);
+  expect((await health())?.online).toBe(true);
   expect(running.control.view).toEqual({ connected: true, dropped: 0, trouble: undefined });
   running.uptimeSeconds = 2;
   await told(2);
@@ -89,7 +89,7 @@ test('a camera shows itself, answers each request under its id, and says good-by
   ]);
 
   await running.stop();
-  await until('absence', () => health()?.online === false);
+  await until('absence', async () => (await health())?.online === false);
   expect(messages(running.logged)).toEqual(
     expect.arrayContaining(['control connected', 'request received', 'request answered']),
   );
@@ -117,11 +117,20 @@ test('what a camera has to say while the server is away reaches it afterwards, t
 
   const askedAtMs = Date.now();
   const id = 'ffffffffffffffff';
-  command.requests.add({ id, camera: camera.id, request: 'ping', askedAtMs, deadlineMs: askedAtMs + 60_000 });
+  await command.requests.add({
+    id,
+    camera: camera.id,
+    request: 'ping',
+    askedAtMs,
+    deadlineMs: askedAtMs + 60_000,
+  });
   testServer = await testServer.restart();
   await told(4);
-  await until('the reply to what was asked in its absence', () => command.requests.get(id)?.reply);
-  expect(health()?.online).toBe(true);
+  await until(
+    'the reply to what was asked in its absence',
+    async () => (await command.requests.get(id))?.reply,
+  );
+  expect((await health())?.online).toBe(true);
 });
 
 test('a new certificate is shown at once, on a new connection', async () => {
@@ -147,7 +156,7 @@ test('a refused camera says why, and goes on when it is let in', async () => {
   const stranger = makeCamera(cameraAuthority);
   const running = runControl(() => testServer.port, stranger, { random: () => 0 });
   await until('the refusal', () => running.control.view.trouble?.code === 'CONTROL_REFUSED');
-  enrol(own, stranger);
+  await enrol(own, stranger);
   await until('connection', () => running.control.view.connected);
 });
 

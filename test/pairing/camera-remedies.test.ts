@@ -42,7 +42,7 @@ afterAll(async () => {
 async function openUnanswered() {
   const testServer = await TestServer.open();
   const prepared = await testServer.pair();
-  testServer.claim(prepared);
+  await testServer.claim(prepared);
   const port = Number(new URL(testServer.origin).port);
   await testServer.stop();
   const peer = createServer((socket) => {
@@ -66,7 +66,7 @@ async function withKey(...words: string[]): Promise<string> {
 
 async function enrolled(): Promise<CameraRun> {
   const prepared = await testServer.pair();
-  testServer.claim(prepared);
+  await testServer.claim(prepared);
   const camera = await testServer.camera(prepared.code);
   started.push(camera);
   await camera.enrolled();

@@ -38,7 +38,7 @@ const serial = (pem: string) => new X509Certificate(pem).serialNumber;
 /** A camera that is enrolled. */
 async function enrolled(): Promise<CameraRun> {
   const prepared = await testServer.pair();
-  testServer.claim(prepared);
+  await testServer.claim(prepared);
   const camera = await testServer.camera(prepared.code);
   await camera.enrolled();
   return camera;
@@ -54,7 +54,7 @@ function tamper(sql: string, ...values: (string | Uint8Array | number)[]): void 
 describe('a camera with a setup code', () => {
   test('is let in, accepted by its owner, and obeys the first policy', async () => {
     const camera = await enrolled();
-    expect(testServer.registry.camera(camera.camera)).toMatchObject({ standing: 'enrolled' });
+    expect(await testServer.registry.camera(camera.camera)).toMatchObject({ standing: 'enrolled' });
     await until('no policy yet', () => camera.poll.trouble?.code === 'POLICY_NONE');
     await testServer.accept(camera.camera);
     await camera.obeys(1);
@@ -68,7 +68,7 @@ describe('a camera with a setup code', () => {
     const camera = await testServer.camera(prepared.code);
     await camera.troubled('CLAIM_UNKNOWN');
     writeFileSync(camera.directory.setupCode, prepared.code);
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     await camera.enrolled();
     await until('the code is gone', () => !existsSync(camera.directory.setupCode));
     const pairing = await readPairing(camera.directory, systemDisk);
@@ -81,7 +81,7 @@ describe('a camera with a setup code', () => {
     const camera = await testServer.camera(prepared.code);
     await camera.troubled('CLAIM_UNKNOWN');
     expect(testServer.refusals).toContain('CLAIM_UNKNOWN');
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     await camera.enrolled();
     await until('no trouble', () => camera.enrolment.status.trouble === undefined);
   });
@@ -108,7 +108,7 @@ describe('a camera with a setup code', () => {
 describe('refused on both ends: the code', () => {
   test('a second time, by another camera', async () => {
     const prepared = await testServer.pair();
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     const first = await testServer.camera(prepared.code);
     await first.enrolled();
     const second = await testServer.camera(prepared.code);
@@ -116,12 +116,12 @@ describe('refused on both ends: the code', () => {
     expect(testServer.refusals).toContain('CLAIM_USED');
     expect(second.enrolment.certificate).toBeUndefined();
     expect(second.enrolment.status.trouble?.wayOut).toContain('oriel keys pair');
-    expect(testServer.registry.cameras().map(({ id }) => id)).toEqual([first.camera]);
+    expect((await testServer.registry.cameras()).map(({ id }) => id)).toEqual([first.camera]);
   });
 
   test('that has expired', async () => {
     const prepared = await testServer.pair({ nowMs: Date.now() - 2 * 3_600_000 });
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     const camera = await testServer.camera(prepared.code);
     await camera.troubled('CLAIM_EXPIRED');
     expect(testServer.refusals).toContain('CLAIM_EXPIRED');
@@ -132,7 +132,7 @@ describe('refused on both ends: the code', () => {
     const other = await TestServer.open();
     const { pin, backupPin } = other.configuration;
     const prepared = await testServer.pair({ pins: [pin, backupPin] });
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     const before = testServer.logged.length;
     const camera = await testServer.camera(prepared.code);
     await camera.troubled('PIN_MISMATCH');
@@ -154,7 +154,7 @@ describe('refused on both ends: the code', () => {
     expect(await codeOf(testServer.camera(`oriel1:${flipped.toString('base64url')}`))).toBe(
       'SETUP_CODE_CORRUPT',
     );
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     const directory = new CameraDirectory(join(testServer.directory, 'camera'));
     directory.make();
     await setupCamera(directory, systemDisk, prepared.code, choice);
@@ -191,7 +191,7 @@ describe('its certificate', () => {
     expect(serial(second)).not.toBe(serial(first));
     expect(readFileSync(camera.directory.certificate, 'utf8')).toBe(second);
     expect(testServer.logged.filter(({ message }) => message === 'certificate renewed')).toHaveLength(2);
-    expect(testServer.registry.camera(camera.camera)?.serial.toUpperCase()).toBe(serial(second));
+    expect((await testServer.registry.camera(camera.camera))?.serial.toUpperCase()).toBe(serial(second));
   });
 
   test('is given anew after a long absence, by the key alone', async () => {
@@ -228,10 +228,10 @@ describe('its certificate', () => {
     const asked = testServer.logged.filter(({ fields }) => fields.url === REENROL_PATH);
     expect(asked.map(({ fields }) => fields.code)).toContain('CAMERA_UNKNOWN');
     expect(camera.enrolment.status.trouble?.wayOut).toContain('oriel server cameras DIR admit');
-    testServer.registry.admissions.put(camera.camera, undefined, Date.now());
+    await testServer.registry.admissions.put(camera.camera, undefined, Date.now());
     await until('given anew', () => camera.enrolment.certificate !== first);
     await until('served', () => camera.poll.trouble?.code !== 'CAMERA_UNKNOWN');
-    expect(testServer.registry.standing(camera.camera)).toBe('enrolled');
+    expect(await testServer.registry.standing(camera.camera)).toBe('enrolled');
   });
 
   /** As a registry restored from an older copy has forgotten it. */
@@ -245,7 +245,7 @@ describe('its certificate', () => {
 
   test('of a revoked camera is never given again', async () => {
     const camera = await enrolled();
-    testServer.registry.revoke(camera.camera, Date.now());
+    await testServer.registry.revoke(camera.camera, Date.now());
     await until('shut out', () => camera.poll.trouble?.code === 'CAMERA_REVOKED');
     rmSync(camera.directory.certificate);
     await camera.troubled('CAMERA_REVOKED');
@@ -282,7 +282,7 @@ describe('a server that does not play fair', () => {
   /** What it brings is refused by this code, and nothing of the policy in force is touched. */
   async function refuses(text: string, code: string): Promise<void> {
     const before = onFile();
-    put(text);
+    await put(text);
     await until(code, () => camera.poll.trouble?.code === code);
     expect(onFile()).toBe(before);
     await camera.watch.check();
@@ -303,7 +303,7 @@ describe('a server that does not play fair', () => {
   test('brings an old one again', async () => {
     const old = onFile();
     const next = sign(testServer.key);
-    put(next.policyFile);
+    await put(next.policyFile);
     await camera.obeys(2);
     counter = 2;
     await refuses(old, 'POLICY_REFUSED');
@@ -331,7 +331,7 @@ describe('a server that does not play fair', () => {
     const both = JSON.stringify({ policy, dayKeys: [...dayKeys, ...JSON.parse(before).dayKeys] });
     await refuses(both, 'DAY_KEYS_UNNAMED');
     // What that remedy says.
-    put(next.policyFile);
+    await put(next.policyFile);
     await camera.obeys(2);
     expect([...(camera.watch.inForce.viewers[0]?.keys.keys() ?? [])]).toEqual([2, 3, 4, 5]);
     await until('no trouble', () => camera.poll.trouble === undefined);
@@ -343,7 +343,7 @@ describe('a server that does not play fair', () => {
     const { policy, dayKeys } = JSON.parse(onFile());
     const rewritten = JSON.stringify({ dayKeys, policy });
     const before = onFile();
-    put(rewritten);
+    await put(rewritten);
     await until('the same policy, written otherwise, is no trouble', () => camera.poll.trouble === undefined);
     expect(onFile()).toBe(before);
   });
@@ -363,7 +363,7 @@ describe('a server that does not play fair', () => {
     const digest = createHash('sha256').update(first).digest('hex');
     writeFileSync(camera.directory.policy, first);
     writeFileSync(camera.directory.state, JSON.stringify({ policy: { epoch: 1, counter: 1, digest } }));
-    put(sign(testServer.key).policyFile);
+    await put(sign(testServer.key).policyFile);
     let trials = 0;
     let confirmed = false;
     const updated = await testServer.run(camera.directory, true, systemDisk, async () => {
@@ -421,7 +421,7 @@ describe('a server that does not play fair', () => {
   });
 
   test('control: the next one that its owner signed is obeyed', async () => {
-    put(sign(testServer.key).policyFile);
+    await put(sign(testServer.key).policyFile);
     await camera.obeys(2);
   });
 });
@@ -429,7 +429,7 @@ describe('a server that does not play fair', () => {
 describe('a pairing statement', () => {
   test('that the server altered is not accepted', async () => {
     const camera = await enrolled();
-    const [record] = testServer.registry.pairings();
+    const [record] = await testServer.registry.pairings();
     const statement = record?.statement as Uint8Array;
     for (const at of [1, 70, 100, 150, statement.length - 1]) {
       const altered = Uint8Array.from(statement);
@@ -459,7 +459,7 @@ describe('a pairing statement', () => {
 
   test('of a second camera, let in by the server with a code already used, is not accepted', async () => {
     const prepared = await testServer.pair();
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     const first = await testServer.camera(prepared.code);
     await first.enrolled();
     await testServer.accept(first.camera);

@@ -17,7 +17,7 @@ let pins: string[];
 beforeAll(async () => {
   testServer = await TestServer.open();
   const prepared = await testServer.pair();
-  testServer.claim(prepared);
+  await testServer.claim(prepared);
   const run = await testServer.camera(prepared.code);
   await run.enrolled();
   await run.stop();
@@ -59,7 +59,7 @@ describe('oriel keys pins', () => {
     expect(JSON.parse(said.stdout)).toMatchObject({
       statements: [{ camera, counter: 3, servers: [{ delivery: 'hands it over' }] }],
     });
-    expect(parsePinStatement(testServer.registry.pins.of(camera) ?? new Uint8Array())).toMatchObject({
+    expect(parsePinStatement((await testServer.registry.pins.of(camera)) ?? new Uint8Array())).toMatchObject({
       counter: 3,
     });
   });
@@ -71,7 +71,9 @@ describe('oriel keys pins', () => {
     const { stdout } = await oriel('keys', 'pins', key, ...wish, ...where);
     expect(stdout).toContain(`${testServer.serverDirectory} hands it over`);
     expect(stdout).toContain(`${other.serverDirectory} admits it`);
-    expect(other.registry.admissions.of(camera)?.owner).toEqual(testServer.registry.camera(camera)?.owner);
+    expect((await other.registry.admissions.of(camera))?.owner).toEqual(
+      (await testServer.registry.camera(camera))?.owner,
+    );
     expect(await orielDoes('server', 'cameras', other.serverDirectory)).toContain(
       `${camera}  is let in when it comes`,
     );

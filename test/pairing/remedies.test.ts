@@ -70,11 +70,11 @@ const shown = async (what: string, look: () => FailureView | undefined, code: st
 };
 const certificate = (camera: CameraRun, code: string) =>
   shown('certificate', () => camera.enrolment.status.trouble, code);
-const policy = (camera: CameraRun, code: string) => shown('policy', () => camera.poll.trouble, code);
+const policy = async (camera: CameraRun, code: string) => shown('policy', () => camera.poll.trouble, code);
 
 async function enrolled(nowMs = Date.now()): Promise<CameraRun> {
   const prepared = await testServer.pair({ nowMs });
-  testServer.claim(prepared);
+  await testServer.claim(prepared);
   const camera = await testServer.camera(prepared.code);
   await camera.enrolled();
   return camera;
@@ -122,7 +122,7 @@ describe('a camera that is not let in', () => {
 
   test('[REM-CLAIM_EXPIRED] is let in with another setup code', async () => {
     const prepared = await testServer.pair({ nowMs: Date.now() - 2 * 3_600_000 });
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     const camera = await testServer.camera(prepared.code);
     expect(await certificate(camera, 'CLAIM_EXPIRED')).toEqual(['keys pair', 'camera setup']);
     await (await pairAnew(camera)).enrolled();
@@ -130,7 +130,7 @@ describe('a camera that is not let in', () => {
 
   test('[REM-CLAIM_USED] is let in with another setup code', async () => {
     const prepared = await testServer.pair();
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     await (await testServer.camera(prepared.code)).enrolled();
     const second = await testServer.camera(prepared.code);
     expect(await certificate(second, 'CLAIM_USED')).toEqual(['keys pair', 'camera setup']);
@@ -139,7 +139,7 @@ describe('a camera that is not let in', () => {
 
   test('[REM-PIN_MISMATCH] is let in with a setup code that has the right pins', async () => {
     const prepared = await testServer.pair({ pins: [`sha256/${Buffer.alloc(32, 7).toString('base64')}`] });
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     const camera = await testServer.camera(prepared.code);
     const advice = await certificate(camera, 'PIN_MISMATCH');
     expect(advice).toEqual(['keys pair', 'camera setup', 'keys pins']);
@@ -148,7 +148,7 @@ describe('a camera that is not let in', () => {
 
   test('[REM-DIAL_CONNECT] is let in once the server runs', async () => {
     const prepared = await testServer.pair();
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     await testServer.stop();
     const camera = await testServer.camera(prepared.code);
     await certificate(camera, 'DIAL_CONNECT');
@@ -158,7 +158,7 @@ describe('a camera that is not let in', () => {
 
   test('[REM-CLOCK_WRONG] is let in once the server’s clock is set, and asks by itself', async () => {
     const prepared = await testServer.pair();
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     await testServer.stop();
     await testServer.start({ ...systemClock, now: () => Date.parse('1970-01-02T00:00:00Z') });
     const camera = await testServer.camera(prepared.code);
@@ -175,7 +175,7 @@ describe('a camera that is not let in', () => {
     expect(advice).toEqual(['server cameras DIR admit CAMERA_ID', 'camera reset']);
     await run(advice[0] as string, { CAMERA_ID: camera.camera });
     await until('no trouble', () => camera.enrolment.status.trouble === undefined);
-    expect(testServer.registry.standing(camera.camera)).toBe('enrolled');
+    expect(await testServer.registry.standing(camera.camera)).toBe('enrolled');
 
     forget(camera);
     await certificate(camera, 'CAMERA_UNKNOWN');
@@ -186,7 +186,7 @@ describe('a camera that is not let in', () => {
 
   test('[REM-CAMERA_REVOKED] comes in as another camera after a reset; the operator is told the same', async () => {
     const camera = await enrolled();
-    testServer.registry.revoke(camera.camera, Date.now());
+    await testServer.registry.revoke(camera.camera, Date.now());
     rmSync(camera.directory.certificate);
     expect(await certificate(camera, 'CAMERA_REVOKED')).toEqual(['camera reset', 'keys pair']);
     const admit = run('server cameras DIR admit CAMERA_ID', { CAMERA_ID: camera.camera });
@@ -235,7 +235,7 @@ test('[REM-PAIRING_MISSING] a camera that does not wait at the server yet is acc
 
 test('[REM-STORAGE_FAILED] a camera whose server cannot write is let in once it can, and asks by itself', async () => {
   const prepared = await testServer.pair();
-  testServer.claim(prepared);
+  await testServer.claim(prepared);
   const holder = new DatabaseSync(join(testServer.serverDirectory, 'registry.db'));
   holder.exec('BEGIN IMMEDIATE');
   const camera = await testServer.camera(prepared.code);
@@ -282,11 +282,11 @@ describe('a camera that its owner cannot accept', () => {
     'server cameras DIR revoke CAMERA_ID',
     'keys pair KEY --server URL --pin PIN --out FILE',
   ];
-  const statementOf = (camera: CameraRun) =>
-    testServer.registry.pairings().find((each) => each.camera === camera.camera)?.statement ??
+  const statementOf = async (camera: CameraRun) =>
+    (await testServer.registry.pairings()).find((each) => each.camera === camera.camera)?.statement ??
     new Uint8Array();
-  const refusal = (camera: CameraRun, viewingKey = testServer.key) =>
-    acceptCamera(viewingKey, statementOf(camera), { audio: false, nowMs: Date.now() }).catch(
+  const refusal = async (camera: CameraRun, viewingKey = testServer.key) =>
+    acceptCamera(viewingKey, await statementOf(camera), { audio: false, nowMs: Date.now() }).catch(
       (error) => error,
     );
 
@@ -306,7 +306,7 @@ describe('a camera that its owner cannot accept', () => {
     // A server whose clock is behind lets it in.
     const nowMs = Date.now() - 2 * 3_600_000;
     const prepared = await testServer.pair({ nowMs });
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     await testServer.stop();
     await testServer.start({ ...systemClock, now: () => nowMs });
     const camera = await testServer.camera(prepared.code);
@@ -321,7 +321,7 @@ describe('a camera that its owner cannot accept', () => {
 
   test('[REM-PAIRING_FORGED] for what waits at the server was altered comes in as another with the next', async () => {
     const camera = await enrolled();
-    const altered = Uint8Array.from(statementOf(camera));
+    const altered = Uint8Array.from(await statementOf(camera));
     altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1;
     const registry = new DatabaseSync(join(testServer.serverDirectory, 'registry.db'), { timeout: 5000 });
     registry.prepare('UPDATE pairings SET statement = ? WHERE camera = ?').run(altered, camera.camera);
@@ -334,7 +334,7 @@ describe('a camera that its owner cannot accept', () => {
 
   test('[REM-PAIRING_USED] for another has used its code comes in with the next', async () => {
     const prepared = await testServer.pair();
-    testServer.claim(prepared);
+    await testServer.claim(prepared);
     const first = await testServer.camera(prepared.code);
     await first.enrolled();
     await testServer.accept(first.camera);
@@ -418,7 +418,7 @@ describe('a policy', () => {
       },
     ],
   ])('[%s] that is refused gives way to the next that its owner signs', async (id, bring) => {
-    put(await bring());
+    await put(await bring());
     const advice = await policy(camera, codeOf(id));
     expect(inForce()).toBe(counter);
     await signNext(advice);
@@ -431,7 +431,7 @@ describe('a policy', () => {
     await run('keys policy', {}, [key, '--camera', camera.camera, '--out', file, '--force']);
     const signed = JSON.parse(sign().policyFile);
     const strange = JSON.parse(sign(await makeViewingKey('x', new Uint8Array(32).fill(9), 1)).policyFile);
-    put(JSON.stringify({ ...signed, dayKeys: times === 0 ? [] : [...signed.dayKeys, ...strange.dayKeys] }));
+    await put(JSON.stringify({ ...signed, dayKeys: times === 0 ? [] : [...signed.dayKeys, ...strange.dayKeys] }));
     const advice = await policy(camera, codeOf(id));
     expect(advice).toEqual(['keys policy there again', 'server policy DIR put FILE --camera CAMERA_ID']);
     await run(advice[1] as string, { FILE: file, CAMERA_ID: camera.camera });

@@ -78,7 +78,7 @@ export class TestServer {
     const wish = { hosts: ['127.0.0.1'], port: 0, now: new Date() };
     await initServer(systemDisk, testServer.serverDirectory, wish);
     testServer.configuration = await loadConfiguration(systemDisk, testServer.serverDirectory);
-    testServer.registry = openRegistry(testServer.serverDirectory);
+    testServer.registry = await openRegistry(testServer.serverDirectory);
     await testServer.start();
     return testServer;
   }
@@ -121,17 +121,17 @@ export class TestServer {
     return prepared;
   }
 
-  claim({ claim }: Pick<PreparedPairing, 'claim'>): void {
-    this.registry.addClaim(parseClaim(claim), Date.now());
+  async claim({ claim }: Pick<PreparedPairing, 'claim'>): Promise<void> {
+    await this.registry.addClaim(parseClaim(claim), Date.now());
   }
 
   /** Accepts what waits for a camera, as `oriel keys accept` does. */
   async accept(camera: string, nowMs = Date.now()): Promise<void> {
-    const pairing = this.registry.pairings().find((each) => each.camera === camera);
+    const pairing = (await this.registry.pairings()).find((each) => each.camera === camera);
     if (pairing === undefined) throw new Error(`no statement of ${camera}`);
     const accepted = await acceptCamera(this.key, pairing.statement, { audio: false, nowMs });
     this.key = accepted.key;
-    this.registry.putPolicy(accepted.camera, utf8(accepted.policyFile), nowMs);
+    await this.registry.putPolicy(accepted.camera, utf8(accepted.policyFile), nowMs);
   }
 
   /** Sets a camera up and runs the part of its agent that pairs. */
@@ -167,7 +167,7 @@ export class TestServer {
   async close(): Promise<void> {
     await this.stopCameras();
     await this.stop();
-    this.registry.close();
+    await this.registry.close();
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -65,14 +65,14 @@ describe('admission', () => {
     ['unknown, certificate ended', ended, undefined, 'CAMERA_UNKNOWN'],
     ['no certificate', { kind: 'anonymous' }, 'enrolled', 'CERTIFICATE_REQUIRED'],
     ['a certificate refused', refused, 'enrolled', 'CERTIFICATE_REQUIRED'],
-  ])('%s', (_name, client, standing, outcome) => {
-    const attempt = () => {
+  ])('%s', async (_name, client, standing, outcome) => {
+    const attempt = async () => {
       try {
-        return admit(client, () => standing, nowMs);
+        return await admit(client, async () => standing, nowMs);
       } catch (error) {
         return (error as { code: string }).code;
       }
     };
-    expect(attempt()).toBe(outcome);
+    expect(await attempt()).toBe(outcome);
   });
 });

@@ -4,28 +4,28 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../../host/clock.ts';
 import { isBusy } from '../../server/registry/database.ts';
-import { Registry } from '../../server/registry/registry.ts';
 import { RegistryWrites } from '../../server/registry/registry-writes.ts';
 import type { RequestRecord } from '../../server/registry/request-table.ts';
 import { announceUpdates } from '../../server/updates/announce.ts';
 import { makeCamera } from './camera-double.ts';
+import { memoryRegistry } from './memory-registry.ts';
 import { cameraAuthority, enrol } from './test-server.ts';
 
 test('[FC-03] cameras are told of updates once another process lets go of the registry, and once', async () => {
   const room = mkdtempSync(join(tmpdir(), 'oriel-announce-'));
   const path = join(room, 'registry.db');
-  const registry = new Registry(path);
+  const registry = memoryRegistry(path);
   const holder = new DatabaseSync(path);
   try {
     const camera = makeCamera(cameraAuthority);
-    enrol(registry, camera);
+    await enrol(registry, camera);
     holder.exec('BEGIN IMMEDIATE');
     let refused = 0;
     const requests = {
       get: (id: string) => registry.requests.get(id),
-      add(...asked: readonly Omit<RequestRecord, 'sentAtMs' | 'reply'>[]) {
+      async add(...asked: readonly Omit<RequestRecord, 'sentAtMs' | 'reply'>[]) {
         try {
-          registry.requests.add(...asked);
+          await registry.requests.add(...asked);
         } catch (error) {
           refused += Number(isBusy(error));
           if (refused === 2) holder.exec('COMMIT');
@@ -42,10 +42,10 @@ test('[FC-03] cameras are told of updates once another process lets go of the re
     };
     await announceUpdates(options, new AbortController().signal);
     expect([refused, told]).toEqual([2, [1]]);
-    expect(registry.requests.open(Date.now()).map((each) => each.camera)).toEqual([camera.id]);
+    expect((await registry.requests.open(Date.now())).map((each) => each.camera)).toEqual([camera.id]);
   } finally {
     holder.close();
-    registry.close();
+    await registry.close();
     rmSync(room, { recursive: true });
   }
 });

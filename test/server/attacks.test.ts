@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { issueServer, makeAuthority, pem } from '../../crypto/certificate-node.ts';
 import type { ClientCertificateJudge } from '../../server/http/client-certificate.ts';
-import { Registry } from '../../server/registry/registry.ts';
+import type { Registry } from '../../server/registry/registry.ts';
 import { CA_CERTIFICATES_PATH, ENROL_PATH, REENROL_PATH } from '../../wire/enrolment.ts';
 import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
 import {
@@ -17,6 +17,7 @@ import {
   makeSegmentHeader,
   makeSession,
 } from './camera-double.ts';
+import { memoryRegistry } from './memory-registry.ts';
 import { enrolAt, givenClaim, newcomer, requestOf } from './newcomer.ts';
 import {
   ask,
@@ -55,14 +56,16 @@ interface Attack {
 /** The camera's key with another certificate. */
 const withCertificate = (camera: CameraDouble, certificate: string) => ({ ...camera, certificate });
 
-function impostor(certificate: (camera: CameraDouble) => CameraDouble): Attack {
-  const shows = certificate(newCamera());
-  enrol(registry, shows);
+async function impostor(
+  certificate: (camera: CameraDouble) => CameraDouble | Promise<CameraDouble>,
+): Promise<Attack> {
+  const shows = await certificate(await newCamera());
+  await enrol(registry, shows);
   return { shows, claims: shows };
 }
 
-const attacks: [string, string, () => Attack][] = [
-  ['no certificate', 'CERTIFICATE_REQUIRED', () => ({ shows: undefined, claims: newCamera() })],
+const attacks: [string, string, () => Attack | Promise<Attack>][] = [
+  ['no certificate', 'CERTIFICATE_REQUIRED', async () => ({ shows: undefined, claims: await newCamera() })],
   [
     'a certificate of another CA',
     'turned away: ISSUER_WRONG',
@@ -113,9 +116,9 @@ const attacks: [string, string, () => Attack][] = [
   [
     'the certificate of a revoked camera',
     'CAMERA_REVOKED',
-    () => {
-      const attack = impostor((camera) => camera);
-      registry.revoke(attack.claims.id, Date.now());
+    async () => {
+      const attack = await impostor((camera) => camera);
+      await registry.revoke(attack.claims.id, Date.now());
       return attack;
     },
   ],
@@ -127,7 +130,11 @@ const attacks: [string, string, () => Attack][] = [
       return { shows, claims: shows };
     },
   ],
-  ['another camera’s certificate', 'CAMERA_FOREIGN', () => ({ shows: newCamera(), claims: newCamera() })],
+  [
+    'another camera’s certificate',
+    'CAMERA_FOREIGN',
+    async () => ({ shows: await newCamera(), claims: await newCamera() }),
+  ],
 ];
 
 function altered(certificate: string): string {
@@ -151,19 +158,19 @@ async function attempt({ port, logged }: TestServer, { shows, claims }: Attack):
 /** Lets everybody in as the camera they want to be. */
 function brokenChecks(claims: CameraDouble) {
   const judge: ClientCertificateJudge = () => ({ kind: 'camera', camera: claims.id, notAfterMs: Infinity });
-  return { judge, admit: () => claims.id };
+  return { judge, admit: async () => claims.id };
 }
 
 describe.each(attacks)('with %s', (_name, outcome, make) => {
   test(`an attacker is stopped (${outcome}), and nothing is stored`, async () => {
     const testServer = await openTestServer();
-    expect(await attempt(testServer, make())).toBe(outcome);
+    expect(await attempt(testServer, await make())).toBe(outcome);
     expect(tree(testServer.footage)).toEqual({});
     expect(testServer.logged.map(({ message }) => message)).not.toContain('failed');
   });
 
   test('an attacker gets in at a gate without the check', async () => {
-    const attack = make();
+    const attack = await make();
     const testServer = await openTestServer({ broken: brokenChecks(attack.claims) });
     expect(await attempt(testServer, attack)).toBe('stored');
     expect(Object.keys(tree(testServer.footage)).join()).toContain(attack.claims.id);
@@ -252,7 +259,7 @@ describe('a body before the verdict', () => {
 
   test('in the clear, without any handshake, is not read', async () => {
     const { port, footage } = await openTestServer();
-    const heard = await blurt(connectTcp(port, '127.0.0.1'), put(makeSession(newCamera())));
+    const heard = await blurt(connectTcp(port, '127.0.0.1'), put(makeSession(await newCamera())));
     // A TLS alert, if anything: content type 21 (RFC 8446 section 5.1).
     expect(heard === '' || heard.charCodeAt(0) === 21).toBe(true);
     expect(heard).not.toContain('HTTP');
@@ -262,15 +269,15 @@ describe('a body before the verdict', () => {
   test('in the same flight as a refused certificate is not read', async () => {
     const { port, footage } = await openTestServer();
     const camera = makeCamera(makeAuthority('Another CA', new Date(), 1));
-    enrol(registry, camera);
+    await enrol(registry, camera);
     expect(await blurt(connect(tlsOptions(port, camera)), put(makeSession(camera)))).toBe('');
     expect(tree(footage)).toEqual({});
   });
 
   test('in the same flight as the certificate of a revoked camera is thrown away', async () => {
     const { port, footage } = await openTestServer();
-    const camera = newCamera();
-    registry.revoke(camera.id, Date.now());
+    const camera = await newCamera();
+    await registry.revoke(camera.id, Date.now());
     const heard = await blurt(connect(tlsOptions(port, camera)), put(makeSession(camera)));
     expect(heard).toMatch(/^HTTP\/1\.1 403 [\s\S]*"CAMERA_REVOKED"/);
     expect(tree(footage)).toEqual({});
@@ -278,7 +285,7 @@ describe('a body before the verdict', () => {
 
   test('in the same flight as an honest certificate is taken: the attempt itself works', async () => {
     const { port, footage } = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const heard = await blurt(connect(tlsOptions(port, camera)), put(makeSession(camera)));
     expect(heard).toMatch(/^HTTP\/1\.1 201 /);
     expect(tree(footage)).not.toEqual({});
@@ -292,20 +299,20 @@ describe('revocation', () => {
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'oriel-revocation-'));
-    own = new Registry(join(directory, 'registry.db'));
-    command = new Registry(join(directory, 'registry.db'));
+    own = memoryRegistry(join(directory, 'registry.db'));
+    command = memoryRegistry(join(directory, 'registry.db'));
   });
   afterEach(async () => {
     await closeTestServers();
-    own.close();
-    command.close();
+    await own.close();
+    await command.close();
     rmSync(directory, { recursive: true });
   });
 
   /** An enrolled camera with an upload under way, part of it durable. */
   async function uploading({ port, footage }: TestServer) {
-    const camera = newCamera();
-    enrol(own, camera);
+    const camera = await newCamera();
+    await enrol(own, camera);
     const session = makeSession(camera);
     await ask(port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
     const { open } = makeSegment(makeSegmentHeader(camera, session));
@@ -319,7 +326,7 @@ describe('revocation', () => {
   test('by another process breaks off open uploads, and only those; what was durable stays', async () => {
     const testServer = await openTestServer({ registry: own });
     const [theirs, others] = [await uploading(testServer), await uploading(testServer)];
-    command.revoke(theirs.camera.id, Date.now());
+    await command.revoke(theirs.camera.id, Date.now());
     expect(await theirs.upload.done).toMatchObject({ whole: false });
     const again = await ask(testServer.port, theirs.camera, 'GET', UNFINISHED_PATH);
     expect([again.status, again.json.code]).toEqual([403, 'CAMERA_REVOKED']);
@@ -331,7 +338,7 @@ describe('revocation', () => {
   test('leaves them open at a gate that does not look', async () => {
     const testServer = await openTestServer({ registry: own, broken: { watch: false } });
     const { camera, upload } = await uploading(testServer);
-    command.revoke(camera.id, Date.now());
+    await command.revoke(camera.id, Date.now());
     upload.end();
     expect(await upload.done).toEqual({ status: 200, whole: true });
   });
@@ -340,8 +347,8 @@ describe('revocation', () => {
     const testServer = await openTestServer({ registry: own });
     const { camera } = await uploading(testServer);
     await testServer.stop();
-    expect(command.camera(camera.id)).toMatchObject({ standing: 'enrolled', lastAddress: '127.0.0.1' });
-    expect(command.camera(camera.id)!.lastSeenAtMs).toBeGreaterThan(Date.now() - 60_000);
+    expect(await command.camera(camera.id)).toMatchObject({ standing: 'enrolled', lastAddress: '127.0.0.1' });
+    expect((await command.camera(camera.id))!.lastSeenAtMs).toBeGreaterThan(Date.now() - 60_000);
   });
 });
 
@@ -445,8 +452,10 @@ describe('whoever has no certificate', () => {
       const modest = await hold('127.0.0.7');
       const greedy: Socket[] = [];
       for (let i = 0; i < 12; i++) greedy.push(await hold('127.0.0.8'));
-      expect((await enrolAt(port, newcomer(), givenClaim(registry), { from: '127.0.0.9' })).status).toBe(200);
-      expect((await ask(port, newCamera(), 'GET', UNFINISHED_PATH)).status).toBe(200);
+      expect(
+        (await enrolAt(port, newcomer(), await givenClaim(registry), { from: '127.0.0.9' })).status,
+      ).toBe(200);
+      expect((await ask(port, await newCamera(), 'GET', UNFINISHED_PATH)).status).toBe(200);
       // Room was made by the one who held the most.
       expect(modest.closed).toBe(false);
       for (const socket of greedy.slice(0, 8)) await closed(socket);
@@ -458,7 +467,7 @@ describe('whoever has no certificate', () => {
     const { port } = await openTestServer({ tlsServer: { strangerConnections: 2 } });
     const uploads = [];
     for (let i = 0; i < 4; i++) {
-      const camera = newCamera();
+      const camera = await newCamera();
       const session = makeSession(camera);
       await ask(port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
       const upload = openUpload(port, camera, segmentPath(session.id, 0), 0);
@@ -476,13 +485,13 @@ describe('whoever has no certificate', () => {
 
   test('a request to renew from a stranger changes nothing in the registry', async () => {
     const { port } = await openTestServer();
-    const before = registry.cameras();
+    const before = await registry.cameras();
     const stranger = newcomer();
     const body = requestOf(stranger.key);
     const headers = { 'content-type': 'application/pkcs10' };
     expect((await ask(port, undefined, 'POST', REENROL_PATH, { body, headers })).json.code).toBe(
       'CAMERA_UNKNOWN',
     );
-    expect(registry.cameras()).toEqual(before);
+    expect(await registry.cameras()).toEqual(before);
   });
 });

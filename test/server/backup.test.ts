@@ -128,9 +128,9 @@ test('a backup is the same server: identity, configuration and registry, and not
     expect(statSync(is as string).mode & 0o777).toBe(0o600);
   }
   expect(readdirSync(again).sort()).toEqual(['identity', 'registry.db', 'registry.id', 'server.json']);
-  const registry = openRegistry(again);
-  expect(registry.cameras().map(({ id }) => id)).toEqual([camera.id]);
-  registry.close();
+  const registry = await openRegistry(again);
+  expect((await registry.cameras()).map(({ id }) => id)).toEqual([camera.id]);
+  await registry.close();
 });
 
 test('what else lies in identity/ is left out and named, so that the backup can be restored', async () => {
@@ -185,7 +185,7 @@ test('a backup is made while another process writes the registry', async () => {
 });
 
 test('[FC-03] a backup that has to write the registry waits for the process that holds it, as every command does', async () => {
-  openRegistry(testServer).close();
+  await (await openRegistry(testServer)).close();
   const holder = new DatabaseSync(join(testServer, 'registry.db'));
   // An earlier Oriel made it: it is named when it is opened.
   holder.exec('DELETE FROM origin; BEGIN IMMEDIATE');
@@ -199,7 +199,7 @@ test('[FC-03] a backup that has to write the registry waits for the process that
 });
 
 test('what is no backup, or a damaged one, makes no directory; nor does one replace another', async () => {
-  openRegistry(testServer).close();
+  await (await openRegistry(testServer)).close();
   await makeBackup(systemDisk, testServer, file, NOW);
   const whole = readFileSync(file);
   const restore = () => restoreBackup(systemDisk, file, again, NOW);

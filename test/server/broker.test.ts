@@ -25,7 +25,7 @@ import {
 afterEach(async () => {
   closeClients();
   await closeTestServers();
-  for (const each of opened.splice(0)) each.close();
+  for (const each of opened.splice(0)) await each.close();
   if (directory !== undefined) rmSync(directory, { recursive: true });
   directory = undefined;
 });
@@ -34,35 +34,44 @@ let directory: string | undefined;
 const opened: Registry[] = [];
 
 /** A registry in a file, as the server has it and as a command has it. */
-function registries(): { own: Registry; command: Registry } {
+async function registries(): Promise<{ own: Registry; command: Registry }> {
   directory = mkdtempSync(join(tmpdir(), 'oriel-broker-'));
-  opened.push(openRegistry(directory), openRegistry(directory));
-  const [own, command] = opened as [Registry, Registry];
+  const [own, command] = [await openRegistry(directory), await openRegistry(directory)];
+  opened.push(own, command);
   return { own, command };
 }
 
-function enrolled(into: Registry): CameraDouble {
+async function enrolled(into: Registry): Promise<CameraDouble> {
   const camera = makeCamera(cameraAuthority);
-  enrol(into, camera);
+  await enrol(into, camera);
   return camera;
 }
 
 const bytesOf = (message: unknown) => Buffer.from(JSON.stringify(message));
-const online = ({ id }: CameraDouble) => registry.health.of(id)?.online;
+const online = async ({ id }: CameraDouble) => (await registry.health.of(id))?.online;
 const codes = ({ logged }: TestServer) => logged.map(({ fields }) => fields.code);
 const told = (camera: CameraDouble, uptimeSeconds: number) =>
-  until('telemetry', () => registry.health.of(camera.id)?.telemetry?.uptimeSeconds === uptimeSeconds);
+  until(
+    'telemetry',
+    async () => (await registry.health.of(camera.id))?.telemetry?.uptimeSeconds === uptimeSeconds,
+  );
 
 /** Asks a camera as a command does. */
-function ask(by: Registry, camera: CameraDouble, id: string): void {
+async function ask(by: Registry, camera: CameraDouble, id: string): Promise<void> {
   const askedAtMs = Date.now();
-  by.requests.add({ id, camera: camera.id, request: 'ping', askedAtMs, deadlineMs: askedAtMs + 60_000 });
+  await by.requests.add({
+    id,
+    camera: camera.id,
+    request: 'ping',
+    askedAtMs,
+    deadlineMs: askedAtMs + 60_000,
+  });
 }
 
 test('a camera tells how it is, hands over snapshots, and answers what it is asked', async () => {
   const testServer = await openTestServer();
-  const camera = newCamera();
-  ask(registry, camera, 'aaaaaaaaaaaaaaaa');
+  const camera = await newCamera();
+  await ask(registry, camera, 'aaaaaaaaaaaaaaaa');
   const { mqtt: client, heard } = await presentCamera(testServer.port, camera);
   await until('a request', () => heard.length > 0);
   expect(heard).toEqual([`${topicOf(camera.id, 'request')} {"id":"aaaaaaaaaaaaaaaa","request":"ping"}`]);
@@ -75,19 +84,22 @@ test('a camera tells how it is, hands over snapshots, and answers what it is ask
   await client.publishAsync(topicOf(camera.id, 'reply'), encodeMessage('reply', reply) as Buffer, { qos: 1 });
 
   await told(camera, telemetry().uptimeSeconds);
-  expect(online(camera)).toBe(true);
+  expect(await online(camera)).toBe(true);
   await until('the snapshot', () => testServer.snapshots.length > 0);
   expect(testServer.snapshots.map(({ camera: of, snapshot: { length } }) => [of, length])).toEqual([
     [camera.id, snapshot.length],
   ]);
-  await until('the reply', () => registry.requests.get(reply.id)?.reply);
+  await until('the reply', async () => (await registry.requests.get(reply.id))?.reply);
   expect(
     testServer.logged.filter(({ fields }) => fields.request === reply.id).map(({ message }) => message),
   ).toEqual(['request sent', 'reply received']);
 });
 
 describe('CONNECT', () => {
-  const victim = newCamera();
+  let victim: CameraDouble;
+  beforeAll(async () => {
+    victim = await newCamera();
+  });
   const willOf = (camera: CameraDouble, payload = '{"online":false}') => ({
     topic: topicOf(camera.id, 'status'),
     payload: Buffer.from(payload),
@@ -112,35 +124,35 @@ describe('CONNECT', () => {
     ],
   ])('%s is refused, and nothing comes of it', async (_name, options, code, returnCode) => {
     const testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const { answer, gone } = controlClient(testServer.port, camera, options(camera));
     expect(await answer).toBe(returnCode);
     await gone;
     expect(codes(testServer)).toEqual([code]);
-    expect(online(victim)).toBeUndefined();
-    expect(online(camera)).toBeUndefined();
+    expect(await online(victim)).toBeUndefined();
+    expect(await online(camera)).toBeUndefined();
   });
 
   test('of MQTT 5 is refused', async () => {
     const { port } = await openTestServer();
-    expect(await controlClient(port, newCamera(), { protocolVersion: 5 }).answer).not.toBe(0);
+    expect(await controlClient(port, await newCamera(), { protocolVersion: 5 }).answer).not.toBe(0);
   });
 
-  test.each<[string, string, () => CameraDouble]>([
+  test.each<[string, string, () => CameraDouble | Promise<CameraDouble>]>([
     ['that is not enrolled', 'CAMERA_UNKNOWN', () => makeCamera(cameraAuthority)],
     ['whose certificate has ended', 'CERTIFICATE_EXPIRED', () => newCamera({ from: new Date(0), days: 1 })],
     [
       'that was revoked',
       'CAMERA_REVOKED',
-      () => {
-        const camera = newCamera();
-        registry.revoke(camera.id, Date.now());
+      async () => {
+        const camera = await newCamera();
+        await registry.revoke(camera.id, Date.now());
         return camera;
       },
     ],
   ])('of a camera %s is refused with %s', async (_name, code, make) => {
     const testServer = await openTestServer();
-    const { answer, gone } = controlClient(testServer.port, make());
+    const { answer, gone } = controlClient(testServer.port, await make());
     expect(await answer).toBe(5);
     await gone;
     expect(codes(testServer)).toEqual([code]);
@@ -148,7 +160,10 @@ describe('CONNECT', () => {
 });
 
 describe('a message', () => {
-  const victim = newCamera();
+  let victim: CameraDouble;
+  beforeAll(async () => {
+    victim = await newCamera();
+  });
   const forged = bytesOf(telemetry({ uptimeSeconds: 666 }));
 
   test.each<[string, string, (camera: CameraDouble) => [string, Buffer | string, object?]]>([
@@ -172,12 +187,12 @@ describe('a message', () => {
     ['longer than any', 'PACKET_OVERSIZED', ({ id }) => [topicOf(id, 'snapshot'), Buffer.alloc(97 * 1024)]],
   ])('%s ends the connection: %s', async (_name, code, make) => {
     const testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const { mqtt: client, gone } = await presentCamera(testServer.port, camera);
     client.publish(...make(camera));
     await gone;
     expect(codes(testServer).filter((each) => each !== undefined)).toEqual([code]);
-    expect(registry.health.of(victim.id)).toBeUndefined();
+    expect(await registry.health.of(victim.id)).toBeUndefined();
     expect(testServer.snapshots).toEqual([]);
   });
 
@@ -188,7 +203,7 @@ describe('a message', () => {
     ['a reply of nobody', 'reply', bytesOf({ id: 'x', code: 'DONE' }), 'MESSAGE_MALFORMED'],
   ])('of %s is dropped, and the next is taken', async (_name, topic, payload, code) => {
     const testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const { mqtt: client } = await presentCamera(testServer.port, camera);
     await client.publishAsync(topicOf(camera.id, topic), payload, { qos: 1 });
     await client.publishAsync(topicOf(camera.id, 'telemetry'), bytesOf(telemetry({ uptimeSeconds: 9 })), {
@@ -210,9 +225,9 @@ test.each<[string, (camera: CameraDouble, other: CameraDouble) => string]>([
   ["the broker's own topics", () => '$SYS/#'],
 ])('a subscription to %s ends the connection', async (_name, topic) => {
   const testServer = await openTestServer();
-  const camera = newCamera();
+  const camera = await newCamera();
   const { mqtt: client, gone, heard } = await presentCamera(testServer.port, camera);
-  client.subscribe(topic(camera, newCamera()), { qos: 0 });
+  client.subscribe(topic(camera, await newCamera()), { qos: 0 });
   await gone;
   expect(codes(testServer)).toContain('TOPIC_REFUSED');
   expect(heard).toEqual([]);
@@ -221,9 +236,9 @@ test.each<[string, (camera: CameraDouble, other: CameraDouble) => string]>([
 describe('one camera and another', () => {
   /** What an attacker with its own certificate hears of a request to its victim, and whether that was thrown out. */
   async function attack(claims: 'itself' | 'its victim', rules?: BrokerRules) {
-    const { own, command } = registries();
+    const { own, command } = await registries();
     const testServer = await openTestServer({ registry: own, ...(rules && { broken: { rules } }) });
-    const [attacker, victim] = [enrolled(own), enrolled(own)];
+    const [attacker, victim] = [await enrolled(own), await enrolled(own)];
     const struck = await presentCamera(testServer.port, victim);
     const clientId = claims === 'itself' ? attacker.id : victim.id;
     const spy = controlClient(testServer.port, attacker, { clientId });
@@ -231,7 +246,7 @@ describe('one camera and another', () => {
       const granted = spy.mqtt.subscribeAsync(topicOf(victim.id, 'request'));
       await Promise.race([spy.gone, granted]);
     }
-    ask(command, victim, 'abababababababab');
+    await ask(command, victim, 'abababababababab');
     await until('an effect', () => struck.heard.length > 0 || struck.socket.destroyed);
     return { heard: spy.heard.length, thrownOut: struck.socket.destroyed };
   }
@@ -287,7 +302,7 @@ describe('bytes', () => {
     ],
   ])('%s end the connection at once: %s', async (_name, code, make) => {
     const testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     await sendRaw(testServer.port, camera, ...make(camera));
     expect(codes(testServer)).toContain(code);
   });
@@ -300,14 +315,14 @@ describe('bytes', () => {
     ['both bits of QoS', (camera) => [connect(camera), Buffer.from([0x36, 3, 0, 0, 0])]],
   ])('that make %s end the connection, and the broker goes on', async (_name, make) => {
     const { port } = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     await sendRaw(port, camera, ...make(camera));
     await presentCamera(port, camera);
   });
 
   test('that never become a CONNECT, and silence after one, are not waited for', async () => {
     const hasty = await openTestServer({ control: { limits: { connectMs: 100, unreadMs: 60_000 } } });
-    const camera = newCamera();
+    const camera = await newCamera();
     await sendRaw(hasty.port, camera);
     await sendRaw(hasty.port, camera, connect(camera).subarray(0, 5));
     const testServer = await openTestServer({ control: { limits: { connectMs: 60_000, unreadMs: 100 } } });
@@ -327,7 +342,7 @@ describe('a flood', () => {
     ['of bytes', 3, 90_000],
   ])('%s ends the connection, and the next; others go on', async (_name, count, length) => {
     const testServer = await openTestServer({ control: { quota } });
-    const [camera, other] = [newCamera(), newCamera()];
+    const [camera, other] = [await newCamera(), await newCamera()];
     const { mqtt: client, gone } = await presentCamera(testServer.port, camera);
     for (let i = 0; i < count; i++) client.publish(topicOf(camera.id, 'snapshot'), Buffer.alloc(length));
     await gone;
@@ -340,7 +355,7 @@ describe('a flood', () => {
 describe('presence', () => {
   test('ends with the connection, as the will says, however it ends', async () => {
     const { port } = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const will = {
       topic: topicOf(camera.id, 'status'),
       payload: Buffer.from('{"online":false}'),
@@ -354,17 +369,17 @@ describe('presence', () => {
       await until('presence', () => online(camera));
       if (end === 'cut') client.socket.destroy();
       else client.mqtt.end();
-      await until('absence', () => online(camera) === false);
+      await until('absence', async () => (await online(camera)) === false);
     }
   });
 
   test('goes on when a camera comes again over an old connection that nobody has closed', async () => {
     const { port } = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const old = await presentCamera(port, camera);
     const young = await presentCamera(port, camera);
     await old.gone;
-    ask(registry, camera, 'bbbbbbbbbbbbbbbb');
+    await ask(registry, camera, 'bbbbbbbbbbbbbbbb');
     await young.mqtt.subscribeAsync(topicOf(camera.id, 'request'));
     await until('a request', () => young.heard.length > 0);
     expect(old.heard).toEqual([]);
@@ -373,45 +388,45 @@ describe('presence', () => {
 
   test('of everybody ends with the server', async () => {
     const testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const { gone } = await presentCamera(testServer.port, camera);
     await testServer.stop();
     await gone;
-    expect(online(camera)).toBe(false);
+    expect(await online(camera)).toBe(false);
   });
 });
 
 test('a revoked camera is cut off, and does not come back', async () => {
-  const { own, command } = registries();
+  const { own, command } = await registries();
   const testServer = await openTestServer({ registry: own });
-  const camera = enrolled(own);
+  const camera = await enrolled(own);
   const { gone } = await presentCamera(testServer.port, camera);
-  command.revoke(camera.id, Date.now());
+  await command.revoke(camera.id, Date.now());
   await gone;
   expect(await controlClient(testServer.port, camera).answer).toBe(5);
 });
 
 describe('a request', () => {
   test('that a command writes reaches the camera at once, or when it comes, or never after its deadline', async () => {
-    const { own, command } = registries();
+    const { own, command } = await registries();
     const testServer = await openTestServer({ registry: own });
-    const camera = enrolled(own);
+    const camera = await enrolled(own);
     const ids = ({ heard }: { heard: string[] }) =>
       heard.map((each) => JSON.parse(each.split(' ')[1] ?? '').id);
     const past = Date.now() - 1;
     const late = { id: 'dddddddddddddddd', camera: camera.id, request: 'ping' } as const;
-    command.requests.add({ ...late, askedAtMs: past, deadlineMs: past });
-    ask(command, camera, 'aaaaaaaaaaaaaaaa');
+    await command.requests.add({ ...late, askedAtMs: past, deadlineMs: past });
+    await ask(command, camera, 'aaaaaaaaaaaaaaaa');
 
     const first = await presentCamera(testServer.port, camera);
     await until('the request that waited', () => first.heard.length > 0);
-    ask(command, camera, 'bbbbbbbbbbbbbbbb');
+    await ask(command, camera, 'bbbbbbbbbbbbbbbb');
     await until('the next', () => first.heard.length > 1);
     expect(ids(first)).toEqual(['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb']);
 
     const reply = encodeMessage('reply', { id: 'aaaaaaaaaaaaaaaa', code: 'DONE' });
     await first.mqtt.publishAsync(topicOf(camera.id, 'reply'), reply as Buffer, { qos: 1 });
-    await until('the reply', () => command.requests.get('aaaaaaaaaaaaaaaa')?.reply);
+    await until('the reply', async () => (await command.requests.get('aaaaaaaaaaaaaaaa'))?.reply);
     first.socket.destroy();
     const second = await presentCamera(testServer.port, camera);
     await until('what was not answered', () => second.heard.length > 0);
@@ -419,11 +434,11 @@ describe('a request', () => {
   });
 
   test('is answered by nobody but the camera that was asked', async () => {
-    const { own, command } = registries();
+    const { own, command } = await registries();
     const testServer = await openTestServer({ registry: own });
-    const [camera, other] = [enrolled(own), enrolled(own)];
+    const [camera, other] = [await enrolled(own), await enrolled(own)];
     const { heard } = await presentCamera(testServer.port, camera);
-    ask(command, camera, 'aaaaaaaaaaaaaaaa');
+    await ask(command, camera, 'aaaaaaaaaaaaaaaa');
     await until('the request', () => heard.length > 0);
     const liar = await presentCamera(testServer.port, other);
     const reply = encodeMessage('reply', { id: 'aaaaaaaaaaaaaaaa', code: 'DONE' });
@@ -431,16 +446,16 @@ describe('a request', () => {
     await until('the refusal', () =>
       testServer.logged.some(({ message }) => message === 'reply that nobody waits for'),
     );
-    expect(own.requests.get('aaaaaaaaaaaaaaaa')?.reply).toBeUndefined();
+    expect((await own.requests.get('aaaaaaaaaaaaaaaa'))?.reply).toBeUndefined();
   });
 });
 
 test('a camera that stays connected past its certificate is cut off at its next message', async () => {
   let ended = false;
-  const camera = newCamera();
+  const camera = await newCamera();
   const { port } = await openTestServer({
     broken: {
-      admit: (client) => {
+      admit: async (client) => {
         if (ended) throw new Error('out');
         return client.kind === 'camera' ? client.camera : '';
       },

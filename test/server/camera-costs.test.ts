@@ -98,7 +98,7 @@ test('[FC-26] a camera that begins sessions, or asks, without end is refused for
   const { port } = await openTestServer({
     rates: { sessions: { burst: 2, refillMs: 3_600_000 }, requests: { burst: 6, refillMs: 3_600_000 } },
   });
-  const [greedy, other] = [newCamera(), newCamera()];
+  const [greedy, other] = [await newCamera(), await newCamera()];
   const begin = async (camera = greedy, number = 1) => {
     const session = makeSession(camera, number);
     return (await ask(port, camera, 'PUT', sessionPath(session.id), { body: session.bytes })).status;
@@ -112,7 +112,7 @@ test('[FC-26] a camera that begins sessions, or asks, without end is refused for
 test('[FC-26] a refusal logs no more of a request than names it', async () => {
   const { port, logged } = await openTestServer();
   const path = `${segmentPath('0'.repeat(32), 0)}${'x'.repeat(7_000)}`;
-  expect((await ask(port, newCamera(), 'GET', path)).status).toBe(404);
+  expect((await ask(port, await newCamera(), 'GET', path)).status).toBe(404);
   const [refused] = logged.filter(({ message }) => message === 'refused');
   expect(JSON.stringify(refused?.fields).length).toBeLessThan(700);
   expect(inLog('x'.repeat(201))).toBe(`${'x'.repeat(200)}… (201 characters)`);

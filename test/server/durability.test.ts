@@ -27,7 +27,7 @@ interface Moment {
 
 /** Uploads a segment in two requests over a disk that notes every moment before it changes. */
 async function uploadOver(options: CrashDiskOptions = {}) {
-  const camera = newCamera();
+  const camera = await newCamera();
   const session = makeSession(camera);
   const header = makeSegmentHeader(camera, session);
   const { records, closing, whole } = makeSegment(header, 5, 300);
@@ -143,7 +143,7 @@ describe('what the camera was told to be durable', () => {
         await file.sync();
       },
     }));
-    const camera = newCamera();
+    const camera = await newCamera();
     const session = makeSession(camera);
     const testServer = await openTestServer({ disk: slow, footage: '/footage', limits: { durableMs: 1 } });
     await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
@@ -171,7 +171,7 @@ test('while the disk stands still the camera is held back, and nothing is lost',
       await file.write(bytes, position);
     },
   }));
-  const camera = newCamera();
+  const camera = await newCamera();
   const session = makeSession(camera);
   const testServer = await openTestServer({ disk: stuck, footage: '/footage' });
   await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
@@ -198,7 +198,7 @@ describe('a full disk', () => {
         return limits.bytes;
       },
     });
-    const camera = newCamera();
+    const camera = await newCamera();
     const session = makeSession(camera);
     const testServer = await openTestServer({ disk, footage: '/footage' });
     await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
@@ -226,7 +226,7 @@ describe('a full disk', () => {
   });
 
   test('refuses a session: STORAGE_FULL', async () => {
-    const camera = newCamera();
+    const camera = await newCamera();
     const session = makeSession(camera);
     const testServer = await openTestServer({ disk: new CrashDisk({ capacity: 10 }), footage: '/footage' });
     const answer = await ask(testServer.port, camera, 'PUT', sessionPath(session.id), {
@@ -249,7 +249,7 @@ describe('a failing disk', () => {
         if (operation !== 'file.sync' || !path.endsWith('.oriel') || failures-- <= 0) return undefined;
         return new HostError('DISK_IO', 'cannot sync: EIO');
       });
-      const camera = newCamera();
+      const camera = await newCamera();
       const session = makeSession(camera);
       const testServer = await openTestServer({ disk: failing, footage: '/footage', limits: { durableMs } });
       await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
@@ -275,7 +275,7 @@ describe('a failing disk', () => {
       const disk = failingDisk(new CrashDisk(), (called) =>
         broken && called === operation ? new HostError('DISK_IO', 'EIO') : undefined,
       );
-      const camera = newCamera();
+      const camera = await newCamera();
       const session = makeSession(camera);
       const testServer = await openTestServer({ disk, footage: '/footage' });
       await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
@@ -295,7 +295,7 @@ describe('a failing disk', () => {
 
 test('stopping makes durable what was received, and says so', async () => {
   const disk = new CrashDisk();
-  const camera = newCamera();
+  const camera = await newCamera();
   const session = makeSession(camera);
   const testServer = await openTestServer({ disk, footage: '/footage' });
   await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });

@@ -12,7 +12,6 @@ import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { systemClock } from '../../host/clock.ts';
 import { THROTTLE_RULES } from '../../server/enrolment/claim-throttle.ts';
 import { clientCertificateJudge } from '../../server/http/client-certificate.ts';
-import { Registry } from '../../server/registry/registry.ts';
 import {
   CA_CERTIFICATES_PATH,
   ENROL_PATH,
@@ -23,6 +22,7 @@ import {
 import { sessionPath } from '../../wire/upload.ts';
 import { spellings } from '../crypto/odd-certificates.ts';
 import { type CameraDouble, makeCamera, makeSession } from './camera-double.ts';
+import { memoryRegistry } from './memory-registry.ts';
 import { enrolAt, equipped, givenClaim, makeClaim, newcomer, reenrolAt, requestOf } from './newcomer.ts';
 import {
   ask,
@@ -46,7 +46,7 @@ async function uploads(port: number, camera: CameraDouble): Promise<number> {
 describe('a camera with a claim', () => {
   test('gets a certificate for its key and is let in with it', async () => {
     const { port } = await openTestServer();
-    const [camera, claim] = [newcomer(), givenClaim(registry)];
+    const [camera, claim] = [newcomer(), await givenClaim(registry)];
     const answer = await enrolAt(port, camera, claim);
     expect(answer.status).toBe(200);
     expect(answer.headers['content-type']).toBe('application/pkcs7-mime; smime-type=certs-only');
@@ -57,7 +57,7 @@ describe('a camera with a claim', () => {
     const { validFromDate, validToDate } = new X509Certificate(own!);
     expect(validToDate.getTime() - validFromDate.getTime()).toBe(14 * DAY_MS);
     expect(await uploads(port, equipped(camera, answer))).toBe(201);
-    expect(registry.camera(camera.id)).toMatchObject({
+    expect(await registry.camera(camera.id)).toMatchObject({
       standing: 'enrolled',
       notAfterMs: validToDate.getTime(),
       serial: new X509Certificate(own!).serialNumber,
@@ -66,16 +66,16 @@ describe('a camera with a claim', () => {
 
   test('that did not hear the answer asks again; another camera is refused', async () => {
     const { port } = await openTestServer();
-    const [camera, other, claim] = [newcomer(), newcomer(), givenClaim(registry)];
+    const [camera, other, claim] = [newcomer(), newcomer(), await givenClaim(registry)];
     expect((await enrolAt(port, camera, claim)).status).toBe(200);
     expect(await uploads(port, equipped(camera, await enrolAt(port, camera, claim)))).toBe(201);
     expect((await enrolAt(port, other, claim)).json).toMatchObject({ code: 'CLAIM_USED' });
-    expect(registry.standing(other.id)).toBeUndefined();
+    expect(await registry.standing(other.id)).toBeUndefined();
   });
 
   test('of two at once one is let in', async () => {
     const { port } = await openTestServer();
-    const claim = givenClaim(registry);
+    const claim = await givenClaim(registry);
     const cameras = [newcomer(), newcomer(), newcomer()];
     const answers = await Promise.all(cameras.map((camera) => enrolAt(port, camera, claim)));
     expect(answers.map(({ status, json }) => json?.code ?? status).sort()).toEqual([
@@ -87,18 +87,18 @@ describe('a camera with a claim', () => {
 
   test('leaves its pairing statement for the owner, byte for byte', async () => {
     const { port } = await openTestServer();
-    const [camera, claim] = [newcomer(), givenClaim(registry)];
+    const [camera, claim] = [newcomer(), await givenClaim(registry)];
     const statement = await makePairingStatement(claim.terms, randomBytes(32), camera.signer, nodePrimitives);
     await enrolAt(port, camera, claim, { headers: { 'oriel-pairing': toBase64Url(statement) } });
-    const kept = registry.pairings().find((each) => each.camera === camera.id)!;
+    const kept = (await registry.pairings()).find((each) => each.camera === camera.id)!;
     expect(Buffer.from(kept.statement).equals(statement)).toBe(true);
   });
 
   test('that was revoked is refused', async () => {
     const { port } = await openTestServer();
-    const camera = newCamera();
-    registry.revoke(camera.id, Date.now());
-    const answer = await enrolAt(port, camera, givenClaim(registry));
+    const camera = await newCamera();
+    await registry.revoke(camera.id, Date.now());
+    const answer = await enrolAt(port, camera, await givenClaim(registry));
     expect(answer.json).toMatchObject({ code: 'CAMERA_REVOKED' });
   });
 });
@@ -109,9 +109,9 @@ test.each([
 ])('a claim %s is refused before the request is looked at', async (_name, made, code, status) => {
   const { port } = await openTestServer();
   const camera = newcomer();
-  const answer = await enrolAt(port, camera, made(), { body: 'rubbish' });
+  const answer = await enrolAt(port, camera, await made(), { body: 'rubbish' });
   expect([answer.json?.code, answer.status]).toEqual([code, status]);
-  expect(registry.standing(camera.id)).toBeUndefined();
+  expect(await registry.standing(camera.id)).toBeUndefined();
 });
 
 /** OpenSSL's request for another kind of key. */
@@ -134,15 +134,15 @@ function hybridRequest(key: KeyObject): string {
 test('[FC-42] a revoked camera does not come back with its key spelled another way', async () => {
   const { port } = await openTestServer();
   const camera = newcomer();
-  expect((await enrolAt(port, camera, givenClaim(registry))).status).toBe(200);
-  registry.revoke(camera.id, Date.now());
-  const before = registry.cameras().length;
+  expect((await enrolAt(port, camera, await givenClaim(registry))).status).toBe(200);
+  await registry.revoke(camera.id, Date.now());
+  const before = (await registry.cameras()).length;
   for (const body of [requestOf(camera.key), hybridRequest(camera.key)]) {
-    const enrolled = await enrolAt(port, camera, givenClaim(registry), { body });
+    const enrolled = await enrolAt(port, camera, await givenClaim(registry), { body });
     const renewed = await reenrolAt(port, undefined, body);
     expect([enrolled.status, renewed.status].every((status) => status >= 400)).toBe(true);
   }
-  expect(registry.cameras()).toHaveLength(before);
+  expect(await registry.cameras()).toHaveLength(before);
 });
 
 const statementOf = async (camera: CameraDouble, terms: PairingTerms) =>
@@ -216,11 +216,11 @@ test.each<[string, string, (camera: CameraDouble, terms: PairingTerms) => Spoilt
   ],
 ])('%s is refused with %s, and the claim stays good', async (_name, code, spoil) => {
   const { port, logged } = await openTestServer();
-  const [camera, claim] = [newcomer(), givenClaim(registry)];
+  const [camera, claim] = [newcomer(), await givenClaim(registry)];
   const answer = await enrolAt(port, camera, claim, await spoil(camera, claim.terms));
   expect(answer.json?.code).toBe(code);
   expect(logged.map(({ message }) => message)).not.toContain('failed');
-  expect(registry.standing(camera.id)).toBeUndefined();
+  expect(await registry.standing(camera.id)).toBeUndefined();
   expect((await enrolAt(port, camera, claim)).status).toBe(200);
 });
 
@@ -232,11 +232,13 @@ describe('[FC-12] a server whose clock is certainly wrong', () => {
   ])('at %s issues no certificate, and uses up no claim', async (_name, nowMs) => {
     const clock = { ...systemClock, now: () => nowMs };
     const [wrong, right] = [await openTestServer({ clock }), await openTestServer()];
-    const [camera, claim] = [newcomer(), givenClaim(registry)];
+    const [camera, claim] = [newcomer(), await givenClaim(registry)];
     const enrolled = await enrolAt(wrong.port, camera, claim);
     expect([enrolled.json?.code, enrolled.status]).toEqual(['CLOCK_WRONG', 503]);
-    expect(registry.standing(camera.id)).toBeUndefined();
-    expect((await enrolAt(wrong.port, camera, givenClaim(registry, -1))).json?.code).toBe('CLOCK_WRONG');
+    expect(await registry.standing(camera.id)).toBeUndefined();
+    expect((await enrolAt(wrong.port, camera, await givenClaim(registry, -1))).json?.code).toBe(
+      'CLOCK_WRONG',
+    );
     // The way out: the clock is set, and the camera asks again.
     expect((await enrolAt(right.port, camera, claim)).status).toBe(200);
     const renewed = await reenrolAt(wrong.port, undefined, requestOf(camera.key));
@@ -249,12 +251,12 @@ test('a request wrapped in lines is taken', async () => {
   const { port } = await openTestServer();
   const camera = newcomer();
   const body = requestOf(camera.key).replaceAll(/.{64}/g, '$&\r\n');
-  expect((await enrolAt(port, camera, givenClaim(registry), { body })).status).toBe(200);
+  expect((await enrolAt(port, camera, await givenClaim(registry), { body })).status).toBe(200);
 });
 
 test('any bytes for a request are refused by code', async () => {
   const { port, logged } = await openTestServer();
-  const [camera, claim] = [newcomer(), givenClaim(registry)];
+  const [camera, claim] = [newcomer(), await givenClaim(registry)];
   const honest = Buffer.from(requestOf(camera.key), 'base64');
   const damaged = fc
     .array(fc.tuple(fc.nat(honest.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 })
@@ -299,16 +301,16 @@ describe('a thousand guesses', () => {
     expect(codes.get('CLAIM_UNKNOWN')).toBeLessThanOrEqual(burst + refilled);
     expect(waits).toBe(codes.get('CLAIM_THROTTLED'));
     for (const from of ['127.0.0.1', '127.0.0.99']) {
-      expect((await enrolAt(port, newcomer(), givenClaim(registry), { from })).status).toBe(200);
+      expect((await enrolAt(port, newcomer(), await givenClaim(registry), { from })).status).toBe(200);
     }
   });
 });
 
 test('of a token the server keeps its hash only, and logs neither', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'oriel-claims-'));
-  const own = new Registry(join(directory, 'registry.db'));
+  const own = memoryRegistry(join(directory, 'registry.db'));
   const { port, logged } = await openTestServer({ registry: own });
-  const claim = givenClaim(own);
+  const claim = await givenClaim(own);
   const { token } = claim;
   expect((await enrolAt(port, newcomer(), claim)).status).toBe(200);
   expect((await enrolAt(port, newcomer(), claim)).json.code).toBe('CLAIM_USED');
@@ -318,14 +320,14 @@ test('of a token the server keeps its hash only, and logs neither', async () => 
     expect(kept.includes(form)).toBe(false);
   }
   expect(kept.includes(createHash('sha256').update(token).digest())).toBe(true);
-  own.close();
+  await own.close();
   rmSync(directory, { recursive: true });
 });
 
 describe('renewal', () => {
   test('with the certificate gives another for the same key', async () => {
     const { port } = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const answer = await reenrolAt(port, camera, requestOf(camera.key));
     expect(answer.status).toBe(200);
     const renewed = equipped(camera, answer);
@@ -338,7 +340,7 @@ describe('renewal', () => {
     ['with the expired one', (camera: CameraDouble) => camera],
   ])('after a long absence, %s, needs the device key only', async (_name, showing) => {
     const { port } = await openTestServer();
-    const camera = newCamera({ from: new Date(Date.now() - 30 * DAY_MS), days: 14 });
+    const camera = await newCamera({ from: new Date(Date.now() - 30 * DAY_MS), days: 14 });
     expect(await uploads(port, camera)).toBe(403);
     const answer = await reenrolAt(port, showing(camera), requestOf(camera.key));
     expect(answer.status).toBe(200);
@@ -347,7 +349,7 @@ describe('renewal', () => {
 
   test('[FC-26] comes as often as a camera can need it; one that asks for more waits, and nobody else does', async () => {
     const { port, logged } = await openTestServer();
-    const [greedy, other] = [newCamera(), newCamera()];
+    const [greedy, other] = [await newCamera(), await newCamera()];
     const renewals = async (camera: CameraDouble, count: number) => {
       const answers = [];
       for (let each = 0; each < count; each++)
@@ -362,7 +364,11 @@ describe('renewal', () => {
     expect((await renewals(other, 1))[0]?.status).toBe(200);
   });
 
-  test.each<[string, string, () => { showing?: CameraDouble; key: CameraDouble }]>([
+  interface Renewing {
+    readonly showing?: CameraDouble;
+    readonly key: CameraDouble;
+  }
+  test.each<[string, string, () => Renewing | Promise<Renewing>]>([
     ['a key never heard of', 'CAMERA_UNKNOWN', () => ({ key: newcomer() })],
     [
       'a certificate of a camera that is not in the registry',
@@ -375,28 +381,32 @@ describe('renewal', () => {
     [
       'a revoked camera, without its certificate',
       'CAMERA_REVOKED',
-      () => {
-        const key = newCamera();
-        registry.revoke(key.id, Date.now());
+      async () => {
+        const key = await newCamera();
+        await registry.revoke(key.id, Date.now());
         return { key };
       },
     ],
     [
       'a revoked camera, with its certificate',
       'CAMERA_REVOKED',
-      () => {
-        const key = newCamera();
-        registry.revoke(key.id, Date.now());
+      async () => {
+        const key = await newCamera();
+        await registry.revoke(key.id, Date.now());
         return { key, showing: key };
       },
     ],
-    ["another camera's key", 'REQUEST_REFUSED', () => ({ key: newCamera(), showing: newCamera() })],
+    [
+      "another camera's key",
+      'REQUEST_REFUSED',
+      async () => ({ key: await newCamera(), showing: await newCamera() }),
+    ],
   ])('of %s is refused with %s', async (_name, code, make) => {
     const { port } = await openTestServer();
-    const { key, showing } = make();
-    const before = registry.camera(key.id);
+    const { key, showing } = await make();
+    const before = await registry.camera(key.id);
     expect((await reenrolAt(port, showing, requestOf(key.key))).json?.code).toBe(code);
-    expect(registry.camera(key.id)).toEqual(before);
+    expect(await registry.camera(key.id)).toEqual(before);
   });
 });
 
@@ -420,23 +430,23 @@ test.each([
 describe('a policy', () => {
   test('is handed to its camera, whole, and again only when it changed', async () => {
     const { port } = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     expect((await ask(port, camera, 'GET', POLICY_PATH)).json.code).toBe('POLICY_NONE');
-    registry.putPolicy(camera.id, Buffer.from('{"policy":1}'), Date.now());
+    await registry.putPolicy(camera.id, Buffer.from('{"policy":1}'), Date.now());
     const first = await ask(port, camera, 'GET', POLICY_PATH);
     expect([first.status, first.text]).toEqual([200, '{"policy":1}']);
     const headers = { 'if-none-match': first.headers.etag! };
     const again = await ask(port, camera, 'GET', POLICY_PATH, { headers });
     expect([again.status, again.text]).toEqual([304, '']);
-    registry.putPolicy(camera.id, Buffer.from('{"policy":2}'), Date.now());
+    await registry.putPolicy(camera.id, Buffer.from('{"policy":2}'), Date.now());
     const changed = await ask(port, camera, 'GET', POLICY_PATH, { headers });
     expect([changed.status, changed.text]).toEqual([200, '{"policy":2}']);
   });
 
   test('of another camera is not', async () => {
     const { port } = await openTestServer();
-    const [camera, other] = [newCamera(), newCamera()];
-    registry.putPolicy(camera.id, Buffer.from('{}'), Date.now());
+    const [camera, other] = [await newCamera(), await newCamera()];
+    await registry.putPolicy(camera.id, Buffer.from('{}'), Date.now());
     expect((await ask(port, other, 'GET', POLICY_PATH)).json.code).toBe('POLICY_NONE');
     expect((await ask(port, undefined, 'GET', POLICY_PATH)).json.code).toBe('CERTIFICATE_REQUIRED');
     expect((await ask(port, camera, 'PUT', POLICY_PATH)).json.code).toBe('METHOD_REFUSED');

@@ -73,14 +73,14 @@ test('[FC-11] [REM-STORAGE_FULL] [REM-DISK_FULL] a server that starts on a full 
     const session = makeSession(camera);
     const put = () => ask(server.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
     expect(await put()).toMatchObject({ status: 507, json: { code: 'STORAGE_FULL' } });
-    expect(() => openRegistry(testServer)).toThrow('its disk is full, make room first');
+    await expect(openRegistry(testServer)).rejects.toThrow('its disk is full, make room first');
 
     rmSync(join(disk, 'rest'));
     expect((await put()).status).toBe(201);
     // Commands reach the registry again, as that refusal says.
-    await until('the registry is shared', () => {
+    await until('the registry is shared', async () => {
       try {
-        openRegistry(testServer).close();
+        await (await openRegistry(testServer)).close();
         return true;
       } catch {
         return false;
@@ -91,31 +91,31 @@ test('[FC-11] [REM-STORAGE_FULL] [REM-DISK_FULL] a server that starts on a full 
   }
 });
 
-test('[FC-11] a registry opened as on any other disk would not have let it start (control)', () => {
+test('[FC-11] a registry opened as on any other disk would not have let it start (control)', async () => {
   const registry = new DatabaseSync(join(testServer, 'registry.db'));
   expect(() => registry.exec('PRAGMA journal_mode = WAL')).toThrow('disk I/O error');
   registry.close();
 });
 
-test('[FC-11] a registry that another process holds when there is room again answers as soon as it is free', () => {
+test('[FC-11] a registry that another process holds when there is room again answers as soon as it is free', async () => {
   const path = join(testServer, 'registry.db');
-  const registry = openRegistry(testServer);
+  const registry = await openRegistry(testServer);
   const other = new DatabaseSync(join(disk, 'other.db'));
   try {
-    expect(registry.enrolled()).toEqual([camera.id]);
+    expect(await registry.enrolled()).toEqual([camera.id]);
     rmSync(join(disk, 'rest'));
     // A file that is held takes the registry's place, so that it is busy at the very moment at which it is shared.
     other.exec('CREATE TABLE held (id INTEGER); BEGIN EXCLUSIVE');
     renameSync(path, join(disk, 'aside.db'));
     renameSync(join(disk, 'other.db'), path);
-    expect(() => registry.changedElsewhere()).toThrow('another process holds the registry');
-    expect(() => registry.cameras()).toThrow('another process holds the registry');
+    await expect(registry.changedElsewhere()).rejects.toThrow('another process holds the registry');
+    await expect(registry.cameras()).rejects.toThrow('another process holds the registry');
     other.close();
     renameSync(join(disk, 'aside.db'), path);
-    expect(registry.cameras().map(({ id }) => id)).toEqual([camera.id]);
-    openRegistry(testServer).close();
+    expect((await registry.cameras()).map(({ id }) => id)).toEqual([camera.id]);
+    await (await openRegistry(testServer)).close();
   } finally {
-    registry.close();
+    await registry.close();
   }
 });
 
@@ -139,9 +139,11 @@ describe('[FC-11] a registry without its name, as an earlier Oriel left it', () 
     expect(names()).toEqual([]);
     rmSync(join(disk, 'rest'));
     await (await start()).stop();
-    const registry = openRegistry(testServer);
-    expect(readFileSync(join(testServer, 'registry.id'), 'utf8')).toBe(`${registry.origin.get()?.id}\n`);
-    registry.close();
+    const registry = await openRegistry(testServer);
+    expect(readFileSync(join(testServer, 'registry.id'), 'utf8')).toBe(
+      `${(await registry.origin.get())?.id}\n`,
+    );
+    await registry.close();
     expect(names()).toEqual(['registry.id']);
   });
 

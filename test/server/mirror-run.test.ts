@@ -3,7 +3,6 @@ import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { openWebClient } from '../../host/web-client.ts';
 import { openPrometheus } from '../../server/metrics/prometheus.ts';
-import { Registry } from '../../server/registry/registry.ts';
 import { RegistryWrites } from '../../server/registry/registry-writes.ts';
 import { announceUpdates } from '../../server/updates/announce.ts';
 import { layRequest } from '../../server/updates/request.ts';
@@ -11,13 +10,14 @@ import { readState } from '../../server/updates/state.ts';
 import { UpdatesMirror } from '../../server/updates/updates-mirror.ts';
 import { until } from '../e2e/until.ts';
 import { makeCamera } from './camera-double.ts';
+import { memoryRegistry } from './memory-registry.ts';
 import { MirrorDeployment } from './mirror-deployment.ts';
 import { cameraAuthority, enrol } from './test-server.ts';
 
 /** A mirror that runs by itself, beside a server's registry. */
 
 const deployment = new MirrorDeployment();
-const registry = new Registry(':memory:');
+const registry = memoryRegistry();
 const writes = new RegistryWrites(systemClock.monotonic);
 const camera = makeCamera(cameraAuthority);
 const logged: string[] = [];
@@ -34,7 +34,7 @@ beforeAll(async () => {
   deployment.maker.nowMs = Date.now();
   await deployment.begin();
   await deployment.release('the agent');
-  enrol(registry, camera);
+  await enrol(registry, camera);
   mirror = await start();
 });
 afterAll(async () => {
@@ -45,11 +45,11 @@ afterAll(async () => {
 async function start(): Promise<UpdatesMirror> {
   const log = (_: object, message: string) => logged.push(message);
   const control = {
-    pollRequests() {
+    async pollRequests() {
       sent += 1;
-      for (const { id, sentAtMs } of registry.requests.open(Date.now())) {
-        if (sentAtMs === undefined) registry.requests.sent(id, Date.now());
-        registry.requests.replied(camera.id, { id, code: reply }, Date.now());
+      for (const { id, sentAtMs } of await registry.requests.open(Date.now())) {
+        if (sentAtMs === undefined) await registry.requests.sent(id, Date.now());
+        await registry.requests.replied(camera.id, { id, code: reply }, Date.now());
       }
     },
   };
@@ -77,7 +77,7 @@ async function check(id: string): Promise<void> {
 
 const metrics = () =>
   openPrometheus().render({
-    enrolled: () => [],
+    enrolled: async () => [],
     usage: (camera) => ({ camera, bytes: 0, sessions: 0 }),
     connectionStats: () => ({ cameras: 0, cameraConnections: 0, strangers: 0, turnedAway: 0 }),
     freeBytes: async () => 0,

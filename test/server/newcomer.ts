@@ -31,9 +31,9 @@ export function makeClaim(inSeconds = 3600): ClaimDouble {
 }
 
 /** A claim that the server knows. */
-export function givenClaim(registry: Registry, inSeconds?: number): ClaimDouble {
+export async function givenClaim(registry: Registry, inSeconds?: number): Promise<ClaimDouble> {
   const made = makeClaim(inSeconds);
-  registry.addClaim(made.claim, Date.now());
+  await registry.addClaim(made.claim, Date.now());
   return made;
 }
 

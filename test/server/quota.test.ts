@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../host/clock.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
-import { Registry } from '../../server/registry/registry.ts';
+import type { Registry } from '../../server/registry/registry.ts';
 import {
   FOOTAGE_QUOTA,
   judgeQuota,
@@ -13,6 +13,7 @@ import {
 import { Usage } from '../../server/storage/usage.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { type CameraDouble, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
+import { memoryRegistry } from './memory-registry.ts';
 import {
   ask,
   closeTestServers,
@@ -88,10 +89,10 @@ async function upload(
 }
 
 test('a camera at its quota is refused, what was acknowledged stays, and another goes on', async () => {
-  const registry = new Registry(':memory:');
+  const registry = memoryRegistry();
   const testServer = await openTestServer({ registry, quota: { cameraBytes: 100_000 } });
-  const [greedy, modest] = [newCamera(), newCamera()];
-  for (const camera of [greedy, modest]) enrol(registry, camera);
+  const [greedy, modest] = [await newCamera(), await newCamera()];
+  for (const camera of [greedy, modest]) await enrol(registry, camera);
   const { made } = await session(testServer, greedy);
   const first = await upload(testServer, greedy, made, 0);
   expect(first.last).toMatchObject({ ended: true });
@@ -110,10 +111,10 @@ test('a camera at its quota is refused, what was acknowledged stays, and another
 });
 
 test('[REM-QUOTA_EXCEEDED] a camera at its quota goes on where it was once it has more room', async () => {
-  const registry = new Registry(':memory:');
+  const registry = memoryRegistry();
   const footage = mkdtempSync(join(tmpdir(), 'oriel-quota-'));
-  const camera = newCamera();
-  enrol(registry, camera);
+  const camera = await newCamera();
+  await enrol(registry, camera);
   const small = await openTestServer({ registry, footage, quota: { cameraBytes: 60_000 } });
   const { made } = await session(small, camera);
   expect((await upload(small, camera, made, 0)).last).toMatchObject({ ended: true });
@@ -127,10 +128,10 @@ test('[REM-QUOTA_EXCEEDED] a camera at its quota goes on where it was once it ha
 });
 
 test('sessions are bounded too', async () => {
-  const registry = new Registry(':memory:');
+  const registry = memoryRegistry();
   const testServer = await openTestServer({ registry, quota: { cameraSessions: 2 } });
-  const camera = newCamera();
-  enrol(registry, camera);
+  const camera = await newCamera();
+  await enrol(registry, camera);
   for (const [number, status] of [201, 201, 507].entries()) {
     expect(await session(testServer, camera, number + 1)).toMatchObject({ status });
   }
@@ -138,7 +139,7 @@ test('sessions are bounded too', async () => {
 
 test('without a quota nobody is refused: the control', async () => {
   const testServer = await openTestServer();
-  const camera = newCamera();
+  const camera = await newCamera();
   const { made } = await session(testServer, camera);
   for (const sequence of [0, 1, 2]) {
     expect((await upload(testServer, camera, made, sequence, 20)).last).toMatchObject({ ended: true });
@@ -157,30 +158,30 @@ describe('what a camera takes up', () => {
   });
 
   test('is kept over a restart, and measured where it was never known', async () => {
-    const registry = new Registry(':memory:');
+    const registry = memoryRegistry();
     const testServer = await openTestServer({ registry });
-    const camera = newCamera();
-    enrol(registry, camera);
+    const camera = await newCamera();
+    await enrol(registry, camera);
     const { made } = await session(testServer, camera);
     const { whole } = await upload(testServer, camera, made, 0);
 
-    const usage = new Usage(options(registry, testServer.footage));
+    const usage = await Usage.open(options(registry, testServer.footage));
     await usage.settled;
     const found = usage.of(camera.id);
     expect(found).toMatchObject({ sessions: 1, bytes: whole.length + made.bytes.length + 2 * 4096 });
     usage.grew(camera.id, 1000);
-    usage.write();
-    const restarted = new Usage(options(registry, '/nowhere'));
+    await usage.write();
+    const restarted = await Usage.open(options(registry, '/nowhere'));
     expect(restarted.of(camera.id)).toEqual({ ...found, bytes: found.bytes + 1000 });
   });
 
   test('is measured again before a camera stays refused: somebody may have made room', async () => {
-    const registry = new Registry(':memory:');
+    const registry = memoryRegistry();
     const testServer = await openTestServer({ registry });
-    const camera = newCamera();
-    enrol(registry, camera);
-    registry.usage.write([{ camera: camera.id, bytes: 10 ** 9, sessions: 3 }]);
-    const usage = new Usage(options(registry, testServer.footage));
+    const camera = await newCamera();
+    await enrol(registry, camera);
+    await registry.usage.add([{ camera: camera.id, bytes: 10 ** 9, sessions: 3 }]);
+    const usage = await Usage.open(options(registry, testServer.footage));
     expect(() => usage.admit(camera.id)).toThrow(expect.objectContaining({ code: 'QUOTA_EXCEEDED' }));
     await usage.settled;
     expect(usage.of(camera.id)).toMatchObject({ bytes: 0, sessions: 0 });
@@ -188,15 +189,15 @@ describe('what a camera takes up', () => {
   });
 
   test('where the disk is nearly full, only those above their share are refused', async () => {
-    const registry = new Registry(':memory:');
-    const [greedy, modest] = [newCamera(), newCamera()];
-    for (const camera of [greedy, modest]) enrol(registry, camera);
-    registry.usage.write([
+    const registry = memoryRegistry();
+    const [greedy, modest] = [await newCamera(), await newCamera()];
+    for (const camera of [greedy, modest]) await enrol(registry, camera);
+    await registry.usage.add([
       { camera: greedy.id, bytes: 900, sessions: 1 },
       { camera: modest.id, bytes: 10, sessions: 1 },
     ]);
     const nearlyFull: Disk = { ...systemDisk, freeBytes: async () => 90 };
-    const usage = new Usage({ ...options(registry, '/nowhere', nearlyFull), rules: FOOTAGE_QUOTA });
+    const usage = await Usage.open({ ...options(registry, '/nowhere', nearlyFull), rules: FOOTAGE_QUOTA });
     await usage.settled;
     expect(() => usage.admit(greedy.id)).toThrow(expect.objectContaining({ code: 'QUOTA_EXCEEDED' }));
     expect(() => usage.admit(modest.id)).not.toThrow();

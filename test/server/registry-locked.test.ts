@@ -9,11 +9,11 @@ import { commandPatience } from '../../cli/server/patience.ts';
 import { withRegistry } from '../../cli/server/registry.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { initServer } from '../../server/pki/identity.ts';
-import { Database } from '../../server/registry/database.ts';
 import type { Registry } from '../../server/registry/registry.ts';
 import { writerOf } from '../../server/registry/registry-holder.ts';
 import { openRegistry } from '../../server/registry/registry-origin.ts';
 import { RegistryWrites } from '../../server/registry/registry-writes.ts';
+import { SqliteDatabase } from '../../server/registry/sqlite.ts';
 import { POLICY_PATH } from '../../wire/enrolment.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { exitOf } from '../exit-of.ts';
@@ -39,14 +39,14 @@ const holders: LockHolder[] = [];
 beforeEach(async () => {
   directory = join(mkdtempSync(join(tmpdir(), 'oriel-locked-')), 'house');
   await initServer(systemDisk, directory, { hosts: ['localhost'], port: 8443, now: new Date() });
-  registry = openRegistry(directory);
+  registry = await openRegistry(directory);
   camera = makeCamera(cameraAuthority);
-  enrol(registry, camera);
+  await enrol(registry, camera);
 });
 afterEach(async () => {
   for (const holder of holders.splice(0)) await holder.release();
   await closeTestServers();
-  registry.close();
+  await registry.close();
   rmSync(join(directory, '..'), { recursive: true });
 });
 
@@ -71,7 +71,7 @@ test('[FC-03] a server whose registry another process holds answers within a sec
   upload.write(header);
   const records = [makeRecord(header, 0), makeRecord(header, 1)] as const;
   const askPolicy = () => timed(ask(testServer.port, camera, 'GET', POLICY_PATH));
-  const makeDurable = (record: Uint8Array, before: number) => {
+  const makeDurable = async (record: Uint8Array, before: number) => {
     upload.write(record);
     return timed(upload.line(({ durable }) => Number(durable) > before));
   };
@@ -93,21 +93,21 @@ test('[FC-03] a server whose registry another process holds answers within a sec
   const again = reenrolAt(testServer.port, camera, requestOf(camera.key));
   await holder.release();
   expect((await again).status).toBe(200);
-  expect(registry.camera(camera.id)?.serial).not.toBe('01');
+  expect((await registry.camera(camera.id))?.serial).not.toBe('01');
   await testServer.stop();
-  expect(registry.camera(camera.id)?.lastSeenAtMs).toBeDefined();
+  expect((await registry.camera(camera.id))?.lastSeenAtMs).toBeDefined();
 });
 
 test('control: a registry that waits for the lock within a call holds everybody up', async () => {
   const waitMs = LIMIT_MS * 1.5;
-  const waiting = openRegistry(directory, { waitMs, waiting: () => undefined, gaveUp: () => '' });
+  const waiting = await openRegistry(directory, { waitMs, waiting: () => undefined, gaveUp: () => '' });
   const testServer = await openTestServer({ registry: waiting });
   await hold();
   const renewing = reenrolAt(testServer.port, camera, requestOf(camera.key));
   const policy = await timed(ask(testServer.port, camera, 'GET', POLICY_PATH));
   const renewed = await timed(renewing);
   expect(policy.ms + renewed.ms).toBeGreaterThan(LIMIT_MS);
-  waiting.close();
+  await waiting.close();
 });
 
 test('[FC-03] a command waits for the registry, says for whom, and then does its work', async () => {
@@ -120,13 +120,13 @@ test('[FC-03] a command waits for the registry, says for whom, and then does its
   expect(line).toMatch(new RegExp(`waiting up to 30 s for process ${holder.pid} \\(.+\\)`));
   await holder.release();
   expect(await exitOf(child)).toEqual([0, null]);
-  expect(registry.camera(camera.id)?.name).toBe('Door');
+  expect((await registry.camera(camera.id))?.name).toBe('Door');
 });
 
 test('[FC-03] [REM-REGISTRY_BUSY] a command gives up with REGISTRY_BUSY, and once the holder has ended the same command works', async () => {
   const holder = await hold();
   const said: string[] = [];
-  const rename = (waitMs: number) =>
+  const rename = async (waitMs: number) =>
     withRegistry(
       directory,
       (own) => own.rename(camera.id, 'Door'),
@@ -139,46 +139,47 @@ test('[FC-03] [REM-REGISTRY_BUSY] a command gives up with REGISTRY_BUSY, and onc
   expect(said).toHaveLength(1);
   await holder.release();
   await rename(50);
-  expect(registry.camera(camera.id)?.name).toBe('Door');
+  expect((await registry.camera(camera.id))?.name).toBe('Door');
 });
 
 describe('writes that wait', () => {
-  let first: Database;
-  let second: Database;
+  let first: SqliteDatabase;
+  let second: SqliteDatabase;
   beforeEach(() => {
-    const migrations = { generation: 1, steps: ['CREATE TABLE log (line TEXT) STRICT'] };
-    first = new Database(join(directory, 'log.db'), migrations);
-    second = new Database(join(directory, 'log.db'), migrations);
+    const migrations = { generation: 1, steps: ['CREATE TABLE log (line TEXT);'] };
+    first = new SqliteDatabase(join(directory, 'log.db'), migrations);
+    second = new SqliteDatabase(join(directory, 'log.db'), migrations);
   });
-  afterEach(() => {
-    first.close();
-    second.close();
+  afterEach(async () => {
+    await first.close();
+    await second.close();
   });
-  const put = (line: string) => () => void first.run('INSERT INTO log VALUES (?)', line);
-  const lines = () => first.all<{ line: string }>('SELECT line FROM log').map(({ line }) => line);
+  const put = (line: string) => () => first.run('INSERT INTO log VALUES ($1)', line);
+  const lines = async () =>
+    (await first.query<{ line: string }>('SELECT line FROM log')).map(({ line }) => line);
 
   test('are written in order once the lock is free', async () => {
     const writes = new RegistryWrites(() => performance.now());
     let written: Promise<unknown> | undefined;
-    second.transaction(() => {
+    await second.transaction(async () => {
       written = Promise.all(['a', 'b', 'c'].map((line) => writes.write(put(line), 60_000)));
     });
     await written;
-    expect(lines()).toEqual(['a', 'b', 'c']);
+    expect(await lines()).toEqual(['a', 'b', 'c']);
   });
 
   test('are given up one by one when their time is over, and are at most so many', async () => {
     const clock = new ManualClock();
     const writes = new RegistryWrites(() => clock.monotonic(), 2);
-    second.run('BEGIN IMMEDIATE');
+    await second.run('BEGIN IMMEDIATE');
     const short = writes.write(put('short'), 10);
     const long = writes.write(put('long'), 1_000);
     await expect(writes.write(put('one too many'), 1_000)).rejects.toThrow('too much waits');
     clock.advance(20);
     await expect(short).rejects.toMatchObject({ code: 'REGISTRY_BUSY' });
-    second.run('COMMIT');
+    await second.run('COMMIT');
     await long;
-    expect(lines()).toEqual(['long']);
+    expect(await lines()).toEqual(['long']);
   });
 });
 

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemDisk } from '../../host/disk.ts';
 import { initServer } from '../../server/pki/identity.ts';
-import { Registry } from '../../server/registry/registry.ts';
 import {
   judgeRegistry,
   openRegistry,
@@ -13,6 +12,7 @@ import {
 } from '../../server/registry/registry-origin.ts';
 import { startServer } from '../../server/server.ts';
 import { makeCamera } from './camera-double.ts';
+import { memoryRegistry } from './memory-registry.ts';
 import { cameraAuthority, enrol, releaseTimeMs } from './test-server.ts';
 
 let directory: string;
@@ -52,7 +52,7 @@ test.each<[string, RegistryFacts, ReturnType<typeof judgeRegistry>]>([
   expect(judgeRegistry(facts)).toBe(verdict);
 });
 
-test.each<[string, () => void]>([
+test.each<[string, () => void | Promise<void>]>([
   ['gone', remove],
   ['of no bytes', () => replaceBy('')],
   ['cut to nothing', () => truncateSync(path())],
@@ -68,10 +68,10 @@ test.each<[string, () => void]>([
   ['rubbish', () => replaceBy('x'.repeat(9_000))],
   [
     'another server’s',
-    () => {
+    async () => {
       remove();
       mkdirSync(path('other'));
-      openRegistry(path('other')).close();
+      await (await openRegistry(path('other'))).close();
       cpSync(join(path('other'), 'registry.db'), path());
     },
   ],
@@ -84,15 +84,15 @@ test.each<[string, () => void]>([
     },
   ],
 ])('[FC-06] a server whose registry is %s does not begin anew, and says what helps', async (_name, lose) => {
-  const registry = openRegistry(directory);
+  const registry = await openRegistry(directory);
   const [lost, back] = [makeCamera(cameraAuthority), makeCamera(cameraAuthority)];
-  for (const camera of [lost, back]) enrol(registry, camera);
-  registry.revoke(lost.id, Date.now());
-  registry.close();
-  lose();
+  for (const camera of [lost, back]) await enrol(registry, camera);
+  await registry.revoke(lost.id, Date.now());
+  await registry.close();
+  await lose();
   const quiet = () => undefined;
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-  const start = () =>
+  const start = async () =>
     startServer({ directory, port: 0, address: '127.0.0.1', releaseTimeMs, disk: systemDisk, log });
   for (let time = 0; time < 2; time++) {
     await expect(start()).rejects.toMatchObject({
@@ -103,37 +103,37 @@ test.each<[string, () => void]>([
     });
   }
   // What it says without a backup: nobody is let in but who is admitted again.
-  renewRegistry(directory, Date.now());
+  await renewRegistry(directory, Date.now());
   const { stop } = await start();
   await stop();
-  const empty = openRegistry(directory);
-  expect([empty.standing(lost.id), empty.standing(back.id)]).toEqual([undefined, undefined]);
-  empty.close();
+  const empty = await openRegistry(directory);
+  expect([await empty.standing(lost.id), await empty.standing(back.id)]).toEqual([undefined, undefined]);
+  await empty.close();
 });
 
-test('control: a registry that is opened whatever lies there begins anew, and has forgotten who was shut out', () => {
-  const registry = openRegistry(directory);
+test('control: a registry that is opened whatever lies there begins anew, and has forgotten who was shut out', async () => {
+  const registry = await openRegistry(directory);
   const camera = makeCamera(cameraAuthority);
-  enrol(registry, camera);
-  registry.revoke(camera.id, Date.now());
-  registry.close();
+  await enrol(registry, camera);
+  await registry.revoke(camera.id, Date.now());
+  await registry.close();
   remove();
-  const anew = new Registry(path());
-  expect(anew.standing(camera.id)).toBeUndefined();
-  anew.close();
+  const anew = memoryRegistry(path());
+  expect(await anew.standing(camera.id)).toBeUndefined();
+  await anew.close();
 });
 
-test('a directory made by an earlier Oriel goes on as it was, and its registry gets a name', () => {
-  const before = openRegistry(directory);
-  enrol(before, makeCamera(cameraAuthority));
-  before.close();
+test('a directory made by an earlier Oriel goes on as it was, and its registry gets a name', async () => {
+  const before = await openRegistry(directory);
+  await enrol(before, makeCamera(cameraAuthority));
+  await before.close();
   const raw = new DatabaseSync(path());
   raw.exec('DELETE FROM origin');
   raw.close();
   rmSync(path('registry.id'));
   mkdirSync(path('run'));
-  const after = openRegistry(directory);
-  expect(after.cameras()).toHaveLength(1);
-  expect(readFileSync(path('registry.id'), 'utf8')).toBe(`${after.origin.get()?.id}\n`);
-  after.close();
+  const after = await openRegistry(directory);
+  expect(await after.cameras()).toHaveLength(1);
+  expect(readFileSync(path('registry.id'), 'utf8')).toBe(`${(await after.origin.get())?.id}\n`);
+  await after.close();
 });

@@ -2,18 +2,18 @@ import { jest } from '@jest/globals';
 import { watchRegistry } from '../../server/registry/registry-watch.ts';
 import { ManualClock } from '../faults/manual-clock.ts';
 
-test('a registry that cannot be written is told of once, not each second, and when it can again', () => {
+test('a registry that cannot be written is told of once, not each second, and when it can again', async () => {
   jest.useFakeTimers();
   const said: string[] = [];
   const say = (_fields: object, message: string) => void said.push(message);
   const clock = new ManualClock();
   let full = true;
   const stop = watchRegistry({
-    registry: { changedElsewhere: () => false } as never,
+    registry: { changedElsewhere: async () => false } as never,
     tlsServer: { disconnectCameras: () => undefined },
-    lastSeen: { write: () => undefined } as never,
+    lastSeen: { write: async () => undefined } as never,
     health: {
-      write() {
+      async write() {
         if (full) throw new Error('database or disk is full');
       },
     } as never,
@@ -21,11 +21,11 @@ test('a registry that cannot be written is told of once, not each second, and wh
     log: { debug: say, info: say, warn: say, error: say },
     clock,
   });
-  jest.advanceTimersByTime(20_000);
+  await jest.advanceTimersByTimeAsync(20_000);
   expect(said).toEqual(['registry failed']);
   full = false;
-  jest.advanceTimersByTime(20_000);
+  await jest.advanceTimersByTimeAsync(20_000);
   expect(said).toEqual(['registry failed', 'registry works again']);
-  stop();
+  await stop();
   jest.useRealTimers();
 });

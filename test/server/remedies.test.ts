@@ -46,10 +46,10 @@ function damagePages(path: string): void {
 }
 
 test('[REM-REGISTRY_DAMAGED] a registry with damaged pages says what helps: a backup, or a new registry', async () => {
-  const registry = openRegistry(directory);
+  const registry = await openRegistry(directory);
   const camera = makeCamera(cameraAuthority);
-  enrol(registry, camera);
-  registry.close();
+  await enrol(registry, camera);
+  await registry.close();
   await runCommand('server', 'backup', directory, at('backup'));
   damagePages(join(directory, 'registry.db'));
   const { code, message } = await refusal('server', 'cameras', directory);
@@ -125,9 +125,9 @@ test('[REM-CLAIM_KNOWN] [REM-CLAIM_AMBIGUOUS] a claim given twice waits; the lis
 });
 
 test('[REM-CAMERA_AMBIGUOUS] a camera called by no name: the list tells the ids', async () => {
-  const registry = openRegistry(directory);
-  enrol(registry, makeCamera(cameraAuthority));
-  registry.close();
+  const registry = await openRegistry(directory);
+  await enrol(registry, makeCamera(cameraAuthority));
+  await registry.close();
   const { code, message } = await refusal('server', 'cameras', directory, 'revoke', 'door');
   expect([code, commandsNamedIn(message)]).toEqual(['CAMERA_AMBIGUOUS', ['server cameras lists their ids']]);
   const [{ id }] = (await cameras()).cameras;
@@ -153,11 +153,11 @@ test('[REM-REGISTRY_NEWER] a registry that a newer Oriel wrote is opened by that
 });
 
 test('[REM-CAMERA_OFFLINE] [REM-CAMERA_SILENT] a camera that is asked is waited for longer, or asked again once it was started again', async () => {
-  const registry = openRegistry(directory);
+  const registry = await openRegistry(directory);
   const lock = await lockDirectory(directory);
   try {
     const camera = makeCamera(cameraAuthority);
-    enrol(registry, camera);
+    await enrol(registry, camera);
     const { port } = await openTestServer({ registry });
     const come = async (replies: boolean) => {
       const { mqtt } = await presentCamera(port, camera);
@@ -178,7 +178,7 @@ test('[REM-CAMERA_OFFLINE] [REM-CAMERA_SILENT] a camera that is asked is waited 
     const [line = ''] = commandsNamedIn(all);
     expect(line).toBe(`server cameras DIR ask ${camera.id} REQUEST --wait SECONDS`);
     const longer = runCommand(...wordsOf(line, { DIR: directory, REQUEST: 'ping', SECONDS: '60' }));
-    await until('it is asked', () => registry.requests.open(Date.now()).length > 0);
+    await until('it is asked', async () => (await registry.requests.open(Date.now())).length > 0);
     await come(true);
     expect(await longer).toContain('is there');
 
@@ -197,6 +197,6 @@ test('[REM-CAMERA_OFFLINE] [REM-CAMERA_SILENT] a camera that is asked is waited 
     closeClients();
     await closeTestServers();
     lock.release();
-    registry.close();
+    await registry.close();
   }
 });

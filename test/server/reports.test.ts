@@ -10,17 +10,17 @@ const reportOf = ({ idBytes, signer }: CameraDouble, change: Partial<UpdateRepor
   const report = { camera: idBytes, number: 1, timeMs: 1, event: 'returned', slot: 'b', counter: 3 } as const;
   return signUpdateReport({ ...report, version: '1.0.3', code: 'AGENT_EXITED', ...change }, by);
 };
-const kept = ({ id }: CameraDouble) => registry.reports.all().filter(({ from }) => from === id);
+const kept = async ({ id }: CameraDouble) => (await registry.reports.all()).filter(({ from }) => from === id);
 
 test('a report is kept once; what it says is what the camera signed', async () => {
   const { port } = await openTestServer();
-  const camera = newCamera();
+  const camera = await newCamera();
   const body = reportOf(camera);
   for (const _ of [1, 2]) expect((await ask(port, camera, 'POST', REPORTS_PATH, { body })).status).toBe(200);
   await ask(port, camera, 'POST', REPORTS_PATH, {
     body: reportOf(camera, { number: 2, code: 'HEARTBEAT_LOST' }),
   });
-  expect(kept(camera)).toMatchObject([
+  expect(await kept(camera)).toMatchObject([
     { number: 2, event: 'returned', code: 'HEARTBEAT_LOST' },
     { number: 1, event: 'returned', version: '1.0.3', counter: 3, slot: 'b', code: 'AGENT_EXITED' },
   ]);
@@ -34,26 +34,28 @@ test.each<[string, (camera: CameraDouble, other: CameraDouble) => Uint8Array, st
   ['too long', () => new Uint8Array(5_000), 'BODY_OVERSIZED'],
 ])('a report that is %s is refused', async (_, make, code) => {
   const { port } = await openTestServer();
-  const [camera, other] = [newCamera(), newCamera()];
+  const [camera, other] = [await newCamera(), await newCamera()];
   const answer = await ask(port, camera, 'POST', REPORTS_PATH, { body: make(camera, other) });
   expect(answer.json.code).toBe(code);
-  expect([...kept(camera), ...kept(other)]).toEqual([]);
+  expect([...(await kept(camera)), ...(await kept(other))]).toEqual([]);
 });
 
 test('nobody reports without a certificate, and there is nothing to be read there', async () => {
   const { port } = await openTestServer();
-  const camera = newCamera();
+  const camera = await newCamera();
   const body = reportOf(camera);
   expect((await ask(port, undefined, 'POST', REPORTS_PATH, { body })).json.code).toBe('CERTIFICATE_REQUIRED');
   expect((await ask(port, camera, 'GET', REPORTS_PATH)).json.code).toBe('METHOD_REFUSED');
 });
 
-test('of a camera that reports without end the newest hundred are kept', () => {
-  const [camera, other] = [newCamera(), newCamera()];
-  registry.reports.put(other.id, 1, reportOf(other), 1);
+test('of a camera that reports without end the newest hundred are kept', async () => {
+  const [camera, other] = [await newCamera(), await newCamera()];
+  await registry.reports.put(other.id, 1, reportOf(other), 1);
   for (let number = 1; number <= 150; number += 1) {
-    registry.reports.put(camera.id, number, reportOf(camera, { number }), number);
+    await registry.reports.put(camera.id, number, reportOf(camera, { number }), number);
   }
-  expect(kept(camera).map(({ number }) => number)).toEqual(Array.from({ length: 100 }, (_, at) => 150 - at));
-  expect(kept(other)).toHaveLength(1);
+  expect((await kept(camera)).map(({ number }) => number)).toEqual(
+    Array.from({ length: 100 }, (_, at) => 150 - at),
+  );
+  expect(await kept(other)).toHaveLength(1);
 });

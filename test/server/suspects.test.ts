@@ -15,7 +15,7 @@ import { newCamera } from './test-server.ts';
 
 /** Segments that are begun and broken off: a camera may do that as often as it likes. */
 
-const camera = newCamera();
+const camera = await newCamera();
 const made = makeSession(camera);
 const header = makeSegmentHeader(camera, made);
 const quiet = () => undefined;

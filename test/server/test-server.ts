@@ -28,7 +28,7 @@ import {
 } from '../../server/http/tls-server.ts';
 import type { Log } from '../../server/log.ts';
 import { CameraAuthority } from '../../server/pki/camera-authority.ts';
-import { Registry } from '../../server/registry/registry.ts';
+import type { Registry } from '../../server/registry/registry.ts';
 import { watchRegistry } from '../../server/registry/registry-watch.ts';
 import { RegistryWrites } from '../../server/registry/registry-writes.ts';
 import { buildRouter } from '../../server/router.ts';
@@ -40,6 +40,7 @@ import { Stopping } from '../../server/upload/routes.ts';
 import { UPLOAD_LIMITS, type UploadLimits } from '../../server/upload/upload.ts';
 import { UPLOAD_OFFSET } from '../../wire/upload.ts';
 import { type CameraDouble, makeCamera } from './camera-double.ts';
+import { memoryRegistry } from './memory-registry.ts';
 
 const now = new Date();
 /** Of the program under test. */
@@ -84,7 +85,7 @@ export interface TestServerOptions {
   /** What stands in for a check, so that a test shows what happens without it. */
   readonly broken?: {
     readonly judge?: ClientCertificateJudge;
-    readonly admit?: (client: TlsClient) => string;
+    readonly admit?: (client: TlsClient) => Promise<string>;
     readonly rules?: BrokerRules;
     /** Nobody looks whether another process has changed the registry. */
     readonly watch?: false;
@@ -92,7 +93,7 @@ export interface TestServerOptions {
 }
 
 /** The registry of every house that brings none; `newCamera` enrols there. */
-export const registry = new Registry(':memory:');
+export const registry = memoryRegistry();
 const judge = clientCertificateJudge(cameraAuthority.certificate);
 
 export async function openTestServer(options: TestServerOptions = {}, kept?: string): Promise<TestServer> {
@@ -111,7 +112,7 @@ export async function openTestServer(options: TestServerOptions = {}, kept?: str
   const admitted =
     options.broken?.admit ??
     ((client: TlsClient) => admit(client, (camera) => own.standing(camera), systemClock.now()));
-  const usage = options.quota && quotaOf(options, footage, own, log);
+  const usage = options.quota && (await quotaOf(options, footage, own, log));
   const snapshots: TestServer['snapshots'] = [];
   const { control, broker, health } = await openControl({
     registry: own,
@@ -156,7 +157,7 @@ export async function openTestServer(options: TestServerOptions = {}, kept?: str
   );
   const unwatched = options.broken?.watch === false;
   const stopWatching = unwatched
-    ? () => undefined
+    ? async () => undefined
     : watchRegistry({ registry: own, tlsServer, lastSeen, health, control, log, clock: systemClock });
   const port = await tlsServer.listen(0, '127.0.0.1');
   let stopped: Promise<void> | undefined;
@@ -166,7 +167,7 @@ export async function openTestServer(options: TestServerOptions = {}, kept?: str
       await leases.endAll(new Stopping('test'));
       await tlsServer.disconnect();
       await broker.close();
-      stopWatching();
+      await stopWatching();
     })();
     return stopped;
   };
@@ -185,8 +186,8 @@ export async function openTestServer(options: TestServerOptions = {}, kept?: str
   };
 }
 
-function quotaOf({ quota, disk }: TestServerOptions, root: string, own: Registry, log: Log): Usage {
-  return new Usage({
+function quotaOf({ quota, disk }: TestServerOptions, root: string, own: Registry, log: Log): Promise<Usage> {
+  return Usage.open({
     disk: disk ?? systemDisk,
     root,
     table: own.usage,
@@ -213,15 +214,15 @@ export function trustServer(authority: string): void {
 }
 
 /** A camera with a certificate of the right CA, and enrolled. */
-export function newCamera(validity?: { from: Date; days: number }): CameraDouble {
+export async function newCamera(validity?: { from: Date; days: number }): Promise<CameraDouble> {
   const camera = makeCamera(cameraAuthority, validity);
-  enrol(registry, camera);
+  await enrol(registry, camera);
   return camera;
 }
 
 /** Puts a camera into a registry. */
-export function enrol(into: Registry, { id, signer }: CameraDouble): void {
-  into.enrol({ camera: id, point: signer.point, serial: '01', notAfterMs: Date.now() }, Date.now());
+export async function enrol(into: Registry, { id, signer }: CameraDouble): Promise<void> {
+  await into.enrol({ camera: id, point: signer.point, serial: '01', notAfterMs: Date.now() }, Date.now());
 }
 
 export function tlsOptions(port: number, camera?: CameraDouble): ConnectionOptions {

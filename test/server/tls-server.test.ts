@@ -38,7 +38,7 @@ function talk(options: ConnectionOptions, sent = GET): Promise<Heard> {
 describe('a connection', () => {
   test('of the profile is served: TLS 1.3, AES-128-GCM, the hybrid group', async () => {
     const { port } = await openTestServer();
-    const { text, socket } = await talk(tlsOptions(port, newCamera()));
+    const { text, socket } = await talk(tlsOptions(port, await newCamera()));
     expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(socket.getProtocol()).toBe('TLSv1.3');
     expect(socket.getCipher().standardName).toBe('TLS_AES_128_GCM_SHA256');
@@ -47,18 +47,21 @@ describe('a connection', () => {
     socket.destroy();
   });
 
-  test.each<[string, (port: number) => ConnectionOptions]>([
+  test.each<[string, (port: number) => ConnectionOptions | Promise<ConnectionOptions>]>([
     [
       'with a certificate of another CA of the same name',
       (port) => tlsOptions(port, makeCamera(makeAuthority('Test camera CA', new Date(), 1))),
     ],
-    ['over TLS 1.2', (port) => ({ ...tlsOptions(port, newCamera()), maxVersion: 'TLSv1.2' })],
-    ['without ALPN', (port) => ({ ...tlsOptions(port, newCamera()), ALPNProtocols: [] })],
-    ['with another ALPN', (port) => ({ ...tlsOptions(port, newCamera()), ALPNProtocols: ['h2'] })],
+    ['over TLS 1.2', async (port) => ({ ...tlsOptions(port, await newCamera()), maxVersion: 'TLSv1.2' })],
+    ['without ALPN', async (port) => ({ ...tlsOptions(port, await newCamera()), ALPNProtocols: [] })],
+    [
+      'with another ALPN',
+      async (port) => ({ ...tlsOptions(port, await newCamera()), ALPNProtocols: ['h2'] }),
+    ],
     ['that speaks MQTT without a certificate', (port) => ({ ...tlsOptions(port), ALPNProtocols: ['mqtt'] })],
   ])('%s is refused without a word of HTTP', async (_name, options) => {
     const { port, logged } = await openTestServer();
-    const { text, socket } = await talk(options(port));
+    const { text, socket } = await talk(await options(port));
     expect(text).toBe('');
     await closed(socket);
     expect(logged.map(({ message }) => message)).toContain('turned away');
@@ -66,7 +69,7 @@ describe('a connection', () => {
 
   test('is never resumed', async () => {
     const { port } = await openTestServer();
-    const options = tlsOptions(port, newCamera());
+    const options = tlsOptions(port, await newCamera());
     const sessions: Buffer[] = [];
     const first = connect(options);
     first.on('session', (session) => sessions.push(session));
@@ -82,7 +85,7 @@ describe('a connection', () => {
 
   test('beyond a camera’s share closes its oldest, and nobody else’s', async () => {
     const { port } = await openTestServer({ tlsServer: { connectionsPerCamera: 2 } });
-    const [camera, other] = [newCamera(), newCamera()];
+    const [camera, other] = [await newCamera(), await newCamera()];
     const sockets: TLSSocket[] = [];
     for (const who of [other, camera, camera, camera])
       sockets.push((await talk(tlsOptions(port, who))).socket);
@@ -97,8 +100,8 @@ describe('a connection', () => {
 
   test('beyond the bound on all is closed', async () => {
     const { port } = await openTestServer({ tlsServer: { connections: 1 } });
-    const { socket } = await talk(tlsOptions(port, newCamera()));
-    expect((await talk(tlsOptions(port, newCamera()))).text).toBe('');
+    const { socket } = await talk(tlsOptions(port, await newCamera()));
+    expect((await talk(tlsOptions(port, await newCamera()))).text).toBe('');
     socket.destroy();
   });
 
@@ -108,17 +111,21 @@ describe('a connection', () => {
       { handshakeMs: 40 },
       async (port: number) => (await import('node:net')).connect(port, '127.0.0.1'),
     ],
-    ['no first request', { firstHeadMs: 40 }, async (port: number) => connect(tlsOptions(port, newCamera()))],
+    [
+      'no first request',
+      { firstHeadMs: 40 },
+      async (port: number) => connect(tlsOptions(port, await newCamera())),
+    ],
     [
       'no further request',
       { nextHeadMs: 40 },
-      async (port: number) => (await talk(tlsOptions(port, newCamera()))).socket,
+      async (port: number) => (await talk(tlsOptions(port, await newCamera()))).socket,
     ],
     [
       'a head that never ends',
       { firstHeadMs: 40 },
       async (port: number) => {
-        const socket = connect(tlsOptions(port, newCamera()));
+        const socket = connect(tlsOptions(port, await newCamera()));
         socket.write('GET / HTTP/1.1\r\nHost: ');
         return socket;
       },
@@ -142,7 +149,7 @@ test.each([
   ],
 ])('%s is answered with 400', async (_name, sent) => {
   const { port } = await openTestServer();
-  const { text, socket } = await talk(tlsOptions(port, newCamera()), sent);
+  const { text, socket } = await talk(tlsOptions(port, await newCamera()), sent);
   expect(text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
   socket.destroy();
 });
@@ -150,7 +157,7 @@ test.each([
 test('pipelined requests are not served', async () => {
   const { port } = await openTestServer();
   const put = `PUT /v1/sessions/${'0'.repeat(32)} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`;
-  const { socket } = await talk(tlsOptions(port, newCamera()), put + GET + GET);
+  const { socket } = await talk(tlsOptions(port, await newCamera()), put + GET + GET);
   await closed(socket);
   expect(socket.closed).toBe(true);
 });
@@ -177,7 +184,7 @@ test.each([
 ])('[FC-44] the answer under way stays whole with %s behind, which is not served', async (_name, behind) => {
   const { disk, asked, letGo } = slowDisk();
   const { port, logged } = await openTestServer({ disk });
-  const heard = talkToEnd(tlsOptions(port, newCamera()), GET + behind);
+  const heard = talkToEnd(tlsOptions(port, await newCamera()), GET + behind);
   await asked;
   await until('it is turned away', () => logged.some(({ message }) => message === 'turned away'));
   letGo();
@@ -189,7 +196,7 @@ test.each([
 
 test('[FC-44] a malformed request with nothing under way is told so', async () => {
   const { port } = await openTestServer();
-  const { head, body } = await talkToEnd(tlsOptions(port, newCamera()), 'NO HTTP AT ALL\r\n\r\n');
+  const { head, body } = await talkToEnd(tlsOptions(port, await newCamera()), 'NO HTTP AT ALL\r\n\r\n');
   expect(head).toMatch(/^HTTP\/1\.1 400 /);
   expect(JSON.parse(body)).toMatchObject({ code: 'REQUEST_MALFORMED' });
 });
@@ -210,7 +217,7 @@ describe('[FC-44] an answer that is larger than what lies on the way', () => {
 
   /** A camera that asks for it and reads the answer's beginning. */
   async function askAndStop(port: number, sent: string): Promise<TLSSocket> {
-    const socket = connect(tlsOptions(port, newCamera())).on('error', () => undefined);
+    const socket = connect(tlsOptions(port, await newCamera())).on('error', () => undefined);
     socket.on('secureConnect', () => socket.write(sent));
     await once(socket, 'data');
     return socket.pause();
@@ -235,7 +242,7 @@ describe('[FC-44] an answer that is larger than what lies on the way', () => {
   test('or that takes the server long is waited for', async () => {
     const { disk, asked, letGo } = slowDisk();
     const { port } = await openTestServer({ disk, tlsServer: { unreadMs: 20 } });
-    const heard = talk(tlsOptions(port, newCamera()));
+    const heard = talk(tlsOptions(port, await newCamera()));
     await asked;
     await new Promise((resolve) => setTimeout(resolve, 200));
     letGo();

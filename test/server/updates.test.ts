@@ -51,7 +51,7 @@ test.each<[string, string, Record<string, string>, number, string | undefined]>(
   ['a query', 'metadata/timestamp.json?x', {}, 404, undefined],
 ])('a camera that asks for %s', async (_, file, headers, status, text) => {
   const { port } = await openTestServer({ updates: repository });
-  const answer = await ask(port, newCamera(), 'GET', updatesPath(file), { headers });
+  const answer = await ask(port, await newCamera(), 'GET', updatesPath(file), { headers });
   expect(answer.status).toBe(status);
   if (text === undefined) expect(answer.json).toMatchObject({ code: 'ROUTE_UNKNOWN' });
   else expect(answer.text).toBe(text);
@@ -62,11 +62,11 @@ test('only cameras that are let in may ask, and only GET', async () => {
   const { port } = await openTestServer({ updates: repository });
   const path = updatesPath(WHOLE);
   expect((await ask(port, undefined, 'GET', path)).json).toMatchObject({ code: 'CERTIFICATE_REQUIRED' });
-  expect((await ask(port, newCamera(), 'PUT', path)).json).toMatchObject({ code: 'METHOD_REFUSED' });
+  expect((await ask(port, await newCamera(), 'PUT', path)).json).toMatchObject({ code: 'METHOD_REFUSED' });
 });
 
 test('a server without a repository has no such file', async () => {
-  const camera = newCamera();
+  const camera = await newCamera();
   const [without, absent] = [
     await openTestServer(),
     await openTestServer({ updates: join(directory, 'absent') }),
@@ -102,7 +102,7 @@ test('no path leads out of the repository', () => {
 test('a camera updates through the gate, over the connection that it uses for all else, dropped once', async () => {
   const maker = new Maker();
   await maker.begin();
-  const camera = newCamera();
+  const camera = await newCamera();
   const { port } = await openTestServer({ updates: maker.repository.directory });
   let dials = 0;
   const connection = new Connection(

@@ -55,7 +55,7 @@ async function put(
 describe('a segment', () => {
   test('is stored as exactly the bytes sent, acknowledged while it grows', async () => {
     const testServer = await openTestServer({ limits: { durableMs: 20 } });
-    const camera = newCamera();
+    const camera = await newCamera();
     const { path, directory, header } = await begin(testServer, camera);
     const { records, closing, open, whole } = makeSegment(header);
     const upload = openUpload(testServer.port, camera, path, 0);
@@ -81,7 +81,7 @@ describe('a segment', () => {
 
   test('is not told of with each record: at most twice a second, and at the end', async () => {
     const testServer = await openTestServer({ limits: { durableMs: 60_000 } });
-    const camera = newCamera();
+    const camera = await newCamera();
     const { path, header } = await begin(testServer, camera);
     const { records, closing, whole } = makeSegment(header, 40, 300);
     const begun = performance.now();
@@ -112,7 +112,7 @@ describe('a segment', () => {
 
   test('comes out the same however its body is split, also over several requests', async () => {
     const testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const { session, directory } = await begin(testServer, camera);
     let sequence = 0;
     const part = fc.record({ bytes: fc.integer({ min: 1, max: 900 }), request: fc.boolean() });
@@ -147,7 +147,7 @@ describe('a segment', () => {
 
   test('ends with a mark at any record boundary, even right after its header', async () => {
     const testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const { session, path, header } = await begin(testServer, camera);
     const { open } = makeSegment(header);
     await put(testServer, camera, path, 0, open);
@@ -169,7 +169,7 @@ describe('a segment', () => {
 
   test('is taken over where it stands by the next request on the same connection or another', async () => {
     const testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const { path, header } = await begin(testServer, camera);
     const { open, whole } = makeSegment(header);
     const broken = openUpload(testServer.port, camera, path, 0);
@@ -185,7 +185,7 @@ describe('a segment', () => {
 
   test('gets an answer for an empty body too', async () => {
     const testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const { path, header } = await begin(testServer, camera);
     const { open } = makeSegment(header);
     await put(testServer, camera, path, 0, open);
@@ -206,7 +206,7 @@ async function statusUntilReleased(testServer: TestServer, camera: CameraDouble,
 describe('a session', () => {
   test('is created once and known from then on', async () => {
     const testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const { session, directory } = await begin(testServer, camera, 7);
     const again = await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
     expect(again.status).toBe(200);
@@ -216,7 +216,7 @@ describe('a session', () => {
 
   test('is known after a restart', async () => {
     let testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const { session, path, header } = await begin(testServer, camera);
     testServer = await testServer.restart();
     const { last } = await put(testServer, camera, path, 0, makeSegment(header).whole);
@@ -227,7 +227,7 @@ describe('a session', () => {
 
   test('of a number beyond twelve digits has its place too', async () => {
     const testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const big = await begin(testServer, camera, 9_007_199_254_740_991);
     await begin(testServer, camera, 5);
     await put(testServer, camera, big.path, 0, makeSegment(big.header).open);
@@ -237,7 +237,7 @@ describe('a session', () => {
 
   test('whose creation was cut off is created by the next try', async () => {
     const testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const { session, directory } = await begin(testServer, camera, 3);
     const restarted = await testServer.restart();
     writeFileSync(join(directory, 'session.tmp'), 'torn');
@@ -251,7 +251,7 @@ describe('a session', () => {
 describe('the list of unfinished segments', () => {
   test.each([['in one run'], ['after a restart']])('names what has no end, %s', async (when) => {
     let testServer = await openTestServer();
-    const camera = newCamera();
+    const camera = await newCamera();
     const first = await begin(testServer, camera, 1);
     const second = await begin(testServer, camera, 2);
     if (when === 'in one run') await ask(testServer.port, camera, 'GET', UNFINISHED_PATH);
@@ -271,7 +271,9 @@ describe('the list of unfinished segments', () => {
     if (when === 'after a restart') testServer = await testServer.restart();
     const { json } = await ask(testServer.port, camera, 'GET', UNFINISHED_PATH);
     expect(json).toEqual({ segments: expected });
-    expect((await ask(testServer.port, newCamera(), 'GET', UNFINISHED_PATH)).json).toEqual({ segments: [] });
+    expect((await ask(testServer.port, await newCamera(), 'GET', UNFINISHED_PATH)).json).toEqual({
+      segments: [],
+    });
   });
 });
 
@@ -279,7 +281,7 @@ describe('a request is refused', () => {
   /** A camera with a session and a segment of four records, and another camera with the same. */
   async function furnished(options: Parameters<typeof openTestServer>[0] = {}) {
     const testServer = await openTestServer(options);
-    const [camera, other] = [newCamera(), newCamera()];
+    const [camera, other] = [await newCamera(), await newCamera()];
     const mine = await begin(testServer, camera);
     const theirs = await begin(testServer, other);
     const segment = makeSegment(mine.header);
