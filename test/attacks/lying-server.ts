@@ -7,11 +7,11 @@ import type { StaticServer } from '../ota/static-server.ts';
 
 /** A real server of which a thief has everything, TLS keys and program: what it answers to who asks for updates is theirs. */
 
-/** Releases of which let themselves be told to look as often as a test wants, instead of every five seconds. */
+/** Releases of which let themselves be told to refresh as often as a test wants, instead of every five seconds. */
 export const PATIENT: Breakage = {
-  file: 'agent/control/requests.ts',
-  from: 'const CLOSEST_LOOKS_MS = 5_000;',
-  to: 'const CLOSEST_LOOKS_MS = 0;',
+  file: 'wire/control-requests.ts',
+  from: 'apartMs: 5_000,',
+  to: 'apartMs: 0,',
 };
 
 /** The server does not follow the address, and answers from it. */

@@ -431,7 +431,9 @@ describe('a policy', () => {
     await run('keys policy', {}, [key, '--camera', camera.camera, '--out', file, '--force']);
     const signed = JSON.parse(sign().policyFile);
     const strange = JSON.parse(sign(await makeViewingKey('x', new Uint8Array(32).fill(9), 1)).policyFile);
-    await put(JSON.stringify({ ...signed, dayKeys: times === 0 ? [] : [...signed.dayKeys, ...strange.dayKeys] }));
+    await put(
+      JSON.stringify({ ...signed, dayKeys: times === 0 ? [] : [...signed.dayKeys, ...strange.dayKeys] }),
+    );
     const advice = await policy(camera, codeOf(id));
     expect(advice).toEqual(['keys policy there again', 'server policy DIR put FILE --camera CAMERA_ID']);
     await run(advice[1] as string, { FILE: file, CAMERA_ID: camera.camera });
