@@ -75,4 +75,6 @@ export const REPLY_MEMBERS = v.partial(
     ...CONTROL_REQUESTS.snapshot.reply,
     ...CONTROL_REQUESTS.refresh.reply,
   }),
-).entries;
+).entries satisfies Readonly<Record<ReplyMember, unknown>>;
+
+type ReplyMember = { [Kind in RequestKind]: keyof (typeof CONTROL_REQUESTS)[Kind]['reply'] }[RequestKind];
