@@ -53,7 +53,7 @@ describe('a run that goes wrong is followed by another, whole from its first byt
     expect(existsSync(`/proc/${pid}`)).toBe(false);
   });
 
-  test('the agent refuses what comes', async () => {
+  test('the agent refuses what comes [TM-48]', async () => {
     const { feed, runs } = line.startAgent();
     line.startCapture({ source: PATTERN });
     await untilFlowing(runs, 1);
@@ -136,7 +136,7 @@ describe('[FC-23] a FIFO that is gone is a state of the agent, and capture is st
     ['removed', () => undefined],
     ['replaced by a file', (path) => writeFileSync(path, 'no fifo')],
     ['replaced by another FIFO', (path) => makeFifo(path)],
-  ])('%s while it records', async (_, replace) => {
+  ])('%s while it records [TM-45]', async (_, replace) => {
     const { runs } = line.startAgent();
     const first = line.startCapture({ source: PATTERN });
     await untilFlowing(runs, 1);
@@ -301,7 +301,7 @@ describe('a file', () => {
   describe('[FC-28c] whose codec no camera has', () => {
     const cinepak = () => makeClip(line.dir, 'a.avi', [...picture(10), '-t', '1', '-c:v', 'cinepak']);
 
-    test('is refused: no decoder is opened for it', async () => {
+    test('is refused: no decoder is opened for it [TM-46]', async () => {
       line.startAgent();
       const source = `file:${cinepak()}`;
       await expect(line.startCapture({ source }).ended).rejects.toMatchObject({
@@ -311,7 +311,7 @@ describe('a file', () => {
       expect(line.state()).toMatchObject({ state: 'failed', lastError: { code: 'CODEC_REFUSED' } });
     });
 
-    test('control: ffprobe by itself opens it', () => {
+    test('control: ffprobe by itself opens it [TM-46]', () => {
       const args = ['-v', 'error', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0', cinepak()];
       expect(execFileSync('ffprobe', args, { encoding: 'utf8' }).trim()).toBe('cinepak');
     });
@@ -341,7 +341,7 @@ describe('a file', () => {
     expect(line.state()).toMatchObject({ mode });
   });
 
-  test('that is a playlist does not lead to other hosts', async () => {
+  test('that is a playlist does not lead to other hosts [TM-47]', async () => {
     const path = join(line.dir, 'list.m3u8');
     writeFileSync(
       path,

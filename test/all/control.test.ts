@@ -75,7 +75,7 @@ async function goesOn(deployment: TestDeployment): Promise<number> {
   });
 }
 
-test('a server without control, or one that breaks it off at once, gets all the footage', async () => {
+test('a server without control, or one that breaks it off at once, gets all the footage [TM-43]', async () => {
   const lacking = breakBuild({
     file: 'server/server.ts',
     from: 'new TlsServer(identity, judge, routes, log, TLS_SERVER_LIMITS, broker)',
@@ -98,7 +98,7 @@ test('a server without control, or one that breaks it off at once, gets all the 
   }
 });
 
-test('control: a camera whose recording hangs on control gets none', async () => {
+test('control: a camera whose recording hangs on control gets none [TM-43]', async () => {
   const server = breakBuild({
     file: 'server/server.ts',
     from: 'new TlsServer(identity, judge, routes, log, TLS_SERVER_LIMITS, broker)',

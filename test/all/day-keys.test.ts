@@ -102,7 +102,7 @@ const watched = (act: (watched: Watched) => Promise<void>, camera?: string) =>
     },
   );
 
-test('[FC-21] a server that takes a revocation back is refused, and named; the true policy is obeyed afterwards', () =>
+test('[FC-21] a server that takes a revocation back is refused, and named; the true policy is obeyed afterwards [TM-19]', () =>
   watched(async (it) => {
     const { key } = it.deployment.parts;
     const before = readFileSync(join(it.deployment.cameraDirectory, 'policy.json'), 'utf8');
@@ -160,7 +160,7 @@ test('[FC-21] of two viewers the one below the floor is sealed nothing, and name
     expect(ofBob).toContain('SESSION_KEY_MISSING');
   }));
 
-test('[FC-21] control: a camera that takes any batch of the viewer’s is led to day keys of the server’s choice', async () => {
+test('[FC-21] control: a camera that takes any batch of the viewer’s is led to day keys of the server’s choice [TM-19]', async () => {
   const broken = breakBuild({ file: 'crypto/policy.ts', from: 'equal(each.hash, hash) && ', to: '' });
   try {
     await watched(async (it) => {

@@ -103,7 +103,7 @@ describe('on a camera', () => {
     );
   };
 
-  test('a build that dials elsewhere gets nowhere, and its recording goes on', async () => {
+  test('a build that dials elsewhere gets nowhere, and its recording goes on [TM-49]', async () => {
     apply();
     const wiretap = await Wiretap.on(deployment.lan, join(deployment.parts.directory, 'broken.pcap'));
     camera = deployment.startCamera(broken.oriel);
@@ -157,7 +157,7 @@ describe('on a camera', () => {
     await deployment.resolveTo(SERVER.v4);
   });
 
-  test('a camera whose server has moved leaves word, and goes on as soon as the filter is filled again', async () => {
+  test('a camera whose server has moved leaves word, and goes on as soon as the filter is filled again [TM-49]', async () => {
     apply();
     camera = deployment.startCamera(sound.oriel);
     const acknowledged = () => cameraStatus(deployment.parts as Deployment)?.acknowledgedSeconds ?? 0;
@@ -214,7 +214,7 @@ describe('on a camera', () => {
       return (await wiretap.destinations()).filter((packet) => packet.endsWith(` ${PORT}`));
     };
 
-    test('control: without the filter ffmpeg follows', async () => {
+    test('control: without the filter ffmpeg follows [TM-47]', async () => {
       deployment.lan.run('camera', 'nft', 'flush', 'ruleset');
       expect(await destinations('followed')).toEqual([
         `tcp ${SERVER.v4} ${PORT}`,

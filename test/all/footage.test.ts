@@ -208,14 +208,14 @@ test('untouched, all of it is complete, and opens to what was filmed', () =>
   }));
 
 describe('refused', () => {
-  test.each(RECORDS)('%s: %s', (_, code, change) =>
+  test.each(RECORDS)('%s: %s [TM-11]', (_, code, change) =>
     withCopy(async (copy) => {
       copy.changeRecords(copy.segment(0, 0), change);
       await expectRefused(copy, code);
     }),
   );
 
-  test.each(FILES)('%s: %s', (_, code, change) =>
+  test.each(FILES)('%s: %s [TM-16]', (_, code, change) =>
     withCopy(async (copy) => {
       await change(copy);
       await expectRefused(copy, code);
@@ -294,7 +294,7 @@ describe('incomplete', () => {
   );
 });
 
-test('one flipped bit, wherever it is in a segment, is refused', () =>
+test('one flipped bit, wherever it is in a segment, is refused [TM-11]', () =>
   withCopy(async (copy) => {
     const bytes = readFileSync(copy.segment(1, 0));
     const bits = Array.from({ length: 200 }, (_, index) =>

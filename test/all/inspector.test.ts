@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { doorsOf } from '../no-way-in/sockets.ts';
 import { ORIEL_ROOT, RunningCamera, until, withDeployment } from '../no-way-in/test-deployment.ts';
 
-test('SIGUSR1 opens no inspector in the launcher, the agent or capture, however the launcher was started', () =>
+test('SIGUSR1 opens no inspector in the launcher, the agent or capture, however the launcher was started [TM-01]', () =>
   withDeployment(async (deployment) => {
     const camera = new RunningCamera(deployment, join(ORIEL_ROOT, 'oriel'), []);
     const { capturedSeconds } = await camera.captures(1);

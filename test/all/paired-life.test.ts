@@ -168,7 +168,7 @@ test('oriel camera run waits in an empty directory, takes up the camera that is 
   });
 });
 
-test('a camera that is reset leaves nothing of its footage, and comes back as another', async () => {
+test('a camera that is reset leaves nothing of its footage, and comes back as another [TM-37]', async () => {
   const directory = new CameraDirectory(deployment.cameraDirectory);
   const { camera: id, pem } = await loadDeviceKey(directory);
   // Without its server the camera keeps what it records.

@@ -81,7 +81,7 @@ async function serve(directory: string): Promise<{ answered: () => number; stop:
   };
 }
 
-test('a promoted backup is believed at once, the stolen CA no longer once its owner has said so', async () => {
+test('a promoted backup is believed at once, the stolen CA no longer once its owner has said so [TM-21]', async () => {
   const stolen = join(testServer.directory, 'stolen');
   await testServer.stop();
   cpSync(testServer.serverDirectory, stolen, { recursive: true });
@@ -166,7 +166,7 @@ describe('refused by its code, whoever brings it, and seen: a statement', () => 
       (_old, terms) => flip(next(terms, { ...testServer.key }), 130),
     ],
     ['cut off', 'PINS_MALFORMED', (_old, terms) => next(terms, { ...testServer.key }).slice(0, -4)],
-  ])('%s: %s', async (_what, code, make) => {
+  ])('%s: %s [TM-20]', async (_what, code, make) => {
     const terms = termsOf(testServer);
     const old = next(terms);
     const newest = next(terms);
@@ -208,7 +208,7 @@ describe('refused by its code, whoever brings it, and seen: a statement', () => 
   });
 });
 
-test('what was obeyed counts after a restart, against the server and the set-up', async () => {
+test('what was obeyed counts after a restart, against the server and the set-up [TM-20]', async () => {
   const terms = termsOf(testServer);
   const first = next(terms);
   await put(first);

@@ -113,7 +113,7 @@ const turned = () => {
   });
 };
 
-test('[FC-22] what the agent writes into its configuration does not open the packet filter', async () => {
+test('[FC-22] what the agent writes into its configuration does not open the packet filter [TM-50]', async () => {
   expect(await setup(`rtsp://192.0.2.7/lens`, ['--lan', '192.0.2.7'])).toMatchObject({ code: 0 });
   const before = await rules();
   expect(before).toContain(`ip daddr { ${SERVER} } tcp dport 8443 accept`);
@@ -126,7 +126,7 @@ test('[FC-22] what the agent writes into its configuration does not open the pac
   expect(await rules()).toBe(before);
 });
 
-test('[FC-22] control: a build whose root believes the agent opens it', async () => {
+test('[FC-22] control: a build whose root believes the agent opens it [TM-50]', async () => {
   const broken = breakBuild({
     file: 'host/as-owner.ts',
     from: 'stats.uid === 0 ? undefined',
@@ -142,7 +142,7 @@ test('[FC-22] control: a build whose root believes the agent opens it', async ()
   }
 });
 
-test('[FC-22] a pin statement of the owner’s moves the filter with the camera, and nobody else’s', async () => {
+test('[FC-22] a pin statement of the owner’s moves the filter with the camera, and nobody else’s [TM-50]', async () => {
   await setup();
   lay('pins', await statement({}, thief));
   expect(await rules()).not.toContain(ELSEWHERE);
@@ -178,7 +178,7 @@ test('[FC-22] root gives it another source, and resets it: then nothing the agen
   expect(await rules()).toContain(SERVER);
 });
 
-test('[FC-22] what the agent got adopted during a set-up does not outlive it, nor the same code given again', async () => {
+test('[FC-22] what the agent got adopted during a set-up does not outlive it, nor the same code given again [TM-50]', async () => {
   await setup();
   lay('camera.json', turned());
   expect((await root('firewall', [...SEPARATED, ...kept, '--adopt'])).stdout).toContain(ELSEWHERE);
@@ -213,7 +213,7 @@ test('[FC-22] what root keeps has a name that fits, however long the directory�
   expect(file.read()).toBeNull();
 });
 
-test('[FC-22] during a set-up there is nothing to adopt, and after one that failed as before', async () => {
+test('[FC-22] during a set-up there is nothing to adopt, and after one that failed as before [TM-50]', async () => {
   await setup();
   lay('camera.json', turned());
   const file = new DestinationsFile(state, camera);
@@ -249,7 +249,7 @@ test.each([
   ['links to a FIFO', 'mkfifo fifo; for name; do rm -f "$name"; ln -s fifo "$name"; done'],
   ['links to a device', 'for name; do rm -f "$name"; ln -s /dev/zero "$name"; done'],
 ])(
-  '[FC-27] root waits for nothing: in place of the camera’s files lie %s',
+  '[FC-27] root waits for nothing: in place of the camera’s files lie %s [TM-51]',
   async (_what, script) => {
     await setup();
     agent(`${script}; mkdir run; cd run; mkdir capture`, ...FILES, 'run/status.json');
@@ -305,14 +305,14 @@ describe('[FC-27] a spool that leads elsewhere', () => {
   });
   afterEach(() => rmSync(precious, { recursive: true, force: true }));
 
-  test('is removed by a reset, and what it leads to stays', async () => {
+  test('is removed by a reset, and what it leads to stays [TM-51]', async () => {
     expect(await root('selfcheck', [])).toMatchObject({ code: 1 });
     expect(await root('reset', ['--yes', ...kept])).toMatchObject({ code: 0 });
     expect(readdirSync(precious)).toEqual(['file']);
     expect(readdirSync(camera)).not.toContain('spool');
   });
 
-  test('control: a build that follows it as root empties what it leads to', async () => {
+  test('control: a build that follows it as root empties what it leads to [TM-51]', async () => {
     const broken = breakBuild(
       { file: 'host/as-owner.ts', from: 'stats.uid === 0 ? undefined', to: 'stats.uid >= 0 ? undefined' },
       { file: 'host/disk.ts', from: 'await fs.lstat(path)', to: 'await fs.stat(path)' },
@@ -351,7 +351,7 @@ describe('[FC-27] a directory of another user’s in which root makes something'
     for (const name of readdirSync(directory)) expect(facts(join(directory, name)).uid).toBe(AGENT.uid);
   });
 
-  test('a link that lies there already leads root nowhere', async () => {
+  test('a link that lies there already leads root nowhere [TM-51]', async () => {
     agent('ln -s "$1" new', precious);
     expect(await setUpIn(join(camera, 'new'))).toMatchObject({ code: 1 });
     expect(facts(precious)).toEqual({ uid: 0, mode: 0o755 });
@@ -372,7 +372,7 @@ describe('[FC-27] a directory of another user’s in which root makes something'
     ['with the rights of that user', [swap, follows], { uid: 0, mode: 0o755 }],
     ['as root, which follows no link', [swap, asRoot], { uid: 0, mode: 0o755 }],
     ['control: as root, which follows it', [swap, asRoot, follows], { uid: 0, mode: 0o750 }],
-  ])('a link laid in place of what was just made: %s', async (_what, breakages, expected) => {
+  ])('a link laid in place of what was just made: %s [TM-51]', async (_what, breakages, expected) => {
     const broken = breakBuild(...breakages);
     try {
       await setUpIn(join(camera, 'new'), broken.oriel);
@@ -415,7 +415,7 @@ describe('[FC-27] a directory of another user’s in which root makes something'
     ['a registry', registryIn, [registrySwap], []],
     ['control: a registry, as root', registryIn, [registrySwap, asRoot], ['nologin']],
   ])(
-    'a link laid in place of what SQLite opens makes no file elsewhere: %s',
+    'a link laid in place of what SQLite opens makes no file elsewhere: %s [TM-51]',
     async (_what, open, breakages, made) => {
       const broken = breakBuild(...breakages);
       try {

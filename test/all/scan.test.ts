@@ -36,7 +36,7 @@ async function expectNoDoor(running: RunningCamera): Promise<void> {
 const tap = (name: string) => Wiretap.on(deployment.lan, join(deployment.parts.directory, `${name}.pcap`));
 const LIFE = [`tcp ${SERVER.v4} 8443`, `udp ${SERVER.v4} 53`];
 
-test('no scan finds a way into a camera that runs, whose server is away, or that crashes and starts again', async () => {
+test('no scan finds a way into a camera that runs, whose server is away, or that crashes and starts again [TM-01]', async () => {
   camera = deployment.startCamera(sound);
   await camera.captures(2);
   await expectNoDoor(camera);
@@ -68,7 +68,7 @@ test('no scan finds a way into a camera that runs, whose server is away, or that
   expect(await camera.end()).toBe(0);
 });
 
-test('nor into one that is not set up yet, or just being enrolled; and it sends to its server and resolver alone', async () => {
+test('nor into one that is not set up yet, or just being enrolled; and it sends to its server and resolver alone [TM-01]', async () => {
   const blank = await deployment.blankCamera(sound);
   const comes = (what: string, fits: (status: AgentStatus) => boolean) =>
     until(what, () => {
@@ -98,7 +98,7 @@ test('nor into one that is not set up yet, or just being enrolled; and it sends 
   expect(await enrolled.destinations()).toEqual(LIFE);
 });
 
-test('control: a build that listens is found by the scan and by the look at its sockets', async () => {
+test('control: a build that listens is found by the scan and by the look at its sockets [TM-01]', async () => {
   camera = deployment.startCamera(ship(GUARD_OFF, LISTENS));
   await camera.captures(1);
   const ports = ['47470/tcp/4', '5353/udp/4', '47470/tcp/6', '5353/udp/6'];
@@ -112,7 +112,7 @@ test('a build that listens ends itself as long as the guard is on', async () => 
   expect(await scan(deployment.lan)).toEqual([]);
 });
 
-test('in its whole life it sends to its server and its resolver alone', async () => {
+test('in its whole life it sends to its server and its resolver alone [TM-49]', async () => {
   const wiretap = await tap('sound');
   camera = deployment.startCamera(sound);
   await camera.captures(2);
@@ -126,7 +126,7 @@ test('in its whole life it sends to its server and its resolver alone', async ()
   expect(await wiretap.destinations()).toEqual(LIFE);
 });
 
-test('control: a build that dials elsewhere is seen', async () => {
+test('control: a build that dials elsewhere is seen [TM-49]', async () => {
   const wiretap = await tap('broken');
   camera = deployment.startCamera(ship(DIALS_STRANGER));
   await camera.captures(2);

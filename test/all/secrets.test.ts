@@ -70,7 +70,7 @@ async function accept(life: ObservedLife): Promise<number> {
 }
 
 test.concurrent(
-  'no secret is anywhere but where it belongs: logs, programs, packets, crashes, files',
+  'no secret is anywhere but where it belongs: logs, programs, packets, crashes, files [TM-57]',
   () =>
     ObservedLife.with({ camera: build(FAULT) }, async (life) => {
       const { at, key, serverDirectory, cameraDirectory, planted } = life;
@@ -225,7 +225,7 @@ const FOUND = [
 ];
 
 test.concurrent(
-  'control: a secret let out is found in every one of these places',
+  'control: a secret let out is found in every one of these places [TM-57]',
   () =>
     ObservedLife.with({ camera: build(...LEAKS), server: build(LEAK_OF_SERVER) }, async (life) => {
       const { serverDirectory, cameraDirectory, planted } = life;

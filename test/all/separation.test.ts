@@ -96,7 +96,7 @@ describe('users of their own', () => {
     expect(JSON.parse(stdout)).toMatchObject({ verdict: 'complete' });
   });
 
-  test('the user of capture can read nothing of the camera and write nowhere but beside the FIFOs', async () => {
+  test('the user of capture can read nothing of the camera and write nowhere but beside the FIFOs [TM-44]', async () => {
     const camera = start(SEPARATED, MINIMAL_ROOT);
     await camera.captures(1);
     const dir = parts.cameraDirectory;
@@ -121,7 +121,7 @@ describe('users of their own', () => {
     expect(await camera.end()).toBe(0);
   });
 
-  test('[FC-23] a taken-over capture cannot take the FIFOs away, and where they are gone the agent lives on', async () => {
+  test('[FC-23] a taken-over capture cannot take the FIFOs away, and where they are gone the agent lives on [TM-45]', async () => {
     const camera = start(SEPARATED, MINIMAL_ROOT);
     await camera.captures(1);
     const agent = camera.pid(/ camera agent /);
@@ -182,7 +182,7 @@ describe('users of their own', () => {
     );
   });
 
-  test('what a broken capture left behind does not stop the next start, nor lead it out of the run directory', async () => {
+  test('what a broken capture left behind does not stop the next start, nor lead it out of the run directory [TM-44]', async () => {
     const dir = parts.cameraDirectory;
     const keyBefore = readFileSync(join(dir, 'device.key'), 'utf8');
     const plant =

@@ -31,7 +31,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 describe('network', () => {
   test.concurrent.each(['cut', 'deaden'] as const)(
-    '%s: what is captured meanwhile arrives afterwards',
+    '%s: what is captured meanwhile arrives afterwards [TM-06]',
     (how) =>
       filming(async (deployment) => {
         const back = await expectBridged(deployment, async () => {

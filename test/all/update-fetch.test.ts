@@ -340,7 +340,7 @@ describe('[FC-28b] a server that spoils the last bytes of a file', () => {
     DayBudget.open(systemDisk, join(testServer.directory, 'fetched.json'), { monotonic: () => now }, LIMITS);
   const LIMITS = { times: 3, atLeastBytes: 0 };
 
-  test('has the camera download no more in a day, over restarts, and the next day it goes on', async () => {
+  test('has the camera download no more in a day, over restarts, and the next day it goes on [TM-27]', async () => {
     testServer.server.answer = spoil;
     const codes: unknown[] = [];
     for (let attempt = 0; attempt < 20 && codes.at(-1) !== 'FETCH_DAY'; attempt += 1) {
@@ -359,7 +359,7 @@ describe('[FC-28b] a server that spoils the last bytes of a file', () => {
     expectWhole(await update({ day }));
   });
 
-  test('control: without a budget it downloads the same again and again', async () => {
+  test('control: without a budget it downloads the same again and again [TM-27]', async () => {
     testServer.server.answer = spoil;
     const before = sent;
     for (let attempt = 0; attempt < 20; attempt += 1) expect(await outcome()).toBe('FETCH_WRONG');

@@ -79,7 +79,7 @@ async function footage(): Promise<FootageReport> {
   return JSON.parse(stdout);
 }
 
-test('the clock at 1970, then at 2099, then right: the camera records on, and every time is honest', async () => {
+test('the clock at 1970, then at 2099, then right: the camera records on, and every time is honest [TM-24]', async () => {
   const from = Date.now();
   rmSync(directory.run, { recursive: true, force: true });
   mkdirSync(directory.path, { recursive: true });

@@ -182,7 +182,7 @@ test('a trial of an encoder', async () => {
   ]);
 });
 
-test('a snapshot opens no decoder but that of what is recorded', async () => {
+test('a snapshot opens no decoder but that of what is recorded [TM-46]', async () => {
   const args = (await snapshotArguments({ width: 640, height: 360 }, false)).join(' ');
   expect(args).toContain('-codec_whitelist h264 -f mov -protocol_whitelist pipe -i pipe:0');
 });

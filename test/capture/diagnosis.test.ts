@@ -48,7 +48,7 @@ describe('[FC-75] what a network camera answers, asked by ffprobe', () => {
     expect(diagnose(complaintsIn((await probed(source)).stderr, null), source)).toBe('host-unknown');
   });
 
-  test('what a camera echoes of the password is not kept', async () => {
+  test('what a camera echoes of the password is not kept [TM-52]', async () => {
     const password = 'p@ss w/0rd#?ü';
     const peer = await openRtspPeer(failing('DESCRIBE', `404 ${password} eve:${password}`));
     try {
@@ -84,7 +84,7 @@ describe('[FC-75] what a network camera answers, asked by ffprobe', () => {
     expect(await parseSource('file:/srv/a.mp4', []).diagnoseProbe(killed, run)).toBeUndefined();
   });
 
-  test('how a login is wanted is asked without user and password', async () => {
+  test('how a login is wanted is asked without user and password [TM-52]', async () => {
     const peer = await openRtspPeer(unauthorized(digest(', algorithm=SHA-256')));
     try {
       const { stderr } = await run(challengeCommand(rtsp(peer.port, { user: eve })));

@@ -100,7 +100,7 @@ describe('[FC-75] files, opened by ffprobe', () => {
     expect(causeWithoutVideo(0)).toBe('no-video');
   });
 
-  test('acceptFile refuses with the cause, and without waiting', () => {
+  test('acceptFile refuses with the cause, and without waiting [TM-48]', () => {
     expect(acceptFile(at('whole.mp4'))).toMatchObject({ kind: 'file' });
     expect(() => acceptFile(at('fifo.mp4'))).toThrow(
       expect.objectContaining({ code: 'PROBE_FAILED', why: 'file-irregular' }),

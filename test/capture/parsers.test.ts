@@ -39,7 +39,7 @@ describe('commands', () => {
     expect(parseCommand(line)).toBeNull();
   });
 
-  test('any line is a command or null', () => {
+  test('any line is a command or null [TM-48]', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (line) => {
         expect(parseCommand(line)).toBeNull();

@@ -42,7 +42,7 @@ function commandLines(): string {
     .join('\n');
 }
 
-test('a listed camera is copied through over TCP, silence is a stall, and the password stays hidden', async () => {
+test('a listed camera is copied through over TCP, silence is a stall, and the password stays hidden [TM-52]', async () => {
   const authority = `127.0.0.1:${camera.port}`;
   const { feed, runs } = line.startAgent();
   const { stop, ended } = line.startCapture({
@@ -108,22 +108,25 @@ describe('a camera that sends elsewhere', () => {
   test.each([
     ['at once', 1],
     ['once it has been looked at', 2],
-  ])('%s is given up, nothing of there is recorded, and where it sends to is said', async (_when, from) => {
-    camera.redirect(url(elsewhere), from);
-    const { runs } = line.startAgent();
-    const { stop, ended } = line.startCapture({ source: url(camera), lan: ['127.0.0.1'] });
-    await until('two attempts', () => line.state().restarts.redirected >= 2);
-    expect(line.state().lastError).toEqual({
-      code: 'redirected',
-      line: `Status 302: Redirecting to rtsp://127.0.0.1:${elsewhere.port}/x`,
-    });
-    expect(runs.some((run) => flows(run))).toBe(false);
-    stop();
-    expect(await ended).toBe('stopped');
-    expect(`${line.logged.join('\n')}${JSON.stringify(line.state())}`).not.toMatch(/s3cr3t|eve/);
-  });
+  ])(
+    '%s is given up, nothing of there is recorded, and where it sends to is said [TM-47]',
+    async (_when, from) => {
+      camera.redirect(url(elsewhere), from);
+      const { runs } = line.startAgent();
+      const { stop, ended } = line.startCapture({ source: url(camera), lan: ['127.0.0.1'] });
+      await until('two attempts', () => line.state().restarts.redirected >= 2);
+      expect(line.state().lastError).toEqual({
+        code: 'redirected',
+        line: `Status 302: Redirecting to rtsp://127.0.0.1:${elsewhere.port}/x`,
+      });
+      expect(runs.some((run) => flows(run))).toBe(false);
+      stop();
+      expect(await ended).toBe('stopped');
+      expect(`${line.logged.join('\n')}${JSON.stringify(line.state())}`).not.toMatch(/s3cr3t|eve/);
+    },
+  );
 
-  test('control: ffprobe by itself goes there and takes what it finds', async () => {
+  test('control: ffprobe by itself goes there and takes what it finds [TM-47]', async () => {
     camera.redirect(url(elsewhere), 1);
     const { options, url: from, stdin } = parseSource(url(camera), ['127.0.0.1']).input();
     const args = ['-v', 'error', '-show_entries', 'stream=codec_name', ...options, '-i', from];

@@ -229,7 +229,7 @@ describe('[FC-75] a character that has to be percent-encoded is named, and the p
       expect(refusalOf(`rtsp://eve:zq${encoded}xj@192.168.1.20/x`)?.code).toBe('SOURCE_SYNTAX');
   });
 
-  test('whatever a password holds, no refusal shows it; encoded, it is taken', () => {
+  test('whatever a password holds, no refusal shows it; encoded, it is taken [TM-52]', () => {
     const password = fc
       .string({ unit: 'binary', minLength: 1, maxLength: 8 })
       .filter((text) => !/\p{Cc}/u.test(text));

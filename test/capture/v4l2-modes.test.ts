@@ -92,7 +92,7 @@ describe('[FC-74] the list of a device', () => {
     ]);
   });
 
-  test('whatever a device says, what is read is bounded', () => {
+  test('whatever a device says, what is read is bounded [TM-48]', () => {
     const line = (name: number) => `${V4L2} Raw : f${name} : x :${' 640x480'.repeat(1000)}`;
     const formats = parseFormats(Array.from({ length: 100 }, (_, name) => line(name)).join('\n'));
     expect(formats).toHaveLength(32);

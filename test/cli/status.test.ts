@@ -106,7 +106,7 @@ describe("what capture's user puts in place of its state makes nobody wait, and 
   } as const;
   const invalid = expect.objectContaining({ code: 'STATE_INVALID' });
 
-  test('a FIFO', () => {
+  test('a FIFO [TM-48]', () => {
     const path = join(dir, 'capture.json');
     execFileSync('mkfifo', [path]);
     // Held open and filled, so that a build that reads it fails here instead of waiting.

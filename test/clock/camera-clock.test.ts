@@ -29,7 +29,7 @@ class Machine {
 const open = (machine: Machine, disk = new CrashDisk(), releaseTimeMs = RELEASE) =>
   CameraClock.open({ clock: machine, disk, path: '/time.json', releaseTimeMs });
 
-test('[FC-25] a server seven days on moves no date of a synchronised machine, and is shown; of another it does', async () => {
+test('[FC-25] a server seven days on moves no date of a synchronised machine, and is shown; of another it does [TM-24]', async () => {
   const machine = new Machine(at('2027-01-01T00:00'));
   let synchronised: boolean | undefined = true;
   const clock = await CameraClock.open({
@@ -79,7 +79,7 @@ describe('trusted time', () => {
     expect(clock.trustedMs).toBe(RELEASE + 30 * 24 * HOUR);
   });
 
-  test('[FC-12] is not moved by what was signed by a clock that was certainly wrong', async () => {
+  test('[FC-12] is not moved by what was signed by a clock that was certainly wrong [TM-25]', async () => {
     const clock = await open(new Machine(0));
     for (const time of ['2099-01-01T00:00', '2037-01-01T00:00', '1970-01-01T00:00']) {
       clock.trust(at(time));
@@ -188,7 +188,7 @@ describe('a certificate that ended in 2030', () => {
     });
 
   test.each(['1970-01-01T00:00', '2027-01-01T00:00', '2099-01-01T00:00'])(
-    'is accepted with the machine at %s, and with a server that lies',
+    'is accepted with the machine at %s, and with a server that lies [TM-24]',
     async (wall) => {
       const clock = await open(new Machine(at(wall)));
       expect(verdict(clock)).toMatchObject({ verdict: 'accepted' });

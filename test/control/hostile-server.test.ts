@@ -126,7 +126,7 @@ test.each<[string, Uint8Array]>([
   expect(() => line.check()).toThrow(expect.objectContaining({ code: 'CONTROL_LOST' }));
 });
 
-test('whatever bytes come, before CONNACK or after it, the line ends by a closed code or goes on', async () => {
+test('whatever bytes come, before CONNACK or after it, the line ends by a closed code or goes on [TM-29] [TM-43]', async () => {
   const packet = fc.oneof(
     fc.uint8Array({ maxLength: 40 }),
     fc

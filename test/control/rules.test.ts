@@ -106,7 +106,7 @@ describe('a request', () => {
   const codeOf = async (request: string, snapshot?: boolean) =>
     (await requests(snapshot).answer({ id, request })).code;
 
-  test('is answered under its id', async () => {
+  test('is answered under its id [TM-43]', async () => {
     expect(await requests().answer({ id, request: 'ping' })).toEqual({ id, code: 'DONE' });
     expect(await requests().answer({ id, request: 'status' })).toEqual({
       id,

@@ -35,7 +35,7 @@ test('OpenSSL reads ours, and we read OpenSSL’s', () => {
   );
 });
 
-test('any damage is refused by code or leaves DER of certificates', async () => {
+test('any damage is refused by code or leaves DER of certificates [TM-26]', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(message.length - 1), fc.integer({ min: 1, max: 255 }), async (at, mask) => {
       const changed = Buffer.from(message);

@@ -104,7 +104,7 @@ describe('anything else is refused', () => {
     ['EXPIRED', 'an ended leaf', () => [expired(), root], {}],
     ['EXPIRED', 'an ended CA', () => [leaf, root], { trustedTimeMs: NOW + YEAR_MS }],
   ];
-  test.each(cases)('%s: %s', (code, _name, chain, change) => {
+  test.each(cases)('%s: %s [TM-02]', (code, _name, chain, change) => {
     expect(outcome(judge(chain(), change))).toBe(code);
   });
 

@@ -132,7 +132,7 @@ describe('no refusal quotes what it refuses', () => {
     }
   }
 
-  test('a viewing key', async () => {
+  test('a viewing key [TM-55]', async () => {
     const key = await makeViewingKey('Ada', new Uint8Array(fromBase64Url(SECRET) as Uint8Array), 1);
     const text = writeViewingKey(key);
     const secrets = [SECRET, toBase64Url(key.dayKeys[0]?.privateKey as Uint8Array)];

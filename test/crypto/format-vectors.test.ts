@@ -171,7 +171,7 @@ describe('the committed vectors', () => {
   });
 
   test.each(vectors.refusedSegments)(
-    'segment refused: $name: $code',
+    'segment refused: $name: $code [TM-39]',
     async ({ session, bytes: text, code }) => {
       expect(await refusalOf(() => opener.segment(session, text))).toBe(code);
     },

@@ -63,7 +63,7 @@ describe('[FC-41] an end that is no date is refused', () => {
     'of year 0': generalizedTime('00000101000000Z'),
     'a number in its place': smallInteger(2030),
   };
-  test.each(Object.entries(ends))('%s', (_name, to) => {
+  test.each(Object.entries(ends))('%s [TM-03]', (_name, to) => {
     expect(outcome(odd({ to }))).toBe('CERTIFICATE_MALFORMED');
     expect(outcome(odd({ from: to }))).toBe('CERTIFICATE_MALFORMED');
     // Nor is it a camera's.
@@ -126,7 +126,7 @@ describe('[FC-41] an end that is no date is refused', () => {
 
 describe('[FC-42] one key has one spelling in a certificate', () => {
   const all = spellings(key);
-  test.each(Object.keys(all).filter((name) => name !== 'honest'))('%s is refused', (name) => {
+  test.each(Object.keys(all).filter((name) => name !== 'honest'))('%s is refused [TM-04]', (name) => {
     const wish = { spki: all[name] as Buffer };
     expect(outcome(odd({ ...wish }))).toBe('CERTIFICATE_MALFORMED');
     const client = oddCertificate(root, 'Root', { ...wish, usage: 'clientAuth' });
@@ -169,7 +169,7 @@ describe('[FC-43] what restricts a certificate is not passed over', () => {
     ['policy mappings', '2.5.29.33'],
     ['policy constraints', '2.5.29.36'],
     ['inhibitAnyPolicy', '2.5.29.54'],
-  ])('%s, critical or not', (_name, id) => {
+  ])('%s, critical or not [TM-03]', (_name, id) => {
     for (const critical of [true, false]) {
       expect(outcome(odd(withExtensions(extension(id, critical, constraint))))).toBe('EXTENSION_UNKNOWN');
     }
@@ -200,7 +200,7 @@ describe('[FC-45] a certificate is of version 3, whole, and nothing follows it',
     ['an extension without value', () => odd(withExtensions(sequence(oid('1.2.3'))))],
     ['no list of extensions', () => odd({ extensions: [commonName('x')] })],
   ];
-  test.each(cases)('%s', (_name, make) => {
+  test.each(cases)('%s [TM-03]', (_name, make) => {
     expect(outcome(make())).toBe('CERTIFICATE_MALFORMED');
   });
 
@@ -209,7 +209,7 @@ describe('[FC-45] a certificate is of version 3, whole, and nothing follows it',
     expect(outcome(odd({}), { ...root, certificate: ca })).toBe('CERTIFICATE_MALFORMED');
   });
 
-  test('control: OpenSSL alone takes what follows, and other versions', () => {
+  test('control: OpenSSL alone takes what follows, and other versions [TM-03]', () => {
     expect(() => new X509Certificate(Buffer.concat([odd({}), Buffer.of(0)]))).not.toThrow();
     expect(() => new X509Certificate(odd({ version: 1 }))).not.toThrow();
     expect(() => new X509Certificate(odd(withExtensions(unknown, unknown)))).not.toThrow();

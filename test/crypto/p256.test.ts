@@ -32,7 +32,7 @@ const hybrid = Uint8Array.from(point).with(0, 6 + ((point[64] as number) & 1));
 const wrong = Object.keys(all).filter((name) => name !== 'honest');
 
 describe('[FC-42] one key, one id', () => {
-  test.each(wrong)('%s is no key', (name) => {
+  test.each(wrong)('%s is no key [TM-04]', (name) => {
     const der = all[name] as Buffer;
     const refusal = expect.objectContaining({ code: 'KEY_MALFORMED' });
     expect(() => readP256Spki(der)).toThrow(refusal);
@@ -49,7 +49,7 @@ describe('[FC-42] one key, one id', () => {
     },
   );
 
-  test('control: the bytes that Node writes of such a key are not the honest ones', () => {
+  test('control: the bytes that Node writes of such a key are not the honest ones [TM-04]', () => {
     const read = createPublicKey({ key: all.hybrid as Buffer, format: 'der', type: 'spki' });
     expect(read.export({ type: 'spki', format: 'der' })).toEqual(all.hybrid);
   });

@@ -59,12 +59,12 @@ test.each<[string, Partial<PairingTerms>]>([
 describe('a server in between', () => {
   const server = makeSigner();
 
-  test('that puts its own key in needs the pairing secret', async () => {
+  test('that puts its own key in needs the pairing secret [TM-17]', async () => {
     const own = await makePairingStatement(terms, randomBytes(32), server, nodePrimitives);
     expect(await verify(own)).toBe('PAIRING_FORGED');
   });
 
-  test('that keeps the tag needs the camera’s key', async () => {
+  test('that keeps the tag needs the camera’s key [TM-17]', async () => {
     const body = statement.subarray(0, -64);
     const signature = server.sign(concat(utf8('oriel/1 pairing statement\0'), body));
     expect(await verify(concat(body, signature))).toBe('PAIRING_FORGED');

@@ -41,7 +41,7 @@ test('a camera gets out what its owner put in', async () => {
   expect(pinsOf({ ...statement, backupPin: new Uint8Array(32) })).toEqual([statement.activePin]);
 });
 
-test('another owner’s is forged', async () => {
+test('another owner’s is forged [TM-20]', async () => {
   const stranger = ed25519FromSeed(new Uint8Array(randomBytes(32)));
   expect(await refusalOf(() => read(signed, stranger.publicKey))).toBe('PINS_FORGED');
 });

@@ -81,7 +81,7 @@ const LOCKS: [string, string, string, string, Breakage][] = [
 ];
 
 test.each(LOCKS)(
-  '[FC-21] %s is refused: %s; control: without its check the file is obeyed',
+  '[FC-21] %s is refused: %s; control: without its check the file is obeyed [TM-19]',
   (_, code, text, taken, lock) => {
     expect(verdictOf(join(import.meta.dirname, '../..'), text)).toBe(code);
     const broken = breakBuild(lock);

@@ -64,7 +64,7 @@ const holding = (...dayKeys: SignedBatchText[]) =>
   written(naming(termsOf(viewer.publicKey, 0, ...dayKeys)), ...dayKeys);
 
 describe('the policy file', () => {
-  test('is read as it was written', async () => {
+  test('is read as it was written [TM-18]', async () => {
     const { policy: inForce, viewers, version } = await read(file);
     expect({ inForce, version }).toEqual({ inForce: policy, version: 2 });
     expect(viewers).toHaveLength(1);
@@ -266,7 +266,7 @@ describe('[FC-21] beside a policy lie exactly the batches that it names', () => 
     ['an old batch besides', 'DAY_KEYS_UNNAMED', policy, [batch, old]],
     ['the same batch twice', 'DAY_KEYS_UNNAMED', policy, [batch, batch]],
     ['that of a viewer whom it does not name', 'DAY_KEYS_UNNAMED', policy, [batch, others]],
-  ])('%s: %s', async (_, code, signed, dayKeys) => {
+  ])('%s: %s [TM-19]', async (_, code, signed, dayKeys) => {
     expect(await refusalOf(() => read(written(signed, ...dayKeys)))).toBe(code);
   });
 
@@ -356,7 +356,7 @@ describe('[FC-21] recipients', () => {
     expect(recipients).toEqual(expected);
   });
 
-  test('are never taken below the floor, whatever number is due', () => {
+  test('are never taken below the floor, whatever number is due [TM-19]', () => {
     fc.assert(
       fc.property(fc.nat(9), fc.uniqueArray(fc.nat(9)), fc.nat(9), (floor, numbers, due) => {
         const one = { viewer: id, floor, keys: keysOf(...numbers) };

@@ -109,7 +109,7 @@ describe('records moved about are refused', () => {
     ['spliced in from another segment', 'RECORD_MISPLACED', (f, o) => [f[0], o[1], f[2], f[3], f[4]]],
     ['after the end', 'RECORD_TRAILING', (f) => [...f, f[1]]],
   ];
-  test.each(cases)('%s', async (_, code, arrange) => {
+  test.each(cases)('%s [TM-11]', async (_, code, arrange) => {
     const own = await seal(3);
     const other = await seal(3, 1);
     const bytes = joined(own.sealer.header, arrange(own.frames, other.frames) as Frames);
@@ -126,7 +126,7 @@ describe('records moved about are refused', () => {
     expect(await refusal(joined(own.sealer.header, frames))).toBe('RECORD_FORGED');
   });
 
-  test('a closing record cannot be had by cutting: the last but one frame under its nonce', async () => {
+  test('a closing record cannot be had by cutting: the last but one frame under its nonce [TM-39]', async () => {
     const own = await seal(2);
     const fragment = Uint8Array.from(own.frames[2]?.bytes as Uint8Array);
     fragment.set([0, 0, 0, 0, 2], 12);

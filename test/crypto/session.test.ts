@@ -98,10 +98,13 @@ describe('the session header', () => {
     ],
     ['a digest without a number of segments', { previousDigest: zeros.with(31, 1) }],
     ['a digest of no segments', { previousSegments: 0, previousDigest: zeros.with(31, 1) }],
-  ])('[FC-33] that states of the session before it %s is refused, signed as it is', async (_, change) => {
-    const fields = { ...sessionFields(), previousSession: zeros.with(0, 1), ...change };
-    expect(await refusalOf(() => read(signed(pair.signer, [], fields)))).toBe('HEADER_MALFORMED');
-  });
+  ])(
+    '[FC-33] that states of the session before it %s is refused, signed as it is [TM-15]',
+    async (_, change) => {
+      const fields = { ...sessionFields(), previousSession: zeros.with(0, 1), ...change };
+      expect(await refusalOf(() => read(signed(pair.signer, [], fields)))).toBe('HEADER_MALFORMED');
+    },
+  );
 
   test('[FC-33] the bound is the one that camera and server keep', () => {
     expect(MAX_SESSION_SEGMENTS).toBe(MAX_SEGMENTS_PER_SESSION);
@@ -148,7 +151,7 @@ describe('the session header', () => {
     expect(await refusalOf(() => read(signSessionHeader(fixed, [], pair.signer)))).toBe('HEADER_MALFORMED');
   });
 
-  test('signed by another key than it names is refused', async () => {
+  test('signed by another key than it names is refused [TM-39]', async () => {
     const fixed = encodeSessionFixed({ ...sessionFields(), point: pair.signer.point }, 0);
     const forged = signSessionHeader(fixed, [], makeSigner());
     expect(await refusalOf(() => read(forged))).toBe('SESSION_FORGED');
@@ -168,7 +171,7 @@ describe('the session header', () => {
 });
 
 describe('the session secret', () => {
-  test('opens for its viewer, and is not in the header', async () => {
+  test('opens for its viewer, and is not in the header [TM-10]', async () => {
     expect(toHex(pair.opened.secret)).toBe(toHex(pair.begun.secret));
     expect(Buffer.from(pair.begun.header).indexOf(pair.begun.secret)).toBe(-1);
     expect(Buffer.from(pair.begun.header).indexOf(pair.begun.secret.subarray(0, 8))).toBe(-1);
@@ -201,7 +204,7 @@ describe('the session secret', () => {
     expect(await refusalOf(() => openSession(header, thief))).toBe('SESSION_WRAP_FORGED');
   });
 
-  test('does not open for another viewer, nor without the day key', async () => {
+  test('does not open for another viewer, nor without the day key [TM-40]', async () => {
     const { header } = pair.opened;
     const { holder: stranger } = await makeViewer(1);
     expect(await refusalOf(() => openSession(header, stranger))).toBe('SESSION_KEY_MISSING');
@@ -219,7 +222,7 @@ describe('a wrap moved elsewhere is refused, though the header is signed', () =>
   };
   const own = () => pair.opened.header.wraps[0] as Wrap;
 
-  test('left where it was it opens: the ground for what follows', async () => {
+  test('left where it was it opens: the ground for what follows [TM-40]', async () => {
     expect(await open(pair.signer, own(), pair.opened.header)).toBeUndefined();
   });
 

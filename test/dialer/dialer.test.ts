@@ -117,15 +117,18 @@ describe('a chain that is not the pinned one', () => {
     ['HOST_MISMATCH', () => issued(server(root, { extensions: [...without('subject'), OTHER_NAME] }), root)],
     ['USAGE_WRONG', () => issued(server(root, { extensions: [...without('ext'), CLIENT_ONLY] }), root)],
   ];
-  test.each(cases)('%s: no byte reaches the peer; it would, were the judge not asked', async (code, make) => {
-    const [own, chain] = make();
-    const hostile = await peer(own, chain);
-    expect(await attempt(hostile.port)).toBe(code);
-    expect(hostile.received()).toBe(0);
+  test.each(cases)(
+    '%s: no byte reaches the peer; it would, were the judge not asked [TM-02]',
+    async (code, make) => {
+      const [own, chain] = make();
+      const hostile = await peer(own, chain);
+      expect(await attempt(hostile.port)).toBe(code);
+      expect(hostile.received()).toBe(0);
 
-    expect(await attempt(hostile.port, { judge: acceptsAll })).toBe('connected');
-    expect(hostile.received()).toBe('secret'.length);
-  });
+      expect(await attempt(hostile.port, { judge: acceptsAll })).toBe('connected');
+      expect(hostile.received()).toBe('secret'.length);
+    },
+  );
 
   test('the judge gets the chain as it was sent, unrelated certificates included', async () => {
     const sent = [server(publicCa), root, backup];
@@ -184,7 +187,7 @@ describe('a CA that the machine trusts', () => {
       .then((socket) => { socket.write('secret'); console.log('connected'); socket.end(); },
             (error) => console.log(error.reason));`;
 
-  test('is refused without the pin; Node alone would talk to it', async () => {
+  test('is refused without the pin; Node alone would talk to it [TM-02]', async () => {
     const own = server(publicCa);
     const hostile = await peer(own, chainOf(own, publicCa));
     expect(await inChild(hostile.port, BY_DIALER)).toBe('PIN_MISMATCH');
@@ -196,7 +199,7 @@ describe('a CA that the machine trusts', () => {
 });
 
 describe('a peer that is not modern', () => {
-  test('TLS 1.2 is refused in the handshake', async () => {
+  test('TLS 1.2 is refused in the handshake [TM-02]', async () => {
     const old = await peer(good, chainOf(good, root), { maxVersion: 'TLSv1.2' });
     expect(await attempt(old.port)).toBe('DIAL_TLS');
     expect(old.received()).toBe(0);
@@ -226,7 +229,7 @@ describe('a peer that is not modern', () => {
 });
 
 describe('resumption', () => {
-  test('is never offered, though the peer hands out tickets', async () => {
+  test('is never offered, though the peer hands out tickets [TM-02]', async () => {
     const generous = await peer(good, chainOf(good, root));
     expect(await attempt(generous.port)).toBe('connected');
     expect(await attempt(generous.port)).toBe('connected');

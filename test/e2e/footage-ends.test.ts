@@ -49,7 +49,7 @@ describe('what is withheld shows', () => {
       [WHOLE, { ...WHOLE, number: 2 }],
       (footage) => footage.session(1).keep(1),
     ],
-  ])('%s', async (_, counts, sessions, change) => {
+  ])('%s [TM-11]', async (_, counts, sessions, change) => {
     expect((await verified(sessions, change)).counts).toEqual({ ...NONE, ...counts });
   });
 });
@@ -139,7 +139,7 @@ describe('which sessions are here is said', () => {
     ]);
   });
 
-  test('[FC-14] of a line that divides, as after copying a card, where it does', async () => {
+  test('[FC-14] of a line that divides, as after copying a card, where it does [TM-33]', async () => {
     const copied = [
       { ...WHOLE, number: 2, after: 1 },
       { ...WHOLE, number: 3, after: 2 },

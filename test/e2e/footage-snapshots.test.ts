@@ -37,7 +37,7 @@ test.each<[string, number[], { first: number; last: number }[]]>([
   ['the last, of which nothing tells', [5], []],
   ['all', [0, 1, 2, 3, 4, 5], []],
 ])(
-  '[FC-28d] of snapshots that are not here (%s) the numbers are told, and no verdict changes',
+  '[FC-28d] of snapshots that are not here (%s) the numbers are told, and no verdict changes [TM-14]',
   (_, absent, numbers) =>
     withSnapshots(async (footage, snapshots) => {
       withhold(snapshots, ...absent);
@@ -49,7 +49,7 @@ test.each<[string, number[], { first: number; last: number }[]]>([
     }),
 );
 
-test('[FC-28d] one that was altered is refused by verify too, and hides no other', () =>
+test('[FC-28d] one that was altered is refused by verify too, and hides no other [TM-14]', () =>
   withSnapshots(async (footage, snapshots) => {
     withhold(snapshots, 1);
     const path = snapshots[2] ?? '';

@@ -53,7 +53,7 @@ async function ended(child: ChildProcess): Promise<number | null> {
   return code as number | null;
 }
 
-test('[FC-01] a full disk takes no line, and nothing of the work', async () => {
+test('[FC-01] a full disk takes no line, and nothing of the work [TM-54]', async () => {
   const full = openSync('/dev/full', 'w');
   const child = logsTo(full);
   closeSync(full);
@@ -70,7 +70,7 @@ test('[FC-01] nor does a pipe whose reader is gone', async () => {
   expect(await ended(child)).toBe(0);
 });
 
-test('[FC-01] who stops reading holds nobody up; what found no room is counted, and said when there is some', async () => {
+test('[FC-01] who stops reading holds nobody up; what found no room is counted, and said when there is some [TM-54]', async () => {
   const { reader, writer } = pipe();
   const child = logsTo(writer);
   closeSync(writer);
@@ -100,7 +100,7 @@ test('[FC-01] who stops reading holds nobody up; what found no room is counted, 
   }
 });
 
-test('[FC-01] without a destination that never waits the same process waits for its reader (control)', async () => {
+test('[FC-01] without a destination that never waits the same process waits for its reader (control) [TM-54]', async () => {
   const file = 'cli/log-destination.ts';
   const broken = breakBuild(
     { file, from: 'dest: nonBlocking(fd)', to: 'dest: fd' },

@@ -106,7 +106,7 @@ describe('oriel server certify --out', () => {
 });
 
 describe('a file that is written', () => {
-  test('goes through no name that somebody prepared, and is for its owner alone', () => {
+  test('goes through no name that somebody prepared, and is for its owner alone [TM-52]', () => {
     writeFileSync(at('victim'), 'wanted');
     symlinkSync(at('victim'), at('secret.tmp'));
     writeTextFile(at('secret'), 'secret', 0o600);

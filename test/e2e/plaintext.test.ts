@@ -68,7 +68,7 @@ function filmAndSearch(wish: Partial<TestDeploymentOptions>): Promise<Findings> 
   });
 }
 
-test.concurrent("neither the server's disk, nor the camera's spool, nor the wire hold anything of the video that is not sealed", async () => {
+test.concurrent("neither the server's disk, nor the camera's spool, nor the wire hold anything of the video that is not sealed [TM-05] [TM-10]", async () => {
   const { spool, server, footageBytes, packets, movie } = await filmAndSearch({});
   expect(spool).toEqual({ found: [], bytes: expect.any(Number) });
   expect(server).toEqual({ found: [], bytes: expect.any(Number) });
@@ -95,7 +95,7 @@ test.concurrent('with sealing switched off, the same search finds boxes and mark
   expect(movie).toBeUndefined();
 });
 
-test.concurrent('sent in the clear, the same search finds boxes and marker in the packets', async () => {
+test.concurrent('sent in the clear, the same search finds boxes and marker in the packets [TM-05]', async () => {
   const film = Buffer.concat([
     readFileSync(clip),
     Buffer.from('\0\0\0\x18moof\0\0\0\x10mfhd\0\0\0\0\0\0\0\x01\0\0\0\x08mdat'),

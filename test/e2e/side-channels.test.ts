@@ -33,7 +33,7 @@ function fullPipe() {
   return { filling, writer: openSync(path, constants.O_WRONLY) };
 }
 
-test('[FC-01] a camera films while the disk of its log is full, and a server stores while nobody reads its log', async () => {
+test('[FC-01] a camera films while the disk of its log is full, and a server stores while nobody reads its log [TM-54]', async () => {
   const disk = join(room, 'disk');
   mkdirSync(disk);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);

@@ -29,7 +29,7 @@ function oriel(clock: string | undefined, args: readonly string[], command = ORI
 
 const init = (name: string) => ['server', 'init', at(name), '--host', 'home.example'];
 
-test('[FC-12] are refused, leave nothing, and work once it is set', async () => {
+test('[FC-12] are refused, leave nothing, and work once it is set [TM-25]', async () => {
   expect(await oriel(undefined, ['keys', 'new', at('me.key')])).toMatchObject({ code: 0 });
   const before = readFileSync(at('me.key'), 'utf8');
   const pair = [
@@ -66,7 +66,7 @@ test('[FC-12] are refused, leave nothing, and work once it is set', async () => 
   expect([promote.code, /\[CLOCK_WRONG\]/.test(promote.stderr)]).toEqual([1, true]);
 }, 120_000);
 
-test('[FC-12] control: a build that believes any clock makes a CA that has ended long ago', async () => {
+test('[FC-12] control: a build that believes any clock makes a CA that has ended long ago [TM-25]', async () => {
   const build = breakBuild({
     file: 'cli/present-time.ts',
     from: 'if (isPossibleTime(nowMs, releaseMs)) return nowMs;',

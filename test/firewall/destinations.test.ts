@@ -87,7 +87,7 @@ describe('[FC-22] a camera that root sets up again', () => {
     ['the server is another', { ...pinned, origin: 'https://elsewhere.test' }],
     ['the owner is another', { ...pinned, owner: new Uint8Array(thief.publicKey) }],
     ['the camera is another', { ...pinned, camera: idText(new Uint8Array(20)) }],
-  ])('has what root was given alone: %s', (_what, before) => {
+  ])('has what root was given alone: %s [TM-50]', (_what, before) => {
     expect(setUpAs(before, given)).toEqual(given);
   });
 });
@@ -99,7 +99,7 @@ test.each([
   ['PINS_FOREIGN', line({ counter: 9, camera: new Uint8Array(20).fill(4) })],
   ['PINS_FORGED', line({ counter: 9 }, thief)],
   ['PINS_MALFORMED', 'https://elsewhere.test'],
-])('[FC-22] %s: a statement that may not move it', async (code, other) => {
+])('[FC-22] %s: a statement that may not move it [TM-50]', async (code, other) => {
   const moved = await movedBy(kept, line());
   await expect(movedBy(moved, other)).rejects.toMatchObject({ code });
 });

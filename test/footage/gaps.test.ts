@@ -136,7 +136,7 @@ describe('[FC-32] rubbish does not hide what is missing:', () => {
       },
       ['1+2 missing', ...[0, 1, 2].map((sequence) => `${sequence}+1 refused SESSION_KEY_MISSING`)],
     ],
-  ])('%s', async (_, sessions, change, expected) => {
+  ])('%s [TM-12]', async (_, sessions, change, expected) => {
     // Rubbish lies under a random id, so that it comes before or after a session of its number.
     expect(lines(await verified(sessions, change)).sort()).toEqual(expected.sort());
   });
@@ -154,7 +154,7 @@ describe('[FC-32] rubbish does not hide what is missing:', () => {
   });
 });
 
-test('[FC-33] what a signed header states costs one line, however much is missing', async () => {
+test('[FC-33] what a signed header states costs one line, however much is missing [TM-15]', async () => {
   const { counts, segments } = await verified([
     { number: 1, segments: ['next'] },
     { ...WHOLE, number: 2, previousSegments: MAX_SESSION_SEGMENTS, previousDigest: new Uint8Array(32) },

@@ -45,7 +45,7 @@ const lockServer = (directory: string) =>
   `console.log(await (${imported('server/storage/directory-lock.ts')}).lockDirectory(${JSON.stringify(directory)})
      .then(() => 'locked', ({ code }) => code))`;
 
-test('[FC-05] of two servers in two containers on one directory the second is refused', async () => {
+test('[FC-05] of two servers in two containers on one directory the second is refused [TM-36]', async () => {
   const directory = join(room, 'house');
   mkdirSync(directory);
   const first = await inContainer(lockServer(directory));
@@ -56,7 +56,7 @@ test('[FC-05] of two servers in two containers on one directory the second is re
   (await lockDirectory(directory)).release();
 });
 
-test('control: a lock in the abstract namespace of sockets keeps nobody out of another container', async () => {
+test('control: a lock in the abstract namespace of sockets keeps nobody out of another container [TM-36]', async () => {
   const name = `oriel-control-${process.pid}`;
   const own = createServer().listen(`\0${name}`);
   await once(own, 'listening');

@@ -16,7 +16,7 @@ describe('[FC-12] what lasts is made by no clock that is certainly wrong', () =>
     ['2^31 seconds', 2 ** 31 * 1000, false],
     ['2099', Date.UTC(2099, 0, 1), false],
     ['no number', Number.NaN, false],
-  ])('%s', (_name, nowMs, possible) => {
+  ])('%s [TM-25]', (_name, nowMs, possible) => {
     expect(isPossibleTime(nowMs, RELEASE)).toBe(possible);
     if (possible) expect(presentTime(nowMs, RELEASE)).toBe(nowMs);
     else {

@@ -72,7 +72,7 @@ until [ -e "$camera/end" ]; do sleep 0.05; done
 exit 2
 `;
 
-test('[FC-23] a release that has captured stays on trial when its source fails again at the next start', async () => {
+test('[FC-23] a release that has captured stays on trial when its source fails again at the next start [TM-45]', async () => {
   const three = newMaker();
   const maker = { ...three, trust: { ...three.trust, root: { ...three.trust.root, threshold: 1 } } };
   const contents = { 'bin/node': RUNTIME, 'app/oriel.mjs': 'the agent' };

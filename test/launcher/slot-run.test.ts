@@ -186,7 +186,7 @@ test('an agent that falls silent is killed, and that counts as a try; the third 
   expect(slots.state).toMatchObject({ trial: null, refused: [{ counter: 2, code: 'HEARTBEAT_LOST' }] });
 });
 
-test('[FC-24] an agent that never stops to talk is read now and then, and heard', async () => {
+test('[FC-24] an agent that never stops to talk is read now and then, and heard [TM-30]', async () => {
   await running(onTrial(), async ({ start, run }) => {
     const facts = Buffer.from(writeFacts(GOOD)).toString('utf8').trim();
     const script = `const { writeSync } = require('node:fs');

@@ -154,7 +154,7 @@ function judge(lines: readonly string[]): void {
 }
 
 test(
-  'a board with systemd records its lens under the unit as delivered, and every fence of it holds',
+  'a board with systemd records its lens under the unit as delivered, and every fence of it holds [TM-01]',
   async () => {
     const room = mkdtempSync(join(tmpdir(), 'oriel-vm-'));
     const port = await freePort();

@@ -204,7 +204,7 @@ describe('strange bytes', () => {
     return next;
   };
 
-  test('in the parameter sets are followed or passed over, and never thrown at', () => {
+  test('in the parameter sets are followed or passed over, and never thrown at [TM-48]', () => {
     const widths = new Set<number | undefined>();
     fc.assert(
       fc.property(flips(mdat.body, mdat.body + 48), (places) => {

@@ -61,7 +61,7 @@ test('[FC-36] what is checked is what can be written, by the same code, whatever
   expect(codes.size).toBeGreaterThan(5);
 });
 
-test('[FC-33] a sample table keeps no more samples than it is made for, and goes on keeping time', () => {
+test('[FC-33] a sample table keeps no more samples than it is made for, and goes on keeping time [TM-15]', () => {
   const sample = { offset: 0, size: 1, duration: 10, compositionOffset: 0, sync: true };
   const [small, large] = [new SampleTable(3), new SampleTable()];
   for (const table of [small, large]) {

@@ -64,7 +64,7 @@ describe('rubbish and wrong order', () => {
     ['init cut', 'TRUNCATED', init.bytes.subarray(0, -1)],
     ['moof alone', 'TRUNCATED', join(init.bytes, fragment.subarray(0, placeOf('mdat') - 8))],
     ['half a header', 'TRUNCATED', join(init.bytes, fragment.subarray(0, 5))],
-  ])('%s: %s', (_name, code, bytes) => {
+  ])('%s: %s [TM-48]', (_name, code, bytes) => {
     expect(feed([bytes]).refusal).toEqual(media(code));
     const single = Array.from(bytes, (_, index) => bytes.subarray(index, index + 1));
     expect(feed(single).refusal).toEqual(media(code));

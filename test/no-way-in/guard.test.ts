@@ -49,7 +49,7 @@ test('with the guard every way to listen is refused by its code', () => {
   expect(outcomes(guarded)).toEqual(refused);
 });
 
-test('control: without the guard every one of them opens a door', () => {
+test('control: without the guard every one of them opens a door [TM-01]', () => {
   const open = Object.fromEntries(Object.keys(ATTEMPTS).map((name) => [name, 'open']));
   expect(outcomes('')).toEqual(open);
 });

@@ -26,7 +26,7 @@ test.each([
   expect(used({ ranMs, bytes: 7 }, ms, bytes)).toEqual(use);
 });
 
-test('[FC-28b] a restart forgets nothing, and time counts while the camera runs', async () => {
+test('[FC-28b] a restart forgets nothing, and time counts while the camera runs [TM-27]', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'oriel-day-'));
   const path = join(directory, 'fetched.json');
   let now = 0;

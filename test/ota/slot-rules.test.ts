@@ -177,7 +177,7 @@ test.each([
   [1, true, true, 'run-again'],
   [2, true, true, 'run-again'],
 ] as const)(
-  '[FC-23] capture ends with %d, on trial: %s, having captured: %s',
+  '[FC-23] capture ends with %d, on trial: %s, having captured: %s [TM-45]',
   (code, onTrial, captured, next) => {
     expect(afterCaptureEnd(code, onTrial, captured)).toBe(next);
   },

@@ -218,7 +218,7 @@ describe('[FC-28a] the release before is kept until what replaces it is whole', 
   test.each([
     ['with room for a third bundle', systemDisk],
     ['without', full],
-  ])('%s', async (_, disk) => {
+  ])('%s [TM-28]', async (_, disk) => {
     const slots = await withSpare(disk);
     await expect(slots.stage(spoiled(), true)).rejects.toMatchObject({ code: 'FILE_ALTERED' });
     expect(slots.state.spare).toMatchObject({ version: '1.0.0' });
@@ -236,7 +236,7 @@ describe('[FC-28a] the release before is kept until what replaces it is whole', 
     expect(readdirSync(directory).filter((name) => name.endsWith('.new'))).toEqual([]);
   });
 
-  test('control: a launcher that empties the slot first has none to go back to', async () => {
+  test('control: a launcher that empties the slot first has none to go back to [TM-28]', async () => {
     const broken = breakBuild({
       file: 'ota/slot-writer.ts',
       from: 'await removeTree(disk, beside);',

@@ -106,7 +106,7 @@ describe('a camera with a setup code', () => {
 });
 
 describe('refused on both ends: the code', () => {
-  test('a second time, by another camera', async () => {
+  test('a second time, by another camera [TM-38]', async () => {
     const prepared = await testServer.pair();
     await testServer.claim(prepared);
     const first = await testServer.camera(prepared.code);
@@ -119,7 +119,7 @@ describe('refused on both ends: the code', () => {
     expect((await testServer.registry.cameras()).map(({ id }) => id)).toEqual([first.camera]);
   });
 
-  test('that has expired', async () => {
+  test('that has expired [TM-38]', async () => {
     const prepared = await testServer.pair({ nowMs: Date.now() - 2 * 3_600_000 });
     await testServer.claim(prepared);
     const camera = await testServer.camera(prepared.code);
@@ -128,7 +128,7 @@ describe('refused on both ends: the code', () => {
     expect(camera.enrolment.certificate).toBeUndefined();
   });
 
-  test('for another server, met at the address of this one', async () => {
+  test('for another server, met at the address of this one [TM-38]', async () => {
     const other = await TestServer.open();
     const { pin, backupPin } = other.configuration;
     const prepared = await testServer.pair({ pins: [pin, backupPin] });
@@ -243,7 +243,7 @@ describe('its certificate', () => {
     registry.close();
   }
 
-  test('of a revoked camera is never given again', async () => {
+  test('of a revoked camera is never given again [TM-32]', async () => {
     const camera = await enrolled();
     await testServer.registry.revoke(camera.camera, Date.now());
     await until('shut out', () => camera.poll.trouble?.code === 'CAMERA_REVOKED');
@@ -289,7 +289,7 @@ describe('a server that does not play fair', () => {
     expect(camera.watch.inForce.policy.counter).toBe(counter);
   }
 
-  test('brings a policy of somebody else', async () => {
+  test('brings a policy of somebody else [TM-18]', async () => {
     await refuses(
       sign(await makeViewingKey('thief', new Uint8Array(32).fill(9), 1)).policyFile,
       'DOCUMENT_FORGED',
@@ -427,7 +427,7 @@ describe('a server that does not play fair', () => {
 });
 
 describe('a pairing statement', () => {
-  test('that the server altered is not accepted', async () => {
+  test('that the server altered is not accepted [TM-17]', async () => {
     const camera = await enrolled();
     const [record] = await testServer.registry.pairings();
     const statement = record?.statement as Uint8Array;
@@ -457,7 +457,7 @@ describe('a pairing statement', () => {
     expect(await codeOf(testServer.accept(camera.camera))).toBe('PAIRING_UNKNOWN');
   });
 
-  test('of a second camera, let in by the server with a code already used, is not accepted', async () => {
+  test('of a second camera, let in by the server with a code already used, is not accepted [TM-17]', async () => {
     const prepared = await testServer.pair();
     await testServer.claim(prepared);
     const first = await testServer.camera(prepared.code);

@@ -106,20 +106,23 @@ test.each<[string, string, Answer]>([
     (_body, response) => void response.writeHead(403).end('{"code":"BECAUSE","message":"no"}'),
   ],
   ['half an answer', 'CONNECTION_LOST', (_body, response) => void response.socket?.destroy()],
-])('a server that answers %s gets a refusal, and the camera goes on asking', async (_what, code, answer) => {
-  let asked = 0;
-  const origin = await hostile((body, response) => {
-    asked += 1;
-    return answer(body, response);
-  });
-  const { code: setupCode } = await testServer.pair({ server: origin });
-  const camera = await testServer.camera(setupCode);
-  await camera.troubled(code);
-  const before = asked;
-  while (asked < before + 2) await camera.clock.sleep(20);
-  expect(camera.enrolment.certificate).toBeUndefined();
-  expect(existsSync(camera.directory.certificate)).toBe(false);
-});
+])(
+  'a server that answers %s gets a refusal, and the camera goes on asking [TM-26]',
+  async (_what, code, answer) => {
+    let asked = 0;
+    const origin = await hostile((body, response) => {
+      asked += 1;
+      return answer(body, response);
+    });
+    const { code: setupCode } = await testServer.pair({ server: origin });
+    const camera = await testServer.camera(setupCode);
+    await camera.troubled(code);
+    const before = asked;
+    while (asked < before + 2) await camera.clock.sleep(20);
+    expect(camera.enrolment.certificate).toBeUndefined();
+    expect(existsSync(camera.directory.certificate)).toBe(false);
+  },
+);
 
 test('control: a server that answers with the right certificate is believed', async () => {
   const origin = await hostile(async (body, response) => {
@@ -130,7 +133,7 @@ test('control: a server that answers with the right certificate is believed', as
   await camera.enrolled();
 });
 
-test('a server that lies about the time gets other times shown, and changes no verdict', async () => {
+test('a server that lies about the time gets other times shown, and changes no verdict [TM-24]', async () => {
   const origin = await hostile(
     async (body, response) => void give(response, await certificateOf('own', body)),
     'Thu, 01 Jan 2099 00:00:00 GMT',

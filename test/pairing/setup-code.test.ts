@@ -111,7 +111,7 @@ test('any text is read or refused by a code', async () => {
   );
 });
 
-test('a refusal quotes nothing of the code', async () => {
+test('a refusal quotes nothing of the code [TM-55]', async () => {
   await fc.assert(
     fc.asyncProperty(setupCode, async (code) => {
       const text = await write(code);

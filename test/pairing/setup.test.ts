@@ -109,7 +109,7 @@ test('a code that lay in the directory is gone once it was taken', async () => {
 });
 
 describe('a paired camera ignores codes', () => {
-  test('once it is enrolled', async () => {
+  test('once it is enrolled [TM-38]', async () => {
     const directory = cameraIn(temporary());
     const { text } = await freshCode();
     const camera = await setUp(directory, text);
@@ -228,7 +228,7 @@ describe('cut off anywhere', () => {
   });
 });
 
-test('an erasure leaves nothing of keys, footage, policy or state, and the next camera is another', async () => {
+test('an erasure leaves nothing of keys, footage, policy or state, and the next camera is another [TM-37]', async () => {
   const marker = 'MARKER-of-what-was-filmed';
   const root = temporary();
   const directory = cameraIn(root);
@@ -252,7 +252,7 @@ test('an erasure leaves nothing of keys, footage, policy or state, and the next 
   expect(readFileSync(directory.deviceKey, 'utf8')).not.toBe(key);
 });
 
-test('a key is overwritten, durably, before its name goes; so are token, RTSP and Wi-Fi password', async () => {
+test('a key is overwritten, durably, before its name goes; so are token, RTSP and Wi-Fi password [TM-37]', async () => {
   const { text } = await freshCode({ wifi });
   const directory = new CameraDirectory('/camera');
   const before = new Map<string, Uint8Array | undefined>();
@@ -290,7 +290,7 @@ describe('[FC-27] a sparse file of a terabyte in place of a secret', () => {
   const bounded = { size: 1024 ** 4, written: false };
 
   test.each(['setup-code', 'camera.json', 'camera.json.tmp', 'device.key', 'pairing.json', 'wifi.json'])(
-    'keeps the camera neither from a reset nor from a set-up: %s',
+    'keeps the camera neither from a reset nor from a set-up: %s [TM-51]',
     async (name) => {
       const root = temporary();
       const directory = cameraIn(root);

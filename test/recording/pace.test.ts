@@ -14,7 +14,7 @@ describe('[FC-24] how fast a stream is taken', () => {
     expect(Math.abs(waits - waitMs)).toBeLessThanOrEqual(32);
   });
 
-  test('over a minute of a flood no more than a burst and the rate is taken', () => {
+  test('over a minute of a flood no more than a burst and the rate is taken [TM-30]', () => {
     let pace = beginPace(0);
     let taken = 0;
     for (let now = 0; now < 60_000; ) {

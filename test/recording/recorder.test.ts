@@ -162,7 +162,7 @@ describe('a new session begins', () => {
     expect(rig.store.sessions).toHaveLength(2);
   });
 
-  test.each([1, 2, 19])('before ten minutes are over, with keyframes %i s apart', async (gop) => {
+  test.each([1, 2, 19])('before ten minutes are over, with keyframes %i s apart [TM-31]', async (gop) => {
     const rig = begunRig();
     const begunAt: number[] = [];
     const sealedAt: number[] = [];
@@ -310,7 +310,7 @@ describe('a failure', () => {
   });
 });
 
-test('the session secret is wiped when its session ends, and is in nothing that was kept', async () => {
+test('the session secret is wiped when its session ends, and is in nothing that was kept [TM-31]', async () => {
   const secrets: Uint8Array[] = [];
   const copies: Uint8Array[] = [];
   const rig = begunRig();

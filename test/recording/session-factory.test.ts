@@ -176,7 +176,7 @@ test('sessions are numbered on, each naming the one before it, and are sealed to
   expect(String(third.previousSession)).toBe(String(Uint8Array.from((sessions[1] as FreshSession).hash)));
 });
 
-test('no secret is in what the camera keeps of its sessions', async () => {
+test('no secret is in what the camera keeps of its sessions [TM-31]', async () => {
   const maker = new Maker();
   await maker.next();
   const state = readFileSync(directory.state, 'utf8') + readFileSync(directory.dayKeys, 'utf8');

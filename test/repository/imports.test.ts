@@ -252,7 +252,7 @@ describe('what is loaded in the end', () => {
     expect(await loadedBy('cli')).toContain('crypto/opener.ts');
   });
 
-  test('the server loads nothing that opens footage, nor anything of the camera', async () => {
+  test('the server loads nothing that opens footage, nor anything of the camera [TM-10]', async () => {
     const loaded = await loadedBy('server');
     expect(
       loaded.filter((file) =>

@@ -85,7 +85,7 @@ function shared(one: Board, two: Board): string[] {
 const isPublic = (word: string) =>
   readFileSync(join(room, 'one', 'camera', 'camera.json'), 'utf8').includes(word);
 
-test('two cameras flashed with one image share no secret, key, id, token or serial number', async () => {
+test('two cameras flashed with one image share no secret, key, id, token or serial number [TM-58]', async () => {
   const { one, two } = await flashTwo(['one', 'two']);
   expect(one.camera).not.toBe(two.camera);
   expect(one.serial).not.toBe(two.serial);
@@ -99,7 +99,7 @@ test('two cameras flashed with one image share no secret, key, id, token or seri
   ]);
 });
 
-test('control: an image with a key of its own is found out', async () => {
+test('control: an image with a key of its own is found out [TM-58]', async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
   const { one, two } = await flashTwo(['three', 'four'], {

@@ -61,7 +61,7 @@ const mistyped = (): [string, string[]][] => [
 const secretsIn = (text: string) =>
   [PASSWORD, code.slice(7), code.slice(20, 60), '0815', 'eve:'].filter((secret) => text.includes(secret));
 
-test('what somebody typed in the wrong place is not quoted', async () => {
+test('what somebody typed in the wrong place is not quoted [TM-56]', async () => {
   const seen: object[] = [];
   for (const [what, args] of mistyped()) {
     const { code: status, stdout, stderr } = await oriel(...args);
@@ -78,7 +78,7 @@ test('a password file that is damaged is not quoted either', () => {
   expect(stderr).toContain('[SETUP_CODE_MALFORMED]');
 });
 
-test('control: without the sieve a source typed for a command is quoted', () => {
+test('control: without the sieve a source typed for a command is quoted [TM-56]', () => {
   const broken = breakBuild({
     file: 'cli/program.ts',
     from: 'write(withoutSecrets(text))',

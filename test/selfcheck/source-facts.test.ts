@@ -171,7 +171,7 @@ describe('[FC-75] a source that capture has opened', () => {
 });
 
 describe('[FC-75] root opens nothing and dials nobody', () => {
-  test('and says what the file system does', async () => {
+  test('and says what the file system does [TM-51]', async () => {
     for (const [name, result] of [
       ['missing.mp4', 'fail'],
       ['fifo.mp4', 'fail'],
@@ -184,7 +184,7 @@ describe('[FC-75] root opens nothing and dials nobody', () => {
     });
   });
 
-  test('control: another user opens it', async () => {
+  test('control: another user opens it [TM-51]', async () => {
     await expect(found(`file:${at('clip.mp4')}`, { ...root, isRoot: false })).rejects.toThrow(
       'nothing may be',
     );

@@ -162,14 +162,14 @@ function brokenChecks(claims: CameraDouble) {
 }
 
 describe.each(attacks)('with %s', (_name, outcome, make) => {
-  test(`an attacker is stopped (${outcome}), and nothing is stored`, async () => {
+  test(`an attacker is stopped (${outcome}), and nothing is stored [TM-07] [TM-41]`, async () => {
     const testServer = await openTestServer();
     expect(await attempt(testServer, await make())).toBe(outcome);
     expect(tree(testServer.footage)).toEqual({});
     expect(testServer.logged.map(({ message }) => message)).not.toContain('failed');
   });
 
-  test('an attacker gets in at a gate without the check', async () => {
+  test('an attacker gets in at a server without the check [TM-07]', async () => {
     const attack = await make();
     const testServer = await openTestServer({ broken: brokenChecks(attack.claims) });
     expect(await attempt(testServer, attack)).toBe('stored');
@@ -257,7 +257,7 @@ describe('a body before the verdict', () => {
       bytes,
     ]);
 
-  test('in the clear, without any handshake, is not read', async () => {
+  test('in the clear, without any handshake, is not read [TM-07]', async () => {
     const { port, footage } = await openTestServer();
     const heard = await blurt(connectTcp(port, '127.0.0.1'), put(makeSession(await newCamera())));
     // A TLS alert, if anything: content type 21 (RFC 8446 section 5.1).
@@ -323,7 +323,7 @@ describe('revocation', () => {
     return { camera, upload, durable: open, file };
   }
 
-  test('by another process breaks off open uploads, and only those; what was durable stays', async () => {
+  test('by another process breaks off open uploads, and only those; what was durable stays [TM-32]', async () => {
     const testServer = await openTestServer({ registry: own });
     const [theirs, others] = [await uploading(testServer), await uploading(testServer)];
     await command.revoke(theirs.camera.id, Date.now());
@@ -409,7 +409,7 @@ describe('whoever has no certificate', () => {
       },
       'BODY_OVERSIZED',
     ],
-  ])('and sends %s is cut off', async (_name, options, act, code) => {
+  ])('and sends %s is cut off [TM-09]', async (_name, options, act, code) => {
     const { port, logged } = await openTestServer(options);
     const socket = connect(tlsOptions(port));
     let heard = '';

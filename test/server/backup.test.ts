@@ -77,7 +77,7 @@ async function start(directory: string) {
 const verb = (directory: string, name: Parameters<typeof doVerb>[2], ...words: string[]) =>
   withRegistry(directory, (registry) => doVerb(registry, directory, name, words));
 
-test('[FC-04] a week-old backup: what it undid is told, and the advised admit works at the next request', async () => {
+test('[FC-04] a week-old backup: what it undid is told, and the advised admit works at the next request [TM-34]', async () => {
   const [kept, shutOut] = [await certified(testServer), await certified(testServer)];
   const unused = makeClaim().claim;
   await withRegistry(testServer, (registry) => registry.addClaim(unused, Date.now()));

@@ -252,13 +252,13 @@ describe('one camera and another', () => {
   }
 
   test.each(['itself', 'its victim'] as const)(
-    'cannot be listened to, nor stood in for, by who claims to be %s',
+    'cannot be listened to, nor stood in for, by who claims to be %s [TM-42]',
     async (claims) => {
       expect(await attack(claims)).toEqual({ heard: 0, thrownOut: false });
     },
   );
 
-  test('control: under a broker that allows all, it is listened to', async () => {
+  test('control: under a broker that allows all, it is listened to [TM-42]', async () => {
     const allowAll: BrokerRules = {
       judgeConnect: () => undefined,
       judgePublish: () => undefined,
@@ -267,7 +267,7 @@ describe('one camera and another', () => {
     expect(await attack('itself', allowAll)).toEqual({ heard: 1, thrownOut: false });
   });
 
-  test('control: where rights follow the client id instead of the certificate, it is stood in for', async () => {
+  test('control: where rights follow the client id instead of the certificate, it is stood in for [TM-42]', async () => {
     const named = new Map<string, string>();
     const byClientId: BrokerRules = {
       judgeConnect: (camera, { clientId }) => {
@@ -340,7 +340,7 @@ describe('a flood', () => {
   test.each([
     ['of packets', 20, 10],
     ['of bytes', 3, 90_000],
-  ])('%s ends the connection, and the next; others go on', async (_name, count, length) => {
+  ])('%s ends the connection, and the next; others go on [TM-42]', async (_name, count, length) => {
     const testServer = await openTestServer({ control: { quota } });
     const [camera, other] = [await newCamera(), await newCamera()];
     const { mqtt: client, gone } = await presentCamera(testServer.port, camera);

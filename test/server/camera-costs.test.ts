@@ -49,7 +49,7 @@ describe('sessions on a disk', () => {
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
-  test('[FC-26] one listing of a camera’s directory serves every lookup after it', async () => {
+  test('[FC-26] one listing of a camera’s directory serves every lookup after it [TM-08]', async () => {
     const name = (number: number) =>
       `${String(number).padStart(12, '0')}-${String(number).padStart(32, '0')}`;
     for (let number = 1; number <= 20; number++)
@@ -94,7 +94,7 @@ test('[FC-26] a throttle lets a burst through, then as much as refills, each cam
   expect([taken('a'), taken('a')]).toEqual([true, false]);
 });
 
-test('[FC-26] a camera that begins sessions, or asks, without end is refused for a while', async () => {
+test('[FC-26] a camera that begins sessions, or asks, without end is refused for a while [TM-08]', async () => {
   const { port } = await openTestServer({
     rates: { sessions: { burst: 2, refillMs: 3_600_000 }, requests: { burst: 6, refillMs: 3_600_000 } },
   });
@@ -109,7 +109,7 @@ test('[FC-26] a camera that begins sessions, or asks, without end is refused for
   expect(await begin(other)).toBe(201);
 });
 
-test('[FC-26] a refusal logs no more of a request than names it', async () => {
+test('[FC-26] a refusal logs no more of a request than names it [TM-08]', async () => {
   const { port, logged } = await openTestServer();
   const path = `${segmentPath('0'.repeat(32), 0)}${'x'.repeat(7_000)}`;
   expect((await ask(port, await newCamera(), 'GET', path)).status).toBe(404);

@@ -131,7 +131,7 @@ test('an admission is withdrawn by the id of the camera', async () => {
   expect((await cameras()).admissions).toEqual([]);
 });
 
-test('a revoked camera is cut off by the running server and refused from then on', async () => {
+test('a revoked camera is cut off by the running server and refused from then on [TM-32]', async () => {
   const camera = await enrolled();
   const session = makeSession(camera);
   await ask(port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });

@@ -80,7 +80,7 @@ async function certified() {
   return camera;
 }
 
-test('init makes three authorities, a server certificate and nothing that others can read', async () => {
+test('init makes three authorities, a server certificate and nothing that others can read [TM-52]', async () => {
   const made = await init();
   const certificate = (name: string) => new X509Certificate(readFileSync(join(testServer, 'identity', name)));
   const [authority, backup, cameras, server] = [

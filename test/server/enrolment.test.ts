@@ -131,7 +131,7 @@ function hybridRequest(key: KeyObject): string {
   return signed(info, key).toString('base64');
 }
 
-test('[FC-42] a revoked camera does not come back with its key spelled another way', async () => {
+test('[FC-42] a revoked camera does not come back with its key spelled another way [TM-04]', async () => {
   const { port } = await openTestServer();
   const camera = newcomer();
   expect((await enrolAt(port, camera, await givenClaim(registry))).status).toBe(200);
@@ -229,7 +229,7 @@ describe('[FC-12] a server whose clock is certainly wrong', () => {
     ['1970', 0],
     ['a day before its release', releaseTimeMs - 86_400_000],
     ['2099', Date.UTC(2099, 0, 1)],
-  ])('at %s issues no certificate, and uses up no claim', async (_name, nowMs) => {
+  ])('at %s issues no certificate, and uses up no claim [TM-25]', async (_name, nowMs) => {
     const clock = { ...systemClock, now: () => nowMs };
     const [wrong, right] = [await openTestServer({ clock }), await openTestServer()];
     const [camera, claim] = [newcomer(), await givenClaim(registry)];
@@ -306,7 +306,7 @@ describe('a thousand guesses', () => {
   });
 });
 
-test('of a token the server keeps its hash only, and logs neither', async () => {
+test('of a token the server keeps its hash only, and logs neither [TM-55]', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'oriel-claims-'));
   const own = memoryRegistry(join(directory, 'registry.db'));
   const { port, logged } = await openTestServer({ registry: own });
@@ -347,7 +347,7 @@ describe('renewal', () => {
     expect(await uploads(port, equipped(camera, answer))).toBe(201);
   });
 
-  test('[FC-26] comes as often as a camera can need it; one that asks for more waits, and nobody else does', async () => {
+  test('[FC-26] comes as often as a camera can need it; one that asks for more waits, and nobody else does [TM-08]', async () => {
     const { port, logged } = await openTestServer();
     const [greedy, other] = [await newCamera(), await newCamera()];
     const renewals = async (camera: CameraDouble, count: number) => {
@@ -443,7 +443,7 @@ describe('a policy', () => {
     expect([changed.status, changed.text]).toEqual([200, '{"policy":2}']);
   });
 
-  test('of another camera is not', async () => {
+  test('of another camera is not [TM-41]', async () => {
     const { port } = await openTestServer();
     const [camera, other] = [await newCamera(), await newCamera()];
     await registry.putPolicy(camera.id, Buffer.from('{}'), Date.now());

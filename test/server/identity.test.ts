@@ -76,7 +76,7 @@ test('[FC-11] a renewal for which the disk has no room keeps nobody from serving
 });
 
 describe('[FC-12] while the clock is certainly wrong', () => {
-  test('a server starts with the certificate it has', async () => {
+  test('a server starts with the certificate it has [TM-25]', async () => {
     const disk = new CrashDisk();
     const configuration = await initServer(disk, '/house', options);
     const before = await loadTlsIdentity(disk, '/house', configuration, now);

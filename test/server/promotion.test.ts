@@ -30,7 +30,7 @@ const text = async (disk: CrashDisk, name: string) => {
   return file && Buffer.from(await file.read(10_000, 0)).toString();
 };
 
-test('the backup signs, a fresh one stands behind it, and cameras of the old pins go on', async () => {
+test('the backup signs, a fresh one stands behind it, and cameras of the old pins go on [TM-21]', async () => {
   const disk = new CrashDisk();
   const before = await initServer(disk, '/house', testServer);
   const backupKey = await text(disk, 'backup-ca.key');

@@ -62,7 +62,7 @@ async function timed<T>(work: Promise<T>): Promise<{ readonly ms: number; readon
   return { ms: performance.now() - from, answer };
 }
 
-test('[FC-03] a server whose registry another process holds answers within a second, and cuts nobody off', async () => {
+test('[FC-03] a server whose registry another process holds answers within a second, and cuts nobody off [TM-35]', async () => {
   const testServer = await openTestServer({ registry });
   const session = makeSession(camera);
   await ask(testServer.port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });
@@ -98,7 +98,7 @@ test('[FC-03] a server whose registry another process holds answers within a sec
   expect((await registry.camera(camera.id))?.lastSeenAtMs).toBeDefined();
 });
 
-test('control: a registry that waits for the lock within a call holds everybody up', async () => {
+test('control: a registry that waits for the lock within a call holds everybody up [TM-35]', async () => {
   const waitMs = LIMIT_MS * 1.5;
   const waiting = await openRegistry(directory, { waitMs, waiting: () => undefined, gaveUp: () => '' });
   const testServer = await openTestServer({ registry: waiting });

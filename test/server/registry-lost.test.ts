@@ -83,35 +83,38 @@ test.each<[string, () => void | Promise<void>]>([
       mkdirSync(path(`footage/${makeCamera(cameraAuthority).id}`), { recursive: true });
     },
   ],
-])('[FC-06] a server whose registry is %s does not begin anew, and says what helps', async (_name, lose) => {
-  const registry = await openRegistry(directory);
-  const [lost, back] = [makeCamera(cameraAuthority), makeCamera(cameraAuthority)];
-  for (const camera of [lost, back]) await enrol(registry, camera);
-  await registry.revoke(lost.id, Date.now());
-  await registry.close();
-  await lose();
-  const quiet = () => undefined;
-  const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-  const start = async () =>
-    startServer({ directory, port: 0, address: '127.0.0.1', releaseTimeMs, disk: systemDisk, log });
-  for (let time = 0; time < 2; time++) {
-    await expect(start()).rejects.toMatchObject({
-      code: 'REGISTRY_DAMAGED',
-      message: expect.stringMatching(
-        /oriel server restore FILE NEW_DIR; without one: oriel server new-registry \S+$/,
-      ),
-    });
-  }
-  // What it says without a backup: nobody is let in but who is admitted again.
-  await renewRegistry(directory, Date.now());
-  const { stop } = await start();
-  await stop();
-  const empty = await openRegistry(directory);
-  expect([await empty.standing(lost.id), await empty.standing(back.id)]).toEqual([undefined, undefined]);
-  await empty.close();
-});
+])(
+  '[FC-06] a server whose registry is %s does not begin anew, and says what helps [TM-34]',
+  async (_name, lose) => {
+    const registry = await openRegistry(directory);
+    const [lost, back] = [makeCamera(cameraAuthority), makeCamera(cameraAuthority)];
+    for (const camera of [lost, back]) await enrol(registry, camera);
+    await registry.revoke(lost.id, Date.now());
+    await registry.close();
+    await lose();
+    const quiet = () => undefined;
+    const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+    const start = async () =>
+      startServer({ directory, port: 0, address: '127.0.0.1', releaseTimeMs, disk: systemDisk, log });
+    for (let time = 0; time < 2; time++) {
+      await expect(start()).rejects.toMatchObject({
+        code: 'REGISTRY_DAMAGED',
+        message: expect.stringMatching(
+          /oriel server restore FILE NEW_DIR; without one: oriel server new-registry \S+$/,
+        ),
+      });
+    }
+    // What it says without a backup: nobody is let in but who is admitted again.
+    await renewRegistry(directory, Date.now());
+    const { stop } = await start();
+    await stop();
+    const empty = await openRegistry(directory);
+    expect([await empty.standing(lost.id), await empty.standing(back.id)]).toEqual([undefined, undefined]);
+    await empty.close();
+  },
+);
 
-test('control: a registry that is opened whatever lies there begins anew, and has forgotten who was shut out', async () => {
+test('control: a registry that is opened whatever lies there begins anew, and has forgotten who was shut out [TM-34]', async () => {
   const registry = await openRegistry(directory);
   const camera = makeCamera(cameraAuthority);
   await enrol(registry, camera);

@@ -77,7 +77,7 @@ describe('wrong tokens', () => {
     expect(waits).toEqual([0, 0, 100, 50, 0]);
   });
 
-  test('of many addresses are throttled after the burst in all', () => {
+  test('of many addresses are throttled after the burst in all [TM-09]', () => {
     const throttling = throttle();
     expect(['a', 'b', 'c', 'd'].map((address) => throttling.wrong(address))).toEqual([0, 0, 0, 1000]);
   });

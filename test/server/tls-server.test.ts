@@ -59,7 +59,7 @@ describe('a connection', () => {
       async (port) => ({ ...tlsOptions(port, await newCamera()), ALPNProtocols: ['h2'] }),
     ],
     ['that speaks MQTT without a certificate', (port) => ({ ...tlsOptions(port), ALPNProtocols: ['mqtt'] })],
-  ])('%s is refused without a word of HTTP', async (_name, options) => {
+  ])('%s is refused without a word of HTTP [TM-07]', async (_name, options) => {
     const { port, logged } = await openTestServer();
     const { text, socket } = await talk(await options(port));
     expect(text).toBe('');
@@ -130,7 +130,7 @@ describe('a connection', () => {
         return socket;
       },
     ],
-  ])('with %s is closed in time', async (_name, tlsServer, open) => {
+  ])('with %s is closed in time [TM-09]', async (_name, tlsServer, open) => {
     const { port } = await openTestServer({ tlsServer });
     const socket = await open(port);
     socket.on('error', () => undefined).resume();

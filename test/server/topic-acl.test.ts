@@ -41,7 +41,7 @@ describe('CONNECT', () => {
     ['with a will of nothing', { will: { topic: will.topic } }, 'WILL_REFUSED'],
     ['with a long will', { will: { ...will, payload: Buffer.alloc(10_000) } }, 'WILL_REFUSED'],
     ['with a will of QoS 2', { will: { ...will, qos: 2 } }, 'WILL_REFUSED'],
-  ])('%s', (_name, changes, verdict) => {
+  ])('%s [TM-42]', (_name, changes, verdict) => {
     expect(judgeConnect(ME, { ...fit, ...changes })).toBe(verdict);
   });
 });
@@ -77,7 +77,7 @@ describe('PUBLISH', () => {
       { topic: topicOf(ME, 'snapshot'), payload: Buffer.alloc(96 * 1024 + 1) },
       'MESSAGE_OVERSIZED',
     ],
-  ])('%s', (_name, changes, verdict) => {
+  ])('%s [TM-42]', (_name, changes, verdict) => {
     expect(judgePublish(ME, { ...fit, ...changes })).toBe(verdict);
   });
 });

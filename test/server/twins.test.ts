@@ -162,7 +162,7 @@ describe('[FC-14] two boards with one card', () => {
     expect(told.text).toContain(`): ${remedy}`);
   };
 
-  test('are told to the operator when both upload', async () => {
+  test('are told to the operator when both upload [TM-33]', async () => {
     const announce = ({ id, bytes }: ReturnType<typeof makeSession>) =>
       ask(port, camera, 'PUT', sessionPath(id), { body: bytes });
     await announce(makeSession(camera, 7));

@@ -427,7 +427,7 @@ describe('a request is refused', () => {
     ],
     ['a torn record', 'RECORD_REFUSED', 200, (f) => append(f, next(f).subarray(0, 300))],
     ['rubbish', 'RECORD_REFUSED', 200, (f) => append(f, randomBytes(5000))],
-  ])('%s: %s', async (_name, code, status, act) => {
+  ])('%s: %s [TM-41]', async (_name, code, status, act) => {
     const furniture = await furnished({ limits: { segmentBytes: 20_000 } });
     const before = tree(furniture.testServer.footage);
     const answer = (await act(furniture)) as { status: number; json?: unknown; last?: unknown };

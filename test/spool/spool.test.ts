@@ -353,7 +353,7 @@ test('should the last session be unreadable, the newest on the disk keeps its nu
 });
 
 describe('bounds', () => {
-  test('with the server away the oldest give way, and leave tombstones that outlive the process', async () => {
+  test('with the server away the oldest give way, and leave tombstones that outlive the process [TM-06]', async () => {
     const disk = new CrashDisk();
     const { run, spool, camera, entry } = await cameraWith({ maxBytes: 20_000 }, disk);
     let most = 0;

@@ -164,7 +164,7 @@ describe.each<[string, (path: string) => void]>([
   ],
   ['a file', (path) => writeFileSync(path, '')],
 ])('[FC-11] %s in the place of the claims', (_, lay) => {
-  test('[REM-RUN_DIRECTORY] is refused on a read-only card, and what the refusal says helps', async () => {
+  test('[REM-RUN_DIRECTORY] is refused on a read-only card, and what the refusal says helps [TM-53]', async () => {
     readOnly();
     lay(directory.claimsElsewhere);
     const remedy = `sudo rm -rf ${directory.claimsElsewhere}`;
@@ -180,7 +180,7 @@ describe.each<[string, (path: string) => void]>([
   });
 });
 
-test('[FC-11] the run directory of a read-only card is not taken from another user', () => {
+test('[FC-11] the run directory of a read-only card is not taken from another user [TM-53]', () => {
   readOnly();
   const elsewhere = directory.withRun().run;
   mkdirSync(join(elsewhere, 'capture'), { recursive: true, mode: 0o700 });

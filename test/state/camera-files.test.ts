@@ -79,7 +79,7 @@ describe('camera.json', () => {
   });
 });
 
-test("a camera's directory is its owner's alone, even if it was there before", () => {
+test("a camera's directory is its owner's alone, even if it was there before [TM-52]", () => {
   const made = new CameraDirectory(join(deployment.directory.path, 'deep/camera'));
   made.make();
   expect(statSync(made.path).mode & 0o777).toBe(0o700);

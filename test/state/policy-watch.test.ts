@@ -162,21 +162,24 @@ describe('the watch', () => {
     ['one that leaves nobody a key', (h) => h.withFloor(1, { counter: 9 }), 'DAY_KEYS_BELOW_FLOOR'],
     ['one of version 1', (h) => h.firstPolicy({ counter: 9 }), 'POLICY_OUTDATED'],
     ['one of more than 512 KiB', () => `${' '.repeat(512 * 1024)}{}`, 'FILE_UNREADABLE'],
-  ])('refuses %s, goes on with the one in force, and still does after a restart', async (_, make, code) => {
-    const good = deployment.policy({ counter: 5 });
-    put(good);
-    const watch = start();
-    await watch.check();
-    put(make(deployment));
-    await expect(watch.check()).rejects.toMatchObject({ code });
-    expect(watch.fileRefused).toBe(true);
-    expect(await watch.check()).toBe(false);
-    expect(watch.fileRefused).toBe(true);
-    expect(watch.inForce.policy.counter).toBe(5);
-    await expect(start().check()).rejects.toMatchObject({ code });
-    put(good);
-    expect(await start().check()).toBe(false);
-  });
+  ])(
+    'refuses %s, goes on with the one in force, and still does after a restart [TM-18]',
+    async (_, make, code) => {
+      const good = deployment.policy({ counter: 5 });
+      put(good);
+      const watch = start();
+      await watch.check();
+      put(make(deployment));
+      await expect(watch.check()).rejects.toMatchObject({ code });
+      expect(watch.fileRefused).toBe(true);
+      expect(await watch.check()).toBe(false);
+      expect(watch.fileRefused).toBe(true);
+      expect(watch.inForce.policy.counter).toBe(5);
+      await expect(start().check()).rejects.toMatchObject({ code });
+      put(good);
+      expect(await start().check()).toBe(false);
+    },
+  );
 
   test('keeps what it obeyed, and nothing else, across restarts', async () => {
     put(deployment.policy({ counter: 3 }));

@@ -21,7 +21,7 @@ test.each([
   ['it was interrupted in another', new Uint8Array(32).fill(1), 'unknown'],
   ['it was not interrupted', undefined, 'unknown'],
 ])(
-  'of a segment that the server lists, when %s, the camera vouches for nothing',
+  'of a segment that the server lists, when %s, the camera vouches for nothing [TM-13]',
   async (_, interrupted, kind) => {
     const bytes = header(device.cameraId);
     const record = foreignMark(bytes, 5000, device, interrupted, systemClock);
@@ -33,7 +33,7 @@ test.each([
   },
 );
 
-test("it says nothing of another camera's", () => {
+test("it says nothing of another camera's [TM-23]", () => {
   expect(() => foreignMark(header(new Uint8Array(20)), 72, device, undefined, systemClock)).toThrow(
     expect.objectContaining({ code: 'CAMERA_FOREIGN' }),
   );

@@ -162,7 +162,7 @@ test('sealed segments arrive byte for byte, through a restart of the server, a c
   expect(uplink.stats()).toMatchObject({ refusals: {}, parked: 0, serverLost: 0 });
 });
 
-test('[FC-37] what a former run left without an end is ended with a mark, before which nothing can be taken away', async () => {
+test('[FC-37] what a former run left without an end is ended with a mark, before which nothing can be taken away [TM-13]', async () => {
   const first = await scene();
   const { begun, stored } = await session(first.signer);
   const { sealer, frames } = await sealSegment(begun, first.signer, [randomBytes(500)]);

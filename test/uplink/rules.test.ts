@@ -246,11 +246,11 @@ describe('progress', () => {
     [{ elapsedMs: 0, writes: 0, bytes: 4_194_304 }, 1088],
     // Four seconds of live video: a fragment of 100 KB each 200 ms.
     [{ elapsedMs: 4000, writes: 20, bytes: 2_000_000 }, 608],
-  ])('[FC-24] after %j a server may have told %i lines', (answerable, lines) => {
+  ])('[FC-24] after %j a server may have told %i lines [TM-29]', (answerable, lines) => {
     expect(allowedLines(answerable)).toBe(lines);
   });
 
-  test('any text is a line of progress, a refusal, or refused', () => {
+  test('any text is a line of progress, a refusal, or refused [TM-26]', () => {
     const json = fc.json();
     const near = fc.record(
       { received: fc.anything(), durable: fc.anything(), ended: fc.anything(), code: fc.anything() },

@@ -154,7 +154,7 @@ describe('offsets', () => {
     expect(puts(peer).map((line) => line.split('@')[1])).toEqual(['0', String(segment.boundaries[4])]);
   });
 
-  test('what the server lost is kept, counted and logged', async () => {
+  test('what the server lost is kept, counted and logged [TM-22]', async () => {
     const [peer, queue] = [await makePeer(), new MemoryQueue()];
     const of = session();
     const segment = queue.whole(of, 10);
@@ -213,17 +213,20 @@ describe('a server that says a segment has ended', () => {
     ['while it grows', (queue) => grown(queue), ({ end }) => end],
     ['without the records of a cut one', (queue) => cutOf(queue), () => 72 + MARK.length],
   ];
-  test.each(cases)('%s is not believed: nothing is let go, and it is said', async (_name, make, durable) => {
-    const [peer, queue] = [await makePeer(), new MemoryQueue()];
-    const segment = make(queue);
-    Object.assign(peer.stored(name(segment)), { bytes: Buffer.alloc(durable(segment)), ended: true });
-    const { uplink, logged } = makeUplink(queue, peer);
-    uplink.start();
-    await until(() => uplink.stats().parked === 1);
-    expect(queue.segments()).toEqual([segment]);
-    expect(segment.base).toBe(0);
-    expect(logged.at(-1)).toMatchObject({ level: 'error', details: { code: 'SERVER_ENDED' } });
-  });
+  test.each(cases)(
+    '%s is not believed: nothing is let go, and it is said [TM-22]',
+    async (_name, make, durable) => {
+      const [peer, queue] = [await makePeer(), new MemoryQueue()];
+      const segment = make(queue);
+      Object.assign(peer.stored(name(segment)), { bytes: Buffer.alloc(durable(segment)), ended: true });
+      const { uplink, logged } = makeUplink(queue, peer);
+      uplink.start();
+      await until(() => uplink.stats().parked === 1);
+      expect(queue.segments()).toEqual([segment]);
+      expect(segment.base).toBe(0);
+      expect(logged.at(-1)).toMatchObject({ level: 'error', details: { code: 'SERVER_ENDED' } });
+    },
+  );
 
   test('with less of it than it had confirmed has lost it', async () => {
     const [peer, queue] = [await makePeer(), new MemoryQueue()];
@@ -373,7 +376,7 @@ describe('segments of former runs', () => {
     expect(uplink.stats()).toMatchObject({ foreignMarks: 0, retries: 0 });
   });
 
-  test('are signed for once each, and not without bound, whatever the server lists', async () => {
+  test('are signed for once each, and not without bound, whatever the server lists [TM-23]', async () => {
     const [peer, queue] = [await makePeer(), new MemoryQueue()];
     let page = 0;
     Object.defineProperty(peer, 'unfinished', {
@@ -661,17 +664,17 @@ describe('[FC-24] a server that answers without end', () => {
     return turns;
   }
 
-  test('tells the same progress again', async () => {
+  test('tells the same progress again [TM-29]', async () => {
     expect(await said((upload) => upload.say({ received: 0, durable: 0, ended: false }))).toBeLessThan(1000);
   });
 
-  test('tells each byte by itself', async () => {
+  test('tells each byte by itself [TM-29]', async () => {
     expect(
       await said((upload, turn) => upload.say({ received: turn + 1, durable: 0, ended: false })),
     ).toBeLessThan(10_000);
   });
 
-  test('sends 1xx instead of an answer', async () => {
+  test('sends 1xx instead of an answer [TM-29]', async () => {
     expect(await said(({ response }) => response.writeProcessing())).toBeLessThan(1000);
   });
 });
