@@ -40,7 +40,7 @@ test("lists telemetry's members", () => {
 
 test('lists every refusal and every code of a reply', () => {
   expect(rowsAfter('## Refusals')).toEqual([...REFUSAL_CODES]);
-  expect(rowsAfter('`code` is one of these')).toEqual([...REPLY_CODES]);
+  expect(rowsAfter('| code | when |')).toEqual([...REPLY_CODES]);
 });
 
 test('lists every request with what it asks', () => {
