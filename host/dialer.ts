@@ -2,6 +2,7 @@ import { isIP, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { HostError } from './errors.ts';
 import { connectTcp } from './tcp.ts';
+import { CLASSICAL_GROUPS, TLS_PROFILE } from './tls-profile.ts';
 
 /**
  * The only way to a server: TLS 1.3 to a peer whose certificate chain the caller's judge accepts.
@@ -60,8 +61,6 @@ export class DialRefusal extends HostError {
   }
 }
 
-const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
-const GROUPS = { hybrid: 'X25519MLKEM768:X25519:P-256', classical: 'X25519:P-256' } as const;
 const KEEPALIVE_MS = 15_000;
 /** A longer chain is passed on cut to this length, which every judge refuses. */
 const MAX_CHAIN_LENGTH = 16;
@@ -102,10 +101,8 @@ function handshake(
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
       ALPNProtocols: [alpn],
-      minVersion: 'TLSv1.3',
-      maxVersion: 'TLSv1.3',
-      ciphers: CIPHERS,
-      ecdhCurve: GROUPS[keyShare],
+      ...TLS_PROFILE,
+      ...(keyShare === 'classical' && { ecdhCurve: CLASSICAL_GROUPS }),
     });
     const release = () => {
       deadline.removeEventListener('abort', onAbort);

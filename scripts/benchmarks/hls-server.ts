@@ -1,6 +1,7 @@
 import { createWriteStream, readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
+import { TLS_PROFILE } from '../../host/tls-profile.ts';
 
 /**
  * Takes what ffmpeg's HLS muxer PUTs, in the TLS profile of our server and as durably: a file is synced before it is
@@ -12,8 +13,7 @@ const server = createServer(
   {
     key: readFileSync(key),
     cert: readFileSync(certificate),
-    minVersion: 'TLSv1.3',
-    ciphers: 'TLS_AES_128_GCM_SHA256',
+    ...TLS_PROFILE,
   },
   (request, response) => {
     const name = request.url?.replaceAll(/[^a-z0-9.]/g, '_') ?? '';

@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { deviceKeyFromPem } from '../../agent/state/device-key.ts';
+import { TLS_PROFILE } from '../../host/tls-profile.ts';
 import { segmentPath, sessionPath, UPLOAD_OFFSET } from '../../wire/upload.ts';
 import { type SealedSession, sealedSession } from './sealed-segments.ts';
 
@@ -45,8 +46,7 @@ class Camera {
       ca: readFileSync(load.authority),
       key: device.pem,
       cert: readFileSync(join(directory, 'client.pem')),
-      minVersion: 'TLSv1.3',
-      ciphers: 'TLS_AES_128_GCM_SHA256',
+      ...TLS_PROFILE,
       ALPNProtocols: ['http/1.1'],
       servername: '',
     });

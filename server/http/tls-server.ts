@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as NodeTlsServer, type TLSSocket } from 'node:tls';
 import { systemClock } from '../../host/clock.ts';
 import { inLog } from '../../host/in-log.ts';
+import { TLS_PROFILE } from '../../host/tls-profile.ts';
 import { ALPN_MQTT } from '../../wire/control.ts';
 import type { Refusal } from '../../wire/refusal.ts';
 import { ALPN_HTTP } from '../../wire/upload.ts';
@@ -47,8 +48,6 @@ export const TLS_SERVER_LIMITS: TlsServerLimits = {
 const CLOSING_MS = 1_000;
 const MAX_HEAD_BYTES = 8 * 1024;
 const KEEP_ALIVE_PROBE_MS = 30_000;
-const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
-const GROUPS = 'X25519MLKEM768:X25519:P-256';
 
 /** PEM texts. */
 export interface TlsIdentity {
@@ -123,10 +122,8 @@ export class TlsServer {
       requestCert: true,
       // The judge decides. OpenSSL's own verdict would shut out who has no certificate yet.
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.3',
-      ciphers: CIPHERS,
+      ...TLS_PROFILE,
       honorCipherOrder: true,
-      ecdhCurve: GROUPS,
       ALPNProtocols: control === undefined ? [ALPN_HTTP] : [ALPN_HTTP, ALPN_MQTT],
       secureOptions: constants.SSL_OP_NO_TICKET,
       handshakeTimeout: limits.handshakeMs,

@@ -10,6 +10,7 @@ import { fromPem } from '../../crypto/certificate-node.ts';
 import { encodeCertsOnly } from '../../crypto/pkcs7-node.ts';
 import { makeRequest, readRequest } from '../../crypto/request-node.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { TLS_PROFILE } from '../../host/tls-profile.ts';
 import { certifyCamera, readCameraAuthority } from '../../server/pki/identity.ts';
 import { CERTS_ONLY_TYPE } from '../../wire/enrolment.ts';
 import { closeTestServers, TestServer, until } from './test-server.ts';
@@ -33,7 +34,7 @@ async function hostile(answer: Answer, date?: string): Promise<string> {
     {
       cert: identity('server.pem'),
       key: identity('server.key'),
-      minVersion: 'TLSv1.3',
+      ...TLS_PROFILE,
       ALPNProtocols: ['http/1.1'],
     },
     async (request: IncomingMessage, response) => {

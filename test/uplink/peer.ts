@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { judgeRawChain } from '../../crypto/chain-node.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import { dial } from '../../host/dialer.ts';
+import { TLS_PROFILE } from '../../host/tls-profile.ts';
 import type { Refusal, RefusalCode } from '../../wire/refusal.ts';
 import { parseRoute, UPLOAD_OFFSET } from '../../wire/upload.ts';
 import { authority, CLIENT_EXTENSIONS, certificate, chainOf, der, server } from '../dialer/certificates.ts';
@@ -76,7 +77,7 @@ export class Peer {
         cert: chainOf(own, root),
         ca: clientCa.pem,
         requestCert: true,
-        minVersion: 'TLSv1.3',
+        ...TLS_PROFILE,
         ALPNProtocols: ['http/1.1'],
       },
       (request, response) => this.#handle(request, response),
