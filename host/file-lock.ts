@@ -84,9 +84,12 @@ export function isFileLocked(path: string): boolean {
 const isBusy = (error: unknown) => ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY;
 
 /** As tryFileLock, but waits `waitMs` while somebody else has it. */
-export async function fileLock(path: string, waitMs: number): Promise<FileLock | undefined> {
+export const fileLock = (path: string, waitMs: number): Promise<FileLock | undefined> =>
+  within(waitMs, () => tryFileLock(path));
+
+async function within(waitMs: number, attempt: () => FileLock | undefined): Promise<FileLock | undefined> {
   for (let waitedMs = 0; ; waitedMs += AGAIN_MS) {
-    const lock = tryFileLock(path);
+    const lock = attempt();
     if (lock !== undefined || waitedMs >= waitMs) return lock;
     await sleep(AGAIN_MS);
   }
@@ -96,31 +99,31 @@ export async function fileLock(path: string, waitMs: number): Promise<FileLock |
  * As fileLock, of a file that is removed with the lock: for files among a person's own.
  * @returns undefined when somebody else has it for all of `waitMs`.
  */
-export async function passingFileLock(path: string, waitMs: number): Promise<FileLock | undefined> {
-  for (let waitedMs = 0; ; waitedMs += AGAIN_MS) {
-    createFile(path);
-    const before = inodeOf(path);
-    const lock = tryFileLock(path);
-    // Who had it before may have removed the file: a lock on what nobody finds any more keeps nobody out.
-    const isFound = before !== undefined && before === inodeOf(path);
-    if (lock !== undefined && isFound) {
-      return {
-        release() {
-          try {
-            asOwnerOfSync(dirname(path), () => unlinkSync(path));
-          } catch (error) {
-            // Gone already; or the disk has become read-only, and what lies there is locked by nobody.
-            if (!['ENOENT', 'EROFS'].includes((error as { code?: string }).code ?? '')) throw error;
-          } finally {
-            lock.release();
-          }
-        },
-      };
-    }
-    lock?.release();
-    if (waitedMs >= waitMs) return undefined;
-    await sleep(AGAIN_MS);
+export const passingFileLock = (path: string, waitMs: number): Promise<FileLock | undefined> =>
+  within(waitMs, () => tryPassingFileLock(path));
+
+function tryPassingFileLock(path: string): FileLock | undefined {
+  createFile(path);
+  const before = inodeOf(path);
+  const lock = tryFileLock(path);
+  if (lock === undefined) return undefined;
+  // Who had it before may have removed the file: a lock on what nobody finds any more keeps nobody out.
+  if (before === undefined || before !== inodeOf(path)) {
+    lock.release();
+    return undefined;
   }
+  return {
+    release() {
+      try {
+        asOwnerOfSync(dirname(path), () => unlinkSync(path));
+      } catch (error) {
+        // Gone already; or the disk has become read-only, and what lies there is locked by nobody.
+        if (!['ENOENT', 'EROFS'].includes((error as { code?: string }).code ?? '')) throw error;
+      } finally {
+        lock.release();
+      }
+    },
+  };
 }
 
 function createFile(path: string): void {
