@@ -1,16 +1,14 @@
-/** First and longest wait before a process that died is started again, milliseconds. */
-const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 30_000;
+import { type Backoff, jitteredBackoffMs } from '../host/backoff.ts';
+
+const RESTARTS: Backoff = { firstMs: 500, longestMs: 30_000 };
 
 /**
- * How long to wait before a process is started again.
+ * How long to wait before a process that died is started again, ms.
  * @param failures how often in a row it ended soon after its start, 1 or more.
  * @param random 0 to 1: cameras that died together do not come back together.
  */
-export function restartDelay(failures: number, random: number): number {
-  const delay = Math.min(FIRST_DELAY_MS * 2 ** (failures - 1), LONGEST_DELAY_MS);
-  return delay * (0.5 + random / 2);
-}
+export const restartDelay = (failures: number, random: number): number =>
+  jitteredBackoffMs(RESTARTS, failures, random);
 
 /** Exit code of capture when the source or the plan is refused: started again, it would be refused again. */
 export const CAPTURE_REFUSED = 2;

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
+import { type Backoff, backoffMs } from '../host/backoff.ts';
 import { OtaError } from './errors.ts';
 import type { FetchBudget } from './fetch-budget.ts';
 import { type HttpAnswer, type TransferEffects, type TransferLimits, transfer } from './transfer.ts';
@@ -7,8 +8,7 @@ import { type HttpAnswer, type TransferEffects, type TransferLimits, transfer } 
 /** One file of a known size, fetched into a file that a later attempt goes on with. */
 
 const PACE: Omit<TransferLimits, 'maxBytes'> = { headMs: 30_000, windowMs: 30_000, windowBytes: 16 * 1024 };
-const PAUSE_MS = 1_000;
-const MAX_PAUSE_MS = 60_000;
+const PAUSES: Backoff = { firstMs: 1_000, longestMs: 60_000 };
 const MAX_BARREN_TRIES = 4;
 /** Of tries that brought less than a window has to. */
 const MAX_POOR_TRIES = 32;
@@ -55,7 +55,7 @@ class Patience {
   }
 
   get pauseMs(): number {
-    return Math.min(PAUSE_MS * 2 ** this.#barren, MAX_PAUSE_MS);
+    return backoffMs(PAUSES, this.#barren + 1);
   }
 }
 

@@ -1,4 +1,5 @@
 import semver from 'semver';
+import { backoffMs } from '../host/backoff.ts';
 import type { Bundle } from './bundle.ts';
 import type { LauncherLimits } from './launcher-limits.ts';
 import type { AgentFacts } from './launcher-protocol.ts';
@@ -74,7 +75,7 @@ export function isTurnDue(
   unknownMs: number,
   { unknownSeconds }: LauncherLimits,
 ): boolean {
-  return unknownMs >= Math.min(unknownSeconds * 1000 * 2 ** turns, LONGEST_UNKNOWN_MS);
+  return unknownMs >= backoffMs({ firstMs: unknownSeconds * 1000, longestMs: LONGEST_UNKNOWN_MS }, turns + 1);
 }
 
 /** How the turn of the release before stands. */

@@ -1,3 +1,4 @@
+import { type Backoff, backoffMs } from '../../host/backoff.ts';
 import { GOOD_RUN_MS, type RunEnd } from './restart-rules.ts';
 
 /** What runs of a source have taught about it, and what that changes in the next run's plan. Pure. */
@@ -45,8 +46,7 @@ export const nothingLearnt: Learnt = { givenUp: {}, refusal: undefined };
 /** A run that brought less is refused; one that brought more was good, and then ended. Milliseconds. */
 const REFUSED_MS = 5_000;
 
-const HOUR_MS = 3_600_000;
-const LONGEST_MS = 24 * HOUR_MS;
+const PATIENCE: Backoff = { firstMs: 3_600_000, longestMs: 24 * 3_600_000 };
 
 /** What to do without from now on, besides what was given up before; undefined where the plan stays. */
 export function concessionAfter(learnt: Learnt, run: PastRun): Concession | undefined {
@@ -116,7 +116,7 @@ export const isGivenUp = ({ givenUp }: Learnt, concession: Concession): boolean 
 
 /** An hour, doubled each time, up to a day; a stream of long GOPs costs a GOP to try, and waits for the day at once. */
 const patience = ({ because, times }: GivenUp): number =>
-  because === 'gop' ? LONGEST_MS : Math.min(LONGEST_MS, HOUR_MS * 2 ** (times - 1));
+  because === 'gop' ? PATIENCE.longestMs : backoffMs(PATIENCE, times);
 
 /** Numbers and addresses in ffmpeg's words differ from run to run. */
 const refusalOf = ({ end, line }: PastRun): string =>

@@ -1,3 +1,5 @@
+import { type Backoff, backoffMs, withJitter } from '../../host/backoff.ts';
+
 /** Why a run of ffmpeg (or the attempt at one) ended. */
 export type RunEnd =
   /** The source came to its end. */
@@ -56,8 +58,7 @@ export interface Restart {
   failures: number;
 }
 
-const FIRST_DELAY_MS = 250;
-const LAST_DELAY_MS = 10_000;
+const DELAYS: Backoff = { firstMs: 250, longestMs: 10_000 };
 /** Good output for so long clears what went wrong before. */
 export const GOOD_RUN_MS = 30_000;
 /** A source that films between its failures is waited for no longer than half of what it filmed, or this. */
@@ -68,10 +69,10 @@ const SHORT_DELAY_MS = 1_000;
  * source filmed.
  * @param goodMs milliseconds from the run's first byte to its last
  * @param failures consecutive failures before this end
- * @param jitter 0 to 1: takes up to half off the delay, so that cameras do not knock together
+ * @param random 0 to 1: cameras do not knock together
  * @returns null when there is nothing to start again
  */
-export function restartAfter(end: RunEnd, goodMs: number, failures: number, jitter: number): Restart | null {
+export function restartAfter(end: RunEnd, goodMs: number, failures: number, random: number): Restart | null {
   switch (end) {
     case 'finished':
     case 'stopped':
@@ -89,9 +90,9 @@ export function restartAfter(end: RunEnd, goodMs: number, failures: number, jitt
     case 'redirected': {
       const inRow = goodMs >= GOOD_RUN_MS ? 1 : failures + 1;
       const filmed = goodMs > 0 && (end === 'exited' || end === 'stalled');
-      const longestMs = filmed ? Math.max(SHORT_DELAY_MS, goodMs / 2) : LAST_DELAY_MS;
-      const delay = Math.min(LAST_DELAY_MS, longestMs, FIRST_DELAY_MS * 2 ** (inRow - 1));
-      return { cause: end, delayMs: delay * (1 - jitter / 2), failures: inRow };
+      const longestMs = filmed ? Math.max(SHORT_DELAY_MS, goodMs / 2) : DELAYS.longestMs;
+      const delayMs = withJitter(Math.min(longestMs, backoffMs(DELAYS, inRow)), random);
+      return { cause: end, delayMs, failures: inRow };
     }
   }
 }

@@ -1,3 +1,5 @@
+import { type Backoff, jitteredBackoffMs, withJitter } from '../../host/backoff.ts';
+
 /** When a camera asks for a certificate, and how. Pure. */
 
 export interface CertificateView {
@@ -45,8 +47,7 @@ export function renewalTime({ notBeforeMs, notAfterMs }: CertificateView, jitter
   return notBeforeMs + life * (2 / 3 + jitter * RENEWAL_SPREAD);
 }
 
-const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 60_000;
+const RETRIES: Backoff = { firstMs: 500, longestMs: 60_000 };
 /** After a refusal that only a person can mend. */
 const LONG_DELAY_MS = 10 * 60_000;
 /** While somebody may be about to tell the server of this camera, or to let the camera at its server. */
@@ -67,22 +68,21 @@ export function enrolmentDelayMs(
   retryAfterMs: number | undefined,
   random: number,
 ): number {
-  const spread = (ms: number) => ms * (0.5 + random / 2);
   switch (code) {
     case 'CLAIM_THROTTLED':
     case 'RATE_EXCEEDED':
-      return Math.min(retryAfterMs ?? LONGEST_DELAY_MS, LONG_DELAY_MS) + spread(1000);
+      return Math.min(retryAfterMs ?? RETRIES.longestMs, LONG_DELAY_MS) + withJitter(1000, random);
     case 'CAMERA_UNKNOWN':
-      return spread(Math.min(UNKNOWN_DELAY_MS * failures, LONGEST_UNKNOWN_DELAY_MS));
+      return withJitter(Math.min(UNKNOWN_DELAY_MS * failures, LONGEST_UNKNOWN_DELAY_MS), random);
     case 'CLAIM_UNKNOWN':
     case 'PIN_MISMATCH':
-      return spread(Math.min(UNKNOWN_DELAY_MS * failures, LONGEST_DELAY_MS));
+      return withJitter(Math.min(UNKNOWN_DELAY_MS * failures, RETRIES.longestMs), random);
     case 'CLAIM_EXPIRED':
     case 'CLAIM_USED':
     case 'CAMERA_REVOKED':
     case 'REQUEST_REFUSED':
-      return spread(LONG_DELAY_MS);
+      return withJitter(LONG_DELAY_MS, random);
     default:
-      return spread(Math.min(FIRST_DELAY_MS * 2 ** (failures - 1), LONGEST_DELAY_MS));
+      return jitteredBackoffMs(RETRIES, failures, random);
   }
 }

@@ -1,5 +1,6 @@
 import { utf8 } from '../../crypto/bytes.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
+import { spreadPeriodMs } from '../../host/backoff.ts';
 import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
 import { MAX_PINS_BYTES, MAX_POLICY_BYTES, PINS_PATH, POLICY_PATH } from '../../wire/enrolment.ts';
@@ -42,7 +43,7 @@ export function policyDelayMs(
   random: number,
 ): number {
   if (!state.certificate) return WITHOUT_CERTIFICATE_MS;
-  return (state.policy ? WITH_POLICY_MS : WITHOUT_POLICY_MS) * (0.8 + random * 0.4);
+  return spreadPeriodMs(state.policy ? WITH_POLICY_MS : WITHOUT_POLICY_MS, random);
 }
 
 /** Asks the server for what the owner signed: the policy, and the pin statement. */

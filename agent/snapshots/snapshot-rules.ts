@@ -1,4 +1,5 @@
 import type { Policy } from '../../crypto/policy.ts';
+import { type Backoff, backoffMs } from '../../host/backoff.ts';
 
 /** By default: each costs half a second of CPU, as much as half a minute of the recording. */
 export const SNAPSHOT_INTERVAL_MS = 600_000;
@@ -6,7 +7,7 @@ export const SNAPSHOT_INTERVAL_MS = 600_000;
 export const FIRST_SNAPSHOT_MS = 2_000;
 /** However often snapshots are asked for, they are no closer than this: a session has numbers for as many. */
 export const CLOSEST_SNAPSHOTS_MS = 10_000;
-const LONGEST_RETRY_MS = 600_000;
+const RETRIES: Backoff = { firstMs: CLOSEST_SNAPSHOTS_MS, longestMs: 600_000 };
 
 export interface SnapshotState {
   /** Whether the owner's policy allows snapshots. */
@@ -36,9 +37,7 @@ export function isSnapshotDue(state: SnapshotState, intervalMs: number): boolean
   return sinceLastMs >= (failures === 0 ? intervalMs : retryDelay(failures));
 }
 
-function retryDelay(failures: number): number {
-  return Math.min(LONGEST_RETRY_MS, CLOSEST_SNAPSHOTS_MS * 2 ** (failures - 1));
-}
+const retryDelay = (failures: number): number => backoffMs(RETRIES, failures);
 
 /** Snapshots lie at the server: a mode in which nothing is stored has none. */
 export function allowsSnapshots(mode: Policy['mode']): boolean {

@@ -1,12 +1,11 @@
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
+import { type Backoff, backoffMs } from '../../host/backoff.ts';
+
+const PAUSES: Backoff = { firstMs: 500, longestMs: 30_000 };
 const READS_TRIED = 3;
 const READS_TRIED_FOR_MS = 10_000;
 
 /** How long to leave a segment's file alone after its `failures`-th failure in a row, ms. */
-export function pauseAfter(failures: number): number {
-  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.max(0, failures - 1));
-}
+export const pauseAfter = (failures: number): number => backoffMs(PAUSES, failures);
 
 /** Whether a segment that failed `failures` reads in `forMs` milliseconds is given up. */
 export function isBeyondReading(failures: number, forMs: number): boolean {

@@ -15,32 +15,32 @@ import { NOTHING_MEASURED, type SourceFacts } from '../../agent/capture/streams.
 
 describe('restart', () => {
   test.each<[RunEnd, number, number, number, object | null]>([
-    ['finished', 60_000, 0, 0, null],
-    ['stopped', 0, 5, 0, null],
-    ['exited', 0, 0, 0, { cause: 'exited', delayMs: 250, failures: 1 }],
-    ['exited', 29_999, 1, 0, { cause: 'exited', delayMs: 500, failures: 2 }],
-    ['exited', 30_000, 7, 0, { cause: 'exited', delayMs: 250, failures: 1 }],
-    ['stalled', 0, 4, 0, { cause: 'stalled', delayMs: 4000, failures: 5 }],
-    ['rubbish', 0, 5, 0, { cause: 'rubbish', delayMs: 8000, failures: 6 }],
-    ['unread', 0, 6, 0, { cause: 'unread', delayMs: 10_000, failures: 7 }],
-    ['exited', 0, 6, 0, { cause: 'exited', delayMs: 10_000, failures: 7 }],
-    ['exited', 1, 6, 0, { cause: 'exited', delayMs: 1000, failures: 7 }],
-    ['stalled', 1, 6, 0, { cause: 'stalled', delayMs: 1000, failures: 7 }],
-    ['rubbish', 1, 6, 0, { cause: 'rubbish', delayMs: 10_000, failures: 7 }],
-    ['exited', 5000, 3, 0, { cause: 'exited', delayMs: 2000, failures: 4 }],
+    ['finished', 60_000, 0, 1, null],
+    ['stopped', 0, 5, 1, null],
+    ['exited', 0, 0, 1, { cause: 'exited', delayMs: 250, failures: 1 }],
+    ['exited', 29_999, 1, 1, { cause: 'exited', delayMs: 500, failures: 2 }],
+    ['exited', 30_000, 7, 1, { cause: 'exited', delayMs: 250, failures: 1 }],
+    ['stalled', 0, 4, 1, { cause: 'stalled', delayMs: 4000, failures: 5 }],
+    ['rubbish', 0, 5, 1, { cause: 'rubbish', delayMs: 8000, failures: 6 }],
+    ['unread', 0, 6, 1, { cause: 'unread', delayMs: 10_000, failures: 7 }],
+    ['exited', 0, 6, 1, { cause: 'exited', delayMs: 10_000, failures: 7 }],
+    ['exited', 1, 6, 1, { cause: 'exited', delayMs: 1000, failures: 7 }],
+    ['stalled', 1, 6, 1, { cause: 'stalled', delayMs: 1000, failures: 7 }],
+    ['rubbish', 1, 6, 1, { cause: 'rubbish', delayMs: 10_000, failures: 7 }],
+    ['exited', 5000, 3, 1, { cause: 'exited', delayMs: 2000, failures: 4 }],
     ['exited', 5000, 4, 0.5, { cause: 'exited', delayMs: 1875, failures: 5 }],
-    ['exited', 29_000, 6, 0, { cause: 'exited', delayMs: 10_000, failures: 7 }],
-    ['redirected', 0, 1, 0, { cause: 'redirected', delayMs: 500, failures: 2 }],
-    ['unprobed', 0, 5000, 0, { cause: 'unprobed', delayMs: 10_000, failures: 5001 }],
+    ['exited', 29_000, 6, 1, { cause: 'exited', delayMs: 10_000, failures: 7 }],
+    ['redirected', 0, 1, 1, { cause: 'redirected', delayMs: 500, failures: 2 }],
+    ['unprobed', 0, 5000, 1, { cause: 'unprobed', delayMs: 10_000, failures: 5001 }],
     ['exited', 0, 0, 0.5, { cause: 'exited', delayMs: 187.5, failures: 1 }],
-    ['exited', 0, 0, 1, { cause: 'exited', delayMs: 125, failures: 1 }],
-    ['time', 0, 1, 0, { cause: 'time', delayMs: 500, failures: 2 }],
-    ['replanned', 60_000, 3, 1, { cause: 'replanned', delayMs: 0, failures: 0 }],
-    ['gop', 0, 3, 0, { cause: 'gop', delayMs: 0, failures: 3 }],
-    ['gop', 30_000, 3, 0, { cause: 'gop', delayMs: 0, failures: 0 }],
-    ['superseded', 0, 3, 1, { cause: 'superseded', delayMs: 0, failures: 3 }],
-  ])('%s after %d ms, %d failures before, jitter %d', (end, goodMs, failures, jitter, restart) => {
-    expect(restartAfter(end, goodMs, failures, jitter)).toEqual(restart);
+    ['exited', 0, 0, 0, { cause: 'exited', delayMs: 125, failures: 1 }],
+    ['time', 0, 1, 1, { cause: 'time', delayMs: 500, failures: 2 }],
+    ['replanned', 60_000, 3, 0, { cause: 'replanned', delayMs: 0, failures: 0 }],
+    ['gop', 0, 3, 1, { cause: 'gop', delayMs: 0, failures: 3 }],
+    ['gop', 30_000, 3, 1, { cause: 'gop', delayMs: 0, failures: 0 }],
+    ['superseded', 0, 3, 0, { cause: 'superseded', delayMs: 0, failures: 3 }],
+  ])('%s after %d ms, %d failures before, with %d drawn', (end, goodMs, failures, random, restart) => {
+    expect(restartAfter(end, goodMs, failures, random)).toEqual(restart);
   });
 });
 

@@ -49,8 +49,8 @@ test.each([
 
 test('[FC-54] a check that failed is done again after a minute, then less often; else every hour, at other times everywhere', () => {
   const minutes = (failures: number, random: number) => checkDelayMs(failures, random) / 60_000;
-  expect([0, 1, 2, 3, 7, 100].map((failures) => minutes(failures, 0.5))).toEqual([60, 1, 2, 4, 60, 60]);
-  expect([minutes(0, 0), minutes(0, 1)]).toEqual([45, 75]);
+  expect([1, 2, 3, 7, 100].map((failures) => minutes(failures, 1))).toEqual([1, 2, 4, 60, 60]);
+  expect([minutes(0, 0), minutes(0, 1), minutes(1, 0)]).toEqual([48, 72, 0.5]);
 });
 
 test.each([

@@ -10,14 +10,14 @@ import { REFUSAL_CODES, type RefusalCode } from '../../wire/refusal.ts';
 
 describe('retry', () => {
   test.each([
-    [1, 0, 0],
+    [1, 0, 125],
     [1, 1, 250],
     [2, 1, 500],
-    [3, 0.5, 500],
+    [3, 0.5, 750],
     [7, 1, 16_000],
     [8, 1, 30_000],
     [100, 1, 30_000],
-    [5000, 0.5, 15_000],
+    [5000, 0.5, 22_500],
   ])('after %i failures, at %f of the range: %i ms', (failures, random, delay) => {
     expect(retryDelayMs(failures, random)).toBe(delay);
   });
