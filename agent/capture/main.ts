@@ -5,7 +5,7 @@ import { openRunRequests, type RunRequests } from './run-requests.ts';
 import { serveSnapshots } from './snapshots.ts';
 import { parseSource, type Source } from './source.ts';
 import { STALL_LIMITS, type StallLimits } from './stall-rules.ts';
-import { openStatus } from './status.ts';
+import { openStatus } from './status-file.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface CaptureOptions {

@@ -11,7 +11,7 @@ import { type Run, type RunOutcome, startRun } from './run.ts';
 import type { RunRequestEvents, RunRequests } from './run-requests.ts';
 import type { Source } from './sources/interface.ts';
 import { type StallLimits, stallLimits } from './stall-rules.ts';
-import type { Status } from './status.ts';
+import type { Status } from './status-file.ts';
 
 export interface SupervisorOptions {
   source: Source;

@@ -1,4 +1,19 @@
-import { add, type Counters, NOTHING } from './tally.ts';
+/** Sums over some records. */
+export interface Counters {
+  readonly records: number;
+  readonly bytes: number;
+  readonly durationUs: number;
+}
+
+export const NOTHING: Counters = { records: 0, bytes: 0, durationUs: 0 };
+
+export function add(a: Counters, b: Counters): Counters {
+  return {
+    records: a.records + b.records,
+    bytes: a.bytes + b.bytes,
+    durationUs: a.durationUs + b.durationUs,
+  };
+}
 
 /** What became of every record that the spool took, and of every call to the disk that failed. */
 export class SpoolCounters {

@@ -5,6 +5,7 @@ import type { Clock } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
 import { HostError, takesNothing } from '../../host/errors.ts';
 import { type AgentLog, errorFields } from '../log.ts';
+import { add, NOTHING } from './counters.ts';
 import { DiskAttempts } from './disk-attempts.ts';
 import { SpoolError } from './errors.ts';
 import { Flusher } from './flusher.ts';
@@ -20,7 +21,6 @@ import { SegmentIndex } from './segment-index.ts';
 import { SpoolFiles } from './spool-files.ts';
 import { SpooledSegment } from './spooled-segment.ts';
 import type { SealedRecord, StoredSegment, StoredSession, UploadQueue } from './stored-segment.ts';
-import { add, NOTHING } from './tally.ts';
 
 export interface SpoolOptions {
   /** Created if need be; its parent exists. */

@@ -1,10 +1,10 @@
 import { SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
 import { endsSegment, type RecordType } from '../../crypto/record.ts';
+import { add, type Counters, NOTHING } from './counters.ts';
 import { SpoolError } from './errors.ts';
 import { RecordIndex, type RunStart } from './record-index.ts';
 import { PREFACE_LENGTH, type ScannedFrame } from './records-file.ts';
 import type { SealedRecord, SegmentState, StoredSegment, StoredSession } from './stored-segment.ts';
-import { add, type Counters, NOTHING } from './tally.ts';
 import type { Tombstone } from './tombstone.ts';
 
 /** A segment's records file. Records count as in the segment's index. */

@@ -1,7 +1,7 @@
 import { DIGEST_LENGTH, SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
+import type { Counters } from './counters.ts';
 import type { RunStart } from './record-index.ts';
 import type { SpoolPrimitives } from './records-file.ts';
-import type { Counters } from './tally.ts';
 
 /** What is left of a dropped segment (docs/design/spool.md, "Tombstones"). */
 export interface Tombstone {

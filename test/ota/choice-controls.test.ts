@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as InstallPolicy from '../../agent/updates/install-rules.ts';
-import type * as Waiting from '../../agent/updates/waiting-releases.ts';
+import type * as Waiting from '../../agent/updates/install-schedule.ts';
 import { systemDisk } from '../../host/disk.ts';
 import type * as Rollout from '../../ota/rollout.ts';
 import type * as UpdateFile from '../../ota/update-file.ts';
@@ -32,7 +32,7 @@ const shutWindowGivesWay: Promised = async (load) => {
 };
 
 const waitingSurvivesRestart: Promised = async (load) => {
-  const { WaitingReleases } = (await load('agent/updates/waiting-releases.ts')) as typeof Waiting;
+  const { WaitingReleases } = (await load('agent/updates/install-schedule.ts')) as typeof Waiting;
   const path = join(mkdtempSync(join(scratch, 'waiting-')), 'waiting.json');
   let now = 0;
   const opened = () => WaitingReleases.open(systemDisk, path, { monotonic: () => now });
@@ -123,7 +123,7 @@ test.each<[string, Promised, Breakage]>([
     'a restart does not begin the waiting anew',
     waitingSurvivesRestart,
     {
-      file: 'agent/updates/waiting-releases.ts',
+      file: 'agent/updates/install-schedule.ts',
       from: 'bytes === undefined ? new Map() : readWaiting(bytes)',
       to: 'readWaiting(new Uint8Array())',
     },
