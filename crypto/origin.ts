@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import { fromUtf8 } from './bytes.ts';
 import { CryptoError } from './errors.ts';
 import { bracketed, canonicalHost } from './host-name.ts';
@@ -11,6 +12,9 @@ const GIVEN = /^https:\/\/(\[[^\]/?#@\\]*\]|[^[\]/?#@\\:]*)(?::(\d{1,5}))?$/i;
 export function isOrigin(text: string): boolean {
   return text.startsWith('https://') && URL.canParse(text) && new URL(text).origin === text;
 }
+
+/** An origin in a document: https, a host, a port if it is not 443; nothing else. */
+export const Origin = v.pipe(v.string(), v.maxLength(300), v.check(isOrigin));
 
 /** The origin that a field holds; undefined when it holds none. */
 export function originOf(bytes: Uint8Array): string | undefined {

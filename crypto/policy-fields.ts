@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { SignedBatch } from './day-keys.ts';
 import { bytesField, Envelope } from './document.ts';
 import { PUBLIC_KEY_LENGTH } from './ed25519.ts';
+import { IdText } from './ids.ts';
 
 /** What every version of a policy says, and the file it lies in (docs/reference/format.md, "Policy"). */
 
@@ -33,7 +34,7 @@ export type UpdateChoice = v.InferOutput<typeof UpdateChoice>;
 
 export const COMMON_FIELDS = {
   /** Camera id, 32 characters of base32. */
-  camera: v.pipe(v.string(), v.regex(/^[a-z2-7]{32}$/)),
+  camera: IdText,
   /** Pairing epoch: one higher each time the camera is paired anew. */
   epoch: u32Number,
   /** Rises with every policy of an epoch. */

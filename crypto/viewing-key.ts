@@ -3,6 +3,7 @@ import { toBase64Url } from './bytes.ts';
 import { bytesField, parseJson } from './document.ts';
 import { ed25519FromSeed, PUBLIC_KEY_LENGTH, SEED_LENGTH, viewerIdOf } from './ed25519.ts';
 import { DIGEST_LENGTH } from './header.ts';
+import { IdText } from './ids.ts';
 import { MAX_ORIGIN_LENGTH } from './origin.ts';
 import type { OpeningPrimitives } from './primitives.ts';
 import { type DayKeyHolder, makeDayKey } from './session.ts';
@@ -19,8 +20,6 @@ export const MAX_FLOORS = 1000;
 const number = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const dayKeyNumber = v.pipe(number, v.maxValue(0xffffffff));
 
-const cameraId = v.pipe(v.string(), v.regex(/^[a-z2-7]{32}$/));
-
 const PairingEntry = v.strictObject({
   /** The pairing secret of the setup code. */
   secret: bytesField(PAIRING_SECRET_LENGTH),
@@ -34,13 +33,13 @@ const PairingEntry = v.strictObject({
   /** What the camera is to be called. */
   name: v.pipe(v.string(), v.maxLength(100)),
   /** The camera accepted with it: no other will be. */
-  camera: v.optional(cameraId),
+  camera: v.optional(IdText),
 });
 /** A setup code handed out, as its owner remembers it. */
 export type Pairing = v.InferOutput<typeof PairingEntry>;
 
 const CameraEntry = v.strictObject({
-  id: cameraId,
+  id: IdText,
   name: v.pipe(v.string(), v.maxLength(100)),
   epoch: number,
   counter: number,

@@ -2,13 +2,12 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { fromUtf8, utf8 } from '../crypto/bytes.ts';
 import { canonicalHost } from '../crypto/host-name.ts';
+import { Pin } from '../crypto/pin.ts';
 import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import { ServerError } from './errors.ts';
 
 /** What stands in a server's directory beside its keys. */
-
-const Pin = v.pipe(v.string(), v.regex(/^sha256\/[A-Za-z0-9+/]{43}=$/));
 
 /** However it was typed. */
 const Host = v.pipe(

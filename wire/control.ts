@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { isIdText } from '../crypto/ids.ts';
 import { REPLY_MEMBERS, REQUESTS, type RequestKind } from './control-requests.ts';
 import { Telemetry } from './telemetry.ts';
 
@@ -43,9 +44,9 @@ export const topicOf = (camera: string, topic: Topic): string => `oriel/1/${came
 
 /** The camera and topic that a topic name stands for; undefined when it is none of ours. */
 export function parseTopic(name: string): { readonly camera: string; readonly topic: Topic } | undefined {
-  const [, camera, word] = /^oriel\/1\/([a-z2-7]{32})\/([a-z]+)$/.exec(name) ?? [];
+  const [, camera, word] = /^oriel\/1\/([^/]+)\/([^/]+)$/.exec(name) ?? [];
   const topic = TOPICS.find((each) => each === word);
-  return camera === undefined || topic === undefined ? undefined : { camera, topic };
+  return camera === undefined || !isIdText(camera) || topic === undefined ? undefined : { camera, topic };
 }
 
 /** Whether the camera is there; `false` is its will, and its last word before it leaves. */

@@ -1,3 +1,5 @@
+import { isIdText } from '../crypto/ids.ts';
+
 /**
  * Footage as it lies in a server's directory, and in any copy of it (docs/reference/format.md, "Files"):
  *
@@ -10,7 +12,6 @@
 export const FOOTAGE_DIRECTORY = 'footage';
 export const SESSION_HEADER_FILE = 'session';
 
-const CAMERA = /^[a-z2-7]{32}$/;
 const SESSION = /^([0-9]{12,16})-([0-9a-f]{32})$/;
 const SEGMENT = /^([0-9]{6})\.oriel$/;
 const SNAPSHOT = /^snapshot-([0-9]{6})\.oriel$/;
@@ -22,7 +23,7 @@ export interface NamedSession {
   readonly id: string;
 }
 
-export const isCameraDirectoryName = (name: string): boolean => CAMERA.test(name);
+export const isCameraDirectoryName = isIdText;
 
 export const sessionDirectoryName = ({ number, id }: NamedSession): string =>
   `${String(number).padStart(12, '0')}-${id}`;

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { IdText } from '../crypto/ids.ts';
 
 /** What a camera tells of its health, every half minute and when asked: sizes in bytes, times in seconds. */
 
@@ -52,9 +53,7 @@ export const Telemetry = v.object({
   /** Why a policy that was brought to the camera is not obeyed, by its code; absent when there is none. */
   policyTrouble: v.optional(text),
   /** Viewer ids of those who are sealed nothing: their newest day key lies below their floor. Absent when there are none. */
-  viewersBelowFloor: v.optional(
-    v.pipe(v.array(v.pipe(v.string(), v.regex(/^[a-z2-7]{32}$/))), v.minLength(1), v.maxLength(32)),
-  ),
+  viewersBelowFloor: v.optional(v.pipe(v.array(IdText), v.minLength(1), v.maxLength(32))),
   /** Messages of control given up for want of room while the server was away. */
   messagesDropped: count,
 });

@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import { equal, toBase64Url } from '../../crypto/bytes.ts';
 import { bytesField, parseJson } from '../../crypto/document.ts';
 import { CryptoError } from '../../crypto/errors.ts';
-import { addressOf } from '../../crypto/origin.ts';
+import { IdText } from '../../crypto/ids.ts';
+import { addressOf, Origin } from '../../crypto/origin.ts';
 import {
   judgePins,
   MAX_PINS_TEXT_LENGTH,
@@ -11,7 +12,6 @@ import {
   readPinsLine,
 } from '../../crypto/pin-statement.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import { Origin } from '../state/camera-directory.ts';
 
 /** A host and a TCP port. */
 const Endpoint = v.strictObject({
@@ -22,7 +22,7 @@ export type Endpoint = v.InferOutput<typeof Endpoint>;
 
 const Destinations = v.strictObject({
   /** Camera id, as text. */
-  camera: v.pipe(v.string(), v.regex(/^[a-z2-7]{32}$/)),
+  camera: IdText,
   /** The owner's identity key: who may name another server. */
   owner: bytesField(32),
   /** `https://HOST[:PORT]` of the server of the set-up. */

@@ -2,7 +2,8 @@ import { closeSync, constants, existsSync, fchmodSync, fstatSync, mkdirSync, ope
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { bytesField, parseJson } from '../../crypto/document.ts';
-import { isOrigin } from '../../crypto/origin.ts';
+import { Origin } from '../../crypto/origin.ts';
+import { Pin } from '../../crypto/pin.ts';
 import { asOwnerOfSync } from '../../host/as-owner.ts';
 import { HostError } from '../../host/errors.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
@@ -215,12 +216,6 @@ function openDirectory(path: string, isNew: boolean): number {
 }
 
 const MAX_CONFIG_BYTES = 64 * 1024;
-
-/** An origin: https, a host, a port if it is not 443; nothing else. */
-export const Origin = v.pipe(v.string(), v.maxLength(300), v.check(isOrigin));
-
-/** SHA-256 of a CA's SubjectPublicKeyInfo, as in RFC 7469 section 2.4. */
-export const Pin = v.pipe(v.string(), v.regex(/^sha256\/[A-Za-z0-9+/]{43}=$/));
 
 export const CameraConfig = v.strictObject({
   version: v.literal(1),

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import * as v from 'valibot';
 import { utf8 } from '../../crypto/bytes.ts';
 import { parseJson } from '../../crypto/document.ts';
+import { IdText } from '../../crypto/ids.ts';
 import type { Policy } from '../../crypto/policy.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
@@ -26,7 +27,7 @@ export type PolicySeen = Omit<PolicyKept, 'digest'> & Partial<Pick<PolicyKept, '
 
 const DayKeysFile = v.strictObject({
   /** The day key in use for each viewer, by viewer id. */
-  viewers: v.record(v.pipe(v.string(), v.regex(/^[a-z2-7]{32}$/)), use),
+  viewers: v.record(IdText, use),
 });
 export type DayKeysInUse = v.InferOutput<typeof DayKeysFile>['viewers'];
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fromBase64Url, toBase64Url, toHex } from '../../crypto/bytes.ts';
 import { parseClaim } from '../../crypto/claim.ts';
 import { PUBLIC_KEY_LENGTH } from '../../crypto/ed25519.ts';
+import { isIdText } from '../../crypto/ids.ts';
 import { twinText } from '../../server/fleet/twin-watch.ts';
 import type { Registry } from '../../server/registry/registry.ts';
 import type { CameraRecord, ClaimRecord } from '../../server/registry/registry-tables.ts';
@@ -147,7 +148,7 @@ async function admit(
   identity: string | undefined,
 ): Promise<CommandResult> {
   const owner = identity === undefined ? undefined : fromBase64Url(identity);
-  if (!/^[a-z2-7]{32}$/.test(camera) || (identity !== undefined && owner?.length !== PUBLIC_KEY_LENGTH)) {
+  if (!isIdText(camera) || (identity !== undefined && owner?.length !== PUBLIC_KEY_LENGTH)) {
     throw new CommandError(
       'USAGE',
       'give the whole id of the camera, and its owner as oriel keys show prints it',

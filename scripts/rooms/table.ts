@@ -123,7 +123,7 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'wire',
     holds: 'what camera and server say to each other: paths, schemas, limits',
-    imports: [],
+    imports: ['crypto'],
     node: 'nothing',
   },
   {

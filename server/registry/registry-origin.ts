@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { asOwnerOfSync } from '../../host/as-owner.ts';
 import { HostError, isFull, takesNothing } from '../../host/errors.ts';
 import { createOwnedFile } from '../../host/owned-file.ts';
-import { FOOTAGE_DIRECTORY } from '../../wire/footage-layout.ts';
+import { FOOTAGE_DIRECTORY, isCameraDirectoryName } from '../../wire/footage-layout.ts';
 import { ServerError } from '../errors.ts';
 import type { Patience } from './database.ts';
 import { Registry } from './registry.ts';
@@ -159,7 +159,7 @@ function traces(directory: string): Pick<RegistryFacts, 'named' | 'used'> {
 /** Ids of the cameras whose footage lies in a server's directory. */
 export function camerasWithFootage(directory: string): string[] {
   const footage = join(directory, FOOTAGE_DIRECTORY);
-  return existsSync(footage) ? readdirSync(footage).filter((name) => /^[a-z2-7]{32}$/.test(name)) : [];
+  return existsSync(footage) ? readdirSync(footage).filter(isCameraDirectoryName) : [];
 }
 
 function lost(directory: string, what: string, cause?: unknown): ServerError {
