@@ -50,8 +50,6 @@ export interface OpenedUpdates {
   /** Why the last check for updates came to nothing. */
   readonly trouble: FailureView | undefined;
   readonly release: ReleaseView;
-  /** Whether the release that it is has still to show that it works. @throws OtaError, HostError. */
-  onTrial(): Promise<boolean>;
   checkNow(): void;
   reconnect(): void;
   /** Updates the camera, and tells the launcher how this agent does, until the signal. */
@@ -81,7 +79,6 @@ export async function openUpdates(options: OpenUpdatesOptions): Promise<OpenedUp
     get release() {
       return updates.release;
     },
-    onTrial: async () => (await readSlotState(disk, installation)).trial !== null,
     checkNow: () => updates.checkNow(),
     reconnect: () => updates.reconnect(),
     run: async (showing, signal) => {
