@@ -1,15 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { HostError } from './errors.ts';
 
-const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 /** POSIX PIPE_BUF on Linux, in bytes: a write of at most this much is whole or refused, never torn. */
 export const PIPE_BUF = 4096;
 
-/** As much as a pipe holds by default. */
-const MESSAGE_READ_BYTES = 64 * 1024;
 /** As much as one may hold (`/proc/sys/fs/pipe-max-size`). */
 const MOST_PIPE_BYTES = 1024 * 1024;
 
@@ -35,31 +33,6 @@ export interface FifoReaderOptions {
   onBytes(chunk: Uint8Array): void;
   /** Once: the last writer is gone (`error` undefined), or reading failed. The read end is closed already. */
   onEnd(error: HostError | undefined): void;
-}
-
-/** Lines from a FIFO that outlives every writer. */
-export interface FifoLines extends OpenFifo {
-  close(): void;
-}
-
-export interface FifoLinesOptions {
-  /** Longest line in bytes, without its end; a longer one is dropped up to its end. */
-  maxBytes: number;
-  onLine(line: string): void;
-  onOverlong(): void;
-}
-
-/** The write end of a FIFO of lines. */
-export interface FifoWriter extends OpenFifo {
-  /** Writes the whole line or nothing; false when the FIFO is full. The line is at most {@link PIPE_BUF} bytes. */
-  write(line: string): boolean;
-  close(): void;
-}
-
-/** A message that goes through a FIFO, one way or the other. */
-export interface FifoMessage {
-  /** Gives it up: the other side sees a broken pipe, or the end of a file too short. */
-  cancel(): void;
 }
 
 /**
@@ -108,137 +81,6 @@ export function openFifoReader(path: string, options: FifoReaderOptions): FifoRe
 }
 
 /**
- * Reads lines for as long as it is open: it holds a write end itself, so it never sees the end of the file.
- * @throws HostError DISK_IO when the path is missing or no FIFO
- */
-export function openFifoLines(path: string, options: FifoLinesOptions): FifoLines {
-  const line = Buffer.alloc(options.maxBytes);
-  let length = 0;
-  let overlong = false;
-
-  const append = (part: Uint8Array) => {
-    if (overlong || length + part.length > line.length) {
-      overlong = true;
-      return;
-    }
-    line.set(part, length);
-    length += part.length;
-  };
-  const finish = () => {
-    const text = overlong ? null : line.toString('utf8', 0, length);
-    length = 0;
-    overlong = false;
-    if (text === null) {
-      options.onOverlong();
-    } else {
-      options.onLine(text);
-    }
-  };
-
-  const fd = openFifo(path, O_RDWR);
-  const isNamed = nameOf(fd, path);
-  const socket = readSocket(fd, Buffer.alloc(PIPE_BUF), (chunk) => {
-    let start = 0;
-    for (let at = chunk.indexOf(0x0a); at !== -1; at = chunk.indexOf(0x0a, start)) {
-      append(chunk.subarray(start, at));
-      finish();
-      start = at + 1;
-    }
-    append(chunk.subarray(start));
-  });
-  socket.resume();
-  return { isNamed, close: () => socket.destroy() };
-}
-
-/**
- * Opens the write end of a FIFO of lines. It holds a read end itself, so what is written waits for a reader
- * that comes later, and a reader that dies raises nothing.
- * @throws HostError DISK_IO when the path is missing or no FIFO
- */
-export function openFifoWriter(path: string): FifoWriter {
-  const fd = openFifo(path, O_RDWR);
-  return {
-    isNamed: nameOf(fd, path),
-    write(line) {
-      const bytes = Buffer.from(line);
-      if (bytes.length > PIPE_BUF) {
-        throw new RangeError(`a line of ${bytes.length} bytes could be torn (limit ${PIPE_BUF})`);
-      }
-      try {
-        writeSync(fd, bytes);
-        return true;
-      } catch (cause) {
-        if (errorCode(cause) === 'EAGAIN') {
-          return false;
-        }
-        throw new HostError('DISK_IO', `cannot write FIFO ${path}`, cause);
-      }
-    },
-    close: () => closeSync(fd),
-  };
-}
-
-/**
- * Sends a message whole and closes the FIFO, so that its reader sees where it ends; null when nobody reads. Nobody waits
- * for a reader that has stopped: what it does not take stays in memory until the message is cancelled.
- * @param onDone once, unless cancelled: sent, or the reader went away.
- * @throws HostError DISK_IO when the path is missing or no FIFO
- */
-export function sendFifoMessage(
-  path: string,
-  bytes: Uint8Array,
-  onDone: (error: HostError | undefined) => void,
-): FifoMessage | null {
-  const fd = openFifoWriteEnd(path);
-  if (fd === null) return null;
-  const socket = new Socket({ fd, readable: false, writable: true });
-  let settled = false;
-  const settle = (cause?: Error | null) => {
-    if (settled) return;
-    settled = true;
-    socket.destroy();
-    onDone(cause ? new HostError('DISK_IO', `cannot write FIFO ${path}`, cause) : undefined);
-  };
-  socket.on('error', settle);
-  socket.end(bytes, settle);
-  return {
-    cancel() {
-      settled = true;
-      socket.destroy();
-    },
-  };
-}
-
-/**
- * Waits for one message: all that comes until the last writer is gone.
- * @param onMessage once, unless cancelled; undefined when it was longer than `maxBytes`, or reading failed.
- * @throws HostError DISK_IO when the path is missing or no FIFO
- */
-export function receiveFifoMessage(
-  path: string,
-  maxBytes: number,
-  onMessage: (bytes: Uint8Array | undefined) => void,
-): FifoMessage {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  const reader = openFifoReader(path, {
-    buffer: Buffer.alloc(MESSAGE_READ_BYTES),
-    onBytes(chunk) {
-      const before = length;
-      length += chunk.length;
-      if (length <= maxBytes) {
-        chunks.push(Buffer.from(chunk));
-      } else if (before <= maxBytes) {
-        reader.close();
-        onMessage(undefined);
-      }
-    },
-    onEnd: (error) => onMessage(error === undefined ? Buffer.concat(chunks) : undefined),
-  });
-  return { cancel: () => reader.close() };
-}
-
-/**
  * A write end to hand to a child as its stdin, stdout or stderr (libuv takes O_NONBLOCK off those), or null when
  * nobody reads. The caller closes it after the spawn; closing the last one ends the reader's file.
  * @throws HostError DISK_IO when the path is missing or no FIFO
@@ -255,7 +97,7 @@ export function openFifoWriteEnd(path: string): number | null {
 }
 
 /** O_NONBLOCK: opening a FIFO otherwise waits for the other end, and the whole event loop with it. */
-function openFifo(path: string, access: number): number {
+export function openFifo(path: string, access: number): number {
   let fd: number;
   try {
     fd = openSync(path, access | O_NONBLOCK | O_NOFOLLOW);
@@ -286,7 +128,7 @@ function drainFifo(fd: number, { buffer, onBytes }: FifoReaderOptions): void {
 }
 
 /** While it is open its inode is nobody else's. */
-function nameOf(fd: number, path: string): () => boolean {
+export function nameOf(fd: number, path: string): () => boolean {
   const { dev, ino } = fstatSync(fd);
   return () => {
     try {
@@ -298,7 +140,7 @@ function nameOf(fd: number, path: string): () => boolean {
   };
 }
 
-function readSocket(fd: number, buffer: Buffer, onBytes: (chunk: Buffer) => void): Socket {
+export function readSocket(fd: number, buffer: Buffer, onBytes: (chunk: Buffer) => void): Socket {
   return new Socket({
     fd,
     readable: true,
@@ -313,6 +155,6 @@ function readSocket(fd: number, buffer: Buffer, onBytes: (chunk: Buffer) => void
   });
 }
 
-function errorCode(error: unknown): unknown {
+export function errorCode(error: unknown): unknown {
   return (error as { code?: unknown } | undefined)?.code;
 }

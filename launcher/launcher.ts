@@ -1,15 +1,12 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Logger } from 'pino';
 import type { CaptureConfig } from '../agent/capture/capture-config.ts';
 import { errorFields } from '../agent/log.ts';
 import type { CameraDirectory } from '../agent/state/camera-directory.ts';
-import { spawnChild } from '../host/child.ts';
 import { systemClock } from '../host/clock.ts';
 import { kernelClockIsSynchronised } from '../host/kernel-clock.ts';
-import { killAs } from '../host/kill-as.ts';
-import { relayLines } from '../host/relay-lines.ts';
 import { sandboxed } from '../host/sandbox.ts';
-import { HAND_OVER, runEnvironment } from '../ota/launcher-protocol.ts';
+import { HAND_OVER } from '../ota/launcher-protocol.ts';
+import { AGENT_MALLOC, type OrielCommand } from './oriel-command.ts';
 import {
   canCutNetwork,
   makeFifos,
@@ -19,7 +16,8 @@ import {
   type PrivilegeSeparation,
   sandboxOf,
 } from './privilege-separation.ts';
-import { afterCapture, endingMs, restartDelay } from './restart-rules.ts';
+import { afterCapture, restartDelay } from './restart-rules.ts';
+import { type AgentStarts, askToEnd, exitOf, type Role, startRole } from './role-process.ts';
 import { tellClock } from './tell-clock.ts';
 
 /**
@@ -42,72 +40,6 @@ export interface LauncherOptions {
   /** Aborted to end. */
   readonly signal: AbortSignal;
 }
-
-/** How this very program is started: its script, the Node flags before it, and what it logs. */
-export interface OrielCommand {
-  /** The Node that runs it; this process's own if not given. */
-  readonly runtime?: string;
-  readonly script: string;
-  readonly execArgv: readonly string[];
-  /** What its processes get of this one's environment. */
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly logLevel: string;
-}
-
-/** A role's process. */
-export type RoleProcess = Pick<ChildProcess, 'pid' | 'stdio' | 'exitCode' | 'signalCode'>;
-
-/** What a launcher with slots does around each life of the agent. */
-export interface AgentStarts {
-  /** More for the agent's command line. */
-  readonly args: readonly string[];
-  /** Whether another agent goes on from here at once. */
-  readonly handsOver: boolean;
-  /** Whether it may be started now. */
-  mayStart(): Promise<boolean>;
-  /** @param child with a pipe at ota/launcher-protocol.ts's descriptor. */
-  started(child: RoleProcess): void;
-  /** It ended unasked. @returns whether to start it again. */
-  ended(code: number): Promise<boolean>;
-}
-
-/**
- * The allocator's limits for the agent: by default glibc gives freed record buffers back to the system and fetches
- * fresh pages for the next, which costs more than sealing them.
- */
-export const AGENT_MALLOC =
-  'glibc.malloc.trim_threshold=33554432:glibc.malloc.mmap_threshold=33554432:glibc.malloc.arena_max=2';
-
-/** Tells a process that a launcher has started it and holds the other end of its stdin. The value itself is not used. */
-export const LAUNCHER = 'launcher';
-
-/** Without it Node answers SIGUSR1, which any process of the same user may send, by opening its inspector's port. */
-const NO_INSPECTOR = '--disable-sigusr1';
-
-interface Role {
-  readonly name: 'agent' | 'capture';
-  readonly env: Readonly<Record<string, string>>;
-  /** The command it is run under. */
-  readonly under: readonly string[];
-  /** The command that may kill it. */
-  readonly killer: readonly string[];
-}
-
-/** How long one that is killed may take, which its own user may have kept from it. */
-const KILLED_MS = 15_000;
-
-/**
- * Node's flags for launcher, agent and capture. A few records a second never repay optimising the JavaScript around them, since
- * all bulk work is native, and the optimising compiler takes 10 MB of memory. Nor do they repay waking other threads for each
- * collection of garbage. A small young generation is collected often: what it holds is mostly buffers of records, which lie
- * outside of it and cost ten times its own size. Node's store of public CAs, which nobody asks (host/dialer.ts), is not
- * parsed for the first TLS connection. A release's own Node gets these from a launcher that no release replaces, so they are
- * such as stay; others a process gives itself (host/small-memory.ts).
- */
-export const CAMERA_FLAGS = [
-  ...['--no-opt', '--single-threaded', '--max-semi-space-size=1'],
-  ...['--expose-gc', '--use-openssl-ca'],
-];
 
 /**
  * Runs the camera until the signal, or until its source has been played to its end.
@@ -251,84 +183,4 @@ async function keepAgent(options: Supervision, role: Role, stopping: AbortSignal
     await systemClock.sleep(delay, stopping).catch(() => code);
     if (stopping.aborted) return code;
   }
-}
-
-/**
- * Starts a role. Its stdin is the tether: the end of it asks the role to end, and comes of itself when the launcher
- * dies. (Without CAP_KILL the launcher may signal no process of another user.)
- */
-function startRole(
-  { directory, command, lives, relay }: LauncherOptions,
-  { name, env, under }: Role,
-): ChildProcess {
-  const args = ['camera', name, directory.path, '--log-level', command.logLevel, '--tethered', LAUNCHER];
-  const watched = name === 'agent' ? lives : undefined;
-  const child = spawnChild(
-    command.runtime ?? process.execPath,
-    [...CAMERA_FLAGS, ...orielArguments(command, [...args, ...(watched?.args ?? [])])],
-    ['pipe', 'ignore', 'pipe', ...(watched === undefined ? [] : (['pipe'] as const))],
-    { ...command.environment, ...env, ...runEnvironment(directory.run) },
-    under,
-  );
-  // EPIPE: it is gone, which its exit tells.
-  child.stdin?.on('error', () => undefined);
-  if (child.stderr) said.set(child, relayLines(child.stderr, relay));
-  return child;
-}
-
-/** What to give Node so that it runs `oriel ARGS`. */
-export function orielArguments({ script, execArgv }: OrielCommand, args: readonly string[]): string[] {
-  return [NO_INSPECTOR, ...execArgv.filter((flag) => flag !== NO_INSPECTOR), script, ...args];
-}
-
-/**
- * @param last said to it before, if another release goes on from here. What then does not end is killed; where even that is
- *   prevented this launcher ends, and systemd kills the rest with the unit's control group and starts it anew.
- */
-function askToEnd(
-  child: ChildProcess,
-  { name, killer }: Role,
-  { lives, logger, sinceSignalMs }: Supervision,
-  last?: string,
-): void {
-  const handsOver = lives?.handsOver ?? false;
-  child.stdin?.end(handsOver ? last : undefined);
-  const { pid } = child;
-  if (pid === undefined) return;
-  const withinMs = endingMs(name, sinceSignalMs(), handsOver);
-  const kill = setTimeout(() => {
-    logger.error({ role: name, afterMs: withinMs }, 'it did not end when it was asked to, and was killed');
-    void killAs(killer, pid);
-  }, withinMs);
-  const giveUp = setTimeout(() => {
-    logger.fatal(
-      { role: name, pid },
-      'this process cannot be ended: the launcher ends, for systemd to kill it',
-    );
-    process.exit(1);
-  }, withinMs + KILLED_MS);
-  child.once('exit', () => {
-    clearTimeout(kill);
-    clearTimeout(giveUp);
-  });
-}
-
-/** Stands for the exit code of a process that a signal ended. */
-const KILLED = 128;
-
-/** How long after its end the last lines of a role are waited for: what it has started may hold its stderr. */
-const LAST_LINES_MS = 1_000;
-/** The relays of the roles' stderr; each settles with its last line. */
-const said = new WeakMap<ChildProcess, Promise<void>>();
-
-async function exitOf(child: ChildProcess): Promise<number> {
-  const code = await new Promise<number>((resolvePromise, reject) => {
-    child.once('error', reject);
-    child.once('exit', (exitCode, signal) => resolvePromise(exitCode ?? (signal === null ? 1 : KILLED)));
-  });
-  const heard = new AbortController();
-  const patience = systemClock.sleep(LAST_LINES_MS, heard.signal).catch(() => undefined);
-  await Promise.race([said.get(child), patience]);
-  heard.abort();
-  return code;
 }

@@ -1,5 +1,5 @@
 import { HostError } from '../../host/errors.ts';
-import { type FifoLines, openFifoLines } from '../../host/fifo.ts';
+import { type FifoLines, openFifoLines } from '../../host/fifo-lines.ts';
 import { watchName } from '../../host/name-watch.ts';
 import {
   COMMAND_LIMIT,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { collect } from '../../host/child.ts';
-import { receiveFifoMessage, sendFifoMessage } from '../../host/fifo.ts';
+import { receiveFifoMessage, sendFifoMessage } from '../../host/fifo-message.ts';
 import type { CaptureEffects } from './effects.ts';
 import {
   encodeSnapshotFrame,

@@ -1,5 +1,6 @@
 import { HostError } from '../../host/errors.ts';
-import { type FifoReader, type FifoWriter, openFifoReader, openFifoWriter } from '../../host/fifo.ts';
+import { type FifoReader, openFifoReader } from '../../host/fifo.ts';
+import { type FifoWriter, openFifoWriter } from '../../host/fifo-lines.ts';
 import { type Command, type End, encodeCommand } from '../capture/protocol.ts';
 
 export interface CaptureEvents {

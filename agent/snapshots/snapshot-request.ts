@@ -1,6 +1,6 @@
 import { equal } from '../../crypto/bytes.ts';
 import type { Clock } from '../../host/clock.ts';
-import { type FifoMessage, receiveFifoMessage, sendFifoMessage } from '../../host/fifo.ts';
+import { type FifoMessage, receiveFifoMessage, sendFifoMessage } from '../../host/fifo-message.ts';
 import { looksLikeJpeg } from '../../media/jpeg.ts';
 import { encodeSnapshotFrame, MAX_ANSWER_BYTES, parseSnapshotFrame } from '../capture/snapshot-frame.ts';
 import { afterStray } from './snapshot-rules.ts';

@@ -10,7 +10,7 @@ import { killAs } from '../../host/kill-as.ts';
 import type { OsUser } from '../../host/os-user.ts';
 import { relayLines } from '../../host/relay-lines.ts';
 import { sandboxed } from '../../host/sandbox.ts';
-import { LAUNCHER, type OrielCommand, orielArguments } from '../../launcher/launcher.ts';
+import { LAUNCHER, type OrielCommand, orielArguments } from '../../launcher/oriel-command.ts';
 import { sandboxOf } from '../../launcher/privilege-separation.ts';
 
 /** How long one that is told to end may take, and then one that is killed: its user may stop both. */

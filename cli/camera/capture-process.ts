@@ -3,7 +3,7 @@ import { CaptureError } from '../../agent/capture/errors.ts';
 import { runCapture } from '../../agent/capture/main.ts';
 import { systemClock } from '../../host/clock.ts';
 import { keepMemorySmall } from '../../host/small-memory.ts';
-import { orielArguments } from '../../launcher/launcher.ts';
+import { orielArguments } from '../../launcher/oriel-command.ts';
 import { CAPTURE_REFUSED } from '../../launcher/restart-rules.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openLog } from './log.ts';

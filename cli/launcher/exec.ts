@@ -1,5 +1,5 @@
 import { systemDisk } from '../../host/disk.ts';
-import { orielArguments } from '../../launcher/launcher.ts';
+import { orielArguments } from '../../launcher/oriel-command.ts';
 import { commandOf } from '../../launcher/slots/run-slots.ts';
 import { readInstallation } from '../../ota/installation.ts';
 import { Slots } from '../../ota/slots.ts';

@@ -4,7 +4,7 @@ import { killAs } from '../../host/kill-as.ts';
 import { residentBytes } from '../../host/resident-memory.ts';
 import { type AgentFacts, FACTS_FD, FactsReader } from '../../ota/launcher-protocol.ts';
 import type { AgentSeen } from '../../ota/slot-rules.ts';
-import type { RoleProcess } from '../launcher.ts';
+import type { RoleProcess } from '../role-process.ts';
 
 /** What the agent says is read so often, a pipe full at a time: a flood of it costs its launcher next to nothing. */
 const READ_EVERY_MS = 100;

@@ -11,7 +11,8 @@ import { afterCaptureEnd } from '../../ota/slot-rules.ts';
 import type { ReturnCode } from '../../ota/slot-state.ts';
 import { advance, phaseOf } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
-import { type OrielCommand, runCamera } from '../launcher.ts';
+import { runCamera } from '../launcher.ts';
+import type { OrielCommand } from '../oriel-command.ts';
 import type { PrivilegeSeparation } from '../privilege-separation.ts';
 import { type ReadySlot, SlotRun } from './slot-run.ts';
 

@@ -16,8 +16,8 @@ import {
   slotToRun,
 } from '../../ota/slot-transitions.ts';
 import type { Slots, WholeSlot } from '../../ota/slots.ts';
-import type { AgentStarts, RoleProcess } from '../launcher.ts';
 import { type PrivilegeSeparation, sandboxOf } from '../privilege-separation.ts';
+import type { AgentStarts, RoleProcess } from '../role-process.ts';
 import { AgentProcess } from './agent-process.ts';
 
 /** A slot that was looked at just now, and what its release captures. */

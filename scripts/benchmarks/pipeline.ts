@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CAMERA_FLAGS } from '../../launcher/launcher.ts';
+import { CAMERA_FLAGS } from '../../launcher/oriel-command.ts';
 import type { Bench } from './bench.ts';
 import { makeClip } from './clip.ts';
 import { HlsPeer } from './hls-peer.ts';

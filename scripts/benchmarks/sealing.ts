@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { AGENT_MALLOC } from '../../launcher/launcher.ts';
+import { AGENT_MALLOC } from '../../launcher/oriel-command.ts';
 import type { Bench } from './bench.ts';
 import type { Measurement } from './measurement.ts';
 import type { SealingRates } from './sealing-loop.ts';

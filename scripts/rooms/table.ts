@@ -97,7 +97,7 @@ export const ROOMS: readonly Room[] = [
     holds: 'starts agent and capture, each under its own user, and switches slots',
     imports: ['agent', 'ota', 'crypto', 'wire', 'host'],
     node: 'local',
-    special: [{ files: 'launcher/launcher.ts', children: true }],
+    special: [{ files: 'launcher/role-process.ts', children: true }],
   },
   {
     name: 'ota',

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bundle } from '../../ota/bundle.ts';
-import { finish } from '../../ota/pending.ts';
+import { finish } from '../../ota/next-edition.ts';
 import { changeRollout } from '../../ota/publish.ts';
 import { LIFETIME_DAYS } from '../../ota/repository.ts';
 import { wholePath } from '../../ota/transfer-list.ts';

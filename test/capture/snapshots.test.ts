@@ -19,7 +19,8 @@ import {
 import { serveSnapshots } from '../../agent/capture/snapshots.ts';
 import { requestSnapshot, type SnapshotFault } from '../../agent/snapshots/snapshot-request.ts';
 import { systemClock } from '../../host/clock.ts';
-import { makeFifo, receiveFifoMessage, sendFifoMessage } from '../../host/fifo.ts';
+import { makeFifo } from '../../host/fifo.ts';
+import { receiveFifoMessage, sendFifoMessage } from '../../host/fifo-message.ts';
 import { looksLikeJpeg } from '../../media/jpeg.ts';
 import { keyframesOf, RED_AND_BLUE } from '../media/keyframes.ts';
 import { until } from './capture-process.ts';

@@ -5,14 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import {
-  makeFifo,
-  openFifoLines,
-  openFifoReader,
-  openFifoWriteEnd,
-  openFifoWriter,
-  PIPE_BUF,
-} from '../../host/fifo.ts';
+import { makeFifo, openFifoReader, openFifoWriteEnd, PIPE_BUF } from '../../host/fifo.ts';
+import { openFifoLines, openFifoWriter } from '../../host/fifo-lines.ts';
 import { exitOf } from '../exit-of.ts';
 
 let dir: string;

@@ -1,7 +1,8 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeFifo, openFifoLines } from '../../host/fifo.ts';
+import { makeFifo } from '../../host/fifo.ts';
+import { openFifoLines } from '../../host/fifo-lines.ts';
 import { watchName } from '../../host/name-watch.ts';
 
 let dir: string;

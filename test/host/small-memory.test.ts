@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { CAMERA_FLAGS } from '../../launcher/launcher.ts';
+import { CAMERA_FLAGS } from '../../launcher/oriel-command.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const run = promisify(execFile);

@@ -1,13 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  countSignatures,
-  finish,
-  proposeRoot,
-  proposeTargets,
-  readPending,
-  signPending,
-} from '../../ota/pending.ts';
+import { finish } from '../../ota/next-edition.ts';
+import { countSignatures, proposeRoot, proposeTargets, readPending, signPending } from '../../ota/pending.ts';
 import { changeRollout } from '../../ota/publish.ts';
 import { fetchRelease } from '../../ota/releases.ts';
 import { type Repository, readInForce } from '../../ota/repository.ts';

@@ -148,7 +148,7 @@ const refused: Plant[] = [
 const accepted: Plant[] = [
   ...rooms.map((room) => plant(`${room}/own.ts`, './x.ts')),
   plant('crypto/deep/up.ts', '../x.ts'),
-  builtin('launcher/launcher.ts', 'child_process', 'spawn'),
+  builtin('launcher/role-process.ts', 'child_process', 'spawn'),
   builtin('host/no-listen.ts', 'net', 'createServer'),
   plant('agent/control/client.ts', 'mqtt/lib/client'),
   plant('test/agent/any.ts', '../../server/x.ts'),
