@@ -150,7 +150,7 @@ test.concurrent('[FC-11] [REM-CARD_READ_ONLY] a camera whose card has become rea
 
 test.concurrent('control: a capture that decides for itself where its FIFOs are waits at others than the agent', async () => {
   const broken = breakBuild({
-    file: 'launcher/launcher.ts',
+    file: 'launcher/role-process.ts',
     from: '{ ...command.environment, ...env, ...runEnvironment(directory.run) }',
     to: "name === 'agent' ? { ...command.environment, ...env, ...runEnvironment(directory.run) } : env",
   });
