@@ -11,15 +11,16 @@ import {
 import { type Mark, readMark } from './mark.ts';
 import { type OpeningRecord, readOpeningRecord } from './opening-record.ts';
 import type { OpeningPrimitives } from './primitives.ts';
+import { MAX_SEGMENT_RECORDS, RECORD_TYPES, type RecordFrame } from './record.ts';
 import {
-  endsSegment,
-  MARK_COUNTER,
-  MAX_SEGMENT_RECORDS,
-  RECORD_TYPES,
-  type RecordFrame,
-  readRecord,
-  SEGMENT_TAG_LENGTH,
-} from './record.ts';
+  AFTER_HEADER,
+  type PlaceFault,
+  placeFault,
+  positionAfter,
+  recordsIn,
+  type SegmentPosition,
+  segmentTag,
+} from './record-scanner.ts';
 import { deriveSegmentKeyAsync, recordAssociatedData, recordNonce, type SegmentKey } from './segment-key.ts';
 
 /** A session whose header has been checked and whose secret has been opened. */
@@ -143,19 +144,19 @@ function splitFrames(
   primitives: OpeningPrimitives,
 ): PlacedFrame[] {
   const frames: PlacedFrame[] = [];
-  let at = SEGMENT_HEADER_LENGTH;
-  for (;;) {
-    const frame = readRecord(bytes, at, primitives.crc32);
-    if (frame === undefined) break;
+  for (const { record: frame, at } of recordsIn(bytes, primitives.crc32)) {
     if (frames.length === MAX_SEGMENT_RECORDS) {
       throw new CryptoError('RECORD_MALFORMED', `more than ${MAX_SEGMENT_RECORDS} records in a segment`);
     }
     frames.push({ frame, at });
-    at += frame.length;
   }
-  for (const position of frames.keys()) checkPlace(frames, position, headerHash);
-  const last = frames.at(-1)?.frame;
-  if (last !== undefined && endsSegment(last.type) && at !== bytes.length) {
+  const tag = segmentTag(headerHash);
+  let position = AFTER_HEADER;
+  for (const { frame } of frames) {
+    checkPlace(position, tag, frame);
+    position = positionAfter(position, frame);
+  }
+  if (position.ended && position.length !== bytes.length) {
     throw new CryptoError('RECORD_TRAILING', 'bytes follow the end of the segment');
   }
   return frames;
@@ -165,27 +166,20 @@ function splitFrames(
  * Checks a frame's place among the others. Segment tag and counter are bare fields, so that nothing finer is said than
  * that the records are not those of this segment in their order. @throws CryptoError.
  */
-function checkPlace(frames: readonly PlacedFrame[], position: number, headerHash: Uint8Array): void {
-  const { frame } = frames[position] as PlacedFrame;
-  const fault = (code: CryptoErrorCode, what: string) =>
-    new CryptoError(code, `record ${position} (counter ${frame.counter}): ${what}`);
-  const isMark = frame.type === RECORD_TYPES.mark;
-  if (!equal(frame.segmentTag, headerHash.subarray(0, SEGMENT_TAG_LENGTH))) {
-    throw fault('RECORD_MISPLACED', 'it belongs to another segment');
-  }
-  const before = frames[position - 1]?.frame;
-  if (before !== undefined && endsSegment(before.type)) {
-    throw fault('RECORD_TRAILING', 'it follows the end of the segment');
-  }
-  if (frame.counter !== (isMark ? MARK_COUNTER : position)) {
-    throw fault('RECORD_MISPLACED', 'a record is missing, repeated or not in its order');
-  }
-  const first = frame.type === RECORD_TYPES.opening;
-  if (!isMark && first !== (position === 0)) throw fault('RECORD_MALFORMED', 'its type has no place here');
-  if (frame.type !== RECORD_TYPES.fragment && frame.durationUs !== 0) {
-    throw fault('RECORD_MALFORMED', 'it has a duration');
-  }
+function checkPlace(position: SegmentPosition, tag: Uint8Array, frame: RecordFrame): void {
+  const fault = placeFault(position, tag, frame);
+  const [code, what] =
+    fault === undefined ? (['RECORD_MALFORMED', 'it has a duration'] as const) : PLACE_REFUSALS[fault];
+  if (fault === undefined && (frame.type === RECORD_TYPES.fragment || frame.durationUs === 0)) return;
+  throw new CryptoError(code, `record ${position.counter} (counter ${frame.counter}): ${what}`);
 }
+
+const PLACE_REFUSALS: Readonly<Record<PlaceFault, readonly [CryptoErrorCode, string]>> = {
+  foreign: ['RECORD_MISPLACED', 'it belongs to another segment'],
+  trailing: ['RECORD_TRAILING', 'it follows the end of the segment'],
+  turn: ['RECORD_MISPLACED', 'a record is missing, repeated or not in its order'],
+  type: ['RECORD_MALFORMED', 'its type has no place here'],
+};
 
 async function openRecord(
   frame: RecordFrame,

@@ -1,7 +1,15 @@
 import { equal } from '../../crypto/bytes.ts';
+import { CryptoError } from '../../crypto/errors.ts';
 import { DIGEST_LENGTH, parseSegmentHeader, SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
 import type { SealingPrimitives } from '../../crypto/primitives.ts';
-import { endsSegment, MAX_RECORD_LENGTH, type RecordFrame, readRecord } from '../../crypto/record.ts';
+import { endsSegment, RECORD_TYPES, type RecordFrame, readRecord } from '../../crypto/record.ts';
+import {
+  AFTER_HEADER,
+  placeFault,
+  RecordScanner,
+  type SegmentPosition,
+  segmentTag,
+} from '../../crypto/record-scanner.ts';
 import type { DiskFile } from '../../host/disk.ts';
 import type { RunStart } from './record-index.ts';
 
@@ -65,19 +73,27 @@ export class FrameReader {
   readonly #crc32: SpoolPrimitives['crc32'];
 
   constructor(header: Uint8Array, { crc32, sha256 }: SpoolPrimitives) {
-    this.#tag = sha256(header).slice(0, 4);
+    this.#tag = segmentTag(sha256(header)).slice();
     this.#crc32 = crc32;
   }
 
   /** The frame at `offset` if it is whole and the segment's `counter`-th record (a closing one included). */
   read(bytes: Uint8Array, offset: number, counter: number): RecordFrame | undefined {
     try {
-      const frame = readRecord(bytes, offset, this.#crc32);
-      if (frame === undefined || frame.counter !== counter) return undefined;
-      return equal(frame.segmentTag, this.#tag) ? frame : undefined;
+      return this.judge({ ...AFTER_HEADER, counter }, bytes, offset);
     } catch {
       return undefined;
     }
+  }
+
+  /** The frame at `offset`; undefined when it is not whole. A spool holds no marks. @throws CryptoError. */
+  judge(position: SegmentPosition, bytes: Uint8Array, offset: number): RecordFrame | undefined {
+    const frame = readRecord(bytes, offset, this.#crc32);
+    if (frame === undefined) return undefined;
+    const fault = frame.type === RECORD_TYPES.mark ? 'turn' : placeFault(position, this.#tag, frame);
+    // Which types stand where is the sealer's business.
+    if (fault === undefined || fault === 'type') return frame;
+    throw new CryptoError('RECORD_MISPLACED', `record ${position.counter}: ${fault}`);
   }
 }
 
@@ -108,49 +124,35 @@ export async function scanRecords(
   if (preface === undefined || preface.start.offset !== name.start) return undefined;
   if (parseSegmentHeader(preface.header).sequence !== name.sequence) return undefined;
 
-  const run = new FrameRun(preface, primitives);
+  const frames: ScannedFrame[] = [];
+  const scanner = frameScanner(preface, primitives, frames);
   const size = await file.size();
-  for (let step = SCAN_STEP; !run.closed; ) {
-    const at = PREFACE_LENGTH + run.bytes;
-    const length = Math.min(step, size - at);
-    if (run.take(await file.read(length, at))) step = SCAN_STEP;
-    else if (length < step || step === MAX_RECORD_LENGTH) break;
-    else step = MAX_RECORD_LENGTH;
+  for (let at = PREFACE_LENGTH; at < size; at += SCAN_STEP) {
+    const chunk = await file.read(Math.min(SCAN_STEP, size - at), at);
+    const { position, refusal } = scanner.take(chunk);
+    if (refusal !== undefined && !(refusal instanceof CryptoError)) throw refusal;
+    if (refusal !== undefined || position.ended) break;
   }
-  return { preface, frames: run.frames, goodBytes: PREFACE_LENGTH + run.bytes };
+  const goodBytes = frames.reduce((sum, { length }) => sum + length, PREFACE_LENGTH);
+  return { preface, frames, goodBytes };
 }
 
-/** Good frames in a row, as far as they have been seen. */
-class FrameRun {
-  readonly frames: ScannedFrame[] = [];
-  bytes = 0;
-  closed = false;
-  readonly #reader: FrameReader;
-  readonly #sha256: SpoolPrimitives['sha256'];
-  #counter: number;
-  #digest: Uint8Array;
-
-  constructor({ header, start }: Preface, primitives: SpoolPrimitives) {
-    this.#reader = new FrameReader(header, primitives);
-    this.#sha256 = primitives.sha256;
-    this.#counter = start.records;
-    this.#digest = start.digest;
-  }
-
-  /** Takes the frames that `chunk` begins with; false when there is none. */
-  take(chunk: Uint8Array): boolean {
-    let at = 0;
-    while (!this.closed) {
-      const frame = this.#reader.read(chunk, at, this.#counter);
-      if (frame === undefined) break;
-      const { durationUs, length } = frame;
-      this.closed = endsSegment(frame.type);
-      if (!this.closed) this.#digest = this.#sha256(this.#digest, chunk.subarray(at, at + length));
-      this.frames.push({ length, durationUs, digest: this.#digest, closing: this.closed });
-      this.#counter += 1;
-      at += length;
-    }
-    this.bytes += at;
-    return at > 0;
-  }
+/** Adds to `frames` every good frame that it passes. */
+function frameScanner(
+  { header, start }: Preface,
+  primitives: SpoolPrimitives,
+  frames: ScannedFrame[],
+): RecordScanner {
+  const reader = new FrameReader(header, primitives);
+  let { digest } = start;
+  const position = { length: start.offset, counter: start.records, ended: false };
+  return new RecordScanner(position, (at, bytes, offset) => {
+    const frame = reader.judge(at, bytes, offset);
+    if (frame === undefined) return undefined;
+    const { durationUs, length } = frame;
+    const closing = endsSegment(frame.type);
+    if (!closing) digest = primitives.sha256(digest, bytes.subarray(offset, offset + length));
+    frames.push({ length, durationUs, digest, closing });
+    return frame;
+  });
 }

@@ -5,9 +5,9 @@ import { CryptoError } from '../../crypto/errors.ts';
 import { parseSegmentHeader, SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
 import { MARK_PAYLOAD_LENGTH } from '../../crypto/mark.ts';
 import { endsSegment, RECORD_OVERHEAD, readRecord } from '../../crypto/record.ts';
+import { AFTER_HEADER, type SegmentPosition, segmentTag } from '../../crypto/record-scanner.ts';
 import type { DiskFile } from '../../host/disk.ts';
-import { RecordReader } from '../upload/record-reader.ts';
-import { AFTER_HEADER, type SegmentPosition, segmentTag } from './segment-position.ts';
+import { segmentScanner } from './record-rules.ts';
 
 const SCAN_WINDOW = 256 * 1024;
 const AEAD_TAG_LENGTH = 16;
@@ -28,11 +28,11 @@ export interface Scan {
 export async function scanSegment(file: DiskFile): Promise<Scan | undefined> {
   const header = await readHeader(file);
   if (header === undefined) return undefined;
-  const intake = new RecordReader(AFTER_HEADER, tagOf(header), crc32);
+  const scanner = segmentScanner(AFTER_HEADER, tagOf(header), crc32);
   let position = AFTER_HEADER;
   for (let at = SEGMENT_HEADER_LENGTH; ; at += SCAN_WINDOW) {
     const window = await file.read(SCAN_WINDOW, at);
-    const taken = intake.take(window);
+    const taken = scanner.take(window);
     position = taken.position;
     if (taken.refusal === undefined && window.length === SCAN_WINDOW) continue;
     return position.length > SEGMENT_HEADER_LENGTH ? { header, position } : undefined;

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
+import { AFTER_HEADER, type SegmentPosition } from '../../crypto/record-scanner.ts';
 import type { Disk, DiskFile } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
 import { segmentFileName } from '../../wire/footage-layout.ts';
 import { LruMap } from '../http/lru.ts';
 import type { Log } from '../log.ts';
 import { scanSegment } from './segment-file.ts';
-import { AFTER_HEADER, NOTHING, type SegmentPosition } from './segment-position.ts';
 import type { Session } from './sessions.ts';
 
 /** Which segment, of a session that is durable here. */
@@ -24,6 +24,7 @@ export interface SegmentCopy {
   readonly durable: SegmentPosition;
 }
 
+const NOTHING: SegmentPosition = { length: 0, counter: 0, ended: false };
 const ABSENT: SegmentCopy = { header: undefined, position: NOTHING, durable: NOTHING };
 const CACHED_COPIES = 16_384;
 /** Copies that could not be cut back. With more of them nothing is written before the oldest has been. */

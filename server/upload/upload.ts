@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { crc32 } from 'node:zlib';
 import { SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
+import type { SegmentPosition } from '../../crypto/record-scanner.ts';
 import { DURABLE_INTERVAL_MS, MAX_SEGMENT_BYTES } from '../../wire/limits.ts';
 import { type Progress, UPLOAD_OFFSET } from '../../wire/upload.ts';
 import { Refused } from '../errors.ts';
@@ -9,15 +10,14 @@ import { BODY_TIMES, Body, type BodyTimes } from '../http/body.ts';
 import type { CameraThrottle } from '../http/camera-throttle.ts';
 import { beginLines, writeLine } from '../http/response.ts';
 import type { Meter } from '../metrics/meter.ts';
+import { segmentScanner } from '../storage/record-rules.ts';
 import { tagOf } from '../storage/segment-file.ts';
-import type { SegmentPosition } from '../storage/segment-position.ts';
 import { type SegmentName, type SegmentWriter, segmentKey } from '../storage/segments.ts';
 import type { Store } from '../storage/store.ts';
 import type { Usage } from '../storage/usage.ts';
 import { checkSegmentHeader } from './header-checks.ts';
 import type { Leases } from './leases.ts';
 import { TELL_EVERY_MS, tellsReceived } from './progress-rules.ts';
-import { RecordReader } from './record-reader.ts';
 
 export interface UploadLimits extends BodyTimes {
   /** What was received is made durable at least this often while a body comes, ms. */
@@ -167,7 +167,7 @@ class Upload {
   async #receive(rest: Uint8Array | undefined): Promise<void> {
     const { header, position } = this.#writer.copy;
     if (header === undefined) throw new Error('records before their segment header');
-    const intake = new RecordReader(position, tagOf(header), crc32);
+    const intake = segmentScanner(position, tagOf(header), crc32);
     for (
       let chunk = rest ?? (await this.#body.next());
       chunk !== undefined;

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
-import { readRecord } from '../../crypto/record.ts';
+import { recordsIn } from '../../crypto/record-scanner.ts';
 import { SESSION_HEADER_FILE, segmentFileName } from '../../wire/footage-layout.ts';
 import { orielHere } from '../oriel-here.ts';
 
@@ -60,13 +60,7 @@ export class FootageCopy {
 
 /** The records of a segment, each as a whole frame. */
 export function recordsOf(bytes: Buffer): Buffer[] {
-  const records: Buffer[] = [];
-  for (let at = SEGMENT_HEADER_LENGTH; at < bytes.length; ) {
-    const length = readRecord(bytes, at, crc32)?.length ?? 0;
-    records.push(bytes.subarray(at, at + length));
-    at += length;
-  }
-  return records;
+  return [...recordsIn(bytes, crc32)].map(({ record, at }) => bytes.subarray(at, at + record.length));
 }
 
 export function flipped(bytes: Buffer, bit: number): Buffer {

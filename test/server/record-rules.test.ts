@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { concat } from '../../crypto/bytes.ts';
 import { makeAuthority } from '../../crypto/certificate-node.ts';
 import { MAX_SEGMENT_RECORDS } from '../../crypto/record.ts';
+import { AFTER_HEADER } from '../../crypto/record-scanner.ts';
+import { segmentScanner } from '../../server/storage/record-rules.ts';
 import { tagOf } from '../../server/storage/segment-file.ts';
-import { AFTER_HEADER } from '../../server/storage/segment-position.ts';
-import { RecordReader } from '../../server/upload/record-reader.ts';
 import { makeCamera, makeRecord, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
 
 const camera = makeCamera(makeAuthority('Test camera CA', new Date(), 1));
@@ -16,7 +16,7 @@ const body = concat(...records, closing);
 
 /** Feeds a body in chunks, each in a buffer that is overwritten as soon as the next is taken. */
 function feed(bytes: Uint8Array, sizes: readonly number[]) {
-  const intake = new RecordReader(AFTER_HEADER, tagOf(header), crc32);
+  const intake = segmentScanner(AFTER_HEADER, tagOf(header), crc32);
   const stored: Uint8Array[] = [];
   let position = AFTER_HEADER;
   let refusal: unknown;
@@ -64,7 +64,7 @@ test('a segment takes so many records and not one more', () => {
   const before = { ...AFTER_HEADER, counter: MAX_SEGMENT_RECORDS - 1 };
   const last = makeRecord(header, MAX_SEGMENT_RECORDS - 1, undefined, randomBytes(20));
   const over = makeRecord(header, MAX_SEGMENT_RECORDS, undefined, randomBytes(20));
-  const intake = new RecordReader(before, tagOf(header), crc32);
+  const intake = segmentScanner(before, tagOf(header), crc32);
   expect(concat(...intake.take(last).batch)).toEqual(last);
   expect(intake.take(over)).toMatchObject({
     batch: [],
