@@ -3,9 +3,9 @@ import { isIdText } from '../crypto/ids.ts';
 /**
  * Footage as it lies in a server's directory, and in any copy of it (docs/reference/format.md, "Files"):
  *
- *     footage/CAMERA/NUMBER-ID/session               the session header
- *     footage/CAMERA/NUMBER-ID/000000.oriel          its segments, by their sequence numbers
- *     footage/CAMERA/NUMBER-ID/snapshot-000000.oriel its snapshots, by their numbers
+ *     session header   footage/CAMERA/NUMBER-ID/session
+ *     a segment        footage/CAMERA/NUMBER-ID/000000.oriel
+ *     a snapshot       footage/CAMERA/NUMBER-ID/snapshot-000000.oriel
  */
 
 /** In a server's directory. */

@@ -19,6 +19,7 @@ import { systemClock as clock } from '../../host/clock.ts';
 import { systemDisk as disk } from '../../host/disk.ts';
 import { makeRunDirectory } from '../../launcher/privilege-separation.ts';
 import { Fragmenter } from '../../media/fragmenter.ts';
+import { segmentFileName, sessionDirectoryName } from '../../wire/footage-layout.ts';
 
 /** Of each fragment: from its first byte at the FIFO, ms. */
 export interface Times {
@@ -135,8 +136,7 @@ class Stopwatch {
     const [lap] = this.#unreceived;
     if (lap === undefined) return;
     const { session, sequence } = lap.segment;
-    const name = `${String(sequence).padStart(6, '0')}.oriel`;
-    const path = join(footage, `${String(session.number).padStart(12, '0')}-${session.id}`, name);
+    const path = join(footage, sessionDirectoryName(session), segmentFileName(sequence));
     const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
     this.#unreceived = this.#finish(this.#unreceived, lap.segment, bytes, this.#received);
   }

@@ -2,6 +2,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
+import { segmentFileName } from '../../wire/footage-layout.ts';
 import { breakBuild } from '../broken-build.ts';
 import { makeClip } from '../e2e/clips.ts';
 import { expectBridged, expectNothingAcknowledgedLost } from '../e2e/footage-accounting.ts';
@@ -100,7 +101,7 @@ describe('camera', () => {
       // What a server takes away before the camera's mark shows, and a second opener sees the same.
       const footage = join(deployment.parts.serverDirectory, 'footage');
       const { session, sequence } = report.segments.find(({ verdict }) => verdict === 'cut') ?? {};
-      const [cut = ''] = globSync(`*/*-${session}/${String(sequence).padStart(6, '0')}.oriel`, {
+      const [cut = ''] = globSync(`*/*-${session}/${segmentFileName(sequence ?? 0)}`, {
         cwd: footage,
       });
       const path = join(footage, cut);

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { concat } from '../../crypto/bytes.ts';
 import { MAX_RECORD_LENGTH, RECORD_TYPES } from '../../crypto/record.ts';
 import { tellsReceived } from '../../server/upload/progress-rules.ts';
+import { segmentFileName } from '../../wire/footage-layout.ts';
 import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
 import {
   type CameraDouble,
@@ -138,8 +139,7 @@ describe('a segment', () => {
         if (at < whole.length) upload.write(whole.subarray(at));
         upload.end();
         await upload.done;
-        const name = `${String(sequence).padStart(6, '0')}.oriel`;
-        expect(readFileSync(join(directory, name)).equals(whole)).toBe(true);
+        expect(readFileSync(join(directory, segmentFileName(sequence))).equals(whole)).toBe(true);
       }),
       { numRuns: 25 },
     );

@@ -18,6 +18,7 @@ import { dial } from '../../host/dialer.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { certifyCamera, initServer } from '../../server/pki/identity.ts';
 import { startServer } from '../../server/server.ts';
+import { segmentFileName } from '../../wire/footage-layout.ts';
 import { sealSegment, sessionFields } from '../crypto/camera.ts';
 import { makeKey } from '../dialer/certificates.ts';
 import { recordsOf } from '../e2e/footage-copy.ts';
@@ -129,7 +130,7 @@ function atServer(directory: string, key: KeyObject, segment: MemorySegment): Bu
   const camera = cameraOfSpki(createPublicKey(key).export({ type: 'spki', format: 'der' }));
   const { id, number } = segment.session;
   const session = `${String(number).padStart(12, '0')}-${id}`;
-  const file = `${String(segment.sequence).padStart(6, '0')}.oriel`;
+  const file = segmentFileName(segment.sequence);
   return readFileSync(join(directory, 'footage', camera, session, file));
 }
 
