@@ -28,9 +28,10 @@ import { RESTORED, restoredFields } from './registry/restored-notice.ts';
 import { buildRouter } from './router.ts';
 import { RunFile } from './run-file.ts';
 import { lockDirectory } from './storage/directory-lock.ts';
+import { FootageDirectory } from './storage/footage-directory.ts';
 import { FOOTAGE_QUOTA } from './storage/footage-quota.ts';
 import { snapshotKeeper } from './storage/snapshots.ts';
-import { openStore } from './storage/store.ts';
+import { makeStore } from './storage/store.ts';
 import { Usage } from './storage/usage.ts';
 import { announceUpdates } from './updates/announce.ts';
 import { type OpenedUpdates, openUpdates } from './updates/open-updates.ts';
@@ -113,16 +114,16 @@ async function buildServer(
   const restored = (await registry.origin.get())?.restored;
   if (restored !== undefined) log.warn(restoredFields(restored), RESTORED);
   const updates = await openUpdates(options);
-  const footage = join(directory, FOOTAGE_DIRECTORY);
   const now = isPossibleTime(clock.now(), releaseTimeMs) ? new Date(clock.now()) : undefined;
   if (now === undefined) log.warn({ code: 'CLOCK_WRONG' }, "the machine's clock is wrong: set it");
   const identity = await loadTlsIdentity(disk, directory, configuration, now, log);
   const prometheus = await prometheusOf(options);
   const meter = prometheus?.meter ?? NO_METER;
-  const store = await openStore(prometheus ? meteredDisk(disk, meter, clock.monotonic) : disk, footage, log);
+  const footageDisk = prometheus ? meteredDisk(disk, meter, clock.monotonic) : disk;
+  const footage = await FootageDirectory.open(footageDisk, join(directory, FOOTAGE_DIRECTORY), log);
+  const store = makeStore(footage, log);
   const usage = await Usage.open({
-    disk,
-    root: footage,
+    footage,
     table: registry.usage,
     enrolled: () => registry.enrolled(),
     rules: { ...FOOTAGE_QUOTA, cameraBytes: options.cameraQuota },

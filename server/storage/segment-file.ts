@@ -6,7 +6,7 @@ import { parseSegmentHeader, SEGMENT_HEADER_LENGTH } from '../../crypto/header.t
 import { MARK_PAYLOAD_LENGTH } from '../../crypto/mark.ts';
 import { endsSegment, RECORD_OVERHEAD, readRecord } from '../../crypto/record.ts';
 import { AFTER_HEADER, type SegmentPosition, segmentTag } from '../../crypto/record-scanner.ts';
-import type { DiskFile } from '../../host/disk.ts';
+import type { SegmentFile } from './footage-store.ts';
 import { segmentScanner } from './record-rules.ts';
 
 const SCAN_WINDOW = 256 * 1024;
@@ -25,7 +25,7 @@ export interface Scan {
  * Reads a whole segment file, checking every record. Undefined when it does not begin with a header and one record:
  * nothing but the records' tag vouches for a header's bytes after a crash.
  */
-export async function scanSegment(file: DiskFile): Promise<Scan | undefined> {
+export async function scanSegment(file: SegmentFile): Promise<Scan | undefined> {
   const header = await readHeader(file);
   if (header === undefined) return undefined;
   const scanner = segmentScanner(AFTER_HEADER, tagOf(header), crc32);
@@ -43,7 +43,7 @@ export async function scanSegment(file: DiskFile): Promise<Scan | undefined> {
  * Whether a file ends in a closing record or a mark, told from its last bytes alone: cheap, and wrong only for
  * a file that the camera itself made to look so.
  */
-export async function looksEnded(file: DiskFile): Promise<boolean> {
+export async function looksEnded(file: SegmentFile): Promise<boolean> {
   const size = await file.size();
   const longest = Math.min(size - SEGMENT_HEADER_LENGTH, Math.max(...ENDING_LENGTHS));
   if (longest <= 0) return false;
@@ -58,7 +58,7 @@ export function tagOf(header: Uint8Array): Uint8Array {
   return segmentTag(createHash('sha256').update(header).digest());
 }
 
-async function readHeader(file: DiskFile): Promise<Uint8Array | undefined> {
+async function readHeader(file: SegmentFile): Promise<Uint8Array | undefined> {
   const header = await file.read(SEGMENT_HEADER_LENGTH, 0);
   try {
     parseSegmentHeader(header);

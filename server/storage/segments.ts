@@ -1,10 +1,8 @@
-import { join } from 'node:path';
 import { AFTER_HEADER, type SegmentPosition } from '../../crypto/record-scanner.ts';
-import type { Disk, DiskFile } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
-import { segmentFileName } from '../../wire/footage-layout.ts';
 import { LruMap } from '../http/lru.ts';
 import type { Log } from '../log.ts';
+import type { FootageStore, SegmentFile } from './footage-store.ts';
 import { scanSegment } from './segment-file.ts';
 import type { Session } from './sessions.ts';
 
@@ -33,9 +31,9 @@ const MAX_SUSPECT = 4_096;
 export const segmentKey = ({ session, sequence }: SegmentName) =>
   `${session.camera}/${session.id}/${sequence}`;
 
-/** The segment files of all sessions (docs/reference/protocol.md, "Storage"). */
+/** The segments of all sessions (docs/reference/protocol.md, "Storage"). */
 export class Segments {
-  readonly #disk: Disk;
+  readonly #store: FootageStore;
   readonly #log: Log;
   readonly #copies = new LruMap<string, SegmentCopy>(CACHED_COPIES);
   readonly #writers = new Map<string, SegmentWriter>();
@@ -44,8 +42,8 @@ export class Segments {
   readonly #suspect = new Map<string, { readonly name: SegmentName; readonly durable: number }>();
   readonly #maxSuspect: number;
 
-  constructor(disk: Disk, log: Log, maxSuspect = MAX_SUSPECT) {
-    this.#disk = disk;
+  constructor(store: FootageStore, log: Log, maxSuspect = MAX_SUSPECT) {
+    this.#store = store;
     this.#log = log;
     this.#maxSuspect = maxSuspect;
   }
@@ -79,10 +77,7 @@ export class Segments {
     const copy = await this.inspect(name);
     const [oldest] = this.#suspect.values();
     if (oldest !== undefined && this.#suspect.size >= this.#maxSuspect) await this.inspect(oldest.name);
-    const { directory } = name.session;
-    const writer = new SegmentWriter(this.#disk, directory, segmentFileName(name.sequence), copy, (left) =>
-      this.#take(name, left),
-    );
+    const writer = new SegmentWriter(this.#store, name, copy, (left) => this.#take(name, left));
     this.#writers.set(key, writer);
     return writer;
   }
@@ -111,8 +106,7 @@ export class Segments {
    */
   async #recover(name: SegmentName): Promise<SegmentCopy> {
     const key = segmentKey(name);
-    const path = join(name.session.directory, segmentFileName(name.sequence));
-    const file = await this.#disk.open(path, 'write');
+    const file = await this.#store.openSegment(name, 'write');
     if (file === undefined) {
       this.#suspect.delete(key);
       return ABSENT;
@@ -127,9 +121,9 @@ export class Segments {
         this.#log.warn({ segment: key, length, torn }, 'cut off what was not a whole record');
         await file.truncate(length);
       }
-      if (scan === undefined) await this.#disk.unlink(path);
+      if (scan === undefined) await this.#store.removeSegment(name);
       else await file.sync();
-      await this.#disk.syncDirectory(name.session.directory);
+      await this.#store.syncNames(name.session);
       this.#suspect.delete(key);
       return scan === undefined ? ABSENT : { ...scan, durable: scan.position };
     } finally {
@@ -146,26 +140,23 @@ interface Left {
 
 /** Appends to one segment. `sync` may run beside the others, which come one after the other. */
 export class SegmentWriter {
-  readonly #disk: Disk;
-  readonly #directory: string;
-  readonly #path: string;
+  readonly #store: FootageStore;
+  readonly #name: SegmentName;
   readonly #leave: (left: Left) => Promise<void>;
   #copy: SegmentCopy;
-  #file: DiskFile | undefined;
+  #file: SegmentFile | undefined;
   #named: boolean;
   #failed = false;
   #syncFailure: unknown;
 
   constructor(
-    disk: Disk,
-    directory: string,
-    file: string,
+    store: FootageStore,
+    name: SegmentName,
     copy: SegmentCopy,
     leave: (left: Left) => Promise<void>,
   ) {
-    this.#disk = disk;
-    this.#directory = directory;
-    this.#path = join(directory, file);
+    this.#store = store;
+    this.#name = name;
     this.#copy = copy;
     this.#named = copy.header !== undefined;
     this.#leave = leave;
@@ -178,8 +169,8 @@ export class SegmentWriter {
   /** Creates the file with its header. @throws HostError; then only `sync` and `close` may follow. */
   begin(header: Uint8Array): Promise<void> {
     return this.#attempt(async () => {
-      this.#file = await this.#disk.create(this.#path, 0o600);
-      if (this.#file === undefined) throw new Error(`${this.#path} is there already`);
+      this.#file = await this.#store.createSegment(this.#name);
+      if (this.#file === undefined) throw new Error(`${segmentKey(this.#name)} is there already`);
       await this.#file.write(header, 0);
       this.#copy = { ...this.#copy, header: Uint8Array.from(header), position: AFTER_HEADER };
     });
@@ -188,8 +179,8 @@ export class SegmentWriter {
   /** Writes whole records at the end, which is `position` afterwards. @throws HostError, like `begin`. */
   append(batch: readonly Uint8Array[], position: SegmentPosition): Promise<void> {
     return this.#attempt(async () => {
-      this.#file ??= await this.#disk.open(this.#path, 'write');
-      if (this.#file === undefined) throw new Error(`${this.#path} is gone`);
+      this.#file ??= await this.#store.openSegment(this.#name, 'write');
+      if (this.#file === undefined) throw new Error(`${segmentKey(this.#name)} is gone`);
       let at = this.#copy.position.length;
       for (const bytes of batch) {
         await this.#file.write(bytes, at);
@@ -213,7 +204,7 @@ export class SegmentWriter {
     if (this.#file === undefined || nothingNew) return;
     try {
       await this.#file.sync();
-      if (!this.#named) await this.#disk.syncDirectory(this.#directory);
+      if (!this.#named) await this.#store.syncNames(this.#name.session);
     } catch (error) {
       this.#syncFailure = error;
       throw error;

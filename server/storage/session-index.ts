@@ -1,4 +1,4 @@
-/** Of a directory listing, one camera's sessions. */
+/** One session of a camera. */
 export interface SessionEntry {
   /** 32 hex digits. */
   readonly id: string;

@@ -1,26 +1,13 @@
 import { createHash } from 'node:crypto';
-import { dirname, join } from 'node:path';
 import { equal, toHex } from '../../crypto/bytes.ts';
 import type { ParsedSessionHeader } from '../../crypto/header.ts';
-import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
-import type { Disk } from '../../host/disk.ts';
-import {
-  parseSessionDirectoryName,
-  SESSION_HEADER_FILE,
-  sessionDirectoryName,
-} from '../../wire/footage-layout.ts';
-import { MAX_SESSION_HEADER_BYTES } from '../../wire/limits.ts';
 import { Refused } from '../errors.ts';
 import { LruMap } from '../http/lru.ts';
+import type { FootageStore, SessionName } from './footage-store.ts';
 import { type SessionEntry, SessionIndex } from './session-index.ts';
 
 /** A session whose header is durable here. */
-export interface Session {
-  readonly camera: string;
-  /** 32 hex digits. */
-  readonly id: string;
-  readonly number: number;
-  readonly directory: string;
+export interface Session extends SessionName {
   /** SHA-256 of the session header. */
   readonly headerHash: Uint8Array;
 }
@@ -33,19 +20,17 @@ const NEWEST = 64;
 /** In all cameras' indexes: 64 MB of them. */
 const INDEXED_SESSIONS = 4_000_000;
 
-/** The session directories of all cameras (docs/reference/protocol.md, "Storage"). */
+/** The sessions of all cameras (docs/reference/protocol.md, "Storage"). */
 export class Sessions {
-  readonly #disk: Disk;
-  readonly #root: string;
+  readonly #store: FootageStore;
   readonly #known = new LruMap<string, Session>(CACHED_SESSIONS);
   /** Those used last. */
   readonly #indexes = new Map<string, Promise<SessionIndex>>();
   readonly #indexed = new Map<string, number>();
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor(disk: Disk, root: string) {
-    this.#disk = disk;
-    this.#root = root;
+  constructor(store: FootageStore) {
+    this.#store = store;
   }
 
   /** The camera's session of this id; undefined when its header was never durable. @throws HostError. */
@@ -56,7 +41,7 @@ export class Sessions {
       const session = await this.#read(camera, { id, number });
       if (session === undefined) continue;
       // What an earlier process created last may not be durable yet.
-      await this.#syncDirectories(camera, session.directory);
+      await this.#store.syncSession(session);
       return this.#remember(session);
     }
     return undefined;
@@ -89,7 +74,7 @@ export class Sessions {
     return undefined;
   }
 
-  /** The camera's newest session directories, at most `count`, oldest first. @param count up to 64. @throws HostError. */
+  /** The camera's newest sessions, at most `count`, oldest first. @param count up to 64. @throws HostError. */
   async newest(camera: string, count: number): Promise<Session[]> {
     const sessions: Session[] = [];
     for (const entry of (await this.#indexOf(camera)).newest(count)) {
@@ -108,21 +93,13 @@ export class Sessions {
       throw new Refused('SESSION_CONFLICT', 'another session header lies there under this id');
     }
     const { number } = header;
-    const directory = join(this.#root, camera, sessionDirectoryName({ id, number }));
-    // A server that began without room has no footage directory yet.
-    if (await this.#disk.makeDirectory(this.#root, 0o700))
-      await this.#disk.syncDirectory(dirname(this.#root));
-    await this.#disk.makeDirectory(join(this.#root, camera), 0o700);
-    await this.#disk.syncDirectory(this.#root);
-    await this.#disk.makeDirectory(directory, 0o700);
-    await this.#disk.syncDirectory(join(this.#root, camera));
-    await writeFileAtomic(this.#disk, join(directory, SESSION_HEADER_FILE), bytes, 0o600);
+    await this.#store.putSession({ camera, id, number }, bytes);
     (await this.#indexOf(camera)).add({ id, number });
-    this.#remember({ camera, id, number, directory, headerHash: header.hash });
+    this.#remember({ camera, id, number, headerHash: header.hash });
     return true;
   }
 
-  /** Made of one listing of the camera's directory, kept in step afterwards. */
+  /** Made of one listing of the camera's sessions, kept in step afterwards. */
   #indexOf(camera: string): Promise<SessionIndex> {
     const index = this.#indexes.get(camera) ?? this.#index(camera);
     this.#indexes.delete(camera);
@@ -152,26 +129,13 @@ export class Sessions {
   }
 
   async #index(camera: string): Promise<SessionIndex> {
-    const names = (await this.#disk.list(join(this.#root, camera))) ?? [];
-    const entries = names.flatMap((name) => parseSessionDirectoryName(name) ?? []);
-    return new SessionIndex(entries, NEWEST);
+    return new SessionIndex(await this.#store.sessions(camera), NEWEST);
   }
 
-  async #read(camera: string, entry: SessionEntry): Promise<Session | undefined> {
-    const directory = join(this.#root, camera, sessionDirectoryName(entry));
-    const bytes = await readFileBounded(
-      this.#disk,
-      join(directory, SESSION_HEADER_FILE),
-      MAX_SESSION_HEADER_BYTES,
-    );
+  async #read(camera: string, { id, number }: SessionEntry): Promise<Session | undefined> {
+    const bytes = await this.#store.readSession({ camera, id, number });
     if (bytes === undefined) return undefined;
-    const headerHash = createHash('sha256').update(bytes).digest();
-    return { camera, ...entry, directory, headerHash };
-  }
-
-  async #syncDirectories(camera: string, directory: string): Promise<void> {
-    for (const path of [directory, join(this.#root, camera), this.#root])
-      await this.#disk.syncDirectory(path);
+    return { camera, id, number, headerHash: createHash('sha256').update(bytes).digest() };
   }
 
   #remember(session: Session): Session {

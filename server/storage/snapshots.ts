@@ -1,24 +1,15 @@
-import { join } from 'node:path';
 import { equal } from '../../crypto/bytes.ts';
 import { CryptoError } from '../../crypto/errors.ts';
 import { idText, type ParsedSessionHeader, readSessionHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import {
-  checkSnapshotSignature,
-  MAX_SNAPSHOT_LENGTH,
-  type ParsedSnapshot,
-  parseSnapshot,
-} from '../../crypto/snapshot.ts';
-import { readFileBounded, TEMPORARY_SUFFIX, writeFileAtomic } from '../../host/atomic-file.ts';
-import type { Disk } from '../../host/disk.ts';
+import { checkSnapshotSignature, type ParsedSnapshot, parseSnapshot } from '../../crypto/snapshot.ts';
 import { HostError } from '../../host/errors.ts';
-import { SESSION_HEADER_FILE, snapshotFileName } from '../../wire/footage-layout.ts';
-import { MAX_SESSION_HEADER_BYTES } from '../../wire/limits.ts';
 import { Refused } from '../errors.ts';
 import type { RefusalLog } from '../http/refusal-log.ts';
 import type { BucketRule } from '../http/token-bucket.ts';
 import { TokenBuckets } from '../http/token-buckets.ts';
 import type { Log } from '../log.ts';
+import type { FootageStore } from './footage-store.ts';
 import type { Session, Sessions } from './sessions.ts';
 import type { Usage } from './usage.ts';
 
@@ -52,15 +43,15 @@ const MAX_WAITING = 256;
  * opens none; what it can check without a key it does. A session holds as many as there are numbers (crypto/snapshot.ts).
  */
 export class SnapshotStore {
-  readonly #disk: Disk;
+  readonly #store: FootageStore;
   readonly #sessions: Sessions;
   readonly #cameras: TokenBuckets;
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
   /** @param monotonic milliseconds. */
-  constructor(disk: Disk, sessions: Sessions, monotonic: () => number) {
-    this.#disk = disk;
+  constructor(store: FootageStore, sessions: Sessions, monotonic: () => number) {
+    this.#store = store;
     this.#sessions = sessions;
     this.#cameras = new TokenBuckets(SNAPSHOT_RATE, monotonic, REMEMBERED_CAMERAS);
   }
@@ -86,27 +77,18 @@ export class SnapshotStore {
     const header = session && (await this.#readHeader(session));
     if (session === undefined || header === undefined) return 'SESSION_UNKNOWN';
     await checkSnapshotSignature(snapshot, header.point, nodePrimitives);
-    return this.#store(session, snapshot, bytes);
+    return this.#put(session, snapshot, bytes);
   }
 
-  async #store(session: Session, { header }: ParsedSnapshot, bytes: Uint8Array): Promise<SnapshotVerdict> {
-    const path = join(session.directory, snapshotFileName(header.number));
-    if ((await this.#disk.stat(path)) !== undefined) {
-      const there = await readFileBounded(this.#disk, path, MAX_SNAPSHOT_LENGTH);
-      return there !== undefined && equal(there, bytes) ? 'KNOWN' : 'SNAPSHOT_CONFLICT';
-    }
-    try {
-      await writeFileAtomic(this.#disk, path, bytes, 0o600);
-      return 'KEPT';
-    } catch (error) {
-      await this.#disk.unlink(path + TEMPORARY_SUFFIX).catch(() => undefined);
-      throw error;
-    }
+  async #put(session: Session, { header }: ParsedSnapshot, bytes: Uint8Array): Promise<SnapshotVerdict> {
+    const there = await this.#store.readSnapshot(session, header.number);
+    if (there !== undefined) return equal(there, bytes) ? 'KNOWN' : 'SNAPSHOT_CONFLICT';
+    await this.#store.putSnapshot(session, header.number, bytes);
+    return 'KEPT';
   }
 
   async #readHeader(session: Session): Promise<ParsedSessionHeader | undefined> {
-    const path = join(session.directory, SESSION_HEADER_FILE);
-    const bytes = await readFileBounded(this.#disk, path, MAX_SESSION_HEADER_BYTES);
+    const bytes = await this.#store.readSession(session);
     return bytes && readSessionHeader(bytes, nodePrimitives);
   }
 }

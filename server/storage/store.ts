@@ -1,21 +1,13 @@
-import { dirname } from 'node:path';
 import { systemClock } from '../../host/clock.ts';
-import type { Disk } from '../../host/disk.ts';
-import { HostError } from '../../host/errors.ts';
 import type { Log } from '../log.ts';
+import type { FootageStore } from './footage-store.ts';
 import { Segments } from './segments.ts';
 import { Sessions } from './sessions.ts';
 import { SnapshotStore } from './snapshots.ts';
 import { Unfinished } from './unfinished.ts';
 
 /**
- * The footage directory:
- *
- *     footage/<camera id>/<session number, 12 digits>-<session id, 32 hex digits>/session
- *                                                                                /<sequence, 6 digits>.oriel
- *                                                                                /snapshot-<number, 6 digits>.oriel
- *
- * Each file holds exactly the bytes that the camera sent. Invariants, and how the order of writes keeps them
+ * What is kept of cameras' footage, over the footage port. Each segment, session header and snapshot holds exactly the bytes that the camera sent. Invariants, and how the order of writes keeps them
  * (docs/reference/protocol.md, "Storage"):
  *
  * 1. A `session` file is whole and verified: it is written beside its name, synced, renamed into place.
@@ -34,22 +26,14 @@ export interface Store {
   readonly snapshots: SnapshotStore;
 }
 
-/** @throws HostError. */
-export async function openStore(disk: Disk, root: string, log: Log): Promise<Store> {
-  try {
-    await disk.makeDirectory(root, 0o700);
-    await disk.syncDirectory(dirname(root));
-  } catch (error) {
-    if (!(error instanceof HostError) || error.code !== 'DISK_FULL') throw error;
-    log.error({ code: error.code, reason: error.message }, 'no room for footage: uploads are refused');
-  }
-  const sessions = new Sessions(disk, root);
-  const segments = new Segments(disk, log);
-  const unfinished = new Unfinished(disk, sessions, segments);
+export function makeStore(footage: FootageStore, log: Log): Store {
+  const sessions = new Sessions(footage);
+  const segments = new Segments(footage, log);
+  const unfinished = new Unfinished(footage, sessions, segments);
   return {
     sessions,
     segments,
     unfinished,
-    snapshots: new SnapshotStore(disk, sessions, systemClock.monotonic),
+    snapshots: new SnapshotStore(footage, sessions, systemClock.monotonic),
   };
 }

@@ -1,12 +1,10 @@
-import { join } from 'node:path';
 import { toBase64Url } from '../../crypto/bytes.ts';
-import type { Disk } from '../../host/disk.ts';
-import { parseSegmentFileName } from '../../wire/footage-layout.ts';
 import type { UnfinishedSegments } from '../../wire/upload.ts';
 import { LruMap } from '../http/lru.ts';
+import type { FootageStore } from './footage-store.ts';
 import { looksEnded } from './segment-file.ts';
 import { type SegmentName, type Segments, segmentKey } from './segments.ts';
-import type { Session, Sessions } from './sessions.ts';
+import type { Sessions } from './sessions.ts';
 
 /** Older sessions are not searched for unfinished segments: their cameras had their chance. */
 const SESSIONS_SEARCHED = 50;
@@ -25,13 +23,13 @@ interface Found {
  * by the last bytes of each file; from then on writers report what they begin and end.
  */
 export class Unfinished {
-  readonly #disk: Disk;
+  readonly #store: FootageStore;
   readonly #sessions: Sessions;
   readonly #segments: Segments;
   readonly #cameras = new LruMap<string, Found>(CACHED_CAMERAS);
 
-  constructor(disk: Disk, sessions: Sessions, segments: Segments) {
-    this.#disk = disk;
+  constructor(store: FootageStore, sessions: Sessions, segments: Segments) {
+    this.#store = store;
     this.#sessions = sessions;
     this.#segments = segments;
   }
@@ -79,16 +77,15 @@ export class Unfinished {
 
   async #search(camera: string, names: Map<string, SegmentName>): Promise<void> {
     for (const session of await this.#sessions.newest(camera, SESSIONS_SEARCHED)) {
-      for (const file of (await this.#disk.list(session.directory)) ?? []) {
-        const sequence = parseSegmentFileName(file);
-        if (sequence === undefined || !(await this.#open(session, file))) continue;
-        remember(names, { session, sequence });
+      for (const sequence of await this.#store.segments(session)) {
+        const name = { session, sequence };
+        if (await this.#isOpen(name)) remember(names, name);
       }
     }
   }
 
-  async #open(session: Session, name: string): Promise<boolean> {
-    const file = await this.#disk.open(join(session.directory, name), 'read');
+  async #isOpen(name: SegmentName): Promise<boolean> {
+    const file = await this.#store.openSegment(name, 'read');
     if (file === undefined) return false;
     try {
       return !(await looksEnded(file));

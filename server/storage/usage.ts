@@ -1,15 +1,12 @@
-import { join } from 'node:path';
 import type { Clock } from '../../host/clock.ts';
-import type { Disk } from '../../host/disk.ts';
 import { Refused } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { CameraUsage, UsageTable } from '../registry/usage-table.ts';
 import { type FootageQuotaRules, judgeQuota, type QuotaVerdict } from './footage-quota.ts';
+import type { FootageStore } from './footage-store.ts';
 
 export interface UsageOptions {
-  readonly disk: Disk;
-  /** The footage directory. */
-  readonly root: string;
+  readonly footage: Pick<FootageStore, 'measure' | 'freeBytes'>;
   readonly table: UsageTable;
   /** Ids of the cameras that are enrolled. */
   readonly enrolled: () => Promise<readonly string[]>;
@@ -123,14 +120,15 @@ export class Usage {
 
   /** One camera after the other: there is no hurry, and others want the disk. */
   #measure(camera: string): void {
-    const { clock, log } = this.#options;
+    const { footage, clock, log } = this.#options;
     const now = clock.monotonic();
     if (now - (this.#measuredAt.get(camera) ?? Number.NEGATIVE_INFINITY) < MEASURE_MS) return;
     this.#measuredAt.set(camera, now);
     this.#measuring = this.#measuring.then(async () => {
       const before = this.#of(camera);
       try {
-        const found = await this.#walk(camera);
+        const { bytes: content, files, sessions: directories } = await footage.measure(camera);
+        const found = { bytes: content + files * FILE_BYTES, sessions: directories };
         const { bytes, sessions } = this.#of(camera);
         this.#change(camera, found.bytes - before.bytes, found.sessions - before.sessions);
         log.debug({ camera, before: { bytes, sessions }, found }, 'footage measured');
@@ -138,19 +136,6 @@ export class Usage {
         log.warn({ camera, err: error }, 'footage not measured');
       }
     });
-  }
-
-  async #walk(camera: string): Promise<{ bytes: number; sessions: number }> {
-    const { disk, root } = this.#options;
-    let bytes = 0;
-    const sessions = (await disk.list(join(root, camera))) ?? [];
-    for (const session of sessions) {
-      for (const file of (await disk.list(join(root, camera, session))) ?? []) {
-        const stat = await disk.stat(join(root, camera, session, file));
-        bytes += stat === undefined ? 0 : stat.bytes + FILE_BYTES;
-      }
-    }
-    return { bytes, sessions: sessions.length };
   }
 
   /** Asked at every record: what all cameras share is looked up now and then. */
@@ -163,10 +148,10 @@ export class Usage {
   }
 
   async #look(): Promise<void> {
-    const { disk, root, enrolled } = this.#options;
+    const { footage, enrolled } = this.#options;
     const cameras = await enrolled();
     const allBytes = cameras.reduce((sum, each) => sum + this.#of(each).bytes, 0);
-    const freeBytes = await disk.freeBytes(root);
+    const freeBytes = await footage.freeBytes();
     this.#shared = { cameras: cameras.length, allBytes, freeBytes };
   }
 }

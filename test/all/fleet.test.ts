@@ -40,7 +40,7 @@ const SERVER_LOSES: Breakage = {
   file: 'server/storage/segments.ts',
   from: '    await this.#file?.close();\n',
   to: `    await this.#file?.close();
-    if (durable.ended && /\\/0+2\\b[^/]*$/.test(this.#path)) await this.#disk.unlink(this.#path);\n`,
+    if (durable.ended && this.#name.sequence === 2) await this.#store.removeSegment(this.#name);\n`,
 };
 
 test(

@@ -5,6 +5,7 @@ import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Database, Migrations, Queries, SqlValue } from '../../server/registry/database.ts';
+import { exitOf } from '../exit-of.ts';
 
 /** PostgreSQL refuses to run as root. */
 const NOBODY = 65_534;
@@ -47,9 +48,8 @@ export class Postgres {
   }
 
   async stop(): Promise<void> {
-    const gone = once(this.#server, 'exit');
     this.#server.kill('SIGINT');
-    await gone;
+    await exitOf(this.#server);
     rmSync(this.#directory, { recursive: true });
   }
 }

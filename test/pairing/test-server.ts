@@ -43,9 +43,12 @@ export class HastyClock implements Clock {
 }
 
 /** Waits until it is so. @throws after four minutes. */
-export async function until<T>(what: string, look: () => T | undefined | false): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
   for (const from = Date.now(); Date.now() - from < 240_000; await sleep(10)) {
-    const found = look();
+    const found = await look();
     if (found !== undefined && found !== false) return found as T;
   }
   throw new Error(`it did not come to this: ${what}`);

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { inLog } from '../../host/in-log.ts';
 import { CameraThrottle } from '../../server/http/camera-throttle.ts';
+import { FootageDirectory } from '../../server/storage/footage-directory.ts';
 import { type SessionEntry, SessionIndex } from '../../server/storage/session-index.ts';
 import { Sessions } from '../../server/storage/sessions.ts';
 import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
@@ -62,7 +63,7 @@ describe('sessions on a disk', () => {
         return systemDisk.list(path);
       },
     };
-    const sessions = new Sessions(disk, root);
+    const sessions = new Sessions(new FootageDirectory(disk, root));
     for (let number = 0; number < 100; number++) {
       expect(await sessions.find(camera, String(number).padStart(32, '0'))).toBeUndefined();
       expect(await sessions.named(camera, new Uint8Array(32))).toBeUndefined();

@@ -1,7 +1,10 @@
 import { concat, toHex } from '../../crypto/bytes.ts';
 import type { Disk, DiskFile } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
-import { openStore, type Store } from '../../server/storage/store.ts';
+import { FootageDirectory } from '../../server/storage/footage-directory.ts';
+import type { Session } from '../../server/storage/sessions.ts';
+import { makeStore } from '../../server/storage/store.ts';
+import { sessionDirectoryName } from '../../wire/footage-layout.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { type Crash, CrashDisk, type CrashDiskOptions, type CrashState } from '../faults/crash-disk.ts';
 import { failingDisk } from '../faults/failing-disk.ts';
@@ -79,7 +82,7 @@ async function damage(
   crash: Crash,
 ): Promise<string | undefined> {
   const disk = moment.state.reboot(crash);
-  const store = await openStore(disk, '/footage', silent);
+  const store = makeStore(await FootageDirectory.open(disk, '/footage', silent), silent);
   const found = await store.sessions.find(camera.id, session.id);
   if (found === undefined) return moment.session ? 'the session is lost' : undefined;
   if (toHex(found.headerHash) !== toHex(session.hash)) return 'the session is another';
@@ -87,10 +90,11 @@ async function damage(
   if (durable.length < moment.durable) return `told ${moment.durable} bytes, holds ${durable.length}`;
   if (durable.length !== position.length || !boundaries.includes(durable.length)) return 'no record boundary';
   if (durable.ended !== (durable.length === whole.length)) return 'wrong about the end';
-  return contentDamage(disk, found.directory, whole.subarray(0, durable.length));
+  return contentDamage(disk, found, whole.subarray(0, durable.length));
 }
 
-async function contentDamage(disk: CrashDisk, directory: string, expected: Uint8Array) {
+async function contentDamage(disk: CrashDisk, session: Session, expected: Uint8Array) {
+  const directory = `/footage/${session.camera}/${sessionDirectoryName(session)}`;
   const { files } = disk.state.after('power cut');
   const content = files.get(`${directory}/000000.oriel`) ?? new Uint8Array(0);
   return Buffer.compare(content, expected) === 0
@@ -306,7 +310,8 @@ test('stopping makes durable what was received, and says so', async () => {
   await testServer.stop();
   await upload.line((line) => line.durable === open.length);
   await upload.done;
-  const store: Store = await openStore(disk.state.reboot('power cut'), '/footage', silent);
+  const again = await FootageDirectory.open(disk.state.reboot('power cut'), '/footage', silent);
+  const store = makeStore(again, silent);
   const found = await store.sessions.find(camera.id, session.id);
   expect((await store.segments.inspect({ session: found!, sequence: 0 })).durable.length).toBe(open.length);
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../host/clock.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import type { Registry } from '../../server/registry/registry.ts';
+import { FootageDirectory } from '../../server/storage/footage-directory.ts';
 import {
   FOOTAGE_QUOTA,
   judgeQuota,
@@ -148,8 +149,7 @@ test('without a quota nobody is refused: the control', async () => {
 
 describe('what a camera takes up', () => {
   const options = (registry: Registry, root: string, disk: Disk = systemDisk) => ({
-    disk,
-    root,
+    footage: new FootageDirectory(disk, root),
     table: registry.usage,
     enrolled: () => registry.enrolled(),
     rules: { ...FOOTAGE_QUOTA, cameraBytes: 150_000 },

@@ -10,6 +10,7 @@ import { HostError } from '../../host/errors.ts';
 import { Refused } from '../../server/errors.ts';
 import { RefusalLog } from '../../server/http/refusal-log.ts';
 import type { Log } from '../../server/log.ts';
+import { FootageDirectory } from '../../server/storage/footage-directory.ts';
 import { Sessions } from '../../server/storage/sessions.ts';
 import { SNAPSHOT_RATE, SnapshotStore, snapshotKeeper } from '../../server/storage/snapshots.ts';
 import { snapshotFileName } from '../../wire/footage-layout.ts';
@@ -31,10 +32,11 @@ async function testServer(wish: { disk?: Disk; Store?: typeof SnapshotStore } = 
   const pair = await makeSessionPair();
   const camera = await cameraIdOf(pair.signer.point, nodePrimitives);
   const disk = wish.disk ?? systemDisk;
-  const sessions = new Sessions(disk, join(directory, 'footage'));
+  const footage = new FootageDirectory(disk, join(directory, 'footage'));
+  const sessions = new Sessions(footage);
   await sessions.put(await readSessionHeader(pair.begun.header, nodePrimitives), pair.begun.header);
   let nowMs = 0;
-  const store = new (wish.Store ?? SnapshotStore)(disk, sessions, () => nowMs);
+  const store = new (wish.Store ?? SnapshotStore)(footage, sessions, () => nowMs);
   const sealer = (change: { camera?: Uint8Array; signer?: typeof pair.signer; hash?: Uint8Array } = {}) =>
     new SnapshotSealer(
       {

@@ -5,9 +5,11 @@ import { readSessionHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';
+import { FootageDirectory } from '../../server/storage/footage-directory.ts';
 import type * as SegmentsModule from '../../server/storage/segments.ts';
 import { Segments } from '../../server/storage/segments.ts';
 import { type Session, Sessions } from '../../server/storage/sessions.ts';
+import { sessionDirectoryName } from '../../wire/footage-layout.ts';
 import { breakBuild } from '../broken-build.ts';
 import { failingDisk } from '../faults/failing-disk.ts';
 import { makeSegmentHeader, makeSession } from './camera-double.ts';
@@ -31,7 +33,7 @@ const disk = failingDisk(systemDisk, (operation) =>
 beforeEach(async () => {
   failing = undefined;
   root = mkdtempSync(join(tmpdir(), 'oriel-suspects-'));
-  const sessions = new Sessions(systemDisk, root);
+  const sessions = new Sessions(new FootageDirectory(systemDisk, root));
   await sessions.put(await readSessionHeader(made.bytes, nodePrimitives), made.bytes);
   const found = await sessions.find(camera.id, made.id);
   if (found === undefined) throw new Error('no session');
@@ -50,10 +52,11 @@ async function beginAndBreakOff(segments: Segments, sequence: number): Promise<v
   }
 }
 
-const files = () => readdirSync(session.directory).filter((name) => name.endsWith('.oriel'));
+const files = () =>
+  readdirSync(join(root, camera.id, sessionDirectoryName(session))).filter((name) => name.endsWith('.oriel'));
 
 test('[FC-26] leave neither a file nor anything in memory', async () => {
-  const segments = new Segments(disk, log);
+  const segments = new Segments(new FootageDirectory(disk, root), log);
   for (let sequence = 0; sequence < 50; sequence++) await beginAndBreakOff(segments, sequence);
   expect([segments.suspects, files()]).toEqual([0, []]);
   failing = 'create';
@@ -64,7 +67,7 @@ test('[FC-26] leave neither a file nor anything in memory', async () => {
 });
 
 test('[FC-26] are remembered while the disk cuts nothing off, so many at most, and nothing is written then', async () => {
-  const segments = new Segments(disk, log, 5);
+  const segments = new Segments(new FootageDirectory(disk, root), log, 5);
   failing = 'file.truncate';
   for (let sequence = 0; sequence < 5; sequence++) await beginAndBreakOff(segments, sequence);
   expect([segments.suspects, files().length]).toEqual([5, 5]);
@@ -83,7 +86,10 @@ test('[FC-26] control: without cutting off at once each stays in memory, and on 
   });
   try {
     const from = join(broken.root, 'server/storage/segments.ts');
-    const segments = new ((await import(from)) as typeof SegmentsModule).Segments(disk, log);
+    const segments = new ((await import(from)) as typeof SegmentsModule).Segments(
+      new FootageDirectory(disk, root),
+      log,
+    );
     for (let sequence = 0; sequence < 50; sequence++) await beginAndBreakOff(segments, sequence);
     expect([segments.suspects, files().length]).toEqual([50, 50]);
   } finally {

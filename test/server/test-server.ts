@@ -32,8 +32,9 @@ import type { Registry } from '../../server/registry/registry.ts';
 import { watchRegistry } from '../../server/registry/registry-watch.ts';
 import { RegistryWrites } from '../../server/registry/registry-writes.ts';
 import { buildRouter } from '../../server/router.ts';
+import { FootageDirectory } from '../../server/storage/footage-directory.ts';
 import { FOOTAGE_QUOTA, type FootageQuotaRules } from '../../server/storage/footage-quota.ts';
-import { openStore } from '../../server/storage/store.ts';
+import { makeStore } from '../../server/storage/store.ts';
 import { Usage } from '../../server/storage/usage.ts';
 import { Leases } from '../../server/upload/leases.ts';
 import { Stopping } from '../../server/upload/routes.ts';
@@ -102,7 +103,8 @@ export async function openTestServer(options: TestServerOptions = {}, kept?: str
   const logged: TestServer['logged'] = [];
   const record = (fields: object, message: string) => logged.push({ fields: { ...fields }, message });
   const log: Log = { debug: () => undefined, info: record, warn: record, error: record };
-  const store = await openStore(options.disk ?? systemDisk, footage, log);
+  const files = await FootageDirectory.open(options.disk ?? systemDisk, footage, log);
+  const store = makeStore(files, log);
   const leases = new Leases();
   const limits = { ...UPLOAD_LIMITS, ...options.limits };
   const rates = { ...CAMERA_RATES, ...options.rates };
@@ -112,7 +114,7 @@ export async function openTestServer(options: TestServerOptions = {}, kept?: str
   const admitted =
     options.broken?.admit ??
     ((client: TlsClient) => admit(client, (camera) => own.standing(camera), systemClock.now()));
-  const usage = options.quota && (await quotaOf(options, footage, own, log));
+  const usage = options.quota && (await quotaOf(options, files, own, log));
   const snapshots: TestServer['snapshots'] = [];
   const { control, broker, health } = await openControl({
     registry: own,
@@ -186,10 +188,14 @@ export async function openTestServer(options: TestServerOptions = {}, kept?: str
   };
 }
 
-function quotaOf({ quota, disk }: TestServerOptions, root: string, own: Registry, log: Log): Promise<Usage> {
+function quotaOf(
+  { quota }: TestServerOptions,
+  footage: FootageDirectory,
+  own: Registry,
+  log: Log,
+): Promise<Usage> {
   return Usage.open({
-    disk: disk ?? systemDisk,
-    root,
+    footage,
     table: own.usage,
     enrolled: () => own.enrolled(),
     rules: { ...FOOTAGE_QUOTA, ...quota },

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemDisk } from '../../host/disk.ts';
 import type { Log } from '../../server/log.ts';
+import { FootageDirectory } from '../../server/storage/footage-directory.ts';
 import { type SegmentName, Segments } from '../../server/storage/segments.ts';
 import { Sessions } from '../../server/storage/sessions.ts';
 import { Unfinished } from '../../server/storage/unfinished.ts';
@@ -26,12 +27,13 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 test('a camera that begins ever more segments and ends none is remembered up to a bound', async () => {
-  const sessions = new Sessions(systemDisk, root);
-  const segments = new CountedSegments(systemDisk, log);
-  const unfinished = new Unfinished(systemDisk, sessions, segments);
+  const footage = new FootageDirectory(systemDisk, root);
+  const sessions = new Sessions(footage);
+  const segments = new CountedSegments(footage, log);
+  const unfinished = new Unfinished(footage, sessions, segments);
   const camera = 'a'.repeat(32);
   expect(await unfinished.list(camera)).toEqual({ segments: [] });
-  const session = { camera, id: '0'.repeat(32), number: 1, directory: root, headerHash: new Uint8Array(32) };
+  const session = { camera, id: '0'.repeat(32), number: 1, headerHash: new Uint8Array(32) };
   for (let sequence = 0; sequence < 10_000; sequence += 1) unfinished.began({ session, sequence });
 
   expect(await unfinished.list(camera)).toEqual({ segments: [] });
