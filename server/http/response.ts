@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { CERTS_ONLY_TYPE } from '../../wire/enrolment.ts';
-import type { RefusalCode } from '../../wire/refusal.ts';
+import type { Refusal, RefusalCode } from '../../wire/refusal.ts';
 import type { Refused } from '../errors.ts';
 
 /** How long a refused request's body is still read and thrown away, so that the refusal is not lost to a reset. */
@@ -108,4 +109,18 @@ function linger(request: IncomingMessage): Promise<void> {
     request.on('end', done).on('close', done).on('error', done);
     request.resume();
   });
+}
+
+/** Answers a request that cannot be parsed, and ends its connection. */
+export function respondMalformed(socket: Socket): void {
+  const refusal: Refusal = {
+    code: 'REQUEST_MALFORMED',
+    message: 'this is no HTTP/1.1 request within the limits',
+  };
+  const body = JSON.stringify(refusal);
+  if (socket.writable) {
+    const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close`;
+    socket.write(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  }
+  socket.destroySoon();
 }

@@ -11,38 +11,14 @@ import { systemClock } from '../../host/clock.ts';
 import { inLog } from '../../host/in-log.ts';
 import { TLS_PROFILE } from '../../host/tls-profile.ts';
 import { ALPN_MQTT } from '../../wire/control.ts';
-import type { Refusal } from '../../wire/refusal.ts';
 import { ALPN_HTTP } from '../../wire/upload.ts';
 import { listenRemedy, ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { ClientCertificate, ClientCertificateJudge } from './client-certificate.ts';
-import { type ConnectionLimits, type ConnectionStats, Connections } from './connections.ts';
+import { type ConnectionStats, Connections } from './connections.ts';
 import { RefusalLog } from './refusal-log.ts';
-
-/** Bounds on what somebody without a certificate, or a camera, can take up. */
-export interface TlsServerLimits extends ConnectionLimits {
-  readonly connections: number;
-  readonly handshakeMs: number;
-  /** The whole life of a connection without a certificate. */
-  readonly anonymousMs: number;
-  /** From the handshake to the end of the first request's head. */
-  readonly firstHeadMs: number;
-  /** From an answer's end to the end of the next request's head. */
-  readonly nextHeadMs: number;
-  /** How long a peer may leave unread what it was sent. */
-  readonly unreadMs: number;
-}
-
-export const TLS_SERVER_LIMITS: TlsServerLimits = {
-  connections: 4096,
-  connectionsPerCamera: 8,
-  strangerConnections: 512,
-  handshakeMs: 10_000,
-  anonymousMs: 30_000,
-  firstHeadMs: 15_000,
-  nextHeadMs: 120_000,
-  unreadMs: 300_000,
-};
+import { respondMalformed } from './response.ts';
+import { TLS_SERVER_LIMITS, type TlsServerLimits } from './tls-server-limits.ts';
 
 /** How long a closing gate waits for answers under way. */
 const CLOSING_MS = 1_000;
@@ -302,17 +278,4 @@ export class TlsServer {
     this.#last.add(socket);
     this.#noteTurnedAway(socket, reason);
   }
-}
-
-function respondMalformed(socket: Socket): void {
-  const refusal: Refusal = {
-    code: 'REQUEST_MALFORMED',
-    message: 'this is no HTTP/1.1 request within the limits',
-  };
-  const body = JSON.stringify(refusal);
-  if (socket.writable) {
-    const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close`;
-    socket.write(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-  }
-  socket.destroySoon();
 }
