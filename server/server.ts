@@ -1,22 +1,19 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import { type Clock, systemClock } from '../host/clock.ts';
-import type { Disk } from '../host/disk.ts';
+import { systemClock } from '../host/clock.ts';
 import { isPossibleTime } from '../host/possible-time.ts';
 import { FOOTAGE_DIRECTORY } from '../wire/footage-layout.ts';
 import { type Configuration, loadConfiguration } from './config.ts';
 import { openControl } from './control/open-control.ts';
 import { admit } from './enrolment/admission.ts';
 import { ClaimThrottle } from './enrolment/claim-throttle.ts';
-import { ENROLMENT_TIMES } from './enrolment/routes.ts';
 import { LastSeen } from './fleet/last-seen.ts';
 import { TwinReport } from './fleet/twin-report.ts';
-import { CAMERA_RATES, CameraThrottle } from './http/camera-throttle.ts';
+import { CameraThrottle } from './http/camera-throttle.ts';
 import { clientCertificateJudge } from './http/client-certificate.ts';
 import { RefusalLog } from './http/refusal-log.ts';
-import { TLS_SERVER_LIMITS, type TlsClient, TlsServer } from './http/tls-server.ts';
-import type { Log } from './log.ts';
-import { meteredDisk, NO_METER } from './metrics/meter.ts';
+import { type TlsClient, TlsServer } from './http/tls-server.ts';
+import { type Meter, meteredDisk, NO_METER } from './metrics/meter.ts';
 import { type MetricsServer, openMetricsServer } from './metrics/metrics-server.ts';
 import type { Prometheus } from './metrics/prometheus.ts';
 import { CameraAuthority } from './pki/camera-authority.ts';
@@ -27,9 +24,9 @@ import { openWithPatience, RegistryWrites } from './registry/registry-writes.ts'
 import { RESTORED, restoredFields } from './registry/restored-notice.ts';
 import { buildRouter } from './router.ts';
 import { RunFile } from './run-file.ts';
+import { limitsOf, type RunOptions } from './server-options.ts';
 import { lockDirectory } from './storage/directory-lock.ts';
 import { FootageDirectory } from './storage/footage-directory.ts';
-import { FOOTAGE_QUOTA } from './storage/footage-quota.ts';
 import { snapshotKeeper } from './storage/snapshots.ts';
 import { makeStore } from './storage/store.ts';
 import { Usage } from './storage/usage.ts';
@@ -37,33 +34,8 @@ import { announceUpdates } from './updates/announce.ts';
 import { type OpenedUpdates, openUpdates } from './updates/open-updates.ts';
 import { Leases } from './upload/leases.ts';
 import { Stopping } from './upload/routes.ts';
-import { UPLOAD_LIMITS } from './upload/upload.ts';
 
 const DEFAULT_CERTIFICATE_DAYS = 14;
-
-export interface RunOptions {
-  readonly directory: string;
-  /** Listen there; the configuration's port and every address otherwise. Port 0 leaves it to the system. */
-  readonly port?: number | undefined;
-  readonly address?: string | undefined;
-  /** How long the cameras' certificates are valid; 14 days otherwise. */
-  readonly certificateDays?: number | undefined;
-  /** Footage of one camera, bytes; without a bound of its own otherwise. */
-  readonly cameraQuota?: number | undefined;
-  /** Directory of the update repository, or address of the maker's; `updates` in the server's own otherwise. */
-  readonly updates?: string | undefined;
-  /** File with the root of a maker that is followed. */
-  readonly updatesRoot?: string | undefined;
-  /** Path of the root of the installation that the program runs from. */
-  readonly installationRoot?: string | undefined;
-  /** Serve metrics there, on loopback; nowhere otherwise. Port 0 leaves it to the system. */
-  readonly metricsPort?: number | undefined;
-  /** When this program was released, ms since 1970: a clock before it is wrong. */
-  readonly releaseTimeMs: number;
-  readonly clock?: Clock;
-  readonly disk: Disk;
-  readonly log: Log;
-}
 
 /** A server that runs; also what `run/server.json` says of it, for other processes. */
 export interface RunningServer {
@@ -92,25 +64,30 @@ export interface Running {
 export async function startServer(options: RunOptions): Promise<Running> {
   const configuration = await loadConfiguration(options.disk, options.directory);
   const lock = await lockDirectory(options.directory);
-  let registry: Registry | undefined;
-  try {
-    registry = await openWithPatience(options.directory, options.log);
-    const built = await buildServer(options, configuration, registry);
-    return { ...built, stop: () => built.stop().then(() => lock.release()) };
-  } catch (error) {
-    await registry?.close();
+  let own: Registry | undefined;
+  const release = async () => {
+    await own?.close();
     lock.release();
+  };
+  try {
+    const given = options.parts?.registry;
+    if (given === undefined) own = await openWithPatience(options.directory, options.log);
+    const built = await buildServer(options, configuration, (given ?? own) as Registry);
+    return { ...built, stop: () => built.stop().then(release) };
+  } catch (error) {
+    await release();
     throw error;
   }
 }
 
-/** All of a server but the lock on its directory. */
+/** All of a server but its registry and the lock on its directory. */
 async function buildServer(
   options: RunOptions,
   configuration: Configuration,
   registry: Registry,
 ): Promise<Running> {
-  const { directory, disk, log, releaseTimeMs, clock = systemClock } = options;
+  const { directory, disk, log, releaseTimeMs, clock = systemClock, parts = {} } = options;
+  const limits = limitsOf(options);
   const restored = (await registry.origin.get())?.restored;
   if (restored !== undefined) log.warn(restoredFields(restored), RESTORED);
   const updates = await openUpdates(options);
@@ -119,14 +96,13 @@ async function buildServer(
   const identity = await loadTlsIdentity(disk, directory, configuration, now, log);
   const prometheus = await prometheusOf(options);
   const meter = prometheus?.meter ?? NO_METER;
-  const footageDisk = prometheus ? meteredDisk(disk, meter, clock.monotonic) : disk;
-  const footage = await FootageDirectory.open(footageDisk, join(directory, FOOTAGE_DIRECTORY), log);
+  const footage = parts.footage ?? (await openFootage(options, meter));
   const store = makeStore(footage, log);
   const usage = await Usage.open({
     footage,
     table: registry.usage,
     enrolled: () => registry.enrolled(),
-    rules: { ...FOOTAGE_QUOTA, cameraBytes: options.cameraQuota },
+    rules: limits.footage,
     clock,
     log,
   });
@@ -140,10 +116,11 @@ async function buildServer(
     releaseTimeMs,
   );
   const throttle = new ClaimThrottle(clock.monotonic);
-  const certificates = new CameraThrottle(CAMERA_RATES.certificates, clock.monotonic);
-  const admitted = (client: TlsClient) => admit(client, (camera) => registry.standing(camera), clock.now());
+  const certificates = new CameraThrottle(limits.rates.certificates, clock.monotonic);
+  const admitted =
+    parts.admit ?? ((client: TlsClient) => admit(client, (camera) => registry.standing(camera), clock.now()));
   const refusals = new RefusalLog(log, clock.monotonic);
-  const snapshots = snapshotKeeper(store.snapshots, { usage, log, refusals });
+  const snapshots = parts.snapshots ?? snapshotKeeper(store.snapshots, { usage, log, refusals });
   const { control, broker, health } = await openControl({
     registry,
     writes,
@@ -152,20 +129,24 @@ async function buildServer(
     twins,
     clock,
     log,
+    quota: limits.control,
+    limits: limits.broker,
+    rules: parts.brokerRules,
   });
   const routes = buildRouter(
     {
       admit: admitted,
-      enrolment: { registry, writes, authority, throttle, certificates, times: ENROLMENT_TIMES, clock, log },
-      uploads: { store, leases, limits: UPLOAD_LIMITS, usage, meter, twins },
+      enrolment: { registry, writes, authority, throttle, certificates, times: limits.enrolment, clock, log },
+      uploads: { store, leases, limits: limits.upload, usage, meter, twins },
       lastSeen,
       updates: updates.repository,
       meter,
+      rates: limits.rates,
     },
     log,
   );
-  const judge = clientCertificateJudge(new X509Certificate(identity.cameraAuthority).raw);
-  const tlsServer = new TlsServer(identity, judge, routes, log, TLS_SERVER_LIMITS, broker);
+  const judge = parts.judge ?? clientCertificateJudge(new X509Certificate(identity.cameraAuthority).raw);
+  const tlsServer = new TlsServer(identity, judge, routes, log, limits.tls, broker);
   let metrics: MetricsServer | undefined;
   const runFile = new RunFile(disk, directory, log);
   let server: RunningServer;
@@ -181,7 +162,10 @@ async function buildServer(
     };
     await runFile.write(server);
     await updates.start(clock, (signal) => announceUpdates({ registry, writes, control, clock }, signal));
-    stopWatching = watchRegistry({ registry, tlsServer, lastSeen, health, usage, control, log, clock });
+    stopWatching = watchRegistry({
+      ...{ registry, tlsServer, lastSeen, health, usage, control, log, clock },
+      changed: parts.changed,
+    });
   } catch (error) {
     metrics?.close();
     tlsServer.close();
@@ -203,13 +187,17 @@ async function buildServer(
       refusals.close();
       await writes.settle();
       await stopWatching();
-      await registry.close();
       await runFile.remove();
       await updatesOver;
     },
     open: () => ({ uploads: leases.count, ...tlsServer.connectionStats() }),
     removeRunFile: () => runFile.remove(),
   };
+}
+
+function openFootage({ directory, disk, log, clock = systemClock }: RunOptions, meter: Meter) {
+  const metered = meter === NO_METER ? disk : meteredDisk(disk, meter, clock.monotonic);
+  return FootageDirectory.open(metered, join(directory, FOOTAGE_DIRECTORY), log);
 }
 
 /** Loaded only where metrics are wanted. */

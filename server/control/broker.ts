@@ -42,7 +42,7 @@ export interface BrokerOptions {
   readonly refusals: RefusalLog;
   readonly limits?: BrokerLimits;
   /** What stands in for the rules, so that a test shows what happens without them. */
-  readonly rules?: BrokerRules;
+  readonly rules?: BrokerRules | undefined;
 }
 
 export interface BrokerRules {

@@ -21,7 +21,7 @@ export interface OpenControlOptions {
   readonly log: Log;
   readonly quota?: QuotaRules;
   readonly limits?: BrokerLimits;
-  readonly rules?: BrokerRules;
+  readonly rules?: BrokerRules | undefined;
 }
 
 /** Control of a server that begins: nobody is connected yet. @throws as Database does. */

@@ -24,11 +24,14 @@ export interface Watched {
   readonly control: Pick<Control, 'pollRequests'>;
   readonly log: Log;
   readonly clock: Pick<Clock, 'monotonic'>;
+  /** Whether a command has written; the registry tells, unless this is given. */
+  readonly changed?: (() => Promise<boolean>) | undefined;
 }
 
 /** Carries out what commands write into the registry, and writes down who was here and how they are. Returns its end. */
 export function watchRegistry(watched: Watched): () => Promise<void> {
   const { registry, tlsServer, lastSeen, health, usage, control, log, clock } = watched;
+  const changed = watched.changed ?? (() => registry.changedElsewhere());
   /** Does it, once at a time, and says when that begins to fail and when it is over. */
   const attempting = (work: () => Promise<void>) => {
     const failures = new FailureLog('registry', log, () => clock.monotonic());
@@ -49,7 +52,7 @@ export function watchRegistry(watched: Watched): () => Promise<void> {
     };
   };
   const pollRequests = attempting(async () => {
-    if (!(await registry.changedElsewhere())) return;
+    if (!(await changed())) return;
     const revoked = new Set(await registry.revoked());
     tlsServer.disconnectCameras((camera) => revoked.has(camera));
     control.pollRequests();

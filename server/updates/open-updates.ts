@@ -23,6 +23,8 @@ export interface OpenUpdatesOptions {
   readonly installationRoot?: string | undefined;
   readonly disk: Disk;
   readonly log: Log;
+  /** As Math.random, which it is otherwise. */
+  readonly random?: (() => number) | undefined;
 }
 
 export interface OpenedUpdates {
@@ -90,7 +92,7 @@ async function followMaker(wish: OpenUpdatesOptions, base: URL): Promise<OpenedU
         announce,
         disk,
         clock,
-        random: Math.random,
+        random: wish.random ?? Math.random,
         log,
       });
       mirror.start();

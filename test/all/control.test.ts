@@ -78,8 +78,8 @@ async function goesOn(deployment: TestDeployment): Promise<number> {
 test('a server without control, or one that breaks it off at once, gets all the footage [TM-43]', async () => {
   const lacking = breakBuild({
     file: 'server/server.ts',
-    from: 'new TlsServer(identity, judge, routes, log, TLS_SERVER_LIMITS, broker)',
-    to: 'new TlsServer(identity, judge, routes, log, TLS_SERVER_LIMITS)',
+    from: 'new TlsServer(identity, judge, routes, log, limits.tls, broker)',
+    to: 'new TlsServer(identity, judge, routes, log, limits.tls)',
   });
   const breaking = breakBuild({
     file: 'server/http/tls-server.ts',
@@ -101,8 +101,8 @@ test('a server without control, or one that breaks it off at once, gets all the 
 test('control: a camera whose recording hangs on control gets none [TM-43]', async () => {
   const server = breakBuild({
     file: 'server/server.ts',
-    from: 'new TlsServer(identity, judge, routes, log, TLS_SERVER_LIMITS, broker)',
-    to: 'new TlsServer(identity, judge, routes, log, TLS_SERVER_LIMITS)',
+    from: 'new TlsServer(identity, judge, routes, log, limits.tls, broker)',
+    to: 'new TlsServer(identity, judge, routes, log, limits.tls)',
   });
   const camera = breakBuild({
     file: 'agent/control/control.ts',

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { initServer } from '../../server/pki/identity.ts';
-import { type Running, type RunOptions, startServer } from '../../server/server.ts';
+import { type Running, startServer } from '../../server/server.ts';
+import type { RunOptions } from '../../server/server-options.ts';
 
 /** What a server advises that cannot listen where it was told to, done in that state. */
 

@@ -74,14 +74,14 @@ const attacks: [string, string, () => Attack | Promise<Attack>][] = [
   [
     'a certificate of another CA of the same name',
     'turned away: ISSUER_WRONG',
-    () => impostor(() => makeCamera(makeAuthority('Test camera CA', new Date(), 1))),
+    () => impostor(() => makeCamera(makeAuthority('Oriel camera CA', new Date(), 1))),
   ],
   [
     'a certificate of another CA, the camera CA’s own sent with it',
     'turned away: ISSUER_WRONG',
     () =>
       impostor(() => {
-        const camera = makeCamera(makeAuthority('Test camera CA', new Date(), 1));
+        const camera = makeCamera(makeAuthority('Oriel camera CA', new Date(), 1));
         return withCertificate(camera, camera.certificate + pem('CERTIFICATE', cameraAuthority.certificate));
       }),
   ],
@@ -336,7 +336,7 @@ describe('revocation', () => {
   });
 
   test('leaves them open at a gate that does not look', async () => {
-    const testServer = await openTestServer({ registry: own, broken: { watch: false } });
+    const testServer = await openTestServer({ registry: own, broken: { changed: async () => false } });
     const { camera, upload } = await uploading(testServer);
     await command.revoke(camera.id, Date.now());
     upload.end();

@@ -237,7 +237,10 @@ describe('one camera and another', () => {
   /** What an attacker with its own certificate hears of a request to its victim, and whether that was thrown out. */
   async function attack(claims: 'itself' | 'its victim', rules?: BrokerRules) {
     const { own, command } = await registries();
-    const testServer = await openTestServer({ registry: own, ...(rules && { broken: { rules } }) });
+    const testServer = await openTestServer({
+      registry: own,
+      ...(rules && { broken: { brokerRules: rules } }),
+    });
     const [attacker, victim] = [await enrolled(own), await enrolled(own)];
     const struck = await presentCamera(testServer.port, victim);
     const clientId = claims === 'itself' ? attacker.id : victim.id;

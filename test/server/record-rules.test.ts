@@ -9,7 +9,7 @@ import { segmentScanner } from '../../server/storage/record-rules.ts';
 import { tagOf } from '../../server/storage/segment-file.ts';
 import { makeCamera, makeRecord, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
 
-const camera = makeCamera(makeAuthority('Test camera CA', new Date(), 1));
+const camera = makeCamera(makeAuthority('Oriel camera CA', new Date(), 1));
 const header = makeSegmentHeader(camera, makeSession(camera));
 const { records, closing } = makeSegment(header, 6, 200);
 const body = concat(...records, closing);

@@ -1,44 +1,22 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
-import { issueServer, makeAuthority, pem } from '../../crypto/certificate-node.ts';
-import { type Clock, systemClock } from '../../host/clock.ts';
+import { pem } from '../../crypto/certificate-node.ts';
+import type { Clock } from '../../host/clock.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
-import type { BrokerLimits, BrokerRules } from '../../server/control/broker.ts';
-import type { QuotaRules } from '../../server/control/control-quota.ts';
-import { openControl } from '../../server/control/open-control.ts';
-import { admit } from '../../server/enrolment/admission.ts';
-import { ClaimThrottle } from '../../server/enrolment/claim-throttle.ts';
-import { ENROLMENT_TIMES } from '../../server/enrolment/routes.ts';
-import { LastSeen } from '../../server/fleet/last-seen.ts';
-import type { BodyTimes } from '../../server/http/body.ts';
-import { CAMERA_RATES, type CameraRates, CameraThrottle } from '../../server/http/camera-throttle.ts';
-import { type ClientCertificateJudge, clientCertificateJudge } from '../../server/http/client-certificate.ts';
 import type { ConnectionStats } from '../../server/http/connections.ts';
-import {
-  TLS_SERVER_LIMITS,
-  type TlsClient,
-  TlsServer,
-  type TlsServerLimits,
-} from '../../server/http/tls-server.ts';
 import type { Log } from '../../server/log.ts';
-import { CameraAuthority } from '../../server/pki/camera-authority.ts';
+import { readAuthority } from '../../server/pki/authority-files.ts';
+import { initServer } from '../../server/pki/identity.ts';
 import type { Registry } from '../../server/registry/registry.ts';
-import { watchRegistry } from '../../server/registry/registry-watch.ts';
-import { RegistryWrites } from '../../server/registry/registry-writes.ts';
-import { buildRouter } from '../../server/router.ts';
+import { startServer } from '../../server/server.ts';
+import type { LimitOptions, ServerLimits, ServerParts } from '../../server/server-options.ts';
 import { FootageDirectory } from '../../server/storage/footage-directory.ts';
-import { FOOTAGE_QUOTA, type FootageQuotaRules } from '../../server/storage/footage-quota.ts';
-import { makeStore } from '../../server/storage/store.ts';
-import { Usage } from '../../server/storage/usage.ts';
-import { Leases } from '../../server/upload/leases.ts';
-import { Stopping } from '../../server/upload/routes.ts';
-import { UPLOAD_LIMITS, type UploadLimits } from '../../server/upload/upload.ts';
 import { UPLOAD_OFFSET } from '../../wire/upload.ts';
 import { type CameraDouble, makeCamera } from './camera-double.ts';
 import { memoryRegistry } from './memory-registry.ts';
@@ -46,9 +24,13 @@ import { memoryRegistry } from './memory-registry.ts';
 const now = new Date();
 /** Of the program under test. */
 export const releaseTimeMs = now.getTime() - 86_400_000;
-export const serverAuthority = makeAuthority('Test server CA', now, 1);
-export const cameraAuthority = makeAuthority('Test camera CA', now, 1);
-const server = issueServer(serverAuthority, ['localhost', '127.0.0.1'], { from: now, days: 1 });
+
+/** What `oriel server init` makes, once: each server below has a copy. */
+const template = join(mkdtempSync(join(tmpdir(), 'oriel-house-')), 'server');
+await initServer(systemDisk, template, { hosts: ['localhost', '127.0.0.1'], port: 0, now });
+export const serverAuthority = await readAuthority(systemDisk, template, 'server-ca');
+export const cameraAuthority = await readAuthority(systemDisk, template, 'camera-ca');
+afterAll(() => rmSync(join(template, '..'), { recursive: true, force: true }));
 
 /** A real gate over real TLS on loopback, with its footage directory. */
 export interface TestServer {
@@ -71,137 +53,75 @@ export interface TestServerOptions {
   readonly disk?: Disk;
   /** The footage directory on that disk; otherwise a fresh one in a temporary directory. */
   readonly footage?: string;
-  readonly limits?: Partial<UploadLimits>;
-  readonly tlsServer?: Partial<TlsServerLimits>;
-  readonly enrolment?: Partial<BodyTimes>;
-  /** By which claims are judged and certificates dated. */
+  readonly limits?: LimitOptions['upload'];
+  readonly tlsServer?: LimitOptions['tls'];
+  readonly enrolment?: LimitOptions['enrolment'];
   readonly clock?: Clock;
   readonly registry?: Registry;
-  readonly rates?: Partial<CameraRates>;
+  readonly rates?: LimitOptions['rates'];
   /** Directory of the update repository. */
   readonly updates?: string;
-  /** Cameras are held to a quota by these rules. */
-  readonly quota?: Partial<FootageQuotaRules>;
-  readonly control?: { readonly quota?: QuotaRules; readonly limits?: BrokerLimits };
+  readonly quota?: LimitOptions['footage'];
+  readonly control?: { readonly quota?: ServerLimits['control']; readonly limits?: ServerLimits['broker'] };
   /** What stands in for a check, so that a test shows what happens without it. */
-  readonly broken?: {
-    readonly judge?: ClientCertificateJudge;
-    readonly admit?: (client: TlsClient) => Promise<string>;
-    readonly rules?: BrokerRules;
-    /** Nobody looks whether another process has changed the registry. */
-    readonly watch?: false;
-  };
+  readonly broken?: Partial<Omit<ServerParts, 'registry' | 'footage'>>;
 }
 
 /** The registry of every house that brings none; `newCamera` enrols there. */
 export const registry = memoryRegistry();
-const judge = clientCertificateJudge(cameraAuthority.certificate);
 
 export async function openTestServer(options: TestServerOptions = {}, kept?: string): Promise<TestServer> {
   const directory = kept ?? mkdtempSync(join(tmpdir(), 'oriel-house-'));
+  if (kept === undefined) cpSync(template, directory, { recursive: true });
   const footage = options.footage ?? join(directory, 'footage');
   const logged: TestServer['logged'] = [];
   const record = (fields: object, message: string) => logged.push({ fields: { ...fields }, message });
   const log: Log = { debug: () => undefined, info: record, warn: record, error: record };
-  const files = await FootageDirectory.open(options.disk ?? systemDisk, footage, log);
-  const store = makeStore(files, log);
-  const leases = new Leases();
-  const limits = { ...UPLOAD_LIMITS, ...options.limits };
-  const rates = { ...CAMERA_RATES, ...options.rates };
-  const own = options.registry ?? registry;
-  const writes = new RegistryWrites(systemClock.monotonic);
-  const lastSeen = new LastSeen();
-  const admitted =
-    options.broken?.admit ??
-    ((client: TlsClient) => admit(client, (camera) => own.standing(camera), systemClock.now()));
-  const usage = options.quota && (await quotaOf(options, files, own, log));
   const snapshots: TestServer['snapshots'] = [];
-  const { control, broker, health } = await openControl({
-    registry: own,
-    writes,
-    admit: admitted,
-    snapshots: { keep: async (camera, snapshot) => void snapshots.push({ camera, snapshot }) },
-    clock: systemClock,
+  const { limits: upload, tlsServer: tls, enrolment, rates, quota, control } = options;
+  const running = await startServer({
+    directory,
+    port: 0,
+    address: '127.0.0.1',
+    releaseTimeMs,
+    clock: options.clock,
+    updates: options.updates,
+    disk: systemDisk,
     log,
-    ...options.control,
-    ...(options.broken?.rules && { rules: options.broken.rules }),
-  });
-  const tlsServer = new TlsServer(
-    {
-      chain: pem('CERTIFICATE', server.certificate) + pem('CERTIFICATE', serverAuthority.certificate),
-      key: server.key.export({ type: 'pkcs8', format: 'pem' }) as string,
-      cameraAuthority: pem('CERTIFICATE', cameraAuthority.certificate),
+    limits: {
+      upload,
+      tls,
+      enrolment,
+      rates,
+      footage: quota,
+      control: control?.quota,
+      broker: control?.limits,
     },
-    options.broken?.judge ?? judge,
-    buildRouter(
-      {
-        admit: admitted,
-        enrolment: {
-          registry: own,
-          writes,
-          authority: new CameraAuthority(async () => cameraAuthority, 14, releaseTimeMs),
-          throttle: new ClaimThrottle(systemClock.monotonic),
-          certificates: new CameraThrottle(rates.certificates, systemClock.monotonic),
-          times: { ...ENROLMENT_TIMES, ...options.enrolment },
-          clock: options.clock ?? systemClock,
-          log,
-        },
-        uploads: { store, leases, limits, ...(usage && { usage }) },
-        rates,
-        lastSeen,
-        updates: options.updates,
-      },
-      log,
-    ),
-    log,
-    { ...TLS_SERVER_LIMITS, ...options.tlsServer },
-    broker,
-  );
-  const unwatched = options.broken?.watch === false;
-  const stopWatching = unwatched
-    ? async () => undefined
-    : watchRegistry({ registry: own, tlsServer, lastSeen, health, control, log, clock: systemClock });
-  const port = await tlsServer.listen(0, '127.0.0.1');
+    parts: {
+      registry: options.registry ?? registry,
+      footage: await FootageDirectory.open(options.disk ?? systemDisk, footage, log),
+      snapshots: { keep: async (camera, snapshot) => void snapshots.push({ camera, snapshot }) },
+      ...options.broken,
+    },
+  });
   let stopped: Promise<void> | undefined;
   const stop = () => {
-    stopped ??= (async () => {
-      tlsServer.close();
-      await leases.endAll(new Stopping('test'));
-      await tlsServer.disconnect();
-      await broker.close();
-      await stopWatching();
-    })();
+    stopped ??= running.stop();
     return stopped;
   };
   opened.push({ stop, directory });
   return {
-    port,
+    port: running.server.port,
     footage,
     logged,
     snapshots,
-    connectionStats: () => tlsServer.connectionStats(),
+    connectionStats: () => running.open() as ConnectionStats,
     stop,
     async restart() {
       await stop();
       return openTestServer(options, directory);
     },
   };
-}
-
-function quotaOf(
-  { quota }: TestServerOptions,
-  footage: FootageDirectory,
-  own: Registry,
-  log: Log,
-): Promise<Usage> {
-  return Usage.open({
-    footage,
-    table: own.usage,
-    enrolled: () => own.enrolled(),
-    rules: { ...FOOTAGE_QUOTA, ...quota },
-    clock: systemClock,
-    log,
-  });
 }
 
 /** Stops every house and removes what it kept; for afterEach. */

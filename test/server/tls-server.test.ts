@@ -43,14 +43,14 @@ describe('a connection', () => {
     expect(socket.getProtocol()).toBe('TLSv1.3');
     expect(socket.getCipher().standardName).toBe('TLS_AES_128_GCM_SHA256');
     expect(socket.alpnProtocol).toBe('http/1.1');
-    expect(socket.getPeerX509Certificate()?.issuerCertificate?.subject).toBe('CN=Test server CA');
+    expect(socket.getPeerX509Certificate()?.issuerCertificate?.subject).toBe('CN=Oriel server CA');
     socket.destroy();
   });
 
   test.each<[string, (port: number) => ConnectionOptions | Promise<ConnectionOptions>]>([
     [
       'with a certificate of another CA of the same name',
-      (port) => tlsOptions(port, makeCamera(makeAuthority('Test camera CA', new Date(), 1))),
+      (port) => tlsOptions(port, makeCamera(makeAuthority('Oriel camera CA', new Date(), 1))),
     ],
     ['over TLS 1.2', async (port) => ({ ...tlsOptions(port, await newCamera()), maxVersion: 'TLSv1.2' })],
     ['without ALPN', async (port) => ({ ...tlsOptions(port, await newCamera()), ALPNProtocols: [] })],
