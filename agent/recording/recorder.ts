@@ -1,30 +1,17 @@
-import { DIGEST_LENGTH } from '../../crypto/header.ts';
 import type { DeviceSigner, SealingPrimitives } from '../../crypto/primitives.ts';
 import { type SealedFrame, SegmentSealer } from '../../crypto/sealer.ts';
 import { SnapshotSealer } from '../../crypto/snapshot-sealer.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { FragmentEvent, InitEvent } from '../../media/fragmenter.ts';
 import type { SnapshotTap } from '../snapshots/snapshots.ts';
-import type { SealedRecord, StoredSegment, StoredSession } from '../spool/stored-segment.ts';
+import type { StoredSegment } from '../spool/stored-segment.ts';
 import type { Counters } from './counters.ts';
 import type { FootageGaps } from './footage-gaps.ts';
+import { OpenSession } from './open-session.ts';
+import type { RecordStore } from './record-store.ts';
 import { nextStep } from './segment-rules.ts';
 import type { FreshSession } from './session-source.ts';
-
-/** The part of the spool that the recorder writes to; nothing of it waits but sessions. */
-export interface RecordStore {
-  /** Durable when it resolves: no segment leaves the camera before its session header is safe. */
-  beginSession(session: FreshSession): Promise<StoredSession>;
-  endSession(end: { segments: number; digest: Uint8Array }): void;
-  beginSegment(
-    session: StoredSession,
-    sequence: number,
-    header: Uint8Array,
-    digest: Uint8Array,
-  ): StoredSegment;
-  append(segment: StoredSegment, record: SealedRecord): void;
-  endSegment(segment: StoredSegment): void;
-}
+import { type FilmedFragment, type Run, type Waiting, WaitingFragments } from './waiting-fragments.ts';
 
 export interface RecorderOptions {
   readonly cameraId: Uint8Array;
@@ -41,21 +28,6 @@ export interface RecorderOptions {
   readonly onFailure: (what: string, cause: unknown) => void;
 }
 
-/** A fragment, and when its first video sample was filmed: monotonic milliseconds. */
-export interface FilmedFragment extends FragmentEvent {
-  readonly filmedMs: number;
-}
-
-interface OpenSession {
-  readonly fresh: FreshSession;
-  readonly stored: StoredSession;
-  readonly startedAt: number;
-  /** What the clock said then: within a session time only goes on, whatever the clock does. */
-  readonly startedTimeMs: number;
-  segments: number;
-  lastDigest: Uint8Array | undefined;
-}
-
 interface OpenSegment {
   /** When its first video sample was filmed, monotonic milliseconds. */
   readonly filmedMs: number;
@@ -64,19 +36,7 @@ interface OpenSegment {
   bytes: number;
 }
 
-interface Run {
-  readonly id: Uint8Array;
-  readonly init: InitEvent;
-}
-
-/** While a session is being begun, fragments wait; what comes beyond this is given up, and counted. Bytes. */
-const WAITING_LIMIT_BYTES = 32 * 1024 * 1024;
 const RUN_ID_LENGTH = 8;
-
-type Waiting =
-  | { readonly kind: 'fragment'; readonly fragment: FilmedFragment; readonly run: Run }
-  /** The run is over, or fragments were given up here: no session goes on over them. */
-  | { readonly kind: 'session-end' };
 
 /**
  * Turns fragments into sealed segments, each the moment it comes. Everything is decided by segment-rules.ts;
@@ -90,8 +50,7 @@ export class Recorder {
   #segment: OpenSegment | undefined;
   #outdated = false;
   #beginning: Promise<void> | undefined;
-  readonly #waiting: Waiting[] = [];
-  #waitingBytes = 0;
+  readonly #waiting = new WaitingFragments();
   /** What begins the session that is being begun. */
   #first: FilmedFragment | undefined;
 
@@ -101,11 +60,7 @@ export class Recorder {
 
   /** Video that waits for a session to be begun, µs. */
   get waitingUs(): number {
-    const first = this.#first?.durationUs ?? 0;
-    return this.#waiting.reduce(
-      (sum, each) => sum + (each.kind === 'fragment' ? each.fragment.durationUs : 0),
-      first,
-    );
+    return this.#waiting.durationUs + (this.#first?.durationUs ?? 0);
   }
 
   /** Number of the session in force. */
@@ -128,9 +83,9 @@ export class Recorder {
       this.#skip(fragment);
       return;
     }
-    if (this.#waitingBytes + fragment.bytes.length > WAITING_LIMIT_BYTES) {
+    if (!this.#waiting.hasRoomFor(fragment)) {
       this.#skip(fragment);
-      if (this.#waiting.at(-1)?.kind !== 'session-end') this.#enqueue({ kind: 'session-end' });
+      if (!this.#waiting.endsWithSession) this.#enqueue({ kind: 'session-end' });
       return;
     }
     this.#enqueue({ kind: 'fragment', fragment, run: this.#run });
@@ -154,15 +109,14 @@ export class Recorder {
   }
 
   #enqueue(waiting: Waiting): void {
-    this.#waiting.push(waiting);
-    if (waiting.kind === 'fragment') this.#waitingBytes += waiting.fragment.bytes.length;
+    this.#waiting.put(waiting);
     this.#work();
   }
 
   /** Works off what waits, until nothing does or a session has to be begun first. */
   #work(): void {
     while (this.#beginning === undefined) {
-      const waiting = this.#waiting.shift();
+      const waiting = this.#waiting.take();
       if (waiting === undefined) return;
       try {
         this.#workOff(waiting);
@@ -175,7 +129,6 @@ export class Recorder {
   #workOff(waiting: Waiting): void {
     switch (waiting.kind) {
       case 'fragment':
-        this.#waitingBytes -= waiting.fragment.bytes.length;
         this.#take(waiting.fragment, waiting.run);
         return;
       case 'session-end':
@@ -210,16 +163,10 @@ export class Recorder {
   }
 
   #state() {
-    const { clock } = this.#options;
-    const session = this.#session;
     const segment = this.#segment;
     return {
       segment: segment && { durationUs: segment.sealer.durationUs, bytes: segment.bytes },
-      session: session && {
-        ageMs: clock.monotonic() - session.startedAt,
-        segments: session.segments,
-        timeErrorMs: Math.abs(clock.now() - timeIn(session, clock.monotonic())),
-      },
+      session: this.#session?.view(this.#options.clock),
       sessionOutdated: this.#outdated,
     };
   }
@@ -229,11 +176,10 @@ export class Recorder {
     try {
       this.#outdated = false;
       this.#first = first;
-      const startedAt = clock.monotonic();
-      const startedTimeMs = clock.now();
+      const start = { startedAt: clock.monotonic(), startedTimeMs: clock.now() };
       const fresh = await nextSession();
       const stored = await store.beginSession(fresh);
-      this.#session = { fresh, stored, startedAt, startedTimeMs, segments: 0, lastDigest: undefined };
+      this.#session = new OpenSession(fresh, stored, start);
       counters.sessions += 1;
       this.#beginSnapshots(fresh);
       this.#first = undefined;
@@ -256,8 +202,7 @@ export class Recorder {
     this.#forgetSecret(session);
     try {
       if (segment !== undefined) store.endSegment(segment.stored);
-      const digest = new Uint8Array(DIGEST_LENGTH);
-      if (session !== undefined) store.endSession({ segments: session.segments, digest });
+      if (session !== undefined) store.endSession(session.end(false));
     } catch (another) {
       onFailure('what was given up could not be ended', another);
     }
@@ -269,8 +214,7 @@ export class Recorder {
     if (session === undefined) return;
     this.#session = undefined;
     this.#forgetSecret(session);
-    const digest = session.lastDigest ?? new Uint8Array(DIGEST_LENGTH);
-    this.#options.store.endSession({ segments: session.segments, digest });
+    this.#options.store.endSession(session.end(true));
   }
 
   #beginSegment(first: FilmedFragment, run: Run): void {
@@ -281,7 +225,7 @@ export class Recorder {
       camera: cameraId,
       sessionHash: session.fresh.hash,
       sequence: session.segments,
-      timeMs: Math.max(0, Math.floor(timeIn(session, first.filmedMs))),
+      timeMs: Math.max(0, Math.floor(session.timeAt(first.filmedMs))),
     };
     const sealer = new SegmentSealer(session.fresh.secret, header, primitives, signer);
     session.segments += 1;
@@ -350,9 +294,4 @@ export class Recorder {
 /** Frees what a fragment has for itself: until garbage is collected that would be some seconds of plaintext, megabytes of it. */
 function giveBack({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
-}
-
-/** What time a moment is by the session, milliseconds since 1970: what the clock said when it began, and the time since. */
-function timeIn({ startedTimeMs, startedAt }: OpenSession, monotonicMs: number): number {
-  return startedTimeMs + monotonicMs - startedAt;
 }

@@ -1,6 +1,6 @@
 import type { Spool } from '../spool/spool.ts';
 import type { SealedRecord, StoredSegment, StoredSession } from '../spool/stored-segment.ts';
-import type { RecordStore } from './recorder.ts';
+import type { RecordStore } from './record-store.ts';
 import type { FreshSession } from './session-source.ts';
 
 /** The recorder's view of the spool: sessions end and begin in their order, without the recorder waiting for an end. */

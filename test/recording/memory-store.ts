@@ -1,4 +1,4 @@
-import type { RecordStore } from '../../agent/recording/recorder.ts';
+import type { RecordStore } from '../../agent/recording/record-store.ts';
 import type { FreshSession, PreviousSession } from '../../agent/recording/session-source.ts';
 import type { SealedRecord, StoredSegment, StoredSession } from '../../agent/spool/stored-segment.ts';
 
