@@ -8,7 +8,7 @@ import { expectOutput, packetsCommand, probeFailed, streamsCommand } from '../pr
 import { parsePackets, parseStreams, type SourceFacts } from '../streams.ts';
 import { besideRefused } from '../undecoded.ts';
 import { acceptFile, causeWithoutVideo, type FileFacts, isMatroska, unplayable } from './file-facts.ts';
-import type { Complaint, Input, Source, SourceKind, SourceTraits } from './interface.ts';
+import type { Complaint, Input, Source, SourceKind, SourcePlace, SourceTraits } from './interface.ts';
 
 const TRAITS: SourceTraits = {
   live: false,
@@ -52,6 +52,10 @@ export class FileSource implements Source {
 
   get dials(): null {
     return null;
+  }
+
+  get place(): SourcePlace {
+    return { kind: 'file', path: this.path };
   }
 
   get playedOnce(): boolean {

@@ -11,6 +11,8 @@ export interface Source {
   readonly credentials: string | null;
   /** The host and TCP port that ffmpeg connects to; null when the source is on this machine. */
   readonly dials: SourceAddress | null;
+  /** The file, or the node of a device, that ffmpeg opens; null when there is none. */
+  readonly place: SourcePlace | null;
   /** Whether it comes to an end, and then is over. */
   readonly playedOnce: boolean;
   /** ffmpeg's options of pace and looping, which stand before `-i`. */
@@ -85,6 +87,11 @@ export interface SourceHelp {
 
 /** What ffmpeg complains of, and the cause that it tells. */
 export type Complaint = readonly [words: RegExp, cause: Cause];
+
+export interface SourcePlace {
+  readonly kind: 'file' | 'device';
+  readonly path: string;
+}
 
 export interface SourceAddress {
   readonly host: string;

@@ -90,6 +90,10 @@ export class RtspSource implements Source {
     return addressOf(this);
   }
 
+  get place(): null {
+    return null;
+  }
+
   get playedOnce(): boolean {
     return false;
   }

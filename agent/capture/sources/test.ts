@@ -42,6 +42,10 @@ export class TestSource implements Source {
     return null;
   }
 
+  get place(): null {
+    return null;
+  }
+
   get playedOnce(): boolean {
     return false;
   }

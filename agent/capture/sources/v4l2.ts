@@ -7,7 +7,15 @@ import type { FfmpegResult, RunFfmpeg } from '../ffmpeg-runner.ts';
 import { type FrameSize, formatSize } from '../frame-size.ts';
 import { probeFailed } from '../probe.ts';
 import { NOTHING_MEASURED, type SourceFacts } from '../streams.ts';
-import type { Complaint, Input, InputPlan, Source, SourceKind, SourceTraits } from './interface.ts';
+import type {
+  Complaint,
+  Input,
+  InputPlan,
+  Source,
+  SourceKind,
+  SourcePlace,
+  SourceTraits,
+} from './interface.ts';
 import { formatRate, parseRate, parseSize, splitOptions } from './options.ts';
 import { chooseMode, colourless, hasUnnamed, type Mode, parseFormats } from './v4l2-modes.ts';
 
@@ -71,6 +79,10 @@ export class V4l2Source implements Source {
 
   get dials(): null {
     return null;
+  }
+
+  get place(): SourcePlace {
+    return { kind: 'device', path: this.device };
   }
 
   get playedOnce(): boolean {

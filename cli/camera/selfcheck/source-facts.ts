@@ -53,9 +53,9 @@ function saidBy(state: CaptureState | undefined, isOver: boolean): SourceFacts |
 
 /** What the file system says of a file or a device. @param capture the process that opens it, if it runs. */
 function placeFacts(source: Source, capture: RoleFacts | undefined): SourceFacts {
-  if (source.kind !== 'file' && source.kind !== 'v4l2') return { opened: source.kind === 'test' };
-  const cause =
-    source.kind === 'file' ? fileCause(source.path, capture) : deviceCause(source.device, capture);
+  const { place } = source;
+  if (place === null) return { opened: source.dials === null };
+  const cause = place.kind === 'file' ? fileCause(place.path, capture) : deviceCause(place.path, capture);
   if (cause === undefined) return { opened: false };
   return { opened: false, trouble: { code: 'PROBE_FAILED', cause, text: causeText(cause) } };
 }
