@@ -93,7 +93,7 @@ const wantedRuns = ({ state }: SlottedDeployment) =>
   );
 
 test(
-  'every trick is refused by its code, changes nothing that runs, and the camera records on; then it updates',
+  'every trick is refused by its code, changes nothing that runs, and the camera records on; then it updates [KEY-16 where] [KEY-22 where] [KEY-23 where]',
   async () => {
     await withThief({}, async (slotted) => {
       const { deployment, installation, state } = slotted;
@@ -172,7 +172,7 @@ test('the threat model lists these tricks, and no other', () => {
 });
 
 test(
-  'control: where one signature is enough and launchers go by no hash, both of these tricks succeed',
+  'control: where one signature is enough and launchers go by no hash, both of these tricks succeed [KEY-22 where]',
   async () => {
     const broken = breakBuild(
       PATIENT,

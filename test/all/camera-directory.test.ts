@@ -134,7 +134,7 @@ test.concurrent('a policy older than the one obeyed last: it says so once, and w
     expect(await deployment.endCamera()).toBe(0);
   }));
 
-test.concurrent('a device key that others can read is warned of', () =>
+test.concurrent('a device key that others can read is warned of [KEY-01 where]', () =>
   TestDeployment.with({ source: `file:${clip}` }, async (deployment) => {
     const key = join(deployment.cameraDirectory, 'device.key');
     chmodSync(key, 0o644);

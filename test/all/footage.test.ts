@@ -215,7 +215,7 @@ describe('refused', () => {
     }),
   );
 
-  test.each(FILES)('%s: %s [TM-16]', (_, code, change) =>
+  test.each(FILES)('%s: %s [TM-16] [KEY-20 where]', (_, code, change) =>
     withCopy(async (copy) => {
       await change(copy);
       await expectRefused(copy, code);

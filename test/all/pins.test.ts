@@ -81,7 +81,7 @@ async function serve(directory: string): Promise<{ answered: () => number; stop:
   };
 }
 
-test('a promoted backup is believed at once, the stolen CA no longer once its owner has said so [TM-21]', async () => {
+test('a promoted backup is believed at once, the stolen CA no longer once its owner has said so [TM-21] [KEY-13 revoked] [KEY-13 rotated] [KEY-24 revoked]', async () => {
   const stolen = join(testServer.directory, 'stolen');
   await testServer.stop();
   cpSync(testServer.serverDirectory, stolen, { recursive: true });
@@ -208,7 +208,7 @@ describe('refused by its code, whoever brings it, and seen: a statement', () => 
   });
 });
 
-test('what was obeyed counts after a restart, against the server and the set-up [TM-20]', async () => {
+test('what was obeyed counts after a restart, against the server and the set-up [TM-20] [KEY-13 revoked]', async () => {
   const terms = termsOf(testServer);
   const first = next(terms);
   await put(first);
@@ -294,7 +294,7 @@ describe('a move', () => {
   });
 });
 
-test('a reset forgets the statement with the camera', async () => {
+test('a reset forgets the statement with the camera [KEY-13 destroyed]', async () => {
   await put(next(termsOf(testServer)));
   await obeys(1);
   await camera.stop();

@@ -70,7 +70,7 @@ async function accept(life: ObservedLife): Promise<number> {
 }
 
 test.concurrent(
-  'no secret is anywhere but where it belongs: logs, programs, packets, crashes, files [TM-57]',
+  'no secret is anywhere but where it belongs: logs, programs, packets, crashes, files [TM-57] [KEY where]',
   () =>
     ObservedLife.with({ camera: build(FAULT) }, async (life) => {
       const { at, key, serverDirectory, cameraDirectory, planted } = life;

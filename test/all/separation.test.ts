@@ -96,7 +96,7 @@ describe('users of their own', () => {
     expect(JSON.parse(stdout)).toMatchObject({ verdict: 'complete' });
   });
 
-  test('the user of capture can read nothing of the camera and write nowhere but beside the FIFOs [TM-44]', async () => {
+  test('the user of capture can read nothing of the camera and write nowhere but beside the FIFOs [TM-44] [KEY-01 where]', async () => {
     const camera = start(SEPARATED, MINIMAL_ROOT);
     await camera.captures(1);
     const dir = parts.cameraDirectory;

@@ -200,7 +200,7 @@ describe('scrubbing', () => {
     expect(redactLine('x'.repeat(5000), null).length).toBeLessThanOrEqual(300);
   });
 
-  test('no password survives, wherever it stands', () => {
+  test('no password survives, wherever it stands [KEY-11 where]', () => {
     const password = fc.string({
       unit: fc.constantFrom(...'abcXYZ019!$&()+,;=-._~@:/?%#[] "\'\\|<>{}^`äß€🔑'),
       minLength: 4,

@@ -42,7 +42,7 @@ function commandLines(): string {
     .join('\n');
 }
 
-test('a listed camera is copied through over TCP, silence is a stall, and the password stays hidden [TM-52]', async () => {
+test('a listed camera is copied through over TCP, silence is a stall, and the password stays hidden [TM-52] [KEY-11 where]', async () => {
   const authority = `127.0.0.1:${camera.port}`;
   const { feed, runs } = line.startAgent();
   const { stop, ended } = line.startCapture({

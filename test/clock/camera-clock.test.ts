@@ -71,7 +71,7 @@ describe('trusted time', () => {
     }
   });
 
-  test('moves on with what the release keys signed, and never back', async () => {
+  test('moves on with what the release keys signed, and never back [KEY-14 rotated]', async () => {
     const clock = await open(new Machine(0));
     clock.trust(RELEASE + 30 * 24 * HOUR);
     expect(clock.trustedMs).toBe(RELEASE + 30 * 24 * HOUR);
@@ -89,7 +89,7 @@ describe('trusted time', () => {
     expect(clock.trustedMs).toBe(at('2035-01-01T00:00'));
   });
 
-  test('survives a restart but for less than an hour, and an older build does not set it back', async () => {
+  test('survives a restart but for less than an hour, and an older build does not set it back [KEY-14 rotated]', async () => {
     const disk = new CrashDisk();
     const machine = new Machine(0);
     const clock = await open(machine, disk);

@@ -49,7 +49,7 @@ describe('a chain from the pinned CA', () => {
     ['RSA of 2048 bits', () => [server(root, { key: rsa(2048) }), root], {}],
     ['a wildcard', () => [server(root, named('DNS:*.home.test')), root], { host: 'a.home.test' }],
   ];
-  test.each(cases)('is accepted: %s', (_name, chain, change) => {
+  test.each(cases)('is accepted: %s [KEY-13 where]', (_name, chain, change) => {
     expect(judge(chain(), change)).toEqual({ verdict: 'accepted' });
   });
 });
@@ -104,7 +104,7 @@ describe('anything else is refused', () => {
     ['EXPIRED', 'an ended leaf', () => [expired(), root], {}],
     ['EXPIRED', 'an ended CA', () => [leaf, root], { trustedTimeMs: NOW + YEAR_MS }],
   ];
-  test.each(cases)('%s: %s [TM-02]', (code, _name, chain, change) => {
+  test.each(cases)('%s: %s [TM-02] [KEY-13 where]', (code, _name, chain, change) => {
     expect(outcome(judge(chain(), change))).toBe(code);
   });
 

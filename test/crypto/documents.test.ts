@@ -82,7 +82,7 @@ describe('the viewing key', () => {
     text = writeViewingKey({ ...key, cameras });
   });
 
-  test('is read as it was written, and its day keys are numbered on', () => {
+  test('is read as it was written, and its day keys are numbered on [KEY-17 where]', () => {
     const key = parseViewingKey(text);
     expect(writeViewingKey(key)).toBe(text);
     expect(key.dayKeys.map(({ number }) => number)).toEqual([0, 1, 2]);
@@ -132,7 +132,7 @@ describe('no refusal quotes what it refuses', () => {
     }
   }
 
-  test('a viewing key [TM-55]', async () => {
+  test('a viewing key [TM-55] [KEY-17 where]', async () => {
     const key = await makeViewingKey('Ada', new Uint8Array(fromBase64Url(SECRET) as Uint8Array), 1);
     const text = writeViewingKey(key);
     const secrets = [SECRET, toBase64Url(key.dayKeys[0]?.privateKey as Uint8Array)];

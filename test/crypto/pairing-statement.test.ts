@@ -59,7 +59,7 @@ test.each<[string, Partial<PairingTerms>]>([
 describe('a server in between', () => {
   const server = makeSigner();
 
-  test('that puts its own key in needs the pairing secret [TM-17]', async () => {
+  test('that puts its own key in needs the pairing secret [TM-17] [KEY-09 where]', async () => {
     const own = await makePairingStatement(terms, randomBytes(32), server, nodePrimitives);
     expect(await verify(own)).toBe('PAIRING_FORGED');
   });

@@ -266,7 +266,7 @@ describe('[FC-21] beside a policy lie exactly the batches that it names', () => 
     ['an old batch besides', 'DAY_KEYS_UNNAMED', policy, [batch, old]],
     ['the same batch twice', 'DAY_KEYS_UNNAMED', policy, [batch, batch]],
     ['that of a viewer whom it does not name', 'DAY_KEYS_UNNAMED', policy, [batch, others]],
-  ])('%s: %s [TM-19]', async (_, code, signed, dayKeys) => {
+  ])('%s: %s [TM-19] [KEY-18 revoked]', async (_, code, signed, dayKeys) => {
     expect(await refusalOf(() => read(written(signed, ...dayKeys)))).toBe(code);
   });
 

@@ -181,7 +181,7 @@ test('a segment of another session is refused, though the camera is the same', a
   expect(await refusal(bytes)).toBe('SEGMENT_FOREIGN');
 });
 
-test('the sealer never seals after its end or after a failure', async () => {
+test('the sealer never seals after its end or after a failure [KEY-04 destroyed]', async () => {
   const { sealer } = await seal(1);
   expect(() => sealer.sealFragment(randomBytes(5), 1)).toThrow(
     expect.objectContaining({ code: 'SEALER_ENDED' }),

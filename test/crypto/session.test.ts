@@ -171,13 +171,13 @@ describe('the session header', () => {
 });
 
 describe('the session secret', () => {
-  test('opens for its viewer, and is not in the header [TM-10]', async () => {
+  test('opens for its viewer, and is not in the header [TM-10] [KEY-06 where]', async () => {
     expect(toHex(pair.opened.secret)).toBe(toHex(pair.begun.secret));
     expect(Buffer.from(pair.begun.header).indexOf(pair.begun.secret)).toBe(-1);
     expect(Buffer.from(pair.begun.header).indexOf(pair.begun.secret.subarray(0, 8))).toBe(-1);
   });
 
-  test('is another in every session, under another encapsulated key', async () => {
+  test('is another in every session, under another encapsulated key [KEY-03 rotated] [KEY-06 lives] [KEY-06 rotated]', async () => {
     const sessions = await Promise.all(
       Array.from({ length: 8 }, () =>
         beginSession(sessionFields(), [pair.recipient], pair.signer, nodePrimitives),
@@ -204,7 +204,7 @@ describe('the session secret', () => {
     expect(await refusalOf(() => openSession(header, thief))).toBe('SESSION_WRAP_FORGED');
   });
 
-  test('does not open for another viewer, nor without the day key [TM-40]', async () => {
+  test('does not open for another viewer, nor without the day key [TM-40] [KEY-18 where]', async () => {
     const { header } = pair.opened;
     const { holder: stranger } = await makeViewer(1);
     expect(await refusalOf(() => openSession(header, stranger))).toBe('SESSION_KEY_MISSING');

@@ -68,12 +68,12 @@ describe('a sealed snapshot', () => {
     );
   });
 
-  test('shows nothing of the picture', () => {
+  test('shows nothing of the picture [KEY-05 where]', () => {
     expect(Buffer.from(snapshot).includes(picture.subarray(0, 16))).toBe(false);
   });
 });
 
-test('keys and nonces are those of no other snapshot, and of no segment with the same header', () => {
+test('keys and nonces are those of no other snapshot, and of no segment with the same header [KEY-05 rotated]', () => {
   const numbers = [0, 1].map((number) =>
     encodeSnapshotHeader({ camera, sessionHash: pair.begun.hash, number, timeMs: TIME_MS }),
   );
@@ -86,7 +86,7 @@ test('keys and nonces are those of no other snapshot, and of no segment with the
 });
 
 describe('the sealer', () => {
-  test('seals nothing once its session has ended', async () => {
+  test('seals nothing once its session has ended [KEY-05 destroyed] [KEY-05 lives]', async () => {
     const sealer = sealerOf();
     sealer.end();
     expect(sealer.open).toBe(false);

@@ -90,7 +90,7 @@ function asTable(outcomes: Outcomes): string {
   return [`| ${head.join(' | ')} |`, `|${' --- |'.repeat(head.length)}`, ...rows].join('\n');
 }
 
-test('every trick with every clock comes out as the document says, and no byte is sent before that [TM-02] [TM-20]', async () => {
+test('every trick with every clock comes out as the document says, and no byte is sent before that [TM-02] [TM-20] [KEY-13 rotated]', async () => {
   const outcomes = sound;
   const table = asTable(outcomes);
   if (!readFileSync(DOCUMENT, 'utf8').includes(table))

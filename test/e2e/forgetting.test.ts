@@ -31,7 +31,7 @@ async function verdicts(footage: MadeFootage): Promise<string[]> {
   return segments.map(({ verdict, code }) => code ?? verdict);
 }
 
-test('a day key that is destroyed opens nothing any more, nobody finds it in the file, and what is lost is told before [TM-60]', () =>
+test('a day key that is destroyed opens nothing any more, nobody finds it in the file, and what is lost is told before [TM-60] [KEY-18 destroyed]', () =>
   withFootage(async (footage) => {
     const { keyPath, directory, camera } = footage;
     const forget = (...options: string[]) => oriel('keys', 'forget', keyPath, ...options);
@@ -65,7 +65,7 @@ test('a day key that is destroyed opens nothing any more, nobody finds it in the
     expect(await verdicts(footage)).toEqual(['SESSION_KEY_MISSING', 'SESSION_KEY_MISSING', 'complete']);
   }));
 
-test('the next policy names no day key that was destroyed', () =>
+test('the next policy names no day key that was destroyed [KEY-18 revoked]', () =>
   withFootage(async ({ keyPath, directory, camera }) => {
     await oriel('keys', 'forget', keyPath, '--through', '1', '--yes');
     const out = join(directory, 'policy');
@@ -83,7 +83,7 @@ test('the next policy names no day key that was destroyed', () =>
     expect(payload(dayKeys[0].batch)).toMatchObject({ first: 2, keys: [expect.any(String)] });
   }));
 
-test('a camera that is distrusted is believed nothing, until it is trusted again; its counter counts on [TM-59]', () =>
+test('a camera that is distrusted is believed nothing, until it is trusted again; its counter counts on [TM-59] [KEY-01 revoked] [KEY-20 lives] [KEY-20 revoked]', () =>
   withFootage(async (footage) => {
     const { keyPath, directory, camera } = footage;
     const distrust = () => oriel('keys', 'distrust', keyPath, '--camera', camera);

@@ -83,7 +83,7 @@ describe('a bundle', () => {
     expect(await verdict(bundle(wish))).toBe(code);
   });
 
-  test('with an old key list is refused once a newer one was obeyed', async () => {
+  test('with an old key list is refused once a newer one was obeyed [KEY-22 revoked]', async () => {
     const directory = bundle({ keyList: { counter: 3 } });
     expect(await verdict(directory, { keysCounter: 3 })).toBe('ACCEPTED');
     expect(await verdict(directory, { keysCounter: 4 })).toBe('KEYS_OUTDATED');

@@ -43,7 +43,7 @@ const status = async () => JSON.parse((await release('status', 'repository', '--
 const SIGNED = ['--key', key('release-1'), '--key', key('release-3'), '--online', key('online')];
 const code = Array.from({ length: 2_000 }, (_, line) => `const line${line} = ${(line * 7919) % 1e6};`);
 
-test('keys, bundle, publish, promote, halt, a lost key', async () => {
+test('keys, bundle, publish, promote, halt, a lost key [KEY-21 where] [KEY-22 where] [KEY-23 where]', async () => {
   const keys = await release('keys', 'keys');
   expect(keys.out).toContain('2 of 3 release keys have to sign');
   expect(statSync(at('keys')).mode & 0o777).toBe(0o700);
@@ -146,7 +146,7 @@ test('keys, bundle, publish, promote, halt, a lost key', async () => {
   expect(parseBundle(readFileSync(at('three/bundle.json'))).version).toBe('1.2.0');
 });
 
-test('keys sealed with a passphrase open with it alone', async () => {
+test('keys sealed with a passphrase open with it alone [KEY-21 where]', async () => {
   writeFileSync(at('passphrase'), 'correct horse\n');
   const sealed = await release('keys', 'sealed', '--passphrase-file', 'passphrase');
   expect(sealed.code).toBe(0);

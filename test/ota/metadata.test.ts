@@ -313,7 +313,7 @@ describe('[FC-41] an end that is no date is refused, though it is signed', () =>
 });
 
 describe('keys', () => {
-  test('are rotated through every root in between, once the old and the new have signed', async () => {
+  test('are rotated through every root in between, once the old and the new have signed [KEY-21 rotated]', async () => {
     const one = camera();
     const { repository } = one;
     await one.refresh();
@@ -346,7 +346,7 @@ describe('keys', () => {
       },
       'METADATA_OUTDATED',
     ],
-  ])('are not rotated by %s', async (_, rotate, code) => {
+  ])('are not rotated by %s [KEY-21 rotated]', async (_, rotate, code) => {
     const one = camera();
     await one.refresh();
     const before = one.repository.keys.root;
@@ -356,7 +356,7 @@ describe('keys', () => {
     expect(one.versions().root).toBe(1);
   });
 
-  test('of the online machine, stolen and used to run ahead, keep nothing from a camera once they are replaced', async () => {
+  test('of the online machine, stolen and used to run ahead, keep nothing from a camera once they are replaced [KEY-23 rotated]', async () => {
     const one = camera();
     const { repository } = one;
     await one.refresh();
@@ -374,7 +374,7 @@ describe('keys', () => {
     expect(one.versions()).toMatchObject({ root: 2, timestamp: 3, snapshot: 3 });
   });
 
-  test('that were rotated away sign nothing any more', async () => {
+  test('that were rotated away sign nothing any more [KEY-22 revoked]', async () => {
     const one = camera();
     const { repository } = one;
     const stolen = repository.keys.targets;
@@ -411,7 +411,7 @@ describe('a trusted file', () => {
     },
   );
 
-  test('is whole after a crash at any write, and what it tells is taken up again', async () => {
+  test('is whole after a crash at any write, and what it tells is taken up again [KEY-16 rotated]', async () => {
     const one = camera();
     const states: CrashState[] = [];
     const disk = new CrashDisk({ onCall: (call) => states.push(...call.states) });

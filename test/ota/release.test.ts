@@ -158,7 +158,7 @@ describe('a thief who may change targets, but has no release key for the bundle'
   });
 });
 
-test('keys are replaced: the new ones publish, the old ones no longer do', async () => {
+test('keys are replaced: the new ones publish, the old ones no longer do [KEY-22 rotated]', async () => {
   const { maker, repository } = testServer;
   const lost = maker.release.slice();
   const fresh = [makeKey(), makeKey(), makeKey()];

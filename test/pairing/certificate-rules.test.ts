@@ -40,7 +40,7 @@ describe('the next step', () => {
       { calledUseless: true, timeMs: 110 * DAY },
       'reenrol',
     ],
-  ])('certificate %s', (_what, change, step) => {
+  ])('certificate %s [KEY-02 lives]', (_what, change, step) => {
     expect(nextEnrolmentStep({ ...idle, ...change })).toBe(step);
   });
 

@@ -66,7 +66,7 @@ beforeAll(async () => {
 });
 
 describe('oriel keys pair', () => {
-  test('writes the code for its reader alone, prints the claim, and no secret', async () => {
+  test('writes the code for its reader alone, prints the claim, and no secret [KEY-07 where] [KEY-19 where]', async () => {
     const { code: exit, stdout, stderr } = await pair('--out', at('another'), '--name', 'Door');
     expect(exit).toBe(0);
     expect(statSync(at('another')).mode & 0o777).toBe(0o600);
@@ -203,7 +203,7 @@ test('[REM-CAMERA_PAIRED] a paired camera ignores codes; reset, it is another ca
   expect(cameraId(await setup())).not.toBe(first);
 });
 
-test('a camera is given another source and stays the same; the password of before is overwritten', async () => {
+test('a camera is given another source and stays the same; the password of before is overwritten [KEY-10 destroyed] [KEY-11 lives] [KEY-11 rotated]', async () => {
   const dir = at('moved');
   const lan = ['--lan', '192.0.2.9'];
   const url = (password: string) => `rtsp://eve:${password}@192.0.2.9/x`;
@@ -299,7 +299,7 @@ describe('oriel keys accept', () => {
     expect(existsSync(at('policy.json'))).toBe(false);
   });
 
-  test('refuses a second camera with the same code', async () => {
+  test('refuses a second camera with the same code [KEY-19 revoked]', async () => {
     await oriel(['camera', 'setup', at('window'), ...SOURCE, '--code', at('code')]);
     const second = JSON.parse(readFileSync(join(at('window'), 'pairing.json'), 'utf8'));
     expect(await accept(second.statement)).toMatchObject({

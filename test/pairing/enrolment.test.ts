@@ -63,7 +63,7 @@ describe('a camera with a setup code', () => {
     await until('no trouble', () => camera.poll.trouble === undefined);
   });
 
-  test('keeps no token once it is in, nor a code that lies there', async () => {
+  test('keeps no token once it is in, nor a code that lies there [KEY-10 lives]', async () => {
     const prepared = await testServer.pair();
     const camera = await testServer.camera(prepared.code);
     await camera.troubled('CLAIM_UNKNOWN');
@@ -106,7 +106,7 @@ describe('a camera with a setup code', () => {
 });
 
 describe('refused on both ends: the code', () => {
-  test('a second time, by another camera [TM-38]', async () => {
+  test('a second time, by another camera [TM-38] [KEY-07 lives]', async () => {
     const prepared = await testServer.pair();
     await testServer.claim(prepared);
     const first = await testServer.camera(prepared.code);
@@ -119,7 +119,7 @@ describe('refused on both ends: the code', () => {
     expect((await testServer.registry.cameras()).map(({ id }) => id)).toEqual([first.camera]);
   });
 
-  test('that has expired [TM-38]', async () => {
+  test('that has expired [TM-38] [KEY-07 lives]', async () => {
     const prepared = await testServer.pair({ nowMs: Date.now() - 2 * 3_600_000 });
     await testServer.claim(prepared);
     const camera = await testServer.camera(prepared.code);
@@ -177,7 +177,7 @@ describe('its certificate', () => {
     return testServer.run(camera.directory, false);
   }
 
-  test('is renewed at two thirds of its life, and not before', async () => {
+  test('is renewed at two thirds of its life, and not before [KEY-02 rotated]', async () => {
     const camera = await unattended();
     const first = await camera.enrolled();
     camera.clock.skip(9 * DAY);
@@ -194,7 +194,7 @@ describe('its certificate', () => {
     expect((await testServer.registry.camera(camera.camera))?.serial.toUpperCase()).toBe(serial(second));
   });
 
-  test('is given anew after a long absence, by the key alone', async () => {
+  test('is given anew after a long absence, by the key alone [KEY-02 rotated]', async () => {
     const camera = await unattended();
     const first = await camera.enrolled();
     camera.clock.skip(400 * DAY);
@@ -442,7 +442,7 @@ describe('a pairing statement', () => {
     await testServer.accept(camera.camera);
   });
 
-  test('of a code that expired before it was accepted is not accepted', async () => {
+  test('of a code that expired before it was accepted is not accepted [KEY-19 lives]', async () => {
     const camera = await enrolled();
     expect(await codeOf(testServer.accept(camera.camera, Date.now() + 2 * 3_600_000))).toBe(
       'PAIRING_EXPIRED',

@@ -39,7 +39,7 @@ const text = fc.oneof(
   fc.constant(`{"version":1,"expires":1,"statement":"${'A'.repeat(5000)}"}`),
 );
 
-test('pairing.json: any text is read or refused by a code, and never quoted', async () => {
+test('pairing.json: any text is read or refused by a code, and never quoted [KEY-10 where]', async () => {
   await fc.assert(
     fc.asyncProperty(text, async (any) => {
       writeFileSync(directory.pairing, any);
@@ -65,7 +65,7 @@ test('pairing.json: what is written is read, with its token and without', async 
   expect(await readPairing(directory, systemDisk)).toBeUndefined();
 });
 
-test('time.json: any bytes give a time that is not before the release', async () => {
+test('time.json: any bytes give a time that is not before the release [KEY-14 where]', async () => {
   const releaseTimeMs = Date.parse('2026-11-21T00:00:00Z');
   const time = fc.oneof(
     fc.uint8Array({ maxLength: 400 }),

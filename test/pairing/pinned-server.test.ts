@@ -67,7 +67,7 @@ beforeAll(async () => {
   finished = disk.state;
 });
 
-test('cut off at any write, the camera believes the old server or the new one, and never loses its way', async () => {
+test('cut off at any write, the camera believes the old server or the new one, and never loses its way [KEY-13 revoked]', async () => {
   expect(states.length).toBeGreaterThan(6);
   const counters = new Set<number>();
   for (const state of states) {
@@ -86,7 +86,7 @@ test('cut off at any write, the camera believes the old server or the new one, a
   expect(counters).toEqual(new Set([0, 1]));
 });
 
-test('once it has been taken, no power cut takes it back', async () => {
+test('once it has been taken, no power cut takes it back [KEY-13 revoked]', async () => {
   for (const crash of CRASHES) {
     const camera = await open(finished.reboot(crash));
     expect(camera.counter).toBe(1);

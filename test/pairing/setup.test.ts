@@ -66,7 +66,7 @@ async function holdsCamera(directory: CameraDirectory, codes: readonly SetupCode
   return true;
 }
 
-test('a camera is set up as its code says, and keeps no pairing secret', async () => {
+test('a camera is set up as its code says, and keeps no pairing secret [KEY-08 lives] [KEY-08 where] [KEY-09 lives]', async () => {
   const { code, text } = await freshCode();
   const directory = cameraIn(temporary());
   const camera = await setUp(directory, text);
@@ -100,7 +100,7 @@ test('the same code again changes nothing; another one starts over', async () =>
   expect(await holdsCamera(directory, [other.code])).toBe(true);
 });
 
-test('a code that lay in the directory is gone once it was taken', async () => {
+test('a code that lay in the directory is gone once it was taken [KEY-07 destroyed]', async () => {
   const directory = cameraIn(temporary());
   const { text } = await freshCode();
   writeFileSync(directory.setupCode, text);
@@ -228,7 +228,7 @@ describe('cut off anywhere', () => {
   });
 });
 
-test('an erasure leaves nothing of keys, footage, policy or state, and the next camera is another [TM-37]', async () => {
+test('an erasure leaves nothing of keys, footage, policy or state, and the next camera is another [TM-37] [KEY-02 destroyed] [KEY-14 destroyed] [KEY-15 destroyed]', async () => {
   const marker = 'MARKER-of-what-was-filmed';
   const root = temporary();
   const directory = cameraIn(root);
@@ -252,7 +252,7 @@ test('an erasure leaves nothing of keys, footage, policy or state, and the next 
   expect(readFileSync(directory.deviceKey, 'utf8')).not.toBe(key);
 });
 
-test('a key is overwritten, durably, before its name goes; so are token, RTSP and Wi-Fi password [TM-37]', async () => {
+test('a key is overwritten, durably, before its name goes; so are token, RTSP and Wi-Fi password [TM-37] [KEY-01 destroyed] [KEY-10 destroyed] [KEY-11 destroyed] [KEY-12 destroyed]', async () => {
   const { text } = await freshCode({ wifi });
   const directory = new CameraDirectory('/camera');
   const before = new Map<string, Uint8Array | undefined>();
@@ -318,7 +318,7 @@ describe('[FC-27] a sparse file of a terabyte in place of a secret', () => {
   });
 });
 
-test('a code that names a Wi-Fi network leaves it for the board, for its user alone', async () => {
+test('a code that names a Wi-Fi network leaves it for the board, for its user alone [KEY-12 where]', async () => {
   const directory = cameraIn(temporary());
   const { text } = await freshCode({ wifi });
   await setUp(directory, text);

@@ -27,7 +27,7 @@ describe("[FC-21] the owner's floor", () => {
     expect(floors(sign(forgetDayKeys(signed.key, 3)))).toEqual([4]);
   });
 
-  test('stays where it was put by the policy after that, and rises with day keys that are destroyed', () => {
+  test('stays where it was put by the policy after that, and rises with day keys that are destroyed [KEY-18 revoked]', () => {
     const raised = sign(ada, { dayKey: 5 });
     const next = sign(raised.key, { audio: true });
     expect([floors(raised), floors(next)]).toEqual([[5], [5]]);

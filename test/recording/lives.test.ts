@@ -103,7 +103,7 @@ class Life {
   }
 }
 
-test('whatever happens: captured is sealed and skipped, what is kept opens, no key and nonce come twice', async () => {
+test('whatever happens: captured is sealed and skipped, what is kept opens, no key and nonce come twice [KEY-04 rotated]', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const life = new Life();
@@ -126,7 +126,7 @@ test('whatever happens: captured is sealed and skipped, what is kept opens, no k
   );
 });
 
-test('two recorders with one device key, at once, never share a key', async () => {
+test('two recorders with one device key, at once, never share a key [KEY-04 rotated]', async () => {
   const primitives = new WatchedPrimitives();
   const clock = new TurnedClock();
   const rigs = [0, 1].map(() => new Rig(deployment, { primitives, clock }));

@@ -54,7 +54,7 @@ describe('real video, with keyframes apart by', () => {
     expectAccounts(rig);
   });
 
-  test('19 s, over 40 s: a segment each', async () => {
+  test('19 s, over 40 s: a segment each [KEY-04 lives]', async () => {
     const rig = begunRig();
     await rig.feed(footage(40, 19));
     await rig.recorder.stop();
@@ -180,7 +180,7 @@ describe('a new session begins', () => {
     });
   });
 
-  test('and none goes on beyond ten minutes without a keyframe: the rest is counted', async () => {
+  test('and none goes on beyond ten minutes without a keyframe: the rest is counted [KEY-03 lives]', async () => {
     const rig = begunRig();
     await rig.feed([madeUp(200_000, true)]);
     const rest = Array.from({ length: 11 * 60 }, () => madeUp(1_000_000, false));
@@ -310,7 +310,7 @@ describe('a failure', () => {
   });
 });
 
-test('the session secret is wiped when its session ends, and is in nothing that was kept [TM-31]', async () => {
+test('the session secret is wiped when its session ends, and is in nothing that was kept [TM-31] [KEY-03 destroyed]', async () => {
   const secrets: Uint8Array[] = [];
   const copies: Uint8Array[] = [];
   const rig = begunRig();

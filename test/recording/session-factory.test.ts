@@ -113,7 +113,7 @@ describe('[FC-21] several viewers', () => {
 });
 
 describe('the day key', () => {
-  test('moves on with the time recorded, not with the sessions', async () => {
+  test('moves on with the time recorded, not with the sessions [KEY-18 lives] [KEY-18 rotated]', async () => {
     const maker = new Maker();
     expect([await maker.next(), await maker.next()]).toEqual([0, 0]);
     maker.recordedMs = DAY_MS - 1;
@@ -134,7 +134,7 @@ describe('the day key', () => {
     expect(await after.next()).toBe(1);
   });
 
-  test('follows the policy forward, never back', async () => {
+  test('follows the policy forward, never back [KEY-15 rotated] [KEY-18 revoked]', async () => {
     const maker = new Maker();
     maker.floor = 2;
     expect(await maker.next()).toBe(2);
@@ -142,7 +142,7 @@ describe('the day key', () => {
     expect(await maker.next()).toBe(2);
   });
 
-  test('stays with the newest when they run out, and says so once', async () => {
+  test('stays with the newest when they run out, and says so once [KEY-18 rotated]', async () => {
     const maker = new Maker();
     for (const [day, number] of [0, 1, 2, 2, 2].entries()) {
       maker.recordedMs = day * DAY_MS;
@@ -176,7 +176,7 @@ test('sessions are numbered on, each naming the one before it, and are sealed to
   expect(String(third.previousSession)).toBe(String(Uint8Array.from((sessions[1] as FreshSession).hash)));
 });
 
-test('no secret is in what the camera keeps of its sessions [TM-31]', async () => {
+test('no secret is in what the camera keeps of its sessions [TM-31] [KEY-03 where]', async () => {
   const maker = new Maker();
   await maker.next();
   const state = readFileSync(directory.state, 'utf8') + readFileSync(directory.dayKeys, 'utf8');

@@ -85,7 +85,7 @@ function shared(one: Board, two: Board): string[] {
 const isPublic = (word: string) =>
   readFileSync(join(room, 'one', 'camera', 'camera.json'), 'utf8').includes(word);
 
-test('two cameras flashed with one image share no secret, key, id, token or serial number [TM-58]', async () => {
+test('two cameras flashed with one image share no secret, key, id, token or serial number [TM-58] [KEY-01 where] [KEY-02 where]', async () => {
   const { one, two } = await flashTwo(['one', 'two']);
   expect(one.camera).not.toBe(two.camera);
   expect(one.serial).not.toBe(two.serial);

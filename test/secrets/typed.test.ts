@@ -61,7 +61,7 @@ const mistyped = (): [string, string[]][] => [
 const secretsIn = (text: string) =>
   [PASSWORD, code.slice(7), code.slice(20, 60), '0815', 'eve:'].filter((secret) => text.includes(secret));
 
-test('what somebody typed in the wrong place is not quoted [TM-56]', async () => {
+test('what somebody typed in the wrong place is not quoted [TM-56] [KEY-07 where] [KEY-11 where]', async () => {
   const seen: object[] = [];
   for (const [what, args] of mistyped()) {
     const { code: status, stdout, stderr } = await oriel(...args);

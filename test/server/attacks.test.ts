@@ -162,7 +162,7 @@ function brokenChecks(claims: CameraDouble) {
 }
 
 describe.each(attacks)('with %s', (_name, outcome, make) => {
-  test(`an attacker is stopped (${outcome}), and nothing is stored [TM-07] [TM-41]`, async () => {
+  test(`an attacker is stopped (${outcome}), and nothing is stored [TM-07] [TM-41] [KEY-26 where]`, async () => {
     const testServer = await openTestServer();
     expect(await attempt(testServer, await make())).toBe(outcome);
     expect(tree(testServer.footage)).toEqual({});
@@ -323,7 +323,7 @@ describe('revocation', () => {
     return { camera, upload, durable: open, file };
   }
 
-  test('by another process breaks off open uploads, and only those; what was durable stays [TM-32]', async () => {
+  test('by another process breaks off open uploads, and only those; what was durable stays [TM-32] [KEY-01 revoked] [KEY-02 revoked]', async () => {
     const testServer = await openTestServer({ registry: own });
     const [theirs, others] = [await uploading(testServer), await uploading(testServer)];
     await command.revoke(theirs.camera.id, Date.now());

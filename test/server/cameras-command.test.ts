@@ -70,7 +70,7 @@ async function enrolled(owner?: Uint8Array) {
   return equipped(camera, answer);
 }
 
-test('a claim lets one camera in; the list tells of it; its name can be changed', async () => {
+test('a claim lets one camera in; the list tells of it; its name can be changed [KEY-02 lives]', async () => {
   const claim = makeClaim();
   const line = writeClaim(claim.claim);
   await cameras('claim', line);
@@ -105,7 +105,7 @@ test('a claim lets one camera in; the list tells of it; its name can be changed'
   expect(parsePairingStatement(Buffer.from(statement, 'base64url')).origin).toBe(claim.terms.origin);
 });
 
-test('a claim that is withdrawn lets nobody in; one that was used cannot be', async () => {
+test('a claim that is withdrawn lets nobody in; one that was used cannot be [KEY-07 revoked] [KEY-28 revoked]', async () => {
   const [whole, short, used] = [makeClaim(), makeClaim(), makeClaim()];
   for (const { claim } of [whole, short, used]) await cameras('claim', writeClaim(claim));
   const digits = Buffer.from(short.claim.tokenHash).toString('hex').slice(0, 8);
@@ -131,7 +131,7 @@ test('an admission is withdrawn by the id of the camera', async () => {
   expect((await cameras()).admissions).toEqual([]);
 });
 
-test('a revoked camera is cut off by the running server and refused from then on [TM-32]', async () => {
+test('a revoked camera is cut off by the running server and refused from then on [TM-32] [KEY-02 revoked]', async () => {
   const camera = await enrolled();
   const session = makeSession(camera);
   await ask(port, camera, 'PUT', sessionPath(session.id), { body: session.bytes });

@@ -80,7 +80,7 @@ async function certified() {
   return camera;
 }
 
-test('init makes three authorities, a server certificate and nothing that others can read [TM-52]', async () => {
+test('init makes three authorities, a server certificate and nothing that others can read [TM-52] [KEY-24 lives] [KEY-24 where] [KEY-25 lives] [KEY-25 where] [KEY-26 lives] [KEY-26 where] [KEY-27 lives] [KEY-27 where]', async () => {
   const made = await init();
   const certificate = (name: string) => new X509Certificate(readFileSync(join(testServer, 'identity', name)));
   const [authority, backup, cameras, server] = [

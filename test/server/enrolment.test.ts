@@ -306,7 +306,7 @@ describe('a thousand guesses', () => {
   });
 });
 
-test('of a token the server keeps its hash only, and logs neither [TM-55]', async () => {
+test('of a token the server keeps its hash only, and logs neither [TM-55] [KEY-28 where]', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'oriel-claims-'));
   const own = memoryRegistry(join(directory, 'registry.db'));
   const { port, logged } = await openTestServer({ registry: own });

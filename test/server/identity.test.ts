@@ -31,19 +31,22 @@ test.each([
   [3.9, false],
   [4.1, true],
   [6, true],
-])('a server certificate of %d years is renewed at the start: %s; the pin stays', async (years, renewed) => {
-  const disk = new CrashDisk();
-  const configuration = await initServer(disk, '/house', options);
-  const before = await loadTlsIdentity(disk, '/house', configuration, now);
-  const after = await loadTlsIdentity(disk, '/house', configuration, later(years));
-  expect(after.chain !== before.chain).toBe(renewed);
-  expect(pinOfChain(after.chain)).toBe(configuration.pin);
-  const left = new X509Certificate(after.chain).validToDate.getTime() - later(years).getTime();
-  expect(left).toBeGreaterThan(364 * 86_400_000);
-  expect((await loadTlsIdentity(disk, '/house', configuration, later(years))).chain).toBe(after.chain);
-});
+])(
+  'a server certificate of %d years is renewed at the start: %s; the pin stays [KEY-27 rotated]',
+  async (years, renewed) => {
+    const disk = new CrashDisk();
+    const configuration = await initServer(disk, '/house', options);
+    const before = await loadTlsIdentity(disk, '/house', configuration, now);
+    const after = await loadTlsIdentity(disk, '/house', configuration, later(years));
+    expect(after.chain !== before.chain).toBe(renewed);
+    expect(pinOfChain(after.chain)).toBe(configuration.pin);
+    const left = new X509Certificate(after.chain).validToDate.getTime() - later(years).getTime();
+    expect(left).toBeGreaterThan(364 * 86_400_000);
+    expect((await loadTlsIdentity(disk, '/house', configuration, later(years))).chain).toBe(after.chain);
+  },
+);
 
-test('a renewal that a crash cut off anywhere is made good at the next start', async () => {
+test('a renewal that a crash cut off anywhere is made good at the next start [KEY-27 destroyed] [KEY-27 rotated]', async () => {
   const states: CrashState[] = [];
   const disk = new CrashDisk({ onCall: (call) => states.push(...call.states) });
   const configuration = await initServer(disk, '/house', options);

@@ -30,7 +30,7 @@ const text = async (disk: CrashDisk, name: string) => {
   return file && Buffer.from(await file.read(10_000, 0)).toString();
 };
 
-test('the backup signs, a fresh one stands behind it, and cameras of the old pins go on [TM-21]', async () => {
+test('the backup signs, a fresh one stands behind it, and cameras of the old pins go on [TM-21] [KEY-24 rotated] [KEY-25 rotated]', async () => {
   const disk = new CrashDisk();
   const before = await initServer(disk, '/house', testServer);
   const backupKey = await text(disk, 'backup-ca.key');
@@ -74,7 +74,7 @@ test('cut off anywhere it has not happened, or the next start makes it good', as
   expect(seen).toEqual(new Set([before.pin, before.backupPin]));
 });
 
-test('without the backup key nothing changes; with its copy it goes on, with another key not', async () => {
+test('without the backup key nothing changes; with its copy it goes on, with another key not [KEY-25 where]', async () => {
   const disk = new CrashDisk();
   const before = await initServer(disk, '/house', testServer);
   const copy = await text(disk, 'backup-ca.key');

@@ -40,7 +40,7 @@ const claim = (expires = NOW / 1000 + 3600) => ({
   expires,
 });
 
-test('what was committed is there for the next process, in files that nobody else can read', async () => {
+test('what was committed is there for the next process, in files that nobody else can read [KEY-28 where]', async () => {
   const first = await open();
   await first.enrol(enrolment(), NOW);
   await first.putPolicy('a', Buffer.from('policy'), NOW);
@@ -161,7 +161,7 @@ describe('a claim', () => {
     expect(await registry.pairings()).toEqual([]);
   });
 
-  test('is forgotten thirty days after its end', async () => {
+  test('is forgotten thirty days after its end [KEY-28 destroyed] [KEY-28 lives]', async () => {
     const registry = await open();
     const old = claim();
     await registry.addClaim(old, NOW);

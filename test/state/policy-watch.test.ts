@@ -181,7 +181,7 @@ describe('the watch', () => {
     },
   );
 
-  test('keeps what it obeyed, and nothing else, across restarts', async () => {
+  test('keeps what it obeyed, and nothing else, across restarts [KEY-15 where]', async () => {
     put(deployment.policy({ counter: 3 }));
     await start().check();
     const state = JSON.parse(readFileSync(deployment.directory.state, 'utf8'));
