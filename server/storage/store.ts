@@ -7,8 +7,8 @@ import { SnapshotStore } from './snapshots.ts';
 import { Unfinished } from './unfinished.ts';
 
 /**
- * What is kept of cameras' footage, over the footage port. Each segment, session header and snapshot holds exactly the bytes that the camera sent. Invariants, and how the order of writes keeps them
- * (docs/reference/protocol.md, "Storage"):
+ * What is kept of cameras' footage, over the footage port. Each segment, session header and snapshot holds exactly the
+ * bytes that the camera sent. Invariants, and how the order of writes keeps them (docs/reference/protocol.md, "Storage"):
  *
  * 1. A `session` file is whole and verified: it is written beside its name, synced, renamed into place.
  * 2. Where there is a segment file there is its session file: a segment is refused before.

@@ -67,11 +67,9 @@ test('only cameras that are let in may ask, and only GET', async () => {
 
 test('a server without a repository has no such file', async () => {
   const camera = await newCamera();
-  const [without, absent] = [
-    await openTestServer(),
-    await openTestServer({ updates: join(directory, 'absent') }),
-  ];
-  for (const { port } of [without, absent]) {
+  const updates = join(directory, 'empty');
+  mkdirSync(updates);
+  for (const { port } of [await openTestServer(), await openTestServer({ updates })]) {
     expect((await ask(port, camera, 'GET', updatesPath(WHOLE))).status).toBe(404);
   }
 });
