@@ -5,7 +5,7 @@ import type { Control } from './control/control.ts';
 import type { AgentEffects } from './effects.ts';
 import type { Pairing } from './pairing/open-pairing.ts';
 import type { Pipeline } from './pipeline.ts';
-import { accountKeeper } from './state/accounting-file.ts';
+import { AccountKeeper } from './state/accounting-file.ts';
 import type { CameraDirectory } from './state/camera-directory.ts';
 import type { DeviceKey } from './state/device-key.ts';
 import type { PolicyOnFile } from './state/policy-on-file.ts';
@@ -36,7 +36,7 @@ export class StatusReporter {
   readonly #camera: ReportedCamera;
   readonly #effects: Pick<AgentEffects, 'clock' | 'logger'>;
   readonly #file: StatusFile;
-  readonly #keepAccount: ReturnType<typeof accountKeeper>;
+  readonly #account: AccountKeeper;
   #links: ReportedLinks | undefined;
   #phase: Pick<AgentStatus, 'state' | 'since'>;
   #pipeline: Pipeline | undefined;
@@ -48,7 +48,7 @@ export class StatusReporter {
     this.#camera = camera;
     this.#effects = effects;
     this.#file = new StatusFile(camera.directory);
-    this.#keepAccount = accountKeeper(camera.directory, effects.clock);
+    this.#account = new AccountKeeper(camera.directory, effects.clock);
     this.#phase = { state: 'waiting', since: now };
     this.#last = unpairedStatus(now);
   }
@@ -83,7 +83,7 @@ export class StatusReporter {
     const { pinned, server, enrolment, poll } = pairing;
     const links = this.#links;
     const recorded = this.#pipeline?.status() ?? idlePipeline();
-    this.#keepAccount(recorded.account, this.#pipeline?.gaps.kept, this.#phase.state !== 'running');
+    this.#account.keep(recorded.account, this.#pipeline?.gaps.kept, this.#phase.state !== 'running');
     this.#last = {
       camera: device.camera,
       server: pinned.origin,

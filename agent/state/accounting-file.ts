@@ -94,15 +94,21 @@ export function overwriteGaps(path: string, gaps: KeptGaps | undefined): void {
 }
 
 /** Keeps account and gaps now and then, as they lie on the board's flash; and at once when a life of the agent ends. */
-export function accountKeeper(
-  paths: { readonly account: string; readonly gaps: string },
-  clock: Clock,
-): (account: FootageAccounting | undefined, gaps: KeptGaps | undefined, now: boolean) => void {
-  let keptAt = Number.NEGATIVE_INFINITY;
-  return (account, gaps, now) => {
-    if (account === undefined || (!now && clock.monotonic() - keptAt < INTERVAL_MS)) return;
-    keptAt = clock.monotonic();
-    writeAccount(paths.account, account);
-    if (gaps !== undefined) writeAccount(paths.gaps, gaps);
-  };
+export class AccountKeeper {
+  readonly #paths: { readonly account: string; readonly gaps: string };
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  #keptAt = Number.NEGATIVE_INFINITY;
+
+  constructor(paths: { readonly account: string; readonly gaps: string }, clock: Pick<Clock, 'monotonic'>) {
+    this.#paths = paths;
+    this.#clock = clock;
+  }
+
+  keep(account: FootageAccounting | undefined, gaps: KeptGaps | undefined, atOnce: boolean): void {
+    const now = this.#clock.monotonic();
+    if (account === undefined || (!atOnce && now - this.#keptAt < INTERVAL_MS)) return;
+    this.#keptAt = now;
+    writeAccount(this.#paths.account, account);
+    if (gaps !== undefined) writeAccount(this.#paths.gaps, gaps);
+  }
 }
