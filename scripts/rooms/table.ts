@@ -87,14 +87,14 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'agent',
     holds:
-      'the camera: `client/` (dials and asks the server), `state/` (its directory, key, policy), `pairing/`, `clock/`, `capture/`, `recording/`, `snapshots/`, `spool/`, `uplink/`, `control/`, `updates/`, `firewall/`',
+      'the camera: `client/` (connections and requests), `state/` (its directory, key, policy), `pairing/`, `clock/`, `capture/`, `recording/`, `snapshots/`, `spool/`, `uplink/`, `control/`, `updates/`, `firewall/`',
     imports: ['ota', 'crypto', 'media', 'wire', 'host'],
     node: 'local',
     special: [{ files: 'agent/capture/**', children: true, packages: ['fluent-ffmpeg'] }],
   },
   {
     name: 'launcher',
-    holds: 'starts agent and capture, each under its own user, and switches slots',
+    holds: 'starts agent and capture, each with its own user, and switches slots',
     imports: ['agent', 'ota', 'crypto', 'wire', 'host'],
     node: 'local',
     special: [{ files: 'launcher/role-process.ts', children: true }],
@@ -102,14 +102,14 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'ota',
     holds:
-      "updates: bundles, release keys, the maker's repository; metadata, choice and fetching on the camera ([updates](updates.md))",
+      "updates: bundles, release keys, repository; on the camera metadata, choice, download ([updates](updates.md))",
     imports: ['crypto', 'host'],
     node: 'local',
   },
   {
     name: 'crypto',
     holds:
-      'pure cryptography: headers, records, sealing, opening, sessions, signed documents, the judge of chains. Primitives are passed in',
+      'pure cryptography: headers, records, sealing, opening, sessions, signed documents, certificate chains. Primitives are passed in',
     imports: [],
     node: 'nothing',
     special: [{ files: 'crypto/*-node.ts', node: 'primitives' }],
@@ -122,13 +122,13 @@ export const ROOMS: readonly Room[] = [
   },
   {
     name: 'wire',
-    holds: 'what camera and server say to each other: paths, schemas, limits',
+    holds: 'the protocol between camera and server: paths, schemas, limits',
     imports: ['crypto'],
     node: 'nothing',
   },
   {
     name: 'footage',
-    holds: 'footage as a viewer reads it: verdicts, coverage, gaps, one MP4, the contact sheet',
+    holds: 'footage as a viewer reads it: verdicts, coverage, gaps, MP4, contact sheet',
     imports: ['crypto', 'media', 'wire'],
     node: 'nothing',
     special: [{ files: 'footage/*-node.ts', imports: ['crypto', 'media', 'wire', 'host'], node: 'local' }],
@@ -146,7 +146,7 @@ export const ROOMS: readonly Room[] = [
   },
   {
     name: 'server',
-    holds: "gate and store; the mirror of a maker's updates",
+    holds: "the server: TLS, HTTP, MQTT, storage, registry; the mirror of a maker's updates",
     imports: ['ota', 'wire', 'host', 'crypto'],
     but: {
       files: ['crypto/opener', 'crypto/session', 'crypto/snapshot-opener', 'crypto/viewing-key'],
@@ -179,7 +179,7 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'test',
     holds:
-      'mirrors the rooms; `e2e/` runs the real processes, `all/` what takes long, `long/` what takes too long for every change, `vectors/` bytes for other implementations',
+      'mirrors the rooms; `e2e/` runs the real processes, `all/` slow tests, `long/` the slowest, `vectors/` bytes for other implementations',
     imports: [...SHIPPED, 'scripts'],
     node: 'everything',
     console: true,
