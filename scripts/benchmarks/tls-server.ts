@@ -41,7 +41,7 @@ export async function gate({ scratch, quick, say }: Bench): Promise<Measurement[
     return [
       {
         name: 'gate-rate',
-        what: 'camera gate: segments of 2 MB made durable',
+        what: 'TLS server: segments of 2 MB made durable',
         unit: 'MiB/s',
         value: median(ours.map(({ mibPerSecond }) => mibPerSecond)),
         peer: {
