@@ -108,7 +108,7 @@ Examples:
   oriel camera selfcheck ./cam --json | jq '.findings[] | select(.result == "fail")'`,
     )
     .action(async (dir: string, options: { json?: true }) => {
-      const { selfcheck } = await import('./camera/selfcheck/selfcheck.ts');
+      const { selfcheck } = await import('./camera/selfcheck.ts');
       process.exitCode = (await selfcheck(dir, options.json ?? false)) ? EXIT.ok : EXIT.failure;
     });
 }

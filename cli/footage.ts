@@ -4,10 +4,10 @@ import type { SheetReport } from '../footage/contact-sheet.ts';
 import type { CameraLine } from '../footage/coverage.ts';
 import type { FootageReport, SegmentLine } from '../footage/report.ts';
 import type { AbsentSnapshots } from '../footage/snapshot-inspection.ts';
+import { jsonLine, printable } from '../text/printable.ts';
 import { CommandError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { summarize } from './footage/summarize.ts';
-import { jsonLine, printable } from './text.ts';
 
 interface FootageOptions {
   readonly key: string;

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { Command, InvalidArgumentError } from 'commander';
+import { printable } from '../text/printable.ts';
 import { distrustCommand, forgetCommand } from './keys/forgetting-commands.ts';
 import { acceptCommand, pairCommand } from './keys/pairing-commands.ts';
 import { pinsCommand } from './keys/pins-command.ts';
 import { policyCommand } from './keys/policy-command.ts';
 import { shareCommand, trustCommand } from './keys/sharing-commands.ts';
 import { parseName, parseNumber } from './keys/words.ts';
-import { printable } from './text.ts';
+import { TERMINAL } from './terminal.ts';
 
 /** `oriel keys`: a person's viewing key, and the policies signed with it. */
 export function keysCommand(): Command {
@@ -46,7 +47,7 @@ function newCommand(): Command {
     .option('--days <n>', 'day keys to make ahead', parseDays, 60)
     .action(async (file: string, options: { name: string; days: number }) => {
       const { makeViewingKey, writeViewingKey } = await import('../crypto/viewing-key.ts');
-      const { writeTextFile } = await import('./files.ts');
+      const { writeTextFile } = await import('../host/files.ts');
       const seed = new Uint8Array(randomBytes(32));
       const key = await makeViewingKey(options.name, seed, options.days);
       writeTextFile(file, writeViewingKey(key), 0o600, true);
@@ -63,9 +64,9 @@ function showCommand(): Command {
 }
 
 async function show(file: string, json = false): Promise<void> {
-  const { identityOf, viewerText } = await import('./keys/identity.ts');
-  const { readViewingKey } = await import('./viewing-key-file.ts');
-  const key = readViewingKey(file);
+  const { identityOf, viewerText } = await import('../owner/identity.ts');
+  const { readViewingKey } = await import('../owner/viewing-key-file.ts');
+  const key = readViewingKey(file, TERMINAL);
   const { viewer, publicKey } = await identityOf(key);
   const floors = await Promise.all(
     key.floors.map(async ({ identity, floor }) => ({ viewer: await viewerText(identity), floor })),
@@ -96,10 +97,14 @@ function daysCommand(): Command {
     .option('--add <n>', 'day keys to add', parseDays, 60)
     .action(async (file: string, options: { add: number }) => {
       const { addDayKeys, writeViewingKey } = await import('../crypto/viewing-key.ts');
-      const { readViewingKey } = await import('./viewing-key-file.ts');
-      const { withFileLocked, writeTextFile } = await import('./files.ts');
+      const { readViewingKey } = await import('../owner/viewing-key-file.ts');
+      const { withFileLocked, writeTextFile } = await import('../host/files.ts');
       await withFileLocked(file, async () => {
-        writeTextFile(file, writeViewingKey(await addDayKeys(readViewingKey(file), options.add)), 0o600);
+        writeTextFile(
+          file,
+          writeViewingKey(await addDayKeys(readViewingKey(file, TERMINAL), options.add)),
+          0o600,
+        );
       });
       await show(file);
     });

@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { nonBlocking } from '../host/non-blocking.ts';
-import { escapedJson } from './text.ts';
+import { escapedJson } from '../text/printable.ts';
 
 /** What waits for room, bytes; lines beyond it are dropped. */
 const MAX_WAITING_BYTES = 64 * 1024;

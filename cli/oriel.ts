@@ -1,11 +1,11 @@
 import { Command } from 'commander';
+import { version } from '../ota/version.ts';
 import { cameraCommand } from './camera.ts';
 import { footageCommand } from './footage.ts';
 import { keysCommand } from './keys.ts';
 import { launcherCommand } from './launcher.ts';
 import { releaseCommand } from './release.ts';
 import { serverCommand } from './server.ts';
-import { version } from './version.ts';
 
 /** `oriel`: every command and option that there is. */
 export function orielCommand(): Command {

@@ -1,7 +1,5 @@
 import { styleText } from 'node:util';
-
-/** How good something is, for people at a glance. */
-export type Light = 'green' | 'yellow' | 'red';
+import type { Light } from '../wire/health.ts';
 
 /** Colours a text by a light, or leaves it as it is. */
 export type Paint = (light: Light, text: string) => string;

@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander';
+import { printable, withoutSecrets } from '../text/printable.ts';
 import { EXIT } from './exit-codes.ts';
-import { printable, withoutSecrets } from './text.ts';
 
 /** Runs a command line of this process's arguments. */
 export async function runProgram(program: Command): Promise<void> {

@@ -1,10 +1,10 @@
 import { Command } from 'commander';
+import type { PackOptions } from '../ota/release/pack.ts';
 import { anchorCommand } from './release/anchor.ts';
 import { buildCommand } from './release/build.ts';
 import { keysCommand } from './release/keys.ts';
 import { kitCommand } from './release/kit.ts';
 import { collect, print, readSigners } from './release/options.ts';
-import type { PackOptions } from './release/pack.ts';
 import { haltCommand, promoteCommand, publishCommand } from './release/publish-commands.ts';
 import { rotateCommand } from './release/rotate.ts';
 
@@ -75,7 +75,7 @@ and where the bundle lies:
   oriel release attach ./bundle release-1.sig`,
     )
     .action(async (directory: string, options: SignOptions) => {
-      const { signDirectory } = await import('./release/signing.ts');
+      const { signDirectory } = await import('../ota/release/signing.ts');
       const signers = await readSigners(options.key, options.passphraseFile);
       const { confirm } = await import('./release/confirm.ts');
       const { out, public: own, yes = false } = options;
@@ -93,7 +93,7 @@ function attachCommand(): Command {
       'signatures by sign --out; for a repository, signed copies of what is in its pending/',
     )
     .action(async (directory: string, files: string[]) => {
-      const { attachSignatures } = await import('./release/signing.ts');
+      const { attachSignatures } = await import('../ota/release/signing.ts');
       print(await attachSignatures(directory, files));
     });
 }
@@ -114,7 +114,7 @@ being kept from it.`,
     )
     .action(
       async (directory: string, { online, passphraseFile }: { online: string; passphraseFile?: string }) => {
-        const { finishRepository } = await import('./release/repository-changes.ts');
+        const { finishRepository } = await import('../ota/release/repository-changes.ts');
         const [signer] = await readSigners([online], passphraseFile);
         print(await finishRepository(directory, signer as NonNullable<typeof signer>));
       },
@@ -138,7 +138,7 @@ The file is judged there as the repository would be, and nothing in it is secret
 after each \`oriel release finish\`. A camera that has seen newer metadata refuses older: pack what is newest.`,
     )
     .action(async (directory: string, out: string, options: PackOptions) => {
-      const { packRelease } = await import('./release/pack.ts');
+      const { packRelease } = await import('../ota/release/pack.ts');
       print(await packRelease(directory, out, options));
     });
 }
@@ -149,7 +149,8 @@ function statusCommand(): Command {
     .argument('<repository>', 'directory of the repository')
     .option('--json', 'one JSON object instead of text')
     .action(async (directory: string, { json = false }: { json?: boolean }) => {
-      const { statusOf, statusText } = await import('./release/show-status.ts');
+      const { statusOf } = await import('../ota/release/repository-status.ts');
+      const { statusText } = await import('./release/status-text.ts');
       const status = await statusOf(directory);
       print(json ? [JSON.stringify(status)] : statusText(status));
     });

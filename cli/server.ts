@@ -1,20 +1,20 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { checkOutput } from '../host/files.ts';
+import { presentTime } from '../ota/present-time.ts';
+import { releaseTimeMs } from '../ota/version.ts';
+import { origins } from '../server/config.ts';
+import { parseSize } from '../text/quantities.ts';
 import { CommandError } from './errors.ts';
-import { checkOutput } from './files.ts';
 import { logLevelOption } from './log-level.ts';
-import { presentTime } from './present-time.ts';
-import { parseSize } from './quantities.ts';
 import { backupCommands } from './server/backup.ts';
 import { caCommand } from './server/ca.ts';
 import { camerasCommand } from './server/cameras.ts';
-import { origins } from './server/origins.ts';
 import { pinsCommand } from './server/pins.ts';
 import { policyCommand } from './server/policy.ts';
 import { fleetCommand } from './server/releases-command.ts';
 import { updatesCommand } from './server/updates-command.ts';
-import { releaseTimeMs } from './version.ts';
 
 /** How long a camera's certificate is valid: renewed at two thirds of it, a stolen one is soon worth nothing. */
 const DEFAULT_DAYS = 14;
@@ -116,7 +116,7 @@ async function authorityKey(path: string | undefined) {
   if (path === undefined) return undefined;
   const [{ createPrivateKey }, { readTextFile }] = await Promise.all([
     import('node:crypto'),
-    import('./files.ts'),
+    import('../host/files.ts'),
   ]);
   const text = readTextFile(path, MAX_KEY_BYTES);
   try {
@@ -159,7 +159,7 @@ Example:
           import('../server/pki/identity.ts'),
           import('../host/disk.ts'),
           import('../host/atomic-file.ts'),
-          import('./server/patience.ts'),
+          import('../server/registry/patience.ts'),
         ]);
       const request = await atomic.readFileBounded(systemDisk, options.request, MAX_REQUEST_FILE_BYTES);
       if (request === undefined) {
@@ -169,7 +169,7 @@ Example:
         request,
         days: options.days,
         now: new Date(presentTime()),
-        patience: commandPatience(directory),
+        patience: commandPatience(directory, console.error),
       });
       await atomic.writeFileAtomic(systemDisk, options.out, Buffer.from(issued.certificate), 0o644);
       console.log(

@@ -27,6 +27,27 @@ export class HostError extends Error {
   }
 }
 
+/** Why a file that a person named cannot be read or written. */
+export type FileErrorCode =
+  /** An output is one of the inputs. */
+  | 'USAGE'
+  | 'FILE_UNREADABLE'
+  | 'FILE_UNWRITABLE'
+  | 'FILE_EXISTS'
+  /** Another process changes it. */
+  | 'FILE_BUSY';
+
+/** A failure with a file that a person named. The message says the way out, and never quotes the file. */
+export class FileError extends Error {
+  override readonly name = 'FileError';
+  readonly code: FileErrorCode;
+
+  constructor(code: FileErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
 /** By number, for Node has no name for EDQUOT. */
 const FULL = [-constants.errno.ENOSPC, -constants.errno.EDQUOT];
 

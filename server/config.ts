@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { fromUtf8, utf8 } from '../crypto/bytes.ts';
 import { canonicalHost } from '../crypto/host-name.ts';
+import { originAt } from '../crypto/origin.ts';
 import { Pin } from '../crypto/pin.ts';
 import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
@@ -73,4 +74,9 @@ export async function readText(disk: Disk, path: string): Promise<string> {
     );
   }
   return fromUtf8(bytes);
+}
+
+/** What cameras may dial, as `https://HOST[:PORT]`. */
+export function origins(hosts: readonly string[], port: number): string[] {
+  return hosts.map((host) => originAt(host, port));
 }

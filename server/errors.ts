@@ -47,6 +47,17 @@ export type ServerErrorCode =
   | 'BACKUP_MALFORMED'
   | 'CAMERA_UNKNOWN'
   | 'CAMERA_REVOKED'
+  /** No camera, or more than one, is meant. */
+  | 'CAMERA_AMBIGUOUS'
+  /** It was not there to be asked. */
+  | 'CAMERA_OFFLINE'
+  /** It was asked, and did not reply. */
+  | 'CAMERA_SILENT'
+  /** No server runs on this directory. */
+  | 'SERVER_DOWN'
+  /** The server gives cameras a directory, and follows no maker. */
+  | 'UPDATES_NOT_FOLLOWED'
+  | 'CHECK_UNFINISHED'
   /** No such claim was given. */
   | 'CLAIM_UNKNOWN'
   /** A camera has used the claim. */
@@ -69,7 +80,7 @@ export type ServerErrorCode =
   /** The root of updates is not of TUF's form, or not signed by itself. */
   | 'UPDATES_ROOT_REFUSED';
 
-/** A failure to set up or start, told to the person at the command line. */
+/** A failure to set up, start or change a server, or to ask something of it, told to its operator. */
 export class ServerError extends Error {
   override readonly name = 'ServerError';
   readonly code: ServerErrorCode;

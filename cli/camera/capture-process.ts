@@ -34,8 +34,9 @@ export async function capture(dir: string, logLevel: string, tethered: boolean):
 
 /** What it takes is loaded by who starts capture alone. */
 async function planByHand(dir: string) {
-  const { planCamera } = await import('./plan.ts');
-  return (await planCamera(dir)).capture;
+  const { planCamera } = await import('../../agent/pairing/plan-camera.ts');
+  const { warn } = await import('../warn.ts');
+  return (await planCamera(dir, warn)).capture;
 }
 
 /** This very program, as `oriel camera snapshot`. */

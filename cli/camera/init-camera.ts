@@ -9,9 +9,9 @@ import { pinText } from '../../crypto/pin.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
 import { asOwnerOf } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { writeTextFile } from '../files.ts';
-import { givenOrigin } from '../keys/given-origin.ts';
-import { givenPins } from '../keys/given-pins.ts';
+import { writeTextFile } from '../../host/files.ts';
+import { givenOrigin } from '../../owner/given-origin.ts';
+import { givenPins } from '../../owner/given-pins.ts';
 import { type CameraOptions, checkConfig, choiceOf } from './config-options.ts';
 
 export interface InitCameraOptions extends CameraOptions {

@@ -3,12 +3,14 @@ import type { Logger } from 'pino';
 import type { CaptureConfig } from '../../agent/capture/capture-config.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import { awaitSetup, claimAfterSetup } from '../../agent/pairing/await-setup.ts';
+import { type CameraPlan, planCamera } from '../../agent/pairing/plan-camera.ts';
 import { claimCamera } from '../../agent/state/camera-claim.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { CameraError } from '../../agent/state/errors.ts';
 import { readStatus } from '../../agent/status.ts';
 import { systemClock } from '../../host/clock.ts';
 import { keepMemorySmall } from '../../host/small-memory.ts';
+import { askForPlan } from '../../launcher/ask-for-plan.ts';
 import { claimForLauncher } from '../../launcher/claim.ts';
 import { runCamera } from '../../launcher/launcher.ts';
 import type { OrielCommand } from '../../launcher/oriel-command.ts';
@@ -16,11 +18,10 @@ import { checkPrivilegeSeparation, type PrivilegeSeparation } from '../../launch
 import { EXIT } from '../exit-codes.ts';
 import { logDestination } from '../log-destination.ts';
 import { outliveReaders, stopSignal } from '../signals.ts';
-import { askForPlan } from './ask-for-plan.ts';
+import { warn } from '../warn.ts';
 import { closeDoors } from './close-doors.ts';
 import { showCounters } from './counters.ts';
 import { openLog } from './log.ts';
-import { type CameraPlan, planCamera } from './plan.ts';
 import { type RoleUsers, separationOf } from './privilege-separation.ts';
 
 export interface LaunchOptions extends RoleUsers {
@@ -70,7 +71,7 @@ async function launchByHand(start: Start, logLevel: string): Promise<number> {
       );
     if (!(await awaitSetup(directory, waiting))) return EXIT.ok;
   }
-  const plan = await planCamera(directory.path);
+  const plan = await planCamera(directory.path, warn);
   const claim = () => claimCamera(directory, 'launcher');
   const release = await (blank ? claimAfterSetup(claim, waiting) : claim());
   try {

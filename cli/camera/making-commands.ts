@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { parseSize } from '../quantities.ts';
+import { parseSize } from '../../text/quantities.ts';
 import type { SourceOptions } from './change-source.ts';
 import { type FirewallState, firewallStateOption } from './firewall-state.ts';
 import type { InitCameraOptions } from './init-camera.ts';
@@ -33,7 +33,7 @@ Example:
     .action(async (dir: string, options: SetupOptions) => {
       const [{ setup }, { startCommand }] = await Promise.all([
         import('./setup.ts'),
-        import('./start-command.ts'),
+        import('../../agent/health/start-command.ts'),
       ]);
       const { camera, server } = await setup(dir, options);
       console.log(`camera id  ${camera}`);
@@ -108,8 +108,8 @@ old one stays until it is revoked (oriel server cameras).`,
     )
     .addOption(firewallStateOption().hideHelp())
     .action(async (dir: string, { firewallState }: FirewallState) => {
-      const { reset } = await import('./setup.ts');
-      await reset(dir, firewallState);
+      const { resetCamera } = await import('../../agent/state/reset-camera.ts');
+      await resetCamera(dir, firewallState);
       console.log(`${dir} holds no camera any more`);
     });
 }

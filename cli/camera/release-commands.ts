@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '../exit-codes.ts';
-import type { UpdateOptions } from './update/update.ts';
-import type { VersionOptions } from './version/show-version.ts';
+import type { VersionOptions } from './show-version.ts';
+import type { UpdateOptions } from './update.ts';
 
 /** What a camera runs, and bringing it another by hand: `oriel camera version` and `update`. */
 
@@ -21,7 +21,7 @@ Examples:
   oriel camera version ./cam --json | jq .supported`,
     )
     .action(async (dir: string | undefined, options: VersionOptions) => {
-      const { showVersion } = await import('./version/show-version.ts');
+      const { showVersion } = await import('./show-version.ts');
       await showVersion(dir, options);
     });
 }
@@ -46,7 +46,7 @@ Example:
   sudo oriel camera update /var/lib/oriel-camera /media/stick/oriel-1.2.0.tar`,
     )
     .action(async (dir: string, file: string, options: UpdateOptions) => {
-      const { updateFromFile } = await import('./update/update.ts');
+      const { updateFromFile } = await import('./update.ts');
       process.exitCode = (await updateFromFile(dir, file, options)) ? EXIT.ok : EXIT.failure;
     });
 }

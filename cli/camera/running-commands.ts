@@ -50,8 +50,15 @@ function captureCommand(): Command {
 function planCommand(): Command {
   return roleCommand('plan', async (dir, { claimFor, logLevel, tethered }) => {
     if (tethered !== undefined) (await import('./parent-death.ts')).watchParentDeath();
-    const { planOnceSetUp } = await import('./plan.ts');
-    const plan = await planOnceSetUp(dir, logLevel, claimFor !== undefined);
+    const { planOnceSetUp } = await import('../../agent/pairing/plan-camera.ts');
+    const [{ systemClock }, { openLog }, { stopRole }, { warn }] = await Promise.all([
+      import('../../host/clock.ts'),
+      import('./log.ts'),
+      import('./stop-role.ts'),
+      import('../warn.ts'),
+    ]);
+    const waiting = { clock: systemClock, logger: openLog(logLevel, 'launcher'), signal: stopRole(true) };
+    const plan = await planOnceSetUp(dir, claimFor !== undefined, waiting, warn);
     if (plan !== undefined) console.log(JSON.stringify(plan));
   }).option('--claim-for <launcher>');
 }

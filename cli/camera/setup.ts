@@ -5,15 +5,12 @@ import { keepDestinations, withNothingAdopted } from '../../agent/firewall/desti
 import { setupCamera } from '../../agent/pairing/setup-camera.ts';
 import { claimCamera } from '../../agent/state/camera-claim.ts';
 import { CameraDirectory, readLimited } from '../../agent/state/camera-directory.ts';
-import { eraseCamera, removeTree, shred } from '../../agent/state/erase-camera.ts';
-import { CameraError } from '../../agent/state/errors.ts';
-import { removeElsewhere } from '../../agent/state/run-elsewhere.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { MAX_SETUP_CODE_LENGTH, readSetupCode } from '../../crypto/setup-code.ts';
 import { asOwnerOf, lesserOwner } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { readSecretFile } from '../../host/secret-file.ts';
 import { CommandError } from '../errors.ts';
-import { readSecretFile } from '../secret-file.ts';
 import { type CameraOptions, choiceOf } from './config-options.ts';
 
 export interface SetupOptions extends CameraOptions {
@@ -76,27 +73,4 @@ function codeFrom(directory: CameraDirectory, option: string | undefined): strin
     'USAGE',
     `no setup code: give --code FILE, ORIEL_SETUP_CODE or ${directory.setupCode}; its owner makes it with oriel keys pair`,
   );
-}
-
-/** `oriel camera reset`. @throws CameraError CAMERA_MISSING, CAMERA_RUNNING. */
-export async function reset(dir: string, firewallState: string): Promise<void> {
-  const directory = new CameraDirectory(dir);
-  if (!existsSync(dir)) throw new CameraError('CAMERA_MISSING', `${dir} holds no camera`);
-  const erased = await asOwnerOf(dir, () => eraseAll(directory));
-  // It reaches nobody until root sets it up again, whatever lies in its directory by then.
-  await keepDestinations(firewallState, dir, () => null);
-  if (!erased) throw new CameraError('CAMERA_MISSING', `${dir} holds no camera`);
-}
-
-async function eraseAll(directory: CameraDirectory): Promise<boolean> {
-  const release = await claimCamera(directory, 'alone');
-  try {
-    const erased = await eraseCamera(directory, systemDisk);
-    const code = await shred(systemDisk, directory.setupCode);
-    await removeTree(systemDisk, directory.withRun().run);
-    removeElsewhere(directory.runElsewhere);
-    return erased || code;
-  } finally {
-    release();
-  }
 }

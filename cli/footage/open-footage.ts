@@ -8,11 +8,12 @@ import { openFootage } from '../../footage/open-footage.ts';
 import type { FootageReport } from '../../footage/report.ts';
 import { SharpCanvas } from '../../footage/sheet-canvas-node.ts';
 import type { FootageRequest } from '../../footage/verification.ts';
+import { checkOutput, writeTextFile } from '../../host/files.ts';
+import { readViewingKey } from '../../owner/viewing-key-file.ts';
+import { printable } from '../../text/printable.ts';
 import { CommandError } from '../errors.ts';
-import { checkOutput, writeTextFile } from '../files.ts';
 import { Progress } from '../progress.ts';
-import { printable } from '../text.ts';
-import { readViewingKey } from '../viewing-key-file.ts';
+import { TERMINAL } from '../terminal.ts';
 
 /** What a person asks of a directory of footage. */
 export interface DirectoryRequest {
@@ -63,7 +64,7 @@ export function makeDirectorySheet(request: DirectorySheetRequest): Promise<Shee
 }
 
 function requestOf({ directory, keyPath, camera, range }: DirectoryRequest): FootageRequest {
-  const key = readViewingKey(keyPath);
+  const key = readViewingKey(keyPath, TERMINAL);
   const source = new FootageDirectory(directory);
   const beginProgress = (what: string, total: number) => new Progress(what, total);
   return { source, primitives: nodePrimitives, key, camera, range, beginProgress };

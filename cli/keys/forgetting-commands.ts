@@ -1,4 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { ForgetRequest } from '../../owner/forget.ts';
+import { EXIT } from '../exit-codes.ts';
+import { TERMINAL } from '../terminal.ts';
 import { parseCameraId } from './camera-id.ts';
 
 /** `oriel keys distrust` and `oriel keys forget`: what a viewing key believes and opens no more. */
@@ -19,16 +22,10 @@ Example:
   oriel keys distrust me.key --camera CAMERA_ID`,
     )
     .action(async (file: string, { camera }: { camera: string }) => {
-      const { distrust } = await import('./forget.ts');
-      await distrust(file, camera);
+      const { distrust } = await import('../../owner/forget.ts');
+      await distrust(file, camera, TERMINAL);
       console.log(`${file} does not trust camera ${camera} any more`);
     });
-}
-
-export interface ForgetOptions {
-  readonly through: number;
-  readonly footage?: string;
-  readonly yes?: true;
 }
 
 export function forgetCommand(): Command {
@@ -51,9 +48,9 @@ Examples:
   oriel keys forget me.key --through 30 --footage ./house        tells what would be lost
   oriel keys forget me.key --through 30 --footage ./house --yes`,
     )
-    .action(async (file: string, options: ForgetOptions) => {
-      const { forget } = await import('./forget.ts');
-      process.exitCode = await forget(file, options);
+    .action(async (file: string, options: ForgetRequest) => {
+      const { forget } = await import('../../owner/forget.ts');
+      process.exitCode = (await forget(file, options, TERMINAL)) ? EXIT.ok : EXIT.usage;
     });
 }
 

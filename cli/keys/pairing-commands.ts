@@ -1,5 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { WifiNetwork } from '../../crypto/wifi.ts';
+import { EXIT } from '../exit-codes.ts';
+import { TERMINAL } from '../terminal.ts';
 
 /** `oriel keys pair` and `oriel keys accept`: the owner's two steps of pairing a camera. */
 
@@ -47,15 +49,15 @@ Example, from nothing to a camera that records:
 }
 
 async function pair(file: string, options: PairOptions): Promise<void> {
-  const { preparePairing } = await import('./pairing.ts');
-  const { readViewingKey } = await import('../viewing-key-file.ts');
-  const { presentTime } = await import('../present-time.ts');
+  const { preparePairing } = await import('../../owner/pairing.ts');
+  const { readViewingKey } = await import('../../owner/viewing-key-file.ts');
+  const { presentTime } = await import('../../ota/present-time.ts');
   const { writeViewingKey } = await import('../../crypto/viewing-key.ts');
-  const { withFileLocked, writeTextFile } = await import('../files.ts');
+  const { withFileLocked, writeTextFile } = await import('../../host/files.ts');
   const { server, pin: pins, expires: lifeSeconds, name, out } = options;
   const wish = { server, pins, lifeSeconds, name, wifi: await wifiOf(options) };
   const { code, claim, expires } = await withFileLocked(file, async () => {
-    const prepared = await preparePairing(readViewingKey(file), wish, presentTime());
+    const prepared = await preparePairing(readViewingKey(file, TERMINAL), wish, presentTime());
     // The key first: a code that it does not remember could never be accepted.
     writeTextFile(file, writeViewingKey(prepared.key), 0o600);
     return prepared;
@@ -79,7 +81,7 @@ async function wifiOf({ wifi: ssid, wifiPassword }: PairOptions): Promise<WifiNe
     return undefined;
   }
   if (wifiPassword === undefined) return { ssid, passphrase: '' };
-  const { readSecretFile } = await import('../secret-file.ts');
+  const { readSecretFile } = await import('../../host/secret-file.ts');
   return { ssid, passphrase: readSecretFile('--wifi-password', wifiPassword, 1000).replace(/\r?\n$/, '') };
 }
 
@@ -109,8 +111,11 @@ owner on the way. The server can neither make nor change one.
 Refusals: PAIRING_UNKNOWN (none of your codes), PAIRING_FORGED, PAIRING_EXPIRED, PAIRING_USED (by another camera).`,
     )
     .action(async (file: string, options: AcceptOptions) => {
-      const { accept } = await import('./accept.ts');
-      process.exitCode = await accept(file, options);
+      const { presentTime } = await import('../../ota/present-time.ts');
+      const { withRegistry } = await import('../server/registry.ts');
+      const { accept } = await import('../../owner/accept.ts');
+      const tools = { output: TERMINAL, now: presentTime, withRegistry };
+      process.exitCode = (await accept(file, options, tools)) ? EXIT.ok : EXIT.failure;
     });
 }
 

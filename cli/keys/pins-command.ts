@@ -1,7 +1,8 @@
 import { Command } from 'commander';
+import { givenOrigin } from '../../owner/given-origin.ts';
 import { CommandError } from '../errors.ts';
+import { TERMINAL } from '../terminal.ts';
 import { parseCameraId } from './camera-id.ts';
-import { givenOrigin } from './given-origin.ts';
 
 /** `oriel keys pins`: which server a paired camera believes from now on. */
 
@@ -72,14 +73,16 @@ async function pins(file: string, options: PinsOptions): Promise<void> {
     throw new CommandError('USAGE', 'say which camera: --camera ID');
   }
   const [{ withServers }, { checkOutput }, { signAndDeliver }] = await Promise.all([
-    import('./deliver-pins.ts'),
-    import('../files.ts'),
-    import('./sign-and-deliver-pins.ts'),
+    import('../../owner/deliver-pins.ts'),
+    import('../../host/files.ts'),
+    import('../../owner/sign-and-deliver-pins.ts'),
   ]);
   if (out !== undefined) checkOutput(out, { force, inputs: [file] });
   const server = givenOrigin(options.server, 'PINS_MALFORMED');
   const wish = { camera, server, pins: options.pin, out };
-  const signed = await withServers(serverDir, (servers) => signAndDeliver(file, wish, servers));
+  const signed = await withServers(serverDir, console.error, (servers) =>
+    signAndDeliver(file, wish, servers, TERMINAL),
+  );
   if (options.json) {
     console.log(JSON.stringify({ server, pins: options.pin, statements: signed }));
     return;

@@ -1,11 +1,12 @@
 import { Command } from 'commander';
+import { TERMINAL } from '../terminal.ts';
 import { parseCameraId } from './camera-id.ts';
-import { parsePostponeDays, parseUpdateWindow, type UpdateWindow } from './update-choice.ts';
+import { parsePostponeDays, parseUpdateWindow, type UpdateWindow, updateChoice } from './update-choice.ts';
 import { gather, parseName, parseNumber } from './words.ts';
 
 /** `oriel keys policy`: what a camera obeys, and who may open what it films. */
 
-export interface PolicyOptions {
+interface PolicyOptions {
   readonly camera: string;
   readonly out: string;
   readonly name: string;
@@ -57,7 +58,9 @@ Examples:
   oriel server policy ./house put policy.json --camera "Front door"`,
     )
     .action(async (file: string, options: PolicyOptions) => {
-      const { writePolicy } = await import('./write-policy.ts');
-      await writePolicy(file, options);
+      const { writePolicy } = await import('../../owner/write-policy.ts');
+      const { updateWindow, postponeUpdates, ...request } = options;
+      const updates = updateChoice(updateWindow, postponeUpdates);
+      await writePolicy(file, { ...request, updates }, TERMINAL);
     });
 }

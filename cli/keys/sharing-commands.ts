@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { TERMINAL } from '../terminal.ts';
 import { parseCameraId } from './camera-id.ts';
 import { parseName } from './words.ts';
 
@@ -30,12 +31,12 @@ Example:
         { viewerText },
       ] = await Promise.all([
         import('../../crypto/shared-day-keys.ts'),
-        import('../viewing-key-file.ts'),
-        import('../files.ts'),
-        import('./identity.ts'),
+        import('../../owner/viewing-key-file.ts'),
+        import('../../host/files.ts'),
+        import('../../owner/identity.ts'),
       ]);
       checkOutput(out, { force, inputs: [file] });
-      const shared = shareDayKeys(readViewingKey(file));
+      const shared = shareDayKeys(readViewingKey(file, TERMINAL));
       writeTextFile(out, writeSharedDayKeys(shared), 0o644);
       const viewer = await viewerText(shared.identity);
       console.log(`day keys ${shared.numbers[0]} to ${shared.numbers.at(-1)} of viewer ${viewer}: ${out}`);
@@ -62,11 +63,11 @@ Example:
       const [{ trustCamera, writeViewingKey }, { readViewingKey }, { withFileLocked, writeTextFile }] =
         await Promise.all([
           import('../../crypto/viewing-key.ts'),
-          import('../viewing-key-file.ts'),
-          import('../files.ts'),
+          import('../../owner/viewing-key-file.ts'),
+          import('../../host/files.ts'),
         ]);
       await withFileLocked(file, () => {
-        const key = trustCamera(readViewingKey(file), { id: camera, name });
+        const key = trustCamera(readViewingKey(file, TERMINAL), { id: camera, name });
         writeTextFile(file, writeViewingKey(key), 0o600);
       });
       console.log(`${file} trusts camera ${camera}`);

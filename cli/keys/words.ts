@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { printable } from '../text.ts';
+import { printable } from '../../text/printable.ts';
 
 /** Words of `oriel keys` as a person gives them. */
 

@@ -2,9 +2,9 @@ import { systemDisk } from '../../host/disk.ts';
 import { orielArguments } from '../../launcher/oriel-command.ts';
 import { commandOf } from '../../launcher/slots/run-slots.ts';
 import { readInstallation } from '../../ota/installation.ts';
+import { readSlotState } from '../../ota/read-slot-state.ts';
 import { Slots } from '../../ota/slots.ts';
 import { CommandError } from '../errors.ts';
-import { readState } from './status.ts';
 
 const EXEC_ARGV = ['--disable-warning=ExperimentalWarning'];
 
@@ -14,7 +14,7 @@ const EXEC_ARGV = ['--disable-warning=ExperimentalWarning'];
  */
 export async function execInSlot(installation: string, args: readonly string[]): Promise<never> {
   // A state that cannot be read is the running launcher's to make anew.
-  const { active } = await readState(installation);
+  const { active } = await readSlotState(installation);
   const { trust } = await readInstallation(systemDisk, installation);
   const slots = await Slots.open({ disk: systemDisk, directory: installation, trust });
   const command = commandOf(await slots.verify(active), 'info');

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { readSlotState } from '../../ota/read-slot-state.ts';
 import { isLegal } from '../../ota/slot-transitions.ts';
 import { ROLLBACK_FILE } from '../../ota/slots.ts';
 import { CommandError } from '../errors.ts';
-import { readState } from './status.ts';
 
 /** Lays down the wish, for the launcher to take. @throws CommandError USAGE when there is nothing to go back to. */
 export async function askForRollback(installation: string): Promise<void> {
-  const state = await readState(installation);
+  const state = await readSlotState(installation);
   if (!isLegal(state, 'rollback')) {
     const why =
       state.spare === null

@@ -1,39 +1,10 @@
-import { join } from 'node:path';
-import { readFileBounded } from '../../host/atomic-file.ts';
-import { systemDisk } from '../../host/disk.ts';
-import { OtaError } from '../../ota/errors.ts';
-import {
-  MAX_STATE_BYTES,
-  nameOfRefused,
-  otherSlot,
-  parseSlotState,
-  type ReleaseName,
-  type SlotState,
-} from '../../ota/slot-state.ts';
-import { STATE_FILE } from '../../ota/slots.ts';
-import { CommandError } from '../errors.ts';
+import { readSlotState } from '../../ota/read-slot-state.ts';
+import { nameOfRefused, otherSlot, type ReleaseName, type SlotState } from '../../ota/slot-state.ts';
 
-/** @throws CommandError FILE_UNREADABLE; OtaError SLOTS_MALFORMED. */
+/** @throws FileError FILE_UNREADABLE; OtaError SLOTS_MALFORMED. */
 export async function showSlots(installation: string, json: boolean): Promise<void> {
-  const state = await readState(installation);
+  const state = await readSlotState(installation);
   console.log(json ? JSON.stringify(state) : slotsText(state).join('\n'));
-}
-
-/** @throws CommandError FILE_UNREADABLE; OtaError SLOTS_MALFORMED. */
-export async function readState(installation: string): Promise<SlotState> {
-  const path = join(installation, STATE_FILE);
-  const bytes = await readFileBounded(systemDisk, path, MAX_STATE_BYTES);
-  if (bytes === undefined) throw new CommandError('FILE_UNREADABLE', `${path} is missing, or too long`);
-  try {
-    return parseSlotState(bytes);
-  } catch (error) {
-    if (!(error instanceof OtaError) || error.code !== 'SLOTS_MALFORMED') throw error;
-    throw new OtaError(
-      'SLOTS_MALFORMED',
-      `${path}: ${error.message}; the launcher makes it anew when it starts: stop the camera, and start it again`,
-      error,
-    );
-  }
 }
 
 /** The slots for people. */

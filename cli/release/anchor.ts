@@ -24,7 +24,7 @@ Writes root.json and anchor.json, and says if the key list still lacks signature
 Sign the key list with keys of both: cameras flashed before go by the old anchor.`,
     )
     .action(async (directory: string, options: AnchorOptions) => {
-      const { makeAnchor } = await import('./make-anchor.ts');
+      const { makeAnchor } = await import('../../ota/release/make-anchor.ts');
       print(await makeAnchor(directory, options));
     });
 }

@@ -30,7 +30,7 @@ Makes, for you to take apart and keep in different places:
 Two of three: a key that is lost stops nothing, a key that is stolen installs nothing.`,
     )
     .action(async (directory: string, options: KeysOptions) => {
-      const { makeKeys } = await import('./make-keys.ts');
+      const { makeKeys } = await import('../../ota/release/make-keys.ts');
       print(makeKeys(directory, options));
     });
 }

@@ -22,7 +22,7 @@ export async function readSigners(
   files: readonly string[],
   passphraseFile: string | undefined,
 ): Promise<Signer[]> {
-  const { readKeyFile, readPassphrase } = await import('./key-file.ts');
+  const { readKeyFile, readPassphrase } = await import('../../ota/release/key-file.ts');
   const passphrase = readPassphrase(passphraseFile);
   return files.map((file) => readKeyFile(file, passphrase));
 }

@@ -38,8 +38,9 @@ export function publishCommand(): Command {
     .option('--level <n>', 'zstd level, 1 to 22', '19')
     .addHelpText('after', SIGNING_HELP);
   return withSigning(command).action(async (repository: string, bundle: string, options: PublishOptions) => {
-    const { publishBundle } = await import('./repository-changes.ts');
-    print(await publishBundle(repository, bundle, { ...options, signing: await signingOf(options) }));
+    const { publishBundle } = await import('../../ota/release/repository-changes.ts');
+    const request = { ...options, signing: await signingOf(options), say: console.error };
+    print(await publishBundle(repository, bundle, request));
   });
 }
 
@@ -52,7 +53,7 @@ export function promoteCommand(): Command {
     .addHelpText('after', SIGNING_HELP);
   return withSigning(command).action(
     async (repository: string, version: string, options: SigningOptions & { percentage: number }) => {
-      const { promote } = await import('./repository-changes.ts');
+      const { promote } = await import('../../ota/release/repository-changes.ts');
       print(await promote(repository, version, options.percentage, await signingOf(options)));
     },
   );
@@ -72,7 +73,7 @@ ${SIGNING_HELP}`,
     );
   return withSigning(command).action(
     async (repository: string, version: string, options: SigningOptions & { resume?: true }) => {
-      const { halt } = await import('./repository-changes.ts');
+      const { halt } = await import('../../ota/release/repository-changes.ts');
       print(await halt(repository, version, options.resume !== true, await signingOf(options)));
     },
   );

@@ -30,7 +30,7 @@ then on carry the new key list; a camera that has seen it refuses older ones. Wh
 anchor's root keys, signs key lists for as long as the camera lives.`,
     )
     .action(async (repository: string, options: RotateOptions) => {
-      const { rotate } = await import('./rotate-keys.ts');
+      const { rotate } = await import('../../ota/release/rotate-keys.ts');
       print(await rotate(repository, options));
     });
 }

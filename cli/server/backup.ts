@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { jsonLine } from '../text.ts';
+import { jsonLine } from '../../text/printable.ts';
 
 /** `oriel server backup`, `restore` and `new-registry`: what to do before and after a server's directory is lost. */
 export function backupCommands(): Command[] {
@@ -34,8 +34,8 @@ Examples:
       const [{ makeBackup }, { systemDisk }, { checkOutput }, { commandPatience }] = await Promise.all([
         import('../../server/backup.ts'),
         import('../../host/disk.ts'),
-        import('../files.ts'),
-        import('./patience.ts'),
+        import('../../host/files.ts'),
+        import('../../server/registry/patience.ts'),
       ]);
       checkOutput(file, { force: true, inputs: [join(directory, 'registry.db'), ...filesOf(directory)] });
       const { madeAtMs, files, leftOut } = await makeBackup(
@@ -43,7 +43,7 @@ Examples:
         directory,
         file,
         Date.now(),
-        commandPatience(directory),
+        commandPatience(directory, console.error),
       );
       const madeAt = new Date(madeAtMs).toISOString();
       const said = { file, madeAt, files: ['registry.db', ...files.map(({ path }) => path)], leftOut };

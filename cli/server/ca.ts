@@ -26,14 +26,18 @@ Example:
         _verb: 'promote',
         options: { readonly backupKey?: string; readonly json?: true },
       ) => {
-        const [{ readTextFile }, { promoteHere }] = await Promise.all([
-          import('../files.ts'),
-          import('./promote.ts'),
+        const [{ readTextFile }, { promoteHere }, { promotedText }, { presentTime }] = await Promise.all([
+          import('../../host/files.ts'),
+          import('../../server/pki/promote-here.ts'),
+          import('./promoted-text.ts'),
+          import('../../ota/present-time.ts'),
         ]);
         const { backupKey: path } = options;
         const backupKey = path === undefined ? undefined : readTextFile(path, MAX_KEY_BYTES);
-        const promoted = await promoteHere(directory, backupKey);
-        console.log(options.json ? JSON.stringify(promoted.configuration) : promoted.text);
+        const promoted = await promoteHere(directory, backupKey, new Date(presentTime()));
+        console.log(
+          options.json ? JSON.stringify(promoted.configuration) : promotedText(directory, promoted),
+        );
       },
     );
 }

@@ -3,15 +3,16 @@ import { fromBase64Url, toBase64Url, toHex } from '../../crypto/bytes.ts';
 import { parseClaim } from '../../crypto/claim.ts';
 import { PUBLIC_KEY_LENGTH } from '../../crypto/ed25519.ts';
 import { isIdText } from '../../crypto/ids.ts';
+import { presentTime } from '../../ota/present-time.ts';
+import { fleetOf } from '../../server/fleet/fleet.ts';
 import { twinText } from '../../server/fleet/twin-watch.ts';
+import { cameraMeant } from '../../server/registry/camera-meant.ts';
 import type { Registry } from '../../server/registry/registry.ts';
 import type { CameraRecord, ClaimRecord } from '../../server/registry/registry-tables.ts';
+import { minute } from '../../text/quantities.ts';
 import { CommandError } from '../errors.ts';
 import { terminalPaint } from '../paint.ts';
-import { presentTime } from '../present-time.ts';
-import { minute } from '../quantities.ts';
-import { fleetOf, fleetText, jsonOfHealth } from './fleet.ts';
-import { cameraMeant } from './registry.ts';
+import { fleetText, jsonOfHealth } from './fleet-text.ts';
 import { restoredText } from './restored.ts';
 
 /** What `oriel server cameras` can do. */

@@ -1,7 +1,7 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
+import { jsonLine } from '../../text/printable.ts';
 import { CommandError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import { jsonLine } from '../text.ts';
 import type { CameraVerb } from './camera-verbs.ts';
 
 const DEFAULT_WAIT_SECONDS = 10;
@@ -67,12 +67,7 @@ Examples:
       ) => {
         const { withRegistry } = await import('./registry.ts');
         if (verb === 'ask') {
-          const { ask, askAll } = await import('./ask.ts');
-          const asked = await withRegistry(directory, (registry) =>
-            all
-              ? askAll(registry, directory, words, wait * 1000)
-              : ask(registry, directory, words, wait * 1000, (text) => console.error(text)),
-          );
+          const asked = await askAs(directory, words, all === true, wait * 1000);
           console.log(json ? jsonLine(asked.json) : asked.text);
           if (!asked.done) process.exitCode = EXIT.failure;
           return;
@@ -83,6 +78,24 @@ Examples:
         console.log(json ? jsonLine(said.json) : said.text);
       },
     );
+}
+
+async function askAs(directory: string, words: readonly string[], all: boolean, waitMs: number) {
+  const { withRegistry } = await import('./registry.ts');
+  const { ask, askAll } = await import('../../server/control/ask.ts');
+  const { askedAllResult, askedResult } = await import('./ask-text.ts');
+  const { requestsOf } = await import('../../wire/control-requests.ts');
+  const requests = requestsOf('operator');
+  const request = requests.find((each) => each === words[all ? 0 : 1]);
+  if (words.length !== (all ? 1 : 2) || request === undefined) {
+    const whom = all ? '--all' : 'CAMERA';
+    throw new CommandError('USAGE', `usage: oriel server cameras DIR ask ${whom} ${requests.join('|')}`);
+  }
+  return withRegistry(directory, async (registry) => {
+    if (all) return askedAllResult(request, await askAll(registry, directory, request, waitMs));
+    const asked = { camera: words[0] as string, request };
+    return askedResult(await ask(registry, directory, asked, waitMs, (text) => console.error(text)));
+  });
 }
 
 function parseWait(text: string): number {

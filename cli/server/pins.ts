@@ -1,7 +1,7 @@
 import { Argument, Command } from 'commander';
 import type { Configuration } from '../../server/config.ts';
+import { origins } from '../../server/config.ts';
 import { CommandError } from '../errors.ts';
-import { origins } from './origins.ts';
 
 /** `oriel server pins`: by what cameras know this server, and what owners have to say about that. */
 export function pinsCommand(): Command {
@@ -55,7 +55,7 @@ async function put(directory: string, path: string) {
   const [{ withRegistry }, { putPins }, { readTextFile }, statement] = await Promise.all([
     import('./registry.ts'),
     import('../../server/enrolment/pins-check.ts'),
-    import('../files.ts'),
+    import('../../host/files.ts'),
     import('../../crypto/pin-statement.ts'),
   ]);
   const bytes = statement.readPinsLine(readTextFile(path, statement.MAX_PINS_TEXT_LENGTH));

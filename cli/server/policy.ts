@@ -35,8 +35,9 @@ Example:
 }
 
 async function put(directory: string, path: string, word: string): Promise<string> {
-  const [{ cameraMeant, withRegistry }, { checkPolicy }, { readFileBounded }, { systemDisk }, wire] =
+  const [{ cameraMeant }, { withRegistry }, { checkPolicy }, { readFileBounded }, { systemDisk }, wire] =
     await Promise.all([
+      import('../../server/registry/camera-meant.ts'),
       import('./registry.ts'),
       import('../../server/enrolment/policy-check.ts'),
       import('../../host/atomic-file.ts'),

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { jsonLine } from '../text.ts';
+import { jsonLine } from '../../text/printable.ts';
 
 const SHOWN = 3;
 
@@ -20,8 +20,9 @@ Example:
     )
     .action(async (directory: string, { json }: { readonly json?: true }) => {
       const { withRegistry } = await import('./registry.ts');
-      const { releasesJson, releasesOf, releasesText } = await import('./releases.ts');
-      const { followedUpdates } = await import('./updates.ts');
+      const { releasesOf } = await import('../../server/fleet/releases.ts');
+      const { releasesJson, releasesText } = await import('./releases-text.ts');
+      const { followedUpdates } = await import('../../server/updates/show-updates.ts');
       const { headLine } = await import('./updates-text.ts');
       const updates = await followedUpdates(directory);
       const fleet = await withRegistry(directory, async (registry) =>

@@ -3,7 +3,7 @@ import { loadConfiguration } from '../../server/config.ts';
 import type { Origin } from '../../server/registry/origin-table.ts';
 import { camerasWithFootage, renewRegistry } from '../../server/registry/registry-origin.ts';
 import { lockDirectory } from '../../server/storage/directory-lock.ts';
-import { minute } from '../quantities.ts';
+import { minute } from '../../text/quantities.ts';
 import type { CommandResult } from './camera-verbs.ts';
 
 /** What the operator of a restored server is told until they have seen to it. */

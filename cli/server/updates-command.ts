@@ -1,6 +1,6 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
+import { jsonLine } from '../../text/printable.ts';
 import { EXIT } from '../exit-codes.ts';
-import { jsonLine } from '../text.ts';
 
 const DEFAULT_WAIT_SECONDS = 600;
 
@@ -31,9 +31,11 @@ Examples:
         verb: 'status' | 'check',
         { json, wait }: { readonly json?: true; readonly wait: number },
       ) => {
-        const { checkUpdates, showUpdates } = await import('./updates.ts');
-        const said =
+        const { checkUpdates, showUpdates } = await import('../../server/updates/show-updates.ts');
+        const { updatesResult } = await import('./updates-text.ts');
+        const updates =
           verb === 'check' ? await checkUpdates(directory, wait * 1000) : await showUpdates(directory);
+        const said = updatesResult(updates, Date.now());
         console.log(json ? jsonLine(said.json) : said.text);
         if (!said.inOrder) process.exitCode = verb === 'check' ? EXIT.failure : EXIT.ok;
       },

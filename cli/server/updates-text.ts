@@ -1,20 +1,31 @@
+import type { DirectoryUpdates, Updates } from '../../server/updates/show-updates.ts';
 import type { MirrorState } from '../../server/updates/state.ts';
-import { duration, minute, size } from '../quantities.ts';
-import { printable } from '../text.ts';
+import { printable } from '../../text/printable.ts';
+import { duration, minute, size } from '../../text/quantities.ts';
 
 /** What cameras are given, as people read it. Pure. */
 
 type Releases = NonNullable<MirrorState['edition']>['releases'];
 
-export interface DirectoryUpdates {
-  readonly kind: 'directory';
-  readonly directory: string;
-  readonly expiresAt: string | null;
-  /** Null when the directory holds no release. */
-  readonly releases: Releases | null;
+export interface UpdatesResult {
+  readonly json: object;
+  readonly text: string;
+  /** Whether the last check found all in order; true for a directory. */
+  readonly inOrder: boolean;
 }
 
-export const inOrder = ({ failure, edition }: MirrorState) => failure === null && edition !== null;
+export function updatesResult(updates: Updates, nowMs: number): UpdatesResult {
+  if (updates.kind === 'directory')
+    return { json: updates, text: directoryText(updates, nowMs).join('\n'), inOrder: true };
+  const { state } = updates;
+  return {
+    json: { kind: 'mirror', ...state },
+    text: mirrorText(state, nowMs).join('\n'),
+    inOrder: inOrder(state),
+  };
+}
+
+const inOrder = ({ failure, edition }: MirrorState) => failure === null && edition !== null;
 
 export function mirrorText(state: MirrorState, nowMs: number): string[] {
   const { from, followedAt, nextCheckAt, failure, edition, root } = state;
@@ -62,7 +73,7 @@ const FIRST: Readonly<Record<NonNullable<MirrorState['root']>['first'], string>>
   'first use': 'taken from the maker’s server at first use; compare these keys with the maker’s:',
 };
 
-export function directoryText({ directory, expiresAt, releases }: DirectoryUpdates, nowMs: number): string[] {
+function directoryText({ directory, expiresAt, releases }: DirectoryUpdates, nowMs: number): string[] {
   if (releases === null || expiresAt === null) {
     return [
       `no updates: ${directory} holds no repository with a release`,

@@ -25,8 +25,10 @@ const SOURCES = [
   'launcher',
   'media',
   'ota',
+  'owner',
   'scripts',
   'server',
+  'text',
   'wire',
 ];
 const DOCUMENTS = ['LICENSE', 'package.json', 'package-lock.json', 'oriel'];

@@ -11,8 +11,10 @@ export type RoomName =
   | 'media'
   | 'wire'
   | 'footage'
+  | 'text'
   | 'host'
   | 'server'
+  | 'owner'
   | 'web'
   | 'cli'
   | 'scripts'
@@ -77,8 +79,10 @@ const SHIPPED: readonly RoomName[] = [
   'media',
   'wire',
   'footage',
+  'text',
   'host',
   'server',
+  'owner',
   'web',
   'cli',
 ];
@@ -87,24 +91,25 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'agent',
     holds:
-      'the camera: `client/` (connections and requests), `state/` (its directory, key, policy), `pairing/`, `clock/`, `capture/`, `recording/`, `snapshots/`, `spool/`, `uplink/`, `control/`, `updates/`, `firewall/`',
-    imports: ['ota', 'crypto', 'media', 'wire', 'host'],
+      'the camera: `client/` (connections and requests), `state/` (its directory, key, policy), `pairing/`, `clock/`, `capture/`, `recording/`, `snapshots/`, `spool/`, `uplink/`, `control/`, `updates/`, `firewall/`, `health/`, `selfcheck/`',
+    imports: ['ota', 'crypto', 'media', 'wire', 'text', 'host'],
     node: 'local',
     special: [{ files: 'agent/capture/**', children: true, packages: ['fluent-ffmpeg'] }],
   },
   {
     name: 'launcher',
     holds: 'starts agent and capture, each with its own user, and switches slots',
-    imports: ['agent', 'ota', 'crypto', 'wire', 'host'],
+    imports: ['agent', 'ota', 'crypto', 'wire', 'text', 'host'],
     node: 'local',
     special: [{ files: 'launcher/role-process.ts', children: true }],
   },
   {
     name: 'ota',
     holds:
-      "updates: bundles, release keys, repository; on the camera metadata, choice, download ([updates](updates.md))",
-    imports: ['crypto', 'host'],
+      "updates: bundles, `release/` (a maker's keys, signatures and repository); on the camera metadata, choice, download ([updates](updates.md))",
+    imports: ['crypto', 'text', 'host'],
     node: 'local',
+    special: [{ files: 'ota/release/pack.ts', children: true }],
   },
   {
     name: 'crypto',
@@ -122,8 +127,14 @@ export const ROOMS: readonly Room[] = [
   },
   {
     name: 'wire',
-    holds: 'the protocol between camera and server: paths, schemas, limits',
-    imports: ['crypto'],
+    holds: 'the protocol between camera and server: paths, schemas, limits; the rules of a camera’s health',
+    imports: ['crypto', 'text'],
+    node: 'nothing',
+  },
+  {
+    name: 'text',
+    holds: 'how quantities and text of others are written for people',
+    imports: [],
     node: 'nothing',
   },
   {
@@ -147,7 +158,7 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'server',
     holds: "the server: TLS, HTTP, MQTT, storage, registry; the mirror of a maker's updates",
-    imports: ['ota', 'wire', 'host', 'crypto'],
+    imports: ['ota', 'wire', 'text', 'host', 'crypto'],
     but: {
       files: ['crypto/opener', 'crypto/session', 'crypto/snapshot-opener', 'crypto/viewing-key'],
       because: 'The server is blind: it never imports what opens footage.',
@@ -155,9 +166,16 @@ export const ROOMS: readonly Room[] = [
     node: 'listener',
   },
   {
+    name: 'owner',
+    holds:
+      'what an owner does with the viewing key: setup codes, accepting cameras, policies, pin statements, forgetting day keys',
+    imports: ['crypto', 'wire', 'footage', 'text', 'host', 'server'],
+    node: 'local',
+  },
+  {
     name: 'web',
     holds: 'what runs in the browser (to come)',
-    imports: ['crypto', 'media', 'wire'],
+    imports: ['crypto', 'media', 'wire', 'footage', 'text'],
     node: 'browser',
   },
   {

@@ -1,4 +1,4 @@
-import type { releasesJson } from '../../cli/server/releases.ts';
+import type { releasesJson } from '../../cli/server/releases-text.ts';
 import type { SegmentLine } from '../../footage/report.ts';
 
 /** What became of a release on a camera, as its server and its footage tell. Pure. */

@@ -11,10 +11,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkFfmpeg } from '../../cli/camera/selfcheck/camera-checks.ts';
-import { toolsOf } from '../../cli/camera/selfcheck/camera-facts.ts';
-import type { Facts } from '../../cli/camera/selfcheck/facts.ts';
-import type { Finding } from '../../cli/camera/selfcheck/finding.ts';
+import { checkFfmpeg } from '../../agent/selfcheck/camera-checks.ts';
+import { toolsOf } from '../../agent/selfcheck/camera-facts.ts';
+import type { Facts } from '../../agent/selfcheck/facts.ts';
+import type { Finding } from '../../agent/selfcheck/finding.ts';
 import { collect } from '../../host/child.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { breakBuild } from '../broken-build.ts';

@@ -3,8 +3,8 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, renameSync, rmSync, statS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { awaitSetup } from '../../agent/pairing/await-setup.ts';
+import { planCamera } from '../../agent/pairing/plan-camera.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { planCamera } from '../../cli/camera/plan.ts';
 import { systemClock } from '../../host/clock.ts';
 import { checkPrivilegeSeparation, makeSharedRunDirectory } from '../../launcher/privilege-separation.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';

@@ -1,6 +1,6 @@
-import { courseText, whatToDo } from '../../cli/camera/update/progress-text.ts';
-import { courseOf } from '../../cli/camera/update/update-progress.ts';
-import { supportOf, versionText } from '../../cli/camera/version/version-text.ts';
+import { courseOf } from '../../agent/updates/update-progress.ts';
+import { courseText, whatToDo } from '../../cli/camera/update-text.ts';
+import { supportOf, versionText } from '../../cli/camera/version-text.ts';
 import { addOutcome, addRefused, firstState } from '../../ota/slot-state.ts';
 
 /** What people are told of an update that was brought by hand, and of the version that runs. */

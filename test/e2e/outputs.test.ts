@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeTextFile } from '../../cli/files.ts';
+import { writeTextFile } from '../../host/files.ts';
 import { oriel, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { MadeFootage } from '../footage/footage-maker.ts';
 

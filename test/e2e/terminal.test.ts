@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
-import { escapedJson, jsonLine, printable } from '../../cli/text.ts';
 import { oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { escapedJson, jsonLine, printable } from '../../text/printable.ts';
 import { exitOf } from '../exit-of.ts';
 
 /** What a command prints may quote cameras and servers; whoever reads it may be a terminal, or gone. */

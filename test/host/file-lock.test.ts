@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { claimCamera } from '../../agent/state/camera-claim.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { withFileLocked } from '../../cli/files.ts';
 import { passingFileLock, tryFileLock } from '../../host/file-lock.ts';
+import { withFileLocked } from '../../host/files.ts';
 import { lockDirectory } from '../../server/storage/directory-lock.ts';
 import { exitOf } from '../exit-of.ts';
 

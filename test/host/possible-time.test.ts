@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { presentTime, requirePast } from '../../cli/present-time.ts';
-import { releaseTimeMs } from '../../cli/version.ts';
 import { BUILD_LIFE_MS, isPossibleTime } from '../../host/possible-time.ts';
+import { presentTime, requirePast } from '../../ota/present-time.ts';
+import { releaseTimeMs } from '../../ota/version.ts';
 
 const RELEASE = Date.UTC(2026, 10, 21);
 

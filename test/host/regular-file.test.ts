@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readNeededFile } from '../../cli/files.ts';
+import { readNeededFile } from '../../host/files.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
 
 /** What readers of small files take, and what a command that needs a file makes of it. */

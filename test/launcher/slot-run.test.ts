@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import pino from 'pino';
-import { whatToDo } from '../../cli/camera/update/progress-text.ts';
+import { whatToDo } from '../../cli/camera/update-text.ts';
 import type { Clock } from '../../host/clock.ts';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { HostError } from '../../host/errors.ts';

@@ -1,8 +1,8 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeKeys } from '../../cli/release/make-keys.ts';
 import { FILES_DIRECTORY, MANIFEST_FILE, writeBundle } from '../../ota/bundle.ts';
+import { makeKeys } from '../../ota/release/make-keys.ts';
 import { commandsNamedIn } from '../repository/named-commands.ts';
 import { runCommand, wordsOf } from '../repository/run-command.ts';
 import { describeBundle, writeContent } from './maker.ts';

@@ -1,14 +1,14 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeKeyFile, readKeyFile } from '../../cli/release/key-file.ts';
-import { makeAnchor } from '../../cli/release/make-anchor.ts';
-import { makeKeys } from '../../cli/release/make-keys.ts';
-import { finishRepository, promote, publishBundle } from '../../cli/release/repository-changes.ts';
-import { rotate } from '../../cli/release/rotate-keys.ts';
-import { attachSignatures, signDirectory } from '../../cli/release/signing.ts';
 import { FILES_DIRECTORY, MANIFEST_FILE, writeBundle } from '../../ota/bundle.ts';
 import { parseAnchor } from '../../ota/key-list.ts';
+import { makeKeyFile, readKeyFile } from '../../ota/release/key-file.ts';
+import { makeAnchor } from '../../ota/release/make-anchor.ts';
+import { makeKeys } from '../../ota/release/make-keys.ts';
+import { finishRepository, promote, publishBundle } from '../../ota/release/repository-changes.ts';
+import { rotate } from '../../ota/release/rotate-keys.ts';
+import { attachSignatures, signDirectory } from '../../ota/release/signing.ts';
 import { keyIdOf } from '../../ota/signatures.ts';
 import { describeBundle, writeContent } from './maker.ts';
 
@@ -32,6 +32,7 @@ beforeEach(async () => {
     severity: 'none',
     level: '1',
     signing: { release: [signer(pem('release-1')), signer(pem('release-2'))], online: signer(pem('online')) },
+    say: () => undefined,
   });
 });
 afterEach(() => rmSync(directory, { recursive: true }));

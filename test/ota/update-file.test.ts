@@ -21,12 +21,12 @@ import type { CheckRepositoryOptions } from '../../agent/updates/check-for-updat
 import type { SideloadView } from '../../agent/updates/release-view.ts';
 import { takeSideloaded } from '../../agent/updates/sideload.ts';
 import { INBOX_DIRECTORY, watchInbox } from '../../agent/updates/update-inbox.ts';
-import { whatToDo } from '../../cli/camera/update/progress-text.ts';
-import type { Course } from '../../cli/camera/update/update-progress.ts';
-import { packRelease } from '../../cli/release/pack.ts';
+import type { Course } from '../../agent/updates/update-progress.ts';
+import { whatToDo } from '../../cli/camera/update-text.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { changeRollout } from '../../ota/publish.ts';
+import { packRelease } from '../../ota/release/pack.ts';
 import { firstState, writeSlotState } from '../../ota/slot-state.ts';
 import { readUpdateFile } from '../../ota/update-file.ts';
 import { until } from '../e2e/until.ts';

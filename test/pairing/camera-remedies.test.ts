@@ -1,13 +1,13 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { judgeCondition } from '../../agent/health/condition.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { loadCertificate } from '../../agent/state/device-key.ts';
 import { unpairedStatus } from '../../agent/status.ts';
-import { judgeCondition } from '../../cli/camera/status/condition.ts';
-import { readViewingKey } from '../../cli/viewing-key-file.ts';
 import { writeViewingKey } from '../../crypto/viewing-key.ts';
 import { systemClock } from '../../host/clock.ts';
+import { readViewingKey } from '../../owner/viewing-key-file.ts';
 import { commandsNamedIn } from '../repository/named-commands.ts';
 import { runCommand, wordsOf } from '../repository/run-command.ts';
 import { type CameraRun, closeTestServers, TestServer, until } from './test-server.ts';
@@ -60,7 +60,7 @@ const state = () => ['--firewall-state', at('firewall')];
 async function withKey(...words: string[]): Promise<string> {
   writeFileSync(key, writeViewingKey(testServer.key), { mode: 0o600 });
   const said = await runCommand(...words);
-  testServer.key = readViewingKey(key);
+  testServer.key = readViewingKey(key, { warn: console.error });
   return said;
 }
 

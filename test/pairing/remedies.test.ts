@@ -4,14 +4,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { FailureView } from '../../agent/client/failure-tracker.ts';
+import { judgeCondition } from '../../agent/health/condition.ts';
 import { DAY_MS } from '../../agent/recording/day-key-rules.ts';
 import { SessionFactory } from '../../agent/recording/session-factory.ts';
 import { CameraState } from '../../agent/state/camera-state.ts';
 import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/status.ts';
-import { judgeCondition } from '../../cli/camera/status/condition.ts';
-import { acceptCamera } from '../../cli/keys/pairing.ts';
-import { signPolicy } from '../../cli/keys/sign-policy.ts';
-import { readViewingKey } from '../../cli/viewing-key-file.ts';
 import { utf8 } from '../../crypto/bytes.ts';
 import { viewersBelowFloor } from '../../crypto/day-keys.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';
@@ -20,6 +17,9 @@ import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makeViewingKey, writeViewingKey } from '../../crypto/viewing-key.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
+import { acceptCamera } from '../../owner/pairing.ts';
+import { signPolicy } from '../../owner/sign-policy.ts';
+import { readViewingKey } from '../../owner/viewing-key-file.ts';
 import { endProcess, ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { firstPolicyFile } from '../crypto/policy-maker.ts';
 import { commandsNamedIn } from '../repository/named-commands.ts';
@@ -54,7 +54,7 @@ function run(
   writeFileSync(key, writeViewingKey(testServer.key), { mode: 0o600 });
   const words = wordsOf(line, { DIR: testServer.serverDirectory, ...places }, more);
   return runCommand(...words).finally(() => {
-    testServer.key = readViewingKey(key);
+    testServer.key = readViewingKey(key, { warn: console.error });
   });
 }
 

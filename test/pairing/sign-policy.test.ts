@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { policyWarnings, type SignedPolicy, signPolicy } from '../../cli/keys/sign-policy.ts';
 import { shareDayKeys } from '../../crypto/shared-day-keys.ts';
 import { addDayKeys, forgetDayKeys, makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';
+import { policyWarnings, type SignedPolicy, signPolicy } from '../../owner/sign-policy.ts';
 import { refusalOf } from '../crypto/refusal.ts';
 
 /** What an owner signs about day keys, policy after policy. */

@@ -259,12 +259,12 @@ describe('what is loaded in the end', () => {
         /^crypto\/(opener|session|snapshot-opener|viewing-key)(-node)?\.ts$/.test(file),
       ),
     ).toEqual([]);
-    expect(loaded.filter((file) => !/^(server|ota|wire|host|crypto)\//.test(file))).toEqual([]);
+    expect(loaded.filter((file) => !/^(server|ota|wire|host|crypto|text)\//.test(file))).toEqual([]);
   });
 
   test('the agent loads nothing of the server or the command line', async () => {
     const loaded = await loadedBy('agent');
-    expect(loaded.filter((file) => !/^(agent|ota|crypto|media|wire|host)\//.test(file))).toEqual([]);
+    expect(loaded.filter((file) => !/^(agent|ota|crypto|media|wire|host|text)\//.test(file))).toEqual([]);
   });
 
   test('what a browser is to run of footage/ loads no file that needs Node; the rest does', async () => {

@@ -8,7 +8,19 @@ import { WITHOUT_REMEDY } from './remedy-table.ts';
 
 /** What a person is told to do can be done: every command that is named is there, and can be run as it is written. */
 
-const rooms = ['agent', 'cli', 'server', 'ota', 'crypto', 'host', 'launcher', 'wire', 'footage'];
+const rooms = [
+  'agent',
+  'cli',
+  'server',
+  'ota',
+  'crypto',
+  'host',
+  'launcher',
+  'owner',
+  'text',
+  'wire',
+  'footage',
+];
 const sources = rooms.flatMap((room) => filesIn(room, '.ts'));
 const textOf = (path: string) => readFileSync(resolve(root, path), 'utf8');
 const program = orielCommand();

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { withoutSecrets } from '../../cli/text.ts';
 import { ORIEL, oriel } from '../../scripts/demonstration/oriel-command.ts';
+import { withoutSecrets } from '../../text/printable.ts';
 import { breakBuild } from '../broken-build.ts';
 import { freshCode } from '../pairing/code.ts';
 

@@ -1,7 +1,7 @@
 import { parseSource } from '../../agent/capture/source.ts';
-import { type CheckName, judge } from '../../cli/camera/selfcheck/checks.ts';
-import type { Facts, PortFacts, RoleFacts } from '../../cli/camera/selfcheck/facts.ts';
-import type { Result } from '../../cli/camera/selfcheck/finding.ts';
+import { type CheckName, judge } from '../../agent/selfcheck/checks.ts';
+import type { Facts, PortFacts, RoleFacts } from '../../agent/selfcheck/facts.ts';
+import type { Result } from '../../agent/selfcheck/finding.ts';
 
 /** What `oriel camera selfcheck` says of each fact. */
 

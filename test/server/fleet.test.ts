@@ -1,5 +1,6 @@
-import { judgeHealth } from '../../cli/server/camera-health.ts';
-import { fleetOf, fleetText, jsonOfHealth } from '../../cli/server/fleet.ts';
+import { fleetText, jsonOfHealth } from '../../cli/server/fleet-text.ts';
+import { judgeHealth } from '../../server/fleet/camera-health.ts';
+import { fleetOf } from '../../server/fleet/fleet.ts';
 import type { Health } from '../../server/registry/health-table.ts';
 import type { CameraRecord } from '../../server/registry/registry-tables.ts';
 import type { ReceivedReport } from '../../server/registry/report-table.ts';

@@ -1,7 +1,4 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { givenOrigin } from '../../cli/keys/given-origin.ts';
-import { preparePairing } from '../../cli/keys/pairing.ts';
-import { origins } from '../../cli/server/origins.ts';
 import { fromPem } from '../../crypto/certificate-node.ts';
 import { judgeRawChain } from '../../crypto/chain-node.ts';
 import { addressOf, canonicalOrigin } from '../../crypto/origin.ts';
@@ -10,7 +7,9 @@ import { readSetupCode } from '../../crypto/setup-code.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import { makeViewingKey } from '../../crypto/viewing-key.ts';
 import { HostError } from '../../host/errors.ts';
-import { loadConfiguration, writeConfiguration } from '../../server/config.ts';
+import { givenOrigin } from '../../owner/given-origin.ts';
+import { preparePairing } from '../../owner/pairing.ts';
+import { loadConfiguration, origins, writeConfiguration } from '../../server/config.ts';
 import { initServer } from '../../server/pki/identity.ts';
 import { loadTlsIdentity } from '../../server/pki/tls-identity.ts';
 import { type Crash, CrashDisk, type CrashState } from '../faults/crash-disk.ts';

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { commandPatience } from '../../cli/server/patience.ts';
 import { withRegistry } from '../../cli/server/registry.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { initServer } from '../../server/pki/identity.ts';
+import { commandPatience } from '../../server/registry/patience.ts';
 import type { Registry } from '../../server/registry/registry.ts';
 import { writerOf } from '../../server/registry/registry-holder.ts';
 import { openRegistry } from '../../server/registry/registry-origin.ts';
@@ -130,7 +130,7 @@ test('[FC-03] [REM-REGISTRY_BUSY] a command gives up with REGISTRY_BUSY, and onc
     withRegistry(
       directory,
       (own) => own.rename(camera.id, 'Door'),
-      commandPatience(directory, waitMs, (text) => void said.push(text)),
+      commandPatience(directory, (text) => void said.push(text), waitMs),
     );
   await expect(rename(50)).rejects.toMatchObject({
     code: 'REGISTRY_BUSY',

@@ -9,12 +9,12 @@ import { type CaptureState, readCaptureState } from '../../agent/capture/status-
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { type AgentStatus, readStatus } from '../../agent/status.ts';
 import { openDirectory } from '../../cli/footage/open-footage.ts';
-import { releaseTimeMs, version } from '../../cli/version.ts';
 import type { WrittenMovie } from '../../footage/movie-writer.ts';
 import type { FootageReport } from '../../footage/report.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { makeRunDirectory } from '../../launcher/privilege-separation.ts';
+import { releaseTimeMs, version } from '../../ota/version.ts';
 import { startServer } from '../../server/server.ts';
 import { deploymentTemplate, placesIn } from '../e2e/template.ts';
 
