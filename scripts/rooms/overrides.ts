@@ -57,6 +57,18 @@ const CLIENTS_HALF: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** What changes no file. */
+const READERS_HALF: Paths = {
+  'node:fs': {
+    allowImportNames: ['existsSync', 'readFileSync', 'readdirSync', 'statSync'],
+    message: 'What writes files belongs to another room: this one parses and prints.',
+  },
+  'node:fs/promises': {
+    allowImportNames: ['FileHandle'],
+    message: 'What works on files belongs to another room: this one parses and prints.',
+  },
+};
+
 function clientsHalf(modules: readonly string[]): Paths {
   return Object.fromEntries(
     modules.map((module) => [
@@ -94,6 +106,16 @@ const NODE: Readonly<
         group: ['node:{*,*/*}', '!node:crypto', '!node:zlib'],
         message: 'Of Node, this may import node:crypto and node:zlib (CRC-32) only.',
       },
+    ],
+  }),
+  reader: (room) => ({
+    paths: READERS_HALF,
+    patterns: [
+      {
+        group: ['node:{net,tls,dns,dns/promises,http,http2,https,dgram}'],
+        message: `${room}/ has no sockets: what dials or listens belongs to another room.`,
+      },
+      LOADERS,
     ],
   }),
   local: (room) => ({

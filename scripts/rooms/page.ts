@@ -17,6 +17,7 @@ const ACCESS: Readonly<Record<NodeAccess, string>> = {
   nothing: 'nothing',
   browser: 'nothing',
   primitives: 'node:crypto, node:zlib',
+  reader: 'files to read',
   local: 'all but sockets',
   dialer: 'sockets that connect',
   listener: 'sockets that listen',

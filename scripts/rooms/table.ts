@@ -26,6 +26,7 @@ export type RoomName =
  * - `nothing`: no module of Node, and none of its globals either, nor those of a browser that act: effects come in as arguments
  * - `browser`: no module of Node; a browser's globals
  * - `primitives`: node:crypto and node:zlib
+ * - `reader`: files, to read only; terminal and timers; neither sockets nor node:http
  * - `local`: files, streams and the like, and of the network the client's half of node:http, over a socket that host/ has dialled
  * - `dialer`: `local`, and the client's half of node:https, http2, net and tls
  * - `listener`: all but node:dgram and what loads code
@@ -35,6 +36,7 @@ export type NodeAccess =
   | 'nothing'
   | 'browser'
   | 'primitives'
+  | 'reader'
   | 'local'
   | 'dialer'
   | 'listener'
@@ -180,10 +182,15 @@ export const ROOMS: readonly Room[] = [
   },
   {
     name: 'cli',
-    holds: 'the one command, `oriel`',
+    holds: 'the one command, `oriel`: parses and prints',
     imports: SHIPPED.filter((name) => name !== 'cli'),
-    node: 'local',
-    children: true,
+    node: 'reader',
+    special: [
+      // They run a script of the checkout, which is no part of what is shipped.
+      { files: 'cli/release/build.ts', children: true },
+      { files: 'cli/release/kit.ts', children: true },
+      { files: 'cli/launcher/install.ts', node: 'local' },
+    ],
     console: true,
   },
   {

@@ -40,6 +40,8 @@ const global = (file: string, name: string) => plant(file, '', `export const x =
 const wants = {
   createHash: 'crypto',
   gunzip: 'zlib',
+  readFileSync: 'fs',
+  writeFileSync: 'fs',
   readFile: 'fs/promises',
   request: 'http',
   connect: 'net',
@@ -61,8 +63,12 @@ const granted: Readonly<Record<NodeAccess, readonly Want[]>> = {
   nothing: [],
   browser: [],
   primitives: ['createHash', 'gunzip'],
-  local: ['createHash', 'gunzip', 'readFile', 'request'],
-  dialer: ['createHash', 'gunzip', 'readFile', 'request', 'connect', 'createSecureContext', 'lookup'],
+  reader: ['createHash', 'gunzip', 'readFileSync'],
+  local: ['createHash', 'gunzip', 'readFileSync', 'writeFileSync', 'readFile', 'request'],
+  dialer: [
+    ...['createHash', 'gunzip', 'readFileSync', 'writeFileSync', 'readFile', 'request'],
+    ...['connect', 'createSecureContext', 'lookup'],
+  ] as Want[],
   listener: everyWant.slice(0, everyWant.indexOf('createSocket')),
   everything: everyWant,
 };
@@ -142,6 +148,10 @@ const refused: Plant[] = [
     plant(`${room}/control-sharp.ts`, 'sharp'),
   ),
   plant('agent/control/mqtt.ts', 'mqtt'),
+  builtin('cli/control-write.ts', 'fs', 'writeFileSync'),
+  builtin('cli/control-open.ts', 'fs/promises', 'open'),
+  builtin('cli/control-spawn.ts', 'child_process', 'spawn'),
+  builtin('cli/control-request.ts', 'http', 'request'),
   ...plantsOfTable(false),
 ];
 
@@ -150,6 +160,8 @@ const accepted: Plant[] = [
   plant('crypto/deep/up.ts', '../x.ts'),
   builtin('launcher/role-process.ts', 'child_process', 'spawn'),
   builtin('host/no-listen.ts', 'net', 'createServer'),
+  builtin('cli/release/kit.ts', 'child_process', 'spawnSync'),
+  builtin('cli/launcher/install.ts', 'fs', 'writeFileSync'),
   plant('agent/control/client.ts', 'mqtt/lib/client'),
   plant('test/agent/any.ts', '../../server/x.ts'),
   plant('scripts/any.ts', '../server/x.ts'),
