@@ -67,14 +67,13 @@ export type RequestOf<Who extends Asker> = {
   [Kind in RequestKind]: Who extends (typeof CONTROL_REQUESTS)[Kind]['askers'][number] ? Kind : never;
 }[RequestKind];
 
+/** A type that is all of a union's at once. */
+type AllOf<Union> = (Union extends unknown ? (each: Union) => void : never) extends (all: infer All) => void
+  ? All
+  : never;
+type Members = AllOf<(typeof CONTROL_REQUESTS)[RequestKind]['reply']>;
+
 /** Members that the reply to some request has beside code and message, each of them optional. */
 export const REPLY_MEMBERS = v.partial(
-  v.object({
-    ...CONTROL_REQUESTS.ping.reply,
-    ...CONTROL_REQUESTS.status.reply,
-    ...CONTROL_REQUESTS.snapshot.reply,
-    ...CONTROL_REQUESTS.refresh.reply,
-  }),
-).entries satisfies Readonly<Record<ReplyMember, unknown>>;
-
-type ReplyMember = { [Kind in RequestKind]: keyof (typeof CONTROL_REQUESTS)[Kind]['reply'] }[RequestKind];
+  v.object(Object.assign({}, ...REQUESTS.map((each) => CONTROL_REQUESTS[each].reply)) as Members),
+).entries;
