@@ -7,8 +7,8 @@ import type { AgentEffects } from './effects.ts';
 import { errorFields } from './log.ts';
 import { awaitSetup } from './pairing/await-setup.ts';
 import { openPipeline, type Pipeline } from './pipeline.ts';
+import { overwriteGaps } from './recording/accounting-file.ts';
 import { openCaptureClient } from './recording/capture-client.ts';
-import { overwriteGaps } from './state/accounting-file.ts';
 import { claimCamera } from './state/camera-claim.ts';
 import type { CameraDirectory } from './state/camera-directory.ts';
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { checkOutput } from '../host/files.ts';
-import { presentTime } from '../ota/present-time.ts';
+import { presentTime } from '../ota/release/present-time.ts';
 import { releaseTimeMs } from '../ota/version.ts';
 import { origins } from '../server/config.ts';
 import { parseSize } from '../text/quantities.ts';

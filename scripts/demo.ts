@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import type { AgentStatus } from '../agent/status.ts';
+import type { AgentStatus } from '../agent/status/status.ts';
 import { counters, showCounters } from '../cli/camera/counters.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { ENDING_SIGNALS, outliveReaders, stopSignal } from '../cli/signals.ts';

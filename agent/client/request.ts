@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import * as v from 'valibot';
 import { Refusal } from '../../wire/refusal.ts';
-import { parseJson } from '../uplink/progress.ts';
 import type { Connection } from './connection.ts';
 import { ClientError } from './errors.ts';
 
@@ -125,4 +124,13 @@ export function connectionError(error: unknown): Error {
   const { name, code, message } = error as NodeJS.ErrnoException;
   if (name === 'ClientError' || name === 'HostError') return error as Error;
   return new ClientError('CONNECTION_LOST', `the connection broke off: ${code ?? message}`, { cause: error });
+}
+
+/** @throws ClientError PROTOCOL_VIOLATED. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ClientError('PROTOCOL_VIOLATED', 'the answer is not JSON', { cause });
+  }
 }

@@ -2,8 +2,9 @@ import type { Clock } from '../../host/clock.ts';
 import { checkSnapshot, encodeMessage, parseMessage } from '../../wire/control.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 import type { Dial } from '../client/connection.ts';
-import { FailureTracker, type FailureView } from '../client/failure-tracker.ts';
+import { FailureTracker } from '../client/failure-tracker.ts';
 import { type AgentLog, errorFields } from '../log.ts';
+import type { ControlView } from '../status/views.ts';
 import type { ControlConnection } from './mqtt-connection.ts';
 import { Outbox, type QueuedTopic } from './outbox.ts';
 import { type Ending, reconnectDelayMs } from './reconnect-rules.ts';
@@ -33,12 +34,6 @@ export interface ControlOptions {
 }
 
 /** How control is, for the status. */
-export interface ControlView {
-  readonly connected: boolean;
-  /** Messages given up for want of room. */
-  readonly dropped: number;
-  readonly trouble: FailureView | undefined;
-}
 
 const TELEMETRY_MS = 30_000;
 const KEEPALIVE_SECONDS = 30;

@@ -4,7 +4,7 @@ import { ALPN_MQTT } from '../../wire/control.ts';
 import { type CaptureState, readCaptureState } from '../capture/status-file.ts';
 import type { ServerDial } from '../client/dial.ts';
 import type { CameraDirectory } from '../state/camera-directory.ts';
-import type { AgentStatus } from '../status.ts';
+import type { AgentStatus } from '../status/status.ts';
 import { Control, type ControlOptions } from './control.ts';
 import { telemetryOf } from './telemetry.ts';
 

@@ -2,7 +2,7 @@ import type { SystemHealth } from '../../host/system-health.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 import type { CaptureState } from '../capture/status-file.ts';
 import { refusesPolicy } from '../client/remedies.ts';
-import { type AgentStatus, toSeconds } from '../status.ts';
+import { type AgentStatus, toSeconds } from '../status/status.ts';
 
 export interface TelemetrySources {
   readonly status: AgentStatus;

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { isRunning } from '../../host/is-running.ts';
 import { type CaptureState, readCaptureState } from '../capture/status-file.ts';
 import { CameraDirectory } from '../state/camera-directory.ts';
-import { readStatus } from '../status.ts';
+import { readStatus } from '../status/status.ts';
 import type { CameraView } from './condition.ts';
 import { startCommand } from './start-command.ts';
 

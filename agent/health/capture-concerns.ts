@@ -1,7 +1,7 @@
 import { causeText } from '../capture/cause.ts';
 import { traitsOf } from '../capture/source.ts';
 import type { CaptureState } from '../capture/status-file.ts';
-import type { AgentStatus } from '../status.ts';
+import type { AgentStatus } from '../status/status.ts';
 import { captureRemedy } from './capture-remedy.ts';
 import { type Concern, codesOf, red, yellow } from './concern.ts';
 

@@ -1,6 +1,6 @@
 import { type HealthCode, healthCodes } from '../../wire/health.ts';
 import type { CaptureState } from '../capture/status-file.ts';
-import type { AgentStatus } from '../status.ts';
+import type { AgentStatus } from '../status/status.ts';
 
 /** What wants looking at in a camera's own status. Pure. */
 

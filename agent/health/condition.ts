@@ -3,7 +3,7 @@ import { belowFloorText, endsSoon, type Light } from '../../wire/health.ts';
 import { updateConcern } from '../../wire/update-concern.ts';
 import type { CaptureState } from '../capture/status-file.ts';
 import { wayOut } from '../client/remedies.ts';
-import type { AgentStatus } from '../status.ts';
+import type { AgentStatus } from '../status/status.ts';
 import type { LaneTrouble } from '../uplink/uplink-stats.ts';
 import { captureConcerns, gapConcerns, pictureConcerns } from './capture-concerns.ts';
 import { type Concern, codesOf, red, yellow } from './concern.ts';

@@ -4,8 +4,8 @@ import type { AgentLog } from '../log.ts';
 import type { CameraDirectory } from '../state/camera-directory.ts';
 import { CameraError } from '../state/errors.ts';
 import { makeElsewhere } from '../state/run-elsewhere.ts';
-import { unpairedStatus } from '../status.ts';
-import { StatusFile } from '../status-file.ts';
+import { unpairedStatus } from '../status/status.ts';
+import { StatusFile } from '../status/status-file.ts';
 
 const LOOK_INTERVAL_MS = 1000;
 /** Within this a setup that has written its last file gives the directory up, ms. */

@@ -8,13 +8,14 @@ import type { Disk } from '../../host/disk.ts';
 import { Connection } from '../client/connection.ts';
 import type { ServerDial } from '../client/dial.ts';
 import { ClientError } from '../client/errors.ts';
-import { FailureTracker, type FailureView } from '../client/failure-tracker.ts';
+import { FailureTracker } from '../client/failure-tracker.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import { Mutex } from '../mutex.ts';
 import type { CameraDirectory } from '../state/camera-directory.ts';
 import { type DeviceKey, loadCertificate } from '../state/device-key.ts';
 import { shred } from '../state/erase-camera.ts';
+import type { EnrolmentStatus } from '../status/views.ts';
 import {
   type CertificateView,
   type EnrolmentStep,
@@ -38,17 +39,6 @@ export interface EnrolmentOptions {
   readonly changes: DirectoryChanges;
   /** The certificate is another. */
   readonly onCertificate: () => void;
-}
-
-/** What the agent shows of it. */
-export interface EnrolmentStatus {
-  /** `claiming`: with its setup code. `unknown`: by hand, or lost. `enrolled`: it has a certificate. */
-  readonly state: 'claiming' | 'unknown' | 'enrolled';
-  /** When its certificate ends, milliseconds since 1970. */
-  readonly certificateEnds: number | undefined;
-  /** How many certificates this run of the agent was given. */
-  readonly certificates: number;
-  readonly trouble: FailureView | undefined;
 }
 
 interface Held extends CertificateView {

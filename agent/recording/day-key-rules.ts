@@ -1,13 +1,9 @@
+import type { DayKeyUse } from '../state/camera-state.ts';
+
 /** Which day key a session is sealed to: moved on by number and recorded time, never by the wall clock. */
 
 /** Recorded running time under one day key, milliseconds. */
 export const DAY_MS = 24 * 60 * 60 * 1000;
-
-export interface DayKeyUse {
-  readonly number: number;
-  /** Time recorded under it so far, milliseconds. */
-  readonly recordedMs: number;
-}
 
 /**
  * One viewer's day key for the next session.

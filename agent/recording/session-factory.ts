@@ -4,8 +4,8 @@ import type { PolicyInForce } from '../../crypto/policy.ts';
 import type { DeviceSigner, SealingPrimitives } from '../../crypto/primitives.ts';
 import type { Clock } from '../../host/clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
-import type { CameraState } from '../state/camera-state.ts';
-import { type DayKeyUse, nextDayKey } from './day-key-rules.ts';
+import type { CameraState, DayKeyUse } from '../state/camera-state.ts';
+import { nextDayKey } from './day-key-rules.ts';
 import { type FreshSession, freshSession, type PreviousSession } from './session-source.ts';
 
 export interface SessionFactoryOptions {

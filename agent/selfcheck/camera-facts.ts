@@ -20,7 +20,7 @@ import { CameraClock } from '../clock/camera-clock.ts';
 import { readPairing } from '../pairing/pairing-file.ts';
 import type { CameraDirectory } from '../state/camera-directory.ts';
 import { loadCertificate, loadDeviceKey } from '../state/device-key.ts';
-import type { AgentStatus } from '../status.ts';
+import type { AgentStatus } from '../status/status.ts';
 import type {
   CameraFiles,
   CertificateFacts,

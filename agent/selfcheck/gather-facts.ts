@@ -3,7 +3,7 @@ import { asOwnerOf } from '../../host/as-owner.ts';
 import { ffmpegRunner } from '../capture/ffmpeg-runner.ts';
 import { captureState, statusAgeMs } from '../health/camera-view.ts';
 import { CameraDirectory } from '../state/camera-directory.ts';
-import { readStatus } from '../status.ts';
+import { readStatus } from '../status/status.ts';
 import { certificateOf, clockOf, configOf, filesOf, spoolOf, toolsOf } from './camera-facts.ts';
 import type { Facts } from './facts.ts';
 import { firewallOf, machineOf, ROOTS } from './machine-facts.ts';

@@ -6,9 +6,14 @@ import { IdText } from '../../crypto/ids.ts';
 import type { Policy } from '../../crypto/policy.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
-import type { DayKeyUse } from '../recording/day-key-rules.ts';
 import { type CameraDirectory, readLimited } from './camera-directory.ts';
 import { policyOfLastSession } from './lost-state.ts';
+
+export interface DayKeyUse {
+  readonly number: number;
+  /** Time recorded under it so far, milliseconds. */
+  readonly recordedMs: number;
+}
 
 const MAX_STATE_BYTES = 4096;
 const counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));

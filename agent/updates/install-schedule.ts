@@ -8,17 +8,8 @@ import type { Disk } from '../../host/disk.ts';
 import { Counter } from '../../ota/bundle.ts';
 import type { Release } from '../../ota/releases.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
+import type { WaitingView } from '../status/release-view.ts';
 import { chooseReady, judgeReadiness, type Readiness } from './install-rules.ts';
-
-/** A release that its owner lets wait, as it is shown. */
-export interface WaitingView {
-  readonly version: string;
-  readonly state: 'postponed' | 'window';
-  /** The hours that its owner has chosen, UTC. */
-  readonly window?: UpdateChoice['window'];
-  /** Running time after which it is installed whatever a clock says, ms. */
-  readonly latestMs: number;
-}
 
 export interface InstallScheduleOptions {
   /** The owner's; undefined when nothing was chosen. */

@@ -7,8 +7,8 @@ import { readSlotState } from '../../ota/read-slot-state.ts';
 import type { SlotState } from '../../ota/slot-state.ts';
 import { slotToRun } from '../../ota/slot-transitions.ts';
 import { CameraDirectory } from '../state/camera-directory.ts';
-import { readStatus } from '../status.ts';
-import type { ReleaseView } from './release-view.ts';
+import type { ReleaseView } from '../status/release-view.ts';
+import { readStatus } from '../status/status.ts';
 
 /** A release, and until when it is looked after. */
 export interface ReleaseFacts {

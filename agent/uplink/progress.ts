@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { Refusal } from '../../wire/refusal.ts';
 import { Progress } from '../../wire/upload.ts';
 import { ClientError } from '../client/errors.ts';
+import { parseJson } from '../client/request.ts';
 
 const ProgressLine = v.union([Progress, Refusal]);
 
@@ -10,15 +11,6 @@ export function parseProgressLine(line: string): Progress | Refusal {
   const parsed = v.safeParse(ProgressLine, parseJson(line));
   if (parsed.success) return parsed.output;
   throw new ClientError('PROTOCOL_VIOLATED', 'a line of the answer is neither progress nor refusal');
-}
-
-/** @throws ClientError PROTOCOL_VIOLATED. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new ClientError('PROTOCOL_VIOLATED', 'the answer is not JSON', { cause });
-  }
 }
 
 export interface UploadPosition {

@@ -1,4 +1,4 @@
-import type { AgentStatus } from '../../agent/status.ts';
+import type { AgentStatus } from '../../agent/status/status.ts';
 import { nonBlocking, tryWrite } from '../../host/non-blocking.ts';
 
 /** A camera's live counters, as one line for people. */

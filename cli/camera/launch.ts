@@ -7,7 +7,7 @@ import { type CameraPlan, planCamera } from '../../agent/pairing/plan-camera.ts'
 import { claimCamera } from '../../agent/state/camera-claim.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { CameraError } from '../../agent/state/errors.ts';
-import { readStatus } from '../../agent/status.ts';
+import { readStatus } from '../../agent/status/status.ts';
 import { systemClock } from '../../host/clock.ts';
 import { keepMemorySmall } from '../../host/small-memory.ts';
 import { askForPlan } from '../../launcher/ask-for-plan.ts';

@@ -108,7 +108,7 @@ old one stays until it is revoked (oriel server cameras).`,
     )
     .addOption(firewallStateOption().hideHelp())
     .action(async (dir: string, { firewallState }: FirewallState) => {
-      const { resetCamera } = await import('../../agent/state/reset-camera.ts');
+      const { resetCamera } = await import('../../agent/pairing/reset-camera.ts');
       await resetCamera(dir, firewallState);
       console.log(`${dir} holds no camera any more`);
     });

@@ -1,7 +1,7 @@
 import type { CaptureState } from '../../agent/capture/status-file.ts';
 import type { Concern } from '../../agent/health/concern.ts';
 import type { Condition } from '../../agent/health/condition.ts';
-import type { AgentStatus } from '../../agent/status.ts';
+import type { AgentStatus } from '../../agent/status/status.ts';
 import { printable } from '../../text/printable.ts';
 import { duration, minute, size } from '../../text/quantities.ts';
 import type { Light } from '../../wire/health.ts';

@@ -51,7 +51,7 @@ Example, from nothing to a camera that records:
 async function pair(file: string, options: PairOptions): Promise<void> {
   const { preparePairing } = await import('../../owner/pairing.ts');
   const { readViewingKey } = await import('../../owner/viewing-key-file.ts');
-  const { presentTime } = await import('../../ota/present-time.ts');
+  const { presentTime } = await import('../../ota/release/present-time.ts');
   const { writeViewingKey } = await import('../../crypto/viewing-key.ts');
   const { withFileLocked, writeTextFile } = await import('../../host/files.ts');
   const { server, pin: pins, expires: lifeSeconds, name, out } = options;
@@ -111,7 +111,7 @@ owner on the way. The server can neither make nor change one.
 Refusals: PAIRING_UNKNOWN (none of your codes), PAIRING_FORGED, PAIRING_EXPIRED, PAIRING_USED (by another camera).`,
     )
     .action(async (file: string, options: AcceptOptions) => {
-      const { presentTime } = await import('../../ota/present-time.ts');
+      const { presentTime } = await import('../../ota/release/present-time.ts');
       const { withRegistry } = await import('../server/registry.ts');
       const { accept } = await import('../../owner/accept.ts');
       const tools = { output: TERMINAL, now: presentTime, withRegistry };

@@ -30,7 +30,7 @@ Example:
           import('../../host/files.ts'),
           import('../../server/pki/promote-here.ts'),
           import('./promoted-text.ts'),
-          import('../../ota/present-time.ts'),
+          import('../../ota/release/present-time.ts'),
         ]);
         const { backupKey: path } = options;
         const backupKey = path === undefined ? undefined : readTextFile(path, MAX_KEY_BYTES);

@@ -3,7 +3,7 @@ import { fromBase64Url, toBase64Url, toHex } from '../../crypto/bytes.ts';
 import { parseClaim } from '../../crypto/claim.ts';
 import { PUBLIC_KEY_LENGTH } from '../../crypto/ed25519.ts';
 import { isIdText } from '../../crypto/ids.ts';
-import { presentTime } from '../../ota/present-time.ts';
+import { presentTime } from '../../ota/release/present-time.ts';
 import { fleetOf } from '../../server/fleet/fleet.ts';
 import { twinText } from '../../server/fleet/twin-watch.ts';
 import { cameraMeant } from '../../server/registry/camera-meant.ts';

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileError } from '../../host/errors.ts';
-import { presentTime } from '../present-time.ts';
 import { keyIdOf } from '../signatures.ts';
 import { ReleaseError } from './errors.ts';
 import { makeKeyFile, readKeyFile, readPassphrase } from './key-file.ts';
+import { presentTime } from './present-time.ts';
 import { writePublicDocuments } from './public-documents.ts';
 
 interface Options {

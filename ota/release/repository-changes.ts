@@ -5,13 +5,13 @@ import { type BundleFile, parseBundle } from '../bundle.ts';
 import { OtaError } from '../errors.ts';
 import { finish } from '../next-edition.ts';
 import { countSignatures, signPending } from '../pending.ts';
-import { presentTime, requirePast } from '../present-time.ts';
 import { changeRollout, publish } from '../publish.ts';
 import { beginRepository, type Repository } from '../repository.ts';
 import { type Rollout, SEVERITIES } from '../rollout.ts';
 import type { Signer } from '../tuf-metadata.ts';
 import { readDocuments, verifyDocuments } from '../verify-bundle.ts';
 import { ReleaseError } from './errors.ts';
+import { presentTime, requirePast } from './present-time.ts';
 import { readAnchor, readFirstRoot, readKeyList } from './public-documents.ts';
 import { alone, describePending, describeProposal, withoutWeight } from './signing.ts';
 

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { systemDisk } from '../../host/disk.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE, writeKeyList } from '../key-list.ts';
 import { proposeRoot, proposeTargets } from '../pending.ts';
-import { presentTime } from '../present-time.ts';
 import { editionOf, type Repository, readInForce } from '../repository.ts';
 import { type KeyRing, keyIdOf, writeSignatures } from '../signatures.ts';
 import { makeRoot, type RoleRings, ringOf, TOP_ROLES } from '../tuf-metadata.ts';
 import { ReleaseError } from './errors.ts';
 import { readKeyFile } from './key-file.ts';
+import { presentTime } from './present-time.ts';
 import { keepKeyList, readKeyList } from './public-documents.ts';
 import { alone, describePending } from './signing.ts';
 

@@ -9,13 +9,13 @@ import { readNeededFile, withFileLocked } from '../../host/files.ts';
 import { MANIFEST_FILE, MAX_MANIFEST_BYTES, parseBundle, SIGNATURES_FILE } from '../bundle.ts';
 import { KEY_LIST_FILE, KEY_LIST_SIGNATURES_FILE, MAX_KEY_LIST_BYTES, parseKeyList } from '../key-list.ts';
 import { attachPending, countSignatures, readPending, signPending } from '../pending.ts';
-import { presentTime, requirePast } from '../present-time.ts';
 import { type Release, readOffer } from '../releases.ts';
 import { MAX_METADATA_BYTES, type Repository, readInForce, rootsFrom } from '../repository.ts';
 import { fittingKeys, parseSignatures, type Signature, writeSignatures } from '../signatures.ts';
 import { readRoot, type Signer } from '../tuf-metadata.ts';
 import { describeKeyList, describeRoot, shortId } from './describe-keys.ts';
 import { ReleaseError } from './errors.ts';
+import { presentTime, requirePast } from './present-time.ts';
 import {
   ANCHOR_FILE,
   readAnchor,

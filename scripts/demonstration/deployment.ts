@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AgentStatus, readStatus } from '../../agent/status.ts';
+import { type AgentStatus, readStatus } from '../../agent/status/status.ts';
 import { endProcess, orielDoes, startOriel } from './oriel-command.ts';
 
 /** How long what is started here may take, on a machine that does much else. */

@@ -1,7 +1,7 @@
 import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AgentStatus } from '../../agent/status.ts';
+import type { AgentStatus } from '../../agent/status/status.ts';
 import type { FootageReport } from '../../footage/report.ts';
 import { type Done, does } from './command.ts';
 import { Composition, findCompose } from './compose.ts';

@@ -21,10 +21,10 @@ import { respondCertificates } from '../http/response.ts';
 import type { TlsClient } from '../http/tls-server.ts';
 import type { Log } from '../log.ts';
 import type { CameraAuthority } from '../pki/camera-authority.ts';
+import { type ClaimVerdict, judgeClaim } from '../registry/claim-rules.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ClaimRecord } from '../registry/registry-tables.ts';
 import { ANSWER_WAIT_MS, type RegistryWrites } from '../registry/registry-writes.ts';
-import { type ClaimVerdict, judgeClaim } from './claim-rules.ts';
 import type { ClaimThrottle } from './claim-throttle.ts';
 
 /** The routes of wire/enrolment.ts that need no client certificate. */

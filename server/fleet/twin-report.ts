@@ -3,7 +3,8 @@ import { LruMap } from '../http/lru.ts';
 import type { Log } from '../log.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { RegistryWrites } from '../registry/registry-writes.ts';
-import { isOfNoDisk, type SessionSeen, type TwinSign, TwinWatch, twinText } from './twin-watch.ts';
+import type { TwinSign } from '../registry/twin-table.ts';
+import { isOfNoDisk, type SessionSeen, TwinWatch, twinText } from './twin-watch.ts';
 
 /** How often it is said again of the same camera, ms. */
 const AGAIN_MS = 600_000;

@@ -1,16 +1,6 @@
 import type { Telemetry } from '../../wire/telemetry.ts';
 import { LruMap } from '../http/lru.ts';
-
-/**
- * Signs that two cameras show one identity, as after copying a camera's card: both hold its key, and neither TLS nor a
- * signature tells them apart. Only what they do side by side does.
- */
-
-export type TwinSign =
-  /** Two sessions of one number, or after the same one: each camera goes on from where the card was copied. */
-  | 'sessions'
-  /** Control connections that replace each other in turn, while both are alive. */
-  | 'connections';
+import type { TwinSign } from '../registry/twin-table.ts';
 
 const WHY: Readonly<Record<TwinSign, string>> = {
   sessions: 'two sessions follow the same one, which a disk that lost a session does too',

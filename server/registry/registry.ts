@@ -1,7 +1,7 @@
 import type { Claim } from '../../crypto/claim.ts';
-import { type ClaimVerdict, judgeClaim } from '../enrolment/claim-rules.ts';
 import { ServerError } from '../errors.ts';
 import { AdmissionTable } from './admission-table.ts';
+import { type ClaimVerdict, judgeClaim } from './claim-rules.ts';
 import type { Database } from './database.ts';
 import { type Enrolment, putCamera, useAdmission } from './enrol.ts';
 import { HealthTable } from './health-table.ts';

@@ -1,5 +1,15 @@
-import type { TwinSign } from '../fleet/twin-watch.ts';
 import type { Database } from './database.ts';
+
+/**
+ * Signs that two cameras show one identity, as after copying a camera's card: both hold its key, and neither TLS nor a
+ * signature tells them apart. Only what they do side by side does.
+ */
+
+export type TwinSign =
+  /** Two sessions of one number, or after the same one: each camera goes on from where the card was copied. */
+  | 'sessions'
+  /** Control connections that replace each other in turn, while both are alive. */
+  | 'connections';
 
 /** That two cameras showed one identity. */
 export interface Twins {

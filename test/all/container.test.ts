@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readStatus } from '../../agent/status.ts';
+import { readStatus } from '../../agent/status/status.ts';
 import { type Engine, startEngine } from '../../scripts/simulation/engine.ts';
 import { NODE_IN_IMAGE } from '../../scripts/simulation/fleet.ts';
 import { baseImage, buildImages, type Images } from '../../scripts/simulation/images.ts';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readStatus } from '../../agent/status.ts';
+import { readStatus } from '../../agent/status/status.ts';
 import { endProcess, orielDoes } from '../../scripts/demonstration/oriel-command.ts';
 import { does, run } from '../../scripts/simulation/command.ts';
 import { family, type Process, stillRunning } from '../e2e/processes.ts';

@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { loadDeviceKey } from '../../agent/state/device-key.ts';
-import { type AgentStatus, readStatus } from '../../agent/status.ts';
+import { type AgentStatus, readStatus } from '../../agent/status/status.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
 import type { FootageReport } from '../../footage/report.ts';
 import { makeRunDirectory } from '../../launcher/privilege-separation.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { AgentStatus } from '../../agent/status.ts';
+import type { AgentStatus } from '../../agent/status/status.ts';
 import { cameraStatus, type Deployment } from '../../scripts/demonstration/deployment.ts';
 import { SERVER, STRANGER, scan, Wiretap } from '../no-way-in/lan.ts';
 import { LanDeployment, requireRoot } from '../no-way-in/lan-deployment.ts';

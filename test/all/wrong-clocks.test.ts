@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { type AgentStatus, readStatus } from '../../agent/status.ts';
+import { type AgentStatus, readStatus } from '../../agent/status/status.ts';
 import type { FootageReport } from '../../footage/report.ts';
 import { makeRunDirectory } from '../../launcher/privilege-separation.ts';
 import { type Deployment, endServer, makeDeployment } from '../../scripts/demonstration/deployment.ts';

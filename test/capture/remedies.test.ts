@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { planCamera } from '../../agent/pairing/plan-camera.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { unpairedStatus, writeStatus } from '../../agent/status.ts';
+import { unpairedStatus, writeStatus } from '../../agent/status/status.ts';
 import { makeFifos } from '../../launcher/privilege-separation.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { commandsNamedIn } from '../repository/named-commands.ts';

@@ -16,9 +16,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CaptureState, readCaptureState, writeCaptureState } from '../../agent/capture/status-file.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { type AgentStatus, readStatus, writeStatus } from '../../agent/status.ts';
-import { StatusFile } from '../../agent/status-file.ts';
-import { statusIsDue } from '../../agent/status-rules.ts';
+import { type AgentStatus, readStatus, writeStatus } from '../../agent/status/status.ts';
+import { StatusFile } from '../../agent/status/status-file.ts';
+import { statusIsDue } from '../../agent/status/status-rules.ts';
 
 let dir: string;
 beforeEach(() => {

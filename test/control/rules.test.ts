@@ -4,7 +4,7 @@ import { type Ending, reconnectDelayMs } from '../../agent/control/reconnect-rul
 import { RequestLog } from '../../agent/control/request-log.ts';
 import { Requests, requestHandlers } from '../../agent/control/requests.ts';
 import { telemetryOf } from '../../agent/control/telemetry.ts';
-import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/status.ts';
+import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/status/status.ts';
 import { encodeMessage, MAX_MESSAGE_BYTES, parseMessage } from '../../wire/control.ts';
 import { ManualClock } from '../faults/manual-clock.ts';
 import { telemetry } from '../wire/telemetry.ts';

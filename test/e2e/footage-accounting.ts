@@ -1,5 +1,5 @@
 import { imbalanceUs } from '../../agent/recording/footage-accounting.ts';
-import type { AgentStatus } from '../../agent/status.ts';
+import type { AgentStatus } from '../../agent/status/status.ts';
 import type { TestDeployment } from './test-deployment.ts';
 
 /** Sums of times that were each rounded to the millisecond may differ by so much, seconds. */

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CaptureState, readCaptureState } from '../../agent/capture/status-file.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { type AgentStatus, readStatus } from '../../agent/status.ts';
+import { type AgentStatus, readStatus } from '../../agent/status/status.ts';
 import type { FootageReport } from '../../footage/report.ts';
 import { endProcess, ORIEL, oriel } from '../../scripts/demonstration/oriel-command.ts';
 import { exitOf } from '../exit-of.ts';

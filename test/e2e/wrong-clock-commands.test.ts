@@ -68,7 +68,7 @@ test('[FC-12] are refused, leave nothing, and work once it is set [TM-25]', asyn
 
 test('[FC-12] control: a build that believes any clock makes a CA that has ended long ago [TM-25]', async () => {
   const build = breakBuild({
-    file: 'ota/present-time.ts',
+    file: 'ota/release/present-time.ts',
     from: 'if (isPossibleTime(nowMs, releaseMs)) return nowMs;',
     to: 'if (releaseMs > 0) return nowMs;',
   });

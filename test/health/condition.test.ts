@@ -1,6 +1,6 @@
 import type { CaptureState } from '../../agent/capture/status-file.ts';
 import { type CameraView, judgeCondition } from '../../agent/health/condition.ts';
-import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/status.ts';
+import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/status/status.ts';
 import type { LaneStats, LaneTrouble } from '../../agent/uplink/uplink-stats.ts';
 import { statusText } from '../../cli/camera/status-text.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { BUILD_LIFE_MS, isPossibleTime } from '../../host/possible-time.ts';
-import { presentTime, requirePast } from '../../ota/present-time.ts';
+import { presentTime, requirePast } from '../../ota/release/present-time.ts';
 import { releaseTimeMs } from '../../ota/version.ts';
 
 const RELEASE = Date.UTC(2026, 10, 21);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readGaps } from '../../agent/state/accounting-file.ts';
+import { readGaps } from '../../agent/recording/accounting-file.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import type { FootageReport } from '../../footage/report.ts';
 import { TestDeployment } from '../e2e/test-deployment.ts';

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AgentStatus } from '../../agent/status.ts';
+import type { AgentStatus } from '../../agent/status/status.ts';
 import {
   cameraStatus,
   type Deployment,

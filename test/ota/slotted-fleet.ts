@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AgentStatus, readStatus } from '../../agent/status.ts';
+import { type AgentStatus, readStatus } from '../../agent/status/status.ts';
 import type { LauncherLimits } from '../../ota/launcher-limits.ts';
 import { parseSlotState, type SlotState } from '../../ota/slot-state.ts';
 import { bundle } from '../../scripts/bundle.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { judgeCondition } from '../../agent/health/condition.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { loadCertificate } from '../../agent/state/device-key.ts';
-import { unpairedStatus } from '../../agent/status.ts';
+import { unpairedStatus } from '../../agent/status/status.ts';
 import { writeViewingKey } from '../../crypto/viewing-key.ts';
 import { systemClock } from '../../host/clock.ts';
 import { readViewingKey } from '../../owner/viewing-key-file.ts';

@@ -8,7 +8,7 @@ import { judgeCondition } from '../../agent/health/condition.ts';
 import { DAY_MS } from '../../agent/recording/day-key-rules.ts';
 import { SessionFactory } from '../../agent/recording/session-factory.ts';
 import { CameraState } from '../../agent/state/camera-state.ts';
-import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/status.ts';
+import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/status/status.ts';
 import { utf8 } from '../../crypto/bytes.ts';
 import { viewersBelowFloor } from '../../crypto/day-keys.ts';
 import { ed25519FromSeed } from '../../crypto/ed25519.ts';

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readCaptureState } from '../../agent/capture/status-file.ts';
-import { type AgentStatus, readStatus } from '../../agent/status.ts';
+import { type AgentStatus, readStatus } from '../../agent/status/status.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { makeClip } from '../capture/capture-process.ts';
 import { recordingPackets } from '../e2e/plaintext.ts';

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { watchRegistry } from '../../server/registry/registry-watch.ts';
+import { watchRegistry } from '../../server/registry-watch.ts';
 import { ManualClock } from '../faults/manual-clock.ts';
 
 test('a registry that cannot be written is told of once, not each second, and when it can again', async () => {

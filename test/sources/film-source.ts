@@ -7,7 +7,7 @@ import type { CaptureEnd } from '../../agent/capture/effects.ts';
 import { runCapture } from '../../agent/capture/main.ts';
 import { type CaptureState, readCaptureState } from '../../agent/capture/status-file.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { type AgentStatus, readStatus } from '../../agent/status.ts';
+import { type AgentStatus, readStatus } from '../../agent/status/status.ts';
 import { openDirectory } from '../../cli/footage/open-footage.ts';
 import type { WrittenMovie } from '../../footage/movie-writer.ts';
 import type { FootageReport } from '../../footage/report.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { overwriteGaps, readAccount, readGaps, writeAccount } from '../../agent/state/accounting-file.ts';
+import { overwriteGaps, readAccount, readGaps, writeAccount } from '../../agent/recording/accounting-file.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'oriel-account-'));
 const path = join(directory, 'account.json');

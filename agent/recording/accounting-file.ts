@@ -3,8 +3,8 @@ import * as v from 'valibot';
 import { TEMPORARY_SUFFIX } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
-import type { FootageAccounting } from '../recording/footage-accounting.ts';
-import type { KeptGaps } from '../recording/footage-gaps.ts';
+import type { FootageAccounting } from './footage-accounting.ts';
+import type { KeptGaps } from './footage-gaps.ts';
 
 const MAX_FILE_BYTES = 1024;
 /** It is brought every five seconds, and so is kept every ten. */

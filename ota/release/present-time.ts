@@ -1,7 +1,7 @@
-import { parseRfc3339, rfc3339 } from '../crypto/time.ts';
-import { isPossibleTime } from '../host/possible-time.ts';
-import { ReleaseError } from './release/errors.ts';
-import { releaseTimeMs, version } from './version.ts';
+import { parseRfc3339, rfc3339 } from '../../crypto/time.ts';
+import { isPossibleTime } from '../../host/possible-time.ts';
+import { releaseTimeMs, version } from '../version.ts';
+import { ReleaseError } from './errors.ts';
 
 /** Clocks of a maker's machines are not further apart. */
 const CLOCKS_DIFFER_MS = 24 * 3_600_000;

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { asOwnerOf } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { keepDestinations } from '../firewall/destinations-file.ts';
-import { claimCamera } from './camera-claim.ts';
-import { CameraDirectory } from './camera-directory.ts';
-import { eraseCamera, removeTree, shred } from './erase-camera.ts';
-import { CameraError } from './errors.ts';
-import { removeElsewhere } from './run-elsewhere.ts';
+import { claimCamera } from '../state/camera-claim.ts';
+import { CameraDirectory } from '../state/camera-directory.ts';
+import { eraseCamera, removeTree, shred } from '../state/erase-camera.ts';
+import { CameraError } from '../state/errors.ts';
+import { removeElsewhere } from '../state/run-elsewhere.ts';
 
 /** Erases a camera: it is another one when it is set up again. @throws CameraError CAMERA_MISSING, CAMERA_RUNNING. */
 export async function resetCamera(dir: string, firewallState: string): Promise<void> {

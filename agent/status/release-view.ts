@@ -1,4 +1,14 @@
-import type { WaitingView } from './install-schedule.ts';
+import type { UpdateChoice } from '../../crypto/policy.ts';
+
+/** A release that its owner lets wait, as it is shown. */
+export interface WaitingView {
+  readonly version: string;
+  readonly state: 'postponed' | 'window';
+  /** The hours that its owner has chosen, UTC. */
+  readonly window?: UpdateChoice['window'];
+  /** Running time after which it is installed whatever a clock says, ms. */
+  readonly latestMs: number;
+}
 
 /** What a camera that updates itself runs, and what waits, as its status shows it. */
 export interface ReleaseView {

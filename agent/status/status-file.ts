@@ -1,8 +1,8 @@
 import { rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { CameraDirectory } from './state/camera-directory.ts';
-import { CameraError } from './state/errors.ts';
-import { isOwn, makeElsewhere } from './state/run-elsewhere.ts';
+import type { CameraDirectory } from '../state/camera-directory.ts';
+import { CameraError } from '../state/errors.ts';
+import { isOwn, makeElsewhere } from '../state/run-elsewhere.ts';
 import { type AgentStatus, writeStatus } from './status.ts';
 
 /** The agent's status: in its run directory, and elsewhere for as long as that lies on a card that has become read-only. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../host/clock.ts';
 import { FailureTracker, type FailureView } from '../client/failure-tracker.ts';
 import { type AgentLog, errorFields } from '../log.ts';
-import type { PolicyWatch } from './policy-watch.ts';
+import type { PolicyWatch } from '../state/policy-watch.ts';
 
 /** Checks for a new policy, and notes why the one on file is not obeyed. */
 export class PolicyOnFile {

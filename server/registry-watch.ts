@@ -1,12 +1,12 @@
-import type { Clock } from '../../host/clock.ts';
-import type { Control } from '../control/control.ts';
-import type { HealthBuffer } from '../fleet/health-buffer.ts';
-import type { LastSeen } from '../fleet/last-seen.ts';
-import { FailureLog } from '../http/failure-log.ts';
-import type { TlsServer } from '../http/tls-server.ts';
-import type { Log } from '../log.ts';
-import type { Usage } from '../storage/usage.ts';
-import type { Registry } from './registry.ts';
+import type { Clock } from '../host/clock.ts';
+import type { Control } from './control/control.ts';
+import type { HealthBuffer } from './fleet/health-buffer.ts';
+import type { LastSeen } from './fleet/last-seen.ts';
+import { FailureLog } from './http/failure-log.ts';
+import type { TlsServer } from './http/tls-server.ts';
+import type { Log } from './log.ts';
+import type { Registry } from './registry/registry.ts';
+import type { Usage } from './storage/usage.ts';
 
 /** How often a running server looks whether a command has changed the registry, ms. */
 const LOOK_MS = 500;
