@@ -5,6 +5,7 @@ import { initCommand, resetCommand, setupCommand, sourceCommand } from './camera
 import { updateCommand, versionCommand } from './camera/release-commands.ts';
 import { roleCommands, runCommand } from './camera/running-commands.ts';
 import { EXIT } from './exit-codes.ts';
+import { agentUserOption, captureUserOption, jsonOption } from './options.ts';
 
 /** `oriel camera`: the agent on a camera board, or on any Linux machine. */
 export function cameraCommand(): Command {
@@ -42,8 +43,8 @@ function firewallCommand(): Command {
       'show, or set, the packet filter that a camera needs: its server and resolver, and nothing else',
     )
     .argument('<dir>', 'camera directory')
-    .requiredOption('--agent-user <user>', 'the user that the agent runs as')
-    .requiredOption('--capture-user <user>', 'the user that capture runs as')
+    .addOption(agentUserOption('the user that the agent runs as').makeOptionMandatory())
+    .addOption(captureUserOption('the user that capture runs as').makeOptionMandatory())
     .option('--apply', 'set it (nft, as root), in place of what it set before')
     .option(
       '--service <unit>',
@@ -58,7 +59,11 @@ function firewallCommand(): Command {
       `
 Run as root on a directory that is the agent's, it goes by what root keeps: what oriel camera setup, init, source and
 reset said when root ran them, or else what the first run found in DIR. Whatever is written to DIR afterwards changes
-nothing, but for a pin statement of the owner's. Where the camera was set up otherwise since, run it once with --adopt.`,
+nothing, but for a pin statement of the owner's. Where the camera was set up otherwise since, run it once with --adopt.
+
+Examples:
+  oriel camera firewall ./cam --agent-user oriel-agent --capture-user oriel-capture
+  sudo oriel camera firewall ./cam --agent-user oriel-agent --capture-user oriel-capture --apply`,
     )
     .action(async (dir: string, options: FirewallOptions) => {
       const { firewall } = await import('./camera/firewall.ts');
@@ -70,7 +75,7 @@ function statusCommand(): Command {
   return new Command('status')
     .description('show what a camera is doing, since when, and what stands in the way')
     .argument('<dir>', 'camera directory')
-    .option('--json', 'one JSON object instead of text')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -80,7 +85,8 @@ Read from the files that the camera's processes write in DIR/run; no socket is i
            what it films is kept in its spool), and something wants looking at
   exit 1   NOT WORKING: it is not running or hangs, no picture comes, or the server has shut it out
 
-Example, in a Dockerfile:
+Examples, the second in a Dockerfile:
+  oriel camera status ./cam
   HEALTHCHECK --start-period=60s CMD ["/opt/oriel/oriel", "camera", "status", "/camera"]`,
     )
     .action(async (dir: string, options: { json?: true }) => {
@@ -95,7 +101,7 @@ function selfcheckCommand(): Command {
       'look for what is set up wrongly: files, keys, clock, spool, ffmpeg, source, and the machine',
     )
     .argument('<dir>', 'camera directory')
-    .option('--json', 'one JSON object instead of text')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `

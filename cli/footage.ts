@@ -8,6 +8,7 @@ import { jsonLine, printable } from '../text/printable.ts';
 import { CommandError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { summarize } from './footage/summarize.ts';
+import { cameraOption, forceOption, jsonOption, outOption, wholeNumber } from './options.ts';
 
 interface FootageOptions {
   readonly key: string;
@@ -37,11 +38,9 @@ Exit codes:
 
 /** `oriel footage`: opens footage with a viewing key. */
 export function footageCommand(): Command {
-  const footage = new Command('footage')
-    .description('list, verify and open footage with a viewing key')
-    .addHelpText(
-      'after',
-      `
+  const footage = new Command('footage').description('list, verify and open footage').addHelpText(
+    'after',
+    `
 DIR is a server's directory, its footage directory, or a copy of it; nothing in it is changed.
 Times are RFC 3339: 2026-11-21T18:44:00Z, or with an offset.
 ${EXIT_CODES}
@@ -49,15 +48,15 @@ Examples:
   oriel footage list ./server --key me.key
   oriel footage open ./server --key me.key --from 2026-11-21T18:00:00Z --to 2026-11-21T19:00:00Z --out evening.mp4
   oriel footage sheet ./server --key me.key --from 2026-11-21T18:00:00Z --out evening.jpg`,
-    );
+  );
   const opening = (name: Verb, description: string) =>
     verb(name, description).action((dir: string, options: FootageOptions) => run(name, dir, options));
   footage.addCommand(opening('list', 'show what footage there is and whether it is whole'));
   footage.addCommand(opening('verify', 'check every record, signature and link, and say what does not hold'));
   footage.addCommand(
     opening('open', 'verify, and write what opens to an MP4 file')
-      .option('--out <file>', 'MP4 file to write; a changed picture format goes on in FILE-2.mp4 and so on')
-      .option('--force', 'replace files that are there already'),
+      .addOption(outOption('MP4 file to write; a changed picture format goes on in FILE-2.mp4 and so on'))
+      .addOption(forceOption()),
   );
   footage.addCommand(sheetCommand());
   return footage;
@@ -65,10 +64,10 @@ Examples:
 
 function sheetCommand(): Command {
   return verb('sheet', 'verify, and make a contact sheet: one picture of pictures of the footage')
-    .option('--out <file>', 'picture to write, .jpg or .png')
-    .option('--force', 'replace a file that is there already')
-    .option('--columns <number>', 'pictures side by side', parseCount(1, 40), 6)
-    .option('--pictures <number>', 'pictures of each camera, at most', parseCount(1, 1000), 60)
+    .addOption(outOption('picture to write, .jpg or .png'))
+    .addOption(forceOption())
+    .option('--columns <number>', 'pictures side by side', wholeNumber(1, 40), 6)
+    .option('--pictures <number>', 'pictures of each camera, at most', wholeNumber(1, 1000), 60)
     .addHelpText(
       'before',
       'Shows the snapshots that cameras send now and then, and where there are none, keyframes of the footage itself.\n',
@@ -76,25 +75,23 @@ function sheetCommand(): Command {
     .action(makeSheetOf);
 }
 
-/** A whole number of at least `least` and at most `most`. */
-function parseCount(least: number, most: number) {
-  return (text: string): number => {
-    const count = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
-    if (count >= least && count <= most) return count;
-    throw new InvalidArgumentError(`give a number from ${least} to ${most}.`);
-  };
-}
+const EXAMPLES: Readonly<Record<Verb | 'sheet', string>> = {
+  list: 'oriel footage list ./house --key me.key',
+  verify: 'oriel footage verify ./house --key me.key --camera 7xk2',
+  open: 'oriel footage open ./house --key me.key --from 2026-11-21T18:00:00Z --out evening.mp4',
+  sheet: 'oriel footage sheet ./house --key me.key --from 2026-11-21T18:00:00Z --out evening.jpg',
+};
 
 function verb(name: Verb | 'sheet', description: string): Command {
   return new Command(name)
     .description(description)
     .argument('<dir>', "the server's footage directory, or a copy of it")
     .requiredOption('--key <file>', 'viewing key that opens the footage')
-    .option('--camera <id>', 'only this camera (its id, or the beginning of it)')
+    .addOption(cameraOption('only this camera: its id, or the beginning of it'))
     .option('--from <time>', 'only what was captured from this time on', parseTime)
     .option('--to <time>', 'only what was captured before this time', parseTime)
-    .option('--json', 'one JSON object instead of text')
-    .addHelpText('after', EXIT_CODES);
+    .addOption(jsonOption())
+    .addHelpText('after', `${EXIT_CODES}\nExample:\n  ${EXAMPLES[name]}`);
 }
 
 /** RFC 3339 section 5.6, as milliseconds since 1970. */

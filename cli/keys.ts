@@ -1,19 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { printable } from '../text/printable.ts';
 import { distrustCommand, forgetCommand } from './keys/forgetting-commands.ts';
 import { acceptCommand, pairCommand } from './keys/pairing-commands.ts';
 import { pinsCommand } from './keys/pins-command.ts';
 import { policyCommand } from './keys/policy-command.ts';
 import { shareCommand, trustCommand } from './keys/sharing-commands.ts';
-import { parseName, parseNumber } from './keys/words.ts';
+import { parseName } from './keys/words.ts';
+import { jsonOption, wholeNumber } from './options.ts';
 import { TERMINAL } from './terminal.ts';
 
 /** `oriel keys`: a person's viewing key, and the policies signed with it. */
 export function keysCommand(): Command {
-  const keys = new Command('keys').description('make viewing keys, and sign what cameras obey').addHelpText(
-    'after',
-    `
+  const keys = new Command('keys')
+    .description('make viewing keys, pair cameras, sign what they obey')
+    .addHelpText(
+      'after',
+      `
 A viewing key opens footage; no server has one. Keep the file to yourself, and keep a copy: without it
 nothing that was sealed to it opens again.
 
@@ -23,7 +26,7 @@ Examples:
   oriel keys pair me.key --server https://home.example:8443 --pin sha256/… --out setup-code
   oriel keys accept me.key --server-dir ./house
   oriel keys policy me.key --camera CAMERA_ID --out policy.json`,
-  );
+    );
   keys
     .addCommand(newCommand())
     .addCommand(showCommand())
@@ -45,13 +48,20 @@ function newCommand(): Command {
     .argument('<file>', 'file to make (mode 0600)')
     .option('--name <name>', 'whose it is, for display', parseName, 'viewer')
     .option('--days <n>', 'day keys to make ahead', parseDays, 60)
-    .action(async (file: string, options: { name: string; days: number }) => {
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Example:
+  oriel keys new me.key --name "Ada"`,
+    )
+    .action(async (file: string, options: { name: string; days: number; json?: true }) => {
       const { makeViewingKey, writeViewingKey } = await import('../crypto/viewing-key.ts');
       const { writeTextFile } = await import('../host/files.ts');
       const seed = new Uint8Array(randomBytes(32));
       const key = await makeViewingKey(options.name, seed, options.days);
       writeTextFile(file, writeViewingKey(key), 0o600, true);
-      await show(file);
+      await show(file, options.json);
     });
 }
 
@@ -59,7 +69,14 @@ function showCommand(): Command {
   return new Command('show')
     .description("show a viewing key's public half: identity, day keys, cameras")
     .argument('<file>', 'viewing key')
-    .option('--json', 'one JSON object instead of text')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  oriel keys show me.key
+  oriel keys show me.key --json | jq -r .viewer`,
+    )
     .action((file: string, options: { json?: true }) => show(file, options.json));
 }
 
@@ -94,24 +111,27 @@ function daysCommand(): Command {
   return new Command('days')
     .description('add day keys to a viewing key; sign the policy anew afterwards, and copy the key again')
     .argument('<file>', 'viewing key')
-    .option('--add <n>', 'day keys to add', parseDays, 60)
-    .action(async (file: string, options: { add: number }) => {
+    .option('--days <n>', 'day keys to add', parseDays, 60)
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Example:
+  oriel keys days me.key --days 90`,
+    )
+    .action(async (file: string, options: { days: number; json?: true }) => {
       const { addDayKeys, writeViewingKey } = await import('../crypto/viewing-key.ts');
       const { readViewingKey } = await import('../owner/viewing-key-file.ts');
       const { withFileLocked, writeTextFile } = await import('../host/files.ts');
       await withFileLocked(file, async () => {
         writeTextFile(
           file,
-          writeViewingKey(await addDayKeys(readViewingKey(file, TERMINAL), options.add)),
+          writeViewingKey(await addDayKeys(readViewingKey(file, TERMINAL), options.days)),
           0o600,
         );
       });
-      await show(file);
+      await show(file, options.json);
     });
 }
 
-function parseDays(text: string): number {
-  const days = parseNumber(text);
-  if (days < 1 || days > 400) throw new InvalidArgumentError('give a number from 1 to 400.');
-  return days;
-}
+const parseDays = wholeNumber(1, 400);

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { RoleUsers } from './camera/privilege-separation.ts';
 import { logLevelOption } from './log-level.ts';
+import { agentUserOption, captureUserOption, hardwareOption, jsonOption } from './options.ts';
 
 export interface LauncherRunOptions extends RoleUsers {
   readonly logLevel: string;
@@ -17,12 +18,16 @@ export interface LauncherInstallOptions {
 export function launcherCommand(): Command {
   return new Command('launcher')
     .enablePositionalOptions()
-    .description('run a camera from two slots, which releases take turns in (docs/design/slots.md)')
+    .description('run a camera that installs releases by itself')
     .addCommand(installCommand())
     .addCommand(runCommand())
     .addCommand(statusCommand())
     .addCommand(rollbackCommand())
-    .addCommand(execCommand());
+    .addCommand(execCommand())
+    .addHelpText(
+      'after',
+      '\nReleases take turns in two slots, and one that fails is replaced by the one before it (docs/design/slots.md).',
+    );
 }
 
 function installCommand(): Command {
@@ -32,7 +37,7 @@ function installCommand(): Command {
     .argument('<bundle>', 'signed bundle, as oriel release sign leaves it')
     .requiredOption('--anchor <file>', 'public/anchor.json of oriel release keys: the root keys to believe')
     .requiredOption('--root <file>', 'public/root.json of oriel release keys: where update metadata begins')
-    .requiredOption('--hardware <board>', 'the board that this is, as bundles name it: linux-x64')
+    .addOption(hardwareOption('the board that this is, as bundles name it: linux-x64').makeOptionMandatory())
     .option(
       '--limits <file>',
       'how long to wait before a release is judged, if not the usual (docs/design/slots.md)',
@@ -56,16 +61,19 @@ function runCommand(): Command {
   return new Command('run')
     .description('run the camera from the slot that is due, and change slots when a release is due')
     .argument('<installation>', 'directory with the slots')
-    .argument('<camera>', 'camera directory')
+    .argument('<camera-dir>', 'camera directory')
     .addOption(logLevelOption())
-    .option('--agent-user <user>', 'run the agent as this user: a name, or UID:GID')
-    .option('--capture-user <user>', 'run capture as this user, a member of the group video for V4L2')
+    .addOption(agentUserOption())
+    .addOption(captureUserOption())
     .addHelpText(
       'after',
       `
 Like oriel camera run, but agent and capture are those of the release in the slot, which is verified byte by byte before
 every start. A release that the agent has fetched goes on trial in the other slot: it is kept once it has filmed, sealed,
-opened and reached the server, and goes back by itself when it fails.`,
+opened and reached the server, and goes back by itself when it fails.
+
+Example:
+  oriel launcher run /opt/oriel/slots /var/lib/oriel-camera --agent-user oriel-agent --capture-user oriel-capture`,
     )
     .action(async (installation: string, camera: string, options: LauncherRunOptions) => {
       const { runLauncher } = await import('./launcher/run.ts');
@@ -81,7 +89,10 @@ function rollbackCommand(): Command {
       'after',
       `
 Ends a trial, or brings back the release that was confirmed before, unless that is below the minimum that a confirmed
-release has set. The release that goes is not tried again by itself; a higher version is.`,
+release has set. The release that goes is not tried again by itself; a higher version is.
+
+Example:
+  oriel launcher rollback /opt/oriel/slots`,
     )
     .action(async (installation: string) => {
       const { askForRollback } = await import('./launcher/rollback.ts');
@@ -112,7 +123,13 @@ function statusCommand(): Command {
   return new Command('status')
     .description('show what the slots hold, and what became of releases')
     .argument('<installation>', 'directory with the slots')
-    .option('--json', 'the state as it is kept')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Example:
+  oriel launcher status /opt/oriel/slots`,
+    )
     .action(async (installation: string, options: { json?: true }) => {
       const { showSlots } = await import('./launcher/status.ts');
       await showSlots(installation, options.json ?? false);

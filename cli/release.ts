@@ -1,10 +1,19 @@
 import { Command } from 'commander';
 import type { PackOptions } from '../ota/release/pack.ts';
+import {
+  hardwareOption,
+  jsonOption,
+  outOption,
+  passphraseOption,
+  publicOption,
+  repeated,
+  yesOption,
+} from './options.ts';
 import { anchorCommand } from './release/anchor.ts';
 import { buildCommand } from './release/build.ts';
 import { keysCommand } from './release/keys.ts';
 import { kitCommand } from './release/kit.ts';
-import { collect, print, readSigners } from './release/options.ts';
+import { print, readSigners } from './release/options.ts';
 import { haltCommand, promoteCommand, publishCommand } from './release/publish-commands.ts';
 import { rotateCommand } from './release/rotate.ts';
 
@@ -19,7 +28,7 @@ interface SignOptions {
 /** `oriel release`: the maker's side of updates. Heavy modules are loaded by the action that needs them. */
 export function releaseCommand(): Command {
   return new Command('release')
-    .description('make, sign and publish releases that cameras install by themselves')
+    .description('make, sign and publish releases for cameras')
     .addCommand(keysCommand())
     .addCommand(buildCommand())
     .addCommand(signCommand())
@@ -56,11 +65,11 @@ function signCommand(): Command {
   return new Command('sign')
     .description('sign a bundle, a key list, or what is pending in a repository')
     .argument('<dir>', 'bundle, directory with keys.json, or repository')
-    .requiredOption('--key <file>', 'private key to sign with; may be repeated', collect)
-    .option('--passphrase-file <file>', 'file with the passphrase of the keys')
-    .option('--out <file>', 'write the signatures there alone, to be attached elsewhere')
-    .option('--public <dir>', 'public documents of your own, by which a rotation is judged')
-    .option('--yes', 'sign what is shown without being asked')
+    .requiredOption('--key <file>', 'private key to sign with; may be repeated', repeated)
+    .addOption(passphraseOption())
+    .addOption(outOption('write the signatures there alone, to be attached elsewhere'))
+    .addOption(publicOption())
+    .addOption(yesOption('sign what is shown without being asked'))
     .addHelpText(
       'after',
       `
@@ -92,6 +101,12 @@ function attachCommand(): Command {
       '<files...>',
       'signatures by sign --out; for a repository, signed copies of what is in its pending/',
     )
+    .addHelpText(
+      'after',
+      `
+Example:
+  oriel release attach ./bundle release-1.sig`,
+    )
     .action(async (directory: string, files: string[]) => {
       const { attachSignatures } = await import('../ota/release/signing.ts');
       print(await attachSignatures(directory, files));
@@ -103,14 +118,17 @@ function finishCommand(): Command {
     .description('put what is pending and signed into force, and renew the timestamp')
     .argument('<repository>', 'directory of the repository')
     .requiredOption('--online <file>', 'private key of snapshot and timestamp')
-    .option('--passphrase-file <file>', 'file with its passphrase')
+    .addOption(passphraseOption())
     .addHelpText(
       'after',
       `
 What still lacks signatures stays pending, and is told; it holds up no renewal.
 
 The timestamp lasts 30 days: run this from a timer, each day. A camera that gets none in time says that updates are
-being kept from it.`,
+being kept from it.
+
+Example:
+  oriel release finish ./repository --online ./keys/online.pem`,
     )
     .action(
       async (directory: string, { online, passphraseFile }: { online: string; passphraseFile?: string }) => {
@@ -125,9 +143,9 @@ function packCommand(): Command {
   return new Command('pack')
     .description('write one release into one file, for cameras without a network')
     .argument('<repository>', 'directory of the repository')
-    .argument('<out>', 'file to write')
+    .addOption(outOption('file to write').makeOptionMandatory())
     .option('--release <version>', 'which release (default: the newest)')
-    .option('--hardware <board>', 'the board that it is for, where there are several')
+    .addOption(hardwareOption('the board that it is for, where there are several'))
     .addHelpText(
       'after',
       `
@@ -135,9 +153,12 @@ On the board, as root or as the agent's user:
   oriel camera update CAMERA FILE
 
 The file is judged there as the repository would be, and nothing in it is secret. Its timestamp lasts 30 days: pack anew
-after each \`oriel release finish\`. A camera that has seen newer metadata refuses older: pack what is newest.`,
+after each \`oriel release finish\`. A camera that has seen newer metadata refuses older: pack what is newest.
+
+Example:
+  oriel release pack ./repository --out oriel-1.2.0.tar`,
     )
-    .action(async (directory: string, out: string, options: PackOptions) => {
+    .action(async (directory: string, { out, ...options }: PackOptions & { readonly out: string }) => {
       const { packRelease } = await import('../ota/release/pack.ts');
       print(await packRelease(directory, out, options));
     });
@@ -147,7 +168,13 @@ function statusCommand(): Command {
   return new Command('status')
     .description('show what a repository offers, to whom, and until when')
     .argument('<repository>', 'directory of the repository')
-    .option('--json', 'one JSON object instead of text')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Example:
+  oriel release status ./repository`,
+    )
     .action(async (directory: string, { json = false }: { json?: boolean }) => {
       const { statusOf } = await import('../ota/release/repository-status.ts');
       const { statusText } = await import('./release/status-text.ts');

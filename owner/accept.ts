@@ -78,7 +78,7 @@ async function acceptWaiting(
   if (accepted + refused > 0) return refused === 0;
   throw new OwnerError(
     'PAIRING_MISSING',
-    'no camera that was set up with your code waits at this server: it has to be let in (oriel server cameras DIR claim CLAIM), and to run; one that has a policy is accepted again with --camera',
+    'no camera that was set up with your code waits at this server: it has to be let in (oriel server camera claim DIR CLAIM), and to run; one that has a policy is accepted again with --camera',
   );
 }
 

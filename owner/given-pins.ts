@@ -12,7 +12,7 @@ export function givenPins(texts: readonly string[]): Uint8Array<ArrayBuffer>[] {
     if (pin !== undefined) return pin;
     throw new OwnerError(
       'USAGE',
-      '--pin takes what the server shows (oriel server pins DIR): sha256/ and 44 characters of base64, not of zeros',
+      '--pin takes what the server shows (oriel server pins show DIR): sha256/ and 44 characters of base64, not of zeros',
     );
   });
 }

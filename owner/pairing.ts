@@ -68,7 +68,7 @@ export interface AcceptedCamera extends SignedPolicy {
 
 const RESET = 'stop the camera, then oriel camera reset CAMERA --yes';
 const PAIR = 'pair it anew: oriel keys pair KEY --server URL --pin PIN --out FILE';
-const PAIR_ANEW = `${RESET}, then oriel server cameras DIR revoke CAMERA_ID, and ${PAIR}`;
+const PAIR_ANEW = `${RESET}, then oriel server camera revoke DIR CAMERA_ID, and ${PAIR}`;
 const REMEDIES: Readonly<Record<string, string>> = {
   PAIRING_EXPIRED: PAIR_ANEW,
   PAIRING_FORGED: `do not accept it; if it is said to be a camera of yours, ${PAIR_ANEW}`,
@@ -99,7 +99,7 @@ function advise(cause: unknown): never {
   throw new CryptoError(cause.code, `${cause.message}: ${remedy}`, cause);
 }
 
-/** A statement as `oriel server cameras` writes it: base64url. @throws OwnerError FILE_UNREADABLE. */
+/** A statement as `oriel server camera statement` writes it: base64url. @throws OwnerError FILE_UNREADABLE. */
 export function statementFrom(text: string): Uint8Array {
   const bytes = fromBase64Url(text.trim());
   if (bytes === undefined) {

@@ -48,7 +48,7 @@ export async function loadConfiguration(disk: Disk, directory: string): Promise<
     const { message } = cause as Error;
     throw new ServerError(
       'DIRECTORY_MALFORMED',
-      `${directory}/server.json is damaged: ${message}; correct it, or restore a backup: oriel server restore FILE NEW_DIR`,
+      `${directory}/server.json is damaged: ${message}; correct it, or restore a backup: oriel server restore NEW_DIR FILE`,
       cause,
     );
   }

@@ -12,7 +12,7 @@ const POLICY_REFUSALS = new Set([
 /** Whether what went wrong with a policy is that it came, and is not obeyed. */
 export const refusesPolicy = (code: string): boolean => POLICY_REFUSALS.has(code);
 
-const PUT_POLICY = 'oriel server policy DIR put FILE --camera CAMERA_ID';
+const PUT_POLICY = 'oriel server policy put DIR FILE --camera CAMERA_ID';
 const NEXT_POLICY = `sign the next (oriel keys policy) and put it there: ${PUT_POLICY}`;
 
 /** What a person can do about a refusal, or a failure to reach the server; undefined where waiting is all. */
@@ -21,13 +21,13 @@ export function wayOut(code: string): string | undefined {
     case 'CERTIFICATE_MISSING':
       return 'the camera asks its server for one by itself, unless what is said beside this stands in the way; of one made by hand, have its server certify the request: oriel server certify DIR --request FILE --out FILE';
     case 'CLAIM_UNKNOWN':
-      return 'the server has not been given the claim yet: oriel server cameras DIR claim CLAIM';
+      return 'the server has not been given the claim yet: oriel server camera claim DIR CLAIM';
     case 'CLAIM_EXPIRED':
       return 'make another setup code (oriel keys pair), stop the camera, and set it up with that code (oriel camera setup)';
     case 'CLAIM_USED':
       return 'another camera has used this setup code: find out which; make another (oriel keys pair), stop this camera, and set it up with that code (oriel camera setup)';
     case 'CAMERA_UNKNOWN':
-      return 'the server does not know this camera: oriel server cameras DIR admit CAMERA_ID, or stop the camera, and pair it anew after oriel camera reset';
+      return 'the server does not know this camera: oriel server camera admit DIR CAMERA_ID, or stop the camera, and pair it anew after oriel camera reset';
     case 'CAMERA_REVOKED':
       return 'the server has revoked this camera; to use it again, stop it, then oriel camera reset, and pair it anew: oriel keys pair';
     case 'REQUEST_REFUSED':

@@ -150,7 +150,7 @@ function footageConcerns(agent: AgentStatus, start: string): Concern[] {
 }
 
 const MORE_DAY_KEYS =
-  'the viewer makes more (oriel keys days) and, if that is not the owner, gives them to the owner (oriel keys share); the owner signs them (oriel keys policy) and puts them at the server: oriel server policy DIR put FILE --camera CAMERA_ID';
+  'the viewer makes more (oriel keys days) and, if that is not the owner, gives them to the owner (oriel keys share); the owner signs them (oriel keys policy) and puts them at the server: oriel server policy put DIR FILE --camera CAMERA_ID';
 
 const SYNCHRONISE = 'set the machine’s clock, as with systemd-timesyncd: one that is synchronised counts';
 
@@ -185,7 +185,7 @@ function returnConcerns(release: AgentStatus['release']): Concern[] {
 }
 
 const LOOK_AT_UPDATES =
-  'it goes on with the release that runs, and asks again by itself; what its server gives it: oriel server updates DIR';
+  'it goes on with the release that runs, and asks again by itself; what its server gives it: oriel server updates status DIR';
 
 function troubleConcerns(updates: AgentStatus['updates']): Concern[] {
   const trouble = updates?.trouble;

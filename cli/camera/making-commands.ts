@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseSize } from '../../text/quantities.ts';
+import { pinOption, repeated, serverOption, yesOption } from '../options.ts';
 import type { SourceOptions } from './change-source.ts';
 import { type FirewallState, firewallStateOption } from './firewall-state.ts';
 import type { InitCameraOptions } from './init-camera.ts';
@@ -46,20 +47,18 @@ export function initCommand(): Command {
   const command = new Command('init')
     .description('make a camera by hand: device key, configuration, certificate request')
     .argument('<dir>', 'directory to make')
-    .requiredOption('--server <origin>', 'the one server it dials: https://HOST[:PORT]')
-    .requiredOption(
-      '--pin <pin>',
-      "the server's pin, as oriel server init printed it; again for the backup pin",
-      gather,
-      [],
-    )
+    .addOption(serverOption().makeOptionMandatory())
+    .addOption(pinOption().makeOptionMandatory())
     .requiredOption('--owner <identity>', "the owner's identity, as oriel keys show prints it");
   return withChoices(command)
     .addHelpText(
       'after',
       `
 Writes DIR/request.pem for the server to certify (oriel server certify); put the answer at DIR/client.pem and the
-owner's signed policy (oriel keys policy) at DIR/policy.json. With a setup code none of this is needed.`,
+owner's signed policy (oriel keys policy) at DIR/policy.json. With a setup code none of this is needed.
+
+Example:
+  oriel camera init ./cam --server https://home.example:8443 --pin sha256/… --owner … --source v4l2:/dev/video0`,
     )
     .addHelpText('after', SOURCE_HELP)
     .action(async (dir: string, options: InitCameraOptions) => {
@@ -75,7 +74,7 @@ export function sourceCommand(): Command {
     .description('give a camera another source, or the new password of the one it has')
     .argument('<dir>', 'camera directory')
     .requiredOption('--source <uri>', SOURCES)
-    .option('--lan <host>', 'host an rtsp: source may be on, in place of those listed', gather, [])
+    .option('--lan <host>', 'host an rtsp: source may be on, in place of those listed', repeated, [])
     .option('--audio', "record sound from now on, if the owner's policy allows it")
     .option('--no-audio', 'record no sound from now on')
     .addHelpText(
@@ -99,12 +98,15 @@ export function resetCommand(): Command {
   return new Command('reset')
     .description('make a camera forget all it was: keys, footage not yet uploaded, pairing')
     .argument('<dir>', 'camera directory')
-    .requiredOption('--yes', 'this cannot be undone')
+    .addOption(yesOption('confirm it: this cannot be undone').makeOptionMandatory())
     .addHelpText(
       'after',
       `
 Set up again, it is another camera, with a new id: no policy of its former owner counts any more. At the server the
-old one stays until it is revoked (oriel server cameras).`,
+old one stays until it is revoked (oriel server camera revoke).
+
+Example:
+  oriel camera reset ./cam --yes`,
     )
     .addOption(firewallStateOption().hideHelp())
     .action(async (dir: string, { firewallState }: FirewallState) => {
@@ -118,13 +120,11 @@ function withChoices(command: Command): Command {
   return command
     .requiredOption('--source <uri>', SOURCES)
     .option('--audio', "record sound too, if the owner's policy allows it")
-    .option('--lan <host>', 'host an rtsp: source may be on; again for more', gather, [])
-    .addOption(sizeOption('--spool-bytes <n>', "the spool's greatest size, as in 2G", 2 * 1024 ** 3))
-    .addOption(sizeOption('--keep-free <n>', 'what the spool leaves free on its disk', 256 * 1024 ** 2))
+    .option('--lan <host>', 'host an rtsp: source may be on; again for more', repeated, [])
+    .addOption(sizeOption('--spool-bytes <size>', "the spool's greatest size, as in 2G", 2 * 1024 ** 3))
+    .addOption(sizeOption('--keep-free <size>', 'what the spool leaves free on its disk', 256 * 1024 ** 2))
     .addOption(firewallStateOption().hideHelp());
 }
-
-const gather = (value: string, before: string[]) => [...before, value];
 
 function sizeOption(flags: string, description: string, fallback: number): Option {
   return new Option(flags, description).argParser(sizeOf).default(fallback, sizeText(fallback));

@@ -1,5 +1,6 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { EXIT } from '../exit-codes.ts';
+import { jsonOption, waitOption } from '../options.ts';
 import type { VersionOptions } from './show-version.ts';
 import type { UpdateOptions } from './update.ts';
 
@@ -10,7 +11,7 @@ export function versionCommand(): Command {
     .description('show what a camera runs, until when that gets security fixes, and which release waits')
     .argument('[dir]', 'camera directory; without it, of this program')
     .option('--slots <installation>', 'directory with the slots, for a camera that has not run yet')
-    .option('--json', 'one JSON object instead of text')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -31,8 +32,8 @@ export function updateCommand(): Command {
     .description('bring a running camera an update from a file, as oriel release pack makes it')
     .argument('<dir>', 'camera directory')
     .argument('<file>', 'the file, from a USB stick for one')
-    .option('--wait <seconds>', 'how long to follow what comes of it', parseWait, 300)
-    .option('--json', 'one JSON object at the end')
+    .addOption(waitOption('how long to follow what comes of it', 300))
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -49,9 +50,4 @@ Example:
       const { updateFromFile } = await import('./update.ts');
       process.exitCode = (await updateFromFile(dir, file, options)) ? EXIT.ok : EXIT.failure;
     });
-}
-
-function parseWait(text: string): number {
-  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('give a number of seconds.');
-  return Number(text);
 }

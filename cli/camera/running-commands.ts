@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { logLevelOption } from '../log-level.ts';
+import { agentUserOption, captureUserOption } from '../options.ts';
 import type { LaunchOptions } from './launch.ts';
 
 /** `oriel camera run`. */
@@ -8,15 +9,18 @@ export function runCommand(): Command {
     .description('run a camera: capture, seal, upload, until Ctrl-C or the end of a file source')
     .argument('<dir>', 'camera directory')
     .addOption(logLevelOption())
-    .option('--agent-user <user>', 'run the agent as this user: a name, or UID:GID')
-    .option('--capture-user <user>', 'run capture as this user, a member of the group video for V4L2')
+    .addOption(agentUserOption())
+    .addOption(captureUserOption())
     .addHelpText(
       'after',
       `
 In a directory without a camera it waits for oriel camera setup. Then it starts two processes: the agent (keys and
-network, no child processes) and capture (ffmpeg; no keys, no network but a listed LAN source). Started by root with --agent-user and --capture-user, each has a user of its own; the
-camera's directory then has to be the agent's, with the group of capture and mode 710. Otherwise both run as the
-user who starts them. What has not reached the server yet stays in the camera's spool and is uploaded by the next run.`,
+network, no child processes) and capture (ffmpeg; no keys, no network but a listed LAN source). Started by root with
+--agent-user and --capture-user, each has a user of its own; the camera's directory then has to be the agent's, with the
+group of capture and mode 710. Otherwise both run as the user who starts them. What has not reached the server yet stays in the camera's spool and is uploaded by the next run.
+
+Example:
+  oriel camera run ./cam`,
     )
     .action(async (dir: string, options: LaunchOptions) => {
       const { launch } = await import('./launch.ts');

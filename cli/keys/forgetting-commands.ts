@@ -1,8 +1,8 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { ForgetRequest } from '../../owner/forget.ts';
 import { EXIT } from '../exit-codes.ts';
+import { cameraIdOption, wholeNumber, yesOption } from '../options.ts';
 import { TERMINAL } from '../terminal.ts';
-import { parseCameraId } from './camera-id.ts';
 
 /** `oriel keys distrust` and `oriel keys forget`: what a viewing key believes and opens no more. */
 
@@ -10,12 +10,12 @@ export function distrustCommand(): Command {
   return new Command('distrust')
     .description('stop trusting a camera: whatever is signed by it, of before too, is refused from then on')
     .argument('<file>', 'viewing key')
-    .requiredOption('--camera <id>', 'id of the camera, as oriel keys show prints it', parseCameraId)
+    .addOption(cameraIdOption('id of the camera, as oriel keys show prints it').makeOptionMandatory())
     .addHelpText(
       'after',
       `
 For a camera that was stolen or sold, whose key somebody else may use. Shut it out of the server too:
-oriel server cameras DIR revoke CAMERA. Its footage stays where it is; to open it after all, trust the camera
+oriel server camera revoke DIR CAMERA. Its footage stays where it is; to open it after all, trust the camera
 again with oriel keys policy. Copies of the viewing key go on trusting it.
 
 Example:
@@ -32,9 +32,13 @@ export function forgetCommand(): Command {
   return new Command('forget')
     .description('destroy day keys whose footage has had its time: what is sealed to them opens never again')
     .argument('<file>', 'viewing key')
-    .requiredOption('--through <n>', 'the last day key to destroy; all before it go too', parseDayKey)
+    .requiredOption(
+      '--through <n>',
+      'the last day key to destroy; all before it go too',
+      wholeNumber(0, 999_999_999),
+    )
     .option('--footage <dir>', "the server's directory, or a copy: tell first what of it is lost")
-    .option('--yes', 'do it; without it, only what would be lost is told')
+    .addOption(yesOption('do it; without it, only what would be lost is told'))
     .addHelpText(
       'after',
       `
@@ -52,9 +56,4 @@ Examples:
       const { forget } = await import('../../owner/forget.ts');
       process.exitCode = (await forget(file, options, TERMINAL)) ? EXIT.ok : EXIT.usage;
     });
-}
-
-function parseDayKey(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('give the number of a day key.');
-  return Number(text);
 }

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { WifiNetwork } from '../../crypto/wifi.ts';
 import { EXIT } from '../exit-codes.ts';
+import { cameraIdOption, jsonOption, outOption, pinOption, serverOption } from '../options.ts';
 import { TERMINAL } from '../terminal.ts';
 
 /** `oriel keys pair` and `oriel keys accept`: the owner's two steps of pairing a camera. */
@@ -12,7 +13,7 @@ interface PairOptions {
   readonly name: string;
   readonly out: string;
   readonly wifi?: string;
-  readonly wifiPassword?: string;
+  readonly wifiPasswordFile?: string;
   readonly json?: true;
 }
 
@@ -20,17 +21,17 @@ export function pairCommand(): Command {
   return new Command('pair')
     .description('make the setup code of one camera, and the claim that lets it into the server')
     .argument('<file>', "the owner's viewing key")
-    .requiredOption('--server <origin>', 'the server the camera is to dial: https://HOST[:PORT]')
-    .requiredOption('--pin <pin>', "the server's pin; again for the backup pin", gather, [])
-    .requiredOption('--out <file>', 'file for the setup code (mode 0600); "-" prints it')
+    .addOption(serverOption().makeOptionMandatory())
+    .addOption(pinOption().makeOptionMandatory())
+    .addOption(outOption('file for the setup code (mode 0600); "-" prints it').makeOptionMandatory())
     .option('--expires <time>', 'how long the code is good: 30m, 1h, 7d', parseLife, 3600)
     .option('--name <name>', 'what the camera is to be called', '')
     .option('--wifi <ssid>', 'the Wi-Fi network that the camera is to join')
     .option(
-      '--wifi-password <file>',
+      '--wifi-password-file <file>',
       'file that holds its password ("-": from standard input); none if it is open',
     )
-    .option('--json', 'one JSON object instead of text')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -40,7 +41,7 @@ With --wifi the code holds the network's password too; your viewing key does not
 
 Example, from nothing to a camera that records:
   oriel keys pair me.key --server https://home.example:8443 --pin sha256/… --out setup-code   prints the claim
-  oriel server cameras ./house claim CLAIM
+  oriel server camera claim ./house CLAIM
   oriel camera setup ./cam --code setup-code --source v4l2:/dev/video0
   oriel camera run ./cam
   oriel keys accept me.key --server-dir ./house`,
@@ -70,19 +71,23 @@ async function pair(file: string, options: PairOptions): Promise<void> {
   }
   console.log(`setup code  ${out === '-' ? code : out}  (for the camera, until ${until}; keep it secret)`);
   console.log(`claim       ${claim}`);
-  console.log('Next:       oriel server cameras DIR claim CLAIM');
+  console.log('Next:       oriel server camera claim DIR CLAIM');
 }
 
 /** A password has no place in a command line, which every user of a machine can read. */
-async function wifiOf({ wifi: ssid, wifiPassword }: PairOptions): Promise<WifiNetwork | undefined> {
+async function wifiOf({ wifi: ssid, wifiPasswordFile }: PairOptions): Promise<WifiNetwork | undefined> {
   const { CommandError } = await import('../errors.ts');
   if (ssid === undefined) {
-    if (wifiPassword !== undefined) throw new CommandError('USAGE', '--wifi-password goes with --wifi');
+    if (wifiPasswordFile !== undefined)
+      throw new CommandError('USAGE', '--wifi-password-file goes with --wifi');
     return undefined;
   }
-  if (wifiPassword === undefined) return { ssid, passphrase: '' };
+  if (wifiPasswordFile === undefined) return { ssid, passphrase: '' };
   const { readSecretFile } = await import('../../host/secret-file.ts');
-  return { ssid, passphrase: readSecretFile('--wifi-password', wifiPassword, 1000).replace(/\r?\n$/, '') };
+  return {
+    ssid,
+    passphrase: readSecretFile('--wifi-password-file', wifiPasswordFile, 1000).replace(/\r?\n$/, ''),
+  };
 }
 
 interface AcceptOptions {
@@ -98,9 +103,9 @@ export function acceptCommand(): Command {
     .description('accept a camera that was set up with your code: sign its policy, and trust it from then on')
     .argument('<file>', "the owner's viewing key")
     .option('--server-dir <dir>', "the server's directory: accept what waits there, and put the policy there")
-    .option('--camera <id>', 'only this camera')
+    .addOption(cameraIdOption('only this camera'))
     .option('--statement <file>', "the camera's pairing statement, as the server's operator sent it")
-    .option('--out <file>', 'policy file to write, with --statement')
+    .addOption(outOption('policy file to write, with --statement'))
     .option('--audio', 'allow sound to be recorded')
     .addHelpText(
       'after',
@@ -108,7 +113,11 @@ export function acceptCommand(): Command {
 The statement shows that it comes from the camera that read your setup code, and that nobody altered server, pins or
 owner on the way. The server can neither make nor change one.
 
-Refusals: PAIRING_UNKNOWN (none of your codes), PAIRING_FORGED, PAIRING_EXPIRED, PAIRING_USED (by another camera).`,
+Refusals: PAIRING_UNKNOWN (none of your codes), PAIRING_FORGED, PAIRING_EXPIRED, PAIRING_USED (by another camera).
+
+Examples:
+  oriel keys accept me.key --server-dir ./house
+  oriel keys accept me.key --statement statement --out policy.json`,
     )
     .action(async (file: string, options: AcceptOptions) => {
       const { presentTime } = await import('../../ota/release/present-time.ts');
@@ -118,8 +127,6 @@ Refusals: PAIRING_UNKNOWN (none of your codes), PAIRING_FORGED, PAIRING_EXPIRED,
       process.exitCode = (await accept(file, options, tools)) ? EXIT.ok : EXIT.failure;
     });
 }
-
-const gather = (value: string, before: string[]) => [...before, value];
 
 const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 const LONGEST_LIFE_SECONDS = 366 * UNITS.d;

@@ -1,8 +1,16 @@
 import { Command } from 'commander';
 import { givenOrigin } from '../../owner/given-origin.ts';
 import { CommandError } from '../errors.ts';
+import {
+  cameraIdOption,
+  forceOption,
+  jsonOption,
+  outOption,
+  pinOption,
+  repeated,
+  serverOption,
+} from '../options.ts';
 import { TERMINAL } from '../terminal.ts';
-import { parseCameraId } from './camera-id.ts';
 
 /** `oriel keys pins`: which server a paired camera believes from now on. */
 
@@ -22,22 +30,18 @@ export function pinsCommand(): Command {
       'sign which server a paired camera believes from now on: new pins, or a move to another server',
     )
     .argument('<file>', "the owner's viewing key")
-    .requiredOption('--server <origin>', 'the server the camera is to dial: https://HOST[:PORT]')
-    .requiredOption('--pin <pin>', "that server's pin; again for its backup pin", gather, [])
-    .option(
-      '--camera <id>',
-      'the camera; without it all that the servers of --server-dir know',
-      parseCameraId,
-    )
+    .addOption(serverOption().makeOptionMandatory())
+    .addOption(pinOption().makeOptionMandatory())
+    .addOption(cameraIdOption('the camera; without it all that the servers of --server-dir know'))
     .option(
       '--server-dir <dir>',
       "a server's directory: leave the statement there; may be repeated",
-      gather,
+      repeated,
       [],
     )
-    .option('--out <file>', 'file for the statement of one camera')
-    .option('--force', 'replace that file if it is there already')
-    .option('--json', 'one JSON object instead of text')
+    .addOption(outOption('file for the statement of one camera'))
+    .addOption(forceOption())
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -46,7 +50,7 @@ server for one about once a minute, and takes only one with a higher number than
 From then on the camera tries the new pins and nothing else: check them twice. If they are wrong, or if the old server
 no longer answers, put the next statement into the camera's directory, as a file called pin-statement.
 
-After \`oriel server ca DIR promote\`, with the pins that it prints:
+After \`oriel server ca promote DIR\`, with the pins that it prints:
   oriel keys pins me.key --server https://home.example:8443 --pin sha256/NEW --pin sha256/BACKUP --server-dir ./house
 
 A move. The old server tells the camera, the new one lets it in; what was not uploaded yet goes to the new one:
@@ -55,8 +59,8 @@ A move. The old server tells the camera, the new one lets it in; what was not up
 
 The same with servers whose directories are elsewhere:
   oriel keys pins me.key --camera CAMERA_ID --server https://new.example:8443 --pin sha256/… --out statement
-  oriel server cameras ./new admit CAMERA_ID     on the new server's machine
-  oriel server pins ./old put statement          on the old one's, or put it into the camera's directory`,
+  oriel server camera admit ./new CAMERA_ID     on the new server's machine
+  oriel server pins put ./old statement         on the old one's, or put it into the camera's directory`,
     )
     .action(pins);
 }
@@ -93,7 +97,5 @@ async function pins(file: string, options: PinsOptions): Promise<void> {
   }
   if (out === undefined) return;
   console.log(`written to ${out}`);
-  if (serverDir.length === 0) console.log(`Next: oriel server pins DIR put ${out}`);
+  if (serverDir.length === 0) console.log(`Next: oriel server pins put DIR ${out}`);
 }
-
-const gather = (value: string, before: string[]) => [...before, value];

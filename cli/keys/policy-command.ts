@@ -1,8 +1,8 @@
 import { Command } from 'commander';
+import { cameraIdOption, forceOption, outOption, repeated, wholeNumber } from '../options.ts';
 import { TERMINAL } from '../terminal.ts';
-import { parseCameraId } from './camera-id.ts';
 import { parsePostponeDays, parseUpdateWindow, type UpdateWindow, updateChoice } from './update-choice.ts';
-import { gather, parseName, parseNumber } from './words.ts';
+import { parseName } from './words.ts';
 
 /** `oriel keys policy`: what a camera obeys, and who may open what it films. */
 
@@ -23,18 +23,22 @@ export function policyCommand(): Command {
   return new Command('policy')
     .description('sign the policy a camera obeys, and trust that camera from then on')
     .argument('<file>', "the owner's viewing key")
-    .requiredOption('--camera <id>', 'id of the camera, as oriel camera init printed it', parseCameraId)
-    .requiredOption('--out <file>', 'policy file to write, for the camera')
-    .option('--force', 'replace the policy file if it is there already')
+    .addOption(cameraIdOption('id of the camera, as oriel camera init printed it').makeOptionMandatory())
+    .addOption(outOption('policy file to write, for the camera').makeOptionMandatory())
+    .addOption(forceOption())
     .option('--name <name>', 'name of the camera, for display', parseName, '')
     .option('--audio', 'allow sound to be recorded')
-    .option('--day-key <n>', 'the camera uses none of your day keys below this number', parseNumber)
+    .option(
+      '--day-key <n>',
+      'the camera uses none of your day keys below this number',
+      wholeNumber(0, 999_999_999),
+    )
     .option(
       '--viewer <file>',
-      'who may open the footage too: what `oriel keys share` wrote; repeatable',
-      gather,
+      'who may open the footage too: what `oriel keys share` wrote; may be repeated',
+      repeated,
     )
-    .option('--floor <viewer:n>', 'no day key of that viewer below this number; repeatable', gather)
+    .option('--floor <viewer:n>', 'no day key of that viewer below this number; may be repeated', repeated)
     .option(
       '--update-window <from-to>',
       'hours in which updates are installed: 02:00-05:00 (UTC) or 02:00-05:00+01:00',
@@ -55,7 +59,7 @@ Nothing is sealed to a viewer without a day key at or above the floor.
 Examples:
   oriel keys policy me.key --camera CAMERA_ID --out policy.json --force --update-window 02:00-05:00+01:00
   oriel keys policy me.key --camera CAMERA_ID --out policy.json --force --viewer bob.keys --floor 7xk2:31
-  oriel server policy ./house put policy.json --camera "Front door"`,
+  oriel server policy put ./house policy.json --camera "Front door"`,
     )
     .action(async (file: string, options: PolicyOptions) => {
       const { writePolicy } = await import('../../owner/write-policy.ts');

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
+import { cameraIdOption, forceOption, outOption } from '../options.ts';
 import { TERMINAL } from '../terminal.ts';
-import { parseCameraId } from './camera-id.ts';
 import { parseName } from './words.ts';
 
 /** `oriel keys share` and `oriel keys trust`: how somebody other than the owner opens a camera's footage. */
@@ -9,8 +9,8 @@ export function shareCommand(): Command {
   return new Command('share')
     .description("write your day keys' public halves, for the owner of a camera to let you open its footage")
     .argument('<file>', 'viewing key')
-    .requiredOption('--out <file>', 'file to write; it holds no secret')
-    .option('--force', 'replace it if it is there already')
+    .addOption(outOption('file to write; it holds no secret').makeOptionMandatory())
+    .addOption(forceOption())
     .addHelpText(
       'after',
       `
@@ -47,7 +47,7 @@ export function trustCommand(): Command {
   return new Command('trust')
     .description("believe the footage of another owner's camera, who lets you open it")
     .argument('<file>', 'viewing key')
-    .requiredOption('--camera <id>', 'id of the camera, as its owner tells you', parseCameraId)
+    .addOption(cameraIdOption('id of the camera, as its owner tells you').makeOptionMandatory())
     .option('--name <name>', 'name of the camera, for display', parseName, '')
     .addHelpText(
       'after',

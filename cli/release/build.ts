@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { CommandError } from '../errors.ts';
-import { collect } from './options.ts';
+import { hardwareOption, publicOption, repeated } from '../options.ts';
 
 interface BuildOptions {
   readonly arch: string;
@@ -21,9 +21,11 @@ export function buildCommand(): Command {
     .addOption(
       new Option('--arch <name>', 'what it is to run on').choices(['x64', 'arm64']).makeOptionMandatory(),
     )
-    .requiredOption('--public <dir>', 'public documents, as oriel release keys made them')
+    .addOption(publicOption().makeOptionMandatory())
     .option('--product <name>', 'what the cameras are (default: oriel)')
-    .option('--hardware <board>', 'board that it is for; may be repeated (default: linux-ARCH)', collect)
+    .addOption(
+      hardwareOption('board that it is for; may be repeated (default: linux-ARCH)').argParser(repeated),
+    )
     .option('--counter <n>', 'rises with each release (default: the minute of the release time)')
     .option('--notes <text>', 'what is new, for people')
     .addHelpText(
@@ -34,7 +36,10 @@ program, sharp's native parts and sbom.cdx.json (CycloneDX 1.6). Packages for an
 and held to the hashes of package-lock.json.
 
 The same sources and the same package-lock.json give the same bytes: build on two machines, and compare what
-oriel release sign prints.`,
+oriel release sign prints.
+
+Example:
+  oriel release build ./bundle --arch x64 --public ./keys/public`,
     )
     .action((bundle: string, options: BuildOptions) => build(bundle, options));
 }

@@ -1,10 +1,11 @@
 import { Command } from 'commander';
-import { parseCount, print } from './options.ts';
+import { passphraseOption, wholeNumber } from '../options.ts';
+import { print } from './options.ts';
 
 interface KeysOptions {
   readonly product: string;
-  readonly root: number;
-  readonly release: number;
+  readonly rootKeys: number;
+  readonly releaseKeys: number;
   readonly threshold: number;
   readonly passphraseFile?: string;
 }
@@ -14,10 +15,10 @@ export function keysCommand(): Command {
     .description("make a maker's keys: root, release and online")
     .argument('<dir>', 'directory to create')
     .option('--product <name>', 'what the cameras are', 'oriel')
-    .option('--root <n>', 'root keys to make', parseCount, 3)
-    .option('--release <n>', 'release keys to make', parseCount, 3)
-    .option('--threshold <n>', 'how many of each have to sign', parseCount, 2)
-    .option('--passphrase-file <file>', 'seal the keys with the passphrase in this file')
+    .option('--root-keys <n>', 'root keys to make', wholeNumber(1, 16), 3)
+    .option('--release-keys <n>', 'release keys to make', wholeNumber(1, 16), 3)
+    .option('--threshold <n>', 'how many of each have to sign', wholeNumber(1, 16), 2)
+    .addOption(passphraseOption())
     .addHelpText(
       'after',
       `
@@ -27,10 +28,14 @@ Makes, for you to take apart and keep in different places:
   online.pem      signs every day that the repository is current; on the machine that publishes
   public/         what goes into images, bundles and repositories: anchor.json, keys.json, root.json
 
-Two of three: a key that is lost stops nothing, a key that is stolen installs nothing.`,
+Two of three: a key that is lost stops nothing, a key that is stolen installs nothing.
+
+Example:
+  oriel release keys ./keys`,
     )
     .action(async (directory: string, options: KeysOptions) => {
       const { makeKeys } = await import('../../ota/release/make-keys.ts');
-      print(makeKeys(directory, options));
+      const { rootKeys: root, releaseKeys: release, ...others } = options;
+      print(makeKeys(directory, { root, release, ...others }));
     });
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { CommandError } from '../errors.ts';
+import { hardwareOption, publicOption } from '../options.ts';
 
 interface KitOptions {
   readonly public: string;
@@ -15,8 +16,8 @@ export function kitCommand(): Command {
     .description('make of a signed bundle what a board is installed from: launcher, first release, units')
     .argument('<kit>', 'directory to create')
     .argument('<bundle>', 'bundle, signed by as many release keys as it takes')
-    .requiredOption('--public <dir>', 'public documents, as oriel release keys made them')
-    .option('--hardware <board>', 'the board that it is for, if the bundle is for several')
+    .addOption(publicOption().makeOptionMandatory())
+    .addOption(hardwareOption('the board that it is for, if the bundle is for several'))
     .option('--limits <file>', 'how long to wait before a release is judged there, if not the usual')
     .addHelpText(
       'after',
@@ -26,7 +27,10 @@ does it in the file system of an image. Both verify the release again, with the 
 
 Nobody has signed the kit itself: whoever installs from it trusts where it comes from. Give its SHA-256 away with it.
 The same sources, bundle and public documents give the same files, and packed so, the same bytes:
-  tar -C KIT/.. --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cJf kit.tar.xz KIT`,
+  tar -C KIT/.. --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cJf kit.tar.xz KIT
+
+Example:
+  oriel release kit ./kit ./bundle --public ./keys/public`,
     )
     .action((kit: string, bundle: string, options: KitOptions) => makeKit(kit, bundle, options));
 }

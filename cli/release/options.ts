@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Rollout } from '../../ota/rollout.ts';
 import type { Signer } from '../../ota/tuf-metadata.ts';
+import { passphraseOption, repeated } from '../options.ts';
 
 /** What the verbs of `oriel release` share. */
 
@@ -13,9 +14,9 @@ export interface SigningOptions {
 /** Adds the options of a change to the repository: with all keys at hand it is in force at once. */
 export function withSigning(command: Command): Command {
   return command
-    .option('--key <file>', 'private release key to sign with at once; may be repeated', collect)
+    .option('--key <file>', 'private release key to sign with at once; may be repeated', repeated)
     .option('--online <file>', 'private key of snapshot and timestamp, to put it into force at once')
-    .option('--passphrase-file <file>', 'file with the passphrase of the keys');
+    .addOption(passphraseOption());
 }
 
 export async function readSigners(
@@ -31,20 +32,10 @@ export function print(lines: readonly string[]): void {
   for (const line of lines) console.log(line);
 }
 
-export function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
-}
-
 export function parsePercentage(text: string): number {
   const percentage = Number(text);
   if (!/^\d{1,3}(\.\d{1,3})?$/.test(text) || percentage > 100) throw new InvalidArgumentError('0 to 100.');
   return percentage;
-}
-
-export function parseCount(text: string): number {
-  const count = Number(text);
-  if (!/^\d{1,2}$/.test(text) || count < 1 || count > 16) throw new InvalidArgumentError('1 to 16.');
-  return count;
 }
 
 /** Those of ota/rollout.ts, which is not loaded to show a help text. */

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
+import { publicOption, repeated } from '../options.ts';
 import {
-  collect,
   parsePercentage,
   print,
   readSigners,
@@ -29,14 +29,20 @@ export function publishCommand(): Command {
     .description('put a signed bundle into a repository, for a share of the cameras')
     .argument('<repository>', 'directory of static files; made if it is not there')
     .argument('<bundle>', 'signed bundle')
-    .requiredOption('--public <dir>', 'public documents, as oriel release keys made them')
+    .addOption(publicOption().makeOptionMandatory())
     .option('--percentage <n>', 'share of the cameras that are to have it', parsePercentage, 1)
     .option('--minimum <version>', 'once it has proved itself, nothing older runs there (default: no change)')
     .addOption(severityOption())
-    .option('--advisory <id>', 'advisory that it mends, such as CVE-2026-1234; may be repeated', collect)
+    .option('--advisory <id>', 'advisory that it fixes, such as CVE-2026-1234; may be repeated', repeated)
     .option('--previous <bundle>', 'bundle that cameras run now: code is sent as what changed in it')
     .option('--level <n>', 'zstd level, 1 to 22', '19')
-    .addHelpText('after', SIGNING_HELP);
+    .addHelpText(
+      'after',
+      `${SIGNING_HELP}
+
+Example:
+  oriel release publish ./repository ./bundle --public ./keys/public --percentage 1`,
+    );
   return withSigning(command).action(async (repository: string, bundle: string, options: PublishOptions) => {
     const { publishBundle } = await import('../../ota/release/repository-changes.ts');
     const request = { ...options, signing: await signingOf(options), say: console.error };
@@ -50,7 +56,13 @@ export function promoteCommand(): Command {
     .argument('<repository>', 'directory of the repository')
     .argument('<version>', 'version of the release')
     .requiredOption('--percentage <n>', 'share of the cameras: those that are in stay in', parsePercentage)
-    .addHelpText('after', SIGNING_HELP);
+    .addHelpText(
+      'after',
+      `${SIGNING_HELP}
+
+Example:
+  oriel release promote ./repository 1.2.0 --percentage 100`,
+    );
   return withSigning(command).action(
     async (repository: string, version: string, options: SigningOptions & { percentage: number }) => {
       const { promote } = await import('../../ota/release/repository-changes.ts');
@@ -69,7 +81,10 @@ export function haltCommand(): Command {
       'after',
       `
 Cameras that run it keep it; a release that is to replace it has a higher version.
-${SIGNING_HELP}`,
+${SIGNING_HELP}
+
+Example:
+  oriel release halt ./repository 1.2.0`,
     );
   return withSigning(command).action(
     async (repository: string, version: string, options: SigningOptions & { resume?: true }) => {

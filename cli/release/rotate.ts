@@ -1,5 +1,6 @@
 import { Command } from 'commander';
-import { collect, print } from './options.ts';
+import { publicOption, repeated } from '../options.ts';
+import { print } from './options.ts';
 
 interface RotateOptions {
   readonly public: string;
@@ -11,9 +12,9 @@ export function rotateCommand(): Command {
   return new Command('rotate')
     .description('replace keys: propose a new root, and a new key list when release keys change')
     .argument('<repository>', 'directory of the repository')
-    .requiredOption('--public <dir>', 'public documents; their key list is replaced')
-    .option('--add <role=file>', 'key that is new: root, release or online, and its .pem', collect)
-    .option('--remove <id>', 'key that is to go: the beginning of its id', collect)
+    .addOption(publicOption().makeOptionMandatory())
+    .option('--add <role=file>', 'key that is new: root, release or online, and its .pem', repeated)
+    .option('--remove <id>', 'key that is to go: the beginning of its id', repeated)
     .addHelpText(
       'after',
       `

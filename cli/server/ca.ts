@@ -1,13 +1,19 @@
-import { Argument, Command } from 'commander';
+import { Command } from 'commander';
+import { jsonOption, serverDirectory } from '../options.ts';
 
 /** `oriel server ca`: the authority by which cameras know the server. */
 export function caCommand(): Command {
   return new Command('ca')
+    .description("replace the CA that signs the server's certificate")
+    .addCommand(promoteCommand());
+}
+
+function promoteCommand(): Command {
+  return new Command('promote')
     .description("put the backup CA in the place of the one that signs the server's certificate")
-    .argument('<dir>', 'directory made by `oriel server init`; its server has to be stopped')
-    .addArgument(new Argument('<verb>', 'what to do').choices(['promote']))
+    .addArgument(serverDirectory('; its server has to be stopped'))
     .option('--backup-key <file>', "the backup CA's key, if it was taken away from the server")
-    .option('--json', 'print one JSON object instead of text')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -18,28 +24,20 @@ fresh backup CA is made: keep a copy of its key elsewhere.
 A server of which only the backup key is left: \`oriel server init\` with --ca-key.
 
 Example:
-  oriel server ca ./house promote --backup-key /media/usb/backup-ca.key`,
+  oriel server ca promote ./house --backup-key /media/usb/backup-ca.key`,
     )
-    .action(
-      async (
-        directory: string,
-        _verb: 'promote',
-        options: { readonly backupKey?: string; readonly json?: true },
-      ) => {
-        const [{ readTextFile }, { promoteHere }, { promotedText }, { presentTime }] = await Promise.all([
-          import('../../host/files.ts'),
-          import('../../server/pki/promote-here.ts'),
-          import('./promoted-text.ts'),
-          import('../../ota/release/present-time.ts'),
-        ]);
-        const { backupKey: path } = options;
-        const backupKey = path === undefined ? undefined : readTextFile(path, MAX_KEY_BYTES);
-        const promoted = await promoteHere(directory, backupKey, new Date(presentTime()));
-        console.log(
-          options.json ? JSON.stringify(promoted.configuration) : promotedText(directory, promoted),
-        );
-      },
-    );
+    .action(async (directory: string, options: { readonly backupKey?: string; readonly json?: true }) => {
+      const [{ readTextFile }, { promoteHere }, { promotedText }, { presentTime }] = await Promise.all([
+        import('../../host/files.ts'),
+        import('../../server/pki/promote-here.ts'),
+        import('./promoted-text.ts'),
+        import('../../ota/release/present-time.ts'),
+      ]);
+      const { backupKey: path } = options;
+      const backupKey = path === undefined ? undefined : readTextFile(path, MAX_KEY_BYTES);
+      const promoted = await promoteHere(directory, backupKey, new Date(presentTime()));
+      console.log(options.json ? JSON.stringify(promoted.configuration) : promotedText(directory, promoted));
+    });
 }
 
 const MAX_KEY_BYTES = 64 * 1024;

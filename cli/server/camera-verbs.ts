@@ -4,7 +4,7 @@ import { parseClaim } from '../../crypto/claim.ts';
 import { PUBLIC_KEY_LENGTH } from '../../crypto/ed25519.ts';
 import { isIdText } from '../../crypto/ids.ts';
 import { presentTime } from '../../ota/release/present-time.ts';
-import { fleetOf } from '../../server/fleet/fleet.ts';
+import { type FleetMember, fleetOf } from '../../server/fleet/fleet.ts';
 import { twinText } from '../../server/fleet/twin-watch.ts';
 import { cameraMeant } from '../../server/registry/camera-meant.ts';
 import type { Registry } from '../../server/registry/registry.ts';
@@ -14,17 +14,6 @@ import { CommandError } from '../errors.ts';
 import { terminalPaint } from '../paint.ts';
 import { fleetText, jsonOfHealth } from './fleet-text.ts';
 import { restoredText } from './restored.ts';
-
-/** What `oriel server cameras` can do. */
-export type CameraVerb =
-  | 'list'
-  | 'claim'
-  | 'withdraw'
-  | 'admit'
-  | 'rename'
-  | 'revoke'
-  | 'statement'
-  | 'settled';
 
 /** Digits by which the list calls a claim. */
 const CLAIM_PREFIX = 8;
@@ -38,60 +27,19 @@ export interface CommandResult {
   readonly text: string;
 }
 
-/** @throws CommandError, CryptoError, ServerError, HostError. */
-export async function doVerb(
-  registry: Registry,
-  directory: string,
-  verb: CameraVerb,
-  words: readonly string[],
-): Promise<CommandResult> {
-  switch (verb) {
-    case 'list':
-      expectWords(words, 0, 'list');
-      return list(registry, directory);
-    case 'claim':
-      expectWords(words, 1, 'claim CLAIM');
-      return claim(registry, words[0] as string);
-    case 'withdraw':
-      expectWords(words, 1, 'withdraw CLAIM');
-      return withdraw(registry, words[0] as string);
-    case 'admit':
-      if (words.length !== 2) expectWords(words, 1, 'admit CAMERA_ID [OWNER]');
-      return admit(registry, words[0] as string, words[1]);
-    case 'rename':
-      expectWords(words, 2, 'rename CAMERA NAME');
-      return rename(registry, words[0] as string, words[1] as string);
-    case 'revoke':
-      expectWords(words, 1, 'revoke CAMERA');
-      return revoke(registry, words[0] as string);
-    case 'statement':
-      expectWords(words, 1, 'statement CAMERA');
-      return statement(registry, words[0] as string);
-    case 'settled':
-      expectWords(words, 0, 'settled');
-      return settled(registry);
-  }
-}
-
-async function list(registry: Registry, directory: string): Promise<CommandResult> {
+export async function list(registry: Registry, directory: string): Promise<CommandResult> {
   const cameras = await registry.cameras();
   const nowMs = Date.now();
   const waiting = (await registry.claims()).filter(
     ({ camera, expires }) => camera === undefined && expires * 1000 > nowMs,
   );
-  const fleet = fleetOf(
-    cameras,
-    await registry.health.all(),
-    await registry.usage.all(),
-    nowMs,
-    await registry.reports.all(),
-  );
+  const fleet = await membersOf(registry, cameras, nowMs);
   const expected = await registry.admissions.all();
   const coming = expected.map(({ camera }) => `${camera}  is let in when it comes`);
   const unknown = await registry.unknown.all();
   const knocking = unknown.map(
     ({ camera, seenAtMs }) =>
-      `${camera}  shows our certificate, but is unknown (${minute(seenAtMs)}): oriel server cameras ${directory} admit ${camera}`,
+      `${camera}  shows our certificate, but is unknown (${minute(seenAtMs)}): oriel server camera admit ${directory} ${camera}`,
   );
   const twins = await registry.twins.since(nowMs - TWINS_SHOWN_MS);
   const doubled = twins.map(({ camera, sign, seenAtMs }) => `${camera}  ${twinText(sign, minute(seenAtMs))}`);
@@ -101,14 +49,9 @@ async function list(registry: Registry, directory: string): Promise<CommandResul
     ({ tokenHash, expires }) =>
       `a claim waits for a camera until ${minute(expires * 1000)}: ${toHex(tokenHash).slice(0, CLAIM_PREFIX)}`,
   );
-  const shown = fleet.map(async (member) => ({
-    ...jsonOfCamera(member.camera),
-    policy: (await registry.policy(member.camera.id)) !== undefined,
-    health: jsonOfHealth(member),
-  }));
   return {
     json: {
-      cameras: await Promise.all(shown),
+      cameras: await Promise.all(fleet.map((member) => jsonOfMember(registry, member))),
       claims: waiting.map(jsonOfClaim),
       admissions: expected.map(({ camera, admittedAtMs }) => ({ id: camera, admittedAt: iso(admittedAtMs) })),
       unknown: unknown.map(({ camera, seenAtMs }) => ({ id: camera, seenAt: iso(seenAtMs) })),
@@ -126,7 +69,29 @@ async function list(registry: Registry, directory: string): Promise<CommandResul
   };
 }
 
-async function claim(registry: Registry, word: string): Promise<CommandResult> {
+/** One camera, as the list shows it. @throws CommandError CAMERA_AMBIGUOUS. */
+export async function show(registry: Registry, word: string): Promise<CommandResult> {
+  const nowMs = Date.now();
+  const fleet = await membersOf(registry, [cameraMeant(await registry.cameras(), word)], nowMs);
+  const [member] = fleet as [FleetMember];
+  return {
+    json: await jsonOfMember(registry, member),
+    text: fleetText(fleet, nowMs, terminalPaint).join('\n'),
+  };
+}
+
+async function membersOf(registry: Registry, cameras: readonly CameraRecord[], nowMs: number) {
+  const { health, usage, reports } = registry;
+  return fleetOf(cameras, await health.all(), await usage.all(), nowMs, await reports.all());
+}
+
+const jsonOfMember = async (registry: Registry, member: FleetMember) => ({
+  ...jsonOfCamera(member.camera),
+  policy: (await registry.policy(member.camera.id)) !== undefined,
+  health: jsonOfHealth(member),
+});
+
+export async function claim(registry: Registry, word: string): Promise<CommandResult> {
   const taken = parseClaim(word === '-' ? readFileSync(0, 'utf8') : word);
   const nowMs = presentTime();
   if (taken.expires * 1000 <= nowMs) {
@@ -143,7 +108,7 @@ async function claim(registry: Registry, word: string): Promise<CommandResult> {
   };
 }
 
-async function admit(
+export async function admit(
   registry: Registry,
   camera: string,
   identity: string | undefined,
@@ -170,7 +135,7 @@ async function admit(
 }
 
 /** A claim, or as the list shows it, by the first digits of its token's hash; or a camera that was admitted. */
-async function withdraw(registry: Registry, word: string): Promise<CommandResult> {
+export async function withdraw(registry: Registry, word: string): Promise<CommandResult> {
   if (await registry.admissions.withdraw(word)) {
     return { json: { id: word, withdrawn: true }, text: `camera ${word} is not let in when it comes` };
   }
@@ -192,16 +157,16 @@ function claimMeant(claims: readonly ClaimRecord[], digits: string): ClaimRecord
   const [claim, ...others] = fits;
   if (claim !== undefined && others.length === 0) return claim;
   const many = fits.length > 1 ? `${fits.length} claims begin` : 'no claim begins';
-  throw new CommandError('CLAIM_AMBIGUOUS', `${many} like that; see oriel server cameras`);
+  throw new CommandError('CLAIM_AMBIGUOUS', `${many} like that; see oriel server camera list`);
 }
 
-async function rename(registry: Registry, word: string, name: string): Promise<CommandResult> {
+export async function rename(registry: Registry, word: string, name: string): Promise<CommandResult> {
   const { id } = cameraMeant(await registry.cameras(), word);
   await registry.rename(id, name);
   return { json: { id, name }, text: `camera ${id} is now called ${name}` };
 }
 
-async function revoke(registry: Registry, word: string): Promise<CommandResult> {
+export async function revoke(registry: Registry, word: string): Promise<CommandResult> {
   const { id, name } = cameraMeant(await registry.cameras(), word);
   const changed = await registry.revoke(id, Date.now());
   const called = name === '' ? id : `${id} (${name})`;
@@ -213,7 +178,7 @@ async function revoke(registry: Registry, word: string): Promise<CommandResult> 
   };
 }
 
-async function statement(registry: Registry, word: string): Promise<CommandResult> {
+export async function statement(registry: Registry, word: string): Promise<CommandResult> {
   const { id } = cameraMeant(await registry.cameras(), word);
   const pairing = (await registry.pairings()).find(({ camera }) => camera === id);
   if (pairing === undefined) {
@@ -226,7 +191,7 @@ async function statement(registry: Registry, word: string): Promise<CommandResul
   return { json: { id, statement: text }, text };
 }
 
-async function settled(registry: Registry): Promise<CommandResult> {
+export async function settled(registry: Registry): Promise<CommandResult> {
   await registry.origin.settled();
   return { json: { settled: true }, text: 'noted: the restore is settled' };
 }
@@ -252,10 +217,6 @@ function jsonOfClaim({ tokenHash, owner, expires, createdAtMs }: ClaimRecord) {
     expires: iso(expires * 1000),
     createdAt: iso(createdAtMs),
   };
-}
-
-function expectWords(words: readonly string[], count: number, usage: string): void {
-  if (words.length !== count) throw new CommandError('USAGE', `usage: oriel server cameras DIR ${usage}`);
 }
 
 const iso = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());

@@ -1,40 +1,52 @@
-import { Argument, Command } from 'commander';
+import { Command } from 'commander';
 import type { Configuration } from '../../server/config.ts';
 import { origins } from '../../server/config.ts';
-import { CommandError } from '../errors.ts';
+import { jsonOption, serverDirectory } from '../options.ts';
 
 /** `oriel server pins`: by what cameras know this server, and what owners have to say about that. */
 export function pinsCommand(): Command {
   return new Command('pins')
-    .description("show the server's pins, or leave an owner's pin statement for a camera to fetch")
-    .argument('<dir>', 'directory made by `oriel server init`')
-    .addArgument(new Argument('[verb]', 'what to do').choices(['show', 'put']).default('show'))
-    .argument('[file]', 'with put: the statement, as `oriel keys pins` writes it')
-    .option('--json', 'print one JSON object instead of text')
+    .description("show the server's pins, or hand an owner's pin statement to a camera")
+    .addCommand(showCommand())
+    .addCommand(putCommand());
+}
+
+function showCommand(): Command {
+  return new Command('show')
+    .description("show the server's addresses and pins, as oriel keys pair needs them")
+    .addArgument(serverDirectory())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Example:
+  oriel server pins show ./house`,
+    )
+    .action(async (dir: string, { json }: { readonly json?: true }) => {
+      const shown = await show(dir);
+      console.log(json ? JSON.stringify(shown.json) : shown.text);
+    });
+}
+
+function putCommand(): Command {
+  return new Command('put')
+    .description("leave an owner's pin statement for a camera to fetch")
+    .addArgument(serverDirectory())
+    .argument('<file>', 'the statement, as `oriel keys pins` writes it')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
 A statement says which server a camera believes from then on. This server only carries it: the camera takes it by its
 owner's signature. A camera that has a policy asks about once a minute.
 
-Examples:
-  oriel server pins ./house
-  oriel server pins ./house put statement`,
+Example:
+  oriel server pins put ./house statement`,
     )
-    .action(
-      async (
-        directory: string,
-        verb: 'show' | 'put',
-        file: string | undefined,
-        { json }: { readonly json?: true },
-      ) => {
-        if ((verb === 'put') !== (file !== undefined)) {
-          throw new CommandError('USAGE', 'usage: oriel server pins DIR [show], or DIR put FILE');
-        }
-        const said = file === undefined ? await show(directory) : await put(directory, file);
-        console.log(json ? JSON.stringify(said.json) : said.text);
-      },
-    );
+    .action(async (dir: string, file: string, { json }: { readonly json?: true }) => {
+      const carried = await put(dir, file);
+      console.log(json ? JSON.stringify(carried.json) : carried.text);
+    });
 }
 
 async function show(directory: string) {

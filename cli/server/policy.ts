@@ -1,15 +1,19 @@
-import { Argument, Command } from 'commander';
+import { Command } from 'commander';
 import { CommandError } from '../errors.ts';
+import { cameraOption, jsonOption, serverDirectory } from '../options.ts';
 
 /** `oriel server policy`: what the server hands to cameras for their owners. */
 export function policyCommand(): Command {
-  return new Command('policy')
+  return new Command('policy').description("hand an owner's policy to a camera").addCommand(putCommand());
+}
+
+function putCommand(): Command {
+  return new Command('put')
     .description("leave an owner's policy for a camera to fetch")
-    .argument('<dir>', 'directory made by `oriel server init`')
-    .addArgument(new Argument('<verb>', 'what to do').choices(['put']))
+    .addArgument(serverDirectory())
     .argument('<file>', 'policy file, as `oriel keys policy` or `oriel keys accept` writes it')
-    .requiredOption('--camera <camera>', 'whose it is: an id, its first characters, or a name')
-    .option('--json', 'print one JSON object instead of text')
+    .addOption(cameraOption('whose it is: an id, its first characters, or a name').makeOptionMandatory())
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -17,21 +21,12 @@ The server only carries it: a camera takes it by its owner's signature. A camera
 newer one every minute.
 
 Example:
-  oriel server policy ./house put policy.json --camera "Front door"`,
+  oriel server policy put ./house policy.json --camera "Front door"`,
     )
-    .action(
-      async (
-        directory: string,
-        _verb: 'put',
-        path: string,
-        options: { readonly camera: string; readonly json?: true },
-      ) => {
-        const id = await put(directory, path, options.camera);
-        console.log(
-          options.json ? JSON.stringify({ id }) : `camera ${id} gets this policy when it next asks`,
-        );
-      },
-    );
+    .action(async (dir: string, file: string, options: { readonly camera: string; readonly json?: true }) => {
+      const id = await put(dir, file, options.camera);
+      console.log(options.json ? JSON.stringify({ id }) : `camera ${id} gets this policy when it next asks`);
+    });
 }
 
 async function put(directory: string, path: string, word: string): Promise<string> {

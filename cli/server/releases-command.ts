@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { jsonLine } from '../../text/printable.ts';
+import { jsonOption, serverDirectory } from '../options.ts';
 
 const SHOWN = 3;
 
@@ -7,15 +8,16 @@ const SHOWN = 3;
 export function fleetCommand(): Command {
   return new Command('fleet')
     .description('show which release each camera runs, and which went back, and why')
-    .argument('<dir>', 'directory made by `oriel server init`')
-    .option('--json', 'print one JSON object, with every report that is kept')
+    .addArgument(serverDirectory())
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
 A camera that updates itself signs what became of each release and sends it here (docs/design/slots.md). The server keeps the
-newest 100 of each camera, and cannot change one unseen.
+newest 100 of each camera, and cannot change one unseen; with --json every one is shown.
 
-Example:
+Examples:
+  oriel server fleet ./house
   oriel server fleet ./house --json | jq '.cameras[] | select(.reports[0].event == "returned")'`,
     )
     .action(async (directory: string, { json }: { readonly json?: true }) => {

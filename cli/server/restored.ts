@@ -11,11 +11,11 @@ export function restoredText(directory: string, { madeAtMs }: NonNullable<Origin
   return [
     `This server was restored from a backup of ${minute(madeAtMs)}. What came after it is undone:`,
     '  cameras that you shut out since may come in again; shut them out again:',
-    `    oriel server cameras ${directory} revoke CAMERA`,
+    `    oriel server camera revoke ${directory} CAMERA`,
     '  cameras that came since are unknown, and show up below; let in those that you know:',
-    `    oriel server cameras ${directory} admit CAMERA`,
+    `    oriel server camera admit ${directory} CAMERA`,
     '  claims and admissions are withdrawn; policies and pin statements are the older ones: put the newest',
-    `Once that is done: oriel server cameras ${directory} settled`,
+    `Once that is done: oriel server settled ${directory}`,
   ];
 }
 
@@ -26,7 +26,7 @@ export async function newRegistry(directory: string): Promise<CommandResult> {
   try {
     const aside = await renewRegistry(directory, Date.now());
     const cameras = camerasWithFootage(directory);
-    const lines = cameras.map((camera) => `  oriel server cameras ${directory} admit ${camera}`);
+    const lines = cameras.map((camera) => `  oriel server camera admit ${directory} ${camera}`);
     return {
       json: { directory, aside: aside ?? null, cameras },
       text: [

@@ -63,7 +63,7 @@ export function mirrorText(state: MirrorState, nowMs: number): string[] {
 /** One line, for what shows more beside it. */
 export function headLine({ from, followedAt, failure }: MirrorState, nowMs: number): string {
   const age = followedAt === null ? 'never yet' : `${duration(nowMs - Date.parse(followedAt))} ago`;
-  const wrong = failure === null ? '' : `, NOT FOLLOWED: ${failure.code} (oriel server updates)`;
+  const wrong = failure === null ? '' : `, NOT FOLLOWED: ${failure.code} (oriel server updates status)`;
   return `updates of ${from}, in order ${age}${wrong}`;
 }
 

@@ -110,10 +110,10 @@ export class TestServer {
     return camera;
   }
 
-  /** `oriel server cameras … ask`. @param camera its directory. */
+  /** `oriel server camera ask`. @param camera its directory. */
   async ask(camera: string, request: string): Promise<void> {
     const id = this.#ids.get(camera) ?? '';
-    await orielMeanwhile('server', 'cameras', join(this.#directory, 'server'), 'ask', id, request);
+    await orielMeanwhile('server', 'camera', 'ask', join(this.#directory, 'server'), id, request);
   }
 
   /** What `oriel footage verify` finds. */

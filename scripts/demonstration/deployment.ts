@@ -81,7 +81,7 @@ async function pairCamera(wish: InitCameraOptions): Promise<string> {
   const naming = ['--name', 'demo camera', '--out', code, '--json'];
   const paired = await orielDoes('keys', 'pair', key, '--server', origin, ...pins, ...naming);
   const { claim } = JSON.parse(paired) as { claim: string };
-  await orielDoes('server', 'cameras', serverDirectory, 'claim', claim);
+  await orielDoes('server', 'camera', 'claim', serverDirectory, claim);
   const made = await orielDoes(
     'camera',
     'setup',

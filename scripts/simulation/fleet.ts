@@ -346,7 +346,7 @@ export class Fleet {
         ...naming,
       );
       const { claim } = JSON.parse(paired) as { claim: string };
-      await this.orielDoes('server', 'cameras', SERVER_DIRECTORY, 'claim', claim);
+      await this.orielDoes('server', 'camera', 'claim', SERVER_DIRECTORY, claim);
       const choice = ['--code', code, '--source', film.source, ...SPOOL_LIMITS];
       const made = await this.orielDoes('camera', 'setup', `${FLEET}/${name}`, ...choice);
       camera.id = /[a-z2-7]{32}/.exec(made)?.[0] ?? '';

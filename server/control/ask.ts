@@ -134,7 +134,7 @@ async function noReply(
     : 'is offline';
   const waited =
     asked === undefined
-      ? `was not asked; this waits for it: oriel server cameras DIR ask ${camera.id} REQUEST --wait SECONDS`
+      ? `was not asked; this waits for it: oriel server camera ask DIR ${camera.id} REQUEST --wait SECONDS`
       : `did not come within ${asked.waitMs / 1000} s; --wait SECONDS waits longer`;
   return new ServerError('CAMERA_OFFLINE', `camera ${called(camera)} ${channel} (${since}) and ${waited}`);
 }

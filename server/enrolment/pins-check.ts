@@ -22,7 +22,7 @@ export async function putPins(registry: Registry, bytes: Uint8Array, nowMs: numb
   if (record === undefined) {
     throw new ServerError(
       'CAMERA_UNKNOWN',
-      `the statement is for camera ${camera}, which this server does not know; if it is to come here: oriel server cameras DIR admit ${camera}`,
+      `the statement is for camera ${camera}, which this server does not know; if it is to come here: oriel server camera admit DIR ${camera}`,
     );
   }
   if (record.owner !== undefined) await readPinStatement(bytes, record.owner, nodePrimitives);

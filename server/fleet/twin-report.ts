@@ -12,7 +12,7 @@ const WRITE_WAIT_MS = 60_000;
 /** Cameras of which is known when it was said; of a forgotten one it is said again. */
 const REMEMBERED_CAMERAS = 4_096;
 
-/** Tells the operator of two cameras that show one identity: in the log, and through the registry in `server cameras`. */
+/** Tells the operator of two cameras that show one identity: in the log, and through the registry in `server camera list`. */
 export class TwinReport {
   readonly #watch = new TwinWatch();
   readonly #saidAt = new LruMap<string, number>(REMEMBERED_CAMERAS);

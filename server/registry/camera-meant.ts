@@ -14,6 +14,6 @@ export function cameraMeant(cameras: readonly CameraRecord[], text: string): Cam
   const many = fits.length > 1 ? `${fits.length} cameras are` : 'no camera is';
   throw new ServerError(
     'CAMERA_AMBIGUOUS',
-    `${many} called ${JSON.stringify(text.slice(0, 100))}: oriel server cameras lists their ids`,
+    `${many} called ${JSON.stringify(text.slice(0, 100))}: see oriel server camera list`,
   );
 }

@@ -165,7 +165,7 @@ export function camerasWithFootage(directory: string): string[] {
 function lost(directory: string, what: string, cause?: unknown): ServerError {
   return new ServerError(
     'REGISTRY_DAMAGED',
-    `${what}: who may come in is lost with it. With a backup: oriel server restore FILE NEW_DIR; ` +
+    `${what}: who may come in is lost with it. With a backup: oriel server restore NEW_DIR FILE; ` +
       `without one: oriel server new-registry ${directory}`,
     cause,
   );

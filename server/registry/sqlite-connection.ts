@@ -75,7 +75,7 @@ function databaseError(cause: unknown): unknown {
     if (DAMAGE_CODES.has(primary)) {
       return new ServerError(
         'REGISTRY_DAMAGED',
-        'the registry is damaged: stop the server. With a backup: oriel server restore FILE NEW_DIR; without one: oriel server new-registry DIR',
+        'the registry is damaged: stop the server. With a backup: oriel server restore NEW_DIR FILE; without one: oriel server new-registry DIR',
         cause,
       );
     }

@@ -15,7 +15,7 @@ export interface MirrorPlaces {
   readonly state: string;
   /** How many bytes of bundles have come today. */
   readonly fetched: string;
-  /** Laid down by `oriel server updates DIR check`. */
+  /** Laid down by `oriel server updates check DIR`. */
   readonly request: string;
 }
 

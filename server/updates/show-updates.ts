@@ -59,7 +59,7 @@ export async function checkUpdates(directory: string, waitMs: number): Promise<U
   }
   throw new ServerError(
     'CHECK_UNFINISHED',
-    `the check has not ended after ${waitMs / 1000} s; it goes on: oriel server updates ${directory}`,
+    `the check has not ended after ${waitMs / 1000} s; it goes on: oriel server updates status ${directory}`,
   );
 }
 

@@ -80,7 +80,7 @@ async function isReported({ deployment }: SlottedDeployment): Promise<void> {
   const words = 'updates are kept from it (METADATA_EXPIRED)';
   await until(
     'the server is told',
-    async () => (await orielDoes('server', 'cameras', serverDirectory)).includes(words),
+    async () => (await orielDoes('server', 'camera', 'list', serverDirectory)).includes(words),
     PATIENCE_MS,
   );
 }

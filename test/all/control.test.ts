@@ -8,11 +8,11 @@ import { until } from '../e2e/until.ts';
 async function ask(deployment: TestDeployment, what: string, ...options: string[]) {
   const { serverDirectory, cameraId } = deployment.parts;
   const camera = cameraId.slice(0, 6);
-  return oriel('server', 'cameras', serverDirectory, 'ask', camera, what, ...options);
+  return oriel('server', 'camera', 'ask', serverDirectory, camera, what, ...options);
 }
 
 async function askAll(deployment: TestDeployment, what: string, ...options: string[]) {
-  return oriel('server', 'cameras', deployment.parts.serverDirectory, 'ask', '--all', what, ...options);
+  return oriel('server', 'camera', 'ask-all', deployment.parts.serverDirectory, what, ...options);
 }
 
 test('a camera is asked how it is, by name of the request in both logs; absent, it is said to be', () =>

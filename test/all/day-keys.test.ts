@@ -85,7 +85,7 @@ class Watched {
 
   #ask(...words: string[]) {
     const { serverDirectory, cameraId } = this.deployment.parts;
-    return oriel('server', 'cameras', serverDirectory, 'ask', cameraId, ...words);
+    return oriel('server', 'camera', 'ask', serverDirectory, cameraId, ...words);
   }
 }
 
@@ -107,7 +107,7 @@ test('[FC-21] a server that takes a revocation back is refused, and named; the t
     const { key } = it.deployment.parts;
     const before = readFileSync(join(it.deployment.cameraDirectory, 'policy.json'), 'utf8');
     expect(await it.wraps(1)).toEqual([0]);
-    await orielDoes('keys', 'days', key, '--add', '60');
+    await orielDoes('keys', 'days', key, '--days', '60');
     await orielDoes('keys', 'forget', key, '--through', '59', '--yes');
     const revoked = await it.sign();
 
@@ -115,7 +115,7 @@ test('[FC-21] a server that takes a revocation back is refused, and named; the t
     expect((await it.refuses('DAY_KEYS_MISSING')).counter).toBe(1);
     const { stdout: status } = await oriel('camera', 'status', it.deployment.cameraDirectory);
     expect(status).toMatch(
-      /a batch of day keys that the policy names is not beside it.*\n.*oriel server policy DIR put/,
+      /a batch of day keys that the policy names is not beside it.*\n.*oriel server policy put DIR/,
     );
     expect(await it.telemetry()).toMatchObject({ policyTrouble: 'DAY_KEYS_MISSING' });
     expect(readFileSync(join(it.deployment.cameraDirectory, 'policy.json'), 'utf8')).toBe(before);
@@ -144,10 +144,10 @@ test('[FC-21] of two viewers the one below the floor is sealed nothing, and name
     const named = `nothing is sealed to viewer ${viewer}`;
     expect((await oriel('camera', 'status', it.deployment.cameraDirectory)).stdout).toContain(named);
     await until('the server’s operator sees it', async () =>
-      (await oriel('server', 'cameras', serverDirectory)).stdout.includes(named),
+      (await oriel('server', 'camera', 'list', serverDirectory)).stdout.includes(named),
     );
 
-    await orielDoes('keys', 'days', bob, '--add', '5');
+    await orielDoes('keys', 'days', bob, '--days', '5');
     await share();
     await it.bring(await it.sign('--viewer', it.path('bob.keys')));
     expect((await it.obeys(3)).belowFloor).toEqual([]);
@@ -166,7 +166,7 @@ test('[FC-21] control: a camera that takes any batch of the viewer’s is led to
     await watched(async (it) => {
       const { key } = it.deployment.parts;
       const before = readFileSync(join(it.deployment.cameraDirectory, 'policy.json'), 'utf8');
-      await orielDoes('keys', 'days', key, '--add', '60');
+      await orielDoes('keys', 'days', key, '--days', '60');
       await it.bring(withDayKeysOf(await it.sign('--day-key', '59'), before));
       await it.obeys(2);
       // 59 is the last of the keys that the owner's policy does not name any more.

@@ -55,7 +55,7 @@ async function startServer(): Promise<void> {
   const trust = ['--server', `https://127.0.0.1:${port}`, '--pin', pin, '--pin', backupPin];
   const options = [...trust, '--name', 'yard', '--out', code, '--json'];
   const { claim } = JSON.parse(await orielDoes('keys', 'pair', key, ...options));
-  await orielDoes('server', 'cameras', serverDirectory, 'claim', claim);
+  await orielDoes('server', 'camera', 'claim', serverDirectory, claim);
 }
 
 beforeAll(async () => {

@@ -62,7 +62,7 @@ test('footage, cameras, refusals and the disk are counted, without a secret', ()
     expect(text).not.toMatch(/BEGIN|PRIVATE|sha256\/|Bearer|\/v1\//);
 
     const { serverDirectory } = deployment.parts;
-    await oriel('server', 'cameras', serverDirectory, 'revoke', cameraId);
+    await oriel('server', 'camera', 'revoke', serverDirectory, cameraId);
     await until('the refusal is counted', async () => {
       const seen = await scrape(port);
       return (sample(seen.text, 'oriel_refusals_total{code="CAMERA_REVOKED"}') ?? 0) > 0;

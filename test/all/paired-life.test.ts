@@ -92,7 +92,7 @@ test('a paired camera records what opens, and goes over to a new certificate wit
   const report = await verify();
   expect(report.verdict).toBe('complete');
   expect(report.openedSeconds).toBeCloseTo(last?.capturedSeconds ?? 0, 2);
-  const listed = await orielDoes('server', 'cameras', deployment.serverDirectory, 'list', '--json');
+  const listed = await orielDoes('server', 'camera', 'list', deployment.serverDirectory, '--json');
   expect(listed.toLowerCase()).toContain(serialNumber.toLowerCase());
 });
 
@@ -114,9 +114,9 @@ test('an agent waits to be set up, then for its claim, then for its owner, and s
   const paired = await orielDoes('keys', 'pair', key, '--server', origin, ...pins, '--out', code, '--json');
   await orielDoes('camera', 'setup', directory.path, '--code', code, '--source', 'test:');
   await until(directory, 'CLAIM_UNKNOWN', ({ enrolment }) => enrolment.trouble?.code === 'CLAIM_UNKNOWN');
-  expect(await status()).toContain('oriel server cameras DIR claim');
+  expect(await status()).toContain('oriel server camera claim DIR');
 
-  await orielDoes('server', 'cameras', serverDirectory, 'claim', JSON.parse(paired).claim);
+  await orielDoes('server', 'camera', 'claim', serverDirectory, JSON.parse(paired).claim);
   await until(directory, 'enrolled', ({ enrolment }) => enrolment.state === 'enrolled');
   await until(directory, 'POLICY_NONE', ({ policy }) => policy.trouble?.code === 'POLICY_NONE');
   expect(await status()).toContain('oriel keys accept');

@@ -111,9 +111,9 @@ test.concurrent('[FC-11] [REM-CARD_READ_ONLY] a camera whose card has become rea
       until('it looks for what its owner has signed', async () => {
         const ask = await oriel(
           'server',
-          'cameras',
-          serverDirectory,
+          'camera',
           'ask',
+          serverDirectory,
           cameraId,
           'refresh',
           '--wait',
@@ -124,7 +124,7 @@ test.concurrent('[FC-11] [REM-CARD_READ_ONLY] a camera whose card has become rea
     const [policy, onFile] = [join(deployment.directory, 'policy'), join(cameraDirectory, 'policy.json')];
     const before = readFileSync(onFile, 'utf8');
     await orielDoes('keys', 'policy', key, '--camera', cameraId, '--out', policy);
-    await orielDoes('server', 'policy', serverDirectory, 'put', policy, '--camera', cameraId);
+    await orielDoes('server', 'policy', 'put', serverDirectory, policy, '--camera', cameraId);
     await look();
     await until(
       'a policy is obeyed that its file does not hold',

@@ -72,7 +72,7 @@ test('at the usual level a refusal bears one name in both logs, and records leav
   TestDeployment.with({ source: 'test:' }, async (deployment) => {
     await deployment.startCamera();
     const { serverDirectory, cameraId } = deployment.parts;
-    await orielDoes('server', 'cameras', serverDirectory, 'revoke', cameraId);
+    await orielDoes('server', 'camera', 'revoke', serverDirectory, cameraId);
     const refused = await until('the camera is refused', () =>
       lines(deployment.log('server')).find(
         ({ code, request }) => code === 'CAMERA_REVOKED' && request !== undefined,

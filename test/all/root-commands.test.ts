@@ -40,8 +40,8 @@ const foreign = () =>
 
 test('[FC-15] what root asks before the first start does not stop the service', async () => {
   await asUser('server', 'init', directory, '--host', 'localhost');
-  await run(ORIEL, ['server', 'cameras', directory]);
-  await run(ORIEL, ['server', 'ca', directory, 'promote']);
+  await run(ORIEL, ['server', 'camera', 'list', directory]);
+  await run(ORIEL, ['server', 'ca', 'promote', directory]);
   expect(foreign()).toEqual([]);
   server = spawn(AS_USER[0], [...AS_USER.slice(1), 'server', 'run', directory, '--port', '0'], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -49,7 +49,7 @@ test('[FC-15] what root asks before the first start does not stop the service', 
   for await (const line of createInterface({ input: server.stdout as NodeJS.ReadableStream })) {
     if (JSON.parse(line).msg === 'listening') break;
   }
-  await run(ORIEL, ['server', 'cameras', directory]);
+  await run(ORIEL, ['server', 'camera', 'list', directory]);
   expect(foreign()).toEqual([]);
 });
 

@@ -43,12 +43,12 @@ async function pair(life: ObservedLife): Promise<Secret[]> {
   const { at, key, serverDirectory, cameraDirectory, planted } = life;
   const { pin } = JSON.parse(readFileSync(join(serverDirectory, 'run', 'server.json'), 'utf8'));
   const server = ['--server', `https://127.0.0.1:${life.serverPort}`, '--pin', pin];
-  const wifi = ['--wifi', 'a network', '--wifi-password', '-'];
+  const wifi = ['--wifi', 'a network', '--wifi-password-file', '-'];
   const said = await life.oriel(
     ['keys', 'pair', key, ...server, ...wifi, '--out', at('setup-code'), '--json'],
     `${planted.wifi}\n`,
   );
-  await life.oriel(['server', 'cameras', serverDirectory, 'claim', JSON.parse(said).claim]);
+  await life.oriel(['server', 'camera', 'claim', serverDirectory, JSON.parse(said).claim]);
   const setup = ['camera', 'setup', cameraDirectory, '--code', at('setup-code')];
   await life.oriel(
     [...setup, '--source', '-', '--lan', `127.0.0.1:${life.rtspPort}`],
@@ -102,7 +102,7 @@ test.concurrent(
         await life.ask(['camera', 'status', cameraDirectory]);
         await life.ask(['camera', 'status', cameraDirectory, '--json']);
         await life.endCamera();
-        await life.oriel(['server', 'cameras', serverDirectory, 'list', '--json']);
+        await life.oriel(['server', 'camera', 'list', serverDirectory, '--json']);
         await life.ask(['footage', 'list', serverDirectory, '--key', key]);
       });
       await life.endServer();
@@ -241,10 +241,10 @@ test.concurrent(
         await life.ask(['camera', 'status', cameraDirectory]);
         const token = ofCamera.find(({ name }) => name === 'claim token')?.bytes ?? [];
         const [{ id }] = JSON.parse(
-          await life.oriel(['server', 'cameras', serverDirectory, '--json']),
+          await life.oriel(['server', 'camera', 'list', serverDirectory, '--json']),
         ).cameras;
         const name = Buffer.from(token).toString('base64');
-        await life.oriel(['server', 'cameras', serverDirectory, 'rename', id, name]);
+        await life.oriel(['server', 'camera', 'name', serverDirectory, id, name]);
         await sendInTheClear(life.serverPort, planted.wifi);
         life.look('running');
         await life.endCamera();

@@ -25,7 +25,7 @@ test('a release waits for its window; one brought by hand does not; an owner ope
       };
       const decide = async (running: string, ...options: string[]) => {
         await orielDoes('keys', 'policy', key, '--camera', cameraId, '--out', policy, '--force', ...options);
-        await orielDoes('server', 'policy', serverDirectory, 'put', policy, '--camera', cameraId);
+        await orielDoes('server', 'policy', 'put', serverDirectory, policy, '--camera', cameraId);
         await ask(running);
       };
       const waits = () => deployment.lookAtStatus()?.release?.waiting;
@@ -48,7 +48,7 @@ test('a release waits for its window; one brought by hand does not; an owner ope
       expect(await orielDoes('camera', 'status', camera)).toMatch(/waiting +1\.0\.2 waits for/);
 
       const file = join(deployment.directory, 'update.tar');
-      await orielDoes('release', 'pack', testServer.repository.directory, file);
+      await orielDoes('release', 'pack', testServer.repository.directory, '--out', file);
       const brought = await oriel('camera', 'update', camera, file, '--json');
       expect(JSON.parse(brought.stdout)).toMatchObject({ state: 'confirmed', version: '1.0.2' });
       expect(state()).toMatchObject({ active: 'b', release: { version: '1.0.2' } });

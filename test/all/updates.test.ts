@@ -121,7 +121,7 @@ test(
         await deployment.startCamera();
         await release(2);
         // Within the hour by itself.
-        const checked = await orielDoes('server', 'updates', serverDirectory, 'check');
+        const checked = await orielDoes('server', 'updates', 'check', serverDirectory);
         expect(checked).toContain('1.0.2');
         testServer.server.answer = (_, response) => Boolean(response.writeHead(503).end());
         await until('1.0.2 is confirmed', () => state().release.version === '1.0.2', PATIENCE_MS);

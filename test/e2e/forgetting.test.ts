@@ -122,7 +122,7 @@ describe('[FC-21] oriel keys policy', () => {
       expect(refused).toMatchObject({ code: 1, stdout: '' });
       expect(refused.stderr).toMatch(/oriel keys days.*\[DAY_KEYS_BELOW_FLOOR\]/s);
       expect(readFileSync(keyPath, 'utf8')).toBe(before);
-      await oriel('keys', 'days', keyPath, '--add', '9');
+      await oriel('keys', 'days', keyPath, '--days', '9');
       expect(await sign()).toMatchObject({ code: 0, stderr: '' });
     }));
 

@@ -62,7 +62,7 @@ test('[FC-12] are refused, leave nothing, and work once it is set [TM-25]', asyn
   expect(readFileSync(at('me.key'), 'utf8')).toBe(before);
   const made = await Promise.all([init('house'), pair, makerKeys].map((args) => oriel(undefined, args)));
   expect(made.map(({ code }) => code)).toEqual([0, 0, 0]);
-  const promote = await oriel('1970-01-01', ['server', 'ca', at('house'), 'promote']);
+  const promote = await oriel('1970-01-01', ['server', 'ca', 'promote', at('house')]);
   expect([promote.code, /\[CLOCK_WRONG\]/.test(promote.stderr)]).toEqual([1, true]);
 }, 120_000);
 

@@ -98,7 +98,7 @@ async function makeDeployment() {
   const origin = `https://${HOST}:${port}`;
   const pairing = ['--server', origin, ...pins, '--name', 'board', '--out', code, '--json'];
   const { claim } = JSON.parse(await orielDoes('keys', 'pair', key, ...pairing));
-  await orielDoes('server', 'cameras', serverDirectory, 'claim', claim);
+  await orielDoes('server', 'camera', 'claim', serverDirectory, claim);
   return { key, serverDirectory, code };
 }
 
@@ -162,9 +162,9 @@ test(
       await orielDoes('keys', 'accept', deployment.key, '--server-dir', deployment.serverDirectory);
       await board.says('records');
       await release(contents, 2, first);
-      const ask = ['ask', (await fleet()).camera, 'refresh', '--wait', '60'];
+      const ask = [(await fleet()).camera, 'refresh', '--wait', '60'];
       await until('the camera is told to look', async () => {
-        return (await oriel('server', 'cameras', deployment.serverDirectory, ...ask)).code === 0;
+        return (await oriel('server', 'camera', 'ask', deployment.serverDirectory, ...ask)).code === 0;
       });
       await board.says('the end');
       await until('its report is here', async () => (await fleet()).reports.length === 1, MINUTES);

@@ -134,7 +134,7 @@ export class LanDeployment {
     return {
       parts,
       setUp: () => this.lan.run('camera', ...env, ...asAgent, ...setup),
-      claim: () => orielDoes('server', 'cameras', serverDirectory, 'claim', claim),
+      claim: () => orielDoes('server', 'camera', 'claim', serverDirectory, claim),
       accept: () => orielDoes('keys', 'accept', key, '--server-dir', serverDirectory),
     };
   }

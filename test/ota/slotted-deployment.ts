@@ -89,10 +89,10 @@ export async function withSlots<T>(
       const state = () => parseSlotState(readFileSync(join(installation, 'state.json')));
       const push = async () => {
         const { serverDirectory, cameraId } = deployment.parts;
-        const ask = ['ask', cameraId, 'refresh', '--wait', '60'];
+        const ask = [cameraId, 'refresh', '--wait', '60'];
         // A camera that was asked a moment ago is busy; one that starts anew has to connect first.
         await until('the camera is told to look', async () => {
-          return (await oriel('server', 'cameras', serverDirectory, ...ask)).code === 0;
+          return (await oriel('server', 'camera', 'ask', serverDirectory, ...ask)).code === 0;
         });
       };
       const contents = (counter: number) => releaseContents(program, counter);

@@ -182,7 +182,7 @@ async function setUp(
   const code = join(scratch, 'setup-code');
   const at = ['--server', `https://127.0.0.1:${deployment.serverPort}`, '--pin', pin, '--pin', backupPin];
   const paired = await orielDoes('keys', 'pair', key, ...at, '--name', board, '--out', code, '--json');
-  await orielDoes('server', 'cameras', serverDirectory, 'claim', JSON.parse(paired).claim);
+  await orielDoes('server', 'camera', 'claim', serverDirectory, JSON.parse(paired).claim);
   const directory = new FleetCamera(scratch, board, '').directory;
   const made = await orielDoes('camera', 'setup', directory, '--code', code, '--source', source);
   rmSync(code);
@@ -203,7 +203,7 @@ async function admit(deployment: TestDeployment, cameras: readonly FleetCamera[]
 async function push(deployment: TestDeployment, { board, id }: FleetCamera): Promise<void> {
   const { serverDirectory } = deployment.parts;
   const ask = () =>
-    orielDoes('server', 'cameras', serverDirectory, 'ask', id, 'refresh').catch(() => undefined);
+    orielDoes('server', 'camera', 'ask', serverDirectory, id, 'refresh').catch(() => undefined);
   await until(`${board} is told to look`, ask, PATIENCE_MS);
 }
 

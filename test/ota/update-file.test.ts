@@ -347,7 +347,7 @@ test.each<[string, (directory: string) => void]>([
       expect.stringContaining('release pack'),
     ]);
     const again = join(mkdtempSync(at('again-')), 'update.tar');
-    await runCommand('release', 'pack', testServer.repository.directory, again);
+    await runCommand('release', 'pack', testServer.repository.directory, '--out', again);
     expect((await bringTo(again)).last).toMatchObject({ state: 'staged' });
   },
 );
@@ -418,7 +418,7 @@ test('[REM-KEYS_OUTDATED] one of a key list that was replaced is refused; the ne
   expect([last?.code, ...commandsNamedIn(told)]).toEqual(['KEYS_OUTDATED', 'release pack']);
   const wish = { changes: { version: '1.3.0', counter: 4 }, keyList: { counter: 5 } };
   await testServer.release(wish, undefined, { percentage: 0 });
-  await runCommand('release', 'pack', testServer.repository.directory, at('of-five.tar'));
+  await runCommand('release', 'pack', testServer.repository.directory, '--out', at('of-five.tar'));
   expect((await bringTo(at('of-five.tar'))).last).toMatchObject({ state: 'staged', version: '1.3.0' });
   writeSlots();
 });

@@ -199,7 +199,7 @@ describe('[REM-CONFIG_MALFORMED]', () => {
     await runCommand(...wordsOf(reset, {}, state()));
     const code = at(`code-${Date.now()}`);
     const { claim } = JSON.parse(await withKey('keys', 'pair', key, ...pins, '--out', code, '--json'));
-    await runCommand('server', 'cameras', testServer.serverDirectory, 'claim', claim);
+    await runCommand('server', 'camera', 'claim', testServer.serverDirectory, claim);
     await runCommand(...wordsOf(setup, { FILE: code, SOURCE: 'test:' }, state()));
   }
 });

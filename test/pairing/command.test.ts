@@ -122,7 +122,7 @@ test('a viewing key from before there were pairings is read, and written as it w
   expect(await oriel(['keys', 'new', at('old.key'), '--days', '1'])).toMatchObject({ code: 0 });
   const before = JSON.parse(readFileSync(at('old.key'), 'utf8'));
   expect(before).not.toHaveProperty('pairings');
-  expect(await oriel(['keys', 'days', at('old.key'), '--add', '1'])).toMatchObject({ code: 0 });
+  expect(await oriel(['keys', 'days', at('old.key'), '--days', '1'])).toMatchObject({ code: 0 });
   expect(JSON.parse(readFileSync(at('old.key'), 'utf8'))).not.toHaveProperty('pairings');
 });
 

@@ -102,7 +102,7 @@ async function pairAnew(
   const [, server = '', , pin = '', ...backup] = pins;
   const places = { KEY: key, URL: server, PIN: pin, FILE: code };
   const { claim } = JSON.parse(await run(pair, places, [...backup, '--json']));
-  await run('server cameras DIR claim CLAIM', { CLAIM: claim });
+  await run('server camera claim DIR CLAIM', { CLAIM: claim });
   await camera.stop();
   const source = ['--code', code, '--source', 'test:', ...firewall()];
   await run(setup, { CAMERA: camera.directory.path }, source);
@@ -114,7 +114,7 @@ describe('a camera that is not let in', () => {
     const prepared = await testServer.pair();
     const camera = await testServer.camera(prepared.code);
     const advice = await certificate(camera, 'CLAIM_UNKNOWN');
-    expect(advice).toEqual(['server cameras DIR claim CLAIM']);
+    expect(advice).toEqual(['server camera claim DIR CLAIM']);
     await run(advice[0] as string, { CLAIM: prepared.claim });
     await camera.enrolled();
     await until('no trouble', () => camera.enrolment.status.trouble === undefined);
@@ -172,7 +172,7 @@ describe('a camera that is not let in', () => {
     const camera = await enrolled();
     forget(camera);
     const advice = await certificate(camera, 'CAMERA_UNKNOWN');
-    expect(advice).toEqual(['server cameras DIR admit CAMERA_ID', 'camera reset']);
+    expect(advice).toEqual(['server camera admit DIR CAMERA_ID', 'camera reset']);
     await run(advice[0] as string, { CAMERA_ID: camera.camera });
     await until('no trouble', () => camera.enrolment.status.trouble === undefined);
     expect(await testServer.registry.standing(camera.camera)).toBe('enrolled');
@@ -189,7 +189,7 @@ describe('a camera that is not let in', () => {
     await testServer.registry.revoke(camera.camera, Date.now());
     rmSync(camera.directory.certificate);
     expect(await certificate(camera, 'CAMERA_REVOKED')).toEqual(['camera reset', 'keys pair']);
-    const admit = run('server cameras DIR admit CAMERA_ID', { CAMERA_ID: camera.camera });
+    const admit = run('server camera admit DIR CAMERA_ID', { CAMERA_ID: camera.camera });
     await expect(admit).rejects.toMatchObject({
       code: 'CAMERA_REVOKED',
       message: expect.stringMatching(/oriel camera reset.*oriel keys pair/),
@@ -226,7 +226,7 @@ test('[REM-PAIRING_MISSING] a camera that does not wait at the server yet is acc
     run('keys accept', {}, [key, '--server-dir', testServer.serverDirectory, '--camera', camera.camera]);
   const refused = await accept().catch((error) => error);
   const [claim = ''] = commandsNamedIn(refused.message);
-  expect([refused.code, claim]).toEqual(['PAIRING_MISSING', 'server cameras DIR claim CLAIM']);
+  expect([refused.code, claim]).toEqual(['PAIRING_MISSING', 'server camera claim DIR CLAIM']);
   await run(claim, { CLAIM: prepared.claim });
   await camera.enrolled();
   await accept();
@@ -279,7 +279,7 @@ test('[REM-NOT_RUNNING] [REM-CAMERA_OFFLINE] a camera that does not run is start
 describe('a camera that its owner cannot accept', () => {
   const PAIR_ANEW = [
     'camera reset CAMERA --yes',
-    'server cameras DIR revoke CAMERA_ID',
+    'server camera revoke DIR CAMERA_ID',
     'keys pair KEY --server URL --pin PIN --out FILE',
   ];
   const statementOf = async (camera: CameraRun) =>
@@ -377,7 +377,7 @@ describe('a policy', () => {
 
   /** Obeys what its owner signs next, as the remedy says. */
   async function signNext(advice: readonly string[]): Promise<void> {
-    expect(advice.slice(-2)).toEqual(['keys policy', 'server policy DIR put FILE --camera CAMERA_ID']);
+    expect(advice.slice(-2)).toEqual(['keys policy', 'server policy put DIR FILE --camera CAMERA_ID']);
     await run('keys policy', {}, [key, '--camera', camera.camera, '--out', file, '--force']);
     await run(advice.at(-1) as string, { FILE: file, CAMERA_ID: camera.camera });
     counter += 1;
@@ -435,7 +435,7 @@ describe('a policy', () => {
       JSON.stringify({ ...signed, dayKeys: times === 0 ? [] : [...signed.dayKeys, ...strange.dayKeys] }),
     );
     const advice = await policy(camera, codeOf(id));
-    expect(advice).toEqual(['keys policy there again', 'server policy DIR put FILE --camera CAMERA_ID']);
+    expect(advice).toEqual(['keys policy there again', 'server policy put DIR FILE --camera CAMERA_ID']);
     await run(advice[1] as string, { FILE: file, CAMERA_ID: camera.camera });
     counter += 1;
     await camera.obeys(counter);
@@ -518,9 +518,9 @@ describe('day keys', () => {
       'keys days',
       'keys share',
       'keys policy',
-      'server policy DIR put FILE --camera CAMERA_ID',
+      'server policy put DIR FILE --camera CAMERA_ID',
     ]);
-    await run(days, {}, [key, '--add', '2']);
+    await run(days, {}, [key, '--days', '2']);
     await run(sign, {}, [key, '--camera', camera.camera, '--out', file, '--force']);
     await put(line, 2);
     expect(await concern()).toBeUndefined();
@@ -536,10 +536,10 @@ describe('day keys', () => {
     const { viewer } = JSON.parse(await run('keys show', {}, [bob, '--json']));
     const of = [key, '--camera', camera.camera, '--out', file, '--force', '--viewer', shared];
     await run('keys policy', {}, [...of, '--floor', `${viewer}:5`]);
-    await put('server policy DIR put FILE --camera CAMERA_ID', 3);
+    await put('server policy put DIR FILE --camera CAMERA_ID', 3);
     const [code, [days = '', share = '', sign = '', line = '']] = (await concern()) ?? ['', []];
     expect(code).toBe('VIEWER_BELOW_FLOOR');
-    await run(days, {}, [bob, '--add', '9']);
+    await run(days, {}, [bob, '--days', '9']);
     await run(share, {}, [bob, '--out', shared, '--force']);
     await run(sign, {}, of);
     await put(line, 4);
@@ -607,7 +607,7 @@ describe('a pin statement', () => {
     camera = await enrolled();
     await testServer.accept(camera.camera);
     PINS.camera = camera.camera;
-    const put = () => run('server pins DIR put FILE', { FILE: PINS.statement });
+    const put = () => run('server pins put DIR FILE', { FILE: PINS.statement });
     await sign();
     const first = readFileSync(PINS.statement, 'utf8');
     await sign();

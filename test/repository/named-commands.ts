@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-/** Commands of `oriel` that a text names, and whether they are there: path, verb and options. */
+/** Commands of `oriel` that a text names, and whether they are there: path, choices and options. */
 
 /** Each `oriel …` of a text, up to the end of what can belong to it. */
 export function commandsNamedIn(text: string): string[] {
@@ -13,7 +13,7 @@ export function commandsNamedIn(text: string): string[] {
 }
 
 /**
- * What is wrong with a command line: a command, verb or option that is not there; or, in one that gives arguments (in
+ * What is wrong with a command line: a command, option or choice that is not there; or, in one that gives arguments (in
  * capitals, or as paths), one that the command cannot do without. Undefined if nothing is.
  * @param isAdvice whether the line is to be run as it stands; prose may name a command alone.
  */
@@ -34,11 +34,6 @@ export function faultOf(program: Command, line: string, isAdvice = true): string
   return isWhole ? lackOf(command, words, flags, line) : undefined;
 }
 
-/** How many words each verb of `oriel server cameras DIR` needs. */
-const VERB_WORDS: Readonly<Record<string, number>> = {
-  ...{ claim: 1, withdraw: 1, admit: 1, rename: 2, revoke: 1, statement: 1, ask: 1 },
-};
-
 function lackOf(
   command: Command,
   words: readonly string[],
@@ -51,13 +46,10 @@ function lackOf(
     const before = command.options.find(({ long }) => long === words[index - 1]);
     return !word.startsWith('--') && !before?.required;
   });
-  const place = command.registeredArguments.findIndex(({ argChoices }) => argChoices !== undefined);
-  const verb = given[place];
-  if (verb !== undefined && verb !== 'VALUE') {
-    const { argChoices = [] } = command.registeredArguments[place] as { argChoices?: string[] };
-    if (!argChoices.includes(verb)) return `no ${verb}: oriel ${line}`;
-    if (command.name() === 'cameras' && given.length - place - 1 < (VERB_WORDS[verb] ?? 0))
-      return `${verb} needs more: oriel ${line}`;
+  for (const [at, { argChoices }] of command.registeredArguments.entries()) {
+    const word = given[at];
+    if (word !== undefined && argChoices?.includes(word) === false && !/^[A-Z]+$/.test(word))
+      return `no ${word}: oriel ${line}`;
   }
   const needed = command.registeredArguments.filter(({ required }) => required);
   if (given.length < needed.length) return `needs ${needed[given.length]?.name()}: oriel ${line}`;

@@ -52,10 +52,11 @@ test.each([
   ['see: oriel camera mend', 'no mend: oriel camera mend'],
   ['`oriel viewer`', 'no viewer: oriel viewer'],
   ['(oriel server run --quota)', 'no --quota: oriel server run --quota'],
-  ['oriel server cameras DIR let-in ID', 'no let-in: oriel server cameras DIR let-in ID'],
-  ['oriel server cameras DIR admit', 'admit needs more: oriel server cameras DIR admit'],
+  ['oriel server camera let-in DIR ID', 'no let-in: oriel server camera let-in DIR ID'],
+  ['oriel server camera admit DIR', 'needs camera: oriel server camera admit DIR'],
+  ['oriel server camera ask DIR ID film', 'no film: oriel server camera ask DIR ID film'],
   ['sign: oriel keys policy; oriel camera reset DIR', 'needs --yes: oriel camera reset DIR'],
-  ['oriel server policy DIR put --camera ID', 'needs file: oriel server policy DIR put --camera ID'],
+  ['oriel server policy put DIR --camera ID', 'needs file: oriel server policy put DIR --camera ID'],
 ])('control: in "%s" it finds the fault', (text, fault) => {
   expect(faultsIn('x', text, true)).toEqual([`x: ${fault}`]);
 });

@@ -53,8 +53,8 @@ const mistyped = (): [string, string[]][] => [
   ['the source for a command', [URL_OF_CAMERA]],
   ['the source in an option misspelt', init(`--suorce=${URL_OF_CAMERA}`)],
   ['a size that is the source', init('--source', 'test:', '--spool-bytes', URL_OF_CAMERA)],
-  ['the password for the file that holds it', pair('--wifi', 'home', '--wifi-password', PASSWORD)],
-  ['the password without a network', pair('--wifi-password', PASSWORD)],
+  ['the password for the file that holds it', pair('--wifi', 'home', '--wifi-password-file', PASSWORD)],
+  ['the password without a network', pair('--wifi-password-file', PASSWORD)],
   ['a server with a password', pair('--server', `https://eve:${PASSWORD}@home.example`)],
 ];
 
@@ -72,7 +72,7 @@ test('what somebody typed in the wrong place is not quoted [TM-56] [KEY-07 where
 
 test('a password file that is damaged is not quoted either', () => {
   writeFileSync(at('password'), `${PASSWORD}\n${'x'.repeat(80)}`);
-  const args = pair('--wifi', 'home', '--wifi-password', at('password'));
+  const args = pair('--wifi', 'home', '--wifi-password-file', at('password'));
   const { status, stdout, stderr } = spawnSync(ORIEL, args, { encoding: 'utf8' });
   expect([status, secretsIn(stdout + stderr)]).toEqual([1, []]);
   expect(stderr).toContain('[SETUP_CODE_MALFORMED]');

@@ -19,7 +19,7 @@ import { makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts'
 import { enrolAt, equipped, makeClaim, newcomer } from './newcomer.ts';
 import { ask, openUpload, trustServer } from './test-server.ts';
 
-/** `oriel server cameras` and `oriel server policy`, beside a server that runs in a process of its own. */
+/** `oriel server camera` and `oriel server policy`, beside a server that runs in a process of its own. */
 
 // Each command is a process of its own, and the machine may be busy.
 
@@ -57,7 +57,8 @@ afterAll(async () => {
 async function oriel(...args: string[]): Promise<string> {
   return (await run(ORIEL, ['server', ...args])).stdout;
 }
-const cameras = (...words: string[]) => oriel('cameras', testServer, ...words, '--json').then(JSON.parse);
+const cameras = (verb: string, ...words: string[]) =>
+  oriel('camera', verb, testServer, ...words, '--json').then(JSON.parse);
 
 /** A camera that came with a claim given on the command line. */
 async function enrolled(owner?: Uint8Array) {
@@ -77,14 +78,14 @@ test('a claim lets one camera in; the list tells of it; its name can be changed 
   await expect(cameras('claim', line)).rejects.toMatchObject({
     stderr: expect.stringContaining('[CLAIM_KNOWN]'),
   });
-  expect((await cameras()).claims).toMatchObject([
+  expect((await cameras('list')).claims).toMatchObject([
     { tokenHash: Buffer.from(claim.claim.tokenHash).toString('hex') },
   ]);
-  expect(await oriel('cameras', testServer)).toContain('a claim waits for a camera until');
+  expect(await oriel('camera', 'list', testServer)).toContain('a claim waits for a camera until');
   const camera = newcomer();
   expect((await enrolAt(port, camera, claim)).status).toBe(200);
-  await cameras('rename', camera.id.slice(0, 8), 'Front door');
-  const { cameras: list, claims } = await cameras();
+  await cameras('name', camera.id.slice(0, 8), 'Front door');
+  const { cameras: list, claims } = await cameras('list');
   expect(claims).toEqual([]);
   expect(list).toMatchObject([
     {
@@ -98,10 +99,10 @@ test('a claim lets one camera in; the list tells of it; its name can be changed 
   ]);
   const life = Date.parse(list[0].certificate.notAfter) - Date.parse(list[0].enrolledAt);
   expect(Math.round(life / 86_400_000)).toBe(3);
-  expect(await oriel('cameras', testServer)).toMatch(
+  expect(await oriel('camera', 'list', testServer)).toMatch(
     new RegExp(`^● Front door +never seen .*${camera.id}$`, 'm'),
   );
-  const statement = (await oriel('cameras', testServer, 'statement', 'Front door')).trim();
+  const statement = (await oriel('camera', 'statement', testServer, 'Front door')).trim();
   expect(parsePairingStatement(Buffer.from(statement, 'base64url')).origin).toBe(claim.terms.origin);
 });
 
@@ -109,7 +110,7 @@ test('a claim that is withdrawn lets nobody in; one that was used cannot be [KEY
   const [whole, short, used] = [makeClaim(), makeClaim(), makeClaim()];
   for (const { claim } of [whole, short, used]) await cameras('claim', writeClaim(claim));
   const digits = Buffer.from(short.claim.tokenHash).toString('hex').slice(0, 8);
-  expect(await oriel('cameras', testServer)).toContain(`UTC: ${digits}\n`);
+  expect(await oriel('camera', 'list', testServer)).toContain(`UTC: ${digits}\n`);
   await cameras('withdraw', writeClaim(whole.claim));
   expect(await cameras('withdraw', digits)).toMatchObject({ withdrawn: true });
   for (const claim of [whole, short]) {
@@ -126,9 +127,9 @@ test('a claim that is withdrawn lets nobody in; one that was used cannot be [KEY
 test('an admission is withdrawn by the id of the camera', async () => {
   const { id } = newcomer();
   await cameras('admit', id);
-  expect((await cameras()).admissions).toMatchObject([{ id }]);
+  expect((await cameras('list')).admissions).toMatchObject([{ id }]);
   await cameras('withdraw', id);
-  expect((await cameras()).admissions).toEqual([]);
+  expect((await cameras('list')).admissions).toEqual([]);
 });
 
 test('a revoked camera is cut off by the running server and refused from then on [TM-32] [KEY-02 revoked]', async () => {
@@ -162,7 +163,7 @@ test('a policy put for a camera is what the camera gets; one it would refuse is 
   const policyFor = (id: string, signer = owner, beside = dayKeys) =>
     writePolicyFile({ ...policy, camera: id }, signer, beside);
   const file = join(room, 'policy.json');
-  const put = () => oriel('policy', testServer, 'put', file, '--camera', camera.id);
+  const put = () => oriel('policy', 'put', testServer, file, '--camera', camera.id);
   for (const wrong of [
     policyFor('a'.repeat(32)),
     policyFor(camera.id, ed25519FromSeed(new Uint8Array(32).fill(8))),
@@ -180,7 +181,7 @@ test('a policy put for a camera is what the camera gets; one it would refuse is 
 });
 
 const expired = () => writeClaim(makeClaim(-5).claim);
-test.each<[string, string[], string]>([
+test.each<[string, [string, ...string[]], string]>([
   ['a verb that is none', ['dance'], 'error: '],
   ['a claim that is none', ['claim', 'claim:AAAA'], '[DOCUMENT_MALFORMED]'],
   ['a claim that nobody gave', ['withdraw', writeClaim(makeClaim().claim)], '[CLAIM_UNKNOWN]'],
@@ -189,21 +190,25 @@ test.each<[string, string[], string]>([
   ['an expired claim', ['claim', expired()], '[CLAIM_EXPIRED]'],
   ['a camera that is unknown', ['revoke', 'nobody'], '[CAMERA_AMBIGUOUS]'],
   ['a prefix too short', ['revoke', ''], '[CAMERA_AMBIGUOUS]'],
-  ['too few words', ['rename', 'nobody'], '[USAGE]'],
-])('%s is refused with its code', async (_name, words, code) => {
-  await expect(oriel('cameras', testServer, ...words)).rejects.toMatchObject({
+  ['too few words', ['name', 'nobody'], "missing required argument 'name'"],
+  ['a request that is none', ['ask', 'nobody', 'dance'], "'dance' is invalid for argument 'request'"],
+])('%s is refused with its code', async (_name, [verb, ...words], code) => {
+  await expect(oriel('camera', verb, testServer, ...words)).rejects.toMatchObject({
     stderr: expect.stringContaining(code),
   });
 });
 
 test('a directory that is no server’s gets no registry', async () => {
-  await expect(oriel('cameras', room)).rejects.toMatchObject({
+  await expect(oriel('camera', 'list', room)).rejects.toMatchObject({
     stderr: expect.stringContaining('[DIRECTORY_MALFORMED]'),
   });
   expect(existsSync(join(room, 'registry.db'))).toBe(false);
 });
 
-test.each([['server cameras'], ['server policy']])('oriel %s --help teaches by example', async (command) => {
-  const { stdout } = await run(ORIEL, [...command.split(' '), '--help']);
-  expect(stdout).toMatch(/^ {2}oriel server /m);
-});
+test.each([['server camera'], ['server camera ask'], ['server policy put']])(
+  'oriel %s --help teaches by example',
+  async (command) => {
+    const { stdout } = await run(ORIEL, [...command.split(' '), '--help']);
+    expect(stdout).toMatch(/^ {2}oriel server /m);
+  },
+);

@@ -73,7 +73,16 @@ async function certified() {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const [request, out] = [join(room, 'request.pem'), join(room, 'camera.pem')];
   writeFileSync(request, pem('CERTIFICATE REQUEST', makeRequest(privateKey, 'somebody')));
-  const said = await oriel('certify', testServer, '--request', request, '--out', out, '--days', '3');
+  const said = await oriel(
+    'certify',
+    testServer,
+    '--request',
+    request,
+    '--out',
+    out,
+    '--certificate-days',
+    '3',
+  );
   const camera = cameraOfKey(privateKey, readFileSync(out, 'utf8'));
   expect(said).toContain(camera.id);
   trustServer(readFileSync(join(testServer, 'identity', 'server-ca.pem'), 'utf8'));
@@ -178,7 +187,7 @@ test('run on a port that is taken ends with a reason, and leaves the directory t
   await oriel('init', other, '--host', 'localhost');
   const taken = oriel('run', other, '--address', '127.0.0.1', '--port', String(port));
   await expect(taken).rejects.toMatchObject({ stderr: expect.stringContaining('ADDRESS_REFUSED') });
-  await oriel('cameras', other);
+  await oriel('camera', 'list', other);
 });
 
 test('killed in the middle of an append, it has what it called durable, and cuts what is torn', async () => {

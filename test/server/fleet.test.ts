@@ -6,7 +6,7 @@ import type { CameraRecord } from '../../server/registry/registry-tables.ts';
 import type { ReceivedReport } from '../../server/registry/report-table.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
 
-/** What `oriel server cameras` says of a fleet's health. */
+/** What `oriel server camera list` says of a fleet's health. */
 
 const NOW = Date.parse('2026-12-01T12:00:00Z');
 const MINUTE = 60_000;

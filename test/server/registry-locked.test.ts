@@ -113,7 +113,7 @@ test('control: a registry that waits for the lock within a call holds everybody 
 test('[FC-03] a command waits for the registry, says for whom, and then does its work', async () => {
   const holder = await hold();
   const oriel = fileURLToPath(new URL('../../oriel', import.meta.url));
-  const child = spawn(oriel, ['server', 'cameras', directory, 'rename', camera.id, 'Door'], {
+  const child = spawn(oriel, ['server', 'camera', 'name', directory, camera.id, 'Door'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const [line] = await once(createInterface({ input: child.stderr }), 'line');

@@ -100,7 +100,7 @@ test.each<[string, () => void | Promise<void>]>([
       await expect(start()).rejects.toMatchObject({
         code: 'REGISTRY_DAMAGED',
         message: expect.stringMatching(
-          /oriel server restore FILE NEW_DIR; without one: oriel server new-registry \S+$/,
+          /oriel server restore NEW_DIR FILE; without one: oriel server new-registry \S+$/,
         ),
       });
     }

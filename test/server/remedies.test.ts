@@ -36,7 +36,8 @@ const refusal = (...words: string[]): Promise<{ code: string; message: string }>
     (said) => Promise.reject(new Error(`not refused: ${said}`)),
     (error) => error,
   );
-const cameras = async (of = directory) => JSON.parse(await runCommand('server', 'cameras', of, '--json'));
+const cameras = async (of = directory) =>
+  JSON.parse(await runCommand('server', 'camera', 'list', of, '--json'));
 
 /** As a card that loses a page does it: the file opens, and what lies in it cannot be read. */
 function damagePages(path: string): void {
@@ -50,9 +51,9 @@ test('[REM-REGISTRY_DAMAGED] a registry with damaged pages says what helps: a ba
   const camera = makeCamera(cameraAuthority);
   await enrol(registry, camera);
   await registry.close();
-  await runCommand('server', 'backup', directory, at('backup'));
+  await runCommand('server', 'backup', directory, '--out', at('backup'));
   damagePages(join(directory, 'registry.db'));
-  const { code, message } = await refusal('server', 'cameras', directory);
+  const { code, message } = await refusal('server', 'camera', 'list', directory);
   expect(code).toBe('REGISTRY_DAMAGED');
   const [restore = '', renew = ''] = commandsNamedIn(message);
   await runCommand(...wordsOf(restore, { FILE: at('backup'), NEW_DIR: at('again') }));
@@ -71,9 +72,9 @@ test('[REM-DIRECTORY_TAKEN] init into a directory that is taken: another name', 
 });
 
 test('[REM-DIRECTORY_MALFORMED] a damaged server.json: corrected, or from a backup', async () => {
-  await runCommand('server', 'backup', directory, at('backup'));
+  await runCommand('server', 'backup', directory, '--out', at('backup'));
   writeFileSync(join(directory, 'server.json'), '{"version":1');
-  const { code, message } = await refusal('server', 'cameras', directory);
+  const { code, message } = await refusal('server', 'camera', 'list', directory);
   expect(code).toBe('DIRECTORY_MALFORMED');
   const [restore = ''] = commandsNamedIn(message);
   await runCommand(...wordsOf(restore, { FILE: at('backup'), NEW_DIR: at('again') }));
@@ -100,27 +101,27 @@ test('[REM-FILE_BUSY] a viewing key that another command changes: the same again
 });
 
 test('[REM-BACKUP_MALFORMED] a file that is no backup: another copy', async () => {
-  await runCommand('server', 'backup', directory, at('backup'));
+  await runCommand('server', 'backup', directory, '--out', at('backup'));
   writeFileSync(at('cut'), 'x'.repeat(5000));
-  expect(await refusal('server', 'restore', at('cut'), at('again'))).toMatchObject({
+  expect(await refusal('server', 'restore', at('again'), at('cut'))).toMatchObject({
     code: 'BACKUP_MALFORMED',
     message: expect.stringContaining('another copy'),
   });
-  await runCommand('server', 'restore', at('backup'), at('again'));
+  await runCommand('server', 'restore', at('again'), at('backup'));
 });
 
 test('[REM-CLAIM_KNOWN] [REM-CLAIM_AMBIGUOUS] a claim given twice waits; the list tells how it is called', async () => {
   const { claim } = makeClaim();
-  await runCommand('server', 'cameras', directory, 'claim', writeClaim(claim));
-  const twice = await refusal('server', 'cameras', directory, 'claim', writeClaim(claim));
+  await runCommand('server', 'camera', 'claim', directory, writeClaim(claim));
+  const twice = await refusal('server', 'camera', 'claim', directory, writeClaim(claim));
   expect(twice).toMatchObject({
     code: 'CLAIM_KNOWN',
     message: expect.stringContaining('its camera can come'),
   });
-  const { code, message } = await refusal('server', 'cameras', directory, 'withdraw', '00');
-  expect([code, commandsNamedIn(message)]).toEqual(['CLAIM_AMBIGUOUS', ['server cameras']]);
+  const { code, message } = await refusal('server', 'camera', 'withdraw', directory, '00');
+  expect([code, commandsNamedIn(message)]).toEqual(['CLAIM_AMBIGUOUS', ['server camera list']]);
   const [{ tokenHash }] = (await cameras()).claims;
-  await runCommand('server', 'cameras', directory, 'withdraw', tokenHash.slice(0, 8));
+  await runCommand('server', 'camera', 'withdraw', directory, tokenHash.slice(0, 8));
   expect((await cameras()).claims).toEqual([]);
 });
 
@@ -128,11 +129,11 @@ test('[REM-CAMERA_AMBIGUOUS] a camera called by no name: the list tells the ids'
   const registry = await openRegistry(directory);
   await enrol(registry, makeCamera(cameraAuthority));
   await registry.close();
-  const { code, message } = await refusal('server', 'cameras', directory, 'revoke', 'door');
-  expect([code, commandsNamedIn(message)]).toEqual(['CAMERA_AMBIGUOUS', ['server cameras lists their ids']]);
+  const { code, message } = await refusal('server', 'camera', 'revoke', directory, 'door');
+  expect([code, commandsNamedIn(message)]).toEqual(['CAMERA_AMBIGUOUS', ['server camera list']]);
   const [{ id }] = (await cameras()).cameras;
-  await runCommand('server', 'cameras', directory, 'rename', id, 'door');
-  await runCommand('server', 'cameras', directory, 'revoke', 'door');
+  await runCommand('server', 'camera', 'name', directory, id, 'door');
+  await runCommand('server', 'camera', 'revoke', directory, 'door');
 });
 
 test('[REM-REGISTRY_NEWER] a registry that a newer Oriel wrote is opened by that one', async () => {
@@ -142,7 +143,7 @@ test('[REM-REGISTRY_NEWER] a registry that a newer Oriel wrote is opened by that
     to: '  generation: 0,',
   });
   try {
-    const refused = promisify(execFile)(older.oriel, ['server', 'cameras', directory]);
+    const refused = promisify(execFile)(older.oriel, ['server', 'camera', 'list', directory]);
     await expect(refused).rejects.toMatchObject({
       stderr: expect.stringMatching(/written by a newer Oriel: run that one.*\[REGISTRY_NEWER\]/s),
     });
@@ -167,16 +168,18 @@ test('[REM-CAMERA_OFFLINE] [REM-CAMERA_SILENT] a camera that is asked is waited 
           void mqtt.publishAsync(topicOf(camera.id, 'reply'), JSON.stringify({ id, code: 'DONE' }));
       });
     };
-    const ask = (...words: string[]) => ['server', 'cameras', directory, 'ask', ...words, '--wait'];
+    const ask = (...words: string[]) => ['server', 'camera', 'ask', directory, ...words, '--wait'];
 
     const offline = await refusal(...ask(camera.id, 'ping'), '1');
     expect([offline.code, offline.message]).toEqual([
       'CAMERA_OFFLINE',
       expect.stringContaining('--wait SECONDS waits longer'),
     ]);
-    const all = await runCommand(...ask('--all', 'ping'), '1').catch(({ message }) => message);
+    const all = await runCommand('server', 'camera', 'ask-all', directory, 'ping', '--wait', '1').catch(
+      ({ message }) => message,
+    );
     const [line = ''] = commandsNamedIn(all);
-    expect(line).toBe(`server cameras DIR ask ${camera.id} REQUEST --wait SECONDS`);
+    expect(line).toBe(`server camera ask DIR ${camera.id} REQUEST --wait SECONDS`);
     const longer = runCommand(...wordsOf(line, { DIR: directory, REQUEST: 'ping', SECONDS: '60' }));
     await until('it is asked', async () => (await registry.requests.open(Date.now())).length > 0);
     await come(true);

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { doVerb } from '../../cli/server/camera-verbs.ts';
+import { list as listCameras } from '../../cli/server/camera-verbs.ts';
 import { withRegistry } from '../../cli/server/registry.ts';
 import { makeRequest } from '../../crypto/request-node.ts';
 import { systemDisk } from '../../host/disk.ts';
@@ -151,7 +151,7 @@ describe('[FC-14] two boards with one card', () => {
     rmSync(join(directory, '..'), { recursive: true });
   });
 
-  const list = () => withRegistry(directory, (registry) => doVerb(registry, directory, 'list', []));
+  const list = () => withRegistry(directory, (registry) => listCameras(registry, directory));
   const shown = async (sign: string) => {
     const line = said.find((each) => each.startsWith('two cameras show this identity')) ?? '';
     const told = await list();

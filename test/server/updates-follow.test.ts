@@ -93,7 +93,7 @@ async function start(msg: string, ...options: string[]): Promise<Record<string, 
 }
 
 const updates = async (...args: string[]) =>
-  JSON.parse((await run(ORIEL, ['server', 'updates', testServer, ...args, '--json'])).stdout);
+  JSON.parse((await run(ORIEL, ['server', 'updates', 'status', testServer, ...args, '--json'])).stdout);
 
 test.each([
   [
@@ -166,7 +166,7 @@ test('[FC-54] run follows an https:// address, whose first root it keeps, and is
     join(maker.repository.directory, 'metadata/1.root.json'),
   ];
   expect(readFileSync(kept).equals(readFileSync(makers))).toBe(true);
-  const { stdout } = await run(ORIEL, ['server', 'updates', testServer]);
+  const { stdout } = await run(ORIEL, ['server', 'updates', 'status', testServer]);
   expect(stdout).toMatch(
     /taken from the maker’s server at first use[\s\S]*1\.1\.0 {2}linux-x64 {2}for 100% of the cameras/,
   );
@@ -185,11 +185,11 @@ test('[FC-54] a maker’s server that nobody vouches for is told of, and what is
     code: 'FETCH_BROKEN',
     releases: 2,
   });
-  await expect(run(ORIEL, ['server', 'updates', testServer, 'check'])).rejects.toMatchObject({ code: 1 });
+  await expect(run(ORIEL, ['server', 'updates', 'check', testServer])).rejects.toMatchObject({ code: 1 });
 });
 
 test('[FC-54] [REM-SERVER_DOWN] a check of a server that does not run, or follows nobody, is refused with what to do', async () => {
-  const check = () => run(ORIEL, ['server', 'updates', testServer, 'check']);
+  const check = () => run(ORIEL, ['server', 'updates', 'check', testServer]);
   await expect(check()).rejects.toMatchObject({ stderr: expect.stringContaining('[SERVER_DOWN]') });
   await start('listening');
   await expect(check()).rejects.toMatchObject({ stderr: expect.stringContaining('[UPDATES_NOT_FOLLOWED]') });

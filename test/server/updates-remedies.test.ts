@@ -64,9 +64,9 @@ const refusal = (work: Promise<unknown>): Promise<{ code: string; message: strin
 const rootOf = ({ repository }: Maker) => join(repository.directory, 'metadata/1.root.json');
 const mirror = join(directory, 'mirror');
 
-/** `oriel server updates DIR check`. @returns the versions on offer, or why it failed. */
+/** `oriel server updates check DIR`. @returns the versions on offer, or why it failed. */
 async function check(): Promise<{ versions: string[]; code?: string; message: string }> {
-  const words = ['server', 'updates', directory, 'check', '--json'];
+  const words = ['server', 'updates', 'check', directory, '--json'];
   const said = await runCommand(...words).catch(({ message }) => message.replace('exit code 1: ', ''));
   const { failure, edition } = JSON.parse(said);
   const versions = edition?.releases.map(({ version }: { version: string }) => version) ?? [];
@@ -83,7 +83,7 @@ async function follow(): Promise<void> {
 
 test('[REM-UPDATES_NOT_FOLLOWED] a server that follows no maker checks one once it is started as advised', async () => {
   await serve();
-  const { code, message } = await refusal(runCommand('server', 'updates', directory, 'check'));
+  const { code, message } = await refusal(runCommand('server', 'updates', 'check', directory));
   expect([code, ...commandsNamedIn(message)]).toEqual([
     'UPDATES_NOT_FOLLOWED',
     `server run ${directory} --updates https://ADDRESS`,
@@ -99,7 +99,7 @@ test('[REM-UPDATES_MISSING] a directory that is not there is made, and holds a c
   mkdirSync(at('given'));
   cpSync(maker.repository.directory, at('given'), { recursive: true });
   await serve(at('given'));
-  const { releases } = JSON.parse(await runCommand('server', 'updates', directory, '--json'));
+  const { releases } = JSON.parse(await runCommand('server', 'updates', 'status', directory, '--json'));
   expect(releases).toMatchObject([{ version: '1.1.0' }]);
 });
 
@@ -190,6 +190,6 @@ test('[REM-MIRROR_OVERSIZED] a repository that is too large to be mirrored is gi
   expect([code, ...commandsNamedIn(message)]).toEqual(['MIRROR_OVERSIZED', 'server run DIR --updates COPY']);
   cpSync(maker.repository.directory, at('copy'), { recursive: true });
   await serve(at('copy'));
-  const { releases } = JSON.parse(await runCommand('server', 'updates', directory, '--json'));
+  const { releases } = JSON.parse(await runCommand('server', 'updates', 'status', directory, '--json'));
   expect(releases).toMatchObject([{ version: '1.1.0' }]);
 });

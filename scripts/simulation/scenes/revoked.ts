@@ -11,7 +11,7 @@ export const revoked: Scene = {
     const { fleet, seconds, say } = stage;
     const victim = fleet.cameras.at(-1);
     if (victim === undefined) return [];
-    await fleet.orielDoes('server', 'cameras', SERVER_DIRECTORY, 'revoke', victim.id);
+    await fleet.orielDoes('server', 'camera', 'revoke', SERVER_DIRECTORY, victim.id);
     victim.revoked = true;
     await until(
       `${victim.name} is refused`,

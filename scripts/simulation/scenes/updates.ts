@@ -124,11 +124,11 @@ async function rollOut({ fleet, say }: Stage, { bundle }: MadeRelease, good: boo
     );
   const [first] = fleet.cameras;
   if (good && first !== undefined) {
-    await ask(fleet, first.id, 'refresh');
+    await ask(fleet, 'ask', '/server', first.id, 'refresh');
     await settled([first]);
     await fleet.records(first);
   }
-  await ask(fleet, '--all', 'refresh');
+  await ask(fleet, 'ask-all', '/server', 'refresh');
   await settled(fleet.cameras);
   await Promise.all(fleet.cameras.map((camera) => fleet.records(camera)));
   return { version, good, fromMs, toMs: Date.now(), reports };
@@ -136,9 +136,8 @@ async function rollOut({ fleet, say }: Stage, { bundle }: MadeRelease, good: boo
 
 /** Asks one camera, or all; what is between two connections is asked again. */
 async function ask(fleet: Fleet, ...words: readonly string[]): Promise<void> {
-  const asks = async () =>
-    (await fleet.orielAtServer('server', 'cameras', '/server', 'ask', ...words)).code === 0;
-  await until(`ask ${words.join(' ')}`, asks, { signal: fleet.signal, patienceMs: PATIENCE_MS });
+  const asks = async () => (await fleet.orielAtServer('server', 'camera', ...words)).code === 0;
+  await until(words.join(' '), asks, { signal: fleet.signal, patienceMs: PATIENCE_MS });
 }
 
 const outcomeOf = ({ version, event, code }: Report) =>
