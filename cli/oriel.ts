@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { version } from '../ota/version.ts';
 import { cameraCommand } from './camera.ts';
+import { completeCommand, completionCommand } from './completion.ts';
 import { footageCommand } from './footage.ts';
 import { keysCommand } from './keys.ts';
 import { launcherCommand } from './launcher.ts';
@@ -9,23 +10,33 @@ import { serverCommand } from './server.ts';
 
 /** `oriel`: every command and option that there is. */
 export function orielCommand(): Command {
-  return new Command('oriel')
-    .description('A camera that looks out and lets nothing in: the camera, its server, and the footage.')
+  const oriel = new Command('oriel');
+  return oriel
+    .description('A security camera that accepts no connection, and a server that cannot watch.')
     .version(version())
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .addHelpText(
       'after',
       `
-How the parts fit:
-  a camera captures and seals (oriel camera), its one pinned server stores what it cannot open (oriel server),
-  and whoever holds the viewing key (oriel keys) opens it (oriel footage).
+Run a server       oriel server init ./house --host 192.168.1.10
+                   oriel server run ./house
+Set up a camera    oriel keys pair me.key --server ... --pin ... --out code
+                   oriel camera setup ./cam --code code --source ...
+Watch              oriel footage open ./house --key me.key --out day.mp4
+See how it goes    oriel server camera list ./house
 
-To see all of it at work: scripts/demo`,
+oriel COMMAND --help explains each, with examples. Try it all: scripts/demo`,
     )
     .showHelpAfterError('(add --help for what there is)')
-    .addCommand(cameraCommand())
     .addCommand(serverCommand())
     .addCommand(keysCommand())
+    .addCommand(cameraCommand())
     .addCommand(footageCommand())
     .addCommand(releaseCommand())
-    .addCommand(launcherCommand());
+    .addCommand(launcherCommand())
+    .addCommand(completionCommand())
+    .addCommand(
+      completeCommand(() => oriel),
+      { hidden: true },
+    );
 }

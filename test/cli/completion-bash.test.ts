@@ -1,0 +1,3 @@
+import { testCompletionIn } from './completion-cases.ts';
+
+testCompletionIn('bash');
