@@ -1,18 +1,8 @@
 import { Command } from 'commander';
-import type { RoleUsers } from './camera/privilege-separation.ts';
+import type { LauncherInstallOptions } from './launcher/install.ts';
+import type { LauncherRunOptions } from './launcher/run.ts';
 import { logLevelOption } from './log-level.ts';
 import { agentUserOption, captureUserOption, hardwareOption, jsonOption } from './options.ts';
-
-export interface LauncherRunOptions extends RoleUsers {
-  readonly logLevel: string;
-}
-
-export interface LauncherInstallOptions {
-  readonly anchor: string;
-  readonly root: string;
-  readonly hardware: string;
-  readonly limits?: string;
-}
 
 /** `oriel launcher`: a camera that updates itself. */
 export function launcherCommand(): Command {

@@ -1,5 +1,5 @@
 import { Argument, InvalidArgumentError, Option } from 'commander';
-import { parseCameraId } from './keys/camera-id.ts';
+import { parseCameraId } from './camera-id.ts';
 
 /** Options and arguments that several commands share: spelled, described and parsed here alone. */
 

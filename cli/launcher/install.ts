@@ -7,7 +7,13 @@ import { ANCHOR_FILE, HARDWARE_FILE, ROOT_FILE, readInstallation } from '../../o
 import { LIMITS_FILE, parseLimits } from '../../ota/launcher-limits.ts';
 import { Slots } from '../../ota/slots.ts';
 import { CommandError } from '../errors.ts';
-import type { LauncherInstallOptions } from '../launcher.ts';
+
+export interface LauncherInstallOptions {
+  readonly anchor: string;
+  readonly root: string;
+  readonly hardware: string;
+  readonly limits?: string;
+}
 
 const MAX_DOCUMENT_BYTES = 128 * 1024;
 const PUBLIC = 0o644;

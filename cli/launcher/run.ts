@@ -12,10 +12,14 @@ import { readLimits } from '../../ota/launcher-limits.ts';
 import { Slots } from '../../ota/slots.ts';
 import { closeDoors } from '../camera/close-doors.ts';
 import { openLog } from '../camera/log.ts';
+import type { RoleUsers } from '../camera/privilege-separation.ts';
 import { separationOf } from '../camera/privilege-separation.ts';
-import type { LauncherRunOptions } from '../launcher.ts';
 import { logDestination } from '../log-destination.ts';
 import { outliveReaders, stopSignal } from '../signals.ts';
+
+export interface LauncherRunOptions extends RoleUsers {
+  readonly logLevel: string;
+}
 
 /** `oriel launcher run`: it reads no file of the camera's, and runs no code but that of a verified slot. */
 export async function runLauncher(

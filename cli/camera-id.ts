@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { isIdText } from '../../crypto/ids.ts';
+import { isIdText } from '../crypto/ids.ts';
 
 /** A camera's id as a person gives it. */
 export function parseCameraId(text: string): string {
