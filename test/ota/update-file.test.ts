@@ -407,7 +407,7 @@ test('[REM-HARDWARE_FOREIGN] a file for another board: the one that its maker pa
   await testServer.release({ contents: CONTENTS, changes }, installed, { percentage: 0 });
   const [release = '', verb = '', option = ''] = pack.split(' ');
   const { directory } = testServer.repository;
-  await runCommand(release, verb, directory, at('arm64.tar'), option, hardware);
+  await runCommand(release, verb, directory, '--out', at('arm64.tar'), option, hardware);
   expect((await bringTo(at('arm64.tar'), { hardware })).last).toMatchObject({ state: 'staged' });
 });
 

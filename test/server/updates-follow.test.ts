@@ -92,8 +92,8 @@ async function start(msg: string, ...options: string[]): Promise<Record<string, 
   throw new Error(`it never said: ${msg}`);
 }
 
-const updates = async (...args: string[]) =>
-  JSON.parse((await run(ORIEL, ['server', 'updates', 'status', testServer, ...args, '--json'])).stdout);
+const updates = async (verb: 'status' | 'check' = 'status') =>
+  JSON.parse((await run(ORIEL, ['server', 'updates', verb, testServer, '--json'])).stdout);
 
 test.each([
   [
