@@ -14,7 +14,7 @@ const DAY_KEYS = 3;
 const DAY_KEY = 1;
 
 const ABOUT = [
-  'Vectors of the format that docs/reference/format.md gives, version 1. Byte strings are base64url without padding.',
+  'Vectors of the format that docs/format.md gives, version 1. Byte strings are base64url without padding.',
   'An opener has to give exactly what the accepted ones say, and to refuse the others with their code.',
   'The keys were made for this file and are used nowhere else.',
 ].join(' ');

@@ -46,7 +46,7 @@ export interface CodeVector {
 }
 
 const ABOUT = [
-  'Vectors of setup codes and pairing statements as docs/reference/format.md gives them, version 1.',
+  'Vectors of setup codes and pairing statements as docs/format.md gives them, version 1.',
   'Byte strings are base64url without padding. The secrets were made for this file and are used nowhere else.',
 ].join(' ');
 

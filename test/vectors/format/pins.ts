@@ -36,7 +36,7 @@ export interface RefusedPins {
 }
 
 const ABOUT = [
-  'Vectors of pin statements as docs/reference/format.md gives them, version 1.',
+  'Vectors of pin statements as docs/format.md gives them, version 1.',
   'Byte strings are base64url without padding. The keys were made for this file and are used nowhere else.',
 ].join(' ');
 

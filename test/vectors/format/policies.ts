@@ -53,7 +53,7 @@ export interface RefusedPolicy extends PolicyVector {
 }
 
 const ABOUT = [
-  'Vectors of policy files as docs/reference/format.md gives them, version 2, and of what is left of version 1.',
+  'Vectors of policy files as docs/format.md gives them, version 2, and of what is left of version 1.',
   'The keys were made for this file and are used nowhere else.',
 ].join(' ');
 

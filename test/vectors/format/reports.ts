@@ -27,7 +27,7 @@ export interface RefusedReport {
 }
 
 const ABOUT = [
-  'Vectors of update reports as docs/reference/format.md gives them, version 1.',
+  'Vectors of update reports as docs/format.md gives them, version 1.',
   'Byte strings are base64url without padding. The keys were made for this file and are used nowhere else.',
 ].join(' ');
 

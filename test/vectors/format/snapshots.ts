@@ -43,7 +43,7 @@ export interface RefusedSnapshot {
 }
 
 const ABOUT = [
-  'Vectors of snapshots as docs/reference/format.md gives them, version 1. What is sealed in them is no JPEG: openers do not look.',
+  'Vectors of snapshots as docs/format.md gives them, version 1. What is sealed in them is no JPEG: openers do not look.',
   'Byte strings are base64url without padding. The keys were made for this file and are used nowhere else.',
 ].join(' ');
 
