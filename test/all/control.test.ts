@@ -44,7 +44,7 @@ test('a camera is asked how it is, by name of the request in both logs; absent, 
       code: 0,
       stdout: expect.stringMatching(/is there .*\n1 of 1 cameras did it\n$/),
     });
-    expect((await ask(deployment, 'reboot')).stderr).toMatch(/usage: .* ping\|status\|snapshot\|refresh/);
+    expect((await ask(deployment, 'reboot')).stderr).toMatch(/choices are ping, status, snapshot, refresh/);
     await until('a snapshot can be asked for', async () => (await ask(deployment, 'snapshot')).code === 0);
 
     await deployment.endCamera();

@@ -241,8 +241,8 @@ describe('a move', () => {
       return now !== undefined && now !== before;
     });
     await until('seen there', () => camera.poll.trouble === undefined);
-    expect(other.registry.camera(camera.camera)).toMatchObject({ standing: 'enrolled' });
-    expect(other.registry.admissions.all()).toEqual([]);
+    expect(await other.registry.camera(camera.camera)).toMatchObject({ standing: 'enrolled' });
+    expect(await other.registry.admissions.all()).toEqual([]);
     expect(camera.watch.inForce.policy.counter).toBe(1);
     // What the packet filter lets the agent reach.
     const { directory } = camera;
