@@ -6,7 +6,7 @@ import type { Control } from './control/control.ts';
 import { openControl } from './control/open-control.ts';
 import type { AgentEffects } from './effects.ts';
 import { openPairing, type Pairing } from './pairing/open-pairing.ts';
-import { PolicyOnFile } from './pairing/policy-on-file.ts';
+import { PolicyOnFile } from './pairing/policy-poll.ts';
 import type { CameraConfig, CameraDirectory } from './state/camera-directory.ts';
 import { CameraState } from './state/camera-state.ts';
 import { type DeviceKey, loadDeviceKey } from './state/device-key.ts';

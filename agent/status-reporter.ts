@@ -4,15 +4,14 @@ import type { CameraClock } from './clock/camera-clock.ts';
 import type { Control } from './control/control.ts';
 import type { AgentEffects } from './effects.ts';
 import type { Pairing } from './pairing/open-pairing.ts';
-import type { PolicyOnFile } from './pairing/policy-on-file.ts';
+import type { PolicyOnFile } from './pairing/policy-poll.ts';
 import type { Pipeline } from './pipeline.ts';
 import { AccountKeeper } from './recording/accounting-file.ts';
 import type { CameraDirectory } from './state/camera-directory.ts';
 import type { DeviceKey } from './state/device-key.ts';
 import type { PolicyWatch } from './state/policy-watch.ts';
 import { type AgentStatus, idlePipeline, unpairedStatus } from './status/status.ts';
-import { StatusFile } from './status/status-file.ts';
-import { statusIsDue } from './status/status-rules.ts';
+import { StatusFile, statusIsDue } from './status/status-file.ts';
 import type { OpenedUpdates } from './updates/open-updates.ts';
 
 /** What of a camera its status tells. */

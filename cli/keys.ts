@@ -81,7 +81,7 @@ Examples:
 }
 
 async function show(file: string, json = false): Promise<void> {
-  const { identityOf, viewerText } = await import('../owner/identity.ts');
+  const { identityOf, viewerText } = await import('../owner/viewing-key-file.ts');
   const { readViewingKey } = await import('../owner/viewing-key-file.ts');
   const key = readViewingKey(file, TERMINAL);
   const { viewer, publicKey } = await identityOf(key);

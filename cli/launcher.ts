@@ -1,8 +1,7 @@
 import { Command } from 'commander';
 import type { LauncherInstallOptions } from './launcher/install.ts';
 import type { LauncherRunOptions } from './launcher/run.ts';
-import { logLevelOption } from './log-level.ts';
-import { agentUserOption, captureUserOption, hardwareOption, jsonOption } from './options.ts';
+import { agentUserOption, captureUserOption, hardwareOption, jsonOption, logLevelOption } from './options.ts';
 
 /** `oriel launcher`: a camera that updates itself. */
 export function launcherCommand(): Command {
@@ -85,7 +84,7 @@ Example:
   oriel launcher rollback /opt/oriel/slots`,
     )
     .action(async (installation: string) => {
-      const { askForRollback } = await import('./launcher/rollback.ts');
+      const { askForRollback } = await import('./launcher/slot-commands.ts');
       await askForRollback(installation);
     });
 }
@@ -104,7 +103,7 @@ Example, as /opt/oriel/oriel on a board does it:
   oriel launcher exec /opt/oriel/slots camera status /var/lib/oriel-camera`,
     )
     .action(async (installation: string, command: string[]) => {
-      const { execInSlot } = await import('./launcher/exec.ts');
+      const { execInSlot } = await import('./launcher/slot-commands.ts');
       await execInSlot(installation, command);
     });
 }
@@ -121,7 +120,7 @@ Example:
   oriel launcher status /opt/oriel/slots`,
     )
     .action(async (installation: string, options: { json?: true }) => {
-      const { showSlots } = await import('./launcher/status.ts');
+      const { showSlots } = await import('./launcher/slot-commands.ts');
       await showSlots(installation, options.json ?? false);
     });
 }

@@ -1,5 +1,28 @@
 import { Argument, InvalidArgumentError, Option } from 'commander';
-import { parseCameraId } from './camera-id.ts';
+import { isIdText } from '../crypto/ids.ts';
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** `--log-level`, of everything that logs. */
+export function logLevelOption(): Option {
+  return new Option('--log-level <level>', 'how much to log; debug names every request')
+    .choices(LEVELS)
+    .default('info')
+    .env('ORIEL_LOG_LEVEL');
+}
+
+/** A TCP port as a person gives it; 0 is any that is free. */
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is 0 to 65535.');
+  return port;
+}
+
+/** A camera's id as a person gives it. */
+function parseCameraId(text: string): string {
+  if (!isIdText(text)) throw new InvalidArgumentError('a camera id has 32 letters and digits.');
+  return text;
+}
 
 /** Options and arguments that several commands share: spelled, described and parsed here alone. */
 

@@ -9,13 +9,11 @@ import {
   repeated,
   yesOption,
 } from './options.ts';
-import { anchorCommand } from './release/anchor.ts';
 import { buildCommand } from './release/build.ts';
-import { keysCommand } from './release/keys.ts';
+import { anchorCommand, keysCommand, rotateCommand } from './release/keys.ts';
 import { kitCommand } from './release/kit.ts';
 import { print, readSigners } from './release/options.ts';
 import { haltCommand, promoteCommand, publishCommand } from './release/publish-commands.ts';
-import { rotateCommand } from './release/rotate.ts';
 
 interface SignOptions {
   readonly yes?: true;
@@ -86,7 +84,7 @@ and where the bundle lies:
     .action(async (directory: string, options: SignOptions) => {
       const { signDirectory } = await import('../ota/release/signing.ts');
       const signers = await readSigners(options.key, options.passphraseFile);
-      const { confirm } = await import('./release/confirm.ts');
+      const { confirm } = await import('./release/options.ts');
       const { out, public: own, yes = false } = options;
       const wish = { signers, out, public: own, confirm: (lines: readonly string[]) => confirm(lines, yes) };
       print(await signDirectory(directory, wish));

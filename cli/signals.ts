@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { endNow } from '../host/end-process.ts';
+import { endNow } from '../host/processes.ts';
 
 /** What asks a process to end: SIGINT is Ctrl-C, SIGHUP the end of its terminal. */
 export const ENDING_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;

@@ -1,5 +1,5 @@
 import { concat, fromBase64Url, toBase64Url, u32 } from './bytes.ts';
-import { PUBLIC_KEY_LENGTH } from './ed25519.ts';
+import { PUBLIC_KEY_LENGTH } from './curves.ts';
 import { CryptoError } from './errors.ts';
 import { FieldReader } from './fields.ts';
 import { DIGEST_LENGTH } from './header.ts';

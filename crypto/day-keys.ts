@@ -1,12 +1,11 @@
 import * as v from 'valibot';
 import { toBase64Url } from './bytes.ts';
+import { type Ed25519Pair, isLowOrder, PUBLIC_KEY_LENGTH } from './curves.ts';
 import { bytesField, Envelope, openDocument, signDocument } from './document.ts';
-import { type Ed25519Pair, PUBLIC_KEY_LENGTH } from './ed25519.ts';
 import { CryptoError } from './errors.ts';
 import { idText } from './header.ts';
 import type { OpeningPrimitives } from './primitives.ts';
 import type { Recipient } from './session.ts';
-import { isLowOrder } from './x25519.ts';
 
 /**
  * The public halves of a viewer's day keys, in batches that the viewer signs (docs/reference/format.md, "Day keys"). What a batch

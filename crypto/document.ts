@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { concat, fromBase64Url, fromUtf8, toBase64Url, utf8 } from './bytes.ts';
-import { type Ed25519Pair, ed25519Verify } from './ed25519.ts';
+import { type Ed25519Pair, ed25519Verify } from './curves.ts';
 import { CryptoError } from './errors.ts';
 import type { OpeningPrimitives } from './primitives.ts';
 

@@ -1,5 +1,5 @@
 import { concat, equal, utf8 } from './bytes.ts';
-import { PUBLIC_KEY_LENGTH } from './ed25519.ts';
+import { PUBLIC_KEY_LENGTH } from './curves.ts';
 import { CryptoError } from './errors.ts';
 import { FieldReader, FieldWriter } from './fields.ts';
 import { DIGEST_LENGTH, SIGNATURE_LENGTH } from './header.ts';

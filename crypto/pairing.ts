@@ -1,4 +1,4 @@
-import { ed25519FromSeed } from './ed25519.ts';
+import { ed25519FromSeed } from './curves.ts';
 import { CryptoError } from './errors.ts';
 import { cameraIdOf, DIGEST_LENGTH, idText } from './header.ts';
 import { parsePairingStatement, verifyPairingStatement } from './pairing-statement.ts';

@@ -1,5 +1,5 @@
 import { concat, equal, fromBase64Url, toBase64Url, utf8 } from './bytes.ts';
-import { type Ed25519Pair, ed25519Verify } from './ed25519.ts';
+import { type Ed25519Pair, ed25519Verify } from './curves.ts';
 import { CryptoError } from './errors.ts';
 import { FieldReader, FieldWriter } from './fields.ts';
 import { DIGEST_LENGTH, ID_LENGTH, idText, SIGNATURE_LENGTH } from './header.ts';

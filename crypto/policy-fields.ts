@@ -1,7 +1,7 @@
 import * as v from 'valibot';
+import { PUBLIC_KEY_LENGTH } from './curves.ts';
 import { SignedBatch } from './day-keys.ts';
 import { bytesField, Envelope } from './document.ts';
-import { PUBLIC_KEY_LENGTH } from './ed25519.ts';
 import { IdText } from './ids.ts';
 
 /** What every version of a policy says, and the file it lies in (docs/reference/format.md, "Policy"). */

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { equal, toBase64Url, toHex, utf8 } from './bytes.ts';
+import { type Ed25519Pair, viewerIdOf } from './curves.ts';
 import {
   openBatches,
   type SignedBatch,
@@ -8,7 +9,6 @@ import {
   type ViewerDayKeys,
 } from './day-keys.ts';
 import { bytesField, type Envelope, openDocument, parseJson, signDocument, signedBytes } from './document.ts';
-import { type Ed25519Pair, viewerIdOf } from './ed25519.ts';
 import { CryptoError } from './errors.ts';
 import { DIGEST_LENGTH } from './header.ts';
 import {
@@ -20,8 +20,47 @@ import {
   type UpdateChoice,
   u32Number,
 } from './policy-fields.ts';
-import { openFirstPolicy, POLICY_TYPE_1 } from './policy-v1.ts';
 import type { OpeningPrimitives } from './primitives.ts';
+
+/**
+ * Policies of version 1, which name no batches: a server that carries one can put other batches beside it. A camera goes on
+ * with the file that it obeyed before, byte for byte, and takes no other (decision 0023).
+ */
+
+const POLICY_TYPE_1 = 'application/vnd.oriel.policy.v1+json';
+
+const PolicyDocument1 = v.strictObject({
+  ...COMMON_FIELDS,
+  viewers: v.pipe(v.array(publicKey), v.minLength(1), v.maxLength(MAX_VIEWERS)),
+  /** One floor for all viewers. */
+  dayKey: u32Number,
+});
+
+/**
+ * The policy of such a file as if it named the batches that lie beside it.
+ * @throws CryptoError DOCUMENT_MALFORMED, DOCUMENT_FORGED.
+ */
+async function openFirstPolicy(
+  file: PolicyFile,
+  owner: Uint8Array,
+  primitives: Pick<OpeningPrimitives, 'ed25519Verify' | 'sha256'>,
+): Promise<Policy> {
+  const { dayKey, ...policy } = await openDocument(
+    file.policy,
+    POLICY_TYPE_1,
+    PolicyDocument1,
+    owner,
+    primitives,
+  );
+  const viewers = policy.viewers.map(async (identity) => {
+    const own = file.dayKeys.filter(({ viewer }) => equal(viewer, identity));
+    const batches = await Promise.all(
+      own.map(async ({ batch }) => new Uint8Array(await primitives.sha256(signedBytes(batch)))),
+    );
+    return { identity, floor: dayKey, batches };
+  });
+  return { ...policy, viewers: await Promise.all(viewers) };
+}
 
 /**
  * What a camera obeys: one declarative policy, signed by its owner, and with it the day keys of the viewers it names.

@@ -1,13 +1,58 @@
 import { concat, fromBase64Url, toBase64Url, utf8 } from './bytes.ts';
 import { writeClaim } from './claim.ts';
-import { PUBLIC_KEY_LENGTH } from './ed25519.ts';
+import { PUBLIC_KEY_LENGTH } from './curves.ts';
 import { CryptoError, type CryptoErrorCode } from './errors.ts';
 import { FieldReader, FieldWriter } from './fields.ts';
 import { DIGEST_LENGTH } from './header.ts';
 import { MAX_ORIGIN_LENGTH, originOf } from './origin.ts';
 import { type PairingTerms, PROOF_KEY_LENGTH } from './pairing-statement.ts';
 import type { OpeningPrimitives } from './primitives.ts';
-import { isWifiNetwork, MAX_WIFI_LENGTH, readWifi, type WifiNetwork, writeWifi } from './wifi.ts';
+
+/** A Wi-Fi network, as a setup code may carry it for the camera's board (docs/reference/format.md, "Setup code"). */
+export interface WifiNetwork {
+  /** Its name: 1 to 32 bytes of UTF-8, without control characters. */
+  readonly ssid: string;
+  /** 8 to 63 printable ASCII characters (IEEE 802.11, annex J.4); empty for an open network. */
+  readonly passphrase: string;
+}
+
+const MAX_SSID_LENGTH = 32;
+const MAX_PASSPHRASE_LENGTH = 63;
+/** Of a network as bytes. */
+const MAX_WIFI_LENGTH = 1 + MAX_SSID_LENGTH + 1 + MAX_PASSPHRASE_LENGTH;
+
+function isWifiNetwork({ ssid, passphrase }: WifiNetwork): boolean {
+  const { length } = utf8(ssid);
+  const named = length > 0 && length <= MAX_SSID_LENGTH && ssid.isWellFormed() && !/\p{Cc}/u.test(ssid);
+  return named && /^([ -~]{8,63})?$/.test(passphrase);
+}
+
+/** Length and bytes of the name, then of the passphrase. */
+function writeWifi({ ssid, passphrase }: WifiNetwork): Uint8Array {
+  const [name, secret] = [utf8(ssid), utf8(passphrase)];
+  return new FieldWriter(2 + name.length + secret.length)
+    .u8(name.length)
+    .raw(name)
+    .u8(secret.length)
+    .raw(secret).bytes;
+}
+
+/** Reads what writeWifi wrote; undefined for anything else. */
+function readWifi(bytes: Uint8Array): WifiNetwork | undefined {
+  try {
+    const fields = new FieldReader(bytes);
+    const ssid = textOf(fields.raw(fields.u8()));
+    const network = { ssid, passphrase: textOf(fields.raw(fields.u8())) };
+    return fields.offset === bytes.length && isWifiNetwork(network) ? network : undefined;
+  } catch {
+    // Past the end, or no UTF-8.
+    return undefined;
+  }
+}
+
+/** Keeps a byte order mark: a name without it would be another network's. */
+const textOf = (bytes: Uint8Array) =>
+  new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
 
 /**
  * What a camera is set up with, as one line of text (docs/reference/format.md, "Setup code"): its server, its owner, and a

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { equal } from './bytes.ts';
+import { ed25519FromSeed } from './curves.ts';
 import {
   MAX_DAY_KEYS_PER_BATCH,
   openBatches,
@@ -8,7 +9,6 @@ import {
   signDayKeys,
 } from './day-keys.ts';
 import { parseJson } from './document.ts';
-import { ed25519FromSeed } from './ed25519.ts';
 import { CryptoError } from './errors.ts';
 import { MAX_BATCHES } from './policy-fields.ts';
 import type { OpeningPrimitives } from './primitives.ts';

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { toBase64Url } from './bytes.ts';
+import { ed25519FromSeed, PUBLIC_KEY_LENGTH, SEED_LENGTH, viewerIdOf } from './curves.ts';
 import { bytesField, parseJson } from './document.ts';
-import { ed25519FromSeed, PUBLIC_KEY_LENGTH, SEED_LENGTH, viewerIdOf } from './ed25519.ts';
 import { DIGEST_LENGTH } from './header.ts';
 import { IdText } from './ids.ts';
 import { MAX_ORIGIN_LENGTH } from './origin.ts';

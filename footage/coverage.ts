@@ -1,7 +1,25 @@
-import { isZero } from '../crypto/bytes.ts';
+import { isZero, toHex } from '../crypto/bytes.ts';
 import type { ParsedSessionHeader } from '../crypto/header.ts';
 import { rfc3339 } from '../crypto/time.ts';
-import { SessionForks } from './session-forks.ts';
+
+type Linked = Pick<ParsedSessionHeader, 'camera' | 'number' | 'previousSession' | 'hash'>;
+
+/**
+ * Finds where a camera's line of sessions divides: two sessions of one number, or after the same one. One camera makes no
+ * such line, unless its disk lost what it had recorded; two with one key do, as when a card is copied.
+ */
+class SessionForks {
+  readonly #sessions = new Map<string, string>();
+
+  isFork({ camera, number, previousSession, hash }: Linked): boolean {
+    const marks = [`${camera} ${number}`];
+    if (previousSession.some((byte) => byte !== 0)) marks.push(`${camera} ${toHex(previousSession)}`);
+    const own = toHex(hash);
+    const found = marks.some((mark) => (this.#sessions.get(mark) ?? own) !== own);
+    for (const mark of marks) this.#sessions.set(mark, own);
+    return found;
+  }
+}
 
 /** Which of a camera's sessions are here: of what lies before or after them, no segment can tell. */
 export interface CameraLine {

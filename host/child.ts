@@ -1,5 +1,42 @@
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { HostError } from './errors.ts';
+
+const LIMITS = { timeoutMs: 10_000, maxBytes: 1024 };
+
+/**
+ * Kills a child of this process that runs as another user, which takes that user's right, and no CAP_KILL. Until it
+ * is waited for its id is nobody else's.
+ * @param under the command that makes a process that user's (host/sandbox.ts); none for one's own.
+ */
+export async function killAs(under: readonly string[], pid: number): Promise<void> {
+  const signal = new AbortController().signal;
+  await collect('sh', ['-c', 'kill -KILL "$1"', 'sh', String(pid)], { ...LIMITS, signal, under });
+}
+
+/** Debian's packages, where they are called otherwise than what they bring. */
+const PACKAGES: Readonly<Record<string, string>> = { nft: 'nftables', systemctl: 'systemd' };
+
+/**
+ * Runs a program of this process's PATH to its end, with `input` on its stdin. One that ends well without having read it
+ * all has succeeded: its exit code tells, not the broken pipe.
+ * @throws HostError COMMAND_FAILED with what it said on stderr, when it fails or cannot be started
+ */
+export function runCommand(command: string, args: readonly string[], input = ''): void {
+  const { status, signal, stderr, error } = spawnSync(command, args, {
+    input,
+    encoding: 'utf8',
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
+  if (status === 0) return;
+  if ((error as { code?: unknown } | undefined)?.code === 'ENOENT') {
+    const way = `apt-get install ${PACKAGES[command] ?? command}, with its directory in PATH`;
+    throw new HostError('COMMAND_FAILED', `${command} cannot be run: ${way}`, error);
+  }
+  const end = status === null ? (signal ?? error?.message ?? 'without a word') : `exit code ${status}`;
+  const said = [`${command} failed (${end})`, ...(stderr?.trim() ? [stderr.trim()] : [])];
+  throw new HostError('COMMAND_FAILED', said.join(': '), error);
+}
 
 /** Exit code of {@link spawnChild} when the command itself could not be found or run (as a shell reports it). */
 export const COMMAND_NOT_FOUND = 127;
@@ -15,7 +52,7 @@ export interface Collected {
   stderr: string;
 }
 
-export interface CollectOptions {
+interface CollectOptions {
   stdin?: string | Uint8Array | undefined;
   timeoutMs: number;
   /** Of stdout and of stderr each; more ends the command. */

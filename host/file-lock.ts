@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asOwnerOfSync } from './as-owner.ts';
 import { HostError, isFull } from './errors.ts';
-import { createOwnedFile } from './owned-file.ts';
+import { createOwnedFile } from './regular-file.ts';
 
 /**
  * Locks that live where the data lives: fcntl(2) locks on an empty file, which Node reaches through SQLite. They hold

@@ -1,9 +1,42 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { asOwnerOfSync } from './as-owner.ts';
 import { HostError, NO_FILE_REMEDY, platformRemedy } from './errors.ts';
+
+/**
+ * Makes a file, mode 0600, durably: empty, or with `text` in it. Root's belongs to its directory's owner, with whose
+ * rights it is made: the service that runs there is to read and replace it. One that is there is left alone, and not
+ * opened: closing it would give up this process's locks on it (fcntl(2), "Record locks").
+ * @returns false when it is there already.
+ */
+export function createOwnedFile(path: string, text = ''): boolean {
+  return asOwnerOfSync(dirname(path), () => {
+    let file: number;
+    try {
+      file = openSync(path, 'wx', 0o600);
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'EEXIST') return false;
+      throw error;
+    }
+    try {
+      writeFileSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    const directory = openSync(dirname(path), 'r');
+    try {
+      fsyncSync(directory);
+    } finally {
+      closeSync(directory);
+    }
+    return true;
+  });
+}
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
-export interface RegularFileLimits {
+interface RegularFileLimits {
   readonly maxBytes: number;
   /** The user who has to own the file; given by a reader with more rights than those who can write to the directory. */
   readonly owner?: number;

@@ -5,8 +5,7 @@ import {
   parseCaptureConfig,
 } from '../agent/capture/capture-config.ts';
 import type { CameraDirectory } from '../agent/state/camera-directory.ts';
-import { spawnChild } from '../host/child.ts';
-import { killAs } from '../host/kill-as.ts';
+import { killAs, spawnChild } from '../host/child.ts';
 import type { OsUser } from '../host/os-user.ts';
 import { relayLines } from '../host/relay-lines.ts';
 import { sandboxed } from '../host/sandbox.ts';

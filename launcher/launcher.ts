@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import type { CaptureConfig } from '../agent/capture/capture-config.ts';
 import { errorFields } from '../agent/log.ts';
 import type { CameraDirectory } from '../agent/state/camera-directory.ts';
-import { systemClock } from '../host/clock.ts';
+import { type Clock, systemClock } from '../host/clock.ts';
 import { kernelClockIsSynchronised } from '../host/kernel-clock.ts';
 import { sandboxed } from '../host/sandbox.ts';
-import { HAND_OVER } from '../ota/launcher-protocol.ts';
+import { CLOCK_SYNCHRONISED, CLOCK_UNSYNCHRONISED, HAND_OVER } from '../ota/launcher-protocol.ts';
 import { AGENT_MALLOC, type OrielCommand } from './oriel-command.ts';
 import {
   canCutNetwork,
@@ -18,13 +18,36 @@ import {
 } from './privilege-separation.ts';
 import { afterCapture, restartDelay } from './restart-rules.ts';
 import { type AgentStarts, askToEnd, exitOf, type Role, startRole } from './role-process.ts';
-import { tellClock } from './tell-clock.ts';
+
+/** A time service takes minutes to synchronise a clock, and to give it up. */
+const ASK_EVERY_MS = 60_000;
+
+interface ClockTelling {
+  /** Whether the kernel calls the machine's clock synchronised; undefined where that cannot be asked. */
+  readonly ask: (signal: AbortSignal) => Promise<boolean | undefined>;
+  /** Writes a line to the agent. */
+  readonly write: (line: string) => void;
+  readonly clock: Pick<Clock, 'sleep'>;
+  readonly signal: AbortSignal;
+}
+
+/** Tells the agent, which starts no process of its own, what the kernel says of the machine's clock. Never rejects. */
+export async function tellClock({ ask, write, clock, signal }: ClockTelling): Promise<void> {
+  for (let told: boolean | undefined; !signal.aborted; ) {
+    const synchronised = await ask(signal);
+    if (synchronised !== told && synchronised !== undefined && !signal.aborted) {
+      write(synchronised ? CLOCK_SYNCHRONISED : CLOCK_UNSYNCHRONISED);
+      told = synchronised;
+    }
+    await clock.sleep(ASK_EVERY_MS, signal).catch(() => undefined);
+  }
+}
 
 /**
  * Starts the camera's two processes, agent and capture, joined by FIFOs, and keeps them running: each with a user of
  * its own, or by hand as the user who starts them.
  */
-export interface LauncherOptions {
+interface LauncherOptions {
   readonly directory: CameraDirectory;
   readonly plan: CaptureConfig;
   /** Undefined: by hand, without separation. */

@@ -28,7 +28,7 @@ const NO_INSPECTOR = '--disable-sigusr1';
  * collection of garbage. A small young generation is collected often: what it holds is mostly buffers of records, which lie
  * outside of it and cost ten times its own size. Node's store of public CAs, which nobody asks (host/dialer.ts), is not
  * parsed for the first TLS connection. A release's own Node gets these from a launcher that no release replaces, so they are
- * such as stay; others a process gives itself (host/small-memory.ts).
+ * such as stay; others a process gives itself (host/processes.ts).
  */
 export const CAMERA_FLAGS = [
   ...['--no-opt', '--single-threaded', '--max-semi-space-size=1'],

@@ -1,9 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Logger } from 'pino';
 import type { CameraDirectory } from '../agent/state/camera-directory.ts';
-import { spawnChild } from '../host/child.ts';
+import { killAs, spawnChild } from '../host/child.ts';
 import { systemClock } from '../host/clock.ts';
-import { killAs } from '../host/kill-as.ts';
 import { relayLines } from '../host/relay-lines.ts';
 import { runEnvironment } from '../ota/launcher-protocol.ts';
 import { CAMERA_FLAGS, LAUNCHER, type OrielCommand, orielArguments } from './oriel-command.ts';

@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BundleFile, compareText } from './bundle.ts';
-import { MAX_PATH_LENGTH } from './bundle-path.ts';
+import { type BundleFile, compareText, MAX_PATH_LENGTH } from './bundle.ts';
 import { OtaError } from './errors.ts';
 
 /** What a verified file's bytes are handed to, in order. The bytes are only valid until it returns. */

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { type Backoff, backoffMs } from '../host/backoff.ts';
+import type { FetchBudget } from './day-budget.ts';
 import { OtaError } from './errors.ts';
-import type { FetchBudget } from './fetch-budget.ts';
 import { type HttpAnswer, type TransferEffects, type TransferLimits, transfer } from './transfer.ts';
 
 /** One file of a known size, fetched into a file that a later attempt goes on with. */

@@ -2,9 +2,9 @@ import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bundle, FILES_DIRECTORY } from './bundle.ts';
 import { type Content, readContent } from './bundle-files.ts';
+import { type DayAllowance, FetchBudget } from './day-budget.ts';
 import { download } from './download.ts';
 import { OtaError } from './errors.ts';
-import { type DayAllowance, FetchBudget } from './fetch-budget.ts';
 import type { TransferEffects } from './transfer.ts';
 import {
   type Download,

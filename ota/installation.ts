@@ -1,13 +1,31 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { readFileBounded } from '../host/atomic-file.ts';
-import type { Disk } from '../host/disk.ts';
+import { type Disk, systemDisk } from '../host/disk.ts';
+import { FileError } from '../host/errors.ts';
 import { Identifier } from './bundle.ts';
 import { OtaError } from './errors.ts';
 import { MAX_KEY_LIST_BYTES, parseAnchor } from './key-list.ts';
-import type { SlotName } from './slot-state.ts';
+import { MAX_STATE_BYTES, parseSlotState, type SlotName, type SlotState } from './slot-state.ts';
 import { STATE_FILE } from './slots.ts';
 import type { BundleTrust } from './verify-bundle.ts';
+
+/** The state of an installation's slots, as its launcher wrote it last. @throws FileError FILE_UNREADABLE; OtaError SLOTS_MALFORMED. */
+export async function readSlotState(installation: string): Promise<SlotState> {
+  const path = join(installation, STATE_FILE);
+  const bytes = await readFileBounded(systemDisk, path, MAX_STATE_BYTES);
+  if (bytes === undefined) throw new FileError('FILE_UNREADABLE', `${path} is missing, or too long`);
+  try {
+    return parseSlotState(bytes);
+  } catch (error) {
+    if (!(error instanceof OtaError) || error.code !== 'SLOTS_MALFORMED') throw error;
+    throw new OtaError(
+      'SLOTS_MALFORMED',
+      `${path}: ${error.message}; the launcher makes it anew when it starts: stop the camera, and start it again`,
+      error,
+    );
+  }
+}
 
 /**
  * What a camera is flashed with, in a directory that belongs to root and that everybody may read: whom to believe, what

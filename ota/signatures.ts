@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { ed25519Verify } from '../crypto/ed25519.ts';
+import { ed25519Verify } from '../crypto/curves.ts';
 import { nodePrimitives } from '../crypto/primitives-node.ts';
 import { OtaError } from './errors.ts';
 import { parseJson, writeJson } from './json.ts';

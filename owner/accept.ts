@@ -1,5 +1,5 @@
 import { equal, utf8 } from '../crypto/bytes.ts';
-import { ed25519FromSeed } from '../crypto/ed25519.ts';
+import { ed25519FromSeed } from '../crypto/curves.ts';
 import { parsePairingStatement } from '../crypto/pairing-statement.ts';
 import { type ViewingKey, writeViewingKey } from '../crypto/viewing-key.ts';
 import { readTextFile, withFileLocked, writeTextFile } from '../host/files.ts';

@@ -1,5 +1,5 @@
 import { equal } from '../crypto/bytes.ts';
-import { ed25519FromSeed, viewerIdOf } from '../crypto/ed25519.ts';
+import { ed25519FromSeed, viewerIdOf } from '../crypto/curves.ts';
 import { MAX_SESSION_HEADER_LENGTH, readSessionHeader } from '../crypto/header.ts';
 import { nodePrimitives } from '../crypto/primitives-node.ts';
 import { rfc3339 } from '../crypto/time.ts';

@@ -3,12 +3,15 @@ import { fromBase64Url } from '../crypto/bytes.ts';
 import { CryptoError } from '../crypto/errors.ts';
 import { judgeStatement, rememberPairing, setupCodeOf, usePairing } from '../crypto/pairing.ts';
 import { nodePrimitives } from '../crypto/primitives-node.ts';
-import { claimLineOf, PAIRING_SECRET_LENGTH, writeSetupCode } from '../crypto/setup-code.ts';
+import {
+  claimLineOf,
+  PAIRING_SECRET_LENGTH,
+  type WifiNetwork,
+  writeSetupCode,
+} from '../crypto/setup-code.ts';
 import { MAX_PAIRINGS, type Pairing, type ViewingKey } from '../crypto/viewing-key.ts';
-import type { WifiNetwork } from '../crypto/wifi.ts';
 import { OwnerError } from './errors.ts';
-import { givenOrigin } from './given-origin.ts';
-import { givenPins } from './given-pins.ts';
+import { givenOrigin, givenPins } from './given-server.ts';
 import { type SignedPolicy, signPolicy } from './sign-policy.ts';
 
 export interface PairingOptions {

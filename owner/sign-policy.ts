@@ -1,6 +1,6 @@
 import { equal } from '../crypto/bytes.ts';
+import { ed25519FromSeed } from '../crypto/curves.ts';
 import { signedBytes } from '../crypto/document.ts';
-import { ed25519FromSeed } from '../crypto/ed25519.ts';
 import { CryptoError } from '../crypto/errors.ts';
 import { type Policy, type UpdateChoice, writePolicyFile } from '../crypto/policy.ts';
 import { nodePrimitives } from '../crypto/primitives-node.ts';

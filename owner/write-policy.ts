@@ -1,5 +1,5 @@
 import { equal } from '../crypto/bytes.ts';
-import { ed25519FromSeed } from '../crypto/ed25519.ts';
+import { ed25519FromSeed } from '../crypto/curves.ts';
 import type { UpdateChoice } from '../crypto/policy.ts';
 import { MAX_VIEWERS } from '../crypto/policy-fields.ts';
 import { nodePrimitives } from '../crypto/primitives-node.ts';
@@ -9,10 +9,9 @@ import { checkOutput, readTextFile, withFileLocked, writeTextFile } from '../hos
 import { printable } from '../text/printable.ts';
 import { MAX_POLICY_BYTES } from '../wire/enrolment.ts';
 import { OwnerError } from './errors.ts';
-import { viewerText } from './identity.ts';
 import type { Output } from './output.ts';
 import { policyWarnings, type SignedViewer, signPolicy, type WantedFloor } from './sign-policy.ts';
-import { readViewingKey } from './viewing-key-file.ts';
+import { readViewingKey, viewerText } from './viewing-key-file.ts';
 
 type Named = Pick<SharedDayKeys, 'identity' | 'name'> & { readonly id: string };
 

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { AgentStatus } from '../agent/status/status.ts';
-import { counters, showCounters } from '../cli/camera/counters.ts';
+import { counters, showCounters } from '../cli/camera/launch.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { ENDING_SIGNALS, outliveReaders, stopSignal } from '../cli/signals.ts';
 import type { FootageReport } from '../footage/report.ts';

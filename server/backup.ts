@@ -6,7 +6,7 @@ import { asOwnerOfSync } from '../host/as-owner.ts';
 import { readFileBounded, writeFileAtomic } from '../host/atomic-file.ts';
 import type { Disk } from '../host/disk.ts';
 import { HostError } from '../host/errors.ts';
-import { createOwnedFile } from '../host/owned-file.ts';
+import { createOwnedFile } from '../host/regular-file.ts';
 import { loadConfiguration } from './config.ts';
 import { ServerError } from './errors.ts';
 import type { Patience } from './registry/database.ts';

@@ -5,14 +5,14 @@ import type { SnapshotKeeper } from './control/control.ts';
 import { QUOTA_RULES, type QuotaRules } from './control/control-quota.ts';
 import { ENROLMENT_TIMES } from './enrolment/routes.ts';
 import type { BodyTimes } from './http/body.ts';
-import { CAMERA_RATES, type CameraRates } from './http/camera-throttle.ts';
 import type { ClientCertificateJudge } from './http/client-certificate.ts';
+import { CAMERA_RATES, type CameraRates } from './http/throttles.ts';
 import type { TlsClient } from './http/tls-server.ts';
 import { TLS_SERVER_LIMITS, type TlsServerLimits } from './http/tls-server-limits.ts';
 import type { Log } from './log.ts';
 import type { Registry } from './registry/registry.ts';
-import { FOOTAGE_QUOTA, type FootageQuotaRules } from './storage/footage-quota.ts';
 import type { FootageStore } from './storage/footage-store.ts';
+import { FOOTAGE_QUOTA, type FootageQuotaRules } from './storage/usage.ts';
 import { UPLOAD_LIMITS, type UploadLimits } from './upload/upload.ts';
 
 export interface RunOptions {

@@ -1,4 +1,38 @@
-import { redactLine } from './redact.ts';
+const LINE_LIMIT = 300;
+
+/**
+ * A line of ffmpeg's that may be shown: no credentials (it prints the URLs it opens), no control characters,
+ * bounded length.
+ * @param credentials `user:password` of the source, as in its URL
+ */
+export function redactLine(line: string, credentials: string | null): string {
+  let clean = line.replaceAll(/\p{Cc}/gu, ' ');
+  for (const secret of secretsOf(credentials)) {
+    clean = clean.replaceAll(secret, '***');
+  }
+  // Greedy to the last @: a password may hold one.
+  clean = clean.replaceAll(/\b(rtsps?|https?):\/\/\S*@/gi, '$1://');
+  // Some cameras take the password as a parameter, of the query or of the path.
+  clean = clean.replaceAll(/\b((?:rtsps?|https?):\/\/[^\s?=&;]*)[?=&;]\S*/gi, '$1…');
+  return clean.trim().slice(0, LINE_LIMIT);
+}
+
+/** The credentials and the password in them, as written and decoded; the longest first. */
+function secretsOf(credentials: string | null): string[] {
+  if (credentials === null) {
+    return [];
+  }
+  const colon = credentials.indexOf(':');
+  const password = colon === -1 ? '' : credentials.slice(colon + 1);
+  return [credentials, decode(credentials), password, decode(password)].filter((secret) => secret !== '');
+}
+
+/** Each escape by itself: what is none stays, and is no reason to leave the others (RFC 3986 section 2.1). */
+function decode(text: string): string {
+  return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (escapes) =>
+    Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
+  );
+}
 
 /** What ffmpeg and ffprobe say on stderr at `-loglevel level+info`: `[context] [level] text`, a line each. */
 
@@ -21,7 +55,7 @@ export function redirectIn(text: string): string | undefined {
 export const ENDS_EARLY = /\bFile ended prematurely\b|: partial file$/;
 
 /** A line for people, without its level; empty when it only informs. */
-export function complaintIn(line: string): string {
+function complaintIn(line: string): string {
   return INFORMATION.test(line) ? '' : line.replace(LEVEL, '');
 }
 
@@ -36,7 +70,7 @@ export class Complaints {
   readonly #errors = new Ends();
   readonly #warnings = new Ends();
 
-  /** @param credentials of the source: kept out of what is kept (redact.ts). */
+  /** @param credentials of the source: kept out of what is kept (ffmpeg-log.ts). */
   constructor(credentials: string | null) {
     this.#credentials = credentials;
   }

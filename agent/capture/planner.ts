@@ -1,7 +1,6 @@
 import type { Encoder, RunPlan } from './arguments.ts';
-import { chooseAudio, chooseCodec, encoderAfter } from './codec-rules.ts';
+import { chooseAudio, chooseCodec, encoderAfter, pickEncoder } from './codecs.ts';
 import type { CaptureEffects } from './effects.ts';
-import { pickEncoder } from './encoder.ts';
 import type { RunFfmpeg } from './ffmpeg-runner.ts';
 import {
   CONCESSIONS,

@@ -1,9 +1,7 @@
-import { type Cause, causeText } from './cause.ts';
 import { refusedDecoderIn } from './decoders.ts';
-import { CaptureError, codecRefused } from './errors.ts';
-import { complaintsIn, redirectIn } from './ffmpeg-log.ts';
+import { CaptureError, type Cause, causeText, codecRefused } from './errors.ts';
+import { complaintsIn, redactLine, redirectIn } from './ffmpeg-log.ts';
 import type { FfmpegResult, FfmpegTool, RunFfmpeg } from './ffmpeg-runner.ts';
-import { redactLine } from './redact.ts';
 import type { FileFacts } from './sources/file-facts.ts';
 import type { Source } from './sources/interface.ts';
 

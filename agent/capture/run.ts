@@ -4,8 +4,7 @@ import type { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { bytesWritten, COMMAND_NOT_FOUND, spawnChild } from '../../host/child.ts';
 import type { Clock } from '../../host/clock.ts';
-import type { Cause } from './cause.ts';
-import { commandMissing } from './errors.ts';
+import { type Cause, commandMissing } from './errors.ts';
 import { Complaints, ENDS_EARLY, redirectIn, saysOpened } from './ffmpeg-log.ts';
 import type { RunEnd } from './restart-rules.ts';
 import {

@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Clock } from '../../host/clock.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
-import { CAUSES } from './cause.ts';
-import { CaptureError } from './errors.ts';
+import { CAUSES, CaptureError } from './errors.ts';
 import { CONCESSIONS } from './learnt-plan.ts';
 import { RESTART_CAUSES, type RestartCause } from './restart-rules.ts';
 

@@ -1,6 +1,5 @@
 import * as v from 'valibot';
-import { causeText } from './cause.ts';
-import { CaptureError } from './errors.ts';
+import { CaptureError, causeText } from './errors.ts';
 import type { FrameSize } from './frame-size.ts';
 import { causeWithoutVideo, type FileFacts } from './sources/file-facts.ts';
 import type { Mode } from './sources/v4l2-modes.ts';

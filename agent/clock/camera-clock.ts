@@ -2,11 +2,67 @@ import * as v from 'valibot';
 import { utf8 } from '../../crypto/bytes.ts';
 import { parseJson } from '../../crypto/document.ts';
 import { readFileBounded, writeFileAtomic } from '../../host/atomic-file.ts';
-import type { Clock } from '../../host/clock.ts';
+import { type Clock, isPossibleTime } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
-import { isPossibleTime } from '../../host/possible-time.ts';
-import { AGREEMENT_MS, displayTime, type TimeSource } from './display-rules.ts';
-import { parseHttpDate } from './server-time.ts';
+
+/** Reads the Date field of an answer (RFC 9110 section 5.6.7). */
+
+const IMF_FIXDATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+/** What a session header can say, and a date be formatted as (year 9999). */
+const LATEST_MS = Date.UTC(9999, 11, 31);
+
+/** Milliseconds since 1970; undefined for anything but the preferred format. */
+export function parseHttpDate(text: string | undefined): number | undefined {
+  if (text === undefined || !IMF_FIXDATE.test(text)) return undefined;
+  const time = Date.parse(text);
+  // Date.parse takes the 30th of February for the 2nd of March: written again, it has to be the same.
+  return time >= 0 && time <= LATEST_MS && new Date(time).toUTCString() === text ? time : undefined;
+}
+
+/**
+ * What time it is, for people: for the times written on sessions and segments, and for the status. Nothing that is
+ * believed or refused depends on it. Pure.
+ */
+
+export type TimeSource =
+  /** The machine's clock. */
+  | 'machine'
+  /** What the server said last, and the time gone by since. */
+  | 'server'
+  /** Neither is to be had: the newest time known to be past. */
+  | 'trusted';
+
+interface ClockView {
+  /** The machine's clock, ms since 1970: may be wrong, may jump. */
+  readonly machineMs: number;
+  /** Whether the kernel calls that clock synchronised, as it does under a time service. */
+  readonly synchronised: boolean;
+  /** The newest time known to be past, ms since 1970. */
+  readonly trustedMs: number;
+  /** The server's time as it would be now, ms since 1970; undefined before it said any. */
+  readonly serverMs: number | undefined;
+}
+
+/** A server says whole seconds, some of them ago: a machine's clock this close to it is the better one. Ms. */
+export const AGREEMENT_MS = 5_000;
+
+/**
+ * No clock that lies before trusted time is believed, the server's neither. A machine's clock that is synchronised is never
+ * overruled by the server, which could otherwise move the dates of footage. Milliseconds since 1970.
+ */
+export function displayTime({ machineMs, synchronised, trustedMs, serverMs }: ClockView): {
+  readonly timeMs: number;
+  readonly source: TimeSource;
+} {
+  const possible = (timeMs: number) => timeMs >= trustedMs;
+  if (synchronised && possible(machineMs)) return { timeMs: machineMs, source: 'machine' };
+  if (serverMs !== undefined && possible(serverMs)) {
+    const agree = possible(machineMs) && Math.abs(machineMs - serverMs) <= AGREEMENT_MS;
+    return agree ? { timeMs: machineMs, source: 'machine' } : { timeMs: serverMs, source: 'server' };
+  }
+  if (possible(machineMs)) return { timeMs: machineMs, source: 'machine' };
+  return { timeMs: trustedMs, source: 'trusted' };
+}
 
 const MAX_FILE_BYTES = 256;
 const TimeFile = v.strictObject({

@@ -3,6 +3,45 @@ import type { Clock } from '../../host/clock.ts';
 import { knownRequest, type Reply, type ReplyCode, type Request } from '../../wire/control.ts';
 import { CONTROL_REQUESTS, type RequestKind } from '../../wire/control-requests.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
+import type { AgentLog } from '../log.ts';
+
+/** So many lines are written in a window, ms; more are counted. */
+const WINDOW_LINES = 60;
+const WINDOW_MS = 60_000;
+
+/** Lines about requests, whose number is the server's to choose: it must not fill the camera's log. */
+export class RequestLog {
+  readonly #logger: Pick<AgentLog, 'info' | 'warn'>;
+  readonly #monotonic: () => number;
+  #since = Number.NEGATIVE_INFINITY;
+  #lines = 0;
+
+  /** @param monotonic ms, as Clock.monotonic. */
+  constructor(logger: Pick<AgentLog, 'info' | 'warn'>, monotonic: () => number) {
+    this.#logger = logger;
+    this.#monotonic = monotonic;
+  }
+
+  info(fields: object, message: string): void {
+    if (this.#take()) this.#logger.info(fields, message);
+  }
+
+  warn(fields: object, message: string): void {
+    if (this.#take()) this.#logger.warn(fields, message);
+  }
+
+  #take(): boolean {
+    const now = this.#monotonic();
+    if (now - this.#since >= WINDOW_MS) {
+      const count = this.#lines - WINDOW_LINES;
+      if (count > 0) this.#logger.warn({ count }, 'more was said of requests');
+      this.#since = now;
+      this.#lines = 0;
+    }
+    this.#lines += 1;
+    return this.#lines <= WINDOW_LINES;
+  }
+}
 
 /** What a request came to, with what its reply has beside code and message. */
 type Outcome<Kind extends RequestKind> =
@@ -16,12 +55,12 @@ type ReplyMembers<Kind extends RequestKind> = {
 };
 
 /** What does each request. */
-export type RequestHandlers = {
+type RequestHandlers = {
   readonly [Kind in RequestKind]: () => Outcome<Kind> | Promise<Outcome<Kind>>;
 };
 
 /** What of the camera the requests reach. */
-export interface RequestedParts {
+interface RequestedParts {
   readonly telemetry: () => Promise<Telemetry>;
   /** Asks for a snapshot. False when none may be made now; undefined when the camera makes none at all yet. */
   readonly snapshot: () => boolean | undefined;

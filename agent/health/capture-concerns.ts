@@ -1,4 +1,4 @@
-import { causeText } from '../capture/cause.ts';
+import { causeText } from '../capture/errors.ts';
 import { traitsOf } from '../capture/source.ts';
 import type { CaptureState } from '../capture/status-file.ts';
 import type { AgentStatus } from '../status/status.ts';

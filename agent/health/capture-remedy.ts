@@ -1,4 +1,4 @@
-import type { Cause } from '../capture/cause.ts';
+import type { Cause } from '../capture/errors.ts';
 
 /** What a person can do about a source of which no picture comes. Pure. */
 

@@ -1,6 +1,5 @@
 import { duration } from '../../text/quantities.ts';
-import { belowFloorText, endsSoon, type Light } from '../../wire/health.ts';
-import { updateConcern } from '../../wire/update-concern.ts';
+import { belowFloorText, endsSoon, type Light, updateConcern } from '../../wire/health.ts';
 import type { CaptureState } from '../capture/status-file.ts';
 import { wayOut } from '../client/remedies.ts';
 import type { AgentStatus } from '../status/status.ts';

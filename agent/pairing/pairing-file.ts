@@ -7,8 +7,8 @@ import { CLAIM_TOKEN_LENGTH } from '../../crypto/setup-code.ts';
 import { readFileBounded } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
 import type { CameraDirectory } from '../state/camera-directory.ts';
+import { replaceSecret } from '../state/erase-camera.ts';
 import { CameraError } from '../state/errors.ts';
-import { replaceSecret } from '../state/replace-secret.ts';
 
 /** How a camera was paired (pairing.json, mode 0600). The pairing secret itself is never kept. */
 

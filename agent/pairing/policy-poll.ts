@@ -1,6 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { utf8 } from '../../crypto/bytes.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import { spreadPeriodMs } from '../../host/backoff.ts';
+import type { Clock } from '../../host/clock.ts';
 import type { DirectoryChanges } from '../../host/directory-changes.ts';
 import type { Disk } from '../../host/disk.ts';
 import { MAX_PINS_BYTES, MAX_POLICY_BYTES, PINS_PATH, POLICY_PATH } from '../../wire/enrolment.ts';
@@ -8,13 +10,94 @@ import { Connection } from '../client/connection.ts';
 import type { ServerDial } from '../client/dial.ts';
 import { describeError } from '../client/errors.ts';
 import { FailureTracker, type FailureView } from '../client/failure-tracker.ts';
+import { requestResponse } from '../client/request.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import type { CameraDirectory } from '../state/camera-directory.ts';
 import type { PolicyWatch } from '../state/policy-watch.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { PinnedServer } from './pinned-server.ts';
-import { PolledDocument } from './polled-document.ts';
+
+/** Checks for a new policy, and notes why the one on file is not obeyed. */
+export class PolicyOnFile {
+  readonly #policy: PolicyWatch;
+  readonly #failures: FailureTracker;
+
+  constructor(policy: PolicyWatch, clock: Clock, logger: AgentLog) {
+    this.#policy = policy;
+    this.#failures = new FailureTracker('the policy on file is not obeyed', clock, logger);
+  }
+
+  /** Why it is not obeyed. */
+  get trouble(): FailureView | undefined {
+    return this.#failures.view;
+  }
+
+  /** Never rejects. @returns whether another policy is in force than before. */
+  async check(): Promise<boolean> {
+    try {
+      const changed = await this.#policy.check();
+      if (this.#policy.notKept !== undefined) this.#failures.note(this.#policy.notKept);
+      else if (!this.#policy.fileRefused) this.#failures.over();
+      return changed;
+    } catch (cause) {
+      const waiting = errorFields(cause).code === 'POLICY_MISSING' && !this.#policy.present;
+      if (!waiting) this.#failures.note(cause);
+      return false;
+    }
+  }
+}
+
+interface PolledDocumentOptions {
+  readonly path: string;
+  readonly maxBytes: number;
+  readonly trouble: FailureTracker;
+  /**
+   * Judges what came, and obeys it if it has to be.
+   * @returns whether it is done with; false: it is to be brought again.
+   * @throws for what is not to be obeyed.
+   */
+  readonly take: (body: string) => Promise<boolean>;
+  /** Whether what was taken is no longer there as it was: it is to be brought again. */
+  readonly isLost?: () => boolean;
+  readonly onHead: (headers: IncomingHttpHeaders) => void;
+}
+
+const TIMEOUT_MS = 15_000;
+
+/**
+ * Something that the camera's owner signed and its server carries. What the server brings is judged as if it had been
+ * laid down by hand, and what is not to be obeyed replaces nothing.
+ */
+class PolledDocument {
+  readonly #options: PolledDocumentOptions;
+  #etag: string | undefined;
+
+  constructor(options: PolledDocumentOptions) {
+    this.#options = options;
+  }
+
+  get trouble(): FailureTracker {
+    return this.#options.trouble;
+  }
+
+  /** Asks for it, and takes it if it is another than before. @throws what `requestResponse` and `take` throw. */
+  async fetch(connection: Connection): Promise<void> {
+    const { path, maxBytes, take, isLost, onHead } = this.#options;
+    if (isLost?.()) this.#etag = undefined;
+    const { status, headers, body } = await requestResponse(connection, {
+      method: 'GET',
+      path,
+      headers: this.#etag === undefined ? {} : { 'if-none-match': this.#etag },
+      maxBytes,
+      timeoutMs: TIMEOUT_MS,
+      onHead,
+    });
+    if (status === 304) return;
+    // Only of what was taken: a refusal is to be seen for as long as the server brings the same.
+    if (await take(body)) this.#etag = headers.etag;
+  }
+}
 
 export interface PolicyPollOptions {
   readonly directory: CameraDirectory;

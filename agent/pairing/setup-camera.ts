@@ -1,19 +1,62 @@
-import { equal, toBase64Url } from '../../crypto/bytes.ts';
+import { existsSync } from 'node:fs';
+import { equal, toBase64Url, utf8 } from '../../crypto/bytes.ts';
 import { makePairingStatement } from '../../crypto/pairing-statement.ts';
 import { pinText } from '../../crypto/pin.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import { claimTokenOf, proofKeyOf, readSetupCode, type SetupCode } from '../../crypto/setup-code.ts';
-import type { Disk } from '../../host/disk.ts';
-import type { CameraConfigText, CameraDirectory } from '../state/camera-directory.ts';
+import {
+  claimTokenOf,
+  proofKeyOf,
+  readSetupCode,
+  type SetupCode,
+  type WifiNetwork,
+} from '../../crypto/setup-code.ts';
+import { asOwnerOf } from '../../host/as-owner.ts';
+import { writeFileAtomic } from '../../host/atomic-file.ts';
+import { type Disk, systemDisk } from '../../host/disk.ts';
+import { keepDestinations } from '../firewall/destinations-file.ts';
+import { claimCamera } from '../state/camera-claim.ts';
+import { type CameraConfigText, CameraDirectory } from '../state/camera-directory.ts';
 import { type DeviceKey, loadDeviceKey } from '../state/device-key.ts';
-import { shred } from '../state/erase-camera.ts';
+import { eraseCamera, removeTree, shred } from '../state/erase-camera.ts';
 import { CameraError } from '../state/errors.ts';
 import { makeCamera } from '../state/make-camera.ts';
+import { removeElsewhere } from '../state/run-elsewhere.ts';
 import { type PairingFile, readPairing, writePairing } from './pairing-file.ts';
-import { writeWifiFile } from './wifi-file.ts';
+
+/** Keeps the setup code's network (wifi.json, mode 0600) for the board's own network setup. */
+function writeWifiFile(
+  directory: CameraDirectory,
+  disk: Disk,
+  { ssid, passphrase }: WifiNetwork,
+): Promise<void> {
+  return writeFileAtomic(disk, directory.wifi, utf8(`${JSON.stringify({ ssid, passphrase })}\n`), 0o600);
+}
+
+/** Erases a camera: it is another one when it is set up again. @throws CameraError CAMERA_MISSING, CAMERA_RUNNING. */
+export async function resetCamera(dir: string, firewallState: string): Promise<void> {
+  const directory = new CameraDirectory(dir);
+  if (!existsSync(dir)) throw new CameraError('CAMERA_MISSING', `${dir} holds no camera`);
+  const erased = await asOwnerOf(dir, () => eraseAll(directory));
+  // It reaches nobody until root sets it up again, whatever lies in its directory by then.
+  await keepDestinations(firewallState, dir, () => null);
+  if (!erased) throw new CameraError('CAMERA_MISSING', `${dir} holds no camera`);
+}
+
+async function eraseAll(directory: CameraDirectory): Promise<boolean> {
+  const release = await claimCamera(directory, 'alone');
+  try {
+    const erased = await eraseCamera(directory, systemDisk);
+    const code = await shred(systemDisk, directory.setupCode);
+    await removeTree(systemDisk, directory.withRun().run);
+    removeElsewhere(directory.runElsewhere);
+    return erased || code;
+  } finally {
+    release();
+  }
+}
 
 /** What of a camera's configuration a setup code does not say. */
-export type CameraChoice = Omit<CameraConfigText, 'version' | 'server' | 'owner'>;
+type CameraChoice = Omit<CameraConfigText, 'version' | 'server' | 'owner'>;
 
 /**
  * Sets a camera up with a setup code. The same code again changes nothing, another one starts over with a fresh

@@ -1,4 +1,39 @@
 /**
+ * What became of the captured media, in microseconds of video samples and in counts, since the agent started.
+ * Captured = sealed + skipped; what was sealed is acknowledged, held or dropped by the spool.
+ */
+export interface Counters {
+  fragments: number;
+  capturedUs: number;
+  /** When the last fragment came, ms since 1970, for display. */
+  lastFragmentAt: number | undefined;
+  /** Given up unsealed: before a keyframe, while no session could begin, or when sealing or keeping it failed. */
+  skippedUs: number;
+  skippedFragments: number;
+  sessions: number;
+  segments: number;
+  records: number;
+  sealedUs: number;
+  sealedBytes: number;
+  /** Streams refused because they were not the MP4 they have to be. */
+  refusedStreams: number;
+}
+
+export const emptyCounters = (): Counters => ({
+  fragments: 0,
+  capturedUs: 0,
+  lastFragmentAt: undefined,
+  skippedUs: 0,
+  skippedFragments: 0,
+  sessions: 0,
+  segments: 0,
+  records: 0,
+  sealedUs: 0,
+  sealedBytes: 0,
+  refusedStreams: 0,
+});
+
+/**
  * Where all video is that a camera ever captured, µs of video samples over all lives of its agent.
  * captured = acknowledged + held + dropped + skipped + interrupted, exactly.
  */
@@ -21,10 +56,10 @@ export interface FootageAccounting {
 }
 
 /** What became of one life's video: captured + found = acknowledged + held + dropped + skipped. */
-export type LifeAccount = Omit<FootageAccounting, 'lives' | 'interruptedUs'>;
+type LifeAccount = Omit<FootageAccounting, 'lives' | 'interruptedUs'>;
 
 /** What a life finds on the spool's disk when it begins. */
-export type Found = Pick<FootageAccounting, 'heldUs' | 'buriedUs'>;
+type Found = Pick<FootageAccounting, 'heldUs' | 'buriedUs'>;
 
 /**
  * The account with which a life begins, from the last that the life before wrote, which is up to ten seconds older

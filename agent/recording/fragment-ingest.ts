@@ -6,21 +6,23 @@ import { FIRST_SECOND } from '../capture/protocol.ts';
 import type { AgentLog } from '../log.ts';
 import { errorFields } from '../log.ts';
 import type { CaptureClient, CaptureEvents } from './capture-client.ts';
-import type { Counters } from './counters.ts';
-import { beginPace, type Pace, take } from './pace.ts';
+import type { Counters } from './footage-accounting.ts';
 import type { Recorder } from './recorder.ts';
 import {
   type Arrival,
   arrive,
+  beginPace,
   beginRunClock,
   credibleUs,
   filmedMs,
   isAtPace,
   isGoingOn,
   leapIn,
+  type Pace,
   type RunClock,
   type Taken,
   type TimeFault,
+  take,
 } from './run-clock.ts';
 
 export interface FragmentIngestOptions {

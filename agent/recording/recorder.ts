@@ -5,12 +5,11 @@ import type { Clock } from '../../host/clock.ts';
 import type { FragmentEvent, InitEvent } from '../../media/fragmenter.ts';
 import type { SnapshotTap } from '../snapshots/snapshots.ts';
 import type { StoredSegment } from '../spool/stored-segment.ts';
-import type { Counters } from './counters.ts';
+import type { Counters } from './footage-accounting.ts';
 import type { FootageGaps } from './footage-gaps.ts';
-import { OpenSession } from './open-session.ts';
+import { type FreshSession, OpenSession } from './open-session.ts';
 import type { RecordStore } from './record-store.ts';
 import { nextStep } from './segment-rules.ts';
-import type { FreshSession } from './session-source.ts';
 import { type FilmedFragment, type Run, type Waiting, WaitingFragments } from './waiting-fragments.ts';
 
 export interface RecorderOptions {

@@ -10,7 +10,7 @@ export const TIME_ERROR_LIMIT_MS = 5_000;
 export const SESSION_HARD_LIMIT_MS = 600_000;
 /** A segment without a keyframe in sight is ended here. Bytes. */
 export const SEGMENT_LIMIT_BYTES = 64 * 1024 * 1024;
-/** A session has no more segments than this (wire/limits.ts has room for a few more). */
+/** A session has no more segments than this (wire/upload.ts has room for a few more). */
 export const SESSION_LIMIT_SEGMENTS = 4000;
 
 export interface RecordingState {

@@ -1,7 +1,6 @@
 import { duration, minute, size } from '../../text/quantities.ts';
 import { captureRemedy } from '../health/capture-remedy.ts';
-import type { Facts, FileFacts } from './facts.ts';
-import { fail, ok, unknown, type Verdict, warn } from './finding.ts';
+import { type Facts, type FileFacts, fail, ok, unknown, type Verdict, warn } from './facts.ts';
 
 /** What can be wrong with a camera's own files, clock and source. Pure. */
 

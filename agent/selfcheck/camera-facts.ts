@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { readCertificate } from '../../crypto/certificate.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { pickEncoder } from '../capture/encoder.ts';
+import { pickEncoder } from '../capture/codecs.ts';
 import type { RunFfmpeg } from '../capture/ffmpeg-runner.ts';
 import { parseSource } from '../capture/source.ts';
 import { CameraClock } from '../clock/camera-clock.ts';

@@ -1,5 +1,4 @@
-import type { Facts, PortFacts } from './facts.ts';
-import { fail, ok, unknown, type Verdict, warn } from './finding.ts';
+import { type Facts, fail, ok, type PortFacts, unknown, type Verdict, warn } from './facts.ts';
 
 /** What can be wrong with the machine that a camera runs on, and with how it runs. Pure. */
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { collect } from '../../host/child.ts';
 import { readOpenPorts } from '../../host/open-ports.ts';
-import { familyOf, type ProcessView, readProcesses } from '../../host/process-table.ts';
+import { familyOf, type ProcessView, readProcesses } from '../../host/processes.ts';
 import type { Facts, MachineFacts, PortFacts, RoleFacts, SwapArea } from './facts.ts';
 
 /** Gathers what there is to know of the machine and of a camera's processes, from the kernel's own tables. */

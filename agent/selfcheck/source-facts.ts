@@ -1,6 +1,5 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
-import { type Cause, causeText } from '../capture/cause.ts';
-import { CaptureError } from '../capture/errors.ts';
+import { CaptureError, type Cause, causeText } from '../capture/errors.ts';
 import type { RunFfmpeg } from '../capture/ffmpeg-runner.ts';
 import type { Source } from '../capture/source.ts';
 import type { CaptureState } from '../capture/status-file.ts';

@@ -1,14 +1,58 @@
 import type { SnapshotSealer } from '../../crypto/snapshot-sealer.ts';
 import type { Clock } from '../../host/clock.ts';
 import { MAX_KEYFRAME_BYTES } from '../capture/snapshot-frame.ts';
-import type { AgentLog } from '../log.ts';
-import { errorFields } from '../log.ts';
-import { SnapshotOutbox } from './snapshot-outbox.ts';
+import { type AgentLog, errorFields } from '../log.ts';
 import { requestSnapshot, type SnapshotFault } from './snapshot-request.ts';
 import { CLOSEST_SNAPSHOTS_MS, isSnapshotDue } from './snapshot-rules.ts';
 
+/** A sealed snapshot on its way to the server. */
+interface SealedSnapshot {
+  readonly bytes: Uint8Array;
+  /** Session id, 32 hex digits. */
+  readonly session: string;
+}
+
+/**
+ * Snapshots that wait for the line: the newest few, in memory only. They are no part of the recording: what does not get
+ * through is dropped, the oldest first, and counted.
+ */
+export class SnapshotOutbox {
+  readonly #limit: number;
+  readonly #waiting: SealedSnapshot[] = [];
+  #dropped = 0;
+  /** Called with each snapshot that is put in. */
+  onPut: () => void = () => undefined;
+
+  constructor(limit = 16) {
+    this.#limit = limit;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  put(snapshot: SealedSnapshot): void {
+    this.#waiting.push(snapshot);
+    if (this.#waiting.length > this.#limit) {
+      this.#waiting.shift();
+      this.#dropped += 1;
+    }
+    this.onPut();
+  }
+
+  /** The oldest whose session the server knows, which it has to before it keeps one. */
+  take(knows: (session: string) => boolean): SealedSnapshot | undefined {
+    const index = this.#waiting.findIndex(({ session }) => knows(session));
+    return index === -1 ? undefined : this.#waiting.splice(index, 1)[0];
+  }
+}
+
 /** A keyframe as it is recorded. */
-export interface Keyframe {
+interface Keyframe {
   readonly init: Uint8Array;
   /** Begins with the keyframe. */
   readonly fragment: Uint8Array;
@@ -24,7 +68,7 @@ export interface SnapshotTap {
   keyframe(keyframe: Keyframe): void;
 }
 
-export interface SnapshotsOptions {
+interface SnapshotsOptions {
   readonly keyframeFifo: string;
   readonly snapshotFifo: string;
   readonly clock: Clock;

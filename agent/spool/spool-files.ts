@@ -1,10 +1,28 @@
+import { join } from 'node:path';
 import type { Disk } from '../../host/disk.ts';
+import { tryFileLock } from '../../host/file-lock.ts';
+import { SpoolError } from './errors.ts';
 import { MAX_LAST_SESSION_LENGTH } from './last-session.ts';
 import type { SpoolPrimitives } from './records-file.ts';
 import type { SegmentIndex } from './segment-index.ts';
 import { SessionDirectory } from './session-directory.ts';
 import type { SpooledSegment } from './spooled-segment.ts';
 import type { StoredSession } from './stored-segment.ts';
+
+/**
+ * Claims `dir` for this process (docs/design/spool.md, "Lock").
+ * @returns how to give the claim up.
+ * @throws SpoolError SPOOL_LOCKED; HostError.
+ */
+export function lockSpool(dir: string): () => void {
+  const path = join(dir, 'lock');
+  const lock = tryFileLock(path);
+  if (lock === undefined) {
+    const way = `end the process that has ${path} locked (lslocks)`;
+    throw new SpoolError('SPOOL_LOCKED', `the spool ${dir} is open already: ${way}`);
+  }
+  return () => lock.release();
+}
 
 /** The entry for the last session, and its successor while it is being replaced. */
 const RESERVED_BYTES = 2 * MAX_LAST_SESSION_LENGTH;

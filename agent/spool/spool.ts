@@ -6,19 +6,17 @@ import type { Disk } from '../../host/disk.ts';
 import { HostError, takesNothing } from '../../host/errors.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import { add, NOTHING } from './counters.ts';
-import { DiskAttempts } from './disk-attempts.ts';
+import { DiskAttempts, isBeyondReading } from './disk-attempts.ts';
 import { SpoolError } from './errors.ts';
 import { Flusher } from './flusher.ts';
 import { encodeLastSession, LAST_SESSION_FILE, type LastSession } from './last-session.ts';
 import { DEFAULT_LIMITS, type SpoolLimits } from './limits.ts';
-import { lockSpool } from './lock.ts';
 import { Reader } from './reader.ts';
 import { Reclaimer } from './reclaimer.ts';
 import type { SpoolPrimitives } from './records-file.ts';
 import { type Recovered, recover } from './recovery.ts';
-import { isBeyondReading } from './retry-rules.ts';
 import { SegmentIndex } from './segment-index.ts';
-import { SpoolFiles } from './spool-files.ts';
+import { lockSpool, SpoolFiles } from './spool-files.ts';
 import { SpooledSegment } from './spooled-segment.ts';
 import type { SealedRecord, StoredSegment, StoredSession, UploadQueue } from './stored-segment.ts';
 
@@ -207,7 +205,7 @@ export class Spool implements UploadQueue {
     };
   }
 
-  /** Writes what is due, now. The spool does so itself (pass-rules.ts). */
+  /** Writes what is due, now. The spool does so itself (limits.ts). */
   flush(): Promise<void> {
     return this.#flusher.pass();
   }

@@ -1,13 +1,37 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import * as v from 'valibot';
 import { utf8 } from '../../crypto/bytes.ts';
 import { parseJson } from '../../crypto/document.ts';
+import { CryptoError } from '../../crypto/errors.ts';
+import { parseSessionHeader } from '../../crypto/header.ts';
 import { IdText } from '../../crypto/ids.ts';
 import type { Policy } from '../../crypto/policy.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
 import type { Disk } from '../../host/disk.ts';
+import { HostError } from '../../host/errors.ts';
+import { readRegularFile } from '../../host/regular-file.ts';
+import { decodeLastSession, LAST_SESSION_FILE, MAX_LAST_SESSION_LENGTH } from '../spool/last-session.ts';
 import { type CameraDirectory, readLimited } from './camera-directory.ts';
-import { policyOfLastSession } from './lost-state.ts';
+
+/**
+ * What a camera whose state.json is gone still knows of the policy that it obeyed: its last session was recorded under it.
+ * Undefined for a camera that has never recorded: it begins. So does one whose `last-session` cannot be read, is damaged
+ * or is a newer release's: it holds nothing that the camera could go by, and a camera that films is worth more.
+ */
+function policyOfLastSession({ spool }: Pick<CameraDirectory, 'spool'>): PolicySeen | undefined {
+  try {
+    const bytes = readRegularFile(join(spool, LAST_SESSION_FILE), { maxBytes: MAX_LAST_SESSION_LENGTH });
+    const last = bytes === undefined ? undefined : decodeLastSession(bytes, { crc32 });
+    if (last === undefined) return undefined;
+    const { policyEpoch: epoch, policyCounter: counter } = parseSessionHeader(last.session.header);
+    return { epoch, counter };
+  } catch (error) {
+    if (error instanceof HostError || error instanceof CryptoError) return undefined;
+    throw error;
+  }
+}
 
 export interface DayKeyUse {
   readonly number: number;
@@ -28,13 +52,13 @@ const StateFile = v.strictObject({
 type StateFile = v.InferOutput<typeof StateFile>;
 export type PolicyKept = NonNullable<StateFile['policy']>;
 /** The policy obeyed last; its digest is unknown where all but the last session is lost. */
-export type PolicySeen = Omit<PolicyKept, 'digest'> & Partial<Pick<PolicyKept, 'digest'>>;
+type PolicySeen = Omit<PolicyKept, 'digest'> & Partial<Pick<PolicyKept, 'digest'>>;
 
 const DayKeysFile = v.strictObject({
   /** The day key in use for each viewer, by viewer id. */
   viewers: v.record(IdText, use),
 });
-export type DayKeysInUse = v.InferOutput<typeof DayKeysFile>['viewers'];
+type DayKeysInUse = v.InferOutput<typeof DayKeysFile>['viewers'];
 
 /** What a camera must not forget across restarts, in two small files, each written atomically. */
 export class CameraState {
@@ -108,7 +132,7 @@ function read<const S extends v.GenericSchema>(path: string, schema: S): v.Infer
 }
 
 /** What is judged of a policy file. */
-export interface PolicyCandidate {
+interface PolicyCandidate {
   readonly policy: Pick<Policy, 'epoch' | 'counter'>;
   readonly version: 1 | 2;
   /** As crypto/policy.ts gives it, hexadecimal. */

@@ -5,6 +5,23 @@ import { CameraError } from '../state/errors.ts';
 import { isOwn, makeElsewhere } from '../state/run-elsewhere.ts';
 import { type AgentStatus, writeStatus } from './status.ts';
 
+/** What the file says is never older, ms: readers take an agent for silent after fifteen seconds. */
+const HEARTBEAT_MS = 5_000;
+
+interface StatusAge {
+  /** Whether what the camera does is another than the file says. */
+  readonly isNews: boolean;
+  /** Whether somebody has read the file since it was written. */
+  readonly wasRead: boolean;
+  /** Since it was written, ms. */
+  readonly sinceMs: number;
+}
+
+/** Whether the status is made and written anew; asked once a second. Pure. */
+export function statusIsDue({ isNews, wasRead, sinceMs }: StatusAge): boolean {
+  return isNews || wasRead || sinceMs >= HEARTBEAT_MS;
+}
+
 /** The agent's status: in its run directory, and elsewhere for as long as that lies on a card that has become read-only. */
 export class StatusFile {
   readonly #path: string;

@@ -2,14 +2,13 @@ import { renameSync, writeFileSync } from 'node:fs';
 import type { KeyShare } from '../../host/dialer.ts';
 import { readRegularFile } from '../../host/regular-file.ts';
 import type { FailureView } from '../client/failure-tracker.ts';
-import type { TimeSource } from '../clock/display-rules.ts';
+import type { TimeSource } from '../clock/camera-clock.ts';
 import type { FootageAccounting } from '../recording/footage-accounting.ts';
 import type { SnapshotCounts } from '../snapshots/snapshots.ts';
 import type { UplinkStats } from '../uplink/uplink-stats.ts';
-import type { ReleaseView } from './release-view.ts';
-import type { ControlView, EnrolmentStatus } from './views.ts';
+import type { ControlView, EnrolmentStatus, ReleaseView } from './views.ts';
 
-/** What the agent shows of itself in `run/status.json`: each second while somebody reads it (status-rules.ts). */
+/** What the agent shows of itself in `run/status.json`: each second while somebody reads it (status-file.ts). */
 export interface AgentStatus extends PipelineStatus {
   /** Camera id, server's origin; empty while it is not set up. */
   readonly camera: string;

@@ -2,7 +2,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Disk } from '../../host/disk.ts';
 import { bringRelease, type Check, type CheckOptions, checkForUpdate } from '../../ota/check.ts';
-import type { DayAllowance } from '../../ota/fetch-budget.ts';
+import type { DayAllowance } from '../../ota/day-budget.ts';
 import { ROOT_FILE } from '../../ota/installation.ts';
 import type { FetchedRelease } from '../../ota/releases.ts';
 import type { SlotState } from '../../ota/slot-state.ts';

@@ -8,7 +8,7 @@ import type { Disk } from '../../host/disk.ts';
 import { Counter } from '../../ota/bundle.ts';
 import type { Release } from '../../ota/releases.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
-import type { WaitingView } from '../status/release-view.ts';
+import type { WaitingView } from '../status/views.ts';
 import { chooseReady, judgeReadiness, type Readiness } from './install-rules.ts';
 
 export interface InstallScheduleOptions {

@@ -1,6 +1,9 @@
+import { write } from 'node:fs';
 import type { UpdateChoice } from '../../crypto/policy.ts';
+import type { Clock } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
 import { type Installation, readInstallation } from '../../ota/installation.ts';
+import { type AgentFacts, FACTS_FD, writeFacts } from '../../ota/launcher-protocol.ts';
 import { returnedAbove, type SlotName } from '../../ota/slot-state.ts';
 import type { ServerDial } from '../client/dial.ts';
 import type { FailureView } from '../client/failure-tracker.ts';
@@ -8,14 +11,32 @@ import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import type { CameraDirectory } from '../state/camera-directory.ts';
 import type { DeviceKey } from '../state/device-key.ts';
-import type { ReleaseView } from '../status/release-view.ts';
 import type { AgentStatus } from '../status/status.ts';
-import { sendHeartbeat } from './heartbeat.ts';
+import type { ReleaseView } from '../status/views.ts';
 import { readOwnSlot, readSlotState } from './own-slot.ts';
 import { Reports } from './reports.ts';
 import { sealingSelfTest } from './sealing-self-test.ts';
 import { watchInbox } from './update-inbox.ts';
 import { Updates } from './updates.ts';
+
+const TELL_MS = 1000;
+
+/**
+ * Tells the launcher each second that this agent lives, and how it does. Of a launcher that does not listen no more is
+ * asked than that it takes one line before the next is written.
+ */
+async function sendHeartbeat(facts: () => AgentFacts, clock: Clock, signal: AbortSignal): Promise<void> {
+  let writing = false;
+  while (!signal.aborted) {
+    if (!writing) {
+      writing = true;
+      write(FACTS_FD, writeFacts(facts()), () => {
+        writing = false;
+      });
+    }
+    await clock.sleep(TELL_MS, signal).catch(() => undefined);
+  }
+}
 
 /** Where an agent runs from that a launcher with slots has started. */
 export interface SlotPlace {

@@ -9,8 +9,8 @@ import { requestBody } from '../client/request.ts';
 import type { CameraClock } from '../clock/camera-clock.ts';
 import { type AgentLog, errorFields } from '../log.ts';
 import type { DeviceKey } from '../state/device-key.ts';
+import { reportDelayMs } from './install-rules.ts';
 import { readSlotState } from './own-slot.ts';
-import { reportDelayMs } from './update-rules.ts';
 
 export interface ReportsOptions {
   readonly installation: Installation;

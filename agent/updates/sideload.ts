@@ -6,7 +6,7 @@ import type { Release } from '../../ota/releases.ts';
 import { targetFileName } from '../../ota/tuf-metadata.ts';
 import { readUpdateFile, type UpdateFile } from '../../ota/update-file.ts';
 import { errorFields } from '../log.ts';
-import type { SideloadView } from '../status/release-view.ts';
+import type { SideloadView } from '../status/views.ts';
 import { bring, type CheckRepositoryOptions, checkRepository } from './check-for-update.ts';
 import { readSlotState } from './own-slot.ts';
 import type { SideloadedUpdate } from './update-inbox.ts';

@@ -1,5 +1,5 @@
 import type { SlotState } from '../../ota/slot-state.ts';
-import type { SideloadView } from '../status/release-view.ts';
+import type { SideloadView } from '../status/views.ts';
 
 /** What becomes of an update that was brought by hand, from what agent and launcher show. Pure. */
 

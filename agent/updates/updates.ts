@@ -1,24 +1,52 @@
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { toHex } from '../../crypto/bytes.ts';
 import type { UpdateChoice } from '../../crypto/policy.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { DayBudget } from '../../ota/day-budget.ts';
 import { type FetchedRelease, isOf, type Offer, type Release } from '../../ota/releases.ts';
+import type { HttpAnswer, HttpGet } from '../../ota/transfer.ts';
+import { updatesPath } from '../../wire/updates.ts';
 import { Connection } from '../client/connection.ts';
 import type { ServerDial } from '../client/dial.ts';
 import { FailureTracker, type FailureView } from '../client/failure-tracker.ts';
 import { errorFields } from '../log.ts';
 import { Mutex } from '../mutex.ts';
-import type { ReleaseView, SideloadView } from '../status/release-view.ts';
+import type { ReleaseView, SideloadView } from '../status/views.ts';
 import { bring, type CheckRepositoryOptions, checkRepository } from './check-for-update.ts';
+import { checkDelayMs } from './install-rules.ts';
 import { InstallSchedule } from './install-schedule.ts';
 import { readSlotState } from './own-slot.ts';
-import { repositoryGet } from './repository-get.ts';
 import { takeSideloaded } from './sideload.ts';
 import type { SideloadedUpdate } from './update-inbox.ts';
-import { checkDelayMs } from './update-rules.ts';
 
-export interface UpdatesOptions extends CheckRepositoryOptions {
+/**
+ * Reads the update repository through the pinned server, over a connection of its own. An answer that is not read to its
+ * end takes the connection with it: the next request dials anew.
+ */
+export function repositoryGet(connection: Connection): HttpGet {
+  return (path, { from, signal }) =>
+    new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      const headers = from === undefined ? {} : { range: `bytes=${from}-` };
+      const request = connection.request('GET', updatesPath(path), headers);
+      const stop = () => request.destroy(signal.reason);
+      signal.addEventListener('abort', stop, { once: true });
+      request.on('close', () => signal.removeEventListener('abort', stop));
+      request.on('error', reject);
+      request.on('response', (response) => resolve(answerOf(response)));
+      request.end();
+    });
+}
+
+function answerOf(response: IncomingMessage): HttpAnswer {
+  // Whoever reads the body hears of it; an abort after the last byte is nobody's failure.
+  response.on('error', () => undefined);
+  const headers = Object.entries(response.headers).map(([name, value]) => [name, value?.toString()] as const);
+  return { status: response.statusCode ?? 0, headers: Object.fromEntries(headers), body: response };
+}
+
+interface UpdatesOptions extends CheckRepositoryOptions {
   /** When its owner lets it install updates; at once, when nothing was chosen. */
   readonly choice?: () => UpdateChoice | undefined;
   readonly server: ServerDial;

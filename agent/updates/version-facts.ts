@@ -2,13 +2,12 @@ import { join } from 'node:path';
 import { readFileBounded } from '../../host/atomic-file.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { type Bundle, MANIFEST_FILE, MAX_MANIFEST_BYTES, parseBundle } from '../../ota/bundle.ts';
-import { readInstallation, slotDirectory } from '../../ota/installation.ts';
-import { readSlotState } from '../../ota/read-slot-state.ts';
+import { readInstallation, readSlotState, slotDirectory } from '../../ota/installation.ts';
 import type { SlotState } from '../../ota/slot-state.ts';
 import { slotToRun } from '../../ota/slot-transitions.ts';
 import { CameraDirectory } from '../state/camera-directory.ts';
-import type { ReleaseView } from '../status/release-view.ts';
 import { readStatus } from '../status/status.ts';
+import type { ReleaseView } from '../status/views.ts';
 
 /** A release, and until when it is looked after. */
 export interface ReleaseFacts {

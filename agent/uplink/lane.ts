@@ -4,8 +4,8 @@ import { describeError } from '../client/errors.ts';
 import type { AgentLog } from '../log.ts';
 import type { StoredSegment } from '../spool/stored-segment.ts';
 import type { Delivery } from './delivery.ts';
+import { retryDelayMs, stallLimitMs } from './lane-rules.ts';
 import { nameOf } from './marks.ts';
-import { retryDelayMs, stallLimitMs } from './retry-rules.ts';
 import type { SegmentUpload } from './segment-upload.ts';
 import type { LaneStats, LaneTrouble, UplinkCounters } from './uplink-stats.ts';
 

@@ -1,6 +1,6 @@
 import { concat, fromBase64Url } from '../../crypto/bytes.ts';
-import { MAX_LINE_BYTES } from '../../wire/limits.ts';
 import {
+  MAX_LINE_BYTES,
   type Progress,
   SegmentStatus,
   segmentPath,

@@ -1,8 +1,7 @@
 import { toHex } from '../../crypto/bytes.ts';
 import { parseSegmentHeader, type SegmentHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
-import { MAX_SEGMENTS_PER_SESSION } from '../../wire/limits.ts';
-import type { UnfinishedSegments } from '../../wire/upload.ts';
+import { MAX_SEGMENTS_PER_SESSION, type UnfinishedSegments } from '../../wire/upload.ts';
 import type { Connection } from '../client/connection.ts';
 import { type ClientError, describeError } from '../client/errors.ts';
 import type { UploadQueue } from '../spool/stored-segment.ts';

@@ -4,6 +4,40 @@ import { Progress } from '../../wire/upload.ts';
 import { ClientError } from '../client/errors.ts';
 import { parseJson } from '../client/request.ts';
 
+const NEWLINE = 0x0a;
+const EMPTY = Buffer.alloc(0);
+
+/** Cuts a stream of bytes into lines of at most `limit` bytes. */
+export class LineReader {
+  readonly #limit: number;
+  #rest = EMPTY;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** The lines that `chunk` completes. @throws ClientError PROTOCOL_VIOLATED when one is too long. */
+  push(chunk: Buffer): string[] {
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const lines: string[] = [];
+    let start = 0;
+    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+      this.#check(end - start);
+      lines.push(bytes.toString('utf8', start, end));
+      start = end + 1;
+    }
+    this.#check(bytes.length - start);
+    this.#rest = start === bytes.length ? EMPTY : Buffer.from(bytes.subarray(start));
+    return lines;
+  }
+
+  #check(length: number): void {
+    if (length > this.#limit) {
+      throw new ClientError('PROTOCOL_VIOLATED', `a line of the answer exceeds ${this.#limit} bytes`);
+    }
+  }
+}
+
 const ProgressLine = v.union([Progress, Refusal]);
 
 /** One line of the streamed answer. @throws ClientError PROTOCOL_VIOLATED. */
@@ -13,7 +47,7 @@ export function parseProgressLine(line: string): Progress | Refusal {
   throw new ClientError('PROTOCOL_VIOLATED', 'a line of the answer is neither progress nor refusal');
 }
 
-export interface UploadPosition {
+interface UploadPosition {
   /** Bytes of the segment handed to the connection, counted from its start. */
   readonly sent: number;
   readonly received: number;
@@ -26,7 +60,7 @@ export interface UploadPosition {
 }
 
 /** What an upload has given its server to answer so far. */
-export interface Answerable {
+interface Answerable {
   /** Since the request began, ms. */
   readonly elapsedMs: number;
   /** Writes to the connection, and their bytes. */

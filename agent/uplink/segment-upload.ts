@@ -1,14 +1,12 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Clock } from '../../host/clock.ts';
-import { MAX_LINE_BYTES } from '../../wire/limits.ts';
-import { type Progress, segmentPath, UPLOAD_OFFSET } from '../../wire/upload.ts';
+import { MAX_LINE_BYTES, type Progress, segmentPath, UPLOAD_OFFSET } from '../../wire/upload.ts';
 import type { Connection } from '../client/connection.ts';
 import { ClientError } from '../client/errors.ts';
 import { connectionError, MAX_REFUSAL_BYTES, readBody, refusalError, refused } from '../client/request.ts';
 import type { StoredSegment, UploadQueue } from '../spool/stored-segment.ts';
-import { LineReader } from './line-reader.ts';
-import { allowedLines, parseProgressLine, progressFault } from './progress.ts';
-import { UnreceivedAges } from './unreceived-ages.ts';
+import { allowedLines, LineReader, parseProgressLine, progressFault } from './progress.ts';
+import { UnreceivedAges } from './uplink-stats.ts';
 
 export interface UploadTimes {
   /** Without a line of progress while bytes are outstanding, ms. */

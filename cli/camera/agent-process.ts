@@ -2,14 +2,10 @@ import { runAgent } from '../../agent/agent.ts';
 import type { SlotPlace } from '../../agent/updates/open-updates.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
-import { endNow } from '../../host/end-process.ts';
-import { keepMemorySmall } from '../../host/small-memory.ts';
+import { endNow, keepMemorySmall } from '../../host/processes.ts';
 import { releaseTimeMs, version } from '../../ota/version.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openLog } from './log.ts';
-import type { ParentDeathWatch } from './parent-death.ts';
-import { roleDirectory } from './role-directory.ts';
-import { stopRole } from './stop-role.ts';
+import { openLog, type ParentDeathWatch, roleDirectory, stopRole } from './role-process.ts';
 
 /** How it was started. */
 export interface Started {

@@ -2,14 +2,11 @@ import { CAPTURE_CONFIG_LIMIT, parseCaptureConfig } from '../../agent/capture/ca
 import { CaptureError } from '../../agent/capture/errors.ts';
 import { runCapture } from '../../agent/capture/main.ts';
 import { systemClock } from '../../host/clock.ts';
-import { keepMemorySmall } from '../../host/small-memory.ts';
+import { keepMemorySmall } from '../../host/processes.ts';
 import { orielArguments } from '../../launcher/oriel-command.ts';
 import { CAPTURE_REFUSED } from '../../launcher/restart-rules.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openLog } from './log.ts';
-import { firstLineFromParent } from './parent-death.ts';
-import { roleDirectory } from './role-directory.ts';
-import { stopRole } from './stop-role.ts';
+import { firstLineFromParent, openLog, roleDirectory, stopRole } from './role-process.ts';
 
 /** The capture process: ffmpeg and the source; no keys, no network but a listed LAN source. */
 export async function capture(dir: string, logLevel: string, tethered: boolean): Promise<number> {
@@ -35,7 +32,7 @@ export async function capture(dir: string, logLevel: string, tethered: boolean):
 /** What it takes is loaded by who starts capture alone. */
 async function planByHand(dir: string) {
   const { planCamera } = await import('../../agent/pairing/plan-camera.ts');
-  const { warn } = await import('../warn.ts');
+  const { warn } = await import('../terminal.ts');
   return (await planCamera(dir, warn)).capture;
 }
 

@@ -2,7 +2,7 @@ import { parseSource, type Source, traitsOf } from '../../agent/capture/source.t
 import { keepDestinations } from '../../agent/firewall/destinations-file.ts';
 import { claimCamera } from '../../agent/state/camera-claim.ts';
 import { type CameraConfigText, CameraDirectory } from '../../agent/state/camera-directory.ts';
-import { replaceSecret } from '../../agent/state/replace-secret.ts';
+import { replaceSecret } from '../../agent/state/erase-camera.ts';
 import { toBase64Url, utf8 } from '../../crypto/bytes.ts';
 import { asOwnerOf } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';

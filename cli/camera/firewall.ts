@@ -1,8 +1,8 @@
 import { reachableOf } from '../../agent/firewall/reachable.ts';
 import { addressesOf, firewallRules, type Reachable, unitDropIn } from '../../agent/firewall/rules.ts';
-import { runCommand } from '../../host/command.ts';
+import { runCommand } from '../../host/child.ts';
 import { CommandError } from '../errors.ts';
-import { warn } from '../warn.ts';
+import { warn } from '../terminal.ts';
 import type { FirewallState } from './firewall-state.ts';
 
 export interface FirewallOptions extends FirewallState {

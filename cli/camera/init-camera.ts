@@ -10,8 +10,7 @@ import { makeRequest } from '../../crypto/request-node.ts';
 import { asOwnerOf } from '../../host/as-owner.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { writeTextFile } from '../../host/files.ts';
-import { givenOrigin } from '../../owner/given-origin.ts';
-import { givenPins } from '../../owner/given-pins.ts';
+import { givenOrigin, givenPins } from '../../owner/given-server.ts';
 import { type CameraOptions, checkConfig, choiceOf } from './config-options.ts';
 
 export interface InitCameraOptions extends CameraOptions {

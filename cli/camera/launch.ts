@@ -7,9 +7,10 @@ import { type CameraPlan, planCamera } from '../../agent/pairing/plan-camera.ts'
 import { claimCamera } from '../../agent/state/camera-claim.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { CameraError } from '../../agent/state/errors.ts';
-import { readStatus } from '../../agent/status/status.ts';
+import { type AgentStatus, readStatus } from '../../agent/status/status.ts';
 import { systemClock } from '../../host/clock.ts';
-import { keepMemorySmall } from '../../host/small-memory.ts';
+import { nonBlocking, tryWrite } from '../../host/non-blocking.ts';
+import { keepMemorySmall } from '../../host/processes.ts';
 import { askForPlan } from '../../launcher/ask-for-plan.ts';
 import { claimForLauncher } from '../../launcher/claim.ts';
 import { runCamera } from '../../launcher/launcher.ts';
@@ -18,11 +19,48 @@ import { checkPrivilegeSeparation, type PrivilegeSeparation } from '../../launch
 import { EXIT } from '../exit-codes.ts';
 import { logDestination } from '../log-destination.ts';
 import { outliveReaders, stopSignal } from '../signals.ts';
-import { warn } from '../warn.ts';
-import { closeDoors } from './close-doors.ts';
-import { showCounters } from './counters.ts';
-import { openLog } from './log.ts';
+import { warn } from '../terminal.ts';
 import { type RoleUsers, separationOf } from './privilege-separation.ts';
+import { closeDoors, openLog } from './role-process.ts';
+
+/** A camera's live counters, as one line for people. */
+export function counters(status: AgentStatus): string {
+  if (status.state === 'unpaired' || status.state === 'waiting') return waitsFor(status);
+  const mebibytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(2)} MiB`;
+  const lost = status.droppedSeconds + status.skippedSeconds;
+  return [
+    `captured ${status.capturedSeconds.toFixed(1)} s`,
+    `${status.fragments} fragments`,
+    `${status.segments} segments`,
+    `sealed ${mebibytes(status.sealedBytes)}`,
+    `acknowledged ${status.acknowledgedSeconds.toFixed(1)} s, ${mebibytes(status.acknowledgedBytes)}`,
+    `spooled ${mebibytes(status.spooledBytes)}`,
+    ...(lost > 0 ? [`lost ${lost.toFixed(1)} s`] : []),
+    ...(status.gapSeconds > 0 ? [`not filmed ${status.gapSeconds.toFixed(1)} s`] : []),
+  ].join(' · ');
+}
+
+/** What a camera waits for that does not record yet. */
+function waitsFor({ state, enrolment, policy }: AgentStatus): string {
+  if (state === 'unpaired') return 'waits to be set up: oriel camera setup';
+  const trouble = enrolment.trouble ?? policy.trouble;
+  const what = enrolment.state === 'enrolled' ? "its owner's policy" : 'its certificate';
+  return `waits for ${what}${trouble === undefined ? '' : `: ${trouble.wayOut ?? trouble.message}`}`;
+}
+
+/** Shows the counters on a terminal, one line written over and over, until it is stopped. One that has stopped shows none. */
+export function showCounters(read: () => AgentStatus | undefined): () => void {
+  const terminal = nonBlocking(1);
+  const timer = setInterval(() => {
+    const status = read();
+    const room = process.stdout.columns - 1;
+    if (status !== undefined) tryWrite(terminal, `\r\x1b[K${counters(status).slice(0, room)}`);
+  }, 500);
+  return () => {
+    clearInterval(timer);
+    tryWrite(terminal, '\n');
+  };
+}
 
 export interface LaunchOptions extends RoleUsers {
   readonly logLevel: string;

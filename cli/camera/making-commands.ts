@@ -1,11 +1,29 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { SOURCE_KINDS } from '../../agent/capture/source.ts';
 import { parseSize } from '../../text/quantities.ts';
 import { pinOption, repeated, serverOption, yesOption } from '../options.ts';
 import type { SourceOptions } from './change-source.ts';
 import { type FirewallState, firewallStateOption } from './firewall-state.ts';
 import type { InitCameraOptions } from './init-camera.ts';
 import type { SetupOptions } from './setup.ts';
-import { SOURCE_HELP, SOURCES } from './source-help.ts';
+
+/** What `--source` takes: one text for every command that has the option. */
+
+const schemes = SOURCE_KINDS.map(({ schemes: [first] }) => `${first}:`);
+const SOURCES = `where the video comes from: ${schemes.slice(0, -1).join(', ')} or ${schemes.at(-1)}, as below ("-": read it from standard input)`;
+
+/** Cameras first. */
+const helps = SOURCE_KINDS.toSorted((a, b) => Number(b.traits.live) - Number(a.traits.live)).map(
+  ({ help }) => help,
+);
+
+export const SOURCE_HELP = `
+Sources:
+${helps.map(({ form, lines }) => [`  ${form}`, ...lines.map((line) => `      ${line}`)].join('\n')).join('\n')}
+  A size has even sides from 64 to 4096. A rate is 1 to 120 frames a second, as 25, 12.5, 29.97 or 30000/1001.
+
+Examples:
+${helps.map(({ example }) => `  ${example}`).join('\n')}`;
 
 /** The verbs that make a camera, or unmake it: `oriel camera setup`, `init` and `reset`. */
 
@@ -34,7 +52,7 @@ Example:
     .action(async (dir: string, options: SetupOptions) => {
       const [{ setup }, { startCommand }] = await Promise.all([
         import('./setup.ts'),
-        import('../../agent/health/start-command.ts'),
+        import('../../agent/health/camera-view.ts'),
       ]);
       const { camera, server } = await setup(dir, options);
       console.log(`camera id  ${camera}`);
@@ -110,7 +128,7 @@ Example:
     )
     .addOption(firewallStateOption().hideHelp())
     .action(async (dir: string, { firewallState }: FirewallState) => {
-      const { resetCamera } = await import('../../agent/pairing/reset-camera.ts');
+      const { resetCamera } = await import('../../agent/pairing/setup-camera.ts');
       await resetCamera(dir, firewallState);
       console.log(`${dir} holds no camera any more`);
     });

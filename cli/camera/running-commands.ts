@@ -1,6 +1,5 @@
 import { Command, Option } from 'commander';
-import { logLevelOption } from '../log-level.ts';
-import { agentUserOption, captureUserOption } from '../options.ts';
+import { agentUserOption, captureUserOption, logLevelOption } from '../options.ts';
 import type { LaunchOptions } from './launch.ts';
 
 /** `oriel camera run`. */
@@ -36,7 +35,7 @@ export function roleCommands(): Command[] {
 function agentCommand(): Command {
   const role = roleCommand('agent', async (dir, { logLevel, tethered, slots, slot }) => {
     const parent =
-      tethered === undefined ? undefined : (await import('./parent-death.ts')).watchParentDeath();
+      tethered === undefined ? undefined : (await import('./role-process.ts')).watchParentDeath();
     const { agent } = await import('./agent-process.ts');
     const place = slots === undefined || slot === undefined ? undefined : { installation: slots, slot };
     process.exitCode = await agent(dir, logLevel, { place, parent });
@@ -53,13 +52,13 @@ function captureCommand(): Command {
 
 function planCommand(): Command {
   return roleCommand('plan', async (dir, { claimFor, logLevel, tethered }) => {
-    if (tethered !== undefined) (await import('./parent-death.ts')).watchParentDeath();
+    if (tethered !== undefined) (await import('./role-process.ts')).watchParentDeath();
     const { planOnceSetUp } = await import('../../agent/pairing/plan-camera.ts');
     const [{ systemClock }, { openLog }, { stopRole }, { warn }] = await Promise.all([
       import('../../host/clock.ts'),
-      import('./log.ts'),
-      import('./stop-role.ts'),
-      import('../warn.ts'),
+      import('./role-process.ts'),
+      import('./role-process.ts'),
+      import('../terminal.ts'),
     ]);
     const waiting = { clock: systemClock, logger: openLog(logLevel, 'launcher'), signal: stopRole(true) };
     const plan = await planOnceSetUp(dir, claimFor !== undefined, waiting, warn);
@@ -69,7 +68,7 @@ function planCommand(): Command {
 
 function snapshotCommand(): Command {
   return new Command('snapshot').action(async () => {
-    const { closeDoors } = await import('./close-doors.ts');
+    const { closeDoors } = await import('./role-process.ts');
     closeDoors('snapshot');
     const { makeSnapshot } = await import('./make-snapshot.ts');
     await makeSnapshot();
@@ -93,7 +92,7 @@ function roleCommand(role: string, action: (dir: string, options: RoleOptions) =
     .addOption(logLevelOption())
     .option('--tethered <launcher>')
     .action(async (dir: string, options: RoleOptions) => {
-      const { closeDoors } = await import('./close-doors.ts');
+      const { closeDoors } = await import('./role-process.ts');
       closeDoors(role);
       await action(dir, options);
     });

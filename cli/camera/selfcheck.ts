@@ -1,10 +1,9 @@
-import { judge } from '../../agent/selfcheck/checks.ts';
-import type { Finding, Result } from '../../agent/selfcheck/finding.ts';
-import { gatherFacts } from '../../agent/selfcheck/gather-facts.ts';
+import { gatherFacts, judge } from '../../agent/selfcheck/checks.ts';
+import type { Finding, Result } from '../../agent/selfcheck/facts.ts';
 import { releaseTimeMs } from '../../ota/version.ts';
 import { jsonLine, printable } from '../../text/printable.ts';
 import type { Light } from '../../wire/health.ts';
-import { type Paint, terminalPaint } from '../paint.ts';
+import { type Paint, terminalPaint } from '../terminal.ts';
 
 /** `oriel camera selfcheck`. @returns whether no check failed. */
 export async function selfcheck(dir: string, json: boolean): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { viewOf } from '../../agent/health/camera-view.ts';
 import { judgeCondition } from '../../agent/health/condition.ts';
 import { jsonLine } from '../../text/printable.ts';
-import { terminalPaint } from '../paint.ts';
+import { terminalPaint } from '../terminal.ts';
 import { statusText } from './status-text.ts';
 
 /**

@@ -5,7 +5,7 @@ import type { AgentStatus } from '../../agent/status/status.ts';
 import { printable } from '../../text/printable.ts';
 import { duration, minute, size } from '../../text/quantities.ts';
 import type { Light } from '../../wire/health.ts';
-import type { Paint } from '../paint.ts';
+import type { Paint } from '../terminal.ts';
 import { waitingText } from './version-text.ts';
 
 /** A camera's status as people read it. Pure. */

@@ -1,14 +1,14 @@
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startCommand } from '../../agent/health/start-command.ts';
+import { startCommand } from '../../agent/health/camera-view.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
-import type { ReleaseView } from '../../agent/status/release-view.ts';
 import { readStatus } from '../../agent/status/status.ts';
+import type { ReleaseView } from '../../agent/status/views.ts';
 import { handOver, openRegular } from '../../agent/updates/submit-update.ts';
 import { type Course, courseOf, type Seen } from '../../agent/updates/update-progress.ts';
 import { becomeOwnerOf } from '../../host/as-owner.ts';
-import { isRunning } from '../../host/is-running.ts';
-import { readSlotState } from '../../ota/read-slot-state.ts';
+import { isRunning } from '../../host/processes.ts';
+import { readSlotState } from '../../ota/installation.ts';
 import { jsonLine, printable } from '../../text/printable.ts';
 import { CommandError } from '../errors.ts';
 import { courseText, whatToDo } from './update-text.ts';

@@ -1,4 +1,4 @@
-import type { ReleaseView } from '../../agent/status/release-view.ts';
+import type { ReleaseView } from '../../agent/status/views.ts';
 import type { VersionFacts } from '../../agent/updates/version-facts.ts';
 import { endOfDate } from '../../crypto/time.ts';
 import { nameOfRefused, otherSlot, type SlotState } from '../../ota/slot-state.ts';

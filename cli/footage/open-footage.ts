@@ -12,8 +12,7 @@ import { checkOutput, writeTextFile } from '../../host/files.ts';
 import { readViewingKey } from '../../owner/viewing-key-file.ts';
 import { printable } from '../../text/printable.ts';
 import { CommandError } from '../errors.ts';
-import { Progress } from '../progress.ts';
-import { TERMINAL } from '../terminal.ts';
+import { Progress, TERMINAL } from '../terminal.ts';
 
 /** What a person asks of a directory of footage. */
 export interface DirectoryRequest {

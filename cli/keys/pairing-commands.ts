@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import type { WifiNetwork } from '../../crypto/wifi.ts';
+import type { WifiNetwork } from '../../crypto/setup-code.ts';
 import { EXIT } from '../exit-codes.ts';
 import { cameraIdOption, jsonOption, outOption, pinOption, serverOption } from '../options.ts';
 import { TERMINAL } from '../terminal.ts';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { givenOrigin } from '../../owner/given-origin.ts';
+import { givenOrigin } from '../../owner/given-server.ts';
 import { CommandError } from '../errors.ts';
 import {
   cameraIdOption,
@@ -79,7 +79,7 @@ async function pins(file: string, options: PinsOptions): Promise<void> {
   const [{ withServers }, { checkOutput }, { signAndDeliver }] = await Promise.all([
     import('../../owner/deliver-pins.ts'),
     import('../../host/files.ts'),
-    import('../../owner/sign-and-deliver-pins.ts'),
+    import('../../owner/deliver-pins.ts'),
   ]);
   if (out !== undefined) checkOutput(out, { force, inputs: [file] });
   const server = givenOrigin(options.server, 'PINS_MALFORMED');

@@ -33,7 +33,7 @@ Example:
         import('../../crypto/shared-day-keys.ts'),
         import('../../owner/viewing-key-file.ts'),
         import('../../host/files.ts'),
-        import('../../owner/identity.ts'),
+        import('../../owner/viewing-key-file.ts'),
       ]);
       checkOutput(out, { force, inputs: [file] });
       const shared = shareDayKeys(readViewingKey(file, TERMINAL));

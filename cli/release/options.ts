@@ -1,7 +1,23 @@
+import { createInterface } from 'node:readline/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Rollout } from '../../ota/rollout.ts';
 import type { Signer } from '../../ota/tuf-metadata.ts';
 import { passphraseOption, repeated } from '../options.ts';
+
+/**
+ * Shows what is to be signed, and asks whether to. Where nobody sits at a terminal it is shown alone.
+ * @param unasked whether the person has said yes beforehand.
+ */
+export async function confirm(lines: readonly string[], unasked: boolean): Promise<boolean> {
+  print(lines);
+  if (unasked || !process.stdin.isTTY || !process.stdout.isTTY) return true;
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return /^y(es)?$/i.test((await terminal.question('Sign this? [y/N] ')).trim());
+  } finally {
+    terminal.close();
+  }
+}
 
 /** What the verbs of `oriel release` share. */
 

@@ -29,7 +29,7 @@ Example:
     .action(async (directory: string, options: { readonly backupKey?: string; readonly json?: true }) => {
       const [{ readTextFile }, { promoteHere }, { promotedText }, { presentTime }] = await Promise.all([
         import('../../host/files.ts'),
-        import('../../server/pki/promote-here.ts'),
+        import('../../server/pki/promotion.ts'),
         import('./promoted-text.ts'),
         import('../../ota/release/present-time.ts'),
       ]);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fromBase64Url, toBase64Url, toHex } from '../../crypto/bytes.ts';
 import { parseClaim } from '../../crypto/claim.ts';
-import { PUBLIC_KEY_LENGTH } from '../../crypto/ed25519.ts';
+import { PUBLIC_KEY_LENGTH } from '../../crypto/curves.ts';
 import { isIdText } from '../../crypto/ids.ts';
 import { presentTime } from '../../ota/release/present-time.ts';
 import { type FleetMember, fleetOf } from '../../server/fleet/fleet.ts';
@@ -11,7 +11,7 @@ import type { Registry } from '../../server/registry/registry.ts';
 import type { CameraRecord, ClaimRecord } from '../../server/registry/registry-tables.ts';
 import { minute } from '../../text/quantities.ts';
 import { CommandError } from '../errors.ts';
-import { terminalPaint } from '../paint.ts';
+import { terminalPaint } from '../terminal.ts';
 import { fleetText, jsonOfHealth } from './fleet-text.ts';
 import { restoredText } from './restored.ts';
 

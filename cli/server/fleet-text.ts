@@ -3,7 +3,7 @@ import type { FleetMember } from '../../server/fleet/fleet.ts';
 import type { CameraRecord } from '../../server/registry/registry-tables.ts';
 import { printable } from '../../text/printable.ts';
 import { duration, size } from '../../text/quantities.ts';
-import type { Paint } from '../paint.ts';
+import type { Paint } from '../terminal.ts';
 
 /** A fleet's health at a glance, for people and for programs. Pure. */
 

@@ -10,10 +10,10 @@ import {
   forceOption,
   jsonOption,
   outOption,
+  parsePort,
   repeated,
   serverDirectory,
 } from '../options.ts';
-import { parsePort } from './port.ts';
 
 /** `oriel server init` and `certify`: the keys and certificates of a server and its cameras. */
 

@@ -66,7 +66,7 @@ async function show(directory: string) {
 async function put(directory: string, path: string) {
   const [{ withRegistry }, { putPins }, { readTextFile }, statement] = await Promise.all([
     import('./registry.ts'),
-    import('../../server/enrolment/pins-check.ts'),
+    import('../../server/enrolment/document-checks.ts'),
     import('../../host/files.ts'),
     import('../../crypto/pin-statement.ts'),
   ]);

@@ -34,7 +34,7 @@ async function put(directory: string, path: string, word: string): Promise<strin
     await Promise.all([
       import('../../server/registry/camera-meant.ts'),
       import('./registry.ts'),
-      import('../../server/enrolment/policy-check.ts'),
+      import('../../server/enrolment/document-checks.ts'),
       import('../../host/atomic-file.ts'),
       import('../../host/disk.ts'),
       import('../../wire/enrolment.ts'),

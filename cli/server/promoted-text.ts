@@ -1,5 +1,5 @@
 import { origins } from '../../server/config.ts';
-import type { Promoted } from '../../server/pki/promote-here.ts';
+import type { Promoted } from '../../server/pki/promotion.ts';
 
 /** What an operator has to know and do once the backup CA signs. */
 export function promotedText(directory: string, { before, configuration }: Promoted): string {

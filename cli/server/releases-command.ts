@@ -22,7 +22,7 @@ Examples:
     )
     .action(async (directory: string, { json }: { readonly json?: true }) => {
       const { withRegistry } = await import('./registry.ts');
-      const { releasesOf } = await import('../../server/fleet/releases.ts');
+      const { releasesOf } = await import('../../server/fleet/fleet.ts');
       const { releasesJson, releasesText } = await import('./releases-text.ts');
       const { followedUpdates } = await import('../../server/updates/show-updates.ts');
       const { headLine } = await import('./updates-text.ts');

@@ -1,5 +1,5 @@
 import { rfc3339 } from '../../crypto/time.ts';
-import { type CameraReleases, reportText } from '../../server/fleet/releases.ts';
+import { type CameraReleases, reportText } from '../../server/fleet/fleet.ts';
 import { printable } from '../../text/printable.ts';
 
 /** Which camera runs which release, for people and for programs. Pure. */

@@ -3,9 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { releaseTimeMs } from '../../ota/version.ts';
 import { origins } from '../../server/config.ts';
 import { parseSize } from '../../text/quantities.ts';
-import { logLevelOption } from '../log-level.ts';
-import { certificateDaysOption, serverDirectory } from '../options.ts';
-import { parsePort } from './port.ts';
+import { certificateDaysOption, logLevelOption, parsePort, serverDirectory } from '../options.ts';
 
 /** `oriel server run`. */
 

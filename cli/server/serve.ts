@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endNow } from '../../host/end-process.ts';
+import { endNow } from '../../host/processes.ts';
 import type { Log } from '../../server/log.ts';
 import type { Running, RunningServer } from '../../server/server.ts';
 import { EXIT } from '../exit-codes.ts';

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
+import { killAs } from '../../host/child.ts';
 import type { Clock } from '../../host/clock.ts';
-import { killAs } from '../../host/kill-as.ts';
-import { residentBytes } from '../../host/resident-memory.ts';
+import { residentBytes } from '../../host/processes.ts';
 import { type AgentFacts, FACTS_FD, FactsReader } from '../../ota/launcher-protocol.ts';
 import type { AgentSeen } from '../../ota/slot-rules.ts';
 import type { RoleProcess } from '../role-process.ts';

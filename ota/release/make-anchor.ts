@@ -11,9 +11,15 @@ import {
 } from '../key-list.ts';
 import { type Repository, rootsFrom } from '../repository.ts';
 import { readRoot, ringOf, writeMetadata } from '../tuf-metadata.ts';
-import { describeRoot, shortId } from './describe-keys.ts';
 import { ReleaseError } from './errors.ts';
-import { ANCHOR_FILE, ROOT_FILE, readAnchor, readFirstRoot } from './public-documents.ts';
+import {
+  ANCHOR_FILE,
+  describeRoot,
+  ROOT_FILE,
+  readAnchor,
+  readFirstRoot,
+  shortId,
+} from './public-documents.ts';
 
 const MAX_BYTES = 64 * 1024;
 const FILE_MODE = 0o644;

@@ -1,5 +1,5 @@
 import { parseRfc3339, rfc3339 } from '../../crypto/time.ts';
-import { isPossibleTime } from '../../host/possible-time.ts';
+import { isPossibleTime } from '../../host/clock.ts';
 import { releaseTimeMs, version } from '../version.ts';
 import { ReleaseError } from './errors.ts';
 

@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Metadata, Root } from '@tufjs/models';
 import { readNeededFile } from '../../host/files.ts';
 import { OtaError } from '../errors.ts';
 import {
@@ -15,7 +16,67 @@ import {
 } from '../key-list.ts';
 import { editionOf } from '../repository.ts';
 import { type KeyRing, keyIdOf, writeSignatures } from '../signatures.ts';
-import { makeRoot, type RoleRings, type Signer, signMetadata, writeMetadata } from '../tuf-metadata.ts';
+import {
+  makeRoot,
+  type RoleRings,
+  ringOf,
+  type Signer,
+  signMetadata,
+  type TopRole,
+  writeMetadata,
+} from '../tuf-metadata.ts';
+
+/**
+ * What a new root or key list says of keys, in words, for the person who signs it: the machine that proposed it may be a
+ * thief's, and one foreign root key too many is the thief's product from then on. Pure.
+ */
+
+/** As `oriel release keys` prints ids. */
+export const shortId = (publicKey: string) => keyIdOf(publicKey).slice(0, 16);
+
+const DUTIES: Readonly<Record<TopRole, string>> = {
+  root: 'change these keys',
+  targets: 'release',
+  snapshot: 'sign snapshots',
+  timestamp: 'sign timestamps',
+};
+
+/** @param before the root in force. */
+export function describeRoot(before: Metadata<Root>, after: Metadata<Root>): string[] {
+  const { version, expires } = after.signed;
+  return [
+    `root         version ${version} is to follow version ${before.signed.version}, until ${expires}`,
+    ...(Object.keys(DUTIES) as TopRole[]).flatMap((role) =>
+      describeRing(`may ${DUTIES[role]}`, ringOf(after, role), ringOf(before, role)),
+    ),
+  ];
+}
+
+/** @param before the list before it, where its signatures hold; undefined where there is none to compare with. */
+export function describeKeyList(before: KeyList | undefined, after: KeyList): string[] {
+  if (before === undefined) {
+    return [
+      `key list     number ${after.counter}`,
+      'WARNING      nothing here to compare it with: whose key each of these is, you have to know yourself',
+      ...describeRing('may sign bundles', after, { keys: [], threshold: after.threshold }),
+    ];
+  }
+  return [
+    `key list     number ${after.counter}, follows list ${before.counter}`,
+    ...describeRing('may sign bundles', after, before),
+  ];
+}
+
+function describeRing(what: string, after: KeyRing, before: KeyRing): string[] {
+  const isNew = (key: string) => !before.keys.includes(key);
+  const removed = before.keys.filter((key) => !after.keys.includes(key));
+  const changed = after.threshold === before.threshold ? '' : `, before ${before.threshold}`;
+  return [
+    `${what}: ${after.threshold} of these ${after.keys.length} keys together${changed}`,
+    ...after.keys.map((key) => `  ${isNew(key) ? 'ADDED  ' : 'stays  '}    ${shortId(key)}`),
+    ...removed.map((key) => `  REMOVED    ${shortId(key)}`),
+  ];
+}
 
 /** What of a maker's keys anybody may see: it goes into images, bundles and repositories. */
 
@@ -23,7 +84,7 @@ export const ANCHOR_FILE = 'anchor.json';
 export const ROOT_FILE = 'root.json';
 const MAX_BYTES = 64 * 1024;
 
-export interface MakerKeys {
+interface MakerKeys {
   readonly product: string;
   readonly threshold: number;
   readonly root: readonly Signer[];

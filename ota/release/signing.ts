@@ -13,15 +13,17 @@ import { type Release, readOffer } from '../releases.ts';
 import { MAX_METADATA_BYTES, type Repository, readInForce, rootsFrom } from '../repository.ts';
 import { fittingKeys, parseSignatures, type Signature, writeSignatures } from '../signatures.ts';
 import { readRoot, type Signer } from '../tuf-metadata.ts';
-import { describeKeyList, describeRoot, shortId } from './describe-keys.ts';
 import { ReleaseError } from './errors.ts';
 import { presentTime, requirePast } from './present-time.ts';
 import {
   ANCHOR_FILE,
+  describeKeyList,
+  describeRoot,
   readAnchor,
   readFirstRoot,
   readKeyList,
   readListBefore,
+  shortId,
   signaturesOver,
 } from './public-documents.ts';
 

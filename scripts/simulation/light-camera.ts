@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Connection, type Dial } from '../../agent/client/connection.ts';
+import { retryDelayMs } from '../../agent/uplink/lane-rules.ts';
 import { unfinishedSegments } from '../../agent/uplink/marks.ts';
-import { retryDelayMs } from '../../agent/uplink/retry-rules.ts';
 import { systemClock } from '../../host/clock.ts';
 
 export interface LightCameraEvents {

@@ -1,5 +1,4 @@
-import type { BucketRule } from '../http/token-bucket.ts';
-import { TokenBuckets } from '../http/token-buckets.ts';
+import { type BucketRule, TokenBuckets } from '../http/throttles.ts';
 
 export interface QuotaRules {
   readonly packets: BucketRule;

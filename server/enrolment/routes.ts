@@ -16,16 +16,16 @@ import {
 } from '../../wire/enrolment.ts';
 import { Refused, ServerError } from '../errors.ts';
 import { Body, type BodyTimes, refuseBody } from '../http/body.ts';
-import type { CameraThrottle } from '../http/camera-throttle.ts';
 import { respondCertificates } from '../http/response.ts';
+import type { CameraThrottle } from '../http/throttles.ts';
 import type { TlsClient } from '../http/tls-server.ts';
 import type { Log } from '../log.ts';
 import type { CameraAuthority } from '../pki/camera-authority.ts';
-import { type ClaimVerdict, judgeClaim } from '../registry/claim-rules.ts';
+import { type ClaimVerdict, judgeClaim } from '../registry/enrol.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ClaimRecord } from '../registry/registry-tables.ts';
 import { ANSWER_WAIT_MS, type RegistryWrites } from '../registry/registry-writes.ts';
-import type { ClaimThrottle } from './claim-throttle.ts';
+import type { ClaimThrottle } from './admission.ts';
 
 /** The routes of wire/enrolment.ts that need no client certificate. */
 

@@ -1,7 +1,13 @@
 import { duration, size } from '../../text/quantities.ts';
-import { belowFloorText, endsSoon, healthCodes, type Light, lightOf } from '../../wire/health.ts';
+import {
+  belowFloorText,
+  endsSoon,
+  healthCodes,
+  type Light,
+  lightOf,
+  updateConcern,
+} from '../../wire/health.ts';
 import type { Telemetry } from '../../wire/telemetry.ts';
-import { updateConcern } from '../../wire/update-concern.ts';
 import type { Health } from '../registry/health-table.ts';
 import type { CameraRecord } from '../registry/registry-tables.ts';
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { FIRST_BYTE_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAX_BODY_MS } from '../../wire/limits.ts';
+import { FIRST_BYTE_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAX_BODY_MS } from '../../wire/upload.ts';
 import { Refused } from '../errors.ts';
 
 /** How long a body may take, ms. Only time spent waiting for the camera counts, never time at the disk. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { addressKey } from './address-key.ts';
+import { addressKey } from './throttles.ts';
 
 export interface ConnectionLimits {
   /** Of one camera; beyond it its oldest is closed. */

@@ -1,5 +1,5 @@
 import type { Log } from '../log.ts';
-import { AddressThrottle, type ThrottleRules } from './address-throttle.ts';
+import { AddressThrottle, type ThrottleRules } from './throttles.ts';
 
 export interface RefusalLogRules extends ThrottleRules {
   /** How long the lines left out are counted before there is one for them all, ms. */

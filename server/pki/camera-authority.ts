@@ -1,7 +1,7 @@
 import type { Credential } from '../../crypto/certificate-node.ts';
 import { CryptoError } from '../../crypto/errors.ts';
 import { cameraOfSpki, p256Point, p256Spki } from '../../crypto/spki-node.ts';
-import { isPossibleTime } from '../../host/possible-time.ts';
+import { isPossibleTime } from '../../host/clock.ts';
 import { Refused } from '../errors.ts';
 import type { Enrolment } from '../registry/enrol.ts';
 

@@ -3,9 +3,16 @@ import { utf8 } from '../../crypto/bytes.ts';
 import { makeAuthority } from '../../crypto/certificate-node.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import { writeFileAtomic } from '../../host/atomic-file.ts';
-import type { Disk } from '../../host/disk.ts';
-import { type Configuration, identityFile, readText, writeConfiguration } from '../config.ts';
+import { type Disk, systemDisk } from '../../host/disk.ts';
+import {
+  type Configuration,
+  identityFile,
+  loadConfiguration,
+  readText,
+  writeConfiguration,
+} from '../config.ts';
 import { ServerError } from '../errors.ts';
+import { lockDirectory } from '../storage/directory-lock.ts';
 import {
   AUTHORITY_YEARS,
   type AuthorityFile,
@@ -14,6 +21,27 @@ import {
   writeAuthority,
 } from './authority-files.ts';
 import { renewServer } from './identity.ts';
+
+export interface Promoted {
+  readonly before: Configuration;
+  readonly configuration: Configuration;
+}
+
+/** Promotes the backup CA of a server that is not running. @throws ServerError DIRECTORY_IN_USE and as promoteBackup. */
+export async function promoteHere(
+  directory: string,
+  backupKey: string | undefined,
+  now: Date,
+): Promise<Promoted> {
+  const before = await loadConfiguration(systemDisk, directory);
+  const lock = await lockDirectory(directory);
+  try {
+    const configuration = await promoteBackup(systemDisk, directory, before, { backupKey, now });
+    return { before, configuration };
+  } finally {
+    lock.release();
+  }
+}
 
 /**
  * The promotion of the backup CA: it becomes the one that signs the server's certificate, and a fresh backup takes its

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import { readCertificate } from '../../crypto/certificate.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import type { Disk } from '../../host/disk.ts';
@@ -7,7 +8,29 @@ import { type Configuration, identityFile, readText } from '../config.ts';
 import { ServerError } from '../errors.ts';
 import type { TlsIdentity } from '../http/tls-server.ts';
 import type { Log } from '../log.ts';
-import { namesHost, namesIn, readServerCertificate } from './certificate-names.ts';
+
+/** What the server's certificate says it is for (RFC 9525: subjectAltName alone). */
+
+const SAN_ENTRY = /^(?:DNS|IP Address):(.+)$/;
+/** The subject counts for nothing: camera and browser go by subjectAltName. */
+const BY_NAME_ALONE = { subject: 'never', wildcards: false } as const;
+
+/** Whether the certificate names this host, a DNS name or an IP address without brackets. */
+export function namesHost(certificate: X509Certificate, host: string): boolean {
+  const found = isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host, BY_NAME_ALONE);
+  return found !== undefined;
+}
+
+/** The names and addresses that it carries, as OpenSSL prints them. */
+function namesIn(certificate: X509Certificate): string[] {
+  const entries = certificate.subjectAltName?.split(', ') ?? [];
+  return entries.flatMap((entry) => SAN_ENTRY.exec(entry)?.[1] ?? []);
+}
+
+/** The server's own certificate as it lies on disk. @throws ServerError DIRECTORY_MALFORMED; HostError. */
+export async function readServerCertificate(disk: Disk, directory: string): Promise<X509Certificate> {
+  return new X509Certificate(await readText(disk, identityFile(directory, 'server.pem')));
+}
 
 const DAY_MS = 86_400_000;
 /** A server certificate with less than this left is issued anew at the next start. */

@@ -1,6 +1,32 @@
 import { ServerError } from '../errors.ts';
 import type { Queries } from './database.ts';
 
+/** Whether a claim lets a camera in. Pure. */
+
+export type ClaimVerdict = 'accepted' | 'CLAIM_UNKNOWN' | 'CLAIM_EXPIRED' | 'CLAIM_USED';
+
+interface ClaimState {
+  /** Seconds since 1970. */
+  readonly expires: number;
+  /** The camera that used it. */
+  readonly camera: string | undefined;
+}
+
+/**
+ * A claim is good for one camera until it expires. That camera may use it again: the answer may have been lost.
+ * @param camera undefined while it is not known yet who asks.
+ */
+export function judgeClaim(
+  claim: ClaimState | undefined,
+  camera: string | undefined,
+  nowMs: number,
+): ClaimVerdict {
+  if (claim === undefined) return 'CLAIM_UNKNOWN';
+  if (!(nowMs < claim.expires * 1000)) return 'CLAIM_EXPIRED';
+  const taken = claim.camera !== undefined && camera !== undefined && claim.camera !== camera;
+  return taken ? 'CLAIM_USED' : 'accepted';
+}
+
 /** A camera that is let in, and the certificate issued to it. */
 export interface Enrolment {
   readonly camera: string;
@@ -11,7 +37,7 @@ export interface Enrolment {
 }
 
 /** An admission that is used up by this. */
-export interface UsedAdmission {
+interface UsedAdmission {
   readonly owner: Uint8Array | null;
 }
 

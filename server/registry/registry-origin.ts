@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:
 import { join } from 'node:path';
 import { asOwnerOfSync } from '../../host/as-owner.ts';
 import { HostError, isFull, takesNothing } from '../../host/errors.ts';
-import { createOwnedFile } from '../../host/owned-file.ts';
+import { createOwnedFile } from '../../host/regular-file.ts';
 import { FOOTAGE_DIRECTORY, isCameraDirectoryName } from '../../wire/footage-layout.ts';
 import { ServerError } from '../errors.ts';
 import type { Patience } from './database.ts';

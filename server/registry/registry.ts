@@ -1,9 +1,8 @@
 import type { Claim } from '../../crypto/claim.ts';
 import { ServerError } from '../errors.ts';
 import { AdmissionTable } from './admission-table.ts';
-import { type ClaimVerdict, judgeClaim } from './claim-rules.ts';
 import type { Database } from './database.ts';
-import { type Enrolment, putCamera, useAdmission } from './enrol.ts';
+import { type ClaimVerdict, type Enrolment, judgeClaim, putCamera, useAdmission } from './enrol.ts';
 import { HealthTable } from './health-table.ts';
 import { OriginTable } from './origin-table.ts';
 import { PinsTable } from './pins-table.ts';

@@ -2,7 +2,7 @@ import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { HostError } from '../../host/errors.ts';
-import { createOwnedFile } from '../../host/owned-file.ts';
+import { createOwnedFile } from '../../host/regular-file.ts';
 import { ServerError } from '../errors.ts';
 import {
   type Database,

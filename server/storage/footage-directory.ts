@@ -11,7 +11,7 @@ import {
   sessionDirectoryName,
   snapshotFileName,
 } from '../../wire/footage-layout.ts';
-import { MAX_SESSION_HEADER_BYTES } from '../../wire/limits.ts';
+import { MAX_SESSION_HEADER_BYTES } from '../../wire/upload.ts';
 import type { Log } from '../log.ts';
 import type { FootageSize, FootageStore, SegmentFile, SegmentOf, SessionName } from './footage-store.ts';
 

@@ -7,7 +7,7 @@ import {
   RecordScanner,
   type SegmentPosition,
 } from '../../crypto/record-scanner.ts';
-import { MAX_RECORD_BYTES } from '../../wire/limits.ts';
+import { MAX_RECORD_BYTES } from '../../wire/upload.ts';
 import { Refused } from '../errors.ts';
 
 type Checksum = (data: Uint8Array) => number;

@@ -6,8 +6,7 @@ import { checkSnapshotSignature, type ParsedSnapshot, parseSnapshot } from '../.
 import { HostError } from '../../host/errors.ts';
 import { Refused } from '../errors.ts';
 import type { RefusalLog } from '../http/refusal-log.ts';
-import type { BucketRule } from '../http/token-bucket.ts';
-import { TokenBuckets } from '../http/token-buckets.ts';
+import { type BucketRule, TokenBuckets } from '../http/throttles.ts';
 import type { Log } from '../log.ts';
 import type { FootageStore } from './footage-store.ts';
 import type { Session, Sessions } from './sessions.ts';

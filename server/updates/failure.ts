@@ -1,10 +1,32 @@
 import { constants } from 'node:os';
 import { HostError } from '../../host/errors.ts';
 import { OtaError } from '../../ota/errors.ts';
-import { MirrorError } from './errors.ts';
+
+/** Why a mirror keeps what it has, beside the refusals of ota/errors.ts. Closed. */
+export type MirrorErrorCode =
+  /** The disk has no room for it beside the footage. */
+  | 'STORAGE_FULL'
+  /** The metadata names more bytes than a mirror may hold. */
+  | 'MIRROR_OVERSIZED'
+  /** The repository's roots do not include the one that was given. */
+  | 'ROOT_FOREIGN'
+  /** The check took longer than it may; the next one goes on from there. */
+  | 'CHECK_OVERDUE'
+  /** Something else failed; the log has it. */
+  | 'MIRROR_FAILED';
+
+export class MirrorError extends Error {
+  override readonly name = 'MirrorError';
+  readonly code: MirrorErrorCode;
+
+  constructor(code: MirrorErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
 
 /** Why a check came to nothing, by a closed code, with what can be done about it. Pure. */
-export interface MirrorFailure {
+interface MirrorFailure {
   readonly code: string;
   readonly message: string;
 }

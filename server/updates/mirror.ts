@@ -3,8 +3,8 @@ import { equal } from '../../crypto/bytes.ts';
 import { readFileBounded } from '../../host/atomic-file.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
+import type { DayAllowance } from '../../ota/day-budget.ts';
 import { OtaError } from '../../ota/errors.ts';
-import type { DayAllowance } from '../../ota/fetch-budget.ts';
 import { refreshMetadata } from '../../ota/metadata.ts';
 import type { KeyRing } from '../../ota/signatures.ts';
 import type { HttpGet } from '../../ota/transfer.ts';
@@ -12,12 +12,11 @@ import { ringOf } from '../../ota/tuf-metadata.ts';
 import type { Log } from '../log.ts';
 import { type BroughtRelease, bringDocuments } from './documents.ts';
 import { type Edition, readPublished, readTrusted } from './edition.ts';
-import { MirrorError } from './errors.ts';
+import { MirrorError } from './failure.ts';
 import { fetchFiles, findMissing } from './fetch-files.ts';
-import { filesOf } from './files-of.ts';
 import type { MirrorPlaces } from './layout.ts';
 import { checkRoom, type MirrorLimits, type MirrorPlan, pathsOf, planMirror } from './plan.ts';
-import { publishEdition, sweep } from './publish.ts';
+import { filesOf, publishEdition, sweep } from './publish.ts';
 import { bringRoots, MAX_ROOT_BYTES, parseRoot, type RootDocument } from './root-chain.ts';
 
 /** One check of a maker's repository: what it offers is judged as a camera judges it, brought here, and then put in place. */

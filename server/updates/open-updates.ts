@@ -5,8 +5,7 @@ import { openWebClient } from '../../host/web-client.ts';
 import { ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { readGivenRoot } from './first-root.ts';
-import { mirrorPlaces } from './layout.ts';
-import { parseUpdatesSource } from './source.ts';
+import { mirrorPlaces, parseUpdatesSource } from './layout.ts';
 import type { MirrorState } from './state.ts';
 import { UpdatesMirror } from './updates-mirror.ts';
 

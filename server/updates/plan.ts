@@ -2,7 +2,7 @@ import { OtaError } from '../../ota/errors.ts';
 import { documentPath, type FetchedRelease, type Release } from '../../ota/releases.ts';
 import { deltaPath, MAX_DELTA_FILE_BYTES, wholePath } from '../../ota/transfer-list.ts';
 import type { Edition } from './edition.ts';
-import { MirrorError } from './errors.ts';
+import { MirrorError } from './failure.ts';
 
 /** What a mirror holds for an edition. Pure. */
 

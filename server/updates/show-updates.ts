@@ -9,9 +9,7 @@ import { loadConfiguration } from '../config.ts';
 import { ServerError } from '../errors.ts';
 import { isServerRunning } from '../storage/directory-lock.ts';
 import { readPublished } from './edition.ts';
-import { mirrorPlaces } from './layout.ts';
-import { layRequest } from './request.ts';
-import { parseUpdatesSource } from './source.ts';
+import { layRequest, mirrorPlaces, parseUpdatesSource } from './layout.ts';
 import { type MirrorState, newState, readState } from './state.ts';
 
 export interface DirectoryUpdates {

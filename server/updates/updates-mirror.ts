@@ -1,17 +1,28 @@
+import { type Backoff, jitteredBackoffMs, spreadPeriodMs } from '../../host/backoff.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Disk } from '../../host/disk.ts';
 import { DayBudget } from '../../ota/day-budget.ts';
 import type { HttpGet } from '../../ota/transfer.ts';
 import type { Log } from '../log.ts';
-import { MirrorError } from './errors.ts';
-import { mirrorFailure } from './failure.ts';
+import { MirrorError, mirrorFailure } from './failure.ts';
 import { type FirstRoot, findFirstRoot, keepFirstRoot } from './first-root.ts';
-import { type MirrorPlaces, mirrorPlaces } from './layout.ts';
+import { type MirrorPlaces, mirrorPlaces, takeRequest } from './layout.ts';
 import { type Mirrored, mirrorOnce } from './mirror.ts';
 import type { MirrorLimits } from './plan.ts';
-import { takeRequest } from './request.ts';
-import { checkDelayMs } from './schedule.ts';
 import { editionView, type MirrorState, newState, readState, writeState } from './state.ts';
+
+/** When a mirror checks its maker. Pure. */
+
+const EVERY_MS = 3_600_000;
+const RETRIES: Backoff = { firstMs: 60_000, longestMs: EVERY_MS };
+
+/**
+ * How long until the next check, ms.
+ * @param failures checks in a row that came to nothing. @param random 0 to 1: households do not all ask at once.
+ */
+export function checkDelayMs(failures: number, random: number): number {
+  return failures === 0 ? spreadPeriodMs(EVERY_MS, random) : jitteredBackoffMs(RETRIES, failures, random);
+}
 
 export const MIRROR_LIMITS: MirrorLimits = { maxBytes: 8 * 1024 ** 3, reserveBytes: 1024 ** 3 };
 /** One check, with all that it fetches. */
@@ -19,7 +30,7 @@ const CHECK_MS = 6 * 3_600_000;
 /** How often it is looked whether a command asks for a check. */
 const REQUEST_MS = 500;
 
-export interface UpdatesMirrorOptions {
+interface UpdatesMirrorOptions {
   /** The server's. */
   readonly directory: string;
   /** The maker's address, for people. */

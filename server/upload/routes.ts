@@ -1,7 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toHex } from '../../crypto/bytes.ts';
-import { MAX_SEGMENTS_PER_SESSION, MAX_SESSION_HEADER_BYTES } from '../../wire/limits.ts';
-import { parseRoute, type Route, type SegmentStatus } from '../../wire/upload.ts';
+import {
+  MAX_SEGMENTS_PER_SESSION,
+  MAX_SESSION_HEADER_BYTES,
+  parseRoute,
+  type Route,
+  type SegmentStatus,
+} from '../../wire/upload.ts';
 import { Refused } from '../errors.ts';
 import { Body, refuseBody } from '../http/body.ts';
 import { respondJson } from '../http/response.ts';

@@ -2,13 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { crc32 } from 'node:zlib';
 import { SEGMENT_HEADER_LENGTH } from '../../crypto/header.ts';
 import type { SegmentPosition } from '../../crypto/record-scanner.ts';
-import { DURABLE_INTERVAL_MS, MAX_SEGMENT_BYTES } from '../../wire/limits.ts';
-import { type Progress, UPLOAD_OFFSET } from '../../wire/upload.ts';
+import { DURABLE_INTERVAL_MS, MAX_SEGMENT_BYTES, type Progress, UPLOAD_OFFSET } from '../../wire/upload.ts';
 import { Refused } from '../errors.ts';
 import type { TwinReport } from '../fleet/twin-report.ts';
 import { BODY_TIMES, Body, type BodyTimes } from '../http/body.ts';
-import type { CameraThrottle } from '../http/camera-throttle.ts';
 import { beginLines, writeLine } from '../http/response.ts';
+import type { CameraThrottle } from '../http/throttles.ts';
 import type { Meter } from '../metrics/meter.ts';
 import { segmentScanner } from '../storage/record-rules.ts';
 import { tagOf } from '../storage/segment-file.ts';
@@ -17,7 +16,21 @@ import type { Store } from '../storage/store.ts';
 import type { Usage } from '../storage/usage.ts';
 import { checkSegmentHeader } from './header-checks.ts';
 import type { Leases } from './leases.ts';
-import { TELL_EVERY_MS, tellsReceived } from './progress-rules.ts';
+
+/** What was received is told at most so often, ms, unless much of it came: each line costs a camera work. */
+const TELL_EVERY_MS = 500;
+/** Bytes after which it is told at once: less than half of what a camera sends ahead of what it hears. */
+const TELL_AFTER_BYTES = 384 * 1024;
+
+/**
+ * Whether a line says now that more was received; otherwise one does at the end of that time. What becomes durable is told at once,
+ * and says what was received as well. Pure.
+ * @param sinceMs since the line before; Infinity before the first.
+ * @param bytes received since that line.
+ */
+export function tellsReceived(sinceMs: number, bytes: number): boolean {
+  return sinceMs >= TELL_EVERY_MS || bytes >= TELL_AFTER_BYTES;
+}
 
 export interface UploadLimits extends BodyTimes {
   /** What was received is made durable at least this often while a body comes, ms. */

@@ -31,7 +31,7 @@ test(
 
 /** The camera forgets a segment and says nothing of it. */
 const CAMERA_FORGETS: Breakage = {
-  file: 'agent/recording/spool-store.ts',
+  file: 'agent/recording/record-store.ts',
   from: '    this.#spool.append(segment, record);\n',
   to: '    if (segment.sequence !== 1) this.#spool.append(segment, record);\n',
 };

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DestinationsFile, withNothingAdopted } from '../../agent/firewall/destinations-file.ts';
-import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { ed25519FromSeed } from '../../crypto/curves.ts';
 import { type PinStatement, signPinStatement, writePinsLine } from '../../crypto/pin-statement.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { writeSetupCode } from '../../crypto/setup-code.ts';
@@ -25,7 +25,7 @@ import { tryDirectoryLock } from '../../host/directory-lock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import type * as FileLockModule from '../../host/file-lock.ts';
 import { writeTextFile } from '../../host/files.ts';
-import { createOwnedFile } from '../../host/owned-file.ts';
+import { createOwnedFile } from '../../host/regular-file.ts';
 import { replaceSecretFile } from '../../host/secret-file.ts';
 import { ORIEL } from '../../scripts/demonstration/oriel-command.ts';
 import { type Done, run } from '../../scripts/simulation/command.ts';

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { CAUSES, type Cause, causeText } from '../../agent/capture/cause.ts';
 import { diagnose } from '../../agent/capture/diagnosis.ts';
+import { CAUSES, type Cause, causeText } from '../../agent/capture/errors.ts';
 import { Complaints, complaintsIn } from '../../agent/capture/ffmpeg-log.ts';
 import { parseSource, type Source } from '../../agent/capture/source.ts';
-import { challengeCommand, isUnanswerable } from '../../agent/capture/sources/rtsp-challenge.ts';
+import { challengeCommand, isUnanswerable } from '../../agent/capture/sources/rtsp.ts';
 import { patientTool as run } from './patient-runner.ts';
 import { causesOfRefusals, digest, failing, probedBy, REFUSALS, rtsp, unauthorized } from './refusals.ts';
 import { openRtspPeer, type RtspAnswer, type RtspRequest } from './rtsp-peer.ts';

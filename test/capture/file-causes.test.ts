@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Cause } from '../../agent/capture/cause.ts';
 import { diagnose } from '../../agent/capture/diagnosis.ts';
+import type { Cause } from '../../agent/capture/errors.ts';
 import { complaintsIn } from '../../agent/capture/ffmpeg-log.ts';
 import { parseSource, type Source } from '../../agent/capture/source.ts';
 import {

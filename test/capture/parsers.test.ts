@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { CaptureError } from '../../agent/capture/errors.ts';
+import { redactLine } from '../../agent/capture/ffmpeg-log.ts';
 import { encodeCommand, parseCommand } from '../../agent/capture/protocol.ts';
-import { redactLine } from '../../agent/capture/redact.ts';
 import { parseCaptureState } from '../../agent/capture/status-file.ts';
 import { parsePackets, parseStreams } from '../../agent/capture/streams.ts';
 

@@ -1,4 +1,4 @@
-import type { Cause } from '../../agent/capture/cause.ts';
+import type { Cause } from '../../agent/capture/errors.ts';
 import type { FfmpegResult, RunFfmpeg } from '../../agent/capture/ffmpeg-runner.ts';
 import { parseSource, type Source } from '../../agent/capture/source.ts';
 import type { RtspSource } from '../../agent/capture/sources/rtsp.ts';

@@ -1,4 +1,4 @@
-import { chooseAudio, chooseCodec, encoderAfter } from '../../agent/capture/codec-rules.ts';
+import { chooseAudio, chooseCodec, encoderAfter } from '../../agent/capture/codecs.ts';
 import { judgeReady, type Ready } from '../../agent/capture/protocol.ts';
 import { type RunEnd, restartAfter } from '../../agent/capture/restart-rules.ts';
 import { withoutFault } from '../../agent/capture/run.ts';

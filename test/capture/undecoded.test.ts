@@ -1,4 +1,4 @@
-import { besideRefused } from '../../agent/capture/undecoded.ts';
+import { besideRefused } from '../../agent/capture/diagnosis.ts';
 
 const listed = (...lines: string[]) => lines.map((line) => `[info]   Stream ${line}\n`).join('');
 const refused = (index: number) =>

@@ -1,5 +1,5 @@
 import { parseSource } from '../../agent/capture/source.ts';
-import { SOURCE_HELP } from '../../cli/camera/source-help.ts';
+import { SOURCE_HELP } from '../../cli/camera/making-commands.ts';
 import { orielCommand } from '../../cli/oriel.ts';
 
 const camera = orielCommand().commands.find((command) => command.name() === 'camera');

@@ -17,8 +17,7 @@ import { join } from 'node:path';
 import { type CaptureState, readCaptureState, writeCaptureState } from '../../agent/capture/status-file.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { type AgentStatus, readStatus, writeStatus } from '../../agent/status/status.ts';
-import { StatusFile } from '../../agent/status/status-file.ts';
-import { statusIsDue } from '../../agent/status/status-rules.ts';
+import { StatusFile, statusIsDue } from '../../agent/status/status-file.ts';
 
 let dir: string;
 beforeEach(() => {

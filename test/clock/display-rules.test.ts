@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { AGREEMENT_MS, displayTime } from '../../agent/clock/display-rules.ts';
-import { parseHttpDate } from '../../agent/clock/server-time.ts';
+import { AGREEMENT_MS, displayTime, parseHttpDate } from '../../agent/clock/camera-clock.ts';
 
 const at = (text: string) => Date.parse(`${text}Z`);
 const RELEASE = at('2026-11-21T00:00');

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { kernelClockIsSynchronised, readAnswer } from '../../host/kernel-clock.ts';
-import { tellClock } from '../../launcher/tell-clock.ts';
+import { tellClock } from '../../launcher/launcher.ts';
 import { CLOCK_SYNCHRONISED, CLOCK_UNSYNCHRONISED, HAND_OVER } from '../../ota/launcher-protocol.ts';
 import { exitOf } from '../exit-of.ts';
 

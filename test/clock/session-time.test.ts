@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { emptyCounters } from '../../agent/recording/counters.ts';
+import { emptyCounters } from '../../agent/recording/footage-accounting.ts';
+import { freshSession } from '../../agent/recording/open-session.ts';
 import { Recorder } from '../../agent/recording/recorder.ts';
 import { nextStep, TIME_ERROR_LIMIT_MS } from '../../agent/recording/segment-rules.ts';
-import { freshSession } from '../../agent/recording/session-source.ts';
 import type { StoredSegment, StoredSession } from '../../agent/spool/stored-segment.ts';
 import { cameraIdOf, idText, parseSegmentHeader, readSessionHeader } from '../../crypto/header.ts';
 import type { PolicyInForce } from '../../crypto/policy.ts';

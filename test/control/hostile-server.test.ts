@@ -2,8 +2,11 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import fc from 'fast-check';
 import mqtt from 'mqtt-packet';
-import type { ControlError } from '../../agent/control/errors.ts';
-import { type ControlConnection, openControlConnection } from '../../agent/control/mqtt-connection.ts';
+import {
+  type ControlConnection,
+  type ControlError,
+  openControlConnection,
+} from '../../agent/control/mqtt-connection.ts';
 import { topicOf } from '../../wire/control.ts';
 
 /** What the camera makes of a server that has the pinned key and means ill. TLS has no part in it: see test/dialer. */

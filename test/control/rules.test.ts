@@ -1,8 +1,7 @@
 import fc from 'fast-check';
+import { type Ending, reconnectDelayMs } from '../../agent/control/control.ts';
 import { Outbox } from '../../agent/control/outbox.ts';
-import { type Ending, reconnectDelayMs } from '../../agent/control/reconnect-rules.ts';
-import { RequestLog } from '../../agent/control/request-log.ts';
-import { Requests, requestHandlers } from '../../agent/control/requests.ts';
+import { RequestLog, Requests, requestHandlers } from '../../agent/control/requests.ts';
 import { telemetryOf } from '../../agent/control/telemetry.ts';
 import { type AgentStatus, idlePipeline, unpairedStatus } from '../../agent/status/status.ts';
 import { encodeMessage, MAX_MESSAGE_BYTES, parseMessage } from '../../wire/control.ts';

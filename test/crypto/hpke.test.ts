@@ -1,9 +1,9 @@
 import { createPrivateKey, createPublicKey, diffieHellman, randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { toHex } from '../../crypto/bytes.ts';
+import { isLowOrder } from '../../crypto/curves.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { beginSession, hpkeOpen, makeDayKey } from '../../crypto/session.ts';
-import { isLowOrder } from '../../crypto/x25519.ts';
 import { makeSigner, sessionFields } from './camera.ts';
 import { flipped, hex, published } from './published.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { fromBase64Url, toBase64Url } from '../../crypto/bytes.ts';
-import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { ed25519FromSeed } from '../../crypto/curves.ts';
 import { idText } from '../../crypto/header.ts';
 import { MAX_ORIGIN_LENGTH } from '../../crypto/origin.ts';
 import {

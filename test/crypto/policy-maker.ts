@@ -1,7 +1,7 @@
 import { toBase64Url } from '../../crypto/bytes.ts';
+import type { Ed25519Pair } from '../../crypto/curves.ts';
 import type { SignedBatchText } from '../../crypto/day-keys.ts';
 import { signDocument, signedBytes } from '../../crypto/document.ts';
-import type { Ed25519Pair } from '../../crypto/ed25519.ts';
 import type { Policy } from '../../crypto/policy.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { toBase64Url, utf8 } from '../../crypto/bytes.ts';
+import { type Ed25519Pair, ed25519FromSeed } from '../../crypto/curves.ts';
 import {
   MAX_DAY_KEYS_PER_BATCH,
   recipientsOf,
@@ -11,7 +12,6 @@ import {
   viewersBelowFloor,
 } from '../../crypto/day-keys.ts';
 import { type Envelope, signDocument } from '../../crypto/document.ts';
-import { type Ed25519Pair, ed25519FromSeed } from '../../crypto/ed25519.ts';
 import type { CryptoErrorCode } from '../../crypto/errors.ts';
 import { idText } from '../../crypto/header.ts';
 import { type Policy, readPolicyFile, writePolicyFile } from '../../crypto/policy.ts';

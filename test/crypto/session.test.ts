@@ -22,7 +22,7 @@ import { openSegment } from '../../crypto/opener.ts';
 import type { DeviceSigner } from '../../crypto/primitives.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { beginSession, type DayKeyHolder, makeDayKey, openSession } from '../../crypto/session.ts';
-import { MAX_SEGMENTS_PER_SESSION } from '../../wire/limits.ts';
+import { MAX_SEGMENTS_PER_SESSION } from '../../wire/upload.ts';
 import { makeSessionPair, makeSigner, sealSegment, sessionFields } from './camera.ts';
 import { flipped } from './published.ts';
 import { refusalOf } from './refusal.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { ed25519FromSeed } from '../../crypto/curves.ts';
 import { signDayKeys } from '../../crypto/day-keys.ts';
-import { ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { readSharedDayKeys, shareDayKeys, writeSharedDayKeys } from '../../crypto/shared-day-keys.ts';
 import { forgetDayKeys, makeViewingKey } from '../../crypto/viewing-key.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import nacl from 'tweetnacl';
 import { concat, toHex } from '../../crypto/bytes.ts';
-import { ed25519FromSeed, ed25519Verify } from '../../crypto/ed25519.ts';
+import { ed25519FromSeed, ed25519Verify } from '../../crypto/curves.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { makeSigner } from './camera.ts';
 import { flipped, hex, published } from './published.ts';

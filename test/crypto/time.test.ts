@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { parseHttpDate } from '../../agent/clock/server-time.ts';
+import { parseHttpDate } from '../../agent/clock/camera-clock.ts';
 import { parseTime } from '../../cli/footage.ts';
 import { endOfDate, parseDate, parseRfc3339, utcMs } from '../../crypto/time.ts';
 

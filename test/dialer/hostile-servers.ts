@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import { deviceKeyFromPem } from '../../agent/state/device-key.ts';
 import { toBase64Url } from '../../crypto/bytes.ts';
-import { type Ed25519Pair, ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { type Ed25519Pair, ed25519FromSeed } from '../../crypto/curves.ts';
 import { pinBytes } from '../../crypto/pin.ts';
 import { signPinStatement, writePinsLine } from '../../crypto/pin-statement.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';

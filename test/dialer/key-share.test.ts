@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { serverDial } from '../../agent/client/dial.ts';
 import {
   CLASSICAL_MS,
   learn,
   NOTHING_LEARNT,
   RETRY_PAUSE_MS,
+  serverDial,
   shareToOffer,
   triesClassical,
   wasAnswered,
-} from '../../agent/client/key-share.ts';
+} from '../../agent/client/dial.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import { DialRefusal, dial, Unanswered } from '../../host/dialer.ts';
 import { HostError } from '../../host/errors.ts';

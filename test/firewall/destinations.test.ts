@@ -8,7 +8,7 @@ import {
   setUpAs,
   writeDestinations,
 } from '../../agent/firewall/destinations.ts';
-import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { ed25519FromSeed } from '../../crypto/curves.ts';
 import { idText } from '../../crypto/header.ts';
 import { type PinStatement, signPinStatement, writePinsLine } from '../../crypto/pin-statement.ts';
 

@@ -1,4 +1,4 @@
-import { CAUSES } from '../../agent/capture/cause.ts';
+import { CAUSES } from '../../agent/capture/errors.ts';
 import { captureRemedy, causeRemedy } from '../../agent/health/capture-remedy.ts';
 import { orielCommand } from '../../cli/oriel.ts';
 import { commandsNamedIn, faultOf } from '../repository/named-commands.ts';

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { startCommand } from '../../agent/health/start-command.ts';
+import { startCommand } from '../../agent/health/camera-view.ts';
 
 const UNITS = resolve(import.meta.dirname, '../../deploy/systemd');
 

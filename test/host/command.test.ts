@@ -1,4 +1,4 @@
-import { runCommand } from '../../host/command.ts';
+import { runCommand } from '../../host/child.ts';
 
 // More than a pipe holds: a program that does not read it breaks the pipe.
 const LONG = 'x'.repeat(1 << 20);

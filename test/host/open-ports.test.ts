@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import fc from 'fast-check';
 import { parsePortTable, readOpenPorts } from '../../host/open-ports.ts';
-import { familyOf, readProcess, readProcesses } from '../../host/process-table.ts';
+import { familyOf, readProcess, readProcesses } from '../../host/processes.ts';
 
 /** What is open on a machine, by the kernel's tables, seen beside real sockets. */
 

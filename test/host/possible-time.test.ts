@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { BUILD_LIFE_MS, isPossibleTime } from '../../host/possible-time.ts';
+import { BUILD_LIFE_MS, isPossibleTime } from '../../host/clock.ts';
 import { presentTime, requirePast } from '../../ota/release/present-time.ts';
 import { releaseTimeMs } from '../../ota/version.ts';
 

@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
-import type { Cause } from '../../agent/capture/cause.ts';
 import { diagnose } from '../../agent/capture/diagnosis.ts';
-import { CaptureError } from '../../agent/capture/errors.ts';
+import { CaptureError, type Cause } from '../../agent/capture/errors.ts';
 import { complaintsIn } from '../../agent/capture/ffmpeg-log.ts';
 import { formatSize } from '../../agent/capture/frame-size.ts';
 import { parseSource } from '../../agent/capture/source.ts';

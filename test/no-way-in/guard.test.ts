@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ORIEL_ROOT } from './test-deployment.ts';
 
 const GUARD = join(ORIEL_ROOT, 'host/no-listen.ts');
-const CLOSE_DOORS = join(ORIEL_ROOT, 'cli/camera/close-doors.ts');
+const CLOSE_DOORS = join(ORIEL_ROOT, 'cli/camera/role-process.ts');
 
 /** Each opens a door, and gives what closes it again. */
 const ATTEMPTS = {

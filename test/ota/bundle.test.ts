@@ -10,9 +10,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { type Bundle, parseBundle, writeBundle } from '../../ota/bundle.ts';
+import { type Bundle, checkPaths, parseBundle, writeBundle } from '../../ota/bundle.ts';
 import { verifyFiles } from '../../ota/bundle-files.ts';
-import { checkPaths } from '../../ota/bundle-path.ts';
 import { fittingKeys, meetsThreshold, parseSignatures, writeSignatures } from '../../ota/signatures.ts';
 import { verifyBundle } from '../../ota/verify-bundle.ts';
 import {

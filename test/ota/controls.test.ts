@@ -161,7 +161,7 @@ const LOCKS: [string, Attack, string, Breakage[]][] = [
     'a path out of the bundle',
     parsed('../node'),
     'BUNDLE_PATH_REFUSED',
-    [{ file: 'ota/bundle-path.ts', from: 'if (!fits)', to: 'if (false)' }],
+    [{ file: 'ota/bundle.ts', from: 'if (!fits)', to: 'if (false)' }],
   ],
   [
     'a downgrade',

@@ -1,4 +1,4 @@
-import { parsePostponeDays, parseUpdateWindow, updateChoice } from '../../cli/keys/update-choice.ts';
+import { parsePostponeDays, parseUpdateWindow, updateChoice } from '../../cli/keys/policy-command.ts';
 
 test.each([
   ['02:00-05:00', '02:00', '05:00'],

@@ -17,7 +17,7 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import type { SideloadView } from '../../agent/status/release-view.ts';
+import type { SideloadView } from '../../agent/status/views.ts';
 import type { CheckRepositoryOptions } from '../../agent/updates/check-for-update.ts';
 import { takeSideloaded } from '../../agent/updates/sideload.ts';
 import { INBOX_DIRECTORY, watchInbox } from '../../agent/updates/update-inbox.ts';

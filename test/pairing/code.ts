@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Ed25519Pair, ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { type Ed25519Pair, ed25519FromSeed } from '../../crypto/curves.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { type SetupCode, writeSetupCode } from '../../crypto/setup-code.ts';
 

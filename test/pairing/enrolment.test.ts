@@ -8,7 +8,7 @@ import { type PairingFile, readPairing, writePairing } from '../../agent/pairing
 import { setupCamera } from '../../agent/pairing/setup-camera.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { utf8 } from '../../crypto/bytes.ts';
-import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { ed25519FromSeed } from '../../crypto/curves.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { claimTokenOf } from '../../crypto/setup-code.ts';
 import { addDayKeys, forgetDayKeys, makeViewingKey, type ViewingKey } from '../../crypto/viewing-key.ts';

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { PinnedServer, type PinnedServerOptions } from '../../agent/pairing/pinned-server.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
 import { utf8 } from '../../crypto/bytes.ts';
-import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { ed25519FromSeed } from '../../crypto/curves.ts';
 import { idText } from '../../crypto/header.ts';
 import { pinText } from '../../crypto/pin.ts';
 import { signPinStatement, writePinsLine } from '../../crypto/pin-statement.ts';

@@ -1,5 +1,5 @@
+import type { FreshSession, PreviousSession } from '../../agent/recording/open-session.ts';
 import type { RecordStore } from '../../agent/recording/record-store.ts';
-import type { FreshSession, PreviousSession } from '../../agent/recording/session-source.ts';
 import type { SealedRecord, StoredSegment, StoredSession } from '../../agent/spool/stored-segment.ts';
 
 export interface KeptSegment extends StoredSegment {

@@ -1,4 +1,4 @@
-import { beginPace, take } from '../../agent/recording/pace.ts';
+import { beginPace, take } from '../../agent/recording/run-clock.ts';
 
 const MIB = 1024 * 1024;
 

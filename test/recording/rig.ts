@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { type Counters, emptyCounters } from '../../agent/recording/counters.ts';
+import { type Counters, emptyCounters } from '../../agent/recording/footage-accounting.ts';
+import { freshSession } from '../../agent/recording/open-session.ts';
 import { Recorder } from '../../agent/recording/recorder.ts';
-import { freshSession } from '../../agent/recording/session-source.ts';
 import { cameraIdOf, idText, readSessionHeader } from '../../crypto/header.ts';
 import { type OpenedSegment, openSegment } from '../../crypto/opener.ts';
 import type { PolicyInForce } from '../../crypto/policy.ts';

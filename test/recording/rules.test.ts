@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { DAY_MS, nextDayKey } from '../../agent/recording/day-key-rules.ts';
 import {
   nextStep,
   type RecordingState,
@@ -11,6 +10,7 @@ import {
   SESSION_LIMIT_SEGMENTS,
   SESSION_SOFT_LIMIT_MS,
 } from '../../agent/recording/segment-rules.ts';
+import { DAY_MS, nextDayKey } from '../../agent/recording/session-factory.ts';
 import type { DayKeyUse } from '../../agent/state/camera-state.ts';
 import { usableNumbers } from '../../crypto/day-keys.ts';
 

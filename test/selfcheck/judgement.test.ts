@@ -1,7 +1,6 @@
 import { parseSource } from '../../agent/capture/source.ts';
 import { type CheckName, judge } from '../../agent/selfcheck/checks.ts';
-import type { Facts, PortFacts, RoleFacts } from '../../agent/selfcheck/facts.ts';
-import type { Result } from '../../agent/selfcheck/finding.ts';
+import type { Facts, PortFacts, Result, RoleFacts } from '../../agent/selfcheck/facts.ts';
 
 /** What `oriel camera selfcheck` says of each fact. */
 

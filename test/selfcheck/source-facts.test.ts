@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { causeText } from '../../agent/capture/cause.ts';
+import { causeText } from '../../agent/capture/errors.ts';
 import { parseSource } from '../../agent/capture/source.ts';
 import type { CaptureState } from '../../agent/capture/status-file.ts';
 import { captureRemedy, causeRemedy } from '../../agent/health/capture-remedy.ts';

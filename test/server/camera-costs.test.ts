@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { type Disk, systemDisk } from '../../host/disk.ts';
 import { inLog } from '../../host/in-log.ts';
-import { CameraThrottle } from '../../server/http/camera-throttle.ts';
+import { CameraThrottle } from '../../server/http/throttles.ts';
 import { FootageDirectory } from '../../server/storage/footage-directory.ts';
 import { type SessionEntry, SessionIndex } from '../../server/storage/session-index.ts';
 import { Sessions } from '../../server/storage/sessions.ts';

@@ -10,7 +10,7 @@ import { makePairingStatement, type PairingTerms } from '../../crypto/pairing-st
 import { decodeCertsOnly } from '../../crypto/pkcs7-node.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { systemClock } from '../../host/clock.ts';
-import { THROTTLE_RULES } from '../../server/enrolment/claim-throttle.ts';
+import { THROTTLE_RULES } from '../../server/enrolment/admission.ts';
 import { clientCertificateJudge } from '../../server/http/client-certificate.ts';
 import {
   CA_CERTIFICATES_PATH,

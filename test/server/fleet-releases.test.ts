@@ -1,6 +1,6 @@
 import { releasesJson, releasesText } from '../../cli/server/releases-text.ts';
 import type { UpdateEvent } from '../../crypto/update-report.ts';
-import { releasesOf, reportText, returnedLast } from '../../server/fleet/releases.ts';
+import { releasesOf, reportText, returnedLast } from '../../server/fleet/fleet.ts';
 import type { CameraRecord } from '../../server/registry/registry-tables.ts';
 import type { ReceivedReport } from '../../server/registry/report-table.ts';
 

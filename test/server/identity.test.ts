@@ -7,7 +7,7 @@ import { readSetupCode } from '../../crypto/setup-code.ts';
 import { spkiPin } from '../../crypto/spki-node.ts';
 import { makeViewingKey } from '../../crypto/viewing-key.ts';
 import { HostError } from '../../host/errors.ts';
-import { givenOrigin } from '../../owner/given-origin.ts';
+import { givenOrigin } from '../../owner/given-server.ts';
 import { preparePairing } from '../../owner/pairing.ts';
 import { loadConfiguration, origins, writeConfiguration } from '../../server/config.ts';
 import { initServer } from '../../server/pki/identity.ts';

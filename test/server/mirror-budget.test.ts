@@ -4,7 +4,7 @@ import { mirrorText } from '../../cli/server/updates-text.ts';
 import { systemClock } from '../../host/clock.ts';
 import { systemDisk } from '../../host/disk.ts';
 import { DayBudget } from '../../ota/day-budget.ts';
-import { layRequest } from '../../server/updates/request.ts';
+import { layRequest } from '../../server/updates/layout.ts';
 import { UpdatesMirror } from '../../server/updates/updates-mirror.ts';
 import { until } from '../e2e/until.ts';
 import { type Answer, ICON_FILE, MirrorDeployment } from './mirror-deployment.ts';

@@ -5,7 +5,7 @@ import { openWebClient } from '../../host/web-client.ts';
 import { openPrometheus } from '../../server/metrics/prometheus.ts';
 import { RegistryWrites } from '../../server/registry/registry-writes.ts';
 import { announceUpdates } from '../../server/updates/announce.ts';
-import { layRequest } from '../../server/updates/request.ts';
+import { layRequest } from '../../server/updates/layout.ts';
 import { readState } from '../../server/updates/state.ts';
 import { UpdatesMirror } from '../../server/updates/updates-mirror.ts';
 import { until } from '../e2e/until.ts';

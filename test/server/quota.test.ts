@@ -10,8 +10,8 @@ import {
   judgeQuota,
   type QuotaVerdict,
   type QuotaView,
-} from '../../server/storage/footage-quota.ts';
-import { Usage } from '../../server/storage/usage.ts';
+  Usage,
+} from '../../server/storage/usage.ts';
 import { segmentPath, sessionPath } from '../../wire/upload.ts';
 import { type CameraDouble, makeSegment, makeSegmentHeader, makeSession } from './camera-double.ts';
 import { memoryRegistry } from './memory-registry.ts';

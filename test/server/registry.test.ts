@@ -3,8 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type ClaimVerdict, judgeClaim } from '../../server/registry/claim-rules.ts';
-import type { Enrolment } from '../../server/registry/enrol.ts';
+import { type ClaimVerdict, type Enrolment, judgeClaim } from '../../server/registry/enrol.ts';
 import type { Registry } from '../../server/registry/registry.ts';
 import { openRegistry } from '../../server/registry/registry-origin.ts';
 import { SqliteDatabase } from '../../server/registry/sqlite.ts';

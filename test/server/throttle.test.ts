@@ -1,8 +1,6 @@
 import fc from 'fast-check';
-import { ClaimThrottle } from '../../server/enrolment/claim-throttle.ts';
-import { addressKey } from '../../server/http/address-key.ts';
-import { type Bucket, refilled, waitFor } from '../../server/http/token-bucket.ts';
-import { TokenBuckets } from '../../server/http/token-buckets.ts';
+import { ClaimThrottle } from '../../server/enrolment/admission.ts';
+import { addressKey, type Bucket, refilled, TokenBuckets, waitFor } from '../../server/http/throttles.ts';
 
 const rule = { burst: 3, refillMs: 100 };
 

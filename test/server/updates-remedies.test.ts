@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { systemDisk } from '../../host/disk.ts';
 import { type Running, startServer } from '../../server/server.ts';
 import { mirrorFailure } from '../../server/updates/failure.ts';
-import { parseUpdatesSource } from '../../server/updates/source.ts';
+import { parseUpdatesSource } from '../../server/updates/layout.ts';
 import { MIRROR_LIMITS } from '../../server/updates/updates-mirror.ts';
 import { TestServer as Maker } from '../ota/test-server.ts';
 import { commandsNamedIn } from '../repository/named-commands.ts';

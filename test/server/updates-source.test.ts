@@ -1,9 +1,8 @@
 import { HostError } from '../../host/errors.ts';
 import { OtaError } from '../../ota/errors.ts';
-import { MirrorError } from '../../server/updates/errors.ts';
-import { mirrorFailure } from '../../server/updates/failure.ts';
-import { checkDelayMs } from '../../server/updates/schedule.ts';
-import { parseUpdatesSource } from '../../server/updates/source.ts';
+import { MirrorError, mirrorFailure } from '../../server/updates/failure.ts';
+import { parseUpdatesSource } from '../../server/updates/layout.ts';
+import { checkDelayMs } from '../../server/updates/updates-mirror.ts';
 
 test.each([
   ['./updates', './updates'],

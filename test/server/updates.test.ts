@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { Connection } from '../../agent/client/connection.ts';
-import { repositoryGet } from '../../agent/updates/repository-get.ts';
+import { repositoryGet } from '../../agent/updates/updates.ts';
 import { dial } from '../../host/dialer.ts';
 import type { HttpGet } from '../../ota/transfer.ts';
 import { parseUpdatesPath, UPDATES_PREFIX, updatesPath } from '../../wire/updates.ts';

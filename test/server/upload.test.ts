@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { concat } from '../../crypto/bytes.ts';
 import { MAX_RECORD_LENGTH, RECORD_TYPES } from '../../crypto/record.ts';
-import { tellsReceived } from '../../server/upload/progress-rules.ts';
+import { tellsReceived } from '../../server/upload/upload.ts';
 import { segmentFileName } from '../../wire/footage-layout.ts';
 import { segmentPath, sessionPath, UNFINISHED_PATH } from '../../wire/upload.ts';
 import {

@@ -1,4 +1,3 @@
-import { SnapshotOutbox } from '../../agent/snapshots/snapshot-outbox.ts';
 import {
   afterStray,
   allowsSnapshots,
@@ -6,6 +5,7 @@ import {
   isSnapshotDue,
   type SnapshotState,
 } from '../../agent/snapshots/snapshot-rules.ts';
+import { SnapshotOutbox } from '../../agent/snapshots/snapshots.ts';
 import { MAX_SNAPSHOTS_PER_SESSION } from '../../crypto/snapshot.ts';
 
 const MINUTE = 60_000;

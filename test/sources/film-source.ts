@@ -2,8 +2,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runAgent } from '../../agent/agent.ts';
-import { type Cause, causeText } from '../../agent/capture/cause.ts';
 import type { CaptureEnd } from '../../agent/capture/effects.ts';
+import { type Cause, causeText } from '../../agent/capture/errors.ts';
 import { runCapture } from '../../agent/capture/main.ts';
 import { type CaptureState, readCaptureState } from '../../agent/capture/status-file.ts';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';

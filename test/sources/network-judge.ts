@@ -1,4 +1,4 @@
-import { causeText } from '../../agent/capture/cause.ts';
+import { causeText } from '../../agent/capture/errors.ts';
 import { lookAtPictures, numberOn, probeTrack } from './film-probe.ts';
 import type { Filmed } from './film-source.ts';
 import type { Verdict } from './judge.ts';

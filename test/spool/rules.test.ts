@@ -1,6 +1,6 @@
+import { isBeyondReading, pauseAfter } from '../../agent/spool/disk-attempts.ts';
 import { type Occupancy, selectEvictions } from '../../agent/spool/eviction-rules.ts';
-import { type AfterPass, restAfterPass } from '../../agent/spool/pass-rules.ts';
-import { isBeyondReading, pauseAfter } from '../../agent/spool/retry-rules.ts';
+import { type AfterPass, restAfterPass } from '../../agent/spool/limits.ts';
 
 const onDisk = (disk: number, pending = 0): Occupancy => ({ disk, pending, pinned: pending });
 const inMemory = (pinned: number, pending = 0): Occupancy => ({ disk: 0, pending, pinned });

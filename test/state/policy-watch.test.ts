@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { encodeLastSession } from '../../agent/spool/last-session.ts';
 import { CameraState, judgePolicy } from '../../agent/state/camera-state.ts';
 import { PolicyWatch } from '../../agent/state/policy-watch.ts';
-import { ed25519FromSeed } from '../../crypto/ed25519.ts';
+import { ed25519FromSeed } from '../../crypto/curves.ts';
 import { encodeSessionFixed, PREVIOUS_UNKNOWN, signSessionHeader } from '../../crypto/header.ts';
 import { nodePrimitives } from '../../crypto/primitives-node.ts';
 import { systemDisk } from '../../host/disk.ts';

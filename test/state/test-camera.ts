@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CameraDirectory } from '../../agent/state/camera-directory.ts';
+import { type Ed25519Pair, ed25519FromSeed } from '../../crypto/curves.ts';
 import { signDayKeys } from '../../crypto/day-keys.ts';
-import { type Ed25519Pair, ed25519FromSeed } from '../../crypto/ed25519.ts';
 import { type Policy, writePolicyFile } from '../../crypto/policy.ts';
 import { firstPolicyFile, termsOf } from '../crypto/policy-maker.ts';
 

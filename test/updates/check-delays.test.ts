@@ -1,5 +1,5 @@
-import { checkDelayMs, reportDelayMs } from '../../agent/updates/update-rules.ts';
-import { checkDelayMs as mirrorDelayMs } from '../../server/updates/schedule.ts';
+import { checkDelayMs, reportDelayMs } from '../../agent/updates/install-rules.ts';
+import { checkDelayMs as mirrorDelayMs } from '../../server/updates/updates-mirror.ts';
 
 /** How long machines wait between checks and after failures, at most, and what chance makes of it. */
 

@@ -1,11 +1,16 @@
 import fc from 'fast-check';
-import { backlogYields, liveJumps, pickBacklog, pickLive } from '../../agent/uplink/lane-rules.ts';
-import { LineReader } from '../../agent/uplink/line-reader.ts';
+import {
+  backlogYields,
+  liveJumps,
+  pickBacklog,
+  pickLive,
+  retryDelayMs,
+  stallLimitMs,
+} from '../../agent/uplink/lane-rules.ts';
 import { listingFault } from '../../agent/uplink/orphaned-segments.ts';
-import { allowedLines, parseProgressLine, progressFault } from '../../agent/uplink/progress.ts';
+import { allowedLines, LineReader, parseProgressLine, progressFault } from '../../agent/uplink/progress.ts';
 import { afterRefusal, endsWithAllOf, judgeOffset } from '../../agent/uplink/refusal-rules.ts';
-import { retryDelayMs, stallLimitMs } from '../../agent/uplink/retry-rules.ts';
-import { UnreceivedAges } from '../../agent/uplink/unreceived-ages.ts';
+import { UnreceivedAges } from '../../agent/uplink/uplink-stats.ts';
 import { REFUSAL_CODES, type RefusalCode } from '../../wire/refusal.ts';
 
 describe('retry', () => {

@@ -1,4 +1,4 @@
-import { updateConcern } from '../../wire/update-concern.ts';
+import { updateConcern } from '../../wire/health.ts';
 
 test.each([
   ['METADATA_EXPIRED', 'kept from it'],

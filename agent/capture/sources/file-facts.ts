@@ -1,6 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { type Cause, causeText } from '../cause.ts';
-import { CaptureError } from '../errors.ts';
+import { CaptureError, type Cause, causeText } from '../errors.ts';
 
 /** What a name of the file system is, without waiting for it and without reading more than its beginning. */
 export type FileFacts =

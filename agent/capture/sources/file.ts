@@ -1,12 +1,10 @@
-import type { Cause } from '../cause.ts';
 import { FILE_SOUND, FILE_TEXT, FILE_VIDEO, onlyDecoders, refusedDecoderIn } from '../decoders.ts';
-import { diagnose, NO_VIDEO } from '../diagnosis.ts';
-import { CaptureError } from '../errors.ts';
+import { besideRefused, diagnose, NO_VIDEO } from '../diagnosis.ts';
+import { CaptureError, type Cause } from '../errors.ts';
 import { ENDS_EARLY, plainComplaintsIn } from '../ffmpeg-log.ts';
 import type { FfmpegResult, RunFfmpeg } from '../ffmpeg-runner.ts';
 import { expectOutput, packetsCommand, probeFailed, streamsCommand } from '../probe.ts';
 import { parsePackets, parseStreams, type SourceFacts } from '../streams.ts';
-import { besideRefused } from '../undecoded.ts';
 import { acceptFile, causeWithoutVideo, type FileFacts, isMatroska, unplayable } from './file-facts.ts';
 import type { Complaint, Input, Source, SourceKind, SourcePlace, SourceTraits } from './interface.ts';
 

@@ -1,4 +1,4 @@
-import type { Cause } from '../cause.ts';
+import type { Cause } from '../errors.ts';
 import type { FfmpegResult, RunFfmpeg } from '../ffmpeg-runner.ts';
 import type { SourceFacts } from '../streams.ts';
 import type { FileFacts } from './file-facts.ts';

@@ -1,6 +1,5 @@
-import type { Cause } from '../cause.ts';
 import { onlyDecoders, PATTERN } from '../decoders.ts';
-import { CaptureError } from '../errors.ts';
+import { CaptureError, type Cause } from '../errors.ts';
 import { type FrameSize, formatSize } from '../frame-size.ts';
 import { NOTHING_MEASURED, type SourceFacts } from '../streams.ts';
 import type { Complaint, Input, InputPlan, Source, SourceKind, SourceTraits } from './interface.ts';

@@ -1,5 +1,4 @@
-import { causeText } from '../cause.ts';
-import { CaptureError } from '../errors.ts';
+import { CaptureError, causeText } from '../errors.ts';
 import { type FrameSize, formatSize, isFrameSize } from '../frame-size.ts';
 
 /** Sizes that a driver takes: those from `min` to `max` in steps, of which a single size is the least case. Pixels. */

@@ -1,7 +1,6 @@
-import type { Cause } from '../cause.ts';
 import { CAMERA_VIDEO, onlyDecoders } from '../decoders.ts';
 import { diagnose, NO_VIDEO } from '../diagnosis.ts';
-import { CaptureError } from '../errors.ts';
+import { CaptureError, type Cause } from '../errors.ts';
 import { plainComplaintsIn } from '../ffmpeg-log.ts';
 import type { FfmpegResult, RunFfmpeg } from '../ffmpeg-runner.ts';
 import { type FrameSize, formatSize } from '../frame-size.ts';

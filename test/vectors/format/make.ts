@@ -1,5 +1,5 @@
 import { toBase64Url } from '../../../crypto/bytes.ts';
-import { ed25519FromSeed } from '../../../crypto/ed25519.ts';
+import { ed25519FromSeed } from '../../../crypto/curves.ts';
 import { cameraIdOf, idText } from '../../../crypto/header.ts';
 import { nodePrimitives } from '../../../crypto/primitives-node.ts';
 import { beginSession } from '../../../crypto/session.ts';

@@ -7,9 +7,9 @@ import {
   claimTokenOf,
   proofKeyOf,
   type SetupCode,
+  type WifiNetwork,
   writeSetupCode,
 } from '../../../crypto/setup-code.ts';
-import type { WifiNetwork } from '../../../crypto/wifi.ts';
 import { makeSigner } from '../../crypto/camera.ts';
 import { seeded } from './camera.ts';
 

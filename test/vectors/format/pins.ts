@@ -1,5 +1,5 @@
 import { concat, toBase64Url, utf8 } from '../../../crypto/bytes.ts';
-import { ed25519FromSeed } from '../../../crypto/ed25519.ts';
+import { ed25519FromSeed } from '../../../crypto/curves.ts';
 import type { CryptoErrorCode } from '../../../crypto/errors.ts';
 import { idText } from '../../../crypto/header.ts';
 import { type PinStatement, signPinStatement } from '../../../crypto/pin-statement.ts';

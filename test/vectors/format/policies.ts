@@ -1,4 +1,5 @@
 import { toBase64Url } from '../../../crypto/bytes.ts';
+import { type Ed25519Pair, ed25519FromSeed } from '../../../crypto/curves.ts';
 import {
   type DayKeyBatch,
   type SignedBatchText,
@@ -6,7 +7,6 @@ import {
   usableNumbers,
 } from '../../../crypto/day-keys.ts';
 import { signDocument } from '../../../crypto/document.ts';
-import { type Ed25519Pair, ed25519FromSeed } from '../../../crypto/ed25519.ts';
 import { idText } from '../../../crypto/header.ts';
 import { type Policy, readPolicyFile, writePolicyFile } from '../../../crypto/policy.ts';
 import { nodePrimitives } from '../../../crypto/primitives-node.ts';

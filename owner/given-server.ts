@@ -1,6 +1,22 @@
+import { CryptoError } from '../crypto/errors.ts';
 import { DIGEST_LENGTH } from '../crypto/header.ts';
+import { canonicalOrigin } from '../crypto/origin.ts';
 import { pinBytes } from '../crypto/pin.ts';
 import { OwnerError } from './errors.ts';
+
+/**
+ * The server that a person gives, in its one spelling.
+ * @param code of the refusal.
+ * @throws OwnerError USAGE; CryptoError SETUP_CODE_MALFORMED, PINS_MALFORMED.
+ */
+export function givenOrigin(text: string, code: 'USAGE' | 'SETUP_CODE_MALFORMED' | 'PINS_MALFORMED'): string {
+  try {
+    return canonicalOrigin(text);
+  } catch (cause) {
+    const message = `--server: ${(cause as Error).message}`;
+    throw code === 'USAGE' ? new OwnerError(code, message, cause) : new CryptoError(code, message, cause);
+  }
+}
 
 /** The pins that a person gives, in their order. @throws OwnerError USAGE unless they are one or two different ones. */
 export function givenPins(texts: readonly string[]): Uint8Array<ArrayBuffer>[] {

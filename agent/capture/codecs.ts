@@ -1,13 +1,22 @@
-import type { Encoder, RunPlan } from './arguments.ts';
+import { type Encoder, type RunPlan, trialArguments } from './arguments.ts';
+import type { RunFfmpeg } from './ffmpeg-runner.ts';
 import type { SourceFacts } from './streams.ts';
 
+/** The board's encoder where a trial with it yields an init segment with parameter sets and a fragment. */
+export async function pickEncoder(run: RunFfmpeg): Promise<Encoder> {
+  const args = await trialArguments('h264_v4l2m2m');
+  const trial = await run({ command: 'ffmpeg', args, stdin: null });
+  const sound = trial.code === 0 && trial.stdout.includes('avcC') && trial.stdout.includes('moof');
+  return sound ? 'h264_v4l2m2m' : 'libx264';
+}
+
 /** A segment begins at a keyframe: a longer GOP than this, in seconds, is encoded anew. */
-export const GOP_LIMIT_SECONDS = 20;
+const GOP_LIMIT_SECONDS = 20;
 
 /** Why a run copies or encodes. */
-export type CodecReason = 'copyable' | 'not-h264' | 'long-gop' | 'no-stamps' | 'given-up';
+type CodecReason = 'copyable' | 'not-h264' | 'long-gop' | 'no-stamps' | 'given-up';
 
-export interface CodecChoice {
+interface CodecChoice {
   mode: 'copy' | 'encode';
   reason: CodecReason;
 }

@@ -1,5 +1,42 @@
+import pino, { type Logger } from 'pino';
+import { CameraDirectory } from '../../agent/state/camera-directory.ts';
+import { refuseListening } from '../../host/no-listen.ts';
 import { CLOCK_SYNCHRONISED, CLOCK_UNSYNCHRONISED, HAND_OVER } from '../../ota/launcher-protocol.ts';
-import { askToEnd } from '../signals.ts';
+import { EXIT } from '../exit-codes.ts';
+import { openLogger } from '../log.ts';
+import { askToEnd, ENDING_SIGNALS, ignoreTerminal, outliveReaders, stopSignal } from '../signals.ts';
+
+/** Nothing in this process can listen from now on; what tries ends it, and is logged. */
+export function closeDoors(role: string): void {
+  const logger = openLog('fatal', role);
+  refuseListening((error) => {
+    logger.fatal(
+      { code: error.code, reason: error.message, stack: error.stack },
+      'a part of it wanted to listen',
+    );
+    process.exit(EXIT.failure);
+  });
+}
+
+/** JSON lines on stderr: stdout is for what a command answers. */
+export function openLog(level: string, process: string): Logger {
+  return openLogger({ level, base: { process }, timestamp: pino.stdTimeFunctions.isoTime }, 2);
+}
+
+/** The directory of a camera's agent or capture, with the run directory that its launcher has made. */
+export const roleDirectory = (dir: string) =>
+  new CameraDirectory(dir, process.env.ORIEL_RUN_DIRECTORY).withRun();
+
+/**
+ * Aborts when this role is to end. Under a launcher Ctrl-C and the end of the terminal are the launcher's to act on,
+ * which ends capture before the agent.
+ */
+export function stopRole(tethered: boolean): AbortSignal {
+  outliveReaders();
+  if (!tethered) return stopSignal(ENDING_SIGNALS);
+  ignoreTerminal();
+  return stopSignal(['SIGTERM']);
+}
 
 export interface ParentDeathWatch {
   /** Whether the launcher has said that another goes on from here at once. */

@@ -1,5 +1,66 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+
+/** Node joins the threads of its pool as it exits: one that waits for a disk that does not answer would hold it up for good. */
+const IN_THREAD_POOL = /^(FSReq|FileHandle|GetAddrInfo|GetNameInfo)/;
+
+/** Ends this process now, whatever still goes on in it. */
+export async function endNow(code: number): Promise<void> {
+  // What has just answered counts as going on until its callback is over.
+  await setImmediate();
+  if (!process.getActiveResourcesInfo().some((name) => IN_THREAD_POOL.test(name))) process.exit(code);
+  // The first process of a container takes no signal that it has no handler for, its own SIGKILL neither; it can abort.
+  if (process.pid === 1) process.abort();
+  process.kill(process.pid, 'SIGKILL');
+}
+
+/** Whether there is a process of that id, ours or another user's. */
+export function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as { code?: unknown }).code === 'EPERM';
+  }
+}
+
+/**
+ * What a process keeps in memory, bytes, by the kernel's count (VmRSS of proc_pid_status(5)).
+ * @returns undefined where that may not be seen, and for a process that is gone.
+ */
+export function residentBytes(pid: number): number | undefined {
+  try {
+    const [, kibibytes] = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+    return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytecode that this many collections of garbage have not found used is given up (V8's `--bytecode-old-age`). */
+const AGE_ONCE = 1;
+const AGE_USUAL = 6;
+
+/** By then a camera's process has started whatever it starts, ms. */
+const STARTED_MS = 15_000;
+
+/**
+ * Has this process, which is to run for years, collect what its start has left behind, and give up bytecode that it used for
+ * nothing else: V8 does by itself only what is needed to go on, and a process that hardly works needs nothing. Once, since
+ * to compile again what is used now and then costs more than it saves.
+ * @param collect what Node has under `--expose-gc`; without it nothing is collected early.
+ */
+export function keepMemorySmall(collect = globalThis.gc, startedMs = STARTED_MS): void {
+  setTimeout(() => {
+    // Of a flag that it does not know V8 says so on stderr, and goes on.
+    setFlagsFromString(`--bytecode-old-age=${AGE_ONCE}`);
+    // What the first one finds unused the second gives up, with the pages that are empty then.
+    collect?.();
+    collect?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+    setFlagsFromString(`--bytecode-old-age=${AGE_USUAL}`);
+  }, startedMs).unref();
+}
 
 /** A process as /proc shows it to whoever looks (proc(5)); undefined where that may not be seen. */
 export interface ProcessView {
