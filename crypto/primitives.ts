@@ -22,7 +22,7 @@ export interface OpeningPrimitives {
   ): Awaitable<Uint8Array | undefined>;
   /** ECDSA P-256 with SHA-256; `point` uncompressed (65 bytes), `signature` r ‖ s (64 bytes). */
   ecdsaVerify(point: Uint8Array, message: Uint8Array, signature: Uint8Array): Awaitable<boolean>;
-  /** Ed25519 (RFC 8032). Callers use ed25519.ts, which asks two implementations. */
+  /** Ed25519 (RFC 8032). Callers use curves.ts, which asks two implementations. */
   ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Awaitable<boolean>;
   /** CRC-32 of ISO 3309, as in zlib, continued from `seed`. */
   crc32(data: Uint8Array, seed?: number): number;

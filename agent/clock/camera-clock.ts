@@ -87,7 +87,7 @@ export interface CameraClockOptions {
 
 /**
  * A camera's idea of time. *Trusted* time is what is certainly past: the newest release-signed time seen, and the
- * time that the camera has run since. Only it judges certificates. *Display* time is `now()`: see display-rules.ts.
+ * time that the camera has run since. Only it judges certificates. *Display* time is `now()`: see displayTime.
  */
 export class CameraClock implements Clock {
   readonly #options: CameraClockOptions;

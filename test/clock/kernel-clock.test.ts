@@ -41,7 +41,7 @@ test('is written to the agent when it changes, and not while nobody can tell', a
 
 const cli = (path: string) => JSON.stringify(pathToFileURL(`${import.meta.dirname}/../../cli/${path}`).href);
 const AGENT = `
-  import { watchParentDeath } from ${cli('camera/parent-death.ts')};
+  import { watchParentDeath } from ${cli('camera/role-process.ts')};
   import { stopSignal } from ${cli('signals.ts')};
   const { handsOver, clockIsSynchronised } = watchParentDeath();
   stopSignal().addEventListener('abort', () => process.exit());

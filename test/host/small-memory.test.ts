@@ -9,7 +9,7 @@ const run = promisify(execFile);
 
 /** Leaves objects behind, and says how large V8's heap is before its start is over and after it, bytes. */
 const PROGRAM = `
-  const { keepMemorySmall } = await import(${JSON.stringify(`${ROOT}/host/small-memory.ts`)});
+  const { keepMemorySmall } = await import(${JSON.stringify(`${ROOT}/host/processes.ts`)});
   const { setTimeout: sleep } = await import('node:timers/promises');
   let kept = Array.from({ length: 100_000 }, (_, i) => ({ i }));
   keepMemorySmall(globalThis.gc, 300);

@@ -36,7 +36,7 @@ test('a spool has one owner at a time, within a process too', async () => {
 });
 
 test('[REM-SPOOL_LOCKED] a spool is free the moment the process that is said to hold it is killed', async () => {
-  const module = fileURLToPath(new URL('../../agent/spool/lock.ts', import.meta.url));
+  const module = fileURLToPath(new URL('../../agent/spool/spool-files.ts', import.meta.url));
   const script = `(await import(${JSON.stringify(module)})).lockSpool(${JSON.stringify(dir)});
     console.log('held'); setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
