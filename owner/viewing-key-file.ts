@@ -33,7 +33,7 @@ export function readViewingKey(path: string, { warn }: Pick<Output, 'warn'>): Vi
     );
   }
   if ((statSync(path).mode & 0o077) !== 0) {
-    warn(`oriel: warning: ${path} can be read by others; mend it with: chmod 600 ${path}`);
+    warn(`oriel: warning: ${path} can be read by others; run: chmod 600 ${path}`);
   }
   return key;
 }

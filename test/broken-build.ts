@@ -2,23 +2,13 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SOURCE_ROOMS } from '../scripts/rooms/source-rooms.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PARTS = [
-  'agent',
-  'cli',
-  'crypto',
+  ...SOURCE_ROOMS,
   'deploy',
-  'footage',
-  'host',
-  'launcher',
-  'media',
-  'ota',
-  'owner',
   'scripts',
-  'server',
-  'text',
-  'wire',
   '.dockerignore',
   'Dockerfile',
   'compose.yaml',

@@ -61,5 +61,5 @@ type Warn = (text: string) => void;
 
 function warnOfReaders(path: string, warn: Warn): void {
   if ((statSync(path).mode & 0o077) === 0) return;
-  warn(`${path} can be read by others; mend it with: chmod 600 ${path}`);
+  warn(`${path} can be read by others; run: chmod 600 ${path}`);
 }

@@ -11,26 +11,13 @@ import {
   writeBundle,
 } from '../../ota/bundle.ts';
 import { orielDoes } from '../demonstration/oriel-command.ts';
+import { SOURCE_ROOMS } from '../rooms/source-rooms.ts';
 import { does, run } from '../simulation/command.ts';
 import { ROOT } from './lockfile.ts';
 
 /** Compresses fast: what counts of the runtime is how a camera takes it, not how a maker packs it. */
 const RUNTIME_LEVEL = '1';
-const SOURCES = [
-  'agent',
-  'cli',
-  'crypto',
-  'footage',
-  'host',
-  'launcher',
-  'media',
-  'ota',
-  'owner',
-  'scripts',
-  'server',
-  'text',
-  'wire',
-];
+const SOURCES = [...SOURCE_ROOMS, 'scripts'];
 const DOCUMENTS = ['LICENSE', 'package.json', 'package-lock.json', 'oriel'];
 
 /** A change of one file of the sources. */

@@ -73,7 +73,8 @@ export interface Room extends Rights {
   readonly free?: boolean;
 }
 
-const SHIPPED: readonly RoomName[] = [
+/** The rooms that a release is made of. `web` is still to come. */
+export const SHIPPED: readonly RoomName[] = [
   'agent',
   'launcher',
   'ota',

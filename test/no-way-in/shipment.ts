@@ -11,25 +11,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SOURCE_ROOMS } from '../../scripts/rooms/source-rooms.ts';
 import { STRANGER } from './lan.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PARTS = [
-  'agent',
-  'cli',
-  'crypto',
-  'host',
-  'launcher',
-  'footage',
-  'media',
-  'ota',
-  'owner',
-  'server',
-  'text',
-  'wire',
-  'oriel',
-  'package.json',
-];
+const PARTS = [...SOURCE_ROOMS, 'oriel', 'package.json'];
 
 /** One change of the source: `from` stands exactly once in the file. */
 export interface Change {
